@@ -1,0 +1,67 @@
+# doorsill. `make` alone prints the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+BIN := $(VENV)/bin
+STAMPS := .stamps
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
+            mosquitto pcscd vsmartcard-vpcd opensc systemd openssl
+DEMO_SECONDS ?= 60
+
+.PHONY: help setup demo test check format bench clean lock wheel
+
+help: ## print the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMPS)/python ## install what is needed and make .venv
+
+$(STAMPS)/system: scripts/install-system
+	@mkdir -p $(STAMPS)
+	@SUDO="$(SUDO)" bash scripts/install-system $(PACKAGES)
+	@touch $@
+
+$(STAMPS)/python: $(STAMPS)/system requirements/dev.txt pyproject.toml
+	@[ -x $(PY) ] || { echo "make: creating $(VENV)"; python3 -m venv $(VENV); }
+	@echo "make: installing the locked Python packages (about 3 minutes the first time)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## count on the simulated street for DEMO_SECONDS (SOURCE= LINE= TOKEN=)
+	@$(BIN)/doorsill demo --seconds $(DEMO_SECONDS) \
+	  $(if $(SOURCE),--source "$(SOURCE)") $(if $(LINE),--line "$(LINE)") $(if $(TOKEN),--token)
+
+test: setup ## pass the tests
+	@$(PY) -m pytest
+
+check: setup ## format, lint, types and tests, as CI does
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(PY) -m pytest
+
+format: setup ## rewrite the code in the house's format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(STAMPS)/bench ## measure against the peers, one table
+	@$(VENV)-bench/bin/python -m tests.bench
+
+# A peer (norfair) wants numpy 1, so the bench has an environment of its own.
+$(STAMPS)/bench: $(STAMPS)/system requirements/bench.txt pyproject.toml
+	@[ -d $(VENV)-bench ] || python3 -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: ## resolve the locked requirements anew (needs uv)
+	@lock() { uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header "$$@"; }; \
+	  lock --extra pi --extra fleet --extra dev -o requirements/dev.txt && \
+	  lock --extra train -c requirements/dev.txt -o requirements/train.txt && \
+	  lock --extra bench -o requirements/bench.txt
+
+clean: ## remove what make made
+	rm -rf $(VENV) $(VENV)-bench $(STAMPS) dist build

@@ -1,0 +1,1 @@
+"""Who this device is, what it may do and how it fares."""

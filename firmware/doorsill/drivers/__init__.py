@@ -1,0 +1,1 @@
+"""The only modules that import hardware libraries; the fakes ship here too."""

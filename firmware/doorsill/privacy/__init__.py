@@ -1,0 +1,1 @@
+"""Arithmetic only, no clock, no I/O: what an auditor reads."""

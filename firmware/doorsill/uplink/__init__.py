@@ -1,0 +1,1 @@
+"""From closed windows to the broker; never sees a pixel."""

@@ -1,0 +1,1 @@
+"""From pixels to closed windows; no network, no disk."""

@@ -1,0 +1,1 @@
+"""What the fleet side needs: a small authority and a subscriber."""
