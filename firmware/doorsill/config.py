@@ -1,0 +1,243 @@
+"""One TOML file becomes one frozen Config; whatever is wrong is said at once.
+
+An option exists only where a store would set it. A key that is unknown, missing,
+mistyped or out of bounds is an error at start that names section, option, value and
+bound. What the device may do stands in the signed policy, not here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+import types
+import typing
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from doorsill.errors import ConfigError
+from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
+
+ID_PATTERN = r"[a-z0-9-]{1,16}"
+
+
+def option(
+    default: Any = MISSING,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    pattern: str | None = None,
+) -> Any:
+    """A field of a section with its bounds; without ``default`` it must be given."""
+    bounds = {"least": least, "most": most, "choices": choices, "pattern": pattern}
+    return field(default=default, metadata=bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSection:
+    """Who this device is and where it keeps what must survive."""
+
+    id: str = option(pattern=ID_PATTERN)
+    site: str = option(pattern=ID_PATTERN)
+    state: Path = option(Path("/var/lib/doorsill"))
+    run: Path = option(Path("/run/doorsill"))
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSection:
+    """Which camera looks at the door."""
+
+    driver: str = option(choices=("street", "video", "picamera"))
+    source: str = option("")
+    frame_rate: float = option(12.5, least=3.0, most=60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSection:
+    """What infers, and on what."""
+
+    detector: str = option("detector")
+    attributes: str = option("attributes")
+    runtime: str = option("litert", choices=("litert", "tflite-runtime"))
+    threads: int = option(1, least=1, most=8)
+    delegate: str = option("")
+    delegate_fallback: bool = option(False)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySection:
+    """Where the signed policy is, and whose signature counts."""
+
+    file: Path = option()
+    controller_key: Path = option()
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSection:
+    """Where the counts go: MQTT 5 over mutual TLS 1.3, nothing else."""
+
+    host: str = option(pattern=r"[A-Za-z0-9.:-]{1,253}")
+    ca: Path = option()
+    certificate: Path = option()
+    key: Path = option()
+    port: int = option(8883, least=1, most=65535)
+    discovery: bool = option(True)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacySection:
+    """The store's own, stricter bounds; the stricter of this and the policy holds."""
+
+    k: int = option(K_FLOOR, least=K_FLOOR, most=1000)
+    epsilon_per_day: float = option(
+        EPSILON_CEILING_PER_DAY, least=0.01, most=EPSILON_CEILING_PER_DAY
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentSection:
+    """The consent vault; a file without this section means: always blank."""
+
+    ca: Path = option()
+    token: str = option("piv", choices=("piv", "fido2"))
+    reader: str = option("")
+    medium: str = option("memory")
+    medium_bytes: int = option(8 << 20, least=64 << 10, most=1 << 30)
+    gpio_line: str = option("")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that ``doorsill run`` needs to know before it starts."""
+
+    device: DeviceSection
+    camera: CameraSection
+    policy: PolicySection
+    broker: BrokerSection
+    model: ModelSection = field(default_factory=ModelSection)
+    privacy: PrivacySection = field(default_factory=PrivacySection)
+    consent: ConsentSection | None = None
+
+    @property
+    def cell_socket(self) -> Path:
+        """Where vision listens for the uplink."""
+        return self.device.run / "cells.sock"
+
+    @property
+    def face_socket(self) -> Path:
+        """Where vision listens for the vault."""
+        return self.device.run / "faces.sock"
+
+
+def load_config(path: Path) -> Config:
+    """Read and check ``path``; raises one ConfigError that lists every problem."""
+    config, problems = read_config(path)
+    if config is None:
+        raise ConfigError(f"{path}: " + "; ".join(problems))
+    return config
+
+
+def read_config(path: Path) -> tuple[Config | None, list[str]]:
+    """Read ``path``; a Config and no problems, or None and all of them."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None, ["there is no such file"]
+    except (OSError, UnicodeDecodeError) as error:
+        return None, [f"cannot be read: {error}"]
+    except tomllib.TOMLDecodeError as error:
+        return None, [f"is not TOML: {error}"]
+    return parse_config(document, path.parent)
+
+
+def parse_config(
+    document: dict[str, Any], folder: Path
+) -> tuple[Config | None, list[str]]:
+    """Check a parsed document; relative paths are taken from ``folder``."""
+    problems: list[str] = []
+    sections: dict[str, Any] = {}
+    known = typing.get_type_hints(Config)
+    for name in document:
+        if name not in known:
+            problems.append(_unknown(f"[{name}]", name, known, "section"))
+    for section in fields(Config):
+        kind = _without_none(known[section.name])
+        if section.name in document:
+            table = document[section.name]
+            reader = _Section(section.name, kind, folder, problems)
+            sections[section.name] = reader.read(table)
+        elif section.default is MISSING and section.default_factory is MISSING:
+            problems.append(f"section [{section.name}] is missing")
+    if problems:
+        return None, problems
+    return Config(**sections), []
+
+
+class _Section:
+    """Reads one table into one dataclass and notes every problem on the way."""
+
+    def __init__(self, name: str, kind: Any, folder: Path, problems: list[str]) -> None:
+        self._name = name
+        self._kind = kind
+        self._folder = folder
+        self._problems = problems
+
+    def read(self, table: Any) -> Any:
+        if not isinstance(table, dict):
+            self._problems.append(f"{self._name} must be a section, [{self._name}]")
+            return None
+        hints = typing.get_type_hints(self._kind)
+        options = {each.name: each for each in fields(self._kind)}
+        for key in table:
+            if key not in options:
+                name = f"{self._name}.{key}"
+                self._problems.append(_unknown(name, key, options, "option"))
+        before = len(self._problems)
+        values = {}
+        for name, each in options.items():
+            if name in table:
+                values[name] = self._value(each, hints[name], table[name])
+            elif each.default is MISSING:
+                self._problems.append(f"{self._name}.{name} is missing")
+        return None if len(self._problems) > before else self._kind(**values)
+
+    def _value(self, each: Field[Any], kind: type, value: Any) -> Any:
+        name = f"{self._name}.{each.name}"
+        if kind is float and type(value) is int:
+            value = float(value)
+        wanted = str if kind is Path else kind
+        if type(value) is not wanted:
+            words = {str: "a text", int: "a whole number", float: "a number"}
+            must = words.get(wanted, "true or false")
+            self._problems.append(f"{name} = {value!r} must be {must}")
+            return value
+        problem = _out_of_bounds(value, each.metadata)
+        if problem:
+            self._problems.append(f"{name} = {value} {problem}")
+        return self._folder / str(value) if kind is Path else value
+
+
+def _out_of_bounds(value: Any, bounds: Any) -> str | None:
+    if bounds["least"] is not None and not value >= bounds["least"]:
+        return f"is below the minimum of {bounds['least']}"
+    if bounds["most"] is not None and not value <= bounds["most"]:
+        return f"is above the maximum of {bounds['most']}"
+    if bounds["choices"] and value not in bounds["choices"]:
+        return f"is none of {', '.join(bounds['choices'])}"
+    if bounds["pattern"] and not re.fullmatch(bounds["pattern"], value):
+        return f"does not match {bounds['pattern']}"
+    return None
+
+
+def _unknown(name: str, key: str, known: Any, what: str) -> str:
+    close = difflib.get_close_matches(key, list(known), n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+    return f"{name} is an unknown {what}; {hint}"
+
+
+def _without_none(kind: Any) -> Any:
+    if isinstance(kind, types.UnionType):
+        return next(each for each in typing.get_args(kind) if each is not type(None))
+    return kind

@@ -1,0 +1,241 @@
+"""The only way out of the vision process: fixed-size messages of small integers.
+
+    vision: CellServer ──── AF_UNIX, SOCK_SEQPACKET ────► uplink: CellClient
+                       ◄──── sequence number, 4 bytes ───
+
+Vision binds and listens *before* it confines itself and never opens a socket after
+that; the uplink comes and goes. A closed window stays queued until it is
+acknowledged, so an uplink that restarts loses nothing; running windows are sent to
+whoever listens and not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import socket
+import struct
+from collections import deque
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from doorsill.errors import UplinkError
+from doorsill.values import (
+    Age,
+    Cell,
+    Expression,
+    HealthCell,
+    LineCell,
+    Quality,
+    ZoneCell,
+)
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+QUEUE_LIMIT = 20_000  # closed cells kept for an absent uplink: 3 days of 4 lines
+MESSAGE_LIMIT = 256  # bytes; the longest cell is below
+_HEADER = struct.Struct("<BBI")  # version, kind, sequence
+_ACK = struct.Struct("<I")
+
+# One letter of struct format per field, in the order of the dataclass.
+_LAYOUTS: dict[type[Any], tuple[int, struct.Struct]] = {
+    LineCell: (1, struct.Struct(f"<IHqI?IIIIII{len(Age)}I{len(Expression)}I")),
+    ZoneCell: (2, struct.Struct("<IHqI?IIIIII")),
+    HealthCell: (3, struct.Struct("<IqIIIIIII")),
+}
+_KINDS: dict[int, type[Any]] = {kind: cell for cell, (kind, _) in _LAYOUTS.items()}
+
+
+def pack(sequence: int, cell: Cell) -> bytes:
+    """``cell`` as its fixed-size message; UplinkError where a number is too large."""
+    kind, layout = _LAYOUTS[type(cell)]
+    numbers: list[int] = []
+    for each in fields(cell):
+        value = getattr(cell, each.name)
+        numbers.extend(value if isinstance(value, tuple) else (value,))
+    try:
+        return _HEADER.pack(VERSION, kind, sequence) + layout.pack(*numbers)
+    except struct.error as error:
+        raise UplinkError(
+            f"{type(cell).__name__} does not fit its message: {error}"
+        ) from None
+
+
+def unpack(message: bytes) -> tuple[int, Cell]:
+    """The sequence number and the cell; UplinkError for anything else."""
+    if len(message) < _HEADER.size:
+        raise UplinkError(f"a cell message of {len(message)} bytes is cut short")
+    version, kind, sequence = _HEADER.unpack_from(message)
+    if version != VERSION or kind not in _KINDS:
+        raise UplinkError(f"cell message version {version}, kind {kind} is unknown")
+    cell = _KINDS[kind]
+    layout = _LAYOUTS[cell][1]
+    if len(message) != _HEADER.size + layout.size:
+        raise UplinkError(f"a {cell.__name__} of {len(message)} bytes is none")
+    numbers = list(layout.unpack_from(message, _HEADER.size))
+    return sequence, cell(**_named(cell, numbers))
+
+
+def _named(cell: type[Any], numbers: list[int]) -> dict[str, Any]:
+    widths = {"ages": len(Age), "expressions": len(Expression)}
+    named: dict[str, Any] = {}
+    for each in fields(cell):
+        if each.name in widths:
+            taken, numbers = numbers[: widths[each.name]], numbers[widths[each.name] :]
+            named[each.name] = tuple(taken)
+        else:
+            value, numbers = numbers[0], numbers[1:]
+            named[each.name] = Quality(value) if each.name == "quality" else value
+    return named
+
+
+class CellServer:
+    """Vision's end: never blocks, never opens a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._listener.bind(str(path))
+        except OSError as error:
+            self._listener.close()
+            raise UplinkError(f"cannot listen on {path}: {error.strerror}") from None
+        path.chmod(0o660)
+        self._listener.listen(1)
+        self._listener.setblocking(False)
+        self._peer: socket.socket | None = None
+        self._queue: deque[tuple[int, bytes]] = deque()
+        self._sent = 0  # how many of the queue the present peer has been sent
+        self._sequence = 0
+        self.dropped = 0  # closed cells lost because no uplink came for days
+
+    @property
+    def pending(self) -> int:
+        """How many closed cells wait for an acknowledgement."""
+        return len(self._queue)
+
+    def send(self, cell: Cell) -> None:
+        """Queue a closed cell, or send a running one if somebody listens."""
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        message = pack(self._sequence, cell)
+        if getattr(cell, "closed", True):
+            self._queue.append((self._sequence, message))
+            if len(self._queue) > QUEUE_LIMIT:
+                self._queue.popleft()
+                self._sent = max(0, self._sent - 1)
+                self.dropped += 1
+            self.poll()
+            return
+        self.poll()
+        if self._peer is not None and self._sent == len(self._queue):
+            self._try_send(message)
+
+    def poll(self) -> None:
+        """Take a new uplink, its acknowledgements, and send what is due."""
+        self._take_acknowledgements()  # first: a peer that left may have left some
+        self._accept()
+        while self._peer is not None and self._sent < len(self._queue):
+            if not self._try_send(self._queue[self._sent][1]):
+                return
+            self._sent += 1
+
+    def close(self) -> None:
+        """Stop listening; what was not acknowledged is gone with this process."""
+        self._drop_peer()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        try:
+            peer, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        self._drop_peer()
+        peer.setblocking(False)
+        self._peer, self._sent = peer, 0
+        log.info("uplink connected, %d closed cells wait", len(self._queue))
+
+    def _take_acknowledgements(self) -> None:
+        while self._peer is not None:
+            try:
+                message = self._peer.recv(_ACK.size + 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                message = b""
+            if len(message) != _ACK.size:
+                self._drop_peer()
+                return
+            self._acknowledge(_ACK.unpack(message)[0])
+
+    def _acknowledge(self, sequence: int) -> None:
+        sent = [number for number, _ in list(self._queue)[: self._sent]]
+        if sequence not in sent:
+            return
+        for _ in range(sent.index(sequence) + 1):
+            self._queue.popleft()
+            self._sent -= 1
+
+    def _try_send(self, message: bytes) -> bool:
+        assert self._peer is not None  # noqa: S101 - callers checked
+        try:
+            self._peer.send(message, socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._drop_peer()
+            return False
+        return True
+
+    def _drop_peer(self) -> None:
+        if self._peer is not None:
+            self._peer.close()
+            self._peer, self._sent = None, 0
+            log.warning("uplink went away")
+
+
+class CellClient:
+    """The uplink's end: receive, keep safe, then acknowledge."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._socket.connect(str(path))
+        except OSError as error:
+            self._socket.close()
+            raise UplinkError(
+                f"vision does not listen on {path}: {error.strerror}"
+            ) from None
+
+    def fileno(self) -> int:
+        """For select and poll."""
+        return self._socket.fileno()
+
+    def receive(self, timeout: float) -> tuple[int, Cell] | None:
+        """The next cell within ``timeout`` seconds, or None.
+
+        Raises UplinkError when vision went away or sent something else.
+        """
+        if not select.select([self._socket], [], [], timeout)[0]:
+            return None
+        try:
+            message = self._socket.recv(MESSAGE_LIMIT)
+        except OSError as error:
+            raise UplinkError(f"vision went away: {error.strerror}") from None
+        if not message:
+            raise UplinkError("vision went away")
+        return unpack(message)
+
+    def acknowledge(self, sequence: int) -> None:
+        """Tell vision that everything up to ``sequence`` is safe."""
+        try:
+            self._socket.send(_ACK.pack(sequence), socket.MSG_NOSIGNAL)
+        except OSError as error:
+            raise UplinkError(f"vision went away: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Leave; unacknowledged cells will be sent again."""
+        self._socket.close()
