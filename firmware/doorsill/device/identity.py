@@ -1,0 +1,151 @@
+"""Who this device is: a P-256 key made on the device, and its certificate.
+
+The key never leaves the device and is never printed; the certificate comes back from
+the fleet's CA for a request that the device signed. ``load`` refuses a key that others
+can read, that is not P-256, or that is not the certificate's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from doorsill.canonical import PrivateKey, require_p256
+from doorsill.errors import ConfigError, UntrustedError
+
+KEY_NAME = "device.key"
+CERTIFICATE_NAME = "device.crt"
+DEVICE_ID = re.compile(r"[a-z0-9-]{1,16}")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The device's name, key and certificate; the key is never shown."""
+
+    device: str
+    certificate: x509.Certificate
+    key: PrivateKey = field(repr=False)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("an Identity cannot be copied, pickled or sent")
+
+
+def create_key(path: Path) -> PrivateKey:
+    """Make a new P-256 key in the new file ``path``, mode 0600; never overwrites."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ConfigError(f"{path} exists; a key is never overwritten") from None
+    except OSError as error:
+        raise ConfigError(f"cannot make the key {path}: {error.strerror}") from None
+    with os.fdopen(handle, "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+def create(directory: Path, device: str) -> bytes:
+    """Make the device's key in ``directory``; returns the certificate request, PEM."""
+    if not DEVICE_ID.fullmatch(device):
+        raise ConfigError(f"device id {device!r} does not match {DEVICE_ID.pattern}")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = create_key(directory / KEY_NAME)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name)
+    return request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def load(directory: Path) -> Identity:
+    """Key and certificate of ``directory``, checked against each other."""
+    return read(directory / KEY_NAME, directory / CERTIFICATE_NAME)
+
+
+def read(key_path: Path, certificate_path: Path) -> Identity:
+    """As :func:`load`, for two files named apart.
+
+    Raises ConfigError where a file is missing, unreadable or open to others, and
+    UntrustedError where the two do not belong together.
+    """
+    key = read_key(key_path)
+    certificate = read_certificate(certificate_path)
+    if certificate.public_key() != key.public_key():
+        raise UntrustedError(f"{certificate_path} is not the certificate of {key_path}")
+    return Identity(common_name(certificate), certificate, key)
+
+
+def read_key(path: Path) -> PrivateKey:
+    """A private P-256 key in PEM that nobody but its owner can read."""
+    pem = _read_private(path)
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigError(f"{path} is not a private key in PEM") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise UntrustedError(f"{path} is not a P-256 key")
+    require_p256(key.public_key())
+    return key
+
+
+def read_certificate(path: Path) -> x509.Certificate:
+    """The one certificate in the PEM file ``path``."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the certificate {path}: {error.strerror}"
+        ) from None
+    except ValueError:
+        raise ConfigError(f"{path} is not a certificate in PEM") from None
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """The device id that the certificate names."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    name = str(names[0].value) if len(names) == 1 else ""
+    if not DEVICE_ID.fullmatch(name):
+        raise UntrustedError(f"the certificate names no device id: {name[:64]!r}")
+    return name
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 of the certificate, 64 hexadecimal digits."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def _read_private(path: Path) -> bytes:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags)
+    except OSError as error:
+        raise ConfigError(f"cannot read the key {path}: {error.strerror}") from None
+    try:
+        _require_private(path, os.fstat(handle))
+        return os.read(handle, 1 << 16)
+    finally:
+        os.close(handle)
+
+
+def _require_private(path: Path, state: os.stat_result) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        raise ConfigError(f"the key {path} is not a file")
+    if state.st_mode & 0o077:
+        mode = stat.S_IMODE(state.st_mode)
+        raise ConfigError(f"the key {path} has mode {mode:04o}; the limit is 0600")
+    if state.st_uid not in (os.geteuid(), 0):
+        raise ConfigError(f"the key {path} belongs to user {state.st_uid}")
