@@ -1,0 +1,5 @@
+"""``python -m doorsill``."""
+
+from doorsill.cli import main
+
+main()
