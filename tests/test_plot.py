@@ -1,0 +1,95 @@
+"""The plot shows where feet went and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from doorsill.drivers.png import save_png
+from doorsill.errors import ConfigError
+from doorsill.plot import COLOURS, GREY, GROUND, LONG_SIDE, TrackPlot
+from doorsill.values import Crossing, Direction, Tracks
+
+LINE = ((0.5, 0.0), (0.5, 1.0))
+
+
+def tracks(*feet: tuple[int, float, float], confirmed: bool = True) -> Tracks:
+    n = len(feet)
+    return Tracks(
+        np.array([each[0] for each in feet], np.int64),
+        np.zeros((n, 4), np.float32),
+        np.array([each[1:] for each in feet], np.float32).reshape(n, 2),
+        np.zeros(n, np.intp),
+        np.full(n, confirmed),
+    )
+
+
+def colour_at(canvas: np.ndarray, x: float, y: float) -> tuple[int, ...]:
+    height, width = canvas.shape[:2]
+    return tuple(
+        int(v) for v in canvas[round(y * (height - 1)), round(x * (width - 1))]
+    )
+
+
+def walked(direction: Direction | None) -> np.ndarray:
+    plot = TrackPlot()
+    for step in range(11):
+        done = direction is not None and step == 6
+        crossings = [Crossing(0, direction, 0.0, 7)] if done and direction is not None\
+            else []  # fmt: skip
+        plot.add(tracks((7, step / 10, 0.25)), crossings)
+    return plot.draw([LINE], 16 / 9)
+
+
+@pytest.mark.parametrize(
+    ("direction", "colour"),
+    [
+        pytest.param(Direction.IN, COLOURS[Direction.IN], id="counted in"),
+        pytest.param(Direction.OUT, COLOURS[Direction.OUT], id="counted out"),
+        pytest.param(None, GREY, id="not counted"),
+    ],
+)
+def test_a_track_is_drawn_in_the_colour_of_its_count(
+    direction: Direction | None, colour: tuple[int, int, int]
+) -> None:
+    canvas = walked(direction)
+    assert colour_at(canvas, 0.25, 0.25) == pytest.approx(colour, abs=3)
+    assert colour_at(canvas, 0.25, 0.75) == GROUND
+    assert colour_at(canvas, 0.5, 0.75) == (20, 20, 20)
+
+
+def test_the_bar_stands_on_the_side_that_in_leads_to() -> None:
+    canvas = TrackPlot().draw([LINE], 1.0)
+    assert colour_at(canvas, 0.47, 0.5) == (20, 20, 20)
+    assert colour_at(canvas, 0.53, 0.5) == GROUND
+
+
+def test_an_unconfirmed_track_is_not_drawn() -> None:
+    plot = TrackPlot()
+    for step in range(11):
+        plot.add(tracks((7, step / 10, 0.25), confirmed=False), [])
+    assert (plot.draw([], 1.0) == 255).all()
+
+
+@pytest.mark.parametrize(("aspect", "size"), [(2.0, (480, 960)), (0.5, (960, 480))])
+def test_the_picture_has_the_shape_of_the_video(
+    aspect: float, size: tuple[int, int]
+) -> None:
+    assert TrackPlot().draw([LINE], aspect).shape == (*size, 3)
+    assert max(size) == LONG_SIDE
+
+
+def test_the_file_is_a_png_with_the_same_pixels(tmp_path: Path) -> None:
+    canvas = walked(Direction.IN)
+    save_png(tmp_path / "out.png", canvas)
+    with av.open(str(tmp_path / "out.png")) as container:
+        read = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert (read == canvas).all()
+
+
+def test_a_path_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot write"):
+        save_png(tmp_path / "no" / "such" / "out.png", walked(None))
