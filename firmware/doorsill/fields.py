@@ -1,0 +1,160 @@
+"""Read one table of a document strictly, and note every problem on the way.
+
+An option that is unknown, missing, mistyped or out of bounds is noted with its
+section, name, value and bound; the reader goes on, so that all is said at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class Fields:
+    """One table; each method takes one option out of it, ``end`` finds strangers."""
+
+    def __init__(self, section: str, table: object, problems: list[str]) -> None:
+        self._section = section
+        self._problems = problems
+        self._known: list[str] = []
+        self._table: Mapping[str, Any] = {}
+        self._broken = not isinstance(table, Mapping)
+        if isinstance(table, Mapping):
+            self._table = table
+        else:
+            problems.append(f"{section} = {shown(table)} must be a table")
+
+    def text(
+        self, name: str, pattern: str, limit: int, default: str | None = None
+    ) -> str:
+        """Text of at most ``limit`` characters that matches ``pattern`` in full."""
+        value = self._take(name, "a text", str, default)
+        if value is None:
+            return ""
+        if len(value) > limit:
+            self.note(name, f"has {len(value)} characters; the limit is {limit}")
+        elif not re.fullmatch(pattern, value):
+            self.note(name, f"= {shown(value)} does not match {pattern}")
+        return str(value)
+
+    def optional_text(self, name: str, pattern: str, limit: int) -> str | None:
+        """As :meth:`text`, or None where the option is absent or null."""
+        if self._table.get(name) is None:
+            self._known.append(name)
+            return None
+        return self.text(name, pattern, limit)
+
+    def whole(self, name: str, least: int, most: int) -> int:
+        """A whole number, ``least`` and ``most`` included."""
+        value = self._take(name, "a whole number", int)
+        return least if value is None else int(self._bound(name, value, least, most))
+
+    def number(self, name: str, least: float, most: float) -> float:
+        """A number, ``least`` and ``most`` included."""
+        value = self._take(name, "a number", float)
+        return least if value is None else float(self._bound(name, value, least, most))
+
+    def flag(self, name: str) -> bool:
+        """true or false."""
+        return bool(self._take(name, "true or false", bool))
+
+    def texts(self, name: str, pattern: str, most: int) -> tuple[str, ...]:
+        """A list of at most ``most`` different texts that match ``pattern``."""
+        values = self._list(name, most) or []
+        for value in values:
+            if not isinstance(value, str) or not re.fullmatch(pattern, value):
+                self.note(name, f"holds {shown(value)}, not matching {pattern}")
+                return ()
+        if len(set(values)) != len(values):
+            self.note(name, "holds the same text twice")
+        return tuple(values)
+
+    def points(self, name: str, least: int, most: int) -> tuple[Any, ...]:
+        """``least`` to ``most`` points of the picture, [x, y] in 0..1."""
+        values = self._list(name, most)
+        if values is None:
+            return ()
+        if len(values) < least:
+            self.note(name, f"has {len(values)} points; the minimum is {least}")
+        if not all(_is_pair(value) for value in values):
+            self.note(name, "must be a list of points, [x, y]")
+            return ()
+        outside = [v for v in values if not all(0 <= each <= 1 for each in v)]
+        if outside:
+            self.note(name, f"has {list(outside[0])} outside of the picture, 0 to 1")
+        return tuple((float(x), float(y)) for x, y in values)
+
+    def tables(self, name: str, most: int) -> Iterator[Fields]:
+        """A list of tables, each as its own ``Fields``; absent means none."""
+        if name not in self._table:
+            self._known.append(name)
+            return
+        for index, value in enumerate(self._list(name, most) or []):
+            yield Fields(f"{self._section}.{name}[{index}]", value, self._problems)
+
+    def optional_table(self, name: str) -> Fields | None:
+        """A table as its own ``Fields``, or None where it is absent or null."""
+        self._known.append(name)
+        value = self._table.get(name)
+        if value is None:
+            return None
+        return Fields(f"{self._section}.{name}", value, self._problems)
+
+    def end(self) -> None:
+        """Note each option that nobody took."""
+        for name in self._table:
+            if name not in self._known:
+                self.note(str(name), f"is not an option; {self._meant(str(name))}")
+
+    def note(self, name: str, problem: str) -> None:
+        """Note ``problem`` of the option ``name``."""
+        self._problems.append(f"{self._section}.{name} {problem}")
+
+    def _take(
+        self, name: str, words: str, kind: type, default: object = None
+    ) -> Any | None:
+        """The value, or None once its absence or its type has been noted."""
+        self._known.append(name)
+        value = self._table.get(name, default)
+        if type(value) in ((int, float) if kind is float else (kind,)):
+            return value
+        if not self._broken:
+            wrong = f"= {shown(value)}" if name in self._table else "is missing"
+            self.note(name, f"{wrong}; it must be {words}")
+        return None
+
+    def _list(self, name: str, most: int) -> list[Any] | None:
+        value = self._take(name, "a list", list)
+        if value is not None and len(value) > most:
+            self.note(name, f"has {len(value)} entries; the limit is {most}")
+            return None
+        return value
+
+    def _bound(self, name: str, value: float, least: float, most: float) -> float:
+        if value != value or value < least:
+            self.note(name, f"= {value} is below the minimum of {least}")
+            return least
+        if value > most:
+            self.note(name, f"= {value} is above the maximum of {most}")
+            return most
+        return value
+
+    def _meant(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self._known, n=1)
+        return f"did you mean {close[0]}?" if close else f"known: {self._known}"
+
+
+def shown(value: object) -> str:
+    """``value`` as a short text for a message."""
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _is_pair(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(type(each) in (int, float) for each in value)
+    )

@@ -1,0 +1,259 @@
+"""What a device may do: a versioned document, signed by the site's controller.
+
+    accept(current, bytes, controller key) -> Policy      pure; or an error, and
+                                                          the current one stays
+
+A policy is applied only if it is signed by the controller, newer than the current one,
+for the same site, complete, and not below the floors; those are constants that no file
+can lower. Attributes stay off unless the policy names the notice at the door.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from doorsill import canonical
+from doorsill.canonical import PublicKey
+from doorsill.errors import ConfigError, UntrustedError
+from doorsill.fields import Fields
+from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
+
+FORMAT = "doorsill-policy/1"
+K_CEILING = 1000
+LINES_LIMIT, ZONES_LIMIT, POINTS_LIMIT, HOURS_LIMIT = 8, 16, 32, 28
+CONSENT_SECONDS_CEILING = 4 * 3600
+CONSENT_BYTES_CEILING = 64 << 20
+CONSENT_CROPS_CEILING = 10_000
+REVOKED_LIMIT = 1000
+
+ID = r"[a-z0-9-]{1,16}"
+PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+"
+NOTICE = r"[A-Za-z0-9][A-Za-z0-9._/-]*"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00"
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A directed poly-line; IN is from its left to its right."""
+
+    id: str
+    points: tuple[Point, ...]  # two or more, x and y in 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A polygon: ``count`` counts who is in it, ``exclude`` counts nobody in it."""
+
+    id: str
+    kind: str
+    polygon: tuple[Point, ...]  # three or more, x and y in 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningHours:
+    """On ``days`` (0 is Monday) from ``opens`` to ``closes``, minutes of local time.
+
+    ``closes`` at or before ``opens`` is on the next day.
+    """
+
+    days: tuple[int, ...]
+    opens: int
+    closes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRules:
+    """What the vault may hold, for what, and whose cards open it."""
+
+    purposes: tuple[str, ...]
+    ca: str  # SHA-256 of the consent CA's certificate, hexadecimal
+    revoked: tuple[str, ...]  # serial numbers of cards, hexadecimal
+    max_seconds: int  # of one session
+    max_bytes: int
+    max_crops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A verified policy; ``digest`` is the SHA-256 of the canonical signed bytes."""
+
+    version: int
+    site: str
+    purpose: str
+    controller: str
+    notice: str | None
+    attributes: bool
+    k: int
+    epsilon_per_day: float
+    consent: ConsentRules | None
+    hours: tuple[OpeningHours, ...]
+    timezone: str
+    lines: tuple[Line, ...]
+    zones: tuple[Zone, ...]
+    digest: str
+
+
+def accept(
+    current: Policy | None, candidate: bytes, controller_key: PublicKey
+) -> Policy:
+    """The policy in ``candidate`` if it may replace ``current``.
+
+    Raises UntrustedError (other signer, altered, not newer, other site) or ConfigError
+    (signed, but incomplete or below the floors). Source of the shape: python-tuf.
+    """
+    policy = verify(candidate, controller_key)
+    if current is None:
+        return policy
+    if policy.site != current.site:
+        raise UntrustedError(
+            f"the policy is for site {policy.site}; this device is of {current.site}"
+        )
+    if policy.version <= current.version:
+        raise UntrustedError(
+            f"policy version {policy.version} is not newer than {current.version}, "
+            "which is in force"
+        )
+    return policy
+
+
+def verify(document: bytes, controller_key: PublicKey) -> Policy:
+    """The policy in a signed document, of whatever version."""
+    return parse(canonical.unseal(document, controller_key))
+
+
+def parse(body: dict[str, Any]) -> Policy:
+    """``body`` as a Policy, or one ConfigError that lists every problem."""
+    problems: list[str] = []
+    table = Fields("policy", body, problems)
+    table.text("format", FORMAT, len(FORMAT))
+    values: dict[str, Any] = dict(_scalars(table))
+    values["hours"] = tuple(_hours(each) for each in table.tables("hours", HOURS_LIMIT))
+    values["lines"] = tuple(_line(each) for each in table.tables("lines", LINES_LIMIT))
+    values["zones"] = tuple(_zone(each) for each in table.tables("zones", ZONES_LIMIT))
+    values["consent"] = _consent(table.optional_table("consent"))
+    table.end()
+    _check_whole(values, table)
+    if problems:
+        raise ConfigError("; ".join(problems))
+    digest = hashlib.sha256(canonical.encode(body)).hexdigest()
+    return Policy(**values, digest=digest)
+
+
+def is_open(policy: Policy, utc: float) -> bool:
+    """Whether the shop is open at ``utc`` (s); a policy without hours is always open.
+
+    Reckoned on the wall clock of the policy's timezone, summer time included.
+    """
+    if not policy.hours:
+        return True
+    now = datetime.fromtimestamp(utc, ZoneInfo(policy.timezone))
+    minute, today = now.hour * 60 + now.minute, now.weekday()
+    yesterday = (now.date() - timedelta(days=1)).weekday()
+    return any(
+        _within(each, today, minute) or _within(each, yesterday, minute + 24 * 60)
+        for each in policy.hours
+    )
+
+
+def _within(hours: OpeningHours, day: int, minute: int) -> bool:
+    closes = hours.closes + (24 * 60 if hours.closes <= hours.opens else 0)
+    return day in hours.days and hours.opens <= minute < closes
+
+
+def _scalars(table: Fields) -> Iterator[tuple[str, object]]:
+    yield "version", table.whole("version", 1, 2**31 - 1)
+    yield "site", table.text("site", ID, 16)
+    yield "purpose", table.text("purpose", PRINTABLE, 200)
+    yield "controller", table.text("controller", PRINTABLE, 200)
+    yield "notice", table.optional_text("notice", NOTICE, 64)
+    yield "attributes", table.flag("attributes")
+    yield "k", table.whole("k", K_FLOOR, K_CEILING)
+    most = EPSILON_CEILING_PER_DAY
+    yield "epsilon_per_day", table.number("epsilon_per_day", 0.01, most)
+    yield "timezone", table.text("timezone", r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", 40)
+
+
+def _check_whole(values: dict[str, Any], table: Fields) -> None:
+    if values["attributes"] and values["notice"] is None:
+        table.note("attributes", "= true needs policy.notice, the id of the notice")
+    if not values["lines"] and not values["zones"]:
+        table.note("lines", "has nothing to count; give one line or zone at least")
+    for name in ("lines", "zones"):
+        ids = [each.id for each in values[name]]
+        for twice in sorted({each for each in ids if ids.count(each) > 1}):
+            table.note(name, f"holds the id {twice} twice")
+    try:
+        ZoneInfo(values["timezone"] or "UTC")
+    except (KeyError, OSError, ValueError):
+        table.note("timezone", f"= {values['timezone']!r} is not an IANA timezone")
+
+
+def _line(table: Fields) -> Line:
+    points = table.points("points", 2, POINTS_LIMIT)
+    if any(a == b for a, b in itertools.pairwise(points)):
+        table.note("points", "holds a stretch of no length")
+    line = Line(table.text("id", ID, 16), points)
+    table.end()
+    return line
+
+
+def _zone(table: Fields) -> Zone:
+    polygon = table.points("polygon", 3, POINTS_LIMIT)
+    if len(polygon) >= 3 and _area(polygon) == 0:
+        table.note("polygon", "has no area")
+    zone = Zone(
+        table.text("id", ID, 16), table.text("kind", "count|exclude", 16), polygon
+    )
+    table.end()
+    return zone
+
+
+def _area(polygon: tuple[Point, ...]) -> float:
+    following = polygon[1:] + polygon[:1]
+    return sum(
+        a[0] * b[1] - b[0] * a[1] for a, b in zip(polygon, following, strict=True)
+    )
+
+
+def _hours(table: Fields) -> OpeningHours:
+    days = table.texts("days", "|".join(DAYS), len(DAYS))
+    if not days:
+        table.note("days", "names no day; known: " + ", ".join(DAYS))
+    opens, closes = table.text("opens", CLOCK, 5), table.text("closes", CLOCK, 5)
+    table.end()
+    return OpeningHours(
+        tuple(sorted(DAYS.index(day) for day in days)), _minute(opens), _minute(closes)
+    )
+
+
+def _minute(clock: str) -> int:
+    hour, colon, minute = clock.partition(":")
+    digits = colon and hour.isdecimal() and minute.isdecimal()
+    return int(hour) * 60 + int(minute) if digits else 0
+
+
+def _consent(table: Fields | None) -> ConsentRules | None:
+    if table is None:
+        return None
+    purposes = table.texts("purposes", r"[a-z0-9-]{1,32}", 8)
+    if not purposes:
+        table.note("purposes", "names no purpose")
+    rules = ConsentRules(
+        purposes=purposes,
+        ca=table.text("ca", "[0-9a-f]{64}", 64),
+        revoked=table.texts("revoked", "[0-9a-f]{1,40}", REVOKED_LIMIT),
+        max_seconds=table.whole("max_seconds", 1, CONSENT_SECONDS_CEILING),
+        max_bytes=table.whole("max_bytes", 4096, CONSENT_BYTES_CEILING),
+        max_crops=table.whole("max_crops", 1, CONSENT_CROPS_CEILING),
+    )
+    table.end()
+    return rules

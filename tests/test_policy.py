@@ -1,0 +1,352 @@
+"""A device does what its signed policy says, and nothing below the floors."""
+
+import copy
+import datetime
+import os
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doorsill import canonical, policy
+from doorsill.device.policy_store import PolicyStore
+from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
+
+CONTROLLER = ec.generate_private_key(ec.SECP256R1())
+STRANGER = ec.generate_private_key(ec.SECP256R1())
+KEY = CONTROLLER.public_key()
+
+BODY: dict[str, Any] = {
+    "format": policy.FORMAT,
+    "version": 4,
+    "site": "porto-1",
+    "purpose": "count visitors per hour",
+    "controller": "Example Stores Ltd, privacy@example.com",
+    "notice": "sign-2026-1",
+    "attributes": True,
+    "k": 12,
+    "epsilon_per_day": 1.5,
+    "timezone": "Europe/Lisbon",
+    "consent": {
+        "purposes": ["validation"],
+        "ca": "ab" * 32,
+        "revoked": ["0f"],
+        "max_seconds": 600,
+        "max_bytes": 1 << 20,
+        "max_crops": 100,
+    },
+    "hours": [
+        {"days": ["mon", "tue", "sat"], "opens": "09:00", "closes": "20:00"},
+        {"days": ["sun"], "opens": "22:00", "closes": "02:00"},
+    ],
+    "lines": [{"id": "door", "points": [[0.1, 0.5], [0.9, 0.5]]}],
+    "zones": [
+        {"id": "till", "kind": "count", "polygon": [[0, 0], [0.5, 0], [0, 0.5]]},
+        {"id": "staff", "kind": "exclude", "polygon": [[1, 1], [0.9, 1], [1, 0.9]]},
+    ],
+}
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    """BODY with ``section__option=value`` changes; ``...`` removes the option."""
+    body = copy.deepcopy(BODY)
+    for name, value in changes.items():
+        table: Any = body
+        *path, last = name.split("__")
+        for step in path:
+            table = table[int(step) if step.isdecimal() else step]
+        if value is ...:
+            del table[last]
+        else:
+            table[last] = value
+    return body
+
+
+def signed(body: dict[str, Any], key: canonical.PrivateKey = CONTROLLER) -> bytes:
+    return canonical.seal(body, key)
+
+
+def at(text: str, timezone: str = "Europe/Lisbon") -> float:
+    local = datetime.datetime.fromisoformat(text)
+    return local.replace(tzinfo=ZoneInfo(timezone)).timestamp()
+
+
+CURRENT = policy.accept(None, signed(BODY), KEY)
+
+
+def test_a_good_policy_is_read_whole() -> None:
+    assert CURRENT.version == 4 and CURRENT.site == "porto-1" and CURRENT.k == 12
+    assert CURRENT.lines == (policy.Line("door", ((0.1, 0.5), (0.9, 0.5))),)
+    assert [zone.kind for zone in CURRENT.zones] == ["count", "exclude"]
+    assert CURRENT.hours[0] == policy.OpeningHours((0, 1, 5), 540, 1200)
+    assert CURRENT.consent is not None
+    assert CURRENT.consent.purposes == ("validation",)
+    assert CURRENT.digest == canonical.digest(BODY)
+
+
+def test_what_may_be_left_out_may_be_left_out() -> None:
+    body = changed(
+        notice=..., attributes=False, consent=..., hours=..., zones=..., version=5
+    )
+    found = policy.accept(CURRENT, signed(body), KEY)
+    assert (found.notice, found.consent, found.hours, found.zones) == (
+        None,
+        None,
+        (),
+        (),
+    )
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("k below the floor", {"k": 2}, "policy.k = 2 is below the minimum of 10"),
+    ("k not whole", {"k": 12.5}, "policy.k = 12.5; it must be a whole number"),
+    ("k true", {"k": True}, "policy.k = True; it must be a whole number"),
+    (
+        "epsilon over the ceiling",
+        {"epsilon_per_day": 50},
+        "epsilon_per_day = 50 is above the maximum of",
+    ),
+    ("epsilon zero", {"epsilon_per_day": 0}, "below the minimum"),
+    ("no notice", {"notice": ...}, "attributes = true needs policy.notice"),
+    ("notice null", {"notice": None}, "attributes = true needs policy.notice"),
+    ("notice empty", {"notice": ""}, "policy.notice = '' does not match"),
+    ("attributes a text", {"attributes": "no"}, "must be true or false"),
+    ("version nought", {"version": 0}, "policy.version = 0 is below the minimum of 1"),
+    ("misspelt key", {"atributes": True}, "did you mean attributes?"),
+    ("site missing", {"site": ...}, "policy.site is missing"),
+    ("site in capitals", {"site": "Porto"}, "policy.site = 'Porto' does not match"),
+    ("purpose two lines", {"purpose": "a\nb"}, "policy.purpose"),
+    (
+        "purpose too long",
+        {"purpose": "a" * 201},
+        "has 201 characters; the limit is 200",
+    ),
+    ("other format", {"format": "doorsill-policy/9"}, "policy.format"),
+    ("no such timezone", {"timezone": "Mars/Base"}, "is not an IANA timezone"),
+    ("timezone a path", {"timezone": "../../etc/passwd"}, "policy.timezone"),
+    (
+        "line outside the picture",
+        {"lines__0__points": [[0, 0], [1.2, 0]]},
+        r"policy.lines\[0\].points has \[1.2, 0\] outside",
+    ),
+    (
+        "line of no length",
+        {"lines__0__points": [[0.5, 0.5], [0.5, 0.5]]},
+        "a stretch of no length",
+    ),
+    (
+        "line of one point",
+        {"lines__0__points": [[0.5, 0.5]]},
+        "has 1 points; the minimum is 2",
+    ),
+    ("point of three", {"lines__0__points": [[0, 0, 0], [1, 1, 1]]}, "list of points"),
+    ("point of texts", {"lines__0__points": [["0", 0], [1, 1]]}, "list of points"),
+    (
+        "line id twice",
+        {"lines": [BODY["lines"][0], BODY["lines"][0]]},
+        "policy.lines holds the id door twice",
+    ),
+    (
+        "polygon of two points",
+        {"zones__0__polygon": [[0, 0], [1, 1]]},
+        r"policy.zones\[0\].polygon has 2 points; the minimum is 3",
+    ),
+    (
+        "polygon flat",
+        {"zones__0__polygon": [[0, 0], [0.5, 0.5], [1, 1]]},
+        "has no area",
+    ),
+    ("zone of a third kind", {"zones__0__kind": "follow"}, r"zones\[0\].kind"),
+    ("nothing to count", {"lines": ..., "zones": ...}, "nothing to count"),
+    ("lines a table", {"lines": {"id": "door"}}, "policy.lines = .* must be a list"),
+    ("a line that is a number", {"lines": [7]}, r"policy.lines\[0\] = 7 must be"),
+    ("too many lines", {"lines": BODY["lines"] * 9}, "has 9 entries; the limit is 8"),
+    ("hours at 25", {"hours__0__opens": "25:00"}, "opens = '25:00' does not match"),
+    ("hours on no day", {"hours__0__days": []}, "names no day"),
+    ("hours on funday", {"hours__0__days": ["fun"]}, "holds 'fun'"),
+    (
+        "consent for no purpose",
+        {"consent__purposes": []},
+        "policy.consent.purposes names no purpose",
+    ),
+    (
+        "consent for a day",
+        {"consent__max_seconds": 86400},
+        "max_seconds = 86400 is above the maximum of 14400",
+    ),
+    (
+        "consent for a gigabyte",
+        {"consent__max_bytes": 1 << 30},
+        "is above the maximum of 67108864",
+    ),
+    (
+        "consent for a crowd",
+        {"consent__max_crops": 10**6},
+        "is above the maximum of 10000",
+    ),
+    ("consent without a CA", {"consent__ca": ...}, "policy.consent.ca is missing"),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED]
+)
+def test_a_signed_but_impossible_policy_is_refused(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        policy.accept(None, signed(changed(**changes)), KEY)
+
+
+def test_all_problems_are_said_at_once() -> None:
+    body = changed(k=2, site=..., attributes="yes", lines__0__points=[[0, 0], [2, 2]])
+    with pytest.raises(ConfigError) as caught:
+        policy.parse(body)
+    said = str(caught.value)
+    for part in ("policy.k", "policy.site", "policy.attributes", "outside of the pict"):
+        assert part in said
+    assert said.count(";") - said.count("; it must") == 3
+
+
+@pytest.mark.parametrize(
+    ("candidate", "message"),
+    [
+        pytest.param(signed(changed(version=3)), "version 3 is not newer", id="older"),
+        pytest.param(signed(BODY), "version 4 is not newer than 4", id="the same"),
+        pytest.param(
+            signed(changed(version=5), STRANGER), "other key", id="signed by another"
+        ),
+        pytest.param(
+            signed(changed(version=5, site="braga-1")), "is of porto-1", id="other site"
+        ),
+        pytest.param(
+            signed(changed(version=5)).replace(b'"k":12', b'"k":10'),
+            "altered",
+            id="altered",
+        ),
+        pytest.param(signed(changed(version=5))[:-1], "not canonical", id="cut short"),
+        pytest.param(
+            canonical.encode(changed(version=5)), "signed document", id="not signed"
+        ),
+        pytest.param(b"", "not canonical", id="empty"),
+    ],
+)
+def test_an_untrusted_policy_is_refused_and_the_current_one_stays(
+    tmp_path: Path, candidate: bytes, message: str
+) -> None:
+    store = PolicyStore(tmp_path / "policy.json", KEY)
+    store.apply(signed(BODY))
+    with pytest.raises(UntrustedError, match=message):
+        policy.accept(CURRENT, candidate, KEY)
+    with pytest.raises(UntrustedError, match=message):
+        store.apply(candidate)
+    assert store.load() == CURRENT
+
+
+def test_no_altered_byte_is_applied() -> None:
+    document = signed(changed(version=5))
+    for index in range(len(document)):
+        altered = bytearray(document)
+        altered[index] ^= 1
+        with pytest.raises(UntrustedError):
+            policy.accept(CURRENT, bytes(altered), KEY)
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53) + 1, 2**53 - 1)
+        | st.text("ab:/9"),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from([*BODY, "x"]), inner, max_size=6)
+        ),
+    ),
+    st.sampled_from([*BODY, "consent__ca", "lines__0__points", "hours__0__opens"]),
+)
+def test_no_value_anywhere_gets_past_the_floors_or_a_traceback(
+    value: Any, name: str
+) -> None:
+    try:
+        found = policy.parse(changed(**{name: value}))
+    except DoorsillError:
+        return
+    assert found.k >= K_FLOOR
+    assert 0 < found.epsilon_per_day <= EPSILON_CEILING_PER_DAY
+    assert found.notice or not found.attributes
+
+
+HOURS = [
+    ("monday at nine", "2026-06-01T09:00", True),
+    ("a minute before", "2026-06-01T08:59", False),
+    ("the last minute", "2026-06-01T19:59", True),
+    ("at closing", "2026-06-01T20:00", False),
+    ("a wednesday", "2026-06-03T12:00", False),
+    ("sunday at eleven at night", "2026-06-07T23:00", True),
+    ("past midnight, still sunday's hours", "2026-06-08T01:59", True),
+    ("past midnight, over", "2026-06-08T02:00", False),
+    ("past midnight of saturday", "2026-06-07T01:00", False),
+    ("winter time, monday at nine", "2026-01-05T09:00", True),
+]
+
+
+@pytest.mark.parametrize(
+    ("local", "expected"), [h[1:] for h in HOURS], ids=[h[0] for h in HOURS]
+)
+def test_opening_hours_are_the_wall_clocks(local: str, expected: bool) -> None:
+    assert policy.is_open(CURRENT, at(local)) is expected
+
+
+def test_nine_oclock_is_another_utc_in_summer_than_in_winter() -> None:
+    assert at("2026-06-01T09:00") % 86400 == 8 * 3600
+    assert at("2026-01-05T09:00") % 86400 == 9 * 3600
+
+
+def test_open_until_24_00_and_without_hours_always() -> None:
+    late = [{"days": ["mon"], "opens": "00:00", "closes": "24:00"}]
+    found = policy.parse(changed(hours=late))
+    assert policy.is_open(found, at("2026-06-01T23:59"))
+    assert not policy.is_open(found, at("2026-06-02T00:00"))
+    assert policy.is_open(policy.parse(changed(hours=[])), 0.0)
+
+
+def test_the_store_says_when_nothing_is_in_force(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no policy is in force"):
+        PolicyStore(tmp_path / "policy.json", KEY).load()
+
+
+def test_a_policy_altered_on_disk_is_not_run(tmp_path: Path) -> None:
+    store = PolicyStore(tmp_path / "policy.json", KEY)
+    store.apply(signed(BODY))
+    below = signed(changed(k=10), STRANGER)
+    (tmp_path / "policy.json").write_bytes(below)
+    with pytest.raises(UntrustedError):
+        store.load()
+
+
+def test_a_power_cut_leaves_the_old_policy_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PolicyStore(tmp_path / "policy.json", KEY)
+    store.apply(signed(BODY))
+
+    def cut(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", cut)
+    with pytest.raises(ConfigError, match="No space left"):
+        store.apply(signed(changed(version=5)))
+    monkeypatch.undo()
+    assert store.load() == CURRENT
+    assert (
+        PolicyStore(tmp_path / "policy.json", KEY)
+        .apply(signed(changed(version=5)))
+        .version
+        == 5
+    )
