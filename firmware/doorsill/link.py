@@ -21,8 +21,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from doorsill.errors import UplinkError
-from doorsill.values import (
+from doorsill.cells import (
     Age,
     Cell,
     Expression,
@@ -31,6 +30,7 @@ from doorsill.values import (
     Quality,
     ZoneCell,
 )
+from doorsill.errors import UplinkError
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
+
+from doorsill.cells import (
+    Age,
+    Cell,
+    Expression,
+    HealthCell,
+    LineCell,
+    Quality,
+    ZoneCell,
+)
+
+__all__ = [
+    "Age",
+    "Attributes",
+    "Boxes",
+    "Cell",
+    "Crossing",
+    "Detections",
+    "Direction",
+    "Expression",
+    "Frame",
+    "HealthCell",
+    "Ids",
+    "LineCell",
+    "Pixels",
+    "Points",
+    "Quality",
+    "Scores",
+    "Tracks",
+    "ZoneCell",
+]
 
 Pixels = NDArray[np.uint8]
 Boxes = NDArray[np.float32]
@@ -103,99 +134,9 @@ class Crossing:
     track: int
 
 
-class Age(IntEnum):
-    """Apparent age band."""
-
-    CHILD = 0
-    YOUNG_ADULT = 1
-    ADULT = 2
-    OLDER = 3
-    UNKNOWN = 4
-
-
-class Expression(IntEnum):
-    """Apparent gender expression."""
-
-    FEMININE = 0
-    MASCULINE = 1
-    UNKNOWN = 2
-
-
 @dataclass(frozen=True, slots=True)
 class Attributes:
     """What one track looked like over its frames, coarse, or unknown."""
 
     age: Age = Age.UNKNOWN
     expression: Expression = Expression.UNKNOWN
-
-
-class Quality(IntFlag):
-    """Why a window may be worth less; 0 is good. A gap is never papered over."""
-
-    GOOD = 0
-    COVERED = 1
-    DARK = 2
-    BRIGHT = 4
-    MOVED = 8
-    LOW_FRAME_RATE = 16
-    CLOCK = 32
-    GAP = 64  # the camera or the process was away for a part of the window
-    CLOSED = 128  # outside the policy's opening hours
-
-
-@dataclass(frozen=True, slots=True)
-class LineCell:
-    """One line in one window: what vision tells uplink, all small integers.
-
-    ``ages`` and ``expressions`` count people who went IN and were looked at; all zero
-    where the policy does not allow attributes.
-    """
-
-    epoch: int  # random 32 bits, new whenever the totals start from nought
-    line: int
-    start: int  # UTC s
-    duration_s: int
-    closed: bool  # False: a running window, sent so that a power cut loses nothing
-    count_in: int
-    count_out: int
-    total_in: int  # since the epoch began, this window included
-    total_out: int
-    coverage_ms: int  # of the window, how long the camera really looked
-    quality: Quality
-    ages: tuple[int, ...] = (0,) * len(Age)
-    expressions: tuple[int, ...] = (0,) * len(Expression)
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneCell:
-    """One zone in one window."""
-
-    epoch: int
-    zone: int
-    start: int  # UTC s
-    duration_s: int
-    closed: bool
-    visits: int  # people who left the zone in this window
-    dwell_s: int  # how long those stayed, summed
-    occupancy_max: int
-    occupancy_mean_milli: int
-    coverage_ms: int
-    quality: Quality
-
-
-@dataclass(frozen=True, slots=True)
-class HealthCell:
-    """How the vision process fares, once a window."""
-
-    epoch: int
-    start: int  # UTC s
-    frames: int
-    gated: int  # frames in which nothing moved, so nothing was inferred
-    frame_rate_milli: int
-    invoke_us: int  # median
-    overhead_us: int  # median, all but capture and invoke
-    resident_kib: int
-    camera_restarts: int
-
-
-Cell = LineCell | ZoneCell | HealthCell
