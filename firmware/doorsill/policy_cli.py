@@ -1,0 +1,272 @@
+"""``doorsill policy``: make, sign, show, check and apply a policy, without a fleet.
+
+A draft is TOML, made to be edited; signed, it is canonical JSON that nobody edits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from doorsill import canonical, policy
+from doorsill.canonical import PublicKey
+from doorsill.device import identity
+from doorsill.device.policy_store import PolicyStore, replace
+from doorsill.errors import ConfigError
+from doorsill.notice import notice_text
+
+EPILOG = """\
+examples:
+  doorsill policy key controller.key                    once: the controller's key
+  doorsill policy new policy.toml --site porto-1 --line 0,0.5,1,0.5
+  doorsill policy sign policy.toml --key controller.key --out policy.json
+  doorsill policy check policy.json --controller controller.key.pub
+  doorsill policy show policy.json --sign
+  doorsill policy apply policy.json --controller controller.key.pub \\
+      --to /var/lib/doorsill/policy.json
+
+The device applies only a policy that is signed by its controller and newer than the
+one in force. No policy can go below the floors: k of at least 10, and at most 2.0 of
+epsilon a day.
+"""
+DRAFT = """\
+# What this device may do. Edit, then: doorsill policy sign FILE --key controller.key
+format = "doorsill-policy/1"
+version = {version}                     # a device applies only a higher one
+site = "{site}"
+purpose = "{purpose}"
+controller = "{controller}"
+timezone = "{timezone}"
+
+# Apparent age band and gender expression: off, unless a notice hangs at the door.
+attributes = {attributes}
+{notice}
+k = 10                          # smallest group published; 10 is the floor
+epsilon_per_day = 1.0           # privacy budget a day; 2.0 is the ceiling
+
+# x to the right, y down, fractions of the picture. IN is from the left of the
+# directed line to its right.
+[[lines]]
+id = "door"
+points = {points}
+
+# [[zones]]
+# id = "staff"
+# kind = "exclude"              # or "count"
+# polygon = [[0.8, 0.0], [1.0, 0.0], [1.0, 0.4]]
+
+# [[hours]]                     # without any, always open
+# days = ["mon", "tue", "wed", "thu", "fri", "sat"]
+# opens = "09:00"
+# closes = "20:00"
+
+# [consent]                     # without it no face can ever be stored
+# purposes = ["validation"]
+# ca = "SHA-256 of the consent CA's certificate"
+# revoked = []
+# max_seconds = 1800
+# max_bytes = 8388608
+# max_crops = 1000
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Join the command group to the command line."""
+    parser = subparsers.add_parser(
+        "policy",
+        help="make, sign, show, check and apply a policy",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    _add_new(actions)
+    key = actions.add_parser("key", help="make a controller's key (FILE and FILE.pub)")
+    key.add_argument("file", type=Path)
+    key.set_defaults(func=make_key)
+    sign = actions.add_parser("sign", help="sign a draft")
+    sign.add_argument("draft", type=Path)
+    sign.add_argument("--key", type=Path, required=True, help="the controller's key")
+    sign.add_argument("--out", type=Path, required=True, help="the signed policy")
+    sign.set_defaults(func=sign_draft)
+    show = actions.add_parser("show", help="show a policy, signed or draft, unverified")
+    show.add_argument("file", type=Path)
+    show.add_argument("--sign", action="store_true", help="the sign for the door only")
+    show.set_defaults(func=show_policy)
+    _add_checks(actions)
+
+
+def _add_new(actions: argparse._SubParsersAction[Any]) -> None:
+    new = actions.add_parser("new", help="write a draft, and the sign for the door")
+    new.add_argument("draft", type=Path)
+    new.add_argument("--site", required=True, help="a-z, 0-9 and -, at most 16")
+    new.add_argument("--version", type=int, default=1)
+    new.add_argument("--purpose", default="count visitors per hour")
+    new.add_argument("--controller", default="name and address of who is responsible")
+    new.add_argument("--timezone", default="UTC", help="IANA name: Europe/Lisbon")
+    new.add_argument("--line", default="0,0.5,1,0.5", help="X0,Y0,X1,Y1[,X,Y ...]")
+    new.add_argument("--notice", help="id of the sign; switches the attributes on")
+    new.set_defaults(func=new_draft)
+
+
+def _add_checks(actions: argparse._SubParsersAction[Any]) -> None:
+    check = actions.add_parser("check", help="say all that is wrong with a policy")
+    check.add_argument("file", type=Path)
+    check.add_argument("--controller", type=Path, help="the controller's public key")
+    check.add_argument("--current", type=Path, help="the policy in force, if any")
+    check.set_defaults(func=check_policy)
+    apply = actions.add_parser("apply", help="put a policy in force on this device")
+    apply.add_argument("file", type=Path)
+    apply.add_argument("--controller", type=Path, required=True)
+    apply.add_argument("--to", type=Path, required=True, help="the file in force")
+    apply.set_defaults(func=apply_policy)
+
+
+def make_key(args: argparse.Namespace) -> int:
+    """Make the controller's key pair; the private one is never overwritten."""
+    public = identity.create_key(args.file).public_key()
+    pem = public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    replace(args.file.with_name(args.file.name + ".pub"), pem)
+    _say(f"wrote {args.file} (keep it offline) and {args.file}.pub (for the devices)")
+    return 0
+
+
+def new_draft(args: argparse.Namespace) -> int:
+    """Write a draft that is valid as it stands, and print the sign."""
+    if args.draft.exists():
+        raise ConfigError(f"{args.draft} exists; give another name")
+    text = DRAFT.format(
+        version=args.version,
+        site=_quoted(args.site),
+        purpose=_quoted(args.purpose),
+        controller=_quoted(args.controller),
+        timezone=_quoted(args.timezone),
+        attributes="true" if args.notice else "false",
+        notice=f'notice = "{_quoted(args.notice)}"'
+        if args.notice
+        else "# notice = ...",
+        points=_points(args.line),
+    )
+    found = policy.parse(_toml(text.encode(), args.draft))
+    replace(args.draft, text.encode())
+    sign = args.draft.with_suffix(".sign.txt")
+    replace(sign, notice_text(found).encode())
+    _say(f"wrote {args.draft} and the sign for the door, {sign}:\n")
+    _say(notice_text(found))
+    return 0
+
+
+def sign_draft(args: argparse.Namespace) -> int:
+    """Sign a draft that parses; nothing else can be signed."""
+    body = _toml(_read(args.draft), args.draft)
+    found = policy.parse(body)
+    replace(args.out, canonical.seal(body, identity.read_key(args.key)))
+    sign = args.out.with_suffix(".sign.txt")
+    replace(sign, notice_text(found).encode())
+    _say(f"signed {args.out}: version {found.version}, SHA-256 {found.digest}")
+    _say(f"the sign for the door: {sign}")
+    return 0
+
+
+def show_policy(args: argparse.Namespace) -> int:
+    """Show what a policy says; without a verified signature, and says so."""
+    found = policy.parse(_body(args.file))
+    if not args.sign:
+        _say(_summary(found))
+        _say("the signature was not checked; `doorsill policy check` does that\n")
+    _say(notice_text(found))
+    return 0
+
+
+def check_policy(args: argparse.Namespace) -> int:
+    """Raise what is wrong, or say what is right."""
+    if args.controller is None:
+        found = policy.parse(_body(args.file))
+        _say(f"{args.file} is complete; its signature was not checked")
+    else:
+        key = read_public_key(args.controller)
+        current = policy.verify(_read(args.current), key) if args.current else None
+        found = policy.accept(current, _read(args.file), key)
+        _say(f"{args.file} is signed by {args.controller} and can be applied")
+    _say(_summary(found))
+    return 0
+
+
+def apply_policy(args: argparse.Namespace) -> int:
+    """Put a policy in force; the one in force stays where this raises."""
+    store = PolicyStore(args.to, read_public_key(args.controller))
+    found = store.apply(_read(args.file))
+    _say(f"in force: version {found.version}, SHA-256 {found.digest}")
+    return 0
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """A P-256 public key in PEM."""
+    try:
+        key = serialization.load_pem_public_key(_read(path))
+    except ValueError:
+        raise ConfigError(f"{path} is not a public key in PEM") from None
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise ConfigError(f"{path} is not a P-256 key")
+    canonical.require_p256(key)
+    return key
+
+
+def _summary(found: policy.Policy) -> str:
+    attributes = f"on, notice {found.notice}" if found.attributes else "off"
+    consent = ", ".join(found.consent.purposes) if found.consent else "none"
+    return (
+        f"policy {found.version} for site {found.site}: {found.purpose}\n"
+        f"  controller  {found.controller}\n"
+        f"  attributes  {attributes}; k = {found.k}, "
+        f"epsilon = {found.epsilon_per_day} a day\n"
+        f"  consent     {consent}\n"
+        f"  hours       {len(found.hours) or 'always open'} ({found.timezone})\n"
+        f"  lines       {', '.join(line.id for line in found.lines) or 'none'}\n"
+        f"  zones       {', '.join(zone.id for zone in found.zones) or 'none'}\n"
+        f"  SHA-256     {found.digest}"
+    )
+
+
+def _body(path: Path) -> dict[str, Any]:
+    data = _read(path)
+    return canonical.split(data)[0] if data.startswith(b"{") else _toml(data, path)
+
+
+def _toml(data: bytes, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _points(text: str) -> list[list[float]]:
+    try:
+        numbers = [float(each) for each in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) < 4 or len(numbers) % 2:
+        raise ConfigError(f"--line {text} must be X0,Y0,X1,Y1 with numbers from 0 to 1")
+    return [list(pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
