@@ -1,4 +1,12 @@
 """Floors and ceilings that no file, policy or message can lower."""
 
-K_FLOOR = 10  # people in the smallest group that is ever published
-EPSILON_CEILING_PER_DAY = 2.0  # differential privacy budget of one device and day
+from typing import Final
+
+K_FLOOR: Final = 10  # people in the smallest group that is ever published
+EPSILON_CEILING_PER_DAY: Final = 2.0  # privacy budget of one device and day
+
+# A day is cut at the same hours every day, whoever comes: where a report may end is
+# never the visitors' doing. More reports a day would each be noisier.
+REPORTS_PER_DAY: Final = 8
+SLOT_S: Final = 86_400 // REPORTS_PER_DAY
+DAY_S: Final = 86_400

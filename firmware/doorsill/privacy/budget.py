@@ -1,0 +1,52 @@
+"""The epsilon budget of one device and day: spend it, or be refused.
+
+Whole millionths of epsilon, so that adding up never rounds. A day is a UTC day by
+number. The ledger only ever moves forward: a clock set back finds the day it left,
+with what was spent, and refills nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from doorsill.privacy.floors import DAY_S, EPSILON_CEILING_PER_DAY, REPORTS_PER_DAY
+from doorsill.privacy.noise import MICRO
+
+CEILING_MICRO = int(EPSILON_CEILING_PER_DAY * MICRO)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What has been spent on ``day``; stored in the same transaction as the report."""
+
+    day: int  # UTC days since 1970
+    spent_micro: int
+
+
+def day_of(start: int) -> int:
+    """The UTC day of ``start`` (UTC s)."""
+    return start // DAY_S
+
+
+def spend(ledger: Ledger, day: int, cost_micro: int, daily_micro: int) -> Ledger | None:
+    """The ledger after a report of ``cost_micro`` on ``day``, or None: refused.
+
+    ``daily_micro`` above the ceiling counts as the ceiling.
+    """
+    if cost_micro <= 0:
+        raise ValueError(f"cost = {cost_micro} millionths must be above 0")
+    daily = min(daily_micro, CEILING_MICRO)
+    spent = 0 if day > ledger.day else ledger.spent_micro
+    if spent + cost_micro > daily:
+        return None
+    return Ledger(max(day, ledger.day), spent + cost_micro)
+
+
+def report_cost(daily_micro: int, lines: int) -> int:
+    """Millionths of epsilon that one report of one of ``lines`` lines costs.
+
+    A day has at most REPORTS_PER_DAY slots for each line, so a day that goes by the
+    clock never runs out.
+    """
+    daily = min(daily_micro, CEILING_MICRO)
+    return max(1, daily // (REPORTS_PER_DAY * max(1, lines)))
