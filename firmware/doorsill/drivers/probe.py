@@ -1,0 +1,58 @@
+"""Try a model or a delegate in a child process, because a bad one kills its process.
+
+Run as ``python -m doorsill.drivers.probe RUNTIME [DELEGATE]`` with the model on stdin:
+it ends with 0 when the model ran once, else it says why on stderr.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+PROBE_TIMEOUT_S = 30.0
+_REASON = "reason: "
+
+
+def reason_against(
+    model: bytes, runtime: str, delegate: str | None = None
+) -> str | None:
+    """Why ``model`` cannot run here, on ``delegate``; ``None`` when it ran."""
+    command = [sys.executable, "-m", __name__, runtime]
+    command += [delegate] if delegate is not None else []
+    try:
+        done = subprocess.run(
+            command,
+            input=model,
+            capture_output=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it gave no answer within {PROBE_TIMEOUT_S:.0f} s"
+    if done.returncode == 0:
+        return None
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        return f"a trial of it crashes {runtime} with {name}"
+    for line in done.stderr.decode(errors="replace").splitlines():
+        if line.startswith(_REASON):
+            return line.removeprefix(_REASON)
+    return f"its trial ended with {done.returncode}"
+
+
+def _main(runtime: str, delegate: str | None = None) -> int:
+    from doorsill.drivers.runtime import construct, import_runtime
+    from doorsill.errors import ConfigError
+
+    try:
+        library = import_runtime(runtime)
+        construct(library, sys.stdin.buffer.read(), delegate=delegate).invoke()
+    except ConfigError as error:
+        sys.stderr.write(f"{_REASON}{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:3]))

@@ -1,0 +1,239 @@
+"""The only door to a TFLite interpreter: LiteRT, or tflite-runtime on old systems.
+
+The runtime is chosen by name and is never swapped for another one silently. What may
+kill its process is first tried in a child: a delegate (Edge TPU) that does not fit its
+runtime, and any model under tflite-runtime, which reads a damaged file past its end
+(LiteRT verifies it). Whatever is wrong becomes one :class:`ConfigError`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doorsill.drivers import probe
+from doorsill.errors import ConfigError
+
+RUNTIMES = {
+    "litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
+    "tflite-runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
+}
+UNVERIFIED = frozenset({"tflite-runtime"})  # 2.14 segfaults on a truncated model
+MODEL_MAX_BYTES = 64 << 20
+IDENTIFIER = b"TFL3"  # bytes 4..8 of every TFLite flatbuffer
+POST_PROCESS = "TFLite_Detection_PostProcess"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """What an input or output holds: real = scale * (stored - zero_point)."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float  # 0.0: not quantised, the stored value is the real one
+    zero_point: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """One output of one invoke; ``values`` is a copy and stays valid."""
+
+    tensor: Tensor
+    values: NDArray[Any]
+
+    def real(self) -> NDArray[np.float32]:
+        """The values with the quantisation undone, as float32."""
+        if self.tensor.scale == 0.0:
+            return self.values.astype(np.float32, copy=False)
+        shifted = self.values.astype(np.float32) - np.float32(self.tensor.zero_point)
+        return shifted * np.float32(self.tensor.scale)
+
+
+class Interpreter(Protocol):
+    """A loaded model with one input."""
+
+    @property
+    def input(self) -> Tensor:
+        """Shape, type and quantisation of the input."""
+
+    @property
+    def post_process(self) -> tuple[int, ...]:
+        """Where the four results of an SSD's post-process lie among the outputs.
+
+        As boxes, classes, scores, count; empty when the model has no such operation.
+        """
+
+    def input_view(self) -> NDArray[Any]:
+        """The input's own memory, writable; drop it before :meth:`invoke`."""
+
+    def invoke(self) -> None:
+        """Run the model on what lies in the input."""
+
+    def outputs(self) -> tuple[Output, ...]:
+        """The results of the last :meth:`invoke`, in the order of the model."""
+
+
+def load(
+    model: bytes,
+    *,
+    threads: int = 1,
+    runtime: str = "litert",
+    delegate: str | None = None,
+    allow_fallback: bool = False,
+) -> Interpreter:
+    """Load a model from its bytes (whoever reads the file has checked its sha256).
+
+    ``delegate`` is a shared library, such as ``libedgetpu.so.1``. When it does not work
+    on this machine that is a :class:`ConfigError`, or, with ``allow_fallback``, a
+    warning and the processor's own kernels.
+    """
+    _check_bytes(model)
+    if threads < 1:
+        raise ConfigError(f"threads = {threads} is below the minimum of 1")
+    library = import_runtime(runtime)
+    if runtime in UNVERIFIED and (why := probe.reason_against(model, runtime)):
+        raise ConfigError(why)
+    if delegate is not None:
+        reason = probe.reason_against(model, runtime, delegate)
+        if reason is not None and not allow_fallback:
+            raise ConfigError(f"the delegate {delegate} cannot be used: {reason}")
+        if reason is not None:
+            _log.warning("%s cannot be used (%s): on the CPU instead", delegate, reason)
+            delegate = None
+    return construct(library, model, threads=threads, delegate=delegate)
+
+
+def load_reference(model: bytes, *, runtime: str = "litert") -> Interpreter:
+    """Load with the reference kernels: slow, and equal in every bit on every machine.
+
+    For golden tests only; the default kernels round differently from one processor to
+    the next.
+    """
+    _check_bytes(model)
+    return construct(import_runtime(runtime), model, reference=True)
+
+
+def import_runtime(name: str) -> ModuleType:
+    """The runtime's interpreter module, or a sentence on why it cannot be had."""
+    if name not in RUNTIMES:
+        raise ConfigError(f"runtime = {name!r} is none of {', '.join(RUNTIMES)}")
+    module, package = RUNTIMES[name]
+    # Built against numpy 1: its import succeeds and its first Interpreter dies.
+    if name == "tflite-runtime" and int(np.__version__.split(".")[0]) >= 2:
+        found = f"here is numpy {np.__version__}"
+        raise ConfigError(f"runtime = 'tflite-runtime' needs numpy < 2, {found}")
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"runtime = {name!r} needs the package {package}: {error}"
+        ) from error
+
+
+def runtime_version(name: str) -> str:
+    """The version of an installed runtime, or ``absent``."""
+    try:
+        return version(RUNTIMES[name][1])
+    except PackageNotFoundError:
+        return "absent"
+
+
+def construct(
+    library: ModuleType,
+    model: bytes,
+    *,
+    threads: int = 1,
+    delegate: str | None = None,
+    reference: bool = False,
+) -> Interpreter:
+    """Build and warm an interpreter; :func:`load` is the door for everybody else."""
+    resolver = library.OpResolverType
+    try:
+        interpreter = library.Interpreter(
+            model_content=model,
+            num_threads=threads,
+            experimental_op_resolver_type=(
+                resolver.BUILTIN_REF if reference else resolver.AUTO
+            ),
+            experimental_delegates=(
+                [library.load_delegate(delegate)] if delegate is not None else None
+            ),
+        )
+        interpreter.allocate_tensors()
+        interpreter.invoke()  # some models know their output shapes only now
+    except (ValueError, RuntimeError, SystemError, OSError) as error:
+        why = f"the model cannot be loaded: {_sentence(error)}"
+        raise ConfigError(why) from error
+    return _TFLite(interpreter)
+
+
+class _TFLite:
+    """Both runtimes have the same Python surface; this is the part that we use."""
+
+    __slots__ = ("_indices", "_input_index", "_interpreter", "_tensors", "input")
+
+    def __init__(self, interpreter: Any) -> None:
+        inputs = interpreter.get_input_details()
+        if len(inputs) != 1:
+            raise ConfigError(f"the model has {len(inputs)} inputs, 1 is possible")
+        details = interpreter.get_output_details()
+        self._interpreter = interpreter
+        self.input = _tensor(inputs[0])
+        self._input_index = inputs[0]["index"]
+        self._tensors = tuple(map(_tensor, details))
+        self._indices = tuple(detail["index"] for detail in details)
+
+    @property
+    def post_process(self) -> tuple[int, ...]:
+        # The operation itself knows which result is which; names and the order of the
+        # outputs differ between every two exporters.
+        for operation in self._interpreter._get_ops_details():
+            if operation["op_name"] == POST_PROCESS:
+                results = tuple(map(int, operation["outputs"]))
+                if set(results) <= set(self._indices):
+                    return tuple(map(self._indices.index, results))
+        return ()
+
+    def input_view(self) -> NDArray[Any]:
+        view: NDArray[Any] = self._interpreter.tensor(self._input_index)()
+        return view
+
+    def invoke(self) -> None:
+        self._interpreter.invoke()
+
+    def outputs(self) -> tuple[Output, ...]:
+        get = self._interpreter.get_tensor
+        return tuple(map(Output, self._tensors, map(get, self._indices)))
+
+
+def _tensor(detail: dict[str, Any]) -> Tensor:
+    scale, zero_point = detail["quantization"]
+    shape = tuple(map(int, detail["shape"]))
+    dtype = np.dtype(detail["dtype"])
+    return Tensor(detail["name"], shape, dtype, float(scale), int(zero_point))
+
+
+def _check_bytes(model: bytes) -> None:
+    if len(model) > MODEL_MAX_BYTES:
+        limit = f"the limit of {MODEL_MAX_BYTES} bytes"
+        raise ConfigError(f"the model has {len(model)} bytes, above {limit}")
+    if model[4:8] != IDENTIFIER:
+        found = model[4:8]
+        raise ConfigError(
+            f"not a TFLite model: bytes 4 to 8 are {found!r} instead of {IDENTIFIER!r}"
+        )
+
+
+def _sentence(error: BaseException) -> str:
+    lines = [line.strip(" .") for line in str(error).splitlines() if line.strip()]
+    return ": ".join(lines[:2]) or type(error).__name__
