@@ -1,0 +1,76 @@
+"""Loose ends: what a track that broke leaves for the track that goes on in its place.
+
+A tracker loses somebody in a crowd and finds the same person half a second later
+under a new id. The new track may take up what the old one left, judged by time and
+place alone; nobody is recognised. What nobody takes up within ``HANDOVER_S`` is given
+back once, to be settled, and forgotten.
+
+             x  last seen, time t           reach = REACH + PACE * (birth - t)
+              \\
+               (    )  born here and in time: it goes on
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from doorsill.vision.geometry import Point
+
+HANDOVER_S = 2.0
+REACH = 0.7  # body widths
+PACE = 2.0  # body widths a second: a person walks on while nobody sees them
+LIMIT = 64  # loose ends kept at most
+
+Left = TypeVar("Left")
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """When and where somebody was seen; ``width`` is the body's, in picture heights."""
+
+    time: float
+    at: Point
+    width: float
+
+    def reaches(self, birth: Spot) -> float | None:
+        """Distance to a birth in body widths, or None where it is too far or late."""
+        gap = birth.time - self.time
+        if not 0.0 <= gap <= HANDOVER_S:
+            return None
+        dx, dy = birth.at[0] - self.at[0], birth.at[1] - self.at[1]
+        distance = (dx * dx + dy * dy) ** 0.5 / max(self.width, 1e-6)
+        return distance if distance <= REACH + PACE * gap else None
+
+
+class LooseEnds(Generic[Left]):
+    """A short, bounded list of what broken tracks left."""
+
+    def __init__(self) -> None:
+        self._ends: list[tuple[Spot, Left]] = []
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def leave(self, last: Spot, left: Left) -> list[Left]:
+        """Keep ``left`` for an heir; give back what no longer fits in."""
+        self._ends.append((last, left))
+        overdue = self._ends[:-LIMIT]
+        self._ends = self._ends[-LIMIT:]
+        return [each for _, each in overdue]
+
+    def claim(self, birth: Spot) -> Left | None:
+        """What the nearest broken track left for a track born there, once."""
+        best: tuple[float, int] | None = None
+        for row, (last, _) in enumerate(self._ends):
+            distance = last.reaches(birth)
+            if distance is not None and (best is None or distance < best[0]):
+                best = (distance, row)
+        return None if best is None else self._ends.pop(best[1])[1]
+
+    def expire(self, now: float) -> list[Left]:
+        """Forget and give back what nobody claimed in time."""
+        overdue = [left for last, left in self._ends if now - last.time > HANDOVER_S]
+        if overdue:
+            self._ends = [end for end in self._ends if now - end[0].time <= HANDOVER_S]
+        return overdue
