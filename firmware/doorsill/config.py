@@ -121,6 +121,21 @@ class Config:
     consent: ConsentSection | None = None
 
     @property
+    def controller_key(self) -> Path:
+        """Whose signature counts: the controller's public key, PEM."""
+        return self.policy.controller_key
+
+    @property
+    def policy_in_force(self) -> Path:
+        """The last policy that was accepted."""
+        return self.device.state / "policy" / "policy.json"
+
+    @property
+    def outbox(self) -> Path:
+        """What waits for the broker, and the totals that survive a power cut."""
+        return self.device.state / "outbox" / "outbox.db"
+
+    @property
     def cell_socket(self) -> Path:
         """Where vision listens for the uplink."""
         return self.device.run / "cells.sock"

@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorsill import canonical, policy
-from doorsill.canonical import PublicKey
+from doorsill.config import load_config
 from doorsill.device import identity
-from doorsill.device.policy_store import PolicyStore, replace
+from doorsill.device.policy_store import (
+    PolicyStore,
+    read_public_key,
+    replace,
+    store_of,
+)
 from doorsill.errors import ConfigError
 from doorsill.notice import notice_text
 
@@ -121,9 +125,10 @@ def _add_checks(actions: argparse._SubParsersAction[Any]) -> None:
     check.add_argument("--current", type=Path, help="the policy in force, if any")
     check.set_defaults(func=check_policy)
     apply = actions.add_parser("apply", help="put a policy in force on this device")
-    apply.add_argument("file", type=Path)
-    apply.add_argument("--controller", type=Path, required=True)
-    apply.add_argument("--to", type=Path, required=True, help="the file in force")
+    apply.add_argument("file", type=Path, nargs="?")
+    apply.add_argument("--controller", type=Path, help="the controller's public key")
+    apply.add_argument("--to", type=Path, help="the file in force")
+    apply.add_argument("--config", type=Path, help="a device's configuration instead")
     apply.set_defaults(func=apply_policy)
 
 
@@ -201,22 +206,17 @@ def check_policy(args: argparse.Namespace) -> int:
 
 def apply_policy(args: argparse.Namespace) -> int:
     """Put a policy in force; the one in force stays where this raises."""
-    store = PolicyStore(args.to, read_public_key(args.controller))
-    found = store.apply(_read(args.file))
+    if args.config is not None:
+        config = load_config(args.config)
+        config.policy_in_force.parent.mkdir(parents=True, exist_ok=True)
+        found = store_of(config).take_over(config.policy.file)
+    elif args.file and args.controller and args.to:
+        store = PolicyStore(args.to, read_public_key(args.controller))
+        found = store.apply(_read(args.file))
+    else:
+        raise ConfigError("give --config FILE, or FILE, --controller and --to")
     _say(f"in force: version {found.version}, SHA-256 {found.digest}")
     return 0
-
-
-def read_public_key(path: Path) -> PublicKey:
-    """A P-256 public key in PEM."""
-    try:
-        key = serialization.load_pem_public_key(_read(path))
-    except ValueError:
-        raise ConfigError(f"{path} is not a public key in PEM") from None
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise ConfigError(f"{path} is not a P-256 key")
-    canonical.require_p256(key)
-    return key
 
 
 def _summary(found: policy.Policy) -> str:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import cast
 
-from doorsill.canonical import PublicKey
-from doorsill.errors import ConfigError
+from cryptography.hazmat.primitives import serialization
+
+from doorsill.canonical import PublicKey, require_p256
+from doorsill.config import Config
+from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy import Policy, accept, verify
 
 log = logging.getLogger(__name__)
@@ -44,6 +48,44 @@ class PolicyStore:
         replace(self._path, candidate)
         log.info("policy %s applied: %s", policy.version, policy.digest)
         return policy
+
+    def take_over(self, candidate: Path) -> Policy:
+        """At start: put ``candidate`` in force if it is newer, else keep what is.
+
+        Whatever is wrong with the candidate is logged; only a device on which nothing
+        is in force yet raises.
+        """
+        try:
+            document = candidate.read_bytes()
+        except OSError as error:
+            log.warning("no policy to take over, %s: %s", candidate, error.strerror)
+            return self.load()
+        if not self._path.exists():
+            return self.apply(document)
+        if document == self._path.read_bytes():
+            return self.load()
+        try:
+            return self.apply(document)
+        except (ConfigError, UntrustedError) as error:
+            log.error("%s is refused, the last good one stays: %s", candidate, error)
+            return self.load()
+
+
+def store_of(config: Config) -> PolicyStore:
+    """Where this device keeps the policy in force, and whose signature counts."""
+    return PolicyStore(config.policy_in_force, read_public_key(config.controller_key))
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """A P-256 public key in PEM; ConfigError or UntrustedError otherwise."""
+    try:
+        key = serialization.load_pem_public_key(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{path} is not a public key in PEM") from None
+    require_p256(key)
+    return cast(PublicKey, key)
 
 
 def replace(path: Path, data: bytes) -> None:
