@@ -1,0 +1,119 @@
+"""Measure a detector with the device's own decode: average precision and the like.
+
+Everything goes through ``doorsill.vision.heads``, so what is measured is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import labels
+import numpy as np
+import samples
+
+from doorsill.values import Detections
+from doorsill.vision.heads import HeadDecoder, HeadsDecode, Quantisation
+
+HEAT, REG = Quantisation(1 / 256, -128), Quantisation(1 / 28, 0)
+FLOOR = 0.05  # lowest score that enters an average precision
+Detect = Callable[[np.ndarray], Detections]
+
+
+def stored(values: np.ndarray, q: Quantisation) -> np.ndarray:
+    return np.clip(np.rint(values / q.scale + q.zero), -128, 127).astype(np.int8)
+
+
+def float_detector(model, threshold: float = FLOOR) -> Detect:
+    """The float network behind the int8 decode (rounding outputs only)."""
+    shape = (samples.ROWS, samples.COLUMNS)
+    decoder = HeadDecoder(shape, HEAT, REG, HeadsDecode(threshold))
+
+    def detect(image: np.ndarray) -> Detections:
+        x = (image.astype(np.float32) - 128) / 128
+        heat, reg = model(x[None], training=False)
+        return decoder.decode(
+            stored(np.asarray(heat), HEAT), stored(np.asarray(reg), REG)
+        )
+
+    return detect
+
+
+def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """IoU of one box with many."""
+    low = np.maximum(box[:2], boxes[:, :2])
+    high = np.minimum(box[2:], boxes[:, 2:])
+    both = np.prod(np.maximum(high - low, 0), axis=1)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return both / np.maximum(np.prod(box[2:] - box[:2]) + area - both, 1e-9)
+
+
+def matched(
+    found: np.ndarray, truth: np.ndarray, ignored: np.ndarray, needed: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Per answer 1 hit, 0 false, -1 not counted; and which truths were hit.
+
+    ``found`` comes strongest first; an answer on an ignored box counts for nothing.
+    """
+    verdict = np.zeros(len(found), int)
+    hit = np.zeros(len(truth), bool)
+    for i, box in enumerate(found):
+        scores = np.where(hit, 0, overlap(box, truth)) if len(truth) else np.zeros(0)
+        if len(scores) and scores.max() >= needed:
+            hit[scores.argmax()] = True
+            verdict[i] = 1
+        elif len(ignored):
+            x, y = (box[:2] + box[2:]) / 2
+            inside = (ignored[:, 0] < x) & (x < ignored[:, 2])
+            if (inside & (ignored[:, 1] < y) & (y < ignored[:, 3])).any():
+                verdict[i] = -1
+    return verdict, hit
+
+
+def average_precision(scores: np.ndarray, verdicts: np.ndarray, total: int) -> float:
+    """Area under the precision envelope (all points)."""
+    keep = verdicts >= 0
+    order = np.argsort(-scores[keep], kind="stable")
+    hits = np.cumsum(verdicts[keep][order])
+    if not len(hits) or not total:
+        return 0.0
+    precision = hits / np.arange(1, len(hits) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    steps = np.diff(np.concatenate([[0], hits / total]))
+    return float((envelope * steps).sum())
+
+
+def measure(
+    detect: Detect, shards: samples.Shards, encoding: str, limit: int, threshold: float
+) -> dict[str, float]:
+    """AP50 of heads and people per view, and precision and recall at a threshold."""
+    size = np.array([samples.WIDTH, samples.HEIGHT] * 2, np.float32)
+    table: dict[str, list] = {}
+    for at in np.linspace(0, len(shards.index) - 1, min(limit, len(shards.index))):
+        planes, rows, view = shards.get(int(at))
+        good = labels.usable(rows)
+        found = detect(samples.encode(planes, encoding))
+        loose = rows[~good][:, labels.HEAD]
+        heads = matched(found.heads * size, rows[good][:, labels.HEAD], loose, 0.5)
+        people = matched(found.boxes * size, rows[good][:, labels.BODY], loose, 0.5)
+        entry = (found.scores, heads, people, good.sum())
+        for name in (view, "all"):
+            table.setdefault(name, []).append(entry)
+    out: dict[str, float] = {}
+    for name, entries in table.items():
+        scores = np.concatenate([e[0] for e in entries])
+        verdict = np.concatenate([e[1][0] for e in entries])
+        people = np.concatenate([e[2][0] for e in entries])
+        total = int(sum(e[3] for e in entries))
+        tail = "" if name == "all" else f"_{name}"
+        out["head_ap50" + tail] = average_precision(scores, verdict, total)
+        out["person_ap50" + tail] = average_precision(scores, people, total)
+        sure = (scores >= threshold) & (verdict >= 0)
+        out["precision" + tail] = float(verdict[sure].mean()) if sure.any() else 0.0
+        out["recall" + tail] = float(verdict[sure].sum() / max(total, 1))
+    return {k: round(float(v), 3) for k, v in out.items()}
+
+
+def measure_model(
+    model, shards: samples.Shards, encoding: str, limit: int = 200
+) -> dict:
+    return measure(float_detector(model), shards, encoding, limit, threshold=0.35)

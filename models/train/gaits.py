@@ -1,0 +1,103 @@
+"""Poses: a procedural walk and the things people do at a door.
+
+A pose is a table of rotations about each bone's head, in world axes of the rest
+pose (x left, y up, z forward). ``phase`` runs 0..2 pi over two steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+X, Y, Z = (1.0, 0, 0), (0, 1.0, 0), (0, 0, 1.0)
+KINDS = ("walk", "stand", "phone", "push", "hold", "reach", "akimbo", "sit")
+SHARES = (0.56, 0.1, 0.08, 0.08, 0.06, 0.05, 0.03, 0.04)
+STRIDE_M = 1.4  # two steps of an adult
+LEAN_FORWARD = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gait:
+    """How one person moves; drawn once, so that two phases show the same person."""
+
+    kind: str
+    swing: float  # 0.1 standing .. 1.25 striding
+    arm_down: tuple[float, float]  # degrees, left and right
+    elbow: tuple[float, float]
+    raise_arm: tuple[float, float]
+    lean: float
+    twist: float
+    neck: tuple[float, float, float]  # turn, nod, tilt
+
+
+def sample_gait(rng: np.random.Generator, kind: str | None = None) -> Gait:
+    kind = kind or str(rng.choice(KINDS, p=SHARES))
+    moving = kind in ("walk", "phone", "push", "hold")
+    swing = rng.uniform(0.55, 1.25) if moving else rng.uniform(0.0, 0.15)
+    down, elbow, lift = rng.uniform(38, 50, 2), rng.uniform(8, 35, 2), np.zeros(2)
+    busy = rng.permutation(2)[0]
+    if kind in ("push", "sit"):
+        lift, elbow = rng.uniform(20, 40, 2), rng.uniform(45, 65, 2)
+    elif kind == "hold":
+        lift, elbow = rng.uniform(15, 35, 2), rng.uniform(65, 95, 2)
+    elif kind == "akimbo":
+        elbow = rng.uniform(60, 100, 2)
+    elif kind == "phone":
+        lift[busy], elbow[busy] = rng.uniform(10, 40), rng.uniform(70, 125)
+    elif kind == "reach":
+        lift[busy], elbow[busy] = rng.uniform(60, 120), rng.uniform(0, 40)
+    nod = rng.normal(16 if kind == "phone" else 4, 8)
+    lean = rng.normal(LEAN_FORWARD, 3) + (rng.random() < 0.06) * rng.uniform(15, 50)
+    return Gait(
+        kind, swing, tuple(down), tuple(elbow), tuple(lift), lean,
+        rng.normal(0, 3), (rng.normal(0, 20), nod, rng.normal(0, 4)),
+    )  # fmt: skip
+
+
+def turn(axis: tuple[float, float, float], degrees: float) -> np.ndarray:
+    """Rodrigues' rotation."""
+    a = np.asarray(axis, float) / np.linalg.norm(axis)
+    t = np.radians(degrees)
+    k = np.array([[0, -a[2], a[1]], [a[2], 0, -a[0]], [-a[1], a[0], 0]])
+    return np.eye(3) + np.sin(t) * k + (1 - np.cos(t)) * k @ k
+
+
+def leg(gait: Gait, phase: float, side: str) -> dict[str, np.ndarray]:
+    if gait.kind == "sit":
+        return {f"upperleg01.{side}": turn(X, -88), f"lowerleg01.{side}": turn(X, 86)}
+    swing = gait.swing
+    knee = swing * (12 + 34 * max(0.0, np.cos(phase)))  # bends while it swings forward
+    return {
+        f"upperleg01.{side}": turn(X, -26 * swing * np.sin(phase) - 4),
+        f"lowerleg01.{side}": turn(X, knee),
+        f"foot.{side}": turn(X, -8 * swing * np.sin(phase)),
+    }
+
+
+def arm(gait: Gait, phase: float, side: str) -> dict[str, np.ndarray]:
+    i, sign = (0, 1) if side == "L" else (1, -1)
+    lift = 22 * gait.swing * np.sin(phase) * (gait.raise_arm[i] < 5)
+    upper = turn(X, lift - gait.raise_arm[i]) @ turn(Z, -sign * gait.arm_down[i])
+    if gait.kind == "akimbo":
+        upper = turn(Z, -sign * (gait.arm_down[i] - 14))
+        fold = turn((0.1, 0, 1.0), -sign * gait.elbow[i])
+    else:
+        fold = turn((0.65, sign * 0.75, 0), -gait.elbow[i])
+    return {f"upperarm01.{side}": upper, f"lowerarm01.{side}": fold}
+
+
+def pose(gait: Gait, phase: float) -> dict[str, np.ndarray]:
+    """Bone -> (3, 3) rotation."""
+    out: dict[str, np.ndarray] = {}
+    for side, shift in (("L", 0.0), ("R", np.pi)):
+        out |= leg(gait, phase + shift, side)
+        out |= arm(gait, phase + shift, side)
+    sway = 6 * gait.swing * np.sin(phase)
+    out["spine05"] = turn(X, gait.lean * 0.6)
+    out["spine02"] = turn(Y, sway + gait.twist)
+    out["spine01"] = turn(X, gait.lean * 0.4)
+    yaw, nod, tilt = gait.neck
+    out["neck01"] = turn(X, nod * 0.5)
+    out["head"] = turn(Y, yaw) @ turn(X, nod * 0.5) @ turn(Z, tilt)
+    return out

@@ -1,0 +1,32 @@
+"""What is known about each rendered person, one row of float32 per person.
+
+Boxes are in pixels of the 320 x 256 image. ``*_seen`` is the visible share,
+``*_contrast`` the mean difference from the empty scene in grey levels: a label that
+cannot be seen is not used (``usable``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+NAMES = ("head_x0", "head_y0", "head_x1", "head_y1")
+NAMES += ("body_x0", "body_y0", "body_x1", "body_y1", "foot_x", "foot_y")
+NAMES += ("head_seen", "head_inside", "body_seen", "head_contrast", "body_contrast")
+NAMES += ("body_area", "band", "masculinity", "tone", "weight", "age", "height_m")
+NAMES += ("still",)
+COLUMN = {name: i for i, name in enumerate(NAMES)}
+HEAD, BODY, FOOT = slice(0, 4), slice(4, 8), slice(8, 10)
+SMALLEST_HEAD_PX = 9
+
+
+def usable(rows: np.ndarray) -> np.ndarray:
+    """(n,) True where a person is to be found; the others are ignored."""
+    size = np.maximum(rows[:, 2] - rows[:, 0], rows[:, 3] - rows[:, 1])
+    return (
+        (rows[:, COLUMN["head_seen"]] >= 0.4)
+        & (rows[:, COLUMN["head_inside"]] >= 0.4)
+        & (rows[:, COLUMN["body_seen"]] >= 0.25)
+        & (rows[:, COLUMN["head_contrast"]] >= 8)
+        & (rows[:, COLUMN["body_contrast"]] >= 9)
+        & (size >= SMALLEST_HEAD_PX)
+    )
