@@ -1,0 +1,129 @@
+"""One message, one spelling: to bytes, back from bytes, and as JSON Schema.
+
+:func:`decode` refuses whatever :func:`encode` would not have written, to the last byte,
+so nothing hides in spaces, key order or the way a number is spelt.
+``python -m doorsill.uplink.codec`` prints the JSON Schema.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, NoReturn
+
+from doorsill.errors import UntrustedError
+from doorsill.uplink.rules import Schema, rules_of
+from doorsill.uplink.wire import (
+    KINDS,
+    LARGEST_BYTES,
+    STREAMS,
+    VERSION,
+    Message,
+    ZoneInterval,
+)
+
+
+def encode(message: Message) -> bytes:
+    """The one spelling of ``message``; UntrustedError where a value is not allowed."""
+    table: dict[str, object] = {}
+    for attribute, name, each in rules_of(message):
+        value = getattr(message, attribute)
+        each.check(value, f"{type(message).__name__}.{name}")
+        table[name] = value
+    data = json.dumps(table, separators=(",", ":"), ensure_ascii=True).encode()
+    if len(data) > LARGEST_BYTES:
+        raise UntrustedError(f"a message of {len(data)} bytes is over {LARGEST_BYTES}")
+    return data
+
+
+def decode(stream: str, payload: bytes) -> Message:
+    """The message in ``payload``; UntrustedError for anything else."""
+    if stream not in KINDS:
+        raise UntrustedError(f"the stream is none of {', '.join(STREAMS)}")
+    if len(payload) > LARGEST_BYTES:
+        raise UntrustedError(
+            f"a message of {len(payload)} bytes is over {LARGEST_BYTES}"
+        )
+    table = _read(payload)
+    kind = KINDS[stream][0]
+    if len(KINDS[stream]) > 1 and table.get("kind") == "zone":
+        kind = ZoneInterval
+    message = _build(kind, table)
+    if encode(message) != payload:
+        raise UntrustedError(f"{stream}: spelt another way than our one")
+    return message
+
+
+def _read(payload: bytes) -> dict[str, Any]:
+    try:
+        table = json.loads(
+            payload.decode("ascii"),
+            object_pairs_hook=_unique,
+            parse_float=_refuse,
+            parse_constant=_refuse,
+        )
+    except (ValueError, RecursionError):
+        raise UntrustedError("a message must be JSON of whole numbers") from None
+    if not isinstance(table, dict):
+        raise UntrustedError("a message must be one JSON object")
+    return table
+
+
+def _build(kind: type[Any], table: dict[str, Any]) -> Message:
+    known = rules_of(kind)
+    names = [name for _, name, _ in known]
+    if list(table) != names:
+        raise UntrustedError(
+            f"{kind.__name__} must hold exactly {', '.join(names)}, in that order"
+        )
+    values = {}
+    for attribute, name, each in known:
+        each.check(table[name], f"{kind.__name__}.{name}")
+        value = table[name]
+        values[attribute] = tuple(value) if isinstance(value, list) else value
+    message: Message = kind(**values)
+    return message
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a key stands twice")
+    return table
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no whole number")
+
+
+def json_schema() -> Schema:
+    """The JSON Schema (2020-12) of all messages, generated from the dataclasses."""
+    definitions = {
+        kind.__name__: _definition(kind) for kinds in KINDS.values() for kind in kinds
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"doorsill wire schema {VERSION}",
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in definitions],
+        "$defs": definitions,
+    }
+
+
+def _definition(kind: type[Any]) -> Schema:
+    known = rules_of(kind)
+    return {
+        "description": " ".join((kind.__doc__ or "").split()),
+        "type": "object",
+        "properties": {name: each.schema() for _, name, each in known},
+        "required": [name for _, name, _ in known],
+        "additionalProperties": False,
+    }
+
+
+def schema_text() -> str:
+    """What ``wire.schema.json`` must hold."""
+    return json.dumps(json_schema(), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema_text())

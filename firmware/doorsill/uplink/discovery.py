@@ -1,0 +1,82 @@
+"""Tell Home Assistant what this device is: one retained packet, from the policy alone.
+
+Device discovery: ``homeassistant/device/<id>/config`` with ``dev``, ``o`` and ``cmps``
+(Home Assistant 2024.11 and later). In and out are ``total_increasing``, quality is a
+diagnostic, availability follows ``state``. Nothing in it depends on who came in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from doorsill.uplink.wire import topic
+
+
+def describe(site: str, device: str, firmware: str, lines: Sequence[str]) -> bytes:
+    """The packet for a device that counts ``lines`` (ids, in order of the policy)."""
+    live, health = topic(site, device, "live"), topic(site, device, "health")
+    packet = {
+        "dev": {
+            "ids": [f"doorsill_{device}"],
+            "name": device,
+            "mf": "doorsill",
+            "mdl": "people counter",
+            "sw": firmware,
+            "sa": site,
+        },
+        "o": {"name": "doorsill", "sw": firmware},
+        "avty": [
+            {
+                "t": topic(site, device, "state"),
+                "val_tpl": "{{'online' if value_json.state in "
+                "('ready','sleeping') else 'offline'}}",
+            }
+        ],
+        "stat_t": live,
+        "qos": 1,
+        "cmps": {
+            **_line_sensors(device, lines),
+            "quality": _quality(device),
+            "waiting": _waiting(device, health),
+        },
+    }
+    return json.dumps(packet, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def _line_sensors(device: str, lines: Sequence[str]) -> dict[str, Any]:
+    return {
+        f"l{index}_{way}": {
+            "p": "sensor",
+            "uniq_id": f"doorsill_{device}_l{index}_{way}",
+            "name": f"{line} {way}",
+            "stat_cla": "total_increasing",
+            "ic": "mdi:location-enter" if way == "in" else "mdi:location-exit",
+            "val_tpl": f"{{{{value_json.lines[{index}]['{way}']}}}}",
+        }
+        for index, line in enumerate(lines)
+        for way in ("in", "out")
+    }
+
+
+def _quality(device: str) -> dict[str, Any]:
+    return {
+        "p": "sensor",
+        "uniq_id": f"doorsill_{device}_quality",
+        "name": "quality",
+        "ent_cat": "diagnostic",
+        "val_tpl": "{{value_json.quality|join(' ') or 'good'}}",
+    }
+
+
+def _waiting(device: str, health: str) -> dict[str, Any]:
+    return {
+        "p": "sensor",
+        "uniq_id": f"doorsill_{device}_waiting",
+        "name": "windows waiting",
+        "ent_cat": "diagnostic",
+        "stat_t": health,
+        "stat_cla": "measurement",
+        "val_tpl": "{{value_json.waiting}}",
+    }

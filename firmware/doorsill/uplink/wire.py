@@ -1,0 +1,204 @@
+"""The closed wire schema: everything that a camera can say, and nothing else.
+
+    doorsill/<site>/<device>/interval     LineInterval | ZoneInterval   authoritative
+                            /attributes   Attributes                    >= k people
+                            /live         Live                          retained
+                            /health       Health                        retained
+                            /state        State                         retained, will
+
+Whole numbers with bounds, words from a list, short hashes: no field can hold 64 bytes
+of anybody's choosing, and ``codec`` gives each message exactly one spelling. Times are
+UTC seconds. ``wire.schema.json`` says the same as JSON Schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from doorsill.cells import Age, Expression, Quality
+from doorsill.privacy.floors import DAY_S
+from doorsill.uplink.rules import (
+    Flag,
+    OrNull,
+    Pairs,
+    Text,
+    Whole,
+    Word,
+    Words,
+    rule,
+)
+
+VERSION = 1
+LARGEST_BYTES = 1024
+LINES_LIMIT, ZONES_LIMIT = 8, 16
+STREAMS = ("interval", "live", "attributes", "health", "state")
+QUALITY_WORDS = tuple(str(flag.name).lower() for flag in Quality)
+
+_VERSION = Whole(VERSION, VERSION)
+_TIME = Whole(0, 2**33)  # UTC s, until 2242
+_COUNT = Whole(0, 100_000)  # people in one window
+_TOTAL = Whole(0, 999_999_999)
+_EPOCH = Whole(0, 2**32 - 1)
+_SECONDS = Whole(0, DAY_S)
+_QUALITY = Words(QUALITY_WORDS)
+_RELEASE = Text(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,3}", 24.0)
+_HASH = Text(r"[0-9a-f]{32}", 128.0)  # the first half of a SHA-256
+_NOISY = Whole(-1_000_000, 1_000_000)  # with noise a cell may fall below nought
+_GAUGE = Whole(0, 2**32 - 1)
+_STATES = ("init", "ready", "sleeping", "disconnected", "lost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineInterval:
+    """One line in one closed window; its key is (device, line, start)."""
+
+    schema: int = rule(_VERSION, default=VERSION)
+    kind: str = rule(Word(("line",)), default="line")
+    line: int = rule(Whole(0, LINES_LIMIT - 1))
+    start: int = rule(_TIME)
+    end: int = rule(_TIME)
+    count_in: int = rule(_COUNT, "in")
+    count_out: int = rule(_COUNT, "out")
+    total_in: int = rule(_TOTAL)
+    total_out: int = rule(_TOTAL)
+    epoch: int = rule(_EPOCH)
+    coverage_s: int = rule(_SECONDS)
+    quality: tuple[str, ...] = rule(_QUALITY)
+    is_historical: bool = rule(Flag())
+    firmware: str = rule(_RELEASE)
+    model: str = rule(_HASH)
+    policy: str = rule(_HASH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneInterval:
+    """One zone in one closed window; ``dwell_s`` only where k people or more left."""
+
+    schema: int = rule(_VERSION, default=VERSION)
+    kind: str = rule(Word(("zone",)), default="zone")
+    zone: int = rule(Whole(0, ZONES_LIMIT - 1))
+    start: int = rule(_TIME)
+    end: int = rule(_TIME)
+    visits: int = rule(_COUNT)
+    dwell_s: int | None = rule(OrNull(_TOTAL))
+    occupancy_max: int = rule(_COUNT)
+    occupancy_mean_milli: int = rule(Whole(0, 100_000_000))
+    epoch: int = rule(_EPOCH)
+    coverage_s: int = rule(_SECONDS)
+    quality: tuple[str, ...] = rule(_QUALITY)
+    is_historical: bool = rule(Flag())
+    firmware: str = rule(_RELEASE)
+    model: str = rule(_HASH)
+    policy: str = rule(_HASH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributes:
+    """Apparent looks of k people or more who came in over one line, with noise.
+
+    ``people`` is what ``interval`` counts in the span; each cell carries discrete
+    Laplace noise of scale 2 / (epsilon_micro / 1e6) and may be negative.
+    """
+
+    schema: int = rule(_VERSION, default=VERSION)
+    line: int = rule(Whole(0, LINES_LIMIT - 1))
+    start: int = rule(_TIME)
+    end: int = rule(_TIME)
+    people: int = rule(_TOTAL)
+    age_child: int = rule(_NOISY)
+    age_young_adult: int = rule(_NOISY)
+    age_adult: int = rule(_NOISY)
+    age_older: int = rule(_NOISY)
+    age_unknown: int = rule(_NOISY)
+    expression_feminine: int = rule(_NOISY)
+    expression_masculine: int = rule(_NOISY)
+    expression_unknown: int = rule(_NOISY)
+    k: int = rule(Whole(10, 1000))
+    epsilon_micro: int = rule(Whole(1, 2_000_000))
+    is_historical: bool = rule(Flag())
+    firmware: str = rule(_RELEASE)
+    model: str = rule(_HASH)
+    policy: str = rule(_HASH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """Totals since the epoch began, one row a line in the order of the policy."""
+
+    schema: int = rule(_VERSION, default=VERSION)
+    time: int = rule(_TIME)
+    epoch: int = rule(_EPOCH)
+    lines: tuple[dict[str, int], ...] = rule(Pairs(("in", "out"), _TOTAL, LINES_LIMIT))
+    quality: tuple[str, ...] = rule(_QUALITY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the device fares; counters run since the outbox was made."""
+
+    schema: int = rule(_VERSION, default=VERSION)
+    time: int = rule(_TIME)
+    frames: int = rule(_GAUGE)
+    gated: int = rule(_GAUGE)
+    frame_rate_milli: int = rule(_GAUGE)
+    invoke_us: int = rule(_GAUGE)
+    overhead_us: int = rule(_GAUGE)
+    vision_kib: int = rule(_GAUGE)
+    uplink_kib: int = rule(_GAUGE)
+    camera_restarts: int = rule(_GAUGE)
+    waiting: int = rule(_GAUGE)  # rows in the outbox
+    dropped: int = rule(_GAUGE)  # oldest rows given up because the outbox was full
+    dead_letters: int = rule(_GAUGE)  # refused by the broker for good
+    refused: int = rule(_GAUGE)  # stopped by our own egress guard
+    disk_failures: int = rule(_GAUGE)
+    resets: int = rule(_GAUGE)  # a broken outbox was set aside
+    reconnects: int = rule(_GAUGE)
+    takeovers: int = rule(_GAUGE)  # another client came with our certificate
+    epsilon_spent_micro: int = rule(Whole(0, 2_000_000))
+    firmware: str = rule(_RELEASE)
+    model: str = rule(_HASH)
+    policy: str = rule(_HASH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The life cycle, in Homie's words; ``lost`` is the last will."""
+
+    schema: int = rule(_VERSION, default=VERSION)
+    state: str = rule(Word(_STATES))
+
+
+Message = LineInterval | ZoneInterval | Attributes | Live | Health | State
+KINDS: dict[str, tuple[type[Any], ...]] = {
+    "interval": (LineInterval, ZoneInterval),
+    "live": (Live,),
+    "attributes": (Attributes,),
+    "health": (Health,),
+    "state": (State,),
+}
+
+
+def stream_of(message: Message) -> str:
+    """The last level of the topic that ``message`` goes out on."""
+    return next(name for name, kinds in KINDS.items() if type(message) in kinds)
+
+
+def topic(site: str, device: str, stream: str) -> str:
+    """doorsill/<site>/<device>/<stream>."""
+    return f"doorsill/{site}/{device}/{stream}"
+
+
+def quality_words(quality: Quality) -> tuple[str, ...]:
+    """The flags as words, in their fixed order."""
+    return tuple(str(flag.name).lower() for flag in Quality if flag in quality)
+
+
+def age_cells(counts: tuple[int, ...]) -> dict[str, int]:
+    """The five cells of the age histogram by their names on the wire."""
+    return {f"age_{age.name.lower()}": counts[age] for age in Age}
+
+
+def expression_cells(counts: tuple[int, ...]) -> dict[str, int]:
+    """The three cells of the expression histogram by their names on the wire."""
+    return {f"expression_{each.name.lower()}": counts[each] for each in Expression}

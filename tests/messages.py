@@ -1,0 +1,123 @@
+"""One good message of each kind, and strategies for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from doorsill.uplink import rules, wire
+from doorsill.uplink.wire import (
+    Attributes,
+    Health,
+    LineInterval,
+    Live,
+    Message,
+    State,
+    ZoneInterval,
+)
+
+RELEASE: dict[str, Any] = {"firmware": "0.1.0", "model": "ab" * 16, "policy": "cd" * 16}
+
+LINE = LineInterval(
+    line=0,
+    start=1_800_000_000,
+    end=1_800_000_060,
+    count_in=3,
+    count_out=2,
+    total_in=103,
+    total_out=99,
+    epoch=0xC0FFEE,
+    coverage_s=60,
+    quality=("dark", "gap"),
+    is_historical=False,
+    **RELEASE,
+)
+ZONE = ZoneInterval(
+    zone=1,
+    start=1_800_000_000,
+    end=1_800_000_060,
+    visits=12,
+    dwell_s=340,
+    occupancy_max=4,
+    occupancy_mean_milli=1800,
+    epoch=7,
+    coverage_s=60,
+    quality=(),
+    is_historical=True,
+    **RELEASE,
+)
+ATTRIBUTES = Attributes(
+    line=0,
+    start=1_800_000_000,
+    end=1_800_010_800,
+    people=38,
+    age_child=-2,
+    age_young_adult=11,
+    age_adult=21,
+    age_older=4,
+    age_unknown=6,
+    expression_feminine=17,
+    expression_masculine=15,
+    expression_unknown=3,
+    k=10,
+    epsilon_micro=250_000,
+    is_historical=False,
+    **RELEASE,
+)
+LIVE = Live(
+    time=1_800_000_000, epoch=7, lines=({"in": 3, "out": 2},) * 2, quality=("dark",)
+)
+GAUGES = (
+    "frames gated frame_rate_milli invoke_us overhead_us vision_kib uplink_kib "
+    "camera_restarts waiting dropped dead_letters refused disk_failures resets "
+    "reconnects takeovers epsilon_spent_micro"
+).split()
+HEALTH = Health(time=1_800_000_000, **dict.fromkeys(GAUGES, 5), **RELEASE)
+STATE = State(state="ready")
+
+EVERY: tuple[Message, ...] = (LINE, ZONE, ATTRIBUTES, LIVE, HEALTH, STATE)
+
+
+def values(rule: rules.Rule) -> st.SearchStrategy[Any]:
+    """Whatever ``rule`` allows."""
+    if isinstance(rule, rules.Whole):
+        return st.integers(rule.least, rule.most)
+    if isinstance(rule, rules.Flag):
+        return st.booleans()
+    if isinstance(rule, rules.Word):
+        return st.sampled_from(rule.words)
+    if isinstance(rule, rules.Words):
+        words = rule.words
+        return st.sets(st.sampled_from(words)).map(
+            lambda chosen: tuple(word for word in words if word in chosen)
+        )
+    if isinstance(rule, rules.Text):
+        return st.from_regex(
+            rule.pattern, fullmatch=True, alphabet=st.characters(max_codepoint=127)
+        )
+    if isinstance(rule, rules.OrNull):
+        return st.none() | values(rule.rule)
+    assert isinstance(rule, rules.Pairs)
+    row = st.tuples(*[values(rule.rule) for _ in rule.names]).map(
+        lambda numbers: dict(zip(rule.names, numbers, strict=True))
+    )
+    return st.lists(row, max_size=rule.most).map(tuple)
+
+
+messages: st.SearchStrategy[Message] = st.one_of(
+    *[
+        st.builds(
+            kind,
+            **{attribute: values(rule) for attribute, _, rule in rules.rules_of(kind)},
+        )
+        for kinds in wire.KINDS.values()
+        for kind in kinds
+    ]
+)
+
+
+def line(start: int, **changes: Any) -> LineInterval:
+    """A minute from ``start`` on."""
+    return replace(LINE, start=start, end=start + 60, **changes)
