@@ -1,0 +1,127 @@
+"""``doorsill run``: count at a door.
+
+With ``--only`` it is one process, and systemd holds the processes together. Without,
+it starts them side by side for a laptop and stops all of them when one ends: what to
+do then is for whoever started it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from doorsill.check_cli import refuse_network_camera
+from doorsill.config import Config, load_config
+from doorsill.device.policy_store import store_of
+
+log = logging.getLogger(__name__)
+
+PROCESSES = {
+    "vision": "doorsill.vision.service",
+    "uplink": "doorsill.uplink.service",
+    "vault": "doorsill.consent.service",
+}
+STOP_WITHIN_S = 10.0
+POLL_S = 0.2
+EPILOG = """\
+examples:
+  doorsill run --config shop.toml                  all processes, on a laptop
+  doorsill run --only vision --config /etc/doorsill/doorsill.toml    what systemd does
+
+SIGTERM or Ctrl-C stops: the running window is closed and handed on first.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Join the command to the command line."""
+    parser = subparsers.add_parser(
+        "run",
+        help="count at a door; what systemd starts on a camera",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--only", choices=tuple(PROCESSES), help="one process of them")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one process, or all of them side by side; the exit code of the first end."""
+    config = load_config(args.config)
+    if config.camera.driver == "video":
+        refuse_network_camera(config.camera.source)
+    if args.only:
+        importlib.import_module(PROCESSES[args.only]).main(config)
+        return 0
+    prepare(config)
+    with children(args.config, names_of(config)) as running:
+        return _first_end(running)
+
+
+def prepare(config: Config) -> None:
+    """Make the folders and put a newer policy in force, as the units do."""
+    config.device.run.mkdir(parents=True, exist_ok=True)
+    for path in (config.policy_in_force, config.outbox):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    store_of(config).take_over(config.policy.file)
+
+
+def names_of(config: Config) -> tuple[str, ...]:
+    """Which processes a configuration asks for: a vault only with [consent]."""
+    return tuple(each for each in PROCESSES if each != "vault" or config.consent)
+
+
+@contextmanager
+def children(
+    config: Path, names: tuple[str, ...]
+) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """The named processes as children; all of them are gone when this is left."""
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name in names:
+            command = [sys.executable, "-m", "doorsill", "run", "--only", name]
+            running[name] = subprocess.Popen([*command, "--config", str(config)])
+        yield running
+    finally:
+        _stop(running)
+
+
+def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
+    """SIGTERM in the order of the flow, so that the last window still goes out."""
+    for name, child in running.items():
+        child.terminate()
+        try:
+            child.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            log.error("%s does not stop within %g s; killed", name, STOP_WITHIN_S)
+            child.kill()
+            child.wait()
+
+
+def _first_end(running: dict[str, subprocess.Popen[bytes]]) -> int:
+    """Wait for a signal or for the first child to end."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, ask)
+    while not asked:
+        for name, child in running.items():
+            code = child.poll()
+            if code is not None:
+                log.error("%s ended with %d; the others are stopped", name, code)
+                return code if code > 0 else 1
+        time.sleep(POLL_S)
+    return 0
