@@ -94,6 +94,16 @@ class Fields:
         for index, value in enumerate(self._list(name, most) or []):
             yield Fields(f"{self._section}.{name}[{index}]", value, self._problems)
 
+    def table(self, name: str) -> Fields:
+        """A table that must be there, as its own ``Fields``."""
+        self._known.append(name)
+        section = f"{self._section}.{name}"
+        return Fields(section, self._table.get(name), self._problems)
+
+    def names(self) -> list[str]:
+        """The names in this table, for one whose options are not known before."""
+        return [str(name) for name in self._table]
+
     def optional_table(self, name: str) -> Fields | None:
         """A table as its own ``Fields``, or None where it is absent or null."""
         self._known.append(name)

@@ -110,7 +110,7 @@ def read_certificate(path: Path) -> x509.Certificate:
         raise ConfigError(
             f"cannot read the certificate {path}: {error.strerror}"
         ) from None
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise ConfigError(f"{path} is not a certificate in PEM") from None
 
 

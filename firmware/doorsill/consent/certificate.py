@@ -1,0 +1,208 @@
+"""Blanking certificates: what the device claims it blanked, signed and chained.
+
+    0000000001.json ◄─previous─ 0000000002.json ◄─ …        head.json: counter and hash
+
+Each is canonical JSON, signed by the device key (ES256), names the hash of the one
+before it and counts up by one. They are only ever added to; the signed head says how
+far the chain went. ``doorsill verify`` reads them without anything of this device.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+
+from doorsill import __version__, canonical
+from doorsill.consent import claims
+from doorsill.device.identity import Identity
+from doorsill.device.policy_store import replace
+from doorsill.errors import ConfigError, UntrustedError
+
+log = logging.getLogger(__name__)
+
+CHAIN_LIMIT = 100_000  # certificates; a vault whose chain is full stays shut
+HEAD_NAME = "head.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseInterval:
+    """One time span in which the vault was open; UTC in ms."""
+
+    opened_ms: int
+    closed_ms: int
+    reason: str  # why it closed, one of claims.REASONS
+    card: str  # SHA-256 of the card's certificate
+    purpose: str
+    sealed: int  # crops
+    sealed_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the kernel says about this machine, beside the medium."""
+
+    boot: str  # boot id
+    firmware: str  # SHA-256 over the installed package
+    swap_bytes: int
+    core_dumps: str  # "off", or where the kernel would write them
+    journal: str  # "volatile", "persistent" or "none"
+    sectors_written: dict[str, int]  # since boot, by block device, 512 bytes each
+    utc_ms: int
+    time_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediumFacts:
+    """Which medium, and which of its bytes; all of them, from 0 to ``size``."""
+
+    kind: str  # one of claims.MEDIA
+    identity: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blanking:
+    """What was done, before it is signed."""
+
+    reason: str
+    medium: MediumFacts
+    methods: tuple[str, ...]
+    key_id: str | None  # of the key that was destroyed, None where there was none
+    read_back_sha256: str  # over read_back_seed and every byte read
+    blank: bool  # whether every byte read back was nought
+    leases: tuple[LeaseInterval, ...]
+    policy: str | None  # SHA-256
+    surroundings: Surroundings
+
+
+class CertificateChain:
+    """The certificates of this device in one directory, checked when opened."""
+
+    def __init__(self, directory: Path, identity: Identity) -> None:
+        """Raises UntrustedError where the newest one or the head is not ours."""
+        self._directory = directory
+        self._identity = identity
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._counter, self._hash = self._last()
+        self._check_head()
+
+    @property
+    def counter(self) -> int:
+        """The number of the newest certificate, 0 for none."""
+        return self._counter
+
+    @property
+    def full(self) -> bool:
+        """Whether the chain has reached its bound, so that nothing may be opened."""
+        return self._counter >= CHAIN_LIMIT
+
+    def seed(self, key_id: str | None) -> bytes:
+        """What the next certificate's read-back hash must start with."""
+        return claims.read_back_seed(self._hash, self._counter + 1, key_id)
+
+    def append(self, blanking: Blanking) -> Path:
+        """Sign and keep the next certificate; it is on the disk when this returns."""
+        body = self._body(blanking)
+        document = canonical.seal(body, self._identity.key)
+        path = self._directory / f"{self._counter + 1:010d}.json"
+        if path.exists():
+            raise UntrustedError(f"{path} exists; the chain is only ever added to")
+        replace(path, document)
+        self._counter, self._hash = self._counter + 1, _sha256(document)
+        self._write_head(blanking.surroundings.utc_ms)
+        return path
+
+    def paths(self) -> Iterator[Path]:
+        """The certificates, oldest first."""
+        yield from sorted(self._directory.glob("[0-9]" * 10 + ".json"))
+
+    def _body(self, blanking: Blanking) -> dict[str, Any]:
+        around = asdict(blanking.surroundings)
+        der = self._identity.certificate.public_bytes(serialization.Encoding.DER)
+        seed = self.seed(blanking.key_id)
+        return {
+            "format": claims.FORMAT,
+            "counter": self._counter + 1,
+            "previous": self._hash,
+            "device": self._identity.device,
+            "device_certificate": base64.b64encode(der).decode(),
+            "tool": f"doorsill {__version__}",
+            "boot": around.pop("boot"),
+            "firmware": around.pop("firmware"),
+            "policy": blanking.policy,
+            "reason": blanking.reason,
+            "medium": asdict(blanking.medium),
+            "methods": list(blanking.methods),
+            "nist_class": claims.CLASS,
+            "nist_words": claims.CLASS_WORDS,
+            "key": {
+                "id": blanking.key_id,
+                "destroyed": "key-destroyed" in blanking.methods,
+            },
+            "read_back": {
+                "seed": seed.hex(),
+                "blocks": -(-blanking.medium.size // claims.BLOCK_BYTES),
+                "block_bytes": claims.BLOCK_BYTES,
+                "sha256": blanking.read_back_sha256,
+                "blank": blanking.blank,
+            },
+            "leases": [asdict(lease) for lease in blanking.leases],
+            "time": {
+                "utc_ms": around.pop("utc_ms"),
+                "source": around.pop("time_source"),
+            },
+            "system": around,
+            "limits": list(claims.LIMITS),
+        }
+
+    def _last(self) -> tuple[int, str]:
+        newest = max(self.paths(), default=None)
+        if newest is None:
+            return 0, claims.FIRST
+        document = _read(newest)
+        body = canonical.unseal(document, self._identity.key.public_key())
+        if body.get("counter") != int(newest.stem):
+            raise UntrustedError(f"{newest} holds certificate {body.get('counter')}")
+        return int(newest.stem), _sha256(document)
+
+    def _check_head(self) -> None:
+        path = self._directory / HEAD_NAME
+        if not path.exists():
+            if self._counter > 1:  # the first may have been cut off from its head
+                raise UntrustedError(f"{path} is missing; the chain was tampered with")
+            return
+        head = canonical.unseal(_read(path), self._identity.key.public_key())
+        if head["counter"] > self._counter:
+            raise UntrustedError(
+                f"certificate {head['counter']} is missing: the chain ends at "
+                f"{self._counter}"
+            )
+
+    def _write_head(self, utc_ms: int) -> None:
+        head = {
+            "format": claims.HEAD_FORMAT,
+            "device": self._identity.device,
+            "counter": self._counter,
+            "sha256": self._hash,
+            "utc_ms": utc_ms,
+        }
+        sealed = canonical.seal(head, self._identity.key)
+        replace(self._directory / HEAD_NAME, sealed)
+
+
+def _sha256(document: bytes) -> str:
+    return hashlib.sha256(document).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None

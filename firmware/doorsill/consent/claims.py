@@ -1,0 +1,70 @@
+"""The fixed words of a blanking certificate: what may be claimed, and what may not.
+
+Both the one who writes certificates and the stand-alone verifier read this file, so
+that neither can say more than it says here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+FORMAT = "doorsill-blanking/1"
+HEAD_FORMAT = "doorsill-blanking-head/1"
+FIRST = "0" * 64  # what the first certificate names as its predecessor
+BLOCK_BYTES = 4096
+LARGEST_MEDIUM = 1 << 30
+
+MEDIA = ("memory", "file", "partition", "sram")
+METHODS = ("key-destroyed", "discarded", "overwritten")
+CLASS = "Clear"
+CLASS_WORDS = (
+    "Clear in the sense of NIST SP 800-88 Rev. 2: the key was overwritten where one "
+    "existed, then every block that software can address, through the normal "
+    "interface, and all of it read back. Not Purge, not Destroy: no statement is made "
+    "about copies that a storage controller may keep out of software's reach."
+)
+REASONS = {
+    "boot": "the vault started",
+    "removed": "the card was taken out",
+    "error": "the card, the reader or its daemon failed",
+    "missed-beat": "the card did not answer in time",
+    "refused": "the card or its answer was not accepted",
+    "expired": "the session or the card reached its end",
+    "limit": "the session reached the policy's limit of bytes or crops",
+    "policy": "the policy changed",
+    "shutdown": "the vault was told to stop",
+    "operator": "a person asked for it",
+    "fault": "the medium failed, or gave back what had not been written",
+    "died": "the vault had died while it was open",
+}
+LIMITS = (
+    "This certificate states claims of the named device. It does not prove that the "
+    "device ran the firmware that it names.",
+    "The read-back shows what the medium returned to software. It does not show what a "
+    "storage controller, a wear-levelled cell or a cold memory chip may still hold.",
+    "It covers the vault's medium and key. It does not cover the camera, its image "
+    "processor, or pictures taken by other equipment.",
+    "A chain proves its own order and completeness up to its head. That no later "
+    "certificate was held back shows only against a head recorded elsewhere.",
+    "The time is the device's own, from the source that it names.",
+)
+
+
+def read_back_seed(previous: str, counter: int, key_id: str | None) -> bytes:
+    """What the read-back hash starts with, 32 bytes: bound to this place in the chain.
+
+    A hash over another medium's, or an earlier, read-back does not fit here.
+    """
+    text = f"doorsill read-back|{previous}|{counter}|{key_id or 'none'}"
+    return hashlib.sha256(text.encode()).digest()
+
+
+def blank_digest(seed: bytes, size: int) -> str:
+    """The hash that a read-back of ``size`` zero bytes must give."""
+    found = hashlib.sha256(seed)
+    whole, rest = divmod(size, 1 << 20)
+    zeros = bytes(1 << 20)
+    for _ in range(whole):
+        found.update(zeros)
+    found.update(zeros[:rest])
+    return found.hexdigest()

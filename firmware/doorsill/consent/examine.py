@@ -1,0 +1,201 @@
+"""Examine one blanking certificate by itself: who signed it, its form, its claims."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from doorsill import canonical
+from doorsill.consent import claims
+from doorsill.errors import UntrustedError
+from doorsill.fields import Fields
+
+HEX64 = "[0-9a-f]{64}"
+DEVICE = r"[a-z0-9-]{1,16}"
+WORDS = r"[^\x00-\x1f\x7f]*"
+LATEST_MS = 253402300799000  # the end of the year 9999
+
+
+Document = tuple[str, bytes]  # its name, for messages, and its bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One certificate that was checked; ``body`` is as it was signed."""
+
+    name: str
+    body: dict[str, Any]
+    sha256: str  # of the whole document: what the next one must name
+
+    @property
+    def counter(self) -> int:
+        """Its place in the chain, from 1."""
+        return int(self.body["counter"])
+
+
+def verify_one(document: Document, authority: x509.Certificate) -> Verified:
+    """One certificate by itself: signer, form, and what it claims."""
+    name, data = document
+    try:
+        body, signature = canonical.split(data)
+        signer, key = _signer(body, authority)
+        canonical.verify(body, signature, key)
+        _check_form(body)
+        _check_signer(body, signer)
+        _check_claims(body)
+    except UntrustedError as error:
+        raise UntrustedError(f"{name}: {error}") from None
+    return Verified(name, body, hashlib.sha256(data).hexdigest())
+
+
+def _signer(
+    body: dict[str, Any], authority: x509.Certificate
+) -> tuple[x509.Certificate, ec.EllipticCurvePublicKey]:
+    text = body.get("device_certificate")
+    try:
+        if not isinstance(text, str):
+            raise ValueError
+        signer = x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
+        key = signer.public_key()
+    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
+        raise UntrustedError("it holds no certificate of a device") from None
+    try:
+        signer.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
+        raise UntrustedError(
+            "the device that signed it was not certified by this device CA"
+        ) from None
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise UntrustedError("the device's key is not a P-256 key")
+    return signer, key
+
+
+def _check_signer(body: dict[str, Any], signer: x509.Certificate) -> None:
+    names = signer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    name = str(names[0].value) if len(names) == 1 else None
+    if name != body["device"]:
+        raise UntrustedError(
+            f"it speaks of device {body['device']} but device {name!s} signed it"
+        )
+    at = datetime.fromtimestamp(body["time"]["utc_ms"] / 1000, UTC)
+    if not signer.not_valid_before_utc <= at <= signer.not_valid_after_utc:
+        raise UntrustedError(
+            f"the device's certificate was not in date on {at:%Y-%m-%d}, the day that "
+            "it states"
+        )
+
+
+def _check_form(body: dict[str, Any]) -> None:
+    problems: list[str] = []
+    table = Fields("certificate", body, problems)
+    table.text("format", claims.FORMAT, 32)
+    table.whole("counter", 1, 2**31 - 1)
+    table.text("previous", HEX64, 64)
+    table.text("device", DEVICE, 16)
+    table.text("device_certificate", "[A-Za-z0-9+/=]+", 8192)
+    table.text("tool", WORDS, 64)
+    table.text("boot", "[0-9a-f-]{36}", 36)
+    table.text("firmware", HEX64, 64)
+    table.optional_text("policy", HEX64, 64)
+    table.text("reason", "|".join(claims.REASONS), 32)
+    table.texts("methods", "[a-z-]{1,32}", 8)
+    table.text("nist_class", WORDS, 32)
+    table.text("nist_words", WORDS, 1000)
+    table.texts("limits", WORDS, 16)
+    _check_parts(table)
+    table.end()
+    if problems:
+        raise UntrustedError("; ".join(problems))
+
+
+def _check_parts(table: Fields) -> None:
+    medium = table.table("medium")
+    medium.text("kind", "|".join(claims.MEDIA), 16)
+    medium.text("identity", WORDS, 200)
+    medium.whole("size", 1, claims.LARGEST_MEDIUM)
+    medium.end()
+    key = table.table("key")
+    key.optional_text("id", "[0-9a-f]{32}", 32)
+    key.flag("destroyed")
+    key.end()
+    read_back = table.table("read_back")
+    read_back.text("seed", HEX64, 64)
+    read_back.whole("blocks", 1, claims.LARGEST_MEDIUM // claims.BLOCK_BYTES)
+    read_back.whole("block_bytes", claims.BLOCK_BYTES, claims.BLOCK_BYTES)
+    read_back.text("sha256", HEX64, 64)
+    read_back.flag("blank")
+    read_back.end()
+    time = table.table("time")
+    time.whole("utc_ms", 0, LATEST_MS)
+    time.text("source", WORDS, 100)
+    time.end()
+    system = table.table("system")
+    system.whole("swap_bytes", 0, 2**53 - 1)
+    system.text("core_dumps", WORDS, 200)
+    system.text("journal", "volatile|persistent|none", 16)
+    sectors = system.table("sectors_written")
+    for device in sectors.names():
+        sectors.whole(device, 0, 2**53 - 1)
+    system.end()
+    for lease in table.tables("leases", 1000):
+        _check_lease(lease)
+
+
+def _check_lease(lease: Fields) -> None:
+    opened = lease.whole("opened_ms", 0, LATEST_MS)
+    lease.whole("closed_ms", opened, LATEST_MS)
+    lease.text("reason", "|".join(claims.REASONS), 32)
+    lease.text("card", HEX64, 64)
+    lease.text("purpose", "[a-z0-9-]{1,32}", 32)
+    lease.whole("sealed", 0, 2**31 - 1)
+    lease.whole("sealed_bytes", 0, 2**53 - 1)
+    lease.end()
+
+
+def _check_claims(body: dict[str, Any]) -> None:
+    methods, key, medium = body["methods"], body["key"], body["medium"]
+    unknown = sorted(set(methods) - set(claims.METHODS))
+    if unknown:
+        raise UntrustedError(f"the method {unknown[0]} is unknown")
+    if "overwritten" not in methods:
+        raise UntrustedError("it does not say that the medium was overwritten")
+    if key["destroyed"] != ("key-destroyed" in methods):
+        raise UntrustedError("its method and its key do not say the same")
+    if key["id"] is not None and not key["destroyed"]:
+        raise UntrustedError(f"the key {key['id']} existed and was not destroyed")
+    if "discarded" in methods and medium["kind"] not in ("file", "partition"):
+        raise UntrustedError(f"a {medium['kind']} medium cannot be discarded")
+    if [body["nist_class"], body["nist_words"]] != [claims.CLASS, claims.CLASS_WORDS]:
+        raise UntrustedError(
+            f"it claims {body['nist_class']!r} in words of its own; only "
+            f"{claims.CLASS!r} in the fixed words is supported by these methods"
+        )
+    if body["limits"] != list(claims.LIMITS):
+        raise UntrustedError("it does not state the limits that belong to it")
+    _check_read_back(body)
+
+
+def _check_read_back(body: dict[str, Any]) -> None:
+    found, size = body["read_back"], body["medium"]["size"]
+    if not found["blank"]:
+        raise UntrustedError("the device itself says that the medium was not blank")
+    if found["blocks"] != -(-size // claims.BLOCK_BYTES):
+        raise UntrustedError(
+            f"it read back {found['blocks']} blocks of a medium of {size} bytes: "
+            "not all of it"
+        )
+    seed = claims.read_back_seed(body["previous"], body["counter"], body["key"]["id"])
+    if found["seed"] != seed.hex():
+        raise UntrustedError("its read-back belongs to another place in a chain")
+    if found["sha256"] != claims.blank_digest(seed, size):
+        raise UntrustedError(
+            "its read-back hash is not that of a blank medium: forged, or not blank"
+        )

@@ -1,0 +1,118 @@
+"""``doorsill verify``: check blanking certificates offline, by the device CA."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from doorsill.consent import claims
+from doorsill.consent.examine import Document, Verified
+from doorsill.consent.verify import Expected, verify_chain
+from doorsill.device.identity import read_certificate
+from doorsill.errors import ConfigError
+
+CERTIFICATE_LIMIT = 1 << 20  # bytes of one file
+HEAD_NAME = "head.json"
+EPILOG = """\
+examples:
+  doorsill verify certificates/ --ca device-ca.pem --device door-7
+  doorsill verify 0000000004.json --ca device-ca.pem
+  doorsill verify certificates/ --ca device-ca.pem --at-least 12
+
+A folder must hold a whole chain, from certificate 1 to its head. Files by themselves
+must follow each other. A chain that was rolled back together with its head is found
+only with --at-least and a number that was recorded elsewhere.
+
+Exit code: 0 all good; 3 refused, with the reason in one sentence.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Join the command to the command line."""
+    parser = subparsers.add_parser(
+        "verify",
+        help="check blanking certificates offline",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", type=Path, nargs="+", metavar="FOLDER|FILE")
+    parser.add_argument("--ca", type=Path, required=True, help="the device CA, PEM")
+    parser.add_argument("--device", help="refuse another device's certificates")
+    parser.add_argument(
+        "--at-least", type=int, default=0, help="refuse a chain that ends earlier"
+    )
+    parser.add_argument("--quiet", action="store_true", help="only the last line")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify; raises UntrustedError with the reason of the first refusal."""
+    folder = len(args.paths) == 1 and args.paths[0].is_dir()
+    documents, head = _folder(args.paths[0]) if folder else (_files(args.paths), None)
+    expected = Expected(args.device, whole=folder, at_least=args.at_least)
+    chain = verify_chain(documents, head, read_certificate(args.ca), expected)
+    if not args.quiet:
+        sys.stdout.write("".join(_told(each) for each in chain))
+        sys.stdout.write("\nWhat this does not prove:\n")
+        sys.stdout.write("".join(f"  - {limit}\n" for limit in claims.LIMITS))
+    sys.stdout.write(_verdict(chain))
+    return 0
+
+
+def _folder(folder: Path) -> tuple[list[Document], Document | None]:
+    paths = sorted(path for path in folder.glob("*.json") if path.name != HEAD_NAME)
+    if not paths:
+        raise ConfigError(f"{folder} holds no certificate")
+    head = folder / HEAD_NAME
+    if not head.exists():
+        raise ConfigError(
+            f"{head} is missing, so it cannot be seen whether the chain was cut off; "
+            "name the files one by one to check them without it"
+        )
+    return _files(paths), _files([head])[0]
+
+
+def _files(paths: list[Path]) -> list[Document]:
+    documents = []
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                data = file.read(CERTIFICATE_LIMIT + 1)
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+        if len(data) > CERTIFICATE_LIMIT:
+            raise ConfigError(f"{path} is over the limit of {CERTIFICATE_LIMIT} bytes")
+        documents.append((path.name, data))
+    return documents
+
+
+def _told(each: Verified) -> str:
+    body, medium = each.body, each.body["medium"]
+    sealed = sum(lease["sealed"] for lease in body["leases"])
+    open_ms = sum(lease["closed_ms"] - lease["opened_ms"] for lease in body["leases"])
+    at = datetime.fromtimestamp(body["time"]["utc_ms"] / 1000, UTC)
+    return (
+        f"certificate {each.counter}  {at:%Y-%m-%d %H:%M:%S} UTC "
+        f"({body['time']['source']})\n"
+        f"  device {body['device']} claims: {claims.REASONS[body['reason']]}; "
+        f"{', '.join(body['methods'])}; "
+        f"all {medium['size']} bytes of {medium['kind']} read back as blank\n"
+        f"  open before that: {open_ms / 1000:.1f} s, {sealed} crops sealed"
+        f"{_card(body)}\n"
+    )
+
+
+def _card(body: dict[str, Any]) -> str:
+    cards = sorted({lease["card"][:16] for lease in body["leases"]})
+    return f", card {', '.join(cards)}" if cards else ""
+
+
+def _verdict(chain: list[Verified]) -> str:
+    first, last = chain[0].counter, chain[-1].counter
+    which = (
+        f"certificate {first}" if first == last else f"certificates {first} to {last}"
+    )
+    return f"verified: {which} of device {chain[0].body['device']}\n"
