@@ -1,0 +1,295 @@
+"""The gate of the vault: closed, unless a card has just answered.
+
+              put in                    right answer
+    BLANK ──────────────► CHALLENGING ───────────────► OPEN ─┐ asked again each BEAT_S
+      ▲                        │                        │ ▲──┘
+      └────────────────────────┴────────────────────────┘
+        removed · error · wrong or no answer · expired · policy · clock · switch · end
+
+A pure state machine: no clock, no I/O, no randomness of its own. ``step`` takes a gate
+and an event and gives the next gate and what must be done. The gate is never open
+without a valid answer to a question younger than ANSWER_MAX_AGE_S.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from doorsill.consent.challenge import (
+    NONCE_BYTES,
+    Answer,
+    Binding,
+    Challenge,
+    require_answer,
+)
+from doorsill.consent.reasons import Reason
+from doorsill.consent.trust import ConsentCertificate
+from doorsill.errors import ConfigError, UntrustedError
+
+ANSWER_MAX_AGE_S = 1.5  # from the question on, so that a late answer is an old one
+BEAT_S = 0.75  # leaves a slow card as long again; "at least once a second"
+TOUCH_S = 20.0  # how long a person has to touch a FIDO2 token
+CLOCK_JUMP_S = 2.0  # between two steps; NTP slews far below that
+
+
+class State(Enum):
+    """Whether a face may rest."""
+
+    BLANK = "blank"
+    CHALLENGING = "challenging"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, on both clocks: the first decides, the second judges dates."""
+
+    monotonic: float  # s
+    utc: float  # s
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to seal faces, for as long as the gate stays open."""
+
+    card: ConsentCertificate
+    opened: Moment
+    expires: float  # UTC s
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """A card whose certificate was verified is in the reader."""
+
+    card: ConsentCertificate
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The card answered ``digest``."""
+
+    digest: bytes
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Whatever ends consent from outside: card, reader, daemon, person, medium."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Rebound:
+    """Another policy is in force, or this one says something else."""
+
+    binding: Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """The key switch was turned; it never opens anything alone."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed."""
+
+
+Event = Inserted | Answered | Lost | Rebound | Switched | Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Put this question to the card."""
+
+    challenge: Challenge
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Make a new key; crops may be sealed from now on."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Destroy the key and blank the medium, now."""
+
+    lease: Lease
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It was never open, and will not be with this card as it is."""
+
+    card: ConsentCertificate
+    reason: Reason
+
+
+Action = Ask | Opened | Closed | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The whole state; replaced, never changed."""
+
+    binding: Binding
+    last: Moment
+    switch: bool = False
+    card: ConsentCertificate | None = None
+    pending: Challenge | None = None
+    asked: float = 0.0  # monotonic s, when ``pending`` or the last question was put
+    fresh: float = 0.0  # monotonic s, when the last question that was answered was put
+    lease: Lease | None = None
+
+    @property
+    def state(self) -> State:
+        """BLANK, CHALLENGING or OPEN."""
+        if self.lease is not None:
+            return State.OPEN
+        return State.BLANK if self.card is None else State.CHALLENGING
+
+
+def require_lease(gate: Gate, at: Moment) -> Lease:
+    """The lease if the gate is open at ``at``; else UntrustedError.
+
+    Asks nothing but the gate and the time: it holds also where nobody ticks any more.
+    """
+    reason = None if gate.lease is None else _overdue(gate, at)
+    if gate.lease is None or reason is not None:
+        raise UntrustedError("the vault is blank: no card has just answered")
+    return gate.lease
+
+
+def deadline(gate: Gate) -> float:
+    """Monotonic s at which the next Tick is due, at the latest; inf when blank."""
+    if gate.card is None:
+        return float("inf")
+    if gate.pending is None:
+        return gate.asked + BEAT_S
+    if gate.lease is not None:
+        return gate.fresh + ANSWER_MAX_AGE_S
+    return gate.asked + _patience(gate.pending)
+
+
+def step(
+    gate: Gate, event: Event, at: Moment, nonce: bytes
+) -> tuple[Gate, tuple[Action, ...]]:
+    """What ``event`` makes of ``gate`` at ``at``, and what must be done in this order.
+
+    ``nonce`` is 32 fresh random bytes, used if a question is due.
+    """
+    if len(nonce) != NONCE_BYTES:
+        raise ConfigError(f"a nonce of {len(nonce)} bytes; it must have {NONCE_BYTES}")
+    reason = _overdue(gate, at) if gate.card is not None else None
+    gate, before = _close(gate, reason) if reason else (gate, ())
+    gate, after = _apply(replace(gate, last=at), event, nonce)
+    return gate, before + after
+
+
+def _apply(gate: Gate, event: Event, nonce: bytes) -> tuple[Gate, tuple[Action, ...]]:
+    if isinstance(event, Inserted):
+        return _insert(gate, event.card, nonce)
+    if isinstance(event, Answered):
+        return _answer(gate, event, nonce)
+    if isinstance(event, Lost):
+        return _close(gate, event.reason)
+    if isinstance(event, Rebound):
+        return _close(replace(gate, binding=event.binding), Reason.POLICY_CHANGED)
+    if isinstance(event, Switched):
+        gate = replace(gate, switch=event.on)
+        return (gate, ()) if event.on else _line_low(gate)
+    return _beat(gate, nonce)
+
+
+def _insert(
+    gate: Gate, card: ConsentCertificate, nonce: bytes
+) -> tuple[Gate, tuple[Action, ...]]:
+    if gate.card is not None:
+        return _close(gate, Reason.SECOND_CARD)
+    if card.site != gate.binding.site:
+        return gate, (Refused(card, Reason.UNTRUSTED),)
+    if not card.not_before <= gate.last.utc < card.not_after:
+        return gate, (Refused(card, Reason.EXPIRED),)
+    if gate.binding.needs_line and not gate.switch:
+        return gate, (Refused(card, Reason.LINE_LOW),)
+    return _ask(replace(gate, card=card), nonce, touch=card.credential is not None)
+
+
+def _answer(
+    gate: Gate, event: Answered, nonce: bytes
+) -> tuple[Gate, tuple[Action, ...]]:
+    challenge, card = gate.pending, gate.card
+    if card is None:
+        return gate, ()
+    if challenge is None or event.digest != challenge.digest:
+        return _close(gate, Reason.BAD_ANSWER)
+    try:
+        require_answer(challenge, event.answer, card)
+    except UntrustedError:
+        return _close(gate, Reason.BAD_ANSWER)
+    if challenge.touch:
+        # The touch may have taken long; the lease begins with a fresh question.
+        return _ask(gate, nonce, touch=False)
+    gate = replace(gate, pending=None, fresh=gate.asked)
+    if gate.lease is not None:
+        return gate, ()
+    ends = min(card.not_after, gate.last.utc + gate.binding.session_s)
+    lease = Lease(card, gate.last, ends)
+    return replace(gate, lease=lease), (Opened(lease),)
+
+
+def _beat(gate: Gate, nonce: bytes) -> tuple[Gate, tuple[Action, ...]]:
+    due = gate.card is not None and gate.pending is None
+    if due and gate.last.monotonic >= gate.asked + BEAT_S:
+        return _ask(gate, nonce, touch=False)
+    return gate, ()
+
+
+def _ask(gate: Gate, nonce: bytes, touch: bool) -> tuple[Gate, tuple[Action, ...]]:
+    if gate.card is None:
+        return gate, ()
+    ends = gate.last.utc + (TOUCH_S if touch else ANSWER_MAX_AGE_S)
+    challenge = Challenge(gate.binding, gate.card.purpose, ends, nonce, touch)
+    gate = replace(gate, pending=challenge, asked=gate.last.monotonic)
+    return gate, (Ask(challenge),)
+
+
+def _line_low(gate: Gate) -> tuple[Gate, tuple[Action, ...]]:
+    return _close(gate, Reason.LINE_LOW) if gate.binding.needs_line else (gate, ())
+
+
+def _close(gate: Gate, reason: Reason) -> tuple[Gate, tuple[Action, ...]]:
+    """To BLANK, from wherever; nothing of the card stays."""
+    blank = replace(gate, card=None, pending=None, lease=None)
+    if gate.lease is not None:
+        return blank, (Closed(gate.lease, reason),)
+    if gate.card is not None:
+        return blank, (Refused(gate.card, reason),)
+    return blank, ()
+
+
+def _overdue(gate: Gate, at: Moment) -> Reason | None:
+    """Why time alone closes a gate that has a card, or None."""
+    passed = at.monotonic - gate.last.monotonic
+    if passed < 0 or abs((at.utc - gate.last.utc) - passed) > CLOCK_JUMP_S:
+        return Reason.CLOCK
+    if gate.lease is not None:
+        if at.monotonic >= gate.fresh + ANSWER_MAX_AGE_S:
+            return Reason.MISSED_BEAT
+        lasted = at.monotonic - gate.lease.opened.monotonic
+        if at.utc >= gate.lease.expires or lasted >= gate.binding.session_s:
+            return Reason.EXPIRED
+    elif gate.pending and at.monotonic >= gate.asked + _patience(gate.pending):
+        return Reason.MISSED_BEAT
+    return None
+
+
+def _patience(challenge: Challenge) -> float:
+    return TOUCH_S if challenge.touch else ANSWER_MAX_AGE_S

@@ -1,0 +1,163 @@
+"""The certificates of consent: the controller's CA, and what it puts on a card.
+
+Pure: keys, names and times are arguments. RFC 5280 shapes; P-256 with SHA-256 only.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from doorsill.consent.trust import FIDO_CREDENTIAL, PublicKey, urn
+from doorsill.errors import ConfigError
+
+SITE = re.compile(r"[a-z0-9-]{1,16}")
+PURPOSE = re.compile(r"[a-z0-9-]{1,32}")
+HOLDER = re.compile(r"[\w .'@-]{1,64}")
+CARD_DAYS_LIMIT = 365
+AUTHORITY_DAYS_LIMIT = 3653
+
+PrivateKey = ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a card is for, and how long."""
+
+    holder: str
+    site: str
+    purpose: str
+    not_before: float  # UTC s
+    days: int
+
+    def __post_init__(self) -> None:
+        _require("holder", self.holder, HOLDER)
+        _require("site", self.site, SITE)
+        _require("purpose", self.purpose, PURPOSE)
+        _require_days(self.days, CARD_DAYS_LIMIT)
+
+
+def authority(
+    key: PrivateKey, controller: str, utc: float, days: int
+) -> x509.Certificate:
+    """A self-signed consent CA for ``controller``; it signs cards, nothing else."""
+    _require("controller", controller, re.compile(r"[^\x00-\x1f]{1,64}"))
+    _require_days(days, AUTHORITY_DAYS_LIMIT)
+    names = (
+        (NameOID.ORGANIZATION_NAME, controller),
+        (NameOID.COMMON_NAME, "doorsill consent CA"),
+    )
+    name = x509.Name([x509.NameAttribute(oid, value) for oid, value in names])
+    builder = _builder(name, name, key.public_key(), utc, days)
+    builder = builder.add_extension(x509.BasicConstraints(True, 0), critical=True)
+    builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
+    return builder.sign(key, hashes.SHA256())
+
+
+def card(
+    ca: x509.Certificate,
+    ca_key: PrivateKey,
+    key: PublicKey,
+    grant: Grant,
+    credential: bytes | None = None,
+) -> x509.Certificate:
+    """The card's certificate: ``key`` may open the vault as ``grant`` says.
+
+    ``credential`` is the credential id where the token is FIDO2.
+    """
+    name = x509.SubjectAlternativeName(
+        [x509.UniformResourceIdentifier(urn(grant.site, grant.purpose))]
+    )
+    builder = _issued(ca, key, grant)
+    builder = builder.add_extension(_usage("digital_signature"), critical=True)
+    builder = builder.add_extension(name, critical=False)
+    if credential is not None:
+        extension = x509.UnrecognizedExtension(FIDO_CREDENTIAL, credential)
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(ca_key, hashes.SHA256())
+
+
+def sealing(
+    ca: x509.Certificate, ca_key: PrivateKey, key: PublicKey, grant: Grant
+) -> x509.Certificate:
+    """The certificate of the card's 9D key, to which data keys are wrapped."""
+    builder = _issued(ca, key, grant)
+    builder = builder.add_extension(_usage("key_agreement"), critical=True)
+    return builder.sign(ca_key, hashes.SHA256())
+
+
+def revocation_list(
+    ca: x509.Certificate,
+    ca_key: PrivateKey,
+    serials: frozenset[int],
+    utc: float,
+    days: int,
+) -> x509.CertificateRevocationList:
+    """A signed list of the cards that were taken back, valid for ``days``."""
+    now = datetime.fromtimestamp(utc, UTC)
+    builder = x509.CertificateRevocationListBuilder(
+        ca.subject, now, now + timedelta(days=days)
+    )
+    for serial in sorted(serials):
+        entry = x509.RevokedCertificateBuilder(serial, now).build()
+        builder = builder.add_revoked_certificate(entry)
+    return builder.sign(ca_key, hashes.SHA256())
+
+
+def der(certificate: x509.Certificate | x509.CertificateRevocationList) -> bytes:
+    """As it goes onto a card."""
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def _issued(
+    ca: x509.Certificate, key: PublicKey, grant: Grant
+) -> x509.CertificateBuilder:
+    ends = grant.not_before + grant.days * 86400
+    if ends > ca.not_valid_after_utc.timestamp():
+        raise ConfigError(
+            f"the card would outlive the consent CA, which ends on "
+            f"{ca.not_valid_after_utc:%Y-%m-%d}; take fewer than {grant.days} days"
+        )
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, grant.holder)])
+    builder = _builder(subject, ca.subject, key, grant.not_before, grant.days)
+    return builder.add_extension(x509.BasicConstraints(False, None), critical=True)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, utc: float, days: int
+) -> x509.CertificateBuilder:
+    start = datetime.fromtimestamp(int(utc), UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=days))
+    )
+
+
+def _usage(*allowed: str) -> x509.KeyUsage:
+    every = (
+        "digital_signature", "content_commitment", "key_encipherment",
+        "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign",
+        "encipher_only", "decipher_only",
+    )  # fmt: skip
+    return x509.KeyUsage(**{each: each in allowed for each in every})
+
+
+def _require(name: str, value: str, pattern: re.Pattern[str]) -> None:
+    if not pattern.fullmatch(value):
+        raise ConfigError(f"{name} = {value!r} does not match {pattern.pattern}")
+
+
+def _require_days(days: int, limit: int) -> None:
+    if not 1 <= days <= limit:
+        raise ConfigError(f"days = {days} is outside of 1 to {limit}")

@@ -1,0 +1,57 @@
+"""Why the vault was closed, or never opened: the words that a certificate may hold."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Each revocation has exactly one; the words are part of the certificate."""
+
+    START = "start"  # the process began: blank before anything else
+    SHUTDOWN = "shutdown"
+    ORDERED = "ordered"  # a person asked for blank
+    REMOVED = "removed"  # the card was pulled
+    READER_GONE = "reader-gone"
+    DAEMON_GONE = "daemon-gone"  # pcscd ended or cannot be reached
+    SECOND_CARD = "second-card"  # two cards at once: which of them consents?
+    CARD_ERROR = "card-error"  # the card spoke, but not sense
+    MISSED_BEAT = "missed-beat"  # no answer in time
+    BAD_ANSWER = "bad-answer"  # an answer, but not the card's, or not to this
+    UNTRUSTED = "untrusted"  # the card's certificate was refused
+    EXPIRED = "expired"  # the certificate's end, or the session's
+    POLICY_CHANGED = "policy-changed"
+    CLOCK = "clock"  # the clock jumped: dates mean nothing for the moment
+    LINE_LOW = "line-low"  # the key switch is off
+    LIMIT = "limit"  # the policy's number or size of crops
+    MEDIUM = "medium"  # the medium failed, is full or lied
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the same card is not asked again before it is put in anew."""
+        return self in LASTING
+
+
+LASTING = frozenset(
+    {Reason.BAD_ANSWER, Reason.UNTRUSTED, Reason.EXPIRED, Reason.LIMIT, Reason.ORDERED}
+)
+
+WORDS = {
+    Reason.START: "the device started",
+    Reason.SHUTDOWN: "the vault was shut down",
+    Reason.ORDERED: "a person asked for it",
+    Reason.REMOVED: "the card was pulled",
+    Reason.READER_GONE: "the reader is gone",
+    Reason.DAEMON_GONE: "the card service (pcscd) does not answer",
+    Reason.SECOND_CARD: "there are two cards; leave one in",
+    Reason.CARD_ERROR: "the card does not answer as it must",
+    Reason.MISSED_BEAT: "the card did not answer in time",
+    Reason.BAD_ANSWER: "the answer is not this card's to this question",
+    Reason.UNTRUSTED: "the card is not one of this site's",
+    Reason.EXPIRED: "the card's or the session's time is over",
+    Reason.POLICY_CHANGED: "the policy changed",
+    Reason.CLOCK: "the clock jumped",
+    Reason.LINE_LOW: "the key switch is off",
+    Reason.LIMIT: "the policy's limit of crops is reached",
+    Reason.MEDIUM: "the medium failed",
+}

@@ -1,0 +1,88 @@
+"""Simulated consent: a CA, cards whose keys we hold, and a clock that we turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from doorsill.consent import issuing, trust
+from doorsill.consent.challenge import Answer, Binding, Challenge
+from doorsill.consent.gate import Gate, Moment
+from doorsill.consent.trust import Authority, ConsentCertificate
+
+UTC = 1_800_000_000.0
+SITE, PURPOSE = "porto-1", "validation"
+BINDING = Binding("cam-01", "b0b0", "ab" * 32, SITE, session_s=600.0)
+PREHASHED = ec.ECDSA(Prehashed(hashes.SHA256()))
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@dataclass
+class Controller:
+    """Who runs the consent CA."""
+
+    key: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
+    days: int = 900
+    utc: float = UTC - 86400
+
+    def __post_init__(self) -> None:
+        self.ca: x509.Certificate = issuing.authority(
+            self.key, "Loja Exemplo, Porto", self.utc, self.days
+        )
+
+    @property
+    def pin(self) -> str:
+        return self.ca.fingerprint(hashes.SHA256()).hex()
+
+    def authority(self, revoked: tuple[str, ...] = (), utc: float = UTC) -> Authority:
+        return trust.authority(issuing.der(self.ca), self.pin, revoked, utc)
+
+    def grant(self, **changes: object) -> issuing.Grant:
+        values: dict[str, object] = {
+            "holder": "Ana",
+            "site": SITE,
+            "purpose": PURPOSE,
+            "not_before": UTC - 3600,
+            "days": 30,
+        }
+        return issuing.Grant(**{**values, **changes})  # type: ignore[arg-type]
+
+    def card(self, **changes: object) -> Card:
+        return Card(self, self.grant(**changes))
+
+
+class Card:
+    """A card in our hand: its key and its certificate."""
+
+    def __init__(self, controller: Controller, grant: issuing.Grant) -> None:
+        self.key = new_key()
+        self.controller = controller
+        self.der = issuing.der(
+            issuing.card(controller.ca, controller.key, self.key.public_key(), grant)
+        )
+
+    def verified(self, utc: float = UTC, site: str = SITE) -> ConsentCertificate:
+        authority = self.controller.authority()
+        return trust.verify(self.der, authority, site, [PURPOSE], utc)
+
+    def answer(self, challenge: Challenge) -> Answer:
+        return Answer(self.key.sign(challenge.digest, PREHASHED))
+
+
+def moment(seconds: float) -> Moment:
+    return Moment(1000.0 + seconds, UTC + seconds)
+
+
+def new_gate(binding: Binding = BINDING) -> Gate:
+    return Gate(binding, moment(0.0))
+
+
+def nonce(number: int = 0) -> bytes:
+    return number.to_bytes(32, "big")

@@ -1,0 +1,390 @@
+"""The gate is closed, unless a card has just answered: stories, then any sequence."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from cards import BINDING, UTC, Card, Controller, moment, new_gate, nonce
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from doorsill.consent.challenge import Answer, Challenge
+from doorsill.consent.gate import (
+    ANSWER_MAX_AGE_S,
+    BEAT_S,
+    TOUCH_S,
+    Action,
+    Answered,
+    Ask,
+    Closed,
+    Event,
+    Gate,
+    Inserted,
+    Lost,
+    Moment,
+    Opened,
+    Rebound,
+    Refused,
+    State,
+    Switched,
+    Tick,
+    deadline,
+    require_lease,
+    step,
+)
+from doorsill.consent.reasons import WORDS, Reason
+from doorsill.errors import ConfigError, UntrustedError
+
+LOJA = Controller()
+ANA, EVE = LOJA.card(), LOJA.card(holder="Eve")
+CARD = ANA.verified()
+
+
+def do(gate: Gate, *events: tuple[float, Event]) -> tuple[Gate, list[Action]]:
+    """Feed events, each at its second; nonces are fresh."""
+    done: list[Action] = []
+    for seconds, event in events:
+        gate, actions = step(gate, event, moment(seconds), random.randbytes(32))
+        done += actions
+    return gate, done
+
+
+def right(gate: Gate, card: Card = ANA) -> Answered:
+    """The right answer to the question that is pending."""
+    assert gate.pending is not None
+    return Answered(gate.pending.digest, card.answer(gate.pending))
+
+
+def opened(seconds: float = 0.0, start: Gate | None = None) -> Gate:
+    gate, _ = do(start or new_gate(), (seconds, Inserted(CARD)))
+    gate, done = do(gate, (seconds + 0.1, right(gate)))
+    assert isinstance(done[-1], Opened)
+    return gate
+
+
+def test_a_card_that_answers_opens_and_a_card_that_goes_closes() -> None:
+    gate, asked = do(new_gate(), (0.0, Inserted(CARD)))
+    assert gate.state is State.CHALLENGING
+    assert isinstance(asked[0], Ask)
+    gate, done = do(gate, (0.2, right(gate)))
+    assert gate.state is State.OPEN
+    assert isinstance(done[0], Opened)
+    gate, done = do(gate, (0.3, Lost(Reason.REMOVED)))
+    assert gate.state is State.BLANK
+    assert isinstance(done[0], Closed)
+    assert done[0].reason is Reason.REMOVED
+    assert (gate.card, gate.pending, gate.lease) == (None, None, None)
+
+
+def test_it_asks_again_at_least_once_a_second_and_stays_open() -> None:
+    gate, asked = opened(), 0
+    for tenth in range(2, 600):
+        gate, actions = do(gate, (tenth / 10, Tick()))
+        if actions:
+            asked += 1
+            gate, _ = do(gate, (tenth / 10 + 0.05, right(gate)))
+        assert require_lease(gate, moment(tenth / 10 + 0.05)).card == CARD
+    assert BEAT_S <= 1.0
+    assert asked >= 59
+
+
+LATE = ANSWER_MAX_AGE_S
+STORIES = [
+    pytest.param(Lost(Reason.REMOVED), 0.5, Reason.REMOVED, id="pulled"),
+    pytest.param(Lost(Reason.READER_GONE), 0.5, Reason.READER_GONE, id="reader"),
+    pytest.param(Lost(Reason.DAEMON_GONE), 0.5, Reason.DAEMON_GONE, id="daemon"),
+    pytest.param(Lost(Reason.SHUTDOWN), 0.5, Reason.SHUTDOWN, id="SIGTERM"),
+    pytest.param(Inserted(EVE.verified()), 0.5, Reason.SECOND_CARD, id="a second"),
+    pytest.param(Tick(), LATE, Reason.MISSED_BEAT, id="no answer in time"),
+    pytest.param(Tick(), 5.0, Reason.MISSED_BEAT, id="we were stopped"),
+    pytest.param(Rebound(BINDING), 0.5, Reason.POLICY_CHANGED, id="policy"),
+    pytest.param(
+        Answered(b"", Answer(b"")), 0.5, Reason.BAD_ANSWER, id="unasked answer"
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "seconds", "reason"), STORIES)
+def test_everything_else_closes(event: Event, seconds: float, reason: Reason) -> None:
+    gate, done = do(opened(), (seconds, event))
+    assert gate.state is not State.OPEN
+    assert isinstance(done[0], Closed)
+    assert done[0].reason is reason
+    with pytest.raises(UntrustedError, match="is blank"):
+        require_lease(gate, moment(seconds))
+
+
+def test_a_new_card_after_a_missed_beat_is_a_new_question() -> None:
+    gate, done = do(opened(), (9.0, Inserted(EVE.verified())))
+    assert [type(each) for each in done] == [Closed, Ask]
+    assert gate.state is State.CHALLENGING
+
+
+def test_a_stopped_process_sees_no_lease_even_if_nobody_ticked() -> None:
+    gate = opened()
+    assert require_lease(gate, moment(ANSWER_MAX_AGE_S - 0.01))
+    with pytest.raises(UntrustedError):
+        require_lease(gate, moment(ANSWER_MAX_AGE_S))
+
+
+def wrong_answers() -> list[object]:
+    old, _ = do(new_gate(), (0.0, Inserted(CARD)))
+    replayed = right(old)
+
+    def bound(**changes: str) -> object:
+        def make(gate: Gate) -> Answered:
+            asked = gate.pending
+            assert asked is not None
+            other = replace(asked, binding=replace(asked.binding, **changes))  # type: ignore[arg-type]
+            return Answered(asked.digest, ANA.answer(other))
+
+        return make
+
+    def expiry(gate: Gate) -> Answered:
+        asked = gate.pending
+        assert asked is not None
+        return Answered(
+            asked.digest, ANA.answer(replace(asked, expires=asked.expires + 1))
+        )
+
+    return [
+        pytest.param(lambda gate: replayed, id="replayed"),
+        pytest.param(
+            lambda gate: Answered(gate.pending.digest, replayed.answer),
+            id="replayed under the new digest",
+        ),
+        pytest.param(lambda gate: right(gate, EVE), id="a clone without the key"),
+        pytest.param(bound(device="cam-02"), id="for another device"),
+        pytest.param(bound(boot="b1b1"), id="from before the reboot"),
+        pytest.param(bound(policy="cd" * 32), id="for another policy"),
+        pytest.param(bound(site="porto-2"), id="for another site"),
+        pytest.param(expiry, id="with another expiry"),
+        pytest.param(lambda g: Answered(g.pending.digest, Answer(b"")), id="empty"),
+        pytest.param(
+            lambda g: Answered(g.pending.digest, Answer(b"\x30\x80junk")), id="garbage"
+        ),
+    ]
+
+
+@pytest.mark.parametrize("make", wrong_answers())
+def test_a_wrong_answer_opens_nothing_and_closes_what_is_open(make: object) -> None:
+    waiting, _ = do(new_gate(), (0.0, Inserted(CARD)))
+    gate, done = do(waiting, (0.1, make(waiting)))  # type: ignore[operator]
+    assert (gate.state, type(done[0])) == (State.BLANK, Refused)
+    asked, _ = do(opened(), (1.0, Tick()))
+    gate, done = do(asked, (1.1, make(asked)))  # type: ignore[operator]
+    assert (gate.state, type(done[0])) == (State.BLANK, Closed)
+    assert done[0].reason is Reason.BAD_ANSWER  # type: ignore[union-attr]
+
+
+def test_a_late_right_answer_does_not_count() -> None:
+    waiting, _ = do(new_gate(), (0.0, Inserted(CARD)))
+    gate, done = do(waiting, (ANSWER_MAX_AGE_S, right(waiting)))
+    assert gate.state is State.BLANK
+    assert [type(each) for each in done] == [Refused]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        pytest.param(Moment(1000.5, UTC + 3600), id="an hour ahead"),
+        pytest.param(Moment(1000.5, UTC - 86400 * 400), id="a year back"),
+        pytest.param(Moment(999.0, UTC + 0.5), id="the monotonic one backwards"),
+    ],
+)
+def test_a_clock_that_jumps_closes(at: Moment) -> None:
+    gate = opened()
+    with pytest.raises(UntrustedError):
+        require_lease(gate, at)
+    gate, done = step(gate, Tick(), at, nonce())
+    assert gate.state is State.BLANK
+    assert done[0].reason is Reason.CLOCK  # type: ignore[union-attr]
+
+
+def keep_open(gate: Gate, start: float, end: float) -> tuple[Gate, list[Action]]:
+    """Answer every question until ``end`` or until it closes."""
+    tenth = round(start * 10)
+    while tenth / 10 < end:
+        gate, done = do(gate, (tenth / 10, Tick()))
+        if gate.state is State.BLANK:
+            return gate, done
+        if done:
+            gate, _ = do(gate, (tenth / 10, right(gate)))
+        tenth += 1
+    return gate, []
+
+
+def test_a_session_ends_when_the_policy_says() -> None:
+    gate = opened(start=new_gate(replace(BINDING, session_s=5.0)))
+    gate, done = keep_open(gate, 0.2, 9.0)
+    assert isinstance(done[0], Closed)
+    assert done[0].reason is Reason.EXPIRED
+    assert gate.last.monotonic == pytest.approx(1005.1, abs=0.11)
+
+
+def test_a_session_ends_with_the_card() -> None:
+    ends = replace(CARD, not_after=UTC + 3.0)
+    gate, _ = do(new_gate(), (0.0, Inserted(ends)))
+    gate, _ = do(gate, (0.1, right(gate)))
+    _, done = keep_open(gate, 0.2, 9.0)
+    assert done[0].reason is Reason.EXPIRED  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        pytest.param(replace(CARD, not_after=UTC), Reason.EXPIRED, id="ended"),
+        pytest.param(replace(CARD, not_before=UTC + 9), Reason.EXPIRED, id="early"),
+        pytest.param(replace(CARD, site="porto-2"), Reason.UNTRUSTED, id="site"),
+    ],
+)
+def test_a_card_that_may_not_is_not_even_asked(card: object, reason: Reason) -> None:
+    gate, done = do(new_gate(), (0.0, Inserted(card)))  # type: ignore[arg-type]
+    assert gate.state is State.BLANK
+    assert [(type(each), each.reason) for each in done] == [(Refused, reason)]  # type: ignore[union-attr]
+
+
+def test_the_key_switch_is_needed_as_well_and_opens_nothing_alone() -> None:
+    gate = new_gate(replace(BINDING, needs_line=True))
+    gate, done = do(gate, (0.0, Inserted(CARD)))
+    assert done[0].reason is Reason.LINE_LOW  # type: ignore[union-attr]
+    gate, done = do(gate, (0.1, Switched(True)), (0.2, Tick()))
+    assert (gate.state, done) == (State.BLANK, [])
+    gate = opened(1.0, start=gate)
+    gate, done = do(gate, (1.2, Switched(False)))
+    assert gate.state is State.BLANK
+    assert done[0].reason is Reason.LINE_LOW  # type: ignore[union-attr]
+
+
+def test_a_touch_token_is_touched_and_then_asked_at_once() -> None:
+    gate, done = do(new_gate(), (0.0, Inserted(replace(CARD, credential=b"id"))))
+    assert done[0].challenge.touch  # type: ignore[union-attr]
+    assert deadline(gate) == pytest.approx(1000.0 + TOUCH_S)
+    gate, done = do(gate, (TOUCH_S, Tick()))
+    assert done[0].reason is Reason.MISSED_BEAT  # type: ignore[union-attr]
+
+
+def test_a_nonce_is_32_bytes() -> None:
+    with pytest.raises(ConfigError, match="4 bytes; it must have 32"):
+        step(new_gate(), Tick(), moment(0), b"four")
+
+
+def test_no_two_bindings_have_one_digest() -> None:
+    one = Challenge(replace(BINDING, device="ab", boot="c"), "v", UTC, nonce())
+    two = Challenge(replace(BINDING, device="a", boot="bc"), "v", UTC, nonce())
+    assert one.digest != two.digest
+    assert len(one.digest) == 32
+
+
+def test_every_reason_has_words_and_a_word() -> None:
+    assert set(WORDS) == set(Reason)
+    assert all(reason.replace("-", "").isalpha() for reason in Reason)
+
+
+class AnySequence(RuleBasedStateMachine):
+    """Whatever happens in whatever order, the gate is not open without an answer.
+
+    The model is kept by the test alone: when was a question put that this very card
+    has answered correctly since it was last inserted?
+    """
+
+    @initialize(switch=st.booleans())
+    def start(self, switch: bool) -> None:
+        self.now = 0.0
+        self.gate = new_gate(replace(BINDING, needs_line=switch, session_s=20.0))
+        self.holder: Card | None = None
+        self.proof: float | None = None  # when the newest answered question was put
+        self.questions: list[tuple[Challenge, float]] = []
+        self.count = 0
+
+    def feed(self, event: Event) -> None:
+        self.count += 1
+        at = moment(self.now)
+        self.gate, actions = step(self.gate, event, at, nonce(self.count))
+        for action in actions:
+            if isinstance(action, Closed | Refused):
+                self.proof = None
+            if isinstance(action, Ask):
+                self.questions.append((action.challenge, self.now))
+
+    @rule(seconds=st.floats(0.0, 2.0), then=st.booleans())
+    def time_passes(self, seconds: float, then: bool) -> None:
+        self.now += seconds
+        if then:
+            self.feed(Tick())
+
+    @rule(card=st.sampled_from((ANA, EVE)))
+    def put_in(self, card: Card) -> None:
+        self.holder = card
+        self.feed(Inserted(card.verified()))
+
+    @precondition(lambda self: self.gate.pending and self.holder)
+    @rule(signer=st.sampled_from((ANA, EVE)), delay=st.floats(0.0, 0.8))
+    def answer_the_question(self, signer: Card, delay: float) -> None:
+        self.now += delay
+        question, put = self.questions[-1]
+        holder = self.gate.card
+        if holder is not None and holder.key == signer.key.public_key():
+            self.proof = put
+        self.feed(Answered(question.digest, signer.answer(question)))
+
+    @precondition(lambda self: self.questions)
+    @rule(which=st.integers(0, 50))
+    def replay(self, which: int) -> None:
+        question, _ = self.questions[which % len(self.questions)]
+        if self.gate.pending == question:
+            return
+        self.feed(Answered(question.digest, ANA.answer(question)))
+
+    @rule(reason=st.sampled_from(tuple(Reason)))
+    def lose(self, reason: Reason) -> None:
+        self.feed(Lost(reason))
+
+    @rule(on=st.booleans())
+    def turn(self, on: bool) -> None:
+        self.feed(Switched(on))
+
+    @rule(policy=st.sampled_from(("aa" * 32, "bb" * 32)))
+    def new_policy(self, policy: str) -> None:
+        self.feed(Rebound(replace(self.gate.binding, policy=policy)))
+
+    @invariant()
+    def is_never_open_without_a_young_answer(self) -> None:
+        if not hasattr(self, "gate"):
+            return
+        try:
+            lease = require_lease(self.gate, moment(self.now))
+        except UntrustedError:
+            return
+        assert self.proof is not None
+        assert self.now - self.proof < ANSWER_MAX_AGE_S
+        assert moment(self.now).utc < lease.expires
+        assert self.gate.switch or not self.gate.binding.needs_line
+
+
+AnySequence.TestCase.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None, database=None
+)
+test_any_sequence = AnySequence.TestCase
+
+
+def test_the_invariant_can_fail() -> None:
+    """Negative control: a gate that forgets to look at the time trips the invariant."""
+    machine = AnySequence()
+    machine.start(switch=False)
+    machine.put_in(ANA)
+    machine.answer_the_question(ANA, 0.1)
+    machine.is_never_open_without_a_young_answer()
+    machine.now += 5.0
+    machine.gate = replace(machine.gate, fresh=moment(5.0).monotonic, last=moment(5.0))
+    with pytest.raises(AssertionError):
+        machine.is_never_open_without_a_young_answer()
