@@ -69,11 +69,11 @@ ATTRIBUTES = Attributes(
 LIVE = Live(
     time=1_800_000_000, epoch=7, lines=({"in": 3, "out": 2},) * 2, quality=("dark",)
 )
-GAUGES = (
-    "frames gated frame_rate_milli invoke_us overhead_us vision_kib uplink_kib "
-    "camera_restarts waiting dropped dead_letters refused disk_failures resets "
-    "reconnects takeovers epsilon_spent_micro"
-).split()
+GAUGES = [
+    name
+    for _, name, rule in rules.rules_of(Health)
+    if isinstance(rule, rules.Whole) and name not in ("schema", "time")
+]
 HEALTH = Health(time=1_800_000_000, **dict.fromkeys(GAUGES, 5), **RELEASE)
 STATE = State(state="ready")
 

@@ -1,0 +1,264 @@
+"""The outbox: what is not yet acknowledged by the broker, on disk, once.
+
+    vision ─► store(Batch) ─► rows ─► due() ─► publisher ─► delivered() / buried()
+              one transaction            oldest first        one transaction
+
+* A batch is one transaction with ``synchronous=FULL``: closed windows, the totals of
+  the running ones, a report *and* what it cost in epsilon are on disk together or not.
+* The same window is stored once, however often vision sends it.
+* Bounded by rows and by age; the oldest goes first and the loss is itself counted.
+  Age is counted in seconds that this device ran, so that a clock which jumps a year
+  throws nothing away.
+* What the broker refuses for good is buried: kept, counted, tried once more at the next
+  start, so a wrong access list costs no window and no endless retry.
+* There is no column for the looks of an open window: they never touch a disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from doorsill.errors import UplinkError
+from doorsill.privacy.budget import CEILING_MICRO, Ledger
+from doorsill.uplink.rows import TABLES, Batch, Bounds, Counters, Row, Running
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+_STEP = 1000  # rows looked at for their age at once
+
+
+@dataclass(slots=True)
+class Outbox:
+    """Opens or makes the file at ``path``; one that is broken is set aside.
+
+    Every method raises UplinkError when the disk does not take it; then nothing of it
+    happened, and it may be tried again.
+    """
+
+    path: Path
+    today: int  # UTC days since 1970
+    bounds: Bounds = field(default_factory=Bounds)
+    _database: sqlite3.Connection = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        try:
+            self._open()
+        except (OSError, sqlite3.OperationalError) as error:
+            raise UplinkError(f"cannot open the outbox {self.path}: {error}") from None
+        except sqlite3.DatabaseError as error:
+            self._set_aside(error)
+
+    def close(self) -> None:
+        """Close the file; everything stored is in it."""
+        self._database.close()
+
+    def store(self, batch: Batch) -> list[str]:
+        """Put ``batch`` on disk, all or nothing; the events that were new."""
+        with self._transaction() as database:
+            new = [entry for entry in batch.entries if _unseen(database, entry.event)]
+            lived = database.execute("SELECT lived_s FROM counters").fetchone()[0]
+            database.executemany(
+                "INSERT INTO outbox (event, stream, payload, lived_s) "
+                "VALUES (?, ?, ?, ?)",
+                [(each.event, each.stream, each.payload, lived) for each in new],
+            )
+            _keep_running(database, batch)
+            if batch.ledger is not None:
+                database.execute(
+                    "UPDATE ledger SET day = ?, spent_micro = ?",
+                    (batch.ledger.day, batch.ledger.spent_micro),
+                )
+            self._enforce(database)
+        return [entry.event for entry in new]
+
+    def due(self, limit: int, after: int = 0) -> list[Row]:
+        """The ``limit`` oldest rows that wait, with an id above ``after``."""
+        with self._reading() as database:
+            rows = database.execute(
+                "SELECT id, stream, payload FROM outbox "
+                "WHERE buried = 0 AND id > ? ORDER BY id LIMIT ?",
+                (after, limit),
+            )
+            return [Row(*row) for row in rows]
+
+    def waiting(self) -> int:
+        """How many rows wait for the broker."""
+        with self._reading() as database:
+            row = database.execute("SELECT count(*) FROM outbox WHERE buried = 0")
+            return int(row.fetchone()[0])
+
+    def delivered(self, ids: Iterable[int]) -> None:
+        """The broker has these: forget them."""
+        with self._transaction() as database:
+            database.executemany(
+                "DELETE FROM outbox WHERE id = ?", [(each,) for each in ids]
+            )
+
+    def buried(self, ids: Sequence[int], *, by_us: bool = False) -> None:
+        """Refused for good, by the broker or by our own guard: count, send no more."""
+        counter = "refused" if by_us else "dead_letters"
+        with self._transaction() as database:
+            database.executemany(
+                "UPDATE outbox SET buried = 1 WHERE id = ?", [(each,) for each in ids]
+            )
+            database.execute(
+                f"UPDATE counters SET {counter} = {counter} + ?",  # noqa: S608
+                (len(ids),),
+            )
+
+    def exhume(self) -> int:
+        """At start: let what was buried try once more; how many rows that is."""
+        with self._transaction() as database:
+            return database.execute(
+                "UPDATE outbox SET buried = 0 WHERE buried = 1"
+            ).rowcount
+
+    def running(self) -> list[Running]:
+        """The open windows as they were when last stored."""
+        with self._reading() as database:
+            rows = database.execute(
+                "SELECT place, epoch, start, stream, payload FROM running"
+            )
+            return [Running(*row) for row in rows]
+
+    def ledger(self) -> Ledger:
+        """What has been spent of the day's epsilon."""
+        with self._reading() as database:
+            row = database.execute("SELECT day, spent_micro FROM ledger").fetchone()
+            return Ledger(*row)
+
+    def counters(self) -> Counters:
+        """What happened since this outbox was made."""
+        names = ", ".join(each.name for each in fields(Counters))
+        with self._reading() as database:
+            query = f"SELECT {names} FROM counters"  # noqa: S608
+            return Counters(*database.execute(query).fetchone())
+
+    def live(self, seconds: int) -> None:
+        """This device ran ``seconds`` more; what is too old by that is dropped."""
+        with self._transaction() as database:
+            database.execute("UPDATE counters SET lived_s = lived_s + ?", (seconds,))
+            self._enforce(database)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._reading() as database, database:
+            database.execute("BEGIN IMMEDIATE")
+            yield database
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._database
+        except (sqlite3.OperationalError, sqlite3.IntegrityError) as error:
+            raise UplinkError(
+                f"the outbox {self.path} takes no data: {error}"
+            ) from None
+        except sqlite3.DatabaseError as error:
+            self._set_aside(error)
+            raise UplinkError(f"the outbox {self.path} was broken: {error}") from None
+
+    def _open(self) -> None:
+        self.path.touch(mode=0o600)
+        database = sqlite3.connect(self.path, isolation_level=None, timeout=5.0)
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, FORMAT):
+                raise sqlite3.DatabaseError(f"format {version} is not {FORMAT}")
+            database.executescript(f"BEGIN; {TABLES} PRAGMA user_version={FORMAT}; END")
+        except sqlite3.Error:
+            database.close()
+            raise
+        self._database = database
+
+    def _set_aside(self, reason: sqlite3.DatabaseError) -> None:
+        """Keep the broken file for a technician, one at most, and start a new one.
+
+        What today's reports have cost is lost with it, so the day counts as spent.
+        """
+        with contextlib.suppress(AttributeError):
+            self._database.close()
+        broken = self.path.with_suffix(".broken")
+        log.error(
+            "outbox %s is broken (%s); set aside as %s", self.path, reason, broken
+        )
+        try:
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            self.path.replace(broken)
+            self._open()
+            with self._database as database:
+                database.execute("UPDATE counters SET resets = resets + 1")
+                database.execute(
+                    "UPDATE ledger SET day = ?, spent_micro = ?",
+                    (self.today, CEILING_MICRO),
+                )
+        except (OSError, sqlite3.Error) as error:
+            raise UplinkError(f"cannot replace {self.path}: {error}") from None
+
+    def _enforce(self, database: sqlite3.Connection) -> None:
+        """Drop the oldest above the bounds, and count it in the same transaction."""
+        dropped = database.execute(
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ?)"
+            " AND lived_s < (SELECT lived_s FROM counters) - ?",
+            (_STEP, self.bounds.age_s),
+        ).rowcount
+        over = _rows_at_most(database) - self.bounds.rows
+        if over > 0:
+            over = _rows(database) - self.bounds.rows
+        if over > 0:
+            dropped += database.execute(
+                "DELETE FROM outbox WHERE id IN "
+                "(SELECT id FROM outbox ORDER BY id LIMIT ?)",
+                (over,),
+            ).rowcount
+        if dropped:
+            log.warning("outbox: %s windows dropped, the oldest first", dropped)
+            database.execute("UPDATE counters SET dropped = dropped + ?", (dropped,))
+        database.execute(
+            "DELETE FROM seen WHERE id <= (SELECT max(id) FROM seen) - ?",
+            (self.bounds.seen,),
+        )
+
+
+def _unseen(database: sqlite3.Connection, event: str) -> bool:
+    """Note ``event`` and say whether it is new."""
+    return bool(
+        database.execute(
+            "INSERT OR IGNORE INTO seen (event) VALUES (?)", (event,)
+        ).rowcount
+    )
+
+
+def _keep_running(database: sqlite3.Connection, batch: Batch) -> None:
+    database.executemany(
+        "DELETE FROM running WHERE place = ?", [(place,) for place in batch.finished]
+    )
+    database.executemany(
+        "INSERT OR REPLACE INTO running VALUES (?, ?, ?, ?, ?)",
+        [
+            (each.place, each.epoch, each.start, each.stream, each.payload)
+            for each in batch.running
+        ],
+    )
+
+
+def _rows(database: sqlite3.Connection) -> int:
+    return int(database.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
+
+def _rows_at_most(database: sqlite3.Connection) -> int:
+    """A bound that costs two look-ups; a count walks through all of them."""
+    query = "SELECT ifnull(max(id) - min(id) + 1, 0) FROM outbox"
+    return int(database.execute(query).fetchone()[0])

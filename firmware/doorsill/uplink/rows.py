@@ -1,0 +1,101 @@
+"""What the outbox holds, and the tables it holds it in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from doorsill.privacy.budget import Ledger
+
+ROWS_LIMIT = 1_200_000  # 90 days of minutes of 8 lines; about 0.5 GB
+AGE_LIMIT_S = 100 * 86_400
+SEEN_LIMIT = 25_000  # more than vision ever sends again
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    event TEXT NOT NULL UNIQUE,
+    stream TEXT NOT NULL,
+    payload BLOB NOT NULL CHECK (length(payload) <= 1024),
+    lived_s INTEGER NOT NULL,
+    buried INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS waiting ON outbox (buried, id);
+CREATE TABLE IF NOT EXISTS seen (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL UNIQUE
+);
+CREATE TABLE IF NOT EXISTS running (
+    place TEXT PRIMARY KEY, epoch INTEGER NOT NULL, start INTEGER NOT NULL,
+    stream TEXT NOT NULL, payload BLOB NOT NULL CHECK (length(payload) <= 1024)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger (
+    one INTEGER PRIMARY KEY CHECK (one = 1), day INTEGER NOT NULL,
+    spent_micro INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS counters (
+    one INTEGER PRIMARY KEY CHECK (one = 1), lived_s INTEGER NOT NULL DEFAULT 0,
+    dropped INTEGER NOT NULL DEFAULT 0, dead_letters INTEGER NOT NULL DEFAULT 0,
+    refused INTEGER NOT NULL DEFAULT 0, resets INTEGER NOT NULL DEFAULT 0
+);
+INSERT OR IGNORE INTO counters (one) VALUES (1);
+INSERT OR IGNORE INTO ledger VALUES (1, 0, 0);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message to keep; ``event`` is the same however often vision sends it."""
+
+    event: str
+    stream: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The counts so far of an open window at ``place`` (``line-0``), no looks."""
+
+    place: str
+    epoch: int
+    start: int
+    stream: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What goes to disk together."""
+
+    entries: Sequence[Entry] = ()
+    running: Sequence[Running] = ()
+    finished: Sequence[str] = ()  # places whose window closed
+    ledger: Ledger | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message that waits for the broker."""
+
+    id: int
+    stream: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What happened since this outbox was made."""
+
+    lived_s: int = 0
+    dropped: int = 0
+    dead_letters: int = 0
+    refused: int = 0
+    resets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is kept; the defaults are the product's."""
+
+    rows: int = ROWS_LIMIT
+    age_s: int = AGE_LIMIT_S
+    seen: int = SEEN_LIMIT

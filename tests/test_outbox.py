@@ -1,0 +1,268 @@
+"""What was stored is there after a crash, once, in order, within its bounds."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from messages import line
+
+from doorsill.errors import UplinkError
+from doorsill.privacy.budget import CEILING_MICRO, Ledger
+from doorsill.uplink.codec import encode
+from doorsill.uplink.outbox import Outbox
+from doorsill.uplink.rows import Batch, Bounds, Counters, Entry, Running
+
+TODAY = 20_833
+
+
+def entry(number: int) -> Entry:
+    payload = encode(line(60 * number))
+    return Entry(f"line-0:{number}", "interval", payload)
+
+
+def batch(*numbers: int) -> Batch:
+    return Batch(entries=[entry(number) for number in numbers])
+
+
+def running(start: int, place: str = "line-0") -> Running:
+    return Running(place, 7, start, "interval", encode(line(start)))
+
+
+def open_outbox(folder: Path, **bounds: int) -> Outbox:
+    return Outbox(folder / "outbox.db", TODAY, Bounds(**bounds))
+
+
+def numbers(outbox: Outbox) -> list[int]:
+    wanted = {encode(line(60 * number)): number for number in range(200)}
+    return [wanted[row.payload] for row in outbox.due(1000)]
+
+
+def test_rows_come_out_in_order_and_survive_a_restart(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    outbox.store(batch(3, 1, 2))
+    outbox.store(batch(5))
+    outbox.close()
+    outbox = open_outbox(tmp_path)
+    assert numbers(outbox) == [3, 1, 2, 5]
+    first, second = outbox.due(2)
+    assert [row.id for row in outbox.due(9, after=second.id)] == [3, 4]
+    outbox.delivered([first.id])
+    assert numbers(outbox) == [1, 2, 5]
+    assert outbox.waiting() == 3
+
+
+def test_a_window_is_stored_once_even_after_it_was_delivered(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    assert outbox.store(batch(1, 2)) == ["line-0:1", "line-0:2"]
+    outbox.delivered([row.id for row in outbox.due(9)])
+    assert outbox.store(batch(1, 2, 3)) == ["line-0:3"]
+    assert numbers(outbox) == [3]
+
+
+def test_a_batch_is_all_or_nothing(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    too_long = Entry("line-0:9", "interval", b" " * 1025)
+    whole = Batch([entry(1), too_long], [running(60)], (), Ledger(5, 100))
+    with pytest.raises(UplinkError, match="takes no data"):
+        outbox.store(whole)
+    assert numbers(outbox) == []
+    assert outbox.running() == []
+    assert outbox.ledger() == Ledger(0, 0)
+    assert outbox.store(batch(1)) == ["line-0:1"]
+
+
+def test_the_ledger_is_stored_with_the_report(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    outbox.store(Batch(entries=[entry(1)], ledger=Ledger(5, 250_000)))
+    outbox.store(batch(2))
+    outbox.close()
+    assert open_outbox(tmp_path).ledger() == Ledger(5, 250_000)
+
+
+def test_the_totals_of_an_open_window_survive_a_power_cut(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    outbox.store(Batch(running=[running(60), running(60, "zone-1")]))
+    outbox.store(Batch(running=[running(120)]))
+    outbox.close()
+    outbox = open_outbox(tmp_path)
+    assert outbox.running() == [running(120), running(60, "zone-1")]
+    outbox.store(Batch(entries=[entry(2)], finished=["line-0"]))
+    assert outbox.running() == [running(60, "zone-1")]
+
+
+def test_the_oldest_goes_first_when_full_and_the_loss_is_counted(
+    tmp_path: Path,
+) -> None:
+    outbox = open_outbox(tmp_path, rows=5)
+    for number in range(8):
+        outbox.store(batch(number))
+    assert numbers(outbox) == [3, 4, 5, 6, 7]
+    assert outbox.counters().dropped == 3
+
+
+def test_age_is_time_lived_so_a_clock_that_jumps_drops_nothing(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path, age_s=3600)
+    outbox.store(batch(1))
+    outbox.live(3000)
+    outbox.store(batch(2))
+    outbox.live(601)
+    assert numbers(outbox) == [2]
+    assert outbox.counters() == Counters(lived_s=3601, dropped=1)
+    outbox.close()
+    later = Outbox(tmp_path / "outbox.db", TODAY + 36_500, Bounds(age_s=3600))
+    assert numbers(later) == [2]
+
+
+def test_the_memory_of_what_was_seen_is_bounded(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path, seen=10)
+    for number in range(30):
+        outbox.store(batch(number))
+    with sqlite3.connect(tmp_path / "outbox.db") as other:
+        assert other.execute("SELECT count(*) FROM seen").fetchone() == (10,)
+    other.close()
+
+
+def test_what_is_buried_is_counted_kept_and_tried_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    outbox = open_outbox(tmp_path)
+    outbox.store(batch(1, 2, 3))
+    rows = outbox.due(9)
+    outbox.buried([rows[0].id])
+    outbox.buried([rows[1].id], by_us=True)
+    assert numbers(outbox) == [3]
+    counters = outbox.counters()
+    assert (counters.dead_letters, counters.refused) == (1, 1)
+    assert outbox.exhume() == 2
+    assert numbers(outbox) == [1, 2, 3]
+    assert outbox.counters() == counters
+
+
+def test_a_full_disk_is_an_uplink_error_and_loses_nothing(tmp_path: Path) -> None:
+    """SQLITE_FULL, as SQLite itself says it when no page can be added."""
+    outbox = open_outbox(tmp_path)
+    outbox.store(batch(0))
+    pages = outbox._database.execute("PRAGMA page_count").fetchone()[0]
+    outbox._database.execute(f"PRAGMA max_page_count = {pages}")
+    stored = [0]
+    with pytest.raises(UplinkError, match=r"takes no data: .*full"):
+        for number in range(1, 200):
+            outbox.store(batch(number))
+            stored.append(number)
+    assert numbers(outbox) == stored
+    outbox._database.execute("PRAGMA max_page_count = 100000")
+    outbox.store(batch(stored[-1] + 1))
+    assert numbers(outbox) == [*stored, stored[-1] + 1]
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from doorsill.errors import UplinkError
+from test_outbox import batch, numbers, open_outbox
+outbox = open_outbox(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
+try:
+    for number in range(200):
+        outbox.store(batch(number))
+except UplinkError as error:
+    print(number, error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+outbox.store(batch(number))
+print(numbers(outbox) == list(range(number + 1)))
+"""
+
+
+def test_a_disk_that_takes_no_more_bytes_is_survived(tmp_path: Path) -> None:
+    """The kernel refuses the write (EFBIG): what a quota or a full card looks like."""
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FULL_DISK), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    first, second = done.stdout.splitlines()
+    assert "takes no data" in first
+    assert second == "True"
+
+
+def spoil(path: Path, how: str) -> None:
+    data = bytearray(path.read_bytes())
+    if how == "noise":
+        data = bytearray(os.urandom(5000))
+    elif how == "torn":
+        data[4096:] = os.urandom(len(data) - 4096)
+    elif how == "cut":
+        del data[len(data) // 2 :]
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["noise", "torn", "cut"])
+def test_a_broken_file_is_set_aside_and_said_and_today_counts_as_spent(
+    tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = open_outbox(tmp_path)
+    for number in range(50):
+        outbox.store(batch(number))
+    outbox.close()
+    spoil(tmp_path / "outbox.db", how)
+    outbox = open_outbox(tmp_path)
+    assert outbox.counters().resets == 1
+    assert outbox.ledger() == Ledger(TODAY, CEILING_MICRO)
+    assert "is broken" in caplog.text
+    assert (tmp_path / "outbox.broken").exists()
+    outbox.store(batch(1))
+    outbox.close()
+    assert numbers(open_outbox(tmp_path)) == [1]
+
+
+def test_a_file_that_breaks_while_in_use_costs_one_try(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    for number in range(150):
+        outbox.store(batch(number))
+    outbox._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    outbox._database.execute("PRAGMA cache_size = 0")
+    spoil(tmp_path / "outbox.db", "torn")
+    with pytest.raises(UplinkError, match="was broken"):
+        outbox.store(batch(*range(150, 190)))
+    outbox.store(batch(1))
+    assert numbers(outbox) == [1]
+
+
+def test_empty_file_is_a_new_outbox(tmp_path: Path) -> None:
+    (tmp_path / "outbox.db").touch()
+    outbox = open_outbox(tmp_path)
+    assert outbox.counters() == Counters()
+
+
+def test_a_folder_that_is_not_there_gets_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UplinkError, match="cannot open the outbox"):
+        open_outbox(tmp_path / "nowhere")
+
+
+def test_the_file_is_ours_alone(tmp_path: Path) -> None:
+    open_outbox(tmp_path).store(batch(1))
+    for path in tmp_path.iterdir():
+        assert path.stat().st_mode & 0o077 == 0, path.name
+
+
+def test_every_commit_is_synced(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    assert outbox._database.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert outbox._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_the_running_table_has_no_place_for_looks(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    columns = outbox._database.execute("PRAGMA table_info(running)").fetchall()
+    assert [column[1] for column in columns] == [
+        "place", "epoch", "start", "stream", "payload",
+    ]  # fmt: skip
