@@ -1,0 +1,276 @@
+"""Which models we ship, and the only way to get at their bytes.
+
+A manifest (TOML) says what a model is, what goes in, what comes out and who made it.
+``load_manifest`` takes none that is odd; ``verified_model`` gives bytes only when their
+SHA-256 is the manifest's. A model that looks at people may say how old and how
+masculine or feminine somebody appears, and nothing else: no other output is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from doorsill.drivers.runtime import Interpreter, Output, load
+from doorsill.errors import ConfigError, UntrustedError
+from doorsill.fields import Fields
+from doorsill.values import Detections
+from doorsill.vision.heads import (
+    CHANNELS,
+    HeadDecoder,
+    HeadsDecode,
+    Quantisation,
+)
+
+KINDS = ("heads", "ssd", "attributes")
+# What may be said about a person, and in which words; not a knob.
+ALLOWED_ATTRIBUTES = {
+    "age": ("child", "young adult", "adult", "older"),
+    "expression": ("feminine", "masculine"),
+}
+MANIFEST_MAX_BYTES = 64 << 10
+TEXT = r"[^\x00-\x1f]+"
+LONGEST_SIDE = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTensor:
+    """One output; real = scale * (stored - zero). ``labels`` only for attributes."""
+
+    name: str
+    shape: tuple[int, ...]
+    quantisation: Quantisation
+    labels: tuple[str, ...] = ()
+    least_confidence: float = 0.0  # below it the answer is unknown
+    temperature: float = 1.0  # divides the logits, so that confidence is honest
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that is known about one model file."""
+
+    path: Path  # of the manifest
+    name: str
+    version: str
+    kind: str
+    file: str
+    sha256: str
+    status: str
+    licence: str
+    training_commit: str
+    provenance: str
+    width: int
+    height: int
+    encoding: str  # "rgb", or "change": luma and two differences
+    dtype: str
+    outputs: tuple[OutputTensor, ...]
+    decode: HeadsDecode | None  # for kind "heads"
+
+    @property
+    def model_path(self) -> Path:
+        """The model lies beside its manifest."""
+        return self.path.parent / self.file
+
+    def output(self, name: str) -> OutputTensor:
+        """One output by name."""
+        for tensor in self.outputs:
+            if tensor.name == name:
+                return tensor
+        raise ConfigError(f"{self.name} has no output named {name}")
+
+
+def folders() -> tuple[Path, ...]:
+    """Where models are looked for: in the package, then in a source tree."""
+    package = Path(__file__).parent
+    return package / "models", package.parent.parent / "models"
+
+
+def manifests() -> tuple[Path, ...]:
+    """The manifests that came with this installation, by name."""
+    for folder in folders():
+        found = sorted(folder.glob("*.toml"))
+        if found:
+            return tuple(found)
+    return ()
+
+
+def shipped(name: str) -> Manifest:
+    """A model of ours by its name, such as ``detector``."""
+    for path in manifests():
+        if path.stem == name:
+            return load_manifest(path)
+    known = ", ".join(path.stem for path in manifests()) or "none"
+    raise ConfigError(f"there is no model named {name}; there are: {known}")
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read a manifest strictly; all that is wrong is said in one ConfigError."""
+    try:
+        raw = path.read_bytes()[: MANIFEST_MAX_BYTES + 1]
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    if len(raw) > MANIFEST_MAX_BYTES:
+        raise ConfigError(f"{path} is larger than {MANIFEST_MAX_BYTES} bytes")
+    try:
+        document = tomllib.loads(raw.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    problems: list[str] = []
+    manifest = _read(path, Fields("manifest", document, problems), problems)
+    if problems:
+        raise ConfigError(f"{path}: " + "; ".join(problems))
+    return manifest
+
+
+def verified_model(manifest: Manifest) -> bytes:
+    """The model's bytes; UntrustedError when they are not the manifest's."""
+    try:
+        model = manifest.model_path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {manifest.model_path}: {error.strerror}"
+        ) from None
+    found = hashlib.sha256(model).hexdigest()
+    if found != manifest.sha256:
+        raise UntrustedError(
+            f"{manifest.model_path} has sha256 {found},"
+            f" but its manifest says {manifest.sha256}"
+        )
+    return model
+
+
+def opened(
+    manifest: Manifest,
+    *,
+    threads: int = 1,
+    runtime: str = "litert",
+    delegate: str | None = None,
+) -> Interpreter:
+    """Load a verified model whose tensors are those of its manifest, all of them."""
+    interpreter = load(
+        verified_model(manifest), threads=threads, runtime=runtime, delegate=delegate
+    )
+    wanted = (1, manifest.height, manifest.width, 3)
+    if interpreter.input.shape != wanted or interpreter.input.dtype != manifest.dtype:
+        raise UntrustedError(
+            f"{manifest.file} takes {interpreter.input.dtype} {interpreter.input.shape}"
+            f", but its manifest says {manifest.dtype} {wanted}"
+        )
+    if manifest.kind != "ssd":
+        found = [(o.tensor.shape, o.tensor.scale) for o in interpreter.outputs()]
+        stated = [(t.shape, t.quantisation.scale) for t in manifest.outputs]
+        if sorted(found) != sorted(stated):
+            raise UntrustedError(
+                f"{manifest.file} gives {sorted(found)},"
+                f" but its manifest allows only {sorted(stated)}"
+            )
+    return interpreter
+
+
+def heads_decoder(manifest: Manifest) -> Callable[[tuple[Output, ...]], Detections]:
+    """The decode for a model of kind ``heads``, whatever the order of its outputs."""
+    heat, reg = manifest.output("heat"), manifest.output("reg")
+    if manifest.decode is None:
+        raise ConfigError(f"{manifest.name} is of kind {manifest.kind}, not heads")
+    shape = (heat.shape[1], heat.shape[2])
+    heads = HeadDecoder(shape, heat.quantisation, reg.quantisation, manifest.decode)
+
+    def decode(outputs: tuple[Output, ...]) -> Detections:
+        first, second = outputs[0].values, outputs[1].values
+        if first.shape[-1] != 1:
+            first, second = second, first
+        return heads.decode(first, second)
+
+    return decode
+
+
+def _read(path: Path, top: Fields, problems: list[str]) -> Manifest:
+    model, given = top.table("model"), top.table("input")
+    kind = model.text("kind", "|".join(KINDS), 16)
+    plain: dict[str, Any] = {
+        "name": model.text("name", r"[a-z0-9-]+", 64),
+        "version": model.text("version", r"\d+\.\d+\.\d+", 32),
+        "file": model.text("file", r"[a-z0-9][a-z0-9_.-]*\.tflite", 128),
+        "sha256": model.text("sha256", r"[0-9a-f]{64}", 64),
+        "status": model.text("status", "stable|experimental", 16),
+        "licence": model.text("licence", TEXT, 64),
+        "training_commit": model.text("training_commit", r"[0-9a-f]{7,40}|none", 40),
+        "provenance": model.text("provenance", TEXT, 2000),
+        "encoding": given.text("encoding", "rgb|change", 16),
+        "dtype": given.text("dtype", "int8|uint8", 8),
+        "width": given.whole("width", 16, LONGEST_SIDE),
+        "height": given.whole("height", 16, LONGEST_SIDE),
+    }
+    outputs = tuple(_output(each, kind) for each in top.tables("output", 4))
+    _check_outputs(kind, outputs, problems)
+    decode = _decode(top.table("decode")) if kind == "heads" else None
+    for each in (model, given, top):
+        each.end()
+    return Manifest(path, kind=kind, outputs=outputs, decode=decode, **plain)
+
+
+def _output(each: Fields, kind: str) -> OutputTensor:
+    name, shape = (
+        each.text("name", r"[a-z_]+", 32),
+        each.text("shape", r"\d+(x\d+)*", 32),
+    )
+    scale = each.number("scale", 0, 1000)
+    zero = each.whole("zero", -128, 255)
+    labels: tuple[str, ...] = ()
+    least, temperature = 0.0, 1.0
+    if kind == "attributes":
+        labels = each.texts("labels", TEXT, 8)
+        least = each.number("least_confidence", 0, 1)
+        temperature = each.number("temperature", 0.05, 20)
+    each.end()
+    sides = tuple(int(side) for side in shape.split("x")) if shape else ()
+    return OutputTensor(
+        name, sides, Quantisation(scale, zero), labels, least, temperature
+    )
+
+
+def _decode(table: Fields) -> HeadsDecode:
+    settings = HeadsDecode(
+        table.number("threshold", 0.01, 0.99),
+        table.number("head_overlap", 0.05, 0.95),
+        table.number("person_overlap", 0.05, 0.99),
+    )
+    table.end()
+    return settings
+
+
+def _check_outputs(
+    kind: str, outputs: tuple[OutputTensor, ...], problems: list[str]
+) -> None:
+    """The allow-list, and the shapes that the decoders rely on."""
+    names = [tensor.name for tensor in outputs]
+    if len(set(names)) != len(names):
+        problems.append(f"manifest.output names {names} hold the same name twice")
+    if kind == "heads":
+        shapes = {tensor.name: tensor.shape for tensor in outputs}
+        heat, reg = shapes.get("heat", ()), shapes.get("reg", ())
+        if set(shapes) != {"heat", "reg"} or len(heat) != 4 or heat[3] != 1:
+            problems.append("manifest.output must be heat (1xHxWx1) and reg")
+        elif reg != (*heat[:3], CHANNELS):
+            problems.append(
+                f"manifest.output reg must be {heat[1]}x{heat[2]}x{CHANNELS}"
+            )
+    if kind == "attributes":
+        for tensor in outputs:
+            allowed = ALLOWED_ATTRIBUTES.get(tensor.name)
+            if allowed is None:
+                problems.append(
+                    f"manifest.output {tensor.name} is not allowed; a model may say"
+                    f" {' and '.join(ALLOWED_ATTRIBUTES)} and nothing else"
+                )
+            elif tensor.labels != allowed or tensor.shape != (1, len(allowed)):
+                problems.append(
+                    f"manifest.output {tensor.name} must be the {len(allowed)} labels"
+                    f" {', '.join(allowed)}"
+                )
+        if not outputs:
+            problems.append("manifest.output is missing")

@@ -1,0 +1,133 @@
+"""Manifests are read strictly, and a model is what its manifest says or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from doorsill import registry
+from doorsill.errors import ConfigError, UntrustedError
+
+MODEL = b"....TFL3 not a real network"
+HEADS = f"""
+[model]
+name = "detector"
+version = "1.0.0"
+kind = "heads"
+file = "detector.tflite"
+sha256 = "{hashlib.sha256(MODEL).hexdigest()}"
+status = "experimental"
+licence = "Apache-2.0"
+training_commit = "none"
+provenance = "rendered people"
+
+[input]
+width = 320
+height = 256
+encoding = "rgb"
+dtype = "int8"
+
+[[output]]
+name = "heat"
+shape = "1x32x40x1"
+scale = 0.00390625
+zero = -128
+
+[[output]]
+name = "reg"
+shape = "1x32x40x10"
+scale = 0.03
+zero = 4
+
+[decode]
+threshold = 0.35
+head_overlap = 0.3
+person_overlap = 0.65
+"""
+AGE = """
+[[output]]
+name = "age"
+shape = "1x4"
+scale = 0.1
+zero = 0
+labels = ["child", "young adult", "adult", "older"]
+least_confidence = 0.6
+temperature = 1.2
+"""
+ATTRIBUTES = HEADS[: HEADS.index("[[output]]")].replace('"heads"', '"attributes"') + AGE
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "detector.toml"
+    path.write_text(text)
+    (folder / "detector.tflite").write_bytes(MODEL)
+    return path
+
+
+@pytest.mark.parametrize("text", [HEADS, ATTRIBUTES], ids=["heads", "attributes"])
+def test_a_good_manifest_is_read_and_its_model_is_given(
+    tmp_path: Path, text: str
+) -> None:
+    manifest = registry.load_manifest(write(tmp_path, text))
+    assert registry.verified_model(manifest) == MODEL
+    assert manifest.outputs[0].shape[0] == 1
+    assert (manifest.width, manifest.height) == (320, 256)
+
+
+def test_a_swapped_model_is_not_to_be_trusted(tmp_path: Path) -> None:
+    manifest = registry.load_manifest(write(tmp_path, HEADS))
+    manifest.model_path.write_bytes(MODEL + b"!")
+    with pytest.raises(UntrustedError, match="sha256"):
+        registry.verified_model(manifest)
+
+
+def test_a_missing_model_is_said_to_be_missing(tmp_path: Path) -> None:
+    manifest = registry.load_manifest(write(tmp_path, HEADS))
+    manifest.model_path.unlink()
+    with pytest.raises(ConfigError, match="cannot read"):
+        registry.verified_model(manifest)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(HEADS + "more = 1\n", "more is not an option", id="unknown key"),
+        pytest.param(HEADS.replace("320", "8"), "below the minimum of 16", id="tiny"),
+        pytest.param(HEADS.replace('"heads"', '"faces"'), "kind", id="unknown kind"),
+        pytest.param(
+            HEADS.replace("detector.tflite", "../x.tflite"), "file", id="path"
+        ),
+        pytest.param(
+            HEADS.replace("1x32x40x10", "1x32x40x8"), "reg must be", id="shape"
+        ),
+        pytest.param(HEADS.replace('"heat"', '"faces"'), "heat", id="no heat"),
+        pytest.param(HEADS.replace("version", "verion"), "version", id="mistyped"),
+        pytest.param("not toml", "is not TOML", id="no TOML"),
+        pytest.param(ATTRIBUTES[: -len(AGE)], "output is missing", id="says nothing"),
+    ],
+)
+def test_an_odd_manifest_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        registry.load_manifest(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("name", ["embedding", "identity", "race", "emotion", "gender"])
+def test_no_model_may_say_more_of_a_person_than_age_and_expression(
+    tmp_path: Path, name: str
+) -> None:
+    text = ATTRIBUTES + AGE.replace('"age"', f'"{name}"')
+    with pytest.raises(ConfigError, match="is not allowed"):
+        registry.load_manifest(write(tmp_path, text))
+
+
+def test_the_words_for_age_are_fixed(tmp_path: Path) -> None:
+    text = ATTRIBUTES.replace('"older"', '"pensioner"')
+    with pytest.raises(ConfigError, match="must be the 4 labels"):
+        registry.load_manifest(write(tmp_path, text))
+
+
+def test_a_manifest_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read"):
+        registry.load_manifest(tmp_path / "none.toml")
