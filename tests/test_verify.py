@@ -13,7 +13,7 @@ import pytest
 from devices import AROUND, LEASE, SIZE, UTC_MS, DeviceCA, blanking, dirty_digest
 
 from doorsill import canonical, cli
-from doorsill.consent import claims, examine, verify
+from doorsill.consent import claims, examine, reasons, verify
 from doorsill.consent.certificate import CertificateChain, MediumFacts
 from doorsill.consent.claims import blank_digest
 from doorsill.consent.examine import Document
@@ -84,9 +84,9 @@ def test_the_verifier_stands_alone() -> None:
     """It imports no vault, gate, medium, token or device code."""
     allowed = {
         "doorsill", "doorsill.errors", "doorsill.fields", "doorsill.canonical",
-        "doorsill.consent", "doorsill.consent.examine",
+        "doorsill.consent", "doorsill.consent.examine", "doorsill.consent.reasons",
     }  # fmt: skip
-    for module in (verify, examine, claims, canonical):
+    for module in (verify, examine, claims, canonical, reasons):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.ImportFrom) and str(node.module)[:8] == "doorsill":
                 assert node.module in allowed
@@ -338,7 +338,7 @@ def test_a_boot_without_key_or_leases_is_verified(
             medium=MediumFacts("partition", "mmcblk0p4", SIZE),
             leases=(),
             policy=None,
-            reason="boot",
+            reason="start",
         )
     )
     assert verify_chain(read(tmp_path / "c"), None, CA.certificate, WHOLE)
@@ -356,7 +356,7 @@ def test_doorsill_verify_tells_and_says_what_it_does_not_prove(
     ca = str(CA.write(tmp_path / "ca.pem"))
     code, said, _ = run(capsys, str(folder), "--ca", ca, "--device", "door-7")
     assert code == 0 and said.endswith("certificates 1 to 4 of device door-7\n")
-    assert "device door-7 claims: the card was taken out" in said
+    assert "device door-7 claims: the card was pulled" in said
     assert "does not prove" in said and "60.0 s, 7 crops sealed" in said
     code, said, _ = run(capsys, str(folder / "0000000003.json"), "--ca", ca, "--quiet")
     assert (code, said) == (0, "verified: certificate 3 of device door-7\n")

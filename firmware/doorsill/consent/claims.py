@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 
+from doorsill.consent.reasons import WORDS
+
 FORMAT = "doorsill-blanking/1"
 HEAD_FORMAT = "doorsill-blanking-head/1"
 FIRST = "0" * 64  # what the first certificate names as its predecessor
@@ -23,19 +25,10 @@ CLASS_WORDS = (
     "interface, and all of it read back. Not Purge, not Destroy: no statement is made "
     "about copies that a storage controller may keep out of software's reach."
 )
+DIED = "died"
 REASONS = {
-    "boot": "the vault started",
-    "removed": "the card was taken out",
-    "error": "the card, the reader or its daemon failed",
-    "missed-beat": "the card did not answer in time",
-    "refused": "the card or its answer was not accepted",
-    "expired": "the session or the card reached its end",
-    "limit": "the session reached the policy's limit of bytes or crops",
-    "policy": "the policy changed",
-    "shutdown": "the vault was told to stop",
-    "operator": "a person asked for it",
-    "fault": "the medium failed, or gave back what had not been written",
-    "died": "the vault had died while it was open",
+    **{str(reason): words for reason, words in WORDS.items()},
+    DIED: "the vault had died while it was open",
 }
 LIMITS = (
     "This certificate states claims of the named device. It does not prove that the "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from doorsill import canonical
@@ -23,6 +25,14 @@ DEVICE = r"[a-z0-9-]{1,16}"
 WORDS = r"[^\x00-\x1f\x7f]*"
 LATEST_MS = 253402300799000  # the end of the year 9999
 
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    x509.InvalidVersion,
+    UnsupportedAlgorithm,
+    CryptographyDeprecationWarning,
+)
 
 Document = tuple[str, bytes]  # its name, for messages, and its bytes
 
@@ -59,14 +69,7 @@ def verify_one(document: Document, authority: x509.Certificate) -> Verified:
 def _signer(
     body: dict[str, Any], authority: x509.Certificate
 ) -> tuple[x509.Certificate, ec.EllipticCurvePublicKey]:
-    text = body.get("device_certificate")
-    try:
-        if not isinstance(text, str):
-            raise ValueError
-        signer = x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
-        key = signer.public_key()
-    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
-        raise UntrustedError("it holds no certificate of a device") from None
+    signer, key = _parse(body.get("device_certificate"))
     try:
         signer.verify_directly_issued_by(authority)
     except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
@@ -76,6 +79,21 @@ def _signer(
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise UntrustedError("the device's key is not a P-256 key")
     return signer, key
+
+
+def _parse(text: object) -> tuple[x509.Certificate, object]:
+    """Read strictly: what X.509 only puts up with for old times' sake is refused."""
+    try:
+        if not isinstance(text, str):
+            raise ValueError
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            signer = x509.load_der_x509_certificate(
+                base64.b64decode(text, validate=True)
+            )
+            return signer, signer.public_key()
+    except UNREADABLE:
+        raise UntrustedError("it holds no certificate of a device") from None
 
 
 def _check_signer(body: dict[str, Any], signer: x509.Certificate) -> None:

@@ -1,0 +1,156 @@
+"""A raw partition or a file as a medium: ciphertext only, and nothing cached.
+
+Blanking discards where the device offers it, then overwrites, then syncs; reading
+back drops the page cache first, so that it asks the device. What a flash controller
+keeps to itself no software can overwrite (Wei et al., FAST '11): that is why the key
+is destroyed first, and why the certificate says Clear and not Purge.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import stat
+import struct
+from pathlib import Path
+
+from doorsill.consent.certificate import MediumFacts
+from doorsill.consent.medium import require_room, require_same, require_size
+from doorsill.errors import ConfigError, UntrustedError
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = (
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int64,
+    ctypes.c_int64,
+)
+KEEP_SIZE, PUNCH_HOLE = 1, 2  # linux/falloc.h
+BLKROGET, BLKDISCARD, BLKGETSIZE64 = 0x125E, 0x1277, 0x80081272  # linux/fs.h
+CHUNK = 1 << 20
+NOT_OFFERED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS)
+
+
+class DiskMedium:
+    """Opened once, before the process confines itself, and kept open."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        """``size`` in bytes of a new file; a partition is used whole.
+
+        Raises ConfigError: too small, read-only, mounted, no such device.
+        """
+        self._handle = _open(path)
+        self._used = 0
+        try:
+            self._block = stat.S_ISBLK(os.fstat(self._handle).st_mode)
+            self.facts = self._facts(path, size)
+        except BaseException:
+            os.close(self._handle)
+            raise
+
+    def append(self, record: bytes) -> int:
+        """See :class:`doorsill.consent.medium.Medium`."""
+        offset = require_room(self.facts, self._used, len(record))
+        self._write(offset, record)
+        self._used += len(record)
+        require_same(self.read_back(offset, len(record)), record, self.facts)
+        return offset
+
+    def read_back(self, offset: int, size: int) -> bytes:
+        """See :class:`doorsill.consent.medium.Medium`."""
+        try:
+            self._forget_cache()
+            found = os.pread(self._handle, size, offset)
+            while 0 < len(found) < size:
+                more = os.pread(self._handle, size - len(found), offset + len(found))
+                if not more:
+                    break
+                found += more
+        except OSError as error:
+            raise self._failed("cannot be read back", error) from None
+        return found
+
+    def blank(self) -> tuple[str, ...]:
+        """See :class:`doorsill.consent.medium.Medium`."""
+        discarded = self._discard()
+        for offset in range(0, self.facts.size, CHUNK):
+            self._write(offset, bytes(min(CHUNK, self.facts.size - offset)))
+        self._used = 0
+        return ("discarded", "overwritten") if discarded else ("overwritten",)
+
+    def close(self) -> None:
+        """See :class:`doorsill.consent.medium.Medium`."""
+        os.close(self._handle)
+
+    def _facts(self, path: Path, size: int) -> MediumFacts:
+        name = path.name
+        if self._block:
+            read_only = fcntl.ioctl(self._handle, BLKROGET, bytes(4))
+            if any(read_only):  # the kernel lets it be opened, and refuses the write
+                raise ConfigError(f"the medium {path} is read-only")
+            answer = fcntl.ioctl(self._handle, BLKGETSIZE64, bytes(8))
+            (whole,) = struct.unpack("Q", answer)
+            return MediumFacts("partition", name, require_size(whole, name))
+        require_size(size, name)
+        if _libc.fallocate(self._handle, 0, 0, size) != 0:
+            problem = os.strerror(ctypes.get_errno())
+            raise ConfigError(f"the medium {path} cannot hold {size} bytes: {problem}")
+        # A file that was larger is blanked whole, not only the part in use.
+        whole = os.fstat(self._handle).st_size
+        return MediumFacts("file", name, require_size(whole, name))
+
+    def _write(self, offset: int, data: bytes) -> None:
+        try:
+            view = memoryview(data)
+            while view:
+                written = os.pwrite(self._handle, view, offset)
+                view, offset = view[written:], offset + written
+        except OSError as error:
+            raise self._failed("cannot be written", error) from None
+
+    def _discard(self) -> bool:
+        """Whether the device took a discard of everything."""
+        try:
+            if self._block:
+                span = struct.pack("QQ", 0, self.facts.size)
+                fcntl.ioctl(self._handle, BLKDISCARD, span)
+                return True
+        except OSError as error:
+            if error.errno in NOT_OFFERED:
+                return False
+            raise self._failed("cannot be discarded", error) from None
+        how = KEEP_SIZE | PUNCH_HOLE
+        if _libc.fallocate(self._handle, how, 0, self.facts.size) == 0:
+            return True
+        number = ctypes.get_errno()
+        if number in NOT_OFFERED:
+            return False
+        failure = OSError(number, os.strerror(number))
+        raise self._failed("cannot be discarded", failure)
+
+    def _forget_cache(self) -> None:
+        os.fdatasync(self._handle)
+        os.posix_fadvise(self._handle, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def _failed(self, what: str, error: OSError) -> UntrustedError:
+        return UntrustedError(
+            f"the medium {self.facts.identity} {what}: {error.strerror}"
+        )
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDWR | os.O_DSYNC | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        if path.is_block_device():
+            return os.open(path, flags | os.O_EXCL)  # EBUSY where it is mounted
+        handle = os.open(path, flags | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"the medium {path} cannot be opened for writing: {error.strerror}"
+        ) from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ConfigError(f"the medium {path} is neither a file nor a partition")
+    return handle

@@ -1,0 +1,133 @@
+"""Where sealed crops rest: one Protocol, chosen by name, no silent fallback.
+
+A medium is handed ciphertext only. ``append`` reads back what it wrote; ``blank``
+overwrites every byte that software can address; ``read_all`` looks at every one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+from doorsill.consent.certificate import MediumFacts
+from doorsill.consent.claims import BLOCK_BYTES, LARGEST_MEDIUM
+from doorsill.consent.locked import LockedMemory, is_blank
+from doorsill.errors import ConfigError, UntrustedError
+
+LEAST_BYTES = 64 << 10
+READ_BYTES = 16 * BLOCK_BYTES
+
+
+class Medium(Protocol):
+    """What the vault needs of a medium; errors are UntrustedError: blank, then stop."""
+
+    facts: MediumFacts
+
+    def append(self, record: bytes) -> int:
+        """Write behind what is there, read it back; returns its offset."""
+
+    def read_back(self, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset`` on, from the medium and not from a cache."""
+
+    def blank(self) -> tuple[str, ...]:
+        """Nought in every byte; returns what was done, of claims.METHODS."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class MemoryMedium:
+    """Locked memory: what it holds is gone with the power. The default."""
+
+    def __init__(self, size: int) -> None:
+        require_size(size, "memory")
+        self._memory = LockedMemory(size)
+        self._used = 0
+        self.facts = MediumFacts("memory", "locked memory of the vault process", size)
+
+    def append(self, record: bytes) -> int:
+        """See :class:`Medium`."""
+        offset = require_room(self.facts, self._used, len(record))
+        self._memory.view[offset : offset + len(record)] = record
+        require_same(self.read_back(offset, len(record)), record, self.facts)
+        self._used += len(record)
+        return offset
+
+    def read_back(self, offset: int, size: int) -> bytes:
+        """See :class:`Medium`."""
+        return bytes(self._memory.view[offset : offset + size])
+
+    def blank(self) -> tuple[str, ...]:
+        """See :class:`Medium`."""
+        self._memory.zeroise()
+        self._used = 0
+        return ("overwritten",)
+
+    def close(self) -> None:
+        """See :class:`Medium`."""
+        self._memory.close()
+
+
+def open_medium(name: str, size: int) -> Medium:
+    """The medium called ``name``: ``memory``, ``spi:DEVICE``, or a path.
+
+    A path may be a file, made with ``size`` bytes, or a partition, used whole. Whatever
+    it holds is overwritten at every start of the vault.
+    """
+    if name == "memory":
+        return MemoryMedium(size)
+    if name.startswith("spi:"):
+        from doorsill.drivers.sram import open_sram
+
+        return open_sram(Path(name.removeprefix("spi:")))
+    from doorsill.consent.disk import DiskMedium
+
+    return DiskMedium(Path(name), size)
+
+
+def read_all(medium: Medium, seed: bytes) -> tuple[str, bool]:
+    """Read every byte back: SHA-256 over ``seed`` and all of it, and whether nought."""
+    found, blank = hashlib.sha256(seed), True
+    for offset in range(0, medium.facts.size, READ_BYTES):
+        wanted = min(READ_BYTES, medium.facts.size - offset)
+        data = medium.read_back(offset, wanted)
+        if len(data) != wanted:
+            raise UntrustedError(
+                f"the {medium.facts.kind} medium gave {len(data)} bytes at {offset}, "
+                f"not {wanted}"
+            )
+        found.update(data)
+        blank = blank and is_blank(data)
+    return found.hexdigest(), blank
+
+
+def require_size(size: int, name: str) -> int:
+    """``size`` if a medium can be so large, else ConfigError."""
+    if size < LEAST_BYTES:
+        raise ConfigError(
+            f"the medium {name} has {size} bytes; the minimum is {LEAST_BYTES}"
+        )
+    if size > LARGEST_MEDIUM:
+        raise ConfigError(
+            f"the medium {name} has {size} bytes; the limit is {LARGEST_MEDIUM}"
+        )
+    return size
+
+
+def require_room(facts: MediumFacts, used: int, size: int) -> int:
+    """``used``, where the next record goes, or UntrustedError where it is full."""
+    if used + size > facts.size:
+        raise UntrustedError(
+            f"the {facts.kind} medium of {facts.size} bytes is full: "
+            f"{used} used, {size} more wanted"
+        )
+    return used
+
+
+def require_same(found: bytes, written: bytes, facts: MediumFacts) -> None:
+    """UntrustedError where a medium gives back what was not written."""
+    if found != written:
+        raise UntrustedError(
+            f"the {facts.kind} medium gave back what had not been written"
+        )
