@@ -1,0 +1,196 @@
+"""A real mosquitto that lets a device do what it must, and nothing else.
+
+* TLS 1.3 with a client certificate, or no connection; no password, no anonymous.
+* The common name of the certificate is the user name *and* the client id, so nobody
+  takes over another device's session by claiming its id.
+* A device writes the five streams under its own name and its own Home Assistant
+  description. It reads nothing. A named reader reads everything and writes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from doorsill.errors import ConfigError, UplinkError
+from doorsill.uplink.wire import STREAMS
+from doorsill_fleet.ca import Authority
+
+READY_WITHIN_S = 10.0
+STOP_WITHIN_S = 5.0
+POLL_S = 0.02
+HOST = "127.0.0.1"
+
+
+def access_list(site: str, readers: Sequence[str]) -> str:
+    """Who may do what; ``%u`` is the name in the client's certificate."""
+    lines = [f"pattern write doorsill/{site}/%u/{stream}" for stream in STREAMS]
+    lines.append("pattern write homeassistant/device/%u/config")
+    for reader in readers:
+        lines += ["", f"user {reader}", f"topic read doorsill/{site}/#"]
+        lines.append("topic read homeassistant/device/+/config")
+    return "\n".join(lines) + "\n"
+
+
+def configuration(folder: Path, port: int) -> str:
+    """mosquitto.conf for files in ``folder``."""
+    lines = [
+        f"listener {port} {HOST}",
+        "protocol mqtt",
+        "allow_anonymous false",
+        f"cafile {folder / 'ca.pem'}",
+        f"certfile {folder / 'broker.pem'}",
+        f"keyfile {folder / 'broker.key'}",
+        f"crlfile {folder / 'revoked.pem'}",
+        "tls_version tlsv1.3",
+        "require_certificate true",
+        "use_identity_as_username true",
+        "use_username_as_clientid true",
+        f"acl_file {folder / 'access'}",
+        "max_packet_size 8192",
+        "max_queued_messages 200000",
+        "persistence true",
+        f"persistence_location {folder}/",
+        "autosave_interval 1",
+        "autosave_on_changes true",
+        "log_dest stderr",
+        "log_type error",
+        "log_type warning",
+        "log_type notice",
+    ]
+    if os.geteuid() == 0:
+        lines.append("user root")  # the folder is ours alone; else it cannot read it
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(slots=True)
+class Broker:
+    """mosquitto as a child on a free loopback port; stopping it leaves nothing."""
+
+    folder: Path
+    authority: Authority
+    site: str
+    readers: Sequence[str] = ("store",)
+    port: int = 0
+    _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def prepare(self) -> None:
+        """Write all that mosquitto reads."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.port = self.port or free_port()
+        now = datetime.now(UTC)
+        self.authority.write_root(self.folder)
+        server = self.authority.issue_server([HOST, "localhost"], now)
+        server.write(self.folder, "broker")
+        self._write_revoked(now)
+        (self.folder / "access").write_text(access_list(self.site, self.readers))
+        (self.folder / "access").chmod(0o600)
+        text = configuration(self.folder, self.port)
+        (self.folder / "mosquitto.conf").write_text(text)
+
+    def start(self) -> None:
+        """Start it and wait until it answers; UplinkError if it does not."""
+        command = [_program(), "-c", str(self.folder / "mosquitto.conf")]
+        with (self.folder / "log").open("ab") as log:
+            self._child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not _answers(self.port):
+            if self._child.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise UplinkError(f"mosquitto does not start: {self.last_words()}")
+            time.sleep(POLL_S)
+
+    def stop(self) -> None:
+        """Stop it and wait until it is gone."""
+        if self._child is None:
+            return
+        self._child.terminate()
+        try:
+            self._child.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        self._child = None
+
+    def restart(self) -> None:
+        """As after a power cut of the broker's machine; sessions stay."""
+        self.stop()
+        self.start()
+
+    def send_signal(self, number: int) -> None:
+        """For tests: SIGSTOP makes a broker that accepts and stalls."""
+        if self._child is not None:
+            self._child.send_signal(number)
+
+    def revoke(self, certificate: x509.Certificate) -> None:
+        """Refuse ``certificate`` from now on; mosquitto 2.0 reads a CRL at start."""
+        now = datetime.now(UTC)
+        self.authority.revoke(certificate, now)
+        self._write_revoked(now)
+        self.restart()
+
+    def last_words(self) -> str:
+        """The end of mosquitto's log, one line."""
+        with contextlib.suppress(OSError):
+            text = (self.folder / "log").read_text(errors="replace")
+            return " / ".join(text.splitlines()[-3:])
+        return "no log"
+
+    def _write_revoked(self, now: datetime) -> None:
+        revoked = self.authority.revocation_list(now)
+        (self.folder / "revoked.pem").write_bytes(revoked)
+
+
+@contextlib.contextmanager
+def running_broker(broker: Broker) -> Iterator[Broker]:
+    """``broker``, started; stopped when this is left."""
+    broker.prepare()
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def client_context(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
+    """Mutual TLS 1.3 and nothing older, for a reader."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(ca)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def _program() -> str:
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if found is None:
+        raise ConfigError("mosquitto is not installed; apt-get install mosquitto")
+    return found
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=1.0):
+            return True
+    except OSError:
+        return False

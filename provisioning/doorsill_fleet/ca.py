@@ -1,0 +1,201 @@
+"""A small certificate authority on P-256: a root, a broker, devices, a revocation list.
+
+    root ──┬── broker   server certificate for its host names and addresses
+           ├── cam-01   client certificate; the common name is the device id, and the
+           ├── store    broker makes it the user name, the client id and a topic level
+           └── revoked  CRL
+
+The demo makes a throw-away one. A name holds [a-z0-9-] only: it becomes a level of an
+MQTT topic, where ``+``, ``#`` and ``/`` would be wild cards or another device.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from doorsill.errors import ConfigError
+
+NAME = re.compile(r"[a-z0-9-]{1,16}")
+ROOT_VALID = timedelta(days=3650)
+LEAF_VALID = timedelta(days=398)
+CRL_VALID = timedelta(days=30)
+CLOCK_SLACK = timedelta(hours=1)  # a camera's clock may be a little behind
+
+PrivateKey = ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate with its key, not yet on disk."""
+
+    certificate: x509.Certificate
+    key: PrivateKey = field(repr=False)
+
+    def write(self, folder: Path, name: str) -> tuple[Path, Path]:
+        """``name.pem`` and ``name.key`` (0600) in ``folder``."""
+        certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+        certificate.write_bytes(pem_of(self.certificate))
+        write_private(key, pem_of_key(self.key))
+        return certificate, key
+
+
+@dataclass(slots=True)
+class Authority:
+    """Signs with the root key; all times come from ``now``."""
+
+    certificate: x509.Certificate
+    key: PrivateKey = field(repr=False)
+    _revoked: list[tuple[int, datetime]] = field(default_factory=list)
+
+    @classmethod
+    def create(cls, name: str, now: datetime) -> Authority:
+        """A new root, valid for ten years from ``now``."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = _builder(_name(name), _name(name), key, now, ROOT_VALID)
+        builder = builder.add_extension(x509.BasicConstraints(True, 0), critical=True)
+        builder = builder.add_extension(_usage(signs=True), critical=True)
+        return cls(builder.sign(key, hashes.SHA256()), key)
+
+    def issue_server(self, hosts: Sequence[str], now: datetime) -> Issued:
+        """For a broker that is reached under ``hosts`` (names or IP addresses)."""
+        if not hosts:
+            raise ConfigError("a server certificate needs one host name at least")
+        names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
+        return self._issue(hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, now, names)
+
+    def issue_client(self, name: str, now: datetime) -> Issued:
+        """For a device or a subscriber called ``name``."""
+        if not NAME.fullmatch(name):
+            raise ConfigError(
+                f"the name {name[:40]!r} must be 1 to 16 characters of a-z, 0-9 and -"
+            )
+        return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH, now)
+
+    def revoke(self, certificate: x509.Certificate, now: datetime) -> None:
+        """From the next list on, brokers refuse ``certificate``."""
+        self._revoked.append((certificate.serial_number, now))
+
+    def revocation_list(self, now: datetime) -> bytes:
+        """The signed CRL as PEM."""
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(now - CLOCK_SLACK)
+            .next_update(now + CRL_VALID)
+        )
+        for serial, date in self._revoked:
+            revoked = x509.RevokedCertificateBuilder().serial_number(serial)
+            builder = builder.add_revoked_certificate(
+                revoked.revocation_date(date).build()
+            )
+        signed = builder.sign(self.key, hashes.SHA256())
+        return signed.public_bytes(serialization.Encoding.PEM)
+
+    def write_root(self, folder: Path) -> Path:
+        """``ca.pem`` in ``folder``; the key stays in memory."""
+        path = folder / "ca.pem"
+        path.write_bytes(pem_of(self.certificate))
+        return path
+
+    def _issue(
+        self,
+        name: str,
+        purpose: x509.ObjectIdentifier,
+        now: datetime,
+        names: x509.SubjectAlternativeName | None = None,
+    ) -> Issued:
+        key = ec.generate_private_key(ec.SECP256R1())
+        issuer = self.certificate.subject
+        builder = _builder(_name(name), issuer, key, now, LEAF_VALID)
+        builder = builder.add_extension(
+            x509.BasicConstraints(False, None), critical=True
+        )
+        builder = builder.add_extension(_usage(signs=False), critical=True)
+        builder = builder.add_extension(
+            x509.ExtendedKeyUsage([purpose]), critical=False
+        )
+        root = self.key.public_key()
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(root), critical=False
+        )
+        if names is not None:
+            builder = builder.add_extension(names, critical=False)
+        return Issued(builder.sign(self.key, hashes.SHA256()), key)
+
+
+def pem_of(certificate: x509.Certificate) -> bytes:
+    """A certificate as PEM."""
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def pem_of_key(key: PrivateKey) -> bytes:
+    """A private key as PKCS#8 PEM, not encrypted."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write what only the owner may read."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: PrivateKey,
+    now: datetime,
+    valid: timedelta,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SLACK)
+        .not_valid_after(now + valid)
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+        )
+    )
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _usage(*, signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        encipher_only=False,
+        decipher_only=False,
+    )

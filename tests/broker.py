@@ -1,0 +1,160 @@
+"""A real mosquitto with a real CA, for every test that speaks MQTT.
+
+``site`` lives as long as the test run; a test that stops or stalls its broker takes
+``own_site``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from select import select
+from typing import Any
+
+import pytest
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from doorsill.uplink.codec import encode
+from doorsill.uplink.guard import EgressGuard
+from doorsill.uplink.publisher import Address, Event, Publisher, Timing
+from doorsill.uplink.wire import State
+from doorsill_fleet.broker import HOST, Broker, client_context, running_broker
+from doorsill_fleet.ca import Authority, Issued
+
+SITE = "shop-1"
+FAST = Timing(
+    connect_s=2.0,
+    keepalive_s=5,
+    ack_s=0.5,
+    least_wait_s=0.05,
+    most_wait_s=0.2,
+    takeover_wait_s=0.4,
+    farewell_s=2.0,
+)
+WITHIN_S = 20.0
+
+
+def until(done: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
+    """Wait for a condition; a deadline, not a guess."""
+    deadline = time.monotonic() + within_s
+    while not (result := done()):
+        assert time.monotonic() < deadline, f"not within {within_s} s"
+        time.sleep(0.005)
+    return result
+
+
+@dataclass
+class Site:
+    """A broker, its CA, and whoever got a certificate from it."""
+
+    broker: Broker
+    authority: Authority
+    folder: Path
+    issued: dict[str, Issued] = field(default_factory=dict)
+
+    def address(self, name: str, authority: Authority | None = None) -> Address:
+        """Certificate and key for ``name``, made once, of our CA or another."""
+        folder = self.folder / ("ours" if authority is None else "theirs")
+        folder.mkdir(exist_ok=True)
+        if not (folder / f"{name}.pem").exists():
+            issuer = authority or self.authority
+            issued = issuer.issue_client(name, datetime.now(UTC))
+            issued.write(folder, name)
+            self.issued[name] = issued
+        ca = self.broker.folder / "ca.pem"
+        pem, key = folder / f"{name}.pem", folder / f"{name}.key"
+        return Address(name, HOST, self.broker.port, ca, pem, key)
+
+
+def make_site(folder: Path) -> Iterator[Site]:
+    authority = Authority.create("doorsill test", datetime.now(UTC))
+    broker = Broker(folder / "broker", authority, SITE)
+    with running_broker(broker):
+        yield Site(broker, authority, folder)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One broker for all tests that leave it alone."""
+    yield from make_site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture
+def own_site(tmp_path: Path) -> Iterator[Site]:
+    """A broker of one's own, to stop, stall or revoke."""
+    yield from make_site(tmp_path)
+
+
+@dataclass
+class Device:
+    """A publisher with its guard, and all that it heard."""
+
+    publisher: Publisher
+    guard: EgressGuard
+    events: list[Event] = field(default_factory=list)
+
+    def wait(self, done: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
+        """Take events until ``done``; the publisher wakes us."""
+        deadline = time.monotonic() + within_s
+        while not (result := done()):
+            left = deadline - time.monotonic()
+            assert left > 0, f"not within {within_s} s; heard {self.events}"
+            select([self.publisher], [], [], min(left, 0.05))
+            self.events += self.publisher.poll()
+        return result
+
+    def heard(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def connect(self) -> Device:
+        self.publisher.start()
+        self.wait(lambda: self.publisher.connected)
+        return self
+
+
+def device(address: Address, timing: Timing = FAST) -> Device:
+    guard = EgressGuard(SITE, address.device)
+    return Device(
+        Publisher(address, guard.will(encode(State(state="lost"))), timing), guard
+    )
+
+
+class Listener:
+    """Reads what the broker gives it, with its own rights: topic, payload, retained."""
+
+    def __init__(self, address: Address, topic: str = "#") -> None:
+        self.messages: list[tuple[str, bytes, bool]] = []
+        self.granted: list[Any] = []
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=address.device,
+            protocol=mqtt.MQTTv5,
+        )
+        context = client_context(address.ca, address.certificate, address.key)
+        client.tls_set_context(context)
+        client.on_message = lambda _c, _d, m: self.messages.append(
+            (m.topic, m.payload, m.retain)
+        )
+        client.on_connect = lambda c, *_: c.subscribe(topic, qos=1)
+        client.on_subscribe = lambda _c, _d, _m, codes, _p: self.granted.extend(codes)
+        expiry = Properties(PacketTypes.CONNECT)
+        expiry.SessionExpiryInterval = 0
+        client.connect(address.host, address.port, 5, properties=expiry)
+        client.loop_start()
+        self._client = client
+        until(lambda: self.granted)
+
+    def on(self, stream: str) -> list[bytes]:
+        return [
+            payload for topic, payload, _ in self.messages if topic.endswith(stream)
+        ]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
