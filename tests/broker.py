@@ -31,10 +31,10 @@ SITE = "shop-1"
 FAST = Timing(
     connect_s=2.0,
     keepalive_s=5,
-    ack_s=0.5,
+    ack_s=10.0,
     least_wait_s=0.05,
     most_wait_s=0.2,
-    takeover_wait_s=0.4,
+    steady_s=0.0,
     farewell_s=2.0,
 )
 WITHIN_S = 20.0

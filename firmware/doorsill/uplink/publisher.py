@@ -1,0 +1,342 @@
+"""MQTT 5 over mutual TLS 1.3: hand over checked messages, report what the broker said.
+
+paho's thread does the network; this side is one thread's: ``send`` and ``poll``. What
+the thread has to say waits in a queue and ``fileno`` becomes readable.
+
+* Session expiry 0: the outbox is the session, there is no second queue to lose.
+* The answer to each message is the reason code of its PUBACK, found by its number;
+  paho's own ``wait_for_publish`` breaks for ever after a lost connection.
+* A broker that takes the connection and answers nothing is left after ``ack_s``.
+* The last will says ``lost``; ``stop`` takes leave properly instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import ssl
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from select import select
+from typing import Any
+
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from doorsill.errors import ConfigError, UplinkError
+from doorsill.uplink.guard import Outgoing
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT_LIMIT = 64
+TAKEN_OVER = 0x8E
+# Not authorized, topic name invalid, packet too large, payload format invalid.
+NEVER = frozenset({0x87, 0x90, 0x95, 0x99})
+FAILURE = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the broker is and who we are; three PEM files."""
+
+    device: str
+    host: str
+    port: int
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds; tests make them short."""
+
+    connect_s: float = 5.0
+    keepalive_s: int = 30
+    ack_s: float = 20.0
+    least_wait_s: float = 1.0
+    most_wait_s: float = 60.0
+    steady_s: float = 30.0  # a connection that ends sooner makes us more patient
+    farewell_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker took us in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection ended, or none came about."""
+
+    reason: str
+    taken_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The broker's PUBACK for the message sent with ``tag``."""
+
+    tag: int
+    reason: int
+
+    @property
+    def accepted(self) -> bool:
+        """The broker has it."""
+        return self.reason < FAILURE
+
+    @property
+    def hopeless(self) -> bool:
+        """The broker will refuse it again however often we ask."""
+        return self.reason in NEVER
+
+
+Event = Connected | Disconnected | Answered
+
+
+@dataclass(slots=True)
+class _Sent:
+    tag: int | None
+    time: float
+
+
+@dataclass(slots=True)
+class Publisher:
+    """One connection to one broker, kept up until ``stop``."""
+
+    address: Address
+    will: Outgoing
+    timing: Timing = field(default_factory=Timing)
+    connected: bool = field(default=False, init=False)
+    _client: mqtt.Client = field(init=False, repr=False)
+    _said: deque[tuple[str, Any]] = field(default_factory=deque, init=False)
+    _sent: dict[int, _Sent] = field(default_factory=dict, init=False)
+    _wake: tuple[int, int] = field(init=False)
+    # The next three are the network thread's own.
+    _trouble: str = field(default="", init=False)
+    _since: float = field(default=-1e9, init=False)  # connected, s, monotonic
+    _patience: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._patience = self.timing.least_wait_s
+        self._client = self._make_client()
+
+    def start(self) -> None:
+        """Begin to connect, and go on trying."""
+        expiry = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        expiry.SessionExpiryInterval = 0
+        self._client.connect_async(
+            self.address.host,
+            self.address.port,
+            keepalive=self.timing.keepalive_s,
+            clean_start=True,
+            properties=expiry,
+        )
+        self._client.loop_start()
+
+    def fileno(self) -> int:
+        """Readable when ``poll`` has something to say; for select."""
+        return self._wake[0]
+
+    @property
+    def room(self) -> int:
+        """How many more messages may be on their way."""
+        return IN_FLIGHT_LIMIT - len(self._sent) if self.connected else 0
+
+    def send(self, outgoing: Outgoing, tag: int | None = None) -> None:
+        """Send at QoS 1; an Answered with ``tag`` follows, also after a reconnect."""
+        if self.room <= 0:
+            raise UplinkError("the broker has not answered enough to take more")
+        info = self._client.publish(
+            outgoing.topic, outgoing.payload, qos=1, retain=outgoing.retain
+        )
+        if info.rc not in (
+            MQTTErrorCode.MQTT_ERR_SUCCESS,
+            MQTTErrorCode.MQTT_ERR_NO_CONN,  # queued, sent after the reconnect
+        ):
+            raise UplinkError(f"paho takes no message: {info.rc.name}")
+        self._sent[info.mid] = _Sent(tag, time.monotonic())
+
+    def poll(self) -> list[Event]:
+        """What happened since the last call; never blocks."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake[0], 65536)
+        events: list[Event] = []
+        while self._said:
+            kind, value = self._said.popleft()
+            event = self._event(kind, value)
+            if event is not None:
+                events.append(event)
+        self._leave_a_stalled_broker()
+        return events
+
+    def stop(self, farewell: Outgoing | None = None) -> None:
+        """Take leave: ``farewell`` instead of the will, then close."""
+        if farewell is not None and self.connected:
+            with contextlib.suppress(UplinkError):
+                self.send(farewell)
+                self._wait(lambda: not self._sent)
+        self._client.disconnect()
+        self._wait(lambda: not self.connected)
+        self._drop_connection()
+        self._client.loop_stop()
+        for end in self._wake:
+            os.close(end)
+
+    def _event(self, kind: str, value: Any) -> Event | None:
+        if kind == "connected":
+            self.connected = True
+            for each in self._sent.values():
+                each.time = time.monotonic()  # paho sends them again
+            return Connected()
+        if kind == "answered":
+            sent = self._sent.pop(value[0], None)
+            if sent is None or sent.tag is None:
+                return None
+            return Answered(sent.tag, value[1])
+        self.connected = False
+        return Disconnected(*value)
+
+    def _leave_a_stalled_broker(self) -> None:
+        if not self.connected or not self._sent:
+            return
+        oldest = min(each.time for each in self._sent.values())
+        if time.monotonic() - oldest > self.timing.ack_s:
+            self._trouble = f"the broker answered nothing for {self.timing.ack_s:g} s"
+            self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        """Cut it off; paho's thread notices and connects anew."""
+        link = self._client.socket()
+        if isinstance(link, socket.socket):
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(link, socket.SHUT_RDWR)
+
+    def _wait(self, done: Any) -> None:
+        deadline = time.monotonic() + self.timing.farewell_s
+        while not done() and (left := deadline - time.monotonic()) > 0:
+            select([self], [], [], left)
+            self.poll()
+
+    def _make_client(self) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self.address.device,
+            protocol=mqtt.MQTTv5,
+        )
+        client.tls_set_context(tls_context(self.address))
+        client.connect_timeout = self.timing.connect_s
+        _wait_between(client, self.timing.least_wait_s, self.timing.most_wait_s)
+        client.will_set(self.will.topic, self.will.payload, qos=1, retain=True)
+        # Every callback before the connection: one set later misses messages.
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_log = self._on_log
+        return client
+
+    def _say(self, kind: str, value: Any = None) -> None:
+        self._said.append((kind, value))
+        with contextlib.suppress(OSError):  # full is as good: it is readable
+            os.write(self._wake[1], b"!")
+
+    def _on_connect(
+        self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
+    ) -> None:
+        self._trouble = ""
+        if reason.is_failure:
+            self._say("lost", (f"the broker refuses us: {reason}",))
+        else:
+            self._since = time.monotonic()
+            self._say("connected")
+
+    def _on_connect_fail(self, client: Any, data: Any) -> None:
+        self._say("lost", (explain(sys.exc_info()[1]),))
+
+    def _on_disconnect(
+        self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
+    ) -> None:
+        """Two clients with one certificate would throw each other out for ever: wait
+        longer after each short connection, and at once where the broker says so."""
+        taken_over = reason.value == TAKEN_OVER
+        short = time.monotonic() - self._since < self.timing.steady_s
+        self._patience = self._patience * 2 if short else self.timing.least_wait_s
+        if taken_over:
+            self._patience = self.timing.most_wait_s
+        self._patience = min(self._patience, self.timing.most_wait_s)
+        _wait_between(client, self._patience, self.timing.most_wait_s)
+        self._say("lost", (self._trouble or str(reason), taken_over))
+        self._trouble = ""
+
+    def _on_publish(
+        self, client: Any, data: Any, mid: int, reason: ReasonCode, *_: Any
+    ) -> None:
+        self._say("answered", (mid, reason.value))
+
+    def _on_log(self, client: Any, data: Any, level: int, text: str) -> None:
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._trouble = self._trouble or explain(text)
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """paho forgets a socket whose handshake failed; this one closes itself."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
+def _wait_between(client: Any, least: float, most: float) -> None:
+    """Seconds before a new try, doubling; paho takes fractions and does not say so."""
+    client.reconnect_delay_set(least, most)
+
+
+def tls_context(address: Address) -> ssl.SSLContext:
+    """Mutual TLS 1.3 and nothing older; ConfigError where a file is no good."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.sslsocket_class = _ClosingSocket
+    path = address.ca
+    try:
+        context.load_verify_locations(path)
+        path = address.certificate
+        context.load_cert_chain(path, address.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"cannot use {path} for TLS: {explain(error)}") from None
+    return context
+
+
+def explain(error: object) -> str:
+    """One short sentence for what the network or TLS said."""
+    text = str(error)
+    for sign, sentence in _SENTENCES.items():
+        if sign in text.lower().replace("_", " "):
+            return sentence
+    return text[:120]
+
+
+_SENTENCES = {
+    "certificate revoked": "the broker says that our certificate is revoked",
+    "unknown ca": "the broker does not know the CA of our certificate",
+    "certificate expired": "the broker says that our certificate has expired",
+    "certificate required": "the broker wants a client certificate",
+    "self-signed": "the broker's certificate is not from our CA",
+    "unable to get local issuer": "the broker's certificate is not from our CA",
+    "verify failed": "the broker's certificate is not good for its name and date",
+    "refused": "nobody listens at the broker's address",
+    "timed out": "the broker's address does not answer",
+    "protocol version": "the broker does not speak TLS 1.3",
+}
