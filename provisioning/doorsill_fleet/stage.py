@@ -1,0 +1,126 @@
+"""A whole shop in one folder: authority, broker, device, signed policy, configuration.
+
+For the demo and for tests: everything is made anew, lives on loopback and in the given
+folder, and is thrown away afterwards. The pieces are the real ones.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from doorsill import canonical, policy
+from doorsill.config import Config, load_config
+from doorsill_fleet.broker import HOST, Broker
+from doorsill_fleet.ca import Authority
+
+SITE, DEVICE, READER = "demo-street", "cam-01", "store"
+Point = tuple[float, float]
+CONFIGURATION = """\
+[device]
+id = "{device}"
+site = "{site}"
+state = "state"
+run = "run"
+
+[camera]
+driver = "{driver}"
+source = "{source}"
+
+[model]
+detector = "{detector}"
+
+[policy]
+file = "policy.json"
+controller_key = "controller.pem"
+
+[broker]
+host = "{host}"
+port = {port}
+ca = "broker/ca.pem"
+certificate = "{device}.pem"
+key = "{device}.key"
+{more}"""
+
+
+@dataclass(slots=True)
+class Stage:
+    """What stands in ``folder`` once it is set."""
+
+    folder: Path
+    lines: Sequence[Sequence[Point]]
+    driver: str = "street"
+    source: str = "loop"
+    detector: str = "detector"
+    consent: dict[str, Any] | None = None  # the policy's, for a vault
+    more: str = ""  # further sections of the configuration
+    authority: Authority = field(init=False)
+    broker: Broker = field(init=False)
+    controller: ec.EllipticCurvePrivateKey = field(init=False, repr=False)
+
+    @property
+    def configuration(self) -> Path:
+        """The device's TOML file."""
+        return self.folder / "doorsill.toml"
+
+    def set(self) -> Config:
+        """Make all files; nothing is started."""
+        now = datetime.now(UTC)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.authority = Authority.create("doorsill demo", now)
+        self.broker = Broker(self.folder / "broker", self.authority, SITE, (READER,))
+        self.broker.prepare()
+        for name in (DEVICE, READER):
+            self.authority.issue_client(name, now).write(self.folder, name)
+        self._sign_policy()
+        self.configuration.write_text(self._configuration(), encoding="utf-8")
+        return load_config(self.configuration)
+
+    def policy_body(self) -> dict[str, Any]:
+        """What the controller signs: one minute's count of the lines, and no more."""
+        body: dict[str, Any] = {
+            "format": policy.FORMAT,
+            "version": 1,
+            "site": SITE,
+            "purpose": "show what doorsill does",
+            "controller": "whoever runs the demo",
+            "timezone": "UTC",
+            "attributes": False,
+            "k": 10,
+            "epsilon_per_day": 1.0,
+            "lines": [
+                {"id": f"door-{number}", "points": [list(point) for point in line]}
+                for number, line in enumerate(self.lines, 1)
+            ],
+        }
+        return body if self.consent is None else body | {"consent": self.consent}
+
+    def _sign_policy(self) -> None:
+        self.controller = ec.generate_private_key(ec.SECP256R1())
+        signed = canonical.seal(self.policy_body(), self.controller)
+        (self.folder / "policy.json").write_bytes(signed)
+        public = self.controller.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        (self.folder / "controller.pem").write_bytes(public)
+
+    def _configuration(self) -> str:
+        text = CONFIGURATION.format(
+            device=DEVICE,
+            site=SITE,
+            driver=self.driver,
+            source=self.source.replace("\\", "\\\\").replace('"', '\\"'),
+            detector=self.detector,
+            host=HOST,
+            port=self.broker.port,
+            more=self.more,
+        )
+        tomllib.loads(text)  # a source that breaks the file is found here
+        return text
