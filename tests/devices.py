@@ -43,6 +43,7 @@ LEASE = LeaseInterval(
     purpose="validation",
     sealed=7,
     sealed_bytes=7000,
+    exported=0,
 )
 
 

@@ -27,7 +27,7 @@ from doorsill.errors import ConfigError, UntrustedError
 
 log = logging.getLogger(__name__)
 
-CHAIN_LIMIT = 100_000  # certificates; a vault whose chain is full stays shut
+CHAIN_LIMIT = 20_000  # certificates; a vault whose chain is full stays shut
 HEAD_NAME = "head.json"
 
 
@@ -42,6 +42,7 @@ class LeaseInterval:
     purpose: str
     sealed: int  # crops
     sealed_bytes: int
+    exported: int  # crops that a person took out, sealed to the card
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ CLASS_WORDS = (
 DIED = "died"
 REASONS = {
     **{str(reason): words for reason, words in WORDS.items()},
-    DIED: "the vault had died while it was open",
+    DIED: "the vault had died while it was open, and its key with its memory",
 }
 LIMITS = (
     "This certificate states claims of the named device. It does not prove that the "
@@ -37,6 +37,8 @@ LIMITS = (
     "storage controller, a wear-levelled cell or a cold memory chip may still hold.",
     "It covers the vault's medium and key. It does not cover the camera, its image "
     "processor, or pictures taken by other equipment.",
+    "What a person exported before is not blanked; it is sealed to the card and can be "
+    "read with that card alone.",
     "A chain proves its own order and completeness up to its head. That no later "
     "certificate was held back shows only against a head recorded elsewhere.",
     "The time is the device's own, from the source that it names.",

@@ -175,6 +175,7 @@ def _check_lease(lease: Fields) -> None:
     lease.text("purpose", "[a-z0-9-]{1,32}", 32)
     lease.whole("sealed", 0, 2**31 - 1)
     lease.whole("sealed_bytes", 0, 2**53 - 1)
+    lease.whole("exported", 0, 2**31 - 1)
     lease.end()
 
 

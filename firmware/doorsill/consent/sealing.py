@@ -1,0 +1,110 @@
+"""The session's key: random, in locked memory, used there and destroyed there.
+
+    data key ── AES-256-GCM ──► records on the medium
+       └── wrapped: AES-256-GCM under HKDF(ECDH(ephemeral, card's 9D)) ──► an export
+
+Sources: NIST SP 800-38D (a counter as nonce, under a key of one session), RFC 5869.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from doorsill.canonical import PublicKey
+from doorsill.consent.locked import LockedMemory, wipe
+from doorsill.errors import UntrustedError
+
+KEY_BYTES, NONCE_BYTES, TAG_BYTES = 32, 12, 16
+WRAP_INFO = b"doorsill vault wrap 1"
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A data key that only the card's 9D key can unwrap."""
+
+    key_id: str
+    ephemeral: bytes  # P-256 point, 65 bytes: what the card agrees with
+    nonce: bytes
+    wrapped: bytes
+
+
+class DataKey:
+    """One session's key; ``destroy`` leaves nothing of it."""
+
+    def __init__(self) -> None:
+        self._memory = LockedMemory(KEY_BYTES)
+        self._memory.fill_random()
+        self._cipher: AESGCM | None = AESGCM(self._memory.view)
+        self._count = 0
+        self.key_id = os.urandom(16).hex()  # says nothing of the key
+
+    def seal(self, plain: memoryview | bytes, context: bytes) -> bytes:
+        """``plain`` encrypted as nonce, ciphertext, tag; bound to ``context``."""
+        if self._cipher is None:
+            raise UntrustedError("the data key is destroyed")
+        nonce = self._count.to_bytes(NONCE_BYTES, "big")
+        self._count += 1
+        return nonce + self._cipher.encrypt(nonce, plain, self._bound(context))
+
+    def holds(self, record: bytes, context: bytes) -> bool:
+        """Whether ``record`` is still what was sealed; the plain text is wiped."""
+        if self._cipher is None:
+            raise UntrustedError("the data key is destroyed")
+        with LockedMemory(max(1, len(record) - NONCE_BYTES - TAG_BYTES)) as plain:
+            nonce, sealed = record[:NONCE_BYTES], record[NONCE_BYTES:]
+            try:
+                bound = self._bound(context)
+                self._cipher.decrypt_into(nonce, sealed, bound, plain.view)
+            except (InvalidTag, ValueError):
+                return False
+            return True
+
+    def wrap(self, card: PublicKey) -> WrappedKey:
+        """This key for the holder of the private half of ``card``."""
+        if self._cipher is None:
+            raise UntrustedError("the data key is destroyed")
+        ephemeral = ec.generate_private_key(ec.SECP256R1())
+        shared = ephemeral.exchange(ec.ECDH(), card)
+        nonce, bound = os.urandom(NONCE_BYTES), bytes.fromhex(self.key_id)
+        with LockedMemory(KEY_BYTES) as wrapping:
+            _derive(shared, self.key_id, wrapping)
+            wrapped = AESGCM(wrapping.view).encrypt(nonce, self._memory.view, bound)
+        point = ephemeral.public_key().public_bytes(
+            serialization.Encoding.X962,
+            serialization.PublicFormat.UncompressedPoint,
+        )
+        return WrappedKey(self.key_id, point, nonce, wrapped)
+
+    def destroy(self) -> None:
+        """Zeroise; OpenSSL zeroises its own expanded key when the cipher goes."""
+        self._cipher = None
+        self._memory.close()
+
+    def _bound(self, context: bytes) -> bytes:
+        return bytes.fromhex(self.key_id) + context
+
+
+def unwrap(wrapped: WrappedKey, shared: bytes) -> AESGCM:
+    """The cipher of an export; ``shared`` is what the card's 9D key agreed on."""
+    with LockedMemory(KEY_BYTES) as wrapping, LockedMemory(KEY_BYTES) as key:
+        _derive(shared, wrapped.key_id, wrapping)
+        try:
+            AESGCM(wrapping.view).decrypt_into(
+                wrapped.nonce, wrapped.wrapped, bytes.fromhex(wrapped.key_id), key.view
+            )
+        except (InvalidTag, ValueError):
+            raise UntrustedError("this card is not the one it was sealed to") from None
+        return AESGCM(key.view)
+
+
+def _derive(shared: bytes, key_id: str, into: LockedMemory) -> None:
+    info = WRAP_INFO + bytes.fromhex(key_id)
+    HKDF(hashes.SHA256(), KEY_BYTES, None, info).derive_into(shared, into.view)
+    wipe(shared)

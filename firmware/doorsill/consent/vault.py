@@ -1,0 +1,249 @@
+"""The vault: sealed crops on a medium, and a key that lives only while a card answers.
+
+    start ─► blank ─► open ─► seal … ─► close ─► blank      a certificate each time
+
+It decides nothing about consent: the gate does. It closes in this order: take nothing
+more, destroy the key, blank the medium, read all of it back, sign. Whatever fails on
+the way, the key is destroyed, and a vault that could not blank never opens again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from doorsill.consent import claims
+from doorsill.consent.certificate import (
+    Blanking,
+    CertificateChain,
+    LeaseInterval,
+    Surroundings,
+)
+from doorsill.consent.crops import Crop
+from doorsill.consent.gate import Lease
+from doorsill.consent.medium import Medium, read_all
+from doorsill.consent.reasons import Reason
+from doorsill.consent.sealing import DataKey
+from doorsill.device import policy_store
+from doorsill.errors import DoorsillError, UntrustedError
+from doorsill.policy import Policy
+
+log = logging.getLogger(__name__)
+
+MARKER_NAME = "open.json"  # there while a session is, for the certificate after a crash
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Where one sealed crop lies; says nothing of what is in it."""
+
+    offset: int
+    size: int
+    width: int
+    height: int
+    utc_ms: int
+
+    @property
+    def context(self) -> bytes:
+        """What the ciphertext is bound to besides the key."""
+        return f"{self.offset}|{self.width}x{self.height}|{self.utc_ms}".encode()
+
+
+@dataclass(slots=True)
+class Session:
+    """What is open now."""
+
+    lease: Lease
+    interval: LeaseInterval
+    key: DataKey = field(repr=False)
+    records: list[Record] = field(default_factory=list)
+    used: int = 0  # bytes on the medium
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a vault stands on."""
+
+    medium: Medium
+    chain: CertificateChain
+    folder: Path  # for the marker
+    observe: Callable[[], Surroundings]
+    utc_ms: Callable[[], int]
+
+
+class Vault:
+    """Call :meth:`start` first; nothing else works before."""
+
+    def __init__(self, ground: Ground, policy: Policy | None) -> None:
+        self._ground = ground
+        self._policy = policy
+        self._marker = ground.folder / MARKER_NAME
+        self._ready = False
+        self.session: Session | None = None
+        self.last: Path | None = None  # the newest certificate of this run
+
+    @property
+    def verified_blank(self) -> bool:
+        """Whether it is shut, and the last blanking was read back as nought."""
+        return self._ready and self.session is None
+
+    def start(self) -> Path:
+        """Blank whatever the last process left, before anything else."""
+        died = self._read_marker()
+        leases, key_id = died if died is not None else ((), None)
+        reason = str(Reason.START) if died is None else claims.DIED
+        return self._blank(reason, key_id, leases)
+
+    def open(self, lease: Lease) -> None:
+        """Make a key for ``lease``; UntrustedError where the vault may not open."""
+        consent = self._policy.consent if self._policy else None
+        if not self._ready or self.session is not None or consent is None:
+            raise UntrustedError("the vault is not verified blank, so it stays shut")
+        if self._ground.chain.full:
+            raise UntrustedError("the chain of certificates is full; the vault is shut")
+        utc_ms = self._ground.utc_ms()
+        interval = LeaseInterval(
+            opened_ms=utc_ms,
+            closed_ms=utc_ms,
+            reason=claims.DIED,
+            card=lease.card.fingerprint,
+            purpose=lease.card.purpose,
+            sealed=0,
+            sealed_bytes=0,
+            exported=0,
+        )
+        key = DataKey()
+        try:
+            self._write_marker(interval, key.key_id)
+        except BaseException:
+            key.destroy()
+            raise
+        self.session = Session(lease, interval, key)
+        log.info("vault open for %s", lease.card.purpose)
+
+    def seal(self, crop: Crop) -> Record:
+        """Seal ``crop`` onto the medium, and give its memory back.
+
+        Raises UntrustedError: not open, over the policy's limits, medium at fault. The
+        caller then closes.
+        """
+        session = self.session
+        if session is None:
+            raise UntrustedError("the vault is blank: no card has just answered")
+        self.require_room(crop.size)
+        utc_ms = self._ground.utc_ms()
+        draft = Record(session.used, 0, crop.width, crop.height, utc_ms)
+        with crop.map() as pixels, memoryview(pixels) as plain:
+            sealed = session.key.seal(plain, draft.context)
+        offset = self._ground.medium.append(sealed)
+        if offset != draft.offset:
+            raise UntrustedError("the medium put a record in another place")
+        record = replace(draft, size=len(sealed))
+        session.records.append(record)
+        session.used += len(sealed)
+        return record
+
+    def require_room(self, size: int) -> None:
+        """UntrustedError where one more crop of ``size`` bytes is over a limit."""
+        session, consent = self.session, self._policy.consent if self._policy else None
+        if session is None or consent is None:
+            raise UntrustedError("the vault is blank: no card has just answered")
+        if len(session.records) >= consent.max_crops:
+            raise UntrustedError(f"{consent.max_crops} crops: the policy's limit")
+        most = min(consent.max_bytes, self._ground.medium.facts.size)
+        if session.used + size + 64 > most:
+            raise UntrustedError(f"{most} bytes: the limit of policy and medium")
+
+    def close(self, reason: str) -> Path | None:
+        """Destroy the key, blank, read back, sign; None where nothing was open."""
+        session = self.session
+        if session is None:
+            return None
+        self.session = None
+        session.key.destroy()
+        interval = replace(
+            session.interval,
+            closed_ms=max(session.interval.opened_ms, self._ground.utc_ms()),
+            reason=reason,
+            sealed=len(session.records),
+            sealed_bytes=session.used,
+        )
+        return self._blank(reason, session.key.key_id, (interval,))
+
+    def blank(self, reason: str) -> Path:
+        """Blank now, whether something is open or not; always allowed."""
+        return self.close(reason) or self._blank(reason, None, ())
+
+    def check(self) -> bool:
+        """Look at the medium: nought where it is shut, all records whole where open."""
+        if self.session is not None:
+            key, medium = self.session.key, self._ground.medium
+            good = all(
+                key.holds(medium.read_back(each.offset, each.size), each.context)
+                for each in self.session.records
+            )
+        else:
+            good = read_all(self._ground.medium, b"")[1]
+        log.info("medium read back: %s", "as it must be" if good else "NOT as it must")
+        return good
+
+    def rebind(self, policy: Policy) -> None:
+        """Another policy is in force; only while shut."""
+        if self.session is not None:
+            raise UntrustedError("the vault is open under another policy")
+        self._policy = policy
+
+    def _blank(
+        self, reason: str, key_id: str | None, leases: tuple[LeaseInterval, ...]
+    ) -> Path:
+        medium, chain = self._ground.medium, self._ground.chain
+        self._ready = False
+        steps: tuple[str, ...] = ("key-destroyed",) if key_id else ()
+        found, blank, fault = hashlib.sha256().hexdigest(), False, None
+        try:
+            steps += medium.blank()
+            found, blank = read_all(medium, chain.seed(key_id))
+        except DoorsillError as error:
+            fault = error  # and say so in the certificate, which will not verify
+        certificate = chain.append(
+            Blanking(
+                reason=reason,
+                medium=medium.facts,
+                methods=steps,
+                key_id=key_id,
+                read_back_sha256=found,
+                blank=blank,
+                leases=leases,
+                policy=self._policy.digest if self._policy else None,
+                surroundings=self._ground.observe(),
+            )
+        )
+        self.last = certificate
+        self._marker.unlink(missing_ok=True)
+        if fault is not None or not blank:
+            raise UntrustedError(
+                f"the medium is NOT blank: {fault or 'not nought when read back'}; "
+                f"{certificate.name} says so, and the vault stays shut"
+            )
+        self._ready = True
+        log.info("vault blank (verified): %s", claims.REASONS[reason])
+        return certificate
+
+    def _write_marker(self, interval: LeaseInterval, key_id: str) -> None:
+        text = json.dumps({"key_id": key_id, "lease": asdict(interval)})
+        policy_store.replace(self._marker, text.encode())
+
+    def _read_marker(self) -> tuple[tuple[LeaseInterval, ...], str] | None:
+        """The session that a crash cut off; a marker that is unreadable is one too."""
+        if not self._marker.exists():
+            return None
+        try:
+            found = json.loads(self._marker.read_bytes())
+            lease = LeaseInterval(**found["lease"])
+            return (lease,), str(found["key_id"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return (), "0" * 32

@@ -1,0 +1,122 @@
+"""A vault on a bench: its medium, its chain, its clock and its crops in our hand."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from cards import PURPOSE, SITE, UTC
+from cryptography.hazmat.primitives.asymmetric import ec
+from devices import AROUND, DeviceCA
+
+from doorsill import policy
+from doorsill.consent.certificate import CertificateChain, Surroundings
+from doorsill.consent.crops import Crop
+from doorsill.consent.examine import Verified
+from doorsill.consent.gate import Lease, Moment
+from doorsill.consent.handover import _sealed
+from doorsill.consent.medium import Medium, MemoryMedium
+from doorsill.consent.trust import ConsentCertificate
+from doorsill.consent.vault import Ground, Vault
+from doorsill.consent.verify import Expected, verify_chain
+
+CA = DeviceCA()
+SIZE = 256 << 10
+CARD_KEY = ec.generate_private_key(ec.SECP256R1())
+SEALING_KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def consent_policy(**changes: object) -> policy.Policy:
+    rules = {
+        "purposes": [PURPOSE],
+        "ca": "00" * 32,
+        "revoked": [],
+        "max_seconds": 600,
+        "max_bytes": 1 << 20,
+        "max_crops": 20,
+    }
+    return policy.parse(
+        {
+            "format": policy.FORMAT,
+            "version": 1,
+            "site": SITE,
+            "purpose": "count",
+            "controller": "Example Stores",
+            "attributes": False,
+            "k": 10,
+            "epsilon_per_day": 1,
+            "timezone": "UTC",
+            "lines": [{"id": "door", "points": [[0, 0], [1, 1]]}],
+            "consent": {**rules, **changes},
+        }
+    )
+
+
+def lease() -> Lease:
+    card = ConsentCertificate(
+        serial=7,
+        holder="Ana",
+        site=SITE,
+        purpose=PURPOSE,
+        not_before=UTC - 60,
+        not_after=UTC + 6000,
+        key=CARD_KEY.public_key(),
+        fingerprint="ee" * 32,
+        sealing_key=SEALING_KEY.public_key(),
+    )
+    return Lease(card, Moment(1000.0, UTC), UTC + 600)
+
+
+@contextmanager
+def crop(seed: int = 0, width: int = 24, height: int = 32) -> Iterator[Crop]:
+    """A sealed crop of noise that is the same for the same seed."""
+    made = Crop(width, height, 1.0, _sealed(picture(seed, width, height)))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def picture(seed: int, width: int = 24, height: int = 32) -> np.ndarray:
+    return np.random.default_rng(seed).integers(
+        0, 256, (height, width, 3), dtype=np.uint8
+    )
+
+
+class Bench:
+    """One device's vault; :meth:`restart` is what the next process finds."""
+
+    def __init__(self, home: Path, medium: Medium | None = None) -> None:
+        self.home = home
+        self.device = CA.device(home / "id", "door-7")
+        self.now_ms = int(UTC * 1000)
+        self.medium = medium or MemoryMedium(SIZE)
+        self.vault = self.restart()
+
+    def restart(self, medium: Medium | None = None) -> Vault:
+        self.medium = medium or self.medium
+        self.chain = CertificateChain(self.home / "certificates", self.device)
+        ground = Ground(
+            self.medium, self.chain, self.home, self.observe, lambda: self.now_ms
+        )
+        self.vault = Vault(ground, consent_policy())
+        return self.vault
+
+    def observe(self) -> Surroundings:
+        return replace(AROUND, utc_ms=self.now_ms)
+
+    def seal(self, count: int = 3) -> None:
+        for seed in range(count):
+            with crop(seed) as each:
+                self.vault.seal(each)
+
+    def verified(self) -> list[Verified]:
+        folder = self.home / "certificates"
+        documents = [(p.name, p.read_bytes()) for p in sorted(folder.glob("0*.json"))]
+        head = "head.json", (folder / "head.json").read_bytes()
+        return verify_chain(documents, head, CA.certificate, Expected("door-7"))
+
+
+def open_handles() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
