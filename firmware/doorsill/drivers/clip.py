@@ -1,0 +1,78 @@
+"""The simulated street as pictures: our rendered clip, whose crossings are known.
+
+It goes through the real model at the pace of the clock, once (``once``) or for ever
+(``loop``, the default). People are neither in its first nor in its last frames, so that
+the seam counts nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from doorsill.drivers.camera import Camera, Size
+from doorsill.drivers.video import open_recording
+from doorsill.errors import ConfigError
+from doorsill.values import Frame
+
+ASSETS = Path(__file__).parent.parent / "assets"
+STREET = ASSETS / "street.mp4"
+SOURCES = ("", "loop", "once")
+SEAM_S = 0.1
+
+
+def open_street(
+    source: str,
+    fit: Size,
+    *,
+    frame_rate: float | None = None,
+    live: bool = True,
+) -> Camera:
+    """Open the clip; ``source`` is ``loop``, ``once`` or empty for ``loop``."""
+    if source not in SOURCES:
+        raise ConfigError(f"camera.source = {source!r} is none of loop, once")
+    if not STREET.is_file():
+        raise ConfigError(f"the street's clip {STREET.name} is not installed")
+
+    def reopen() -> Camera:
+        return open_recording(str(STREET), fit, frame_rate=frame_rate, live=live)
+
+    return reopen() if source == "once" else Loop(reopen)
+
+
+def street_truth() -> dict[str, Any]:
+    """What happens in the clip, as its maker wrote it down."""
+    truth: dict[str, Any] = json.loads(
+        STREET.with_suffix(".truth.json").read_text(encoding="utf-8")
+    )
+    return truth
+
+
+class Loop:
+    """A recording that begins again when it ends; its time goes on rising."""
+
+    def __init__(self, reopen: Any) -> None:
+        self._reopen = reopen
+        self._camera: Camera = reopen()
+        self._shift = 0.0
+        self._time = 0.0
+        self.rounds = 0
+
+    def read(self) -> Frame | None:
+        """The next frame; there always is one."""
+        frame = self._camera.read()
+        if frame is None:
+            self._camera.close()
+            self._camera = self._reopen()
+            self.rounds += 1
+            frame = self._camera.read()
+            if frame is None:
+                return None
+            self._shift = max(0.0, self._time + SEAM_S - frame.time)
+        self._time = frame.time + self._shift
+        return Frame(frame.pixels, self._time, frame.on_release)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._camera.close()

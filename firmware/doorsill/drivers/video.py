@@ -1,0 +1,168 @@
+"""Recordings, network cameras and webcams.
+
+A recording that is cut short or damaged raises a CameraError that says where. What
+cannot be known is not claimed: a transport stream has no end mark, and damage inside a
+slice that the decoder conceals looks like a bad picture.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from doorsill.drivers.camera import Camera, Size
+from doorsill.drivers.decoding import Scaler, Source
+from doorsill.drivers.pace import LATE_S, FrameRate, SourceClock
+from doorsill.errors import CameraError, ConfigError
+from doorsill.values import Frame
+
+NETWORK = ("rtsp://", "rtsps://")
+DEVICE = "/dev/video"
+SILENCE_S = 10.0  # a network camera that says nothing for this long is gone
+MISSING_S = 1.0  # a recording may end this much before its declared length
+BLIND_S = 1.0  # even a machine that is too slow sees a frame this often
+GIF_TRAILER = b";"
+
+
+def open_video(
+    source: str,
+    fit: Size,
+    *,
+    frame_rate: float | None = None,
+    live: bool = False,
+) -> Camera:
+    """Open a file, ``rtsp://…`` or ``/dev/video…``; see ``open_camera``."""
+    if source.startswith(NETWORK):
+        options = {"rtsp_transport": "tcp"}
+        found = Source(source, strict=False, timeout_s=SILENCE_S, options=options)
+        return LiveVideo(found, fit, frame_rate)
+    if source.startswith(DEVICE):
+        options = {} if frame_rate is None else {"framerate": f"{frame_rate:g}"}
+        found = Source(source, strict=False, format="v4l2", options=options)
+        return LiveVideo(found, fit, frame_rate)
+    if "://" in source:
+        known = "a file, rtsp://, rtsps:// and /dev/video are"
+        raise ConfigError(f"camera.source = {source!r} is not possible; {known}")
+    return open_recording(source, fit, frame_rate=frame_rate, live=live)
+
+
+def open_recording(
+    source: str,
+    fit: Size,
+    *,
+    frame_rate: float | None = None,
+    live: bool = False,
+) -> Recording:
+    """Open a file; with ``live`` it is delivered at the pace of the clock."""
+    path = Path(source)
+    if not path.is_file():
+        raise ConfigError(f"camera.source = {source!r} is not a file")
+    if path.stat().st_size == 0:
+        raise CameraError(f"{path.name} is empty: 0 bytes")
+    threads = 1 if live else os.cpu_count() or 1
+    found = Source(source, strict=True, threads=min(threads, 4))
+    return Recording(found, fit, FrameRate(frame_rate), live=live)
+
+
+class LiveVideo:
+    """A source that never ends by itself; frames that waited too long are left out."""
+
+    def __init__(self, source: Source, fit: Size, frame_rate: float | None) -> None:
+        self._source = source
+        self._scaler = Scaler(fit, source.pixel_aspect)
+        self._rate = FrameRate(frame_rate)
+        self._clock = SourceClock()
+        self._time = float("-inf")  # s, of the last delivered frame
+
+    def read(self) -> Frame | None:
+        """The next frame; its time is when it was taken, on our clock."""
+        while (frame := self._source.next()) is not None:
+            now = time.monotonic()
+            taken = self._clock.time(self._source.stamp or 0.0, now)
+            late = now - taken > LATE_S and now - self._time < BLIND_S
+            if late or taken <= self._time or not self._rate.takes(taken):
+                continue
+            self._time = taken
+            return Frame(self._scaler.pixels(frame), taken)
+        raise CameraError(f"{self._source.name} ended {self._source.where()}")
+
+    def close(self) -> None:
+        """Hang up."""
+        self._source.close()
+
+
+class Recording:
+    """A file, from its first frame to its declared end."""
+
+    def __init__(
+        self, source: Source, fit: Size, rate: FrameRate, *, live: bool
+    ) -> None:
+        self._source = source
+        self._scaler = Scaler(fit, source.pixel_aspect)
+        self._rate = rate
+        self._live = live
+        self._origin: float | None = None  # s of our clock at stamp 0, when live
+        self._seen = 0.0  # s, stamp of the last delivered frame
+
+    def read(self) -> Frame | None:
+        """The next frame; its time is the recording's own, or our clock's when live."""
+        while (frame := self._source.next()) is not None:
+            stamp = (self._source.stamp or 0.0) - (self._source.first or 0.0)
+            if not self._rate.takes(stamp):
+                continue
+            due = self._due(stamp) if self._live else stamp
+            if due is not None:
+                self._seen = stamp
+                return Frame(self._scaler.pixels(frame), due)
+        self._check_complete()
+        return None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._source.close()
+
+    def _due(self, stamp: float) -> float | None:
+        """Wait until the frame is due; None when it is too late for it."""
+        now = time.monotonic()
+        if self._origin is None:
+            self._origin = now - stamp
+        late = now - self._origin - stamp
+        if late > LATE_S:
+            if stamp - self._seen < BLIND_S:
+                return None
+            self._origin += late  # too slow for this recording: go on from here
+        if late < 0:
+            time.sleep(-late)
+        return self._origin + stamp
+
+    def _check_complete(self) -> None:
+        source = self._source
+        length = _declared_length(source)
+        reached = (source.stamp or 0.0) - (source.first or 0.0) + source.interval
+        if source.count == 0:
+            raise CameraError(f"{source.name} holds no frame")
+        if length is not None and length - reached > MISSING_S:
+            raise CameraError(
+                f"{source.name} is cut short {source.where()}: {length:.1f} s declared"
+            )
+        if source.container.format.name == "gif" and not _ends_as_gif(source):
+            raise CameraError(
+                f"{source.name} is cut short {source.where()}: no end mark"
+            )
+
+
+def _declared_length(source: Source) -> float | None:
+    """Seconds of video that the file says it holds; None where it does not say."""
+    stream, container = source.stream, source.container
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if container.duration and len(container.streams) == 1:
+        return float(container.duration) / 1e6
+    return None
+
+
+def _ends_as_gif(source: Source) -> bool:
+    with Path(source.container.name).open("rb") as file:
+        file.seek(-min(1024, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        return file.read().rstrip(b"\0\r\n").endswith(GIF_TRAILER)
