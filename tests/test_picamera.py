@@ -1,0 +1,214 @@
+"""The Pi's camera: what we ask of picamera2, and what becomes of its buffers."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from doorsill.drivers.camera import open_camera
+from doorsill.drivers.picamera import open_picamera
+from doorsill.drivers.picamera_fake import SPOILED, FakePi, to_yuv
+from doorsill.drivers.yuv import YuvConverter
+from doorsill.errors import CameraError, ConfigError
+
+FIT = (320, 256)
+BOARDS = [pytest.param("PISP", id="Pi 5"), pytest.param("VC4", id="Pi 4")]
+
+
+def patches(number: int, size: tuple[int, int]) -> np.ndarray:
+    """Another picture for each number, of 16-pixel patches in moderate colours."""
+    width, height = size
+    rng = np.random.default_rng(number)
+    small = rng.integers(40, 216, (height // 16 + 1, width // 16 + 1, 3), np.uint8)
+    return np.repeat(np.repeat(small, 16, 0), 16, 1)[:height, :width]
+
+
+def opened(pi: FakePi, fit=FIT, rate=None):
+    return open_picamera("", fit, frame_rate=rate, library=pi.library())
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize(
+    ("sensor", "size"),
+    [
+        pytest.param((3280, 2464), (320, 240), id="4 to 3"),
+        pytest.param((4608, 2592), (320, 180), id="16 to 9"),
+        pytest.param((1456, 1088), (320, 238), id="odd height made even"),
+        pytest.param((2464, 3280), (192, 256), id="turned: rows with padding"),
+    ],
+)
+def test_pictures_arrive_as_the_sensor_saw_them(board, sensor, size):
+    pi = FakePi(patches, board, sensor)
+    camera = opened(pi)
+    for number in range(6):
+        frame = camera.read()
+        seen = frame.pixels.astype(int)
+        truth = patches(number, size).astype(int)
+        assert seen.shape == (size[1], size[0], 3)
+        # The round trip over YUV with its 8 bits costs up to 3 levels.
+        assert np.abs(seen - truth).max() <= (0 if board == "PISP" else 3)
+        frame.release()
+    camera.close()
+
+
+def test_a_pi_5_maps_and_a_pi_4_converts():
+    pi = FakePi(patches, "PISP")
+    frame = opened(pi).read()
+    assert pi.configuration["lores"]["format"] == "BGR888", "R, G, B in memory"
+    assert frame.pixels.strides == (1024, 3, 1), "padded rows: the ISP's own buffer"
+    pi = FakePi(patches, "VC4")
+    opened(pi).read()
+    assert pi.configuration["lores"]["format"] == "YUV420"
+    assert pi.out == 0, "converted, so the buffer went back at once"
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_what_is_asked_of_the_pipeline(board):
+    pi = FakePi(patches, board)
+    opened(pi, rate=20.0)
+    asked = pi.configuration
+    assert asked["lores"]["size"] == (320, 240)
+    assert asked["main"]["size"] == (640, 480)
+    assert asked["queue"] is False
+    assert asked["colour_space"] == "Smpte170m"
+    assert asked["controls"] == {"FrameDurationLimits": (50_000, 50_000)}
+    assert asked["sensor"]["output_size"] == (1640, 1232), (
+        "half of all, nothing cropped"
+    )
+    assert asked["raw"] is asked["display"] is asked["encode"] is None
+
+
+def test_a_released_frame_is_rubbish_and_its_buffer_is_used_again():
+    pi = FakePi(patches)
+    camera = opened(pi)
+    for _ in range(20):
+        frame = camera.read()
+        assert pi.out == 1
+        pixels = frame.pixels
+        frame.release()
+        assert pi.out == 0
+        assert (pixels == SPOILED).all()
+
+
+def test_releasing_twice_or_late_takes_nothing_from_the_next_frame():
+    pi = FakePi(patches)
+    camera = opened(pi)
+    first = camera.read()
+    second = camera.read()
+    assert pi.out == 1, "the one before was taken back"
+    first.release()
+    assert pi.out == 1
+    assert (second.pixels == patches(1, (320, 240))).all()
+    second.release()
+    second.release()
+    assert pi.out == 0
+
+
+def test_the_fake_runs_dry_when_buffers_are_kept():
+    """Negative control: a driver that leaked requests would be seen."""
+    pi = FakePi(patches)
+    camera = opened(pi)
+    with pytest.raises(TimeoutError):
+        for _ in range(5):
+            camera._camera.capture_request(wait=1.0)
+    assert pi.out == 4
+
+
+def test_time_is_the_sensors_own():
+    camera = opened(FakePi(patches), rate=10.0)
+    times = [camera.read().time for _ in range(3)]
+    assert np.diff(times) == pytest.approx([0.1, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        pytest.param({"busy": True}, "camera 0 cannot be opened", id="busy"),
+        pytest.param({"cameras": 0}, "camera 0 cannot be opened", id="none there"),
+        pytest.param(
+            {"forced_size": (256, 192)},
+            "it gives 256x192 BGR888 where 320x240 BGR888 was asked for",
+            id="another size",
+        ),
+    ],
+)
+def test_a_camera_that_cannot_start_says_why(fault, sentence):
+    pi = FakePi(patches, **fault)
+    with pytest.raises(CameraError, match=sentence):
+        opened(pi)
+    assert pi.opened == pi.closed
+
+
+def test_a_camera_that_stalls_is_an_error_and_can_be_opened_again():
+    pi = FakePi(patches, frames_left=2)
+    camera = opened(pi)
+    camera.read()
+    camera.read()
+    with pytest.raises(CameraError, match="the camera stopped: Timed out after 5 s"):
+        camera.read()
+    camera.close()
+    pi.frames_left = None
+    assert opened(pi).read() is not None
+
+
+def test_without_libcamera_there_is_one_clear_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    with pytest.raises(
+        ConfigError, match="needs a Raspberry Pi with python3-picamera2"
+    ):
+        open_camera("picamera", "", FIT)
+
+
+@pytest.mark.parametrize("source", ["/dev/video0", "-1", "8", "front"])
+def test_a_source_is_a_camera_number(source):
+    with pytest.raises(ConfigError, match="is not a camera number, 0 to 7"):
+        open_camera("picamera", source, FIT)
+
+
+@pytest.mark.parametrize(
+    ("colour", "yuv"),
+    [  # ITU-R BT.601, 8 bit, limited range
+        pytest.param((0, 0, 0), (16, 128, 128), id="black"),
+        pytest.param((255, 255, 255), (235, 128, 128), id="white"),
+        pytest.param((255, 0, 0), (81, 90, 240), id="red"),
+        pytest.param((0, 255, 0), (145, 54, 34), id="green"),
+        pytest.param((0, 0, 255), (41, 240, 110), id="blue"),
+        pytest.param((0, 255, 255), (170, 166, 16), id="cyan"),
+        pytest.param((0, 0, 0), (0, 128, 128), id="below black"),
+        pytest.param((255, 255, 255), (255, 128, 128), id="above white"),
+    ],
+)
+def test_colours_follow_the_standard(colour, yuv):
+    y, u, v = yuv
+    planes = np.concatenate(
+        [np.full(8 * 64, y), np.full(4 * 32, u), np.full(4 * 32, v)]
+    ).astype(np.uint8)
+    pixels = YuvConverter((16, 8)).convert(planes.reshape(12, 64))
+    assert pixels.shape == (8, 16, 3)
+    assert np.abs(pixels.astype(int) - colour).max() <= 2
+    if y in (16, 235):
+        back = to_yuv(np.full((8, 16, 3), colour, np.uint8))
+        assert [plane.flat[0] for plane in back] == [y, u, v]
+
+
+def test_every_yuv_value_converts_as_in_floating_point():
+    rng = np.random.default_rng(4)
+    planes = rng.integers(0, 256, (96 * 3 // 2, 128), np.uint8)
+    got = YuvConverter((120, 96)).convert(planes).astype(float)
+    y = planes[:96, :120].astype(float)
+    flat = planes[96:].reshape(-1)
+    u, v = (
+        np.repeat(np.repeat(half.reshape(48, 64)[:, :60].astype(float), 2, 0), 2, 1)
+        for half in (flat[: 48 * 64], flat[48 * 64 :])
+    )
+    luma = 1.164384 * (y - 16)
+    red = luma + 1.596027 * (v - 128)
+    green = luma - 0.391762 * (u - 128) - 0.812968 * (v - 128)
+    blue = luma + 2.017232 * (u - 128)
+    truth = np.clip(np.stack([red, green, blue], 2), 0, 255)
+    assert np.abs(got - truth).max() <= 1.0
+
+
+def test_a_buffer_of_another_form_is_an_error():
+    with pytest.raises(CameraError, match="12 rows of 8 bytes, 12 rows of at least 16"):
+        YuvConverter((16, 8)).convert(np.zeros((12, 8), np.uint8))
