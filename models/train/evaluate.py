@@ -11,6 +11,7 @@ import labels
 import numpy as np
 import samples
 
+from doorsill.models_measure import matched
 from doorsill.values import Detections
 from doorsill.vision.heads import HeadDecoder, HeadsDecode, Quantisation
 
@@ -36,37 +37,6 @@ def float_detector(model, threshold: float = FLOOR) -> Detect:
         )
 
     return detect
-
-
-def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """IoU of one box with many."""
-    low = np.maximum(box[:2], boxes[:, :2])
-    high = np.minimum(box[2:], boxes[:, 2:])
-    both = np.prod(np.maximum(high - low, 0), axis=1)
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    return both / np.maximum(np.prod(box[2:] - box[:2]) + area - both, 1e-9)
-
-
-def matched(
-    found: np.ndarray, truth: np.ndarray, ignored: np.ndarray, needed: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Per answer 1 hit, 0 false, -1 not counted; and which truths were hit.
-
-    ``found`` comes strongest first; an answer on an ignored box counts for nothing.
-    """
-    verdict = np.zeros(len(found), int)
-    hit = np.zeros(len(truth), bool)
-    for i, box in enumerate(found):
-        scores = np.where(hit, 0, overlap(box, truth)) if len(truth) else np.zeros(0)
-        if len(scores) and scores.max() >= needed:
-            hit[scores.argmax()] = True
-            verdict[i] = 1
-        elif len(ignored):
-            x, y = (box[:2] + box[2:]) / 2
-            inside = (ignored[:, 0] < x) & (x < ignored[:, 2])
-            if (inside & (ignored[:, 1] < y) & (y < ignored[:, 3])).any():
-                verdict[i] = -1
-    return verdict, hit
 
 
 def average_precision(scores: np.ndarray, verdicts: np.ndarray, total: int) -> float:

@@ -1,0 +1,305 @@
+"""``doorsill models``: list, check, measure and fetch models.
+
+A model is named (``detector``) or given as a path to a manifest (.toml) or to a
+standard SSD-type file (.tflite).
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from doorsill import models_fetch, models_measure, registry
+from doorsill.drivers.runtime import RUNTIMES, Interpreter, load
+from doorsill.errors import ConfigError, UntrustedError
+from doorsill.models_measure import Tally
+from doorsill.vision.detector import NetDetector
+from doorsill.vision.ssd import SsdDecoder
+
+SSD_SCORE = 0.5
+EPILOG = """\
+examples:
+  doorsill models list
+  doorsill models info detector
+  doorsill models verify
+  doorsill models bench detector other.tflite --threads 1,2
+  doorsill models evaluate detector --data clips/ --labels labels.json
+  doorsill models fetch ssd-mobilenet-v1 --to models/
+  doorsill models compile-edgetpu detector --to models/
+
+A label file is JSON: {"clips": {"door.mp4": {"17": {"heads": [[x0, y0, x1, y1]],
+"people": [...], "ignore": [...]}}}}, boxes in 0..1, "17" the number of the frame.
+Where the labels hold no frame of a clip, that clip is not looked at.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that was named or given by path; only ours has a manifest."""
+
+    title: str
+    path: Path
+    manifest: registry.Manifest | None
+
+    def interpreter(self, threads: int = 1, runtime: str = "litert") -> Interpreter:
+        """Loaded; one of ours is verified first."""
+        if self.manifest is not None:
+            return registry.opened(self.manifest, threads=threads, runtime=runtime)
+        return load(_read(self.path), threads=threads, runtime=runtime)
+
+    def detector(self) -> NetDetector:
+        """Ready to find people in frames."""
+        net = self.interpreter()
+        if self.manifest is not None and self.manifest.kind == "heads":
+            return NetDetector(net, registry.heads_decoder(self.manifest))
+        if len(net.post_process) != 4:
+            raise ConfigError(f"{self.title} is not a detector that can be evaluated")
+        height, width = net.input.shape[1:3]
+        order = net.post_process
+        places = (order[0], order[1], order[2], order[3])
+        return NetDetector(net, SsdDecoder(places, width / height, 0, SSD_SCORE))
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``doorsill models`` and its commands."""
+    parser = subparsers.add_parser(
+        "models",
+        help="list, verify, measure and fetch models",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(
+        name: str, about: str, do: Callable[[argparse.Namespace], int]
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=about, description=about.capitalize())
+        sub.set_defaults(func=run, do=do)
+        return sub
+
+    command("list", "the models that came with this installation", _list)
+    command("info", "all that a manifest says", _info).add_argument("model")
+    verify = command("verify", "check hashes and tensors", _verify)
+    verify.add_argument("models", nargs="*", help="all that came with it, if not given")
+    bench = command("bench", "latency per runtime and number of threads", _bench)
+    bench.add_argument("models", nargs="+")
+    bench.add_argument("--threads", default="1,2", help="such as 1,2,4")
+    bench.add_argument("--runs", type=int, default=models_measure.RUNS)
+    evaluate = command("evaluate", "precision and recall on labelled clips", _evaluate)
+    evaluate.add_argument("models", nargs="+")
+    evaluate.add_argument("--data", type=Path, required=True, help="the clips' folder")
+    evaluate.add_argument("--labels", type=Path, help="DATA/labels.json if not given")
+    fetch = command("fetch", "fetch a well-known detector", _fetch)
+    fetch.add_argument("name", help=", ".join(k.name for k in models_fetch.KNOWN))
+    fetch.add_argument("--to", type=Path, default=Path(), help="folder")
+    fetch.add_argument("--url", default="", help="a mirror; the hash stays the same")
+    compile_ = command("compile-edgetpu", "run your Edge TPU compiler", _compile)
+    compile_.add_argument("model")
+    compile_.add_argument("--to", type=Path, default=Path(), help="folder")
+    compile_.add_argument("--compiler", default="edgetpu_compiler")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen command."""
+    return int(args.do(args))
+
+
+def _find(name: str) -> Model:
+    path = Path(name)
+    if path.suffix == ".toml":
+        manifest = registry.load_manifest(path)
+        return Model(manifest.name, manifest.model_path, manifest)
+    if path.suffix == ".tflite":
+        return Model(path.name, path, None)
+    manifest = registry.shipped(name)
+    return Model(manifest.name, manifest.model_path, manifest)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _say(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _progress() -> Progress:
+    return Progress(console=Console(stderr=True), transient=True)
+
+
+def _list(_: argparse.Namespace) -> int:
+    found = [registry.load_manifest(path) for path in registry.manifests()]
+    if not found:
+        raise ConfigError("this installation holds no models")
+    _say(f"{'name':12} {'kind':11} {'version':8} {'status':13} {'input':10} size")
+    for each in found:
+        size = len(_read(each.model_path)) // 1000
+        shape = f"{each.width}x{each.height}"
+        _say(
+            f"{each.name:12} {each.kind:11} {each.version:8} {each.status:13}"
+            f" {shape:10} {size} kB"
+        )
+    return 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    model = _find(args.model)
+    if model.manifest is None:
+        net = model.interpreter()
+        tensor = net.input
+        _say(f"{model.title}: {tensor.dtype} {'x'.join(map(str, tensor.shape))}")
+        _say("an SSD" if len(net.post_process) == 4 else "no detector of a known kind")
+        return 0
+    m = model.manifest
+    _say(f"{m.name} {m.version}, {m.kind}, {m.status}, {m.licence}")
+    _say(f"file        {m.file}, sha256 {m.sha256}")
+    _say(f"input       {m.width}x{m.height} {m.encoding}, {m.dtype}")
+    for out in m.outputs:
+        shape = "x".join(map(str, out.shape))
+        labels = f": {', '.join(out.labels)}" if out.labels else ""
+        _say(f"output      {out.name} {shape}{labels}")
+    if m.decode is not None:
+        _say(f"threshold   {m.decode.threshold}")
+    _say(f"trained by  commit {m.training_commit}")
+    _say(f"provenance  {m.provenance}")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    names = args.models or [str(path) for path in registry.manifests()]
+    if not names:
+        raise ConfigError("this installation holds no models")
+    for name in names:
+        model = _find(name)
+        if model.manifest is None:
+            raise ConfigError(f"{name} has no manifest to be verified against")
+        registry.opened(model.manifest)
+        _say(f"{model.title}: sha256, input and outputs are what the manifest says")
+    return 0
+
+
+def _bench(args: argparse.Namespace) -> int:
+    if not re.fullmatch(r"\d+(,\d+)*", args.threads):
+        raise ConfigError(f"--threads {args.threads} is not a list such as 1,2,4")
+    threads = [int(each) for each in args.threads.split(",")]
+    if not 1 <= min(threads) <= max(threads) <= 64:
+        raise ConfigError(f"--threads {args.threads} must lie between 1 and 64")
+    if not 1 <= args.runs <= 100_000:
+        raise ConfigError(f"--runs {args.runs} must lie between 1 and 100000")
+    models = [_find(name) for name in args.models]
+    _say(f"{'model':28} {'runtime':15} threads  median ms  p95 ms")
+    for model in models:
+        for runtime in _runtimes():
+            for count in threads:
+                net = model.interpreter(count, runtime)
+                median, late = models_measure.latency(net, args.runs)
+                times = f"{median:10.2f} {late:7.2f}"
+                _say(f"{model.title:28} {runtime:15} {count:7} {times}")
+    return 0
+
+
+def _runtimes() -> list[str]:
+    """Those that are installed."""
+    found = []
+    for name, (_, package) in RUNTIMES.items():
+        try:
+            version(package)
+        except PackageNotFoundError:
+            continue
+        found.append(name)
+    return found
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    labels = models_measure.read_labels(args.labels or args.data / "labels.json")
+    frames = sum(len(clip) for clip in labels.values())
+    for name in args.models:
+        model = _find(name)
+        net = model.detector()
+        _say(f"{model.title}, shares with 95 % Wilson intervals")
+        with _progress() as progress:
+            task = progress.add_task(model.title, total=frames)
+
+            def advance(bar: Progress = progress, which: int = int(task)) -> None:
+                bar.advance(which)  # type: ignore[arg-type]
+
+            for clip, tally in models_measure.evaluate(net, labels, args.data, advance):
+                _report(clip, tally)
+    return 0
+
+
+def _report(clip: str, tally: Tally) -> None:
+    _say(f"  {clip}")
+    for name, score in (("heads", tally.heads), ("people", tally.people)):
+        if score.recall.total or score.precision.total:
+            _say(f"    {name:7} precision {score.precision}")
+            _say(f"    {name:7} recall    {score.recall}")
+    if tally.empty_frames:
+        _say(f"    {tally.false_in_empty} boxes in {tally.empty_frames} empty frames")
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    wanted = models_fetch.known(args.name)
+    with _progress() as progress:
+        task = progress.add_task(wanted.name, total=None)
+        path = models_fetch.fetch(
+            wanted,
+            args.to,
+            lambda have, whole: progress.update(task, completed=have, total=whole),
+            args.url,
+        )
+    _say(f"{path}: {wanted.about}; sha256 as pinned")
+    return 0
+
+
+def _compile(args: argparse.Namespace) -> int:
+    model = _find(args.model)
+    compiler = shutil.which(args.compiler)
+    if compiler is None:
+        raise ConfigError(
+            f"{args.compiler} is not installed; see coral.ai/docs/edgetpu/compiler"
+        )
+    if model.manifest is not None:
+        registry.verified_model(model.manifest)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [compiler, "--show_operations", "--out_dir", folder, str(model.path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            raise ConfigError(f"{args.compiler} failed: {done.stdout[-300:].strip()}")
+        left = operations_on_the_cpu(done.stdout)
+        if left:
+            raise UntrustedError(
+                f"{model.title} does not run on the Edge TPU alone; on the CPU stay:"
+                f" {', '.join(left)}"
+            )
+        made = next(Path(folder).glob("*_edgetpu.tflite"), None)
+        if made is None:
+            raise ConfigError(f"{args.compiler} wrote no model")
+        args.to.mkdir(parents=True, exist_ok=True)
+        target = args.to / made.name
+        shutil.copyfile(made, target)
+    _say(f"{target}: every operation runs on the Edge TPU")
+    return 0
+
+
+def operations_on_the_cpu(report: str) -> list[str]:
+    """The operations of a compiler report that were not mapped."""
+    rows = re.findall(r"^([A-Z][A-Z0-9_]+)\s+(\d+)\s+(.+)$", report, re.MULTILINE)
+    if not rows:
+        raise ConfigError("the compiler's report lists no operations")
+    return [f"{name} ({why.strip()})" for name, _, why in rows if "Mapped" not in why]

@@ -1,0 +1,125 @@
+"""Fetch well-known detectors by pinned address and SHA-256; a stopped one goes on.
+
+Nothing is used before its hash is right: the bytes are collected in ``FILE.part`` and
+get their name only then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from doorsill.errors import ConfigError, UntrustedError, UplinkError
+
+CHUNK = 64 << 10
+TIMEOUT_S = 30
+MOST_BYTES = 64 << 20
+ASSETS = "https://storage.googleapis.com/mediapipe-assets/"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A detector of the field, Apache-2.0, that works by path without any code."""
+
+    name: str
+    url: str
+    sha256: str
+    about: str
+
+    @property
+    def file(self) -> str:
+        """What it is called on disk."""
+        return f"{self.name}.tflite"
+
+
+# addresses and hashes as MediaPipe's build pins them (third_party/external_files.bzl)
+KNOWN = (
+    Known(
+        "ssd-mobilenet-v1",
+        f"{ASSETS}coco_ssd_mobilenet_v1_1.0_quant_2018_06_29_no_metadata.tflite"
+        "?generation=1677522735292070",
+        "e4b118e5e4531945de2e659742c7c590f7536f8d0ed26d135abcfe83b4779d13",
+        "SSD MobileNet v1, 300 x 300, uint8, COCO; TensorFlow, Apache-2.0",
+    ),
+    Known(
+        "efficientdet-lite0",
+        f"{ASSETS}coco_efficientdet_lite0_v1_1.0_quant_2021_09_06.tflite"
+        "?generation=1661875692679200",
+        "dee1b4af055a644804d5594442300ecc9e4f7080c25b7c044c98f527eeabb6cf",
+        "EfficientDet-Lite0, 320 x 320, uint8, COCO; TensorFlow, Apache-2.0",
+    ),
+)
+
+
+def known(name: str) -> Known:
+    """A detector by its name."""
+    for each in KNOWN:
+        if each.name == name:
+            return each
+    names = ", ".join(each.name for each in KNOWN)
+    raise ConfigError(f"{name} cannot be fetched; known: {names}")
+
+
+def fetch(
+    wanted: Known, folder: Path, on_bytes: Callable[[int, int], None], url: str = ""
+) -> Path:
+    """Fetch into ``folder`` and return the file; ``on_bytes`` gets so far, in all."""
+    target = folder / wanted.file
+    if target.exists() and _sha256(target) == wanted.sha256:
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    try:
+        _download(url or wanted.url, part, on_bytes)
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise UplinkError(
+            f"{wanted.name} did not come in full ({reason}); the same command goes on"
+        ) from None
+    found = _sha256(part)
+    if found != wanted.sha256:
+        part.unlink()
+        raise UntrustedError(
+            f"{wanted.name} has sha256 {found}, {wanted.sha256} was expected; removed"
+        )
+    part.replace(target)
+    return target
+
+
+def _download(url: str, part: Path, on_bytes: Callable[[int, int], None]) -> None:
+    """Append what is missing; a server that cannot go on starts anew."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url)  # noqa: S310 (pinned, and hashed after)
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing is missing; the hash decides
+        raise
+    with answer:
+        goes_on = answer.status == HTTPStatus.PARTIAL_CONTENT
+        have = have if goes_on else 0
+        whole = have + int(answer.headers.get("Content-Length") or 0)
+        with part.open("ab" if goes_on else "wb") as out:
+            while chunk := answer.read(CHUNK):
+                out.write(chunk)
+                have += len(chunk)
+                on_bytes(have, whole)
+                if have > MOST_BYTES:
+                    raise OSError(f"more than {MOST_BYTES} bytes")
+            out.flush()
+            os.fsync(out.fileno())
+    if have < whole:
+        raise OSError(f"{have} of {whole} bytes came")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

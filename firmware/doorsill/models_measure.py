@@ -1,0 +1,188 @@
+"""Measure a detector: how long it takes, and how well it does on labelled pictures.
+
+Labels are JSON: ``{"clips": {FILE: {FRAME: {"heads": [...], "people": [...],
+"ignore": [...]}}}}`` with boxes as x0, y0, x1, y1 in 0..1 of the picture.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doorsill.drivers.runtime import Interpreter
+from doorsill.drivers.video import open_recording
+from doorsill.errors import ConfigError
+from doorsill.values import Boxes, Detections
+from doorsill.vision.detector import NetDetector
+
+HEAD_IOU, PERSON_IOU = 0.3, 0.5  # a hand-drawn head is about 10 % exact
+WARM_UP, RUNS = 10, 200
+Z_95 = 1.96
+
+Labels = dict[str, dict[str, dict[str, list[list[float]]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """``hits`` of ``total`` with its 95 % Wilson interval."""
+
+    hits: int
+    total: int
+
+    def __str__(self) -> str:
+        if not self.total:
+            return "none to count"
+        low, high = self.interval()
+        share = self.hits / self.total
+        return f"{share:.3f} [{low:.3f}, {high:.3f}] of {self.total}"
+
+    def interval(self) -> tuple[float, float]:
+        """Lowest and highest share that fit, at 95 % (Wilson 1927)."""
+        n = self.total
+        if not n:
+            return 0.0, 1.0
+        share, z2 = self.hits / n, Z_95**2
+        middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+        spread = Z_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+        spread /= 1 + z2 / n
+        return max(0.0, middle - spread), min(1.0, middle + spread)
+
+
+@dataclass(slots=True)
+class Score:
+    """Hits, false answers and misses of one kind of box."""
+
+    hits: int = 0
+    false: int = 0
+    missed: int = 0
+
+    @property
+    def precision(self) -> Share:
+        """Of the answers, how many were right."""
+        return Share(self.hits, self.hits + self.false)
+
+    @property
+    def recall(self) -> Share:
+        """Of those who were there, how many were found."""
+        return Share(self.hits, self.hits + self.missed)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a detector did on some labelled frames."""
+
+    heads: Score = field(default_factory=Score)
+    people: Score = field(default_factory=Score)
+    empty_frames: int = 0
+    false_in_empty: int = 0
+
+    def add(self, found: Detections, truth: dict[str, list[list[float]]]) -> None:
+        """Count one frame."""
+        ignored = _boxes(truth.get("ignore", []))
+        heads, people = _boxes(truth["heads"]), _boxes(truth["people"])
+        if not len(heads):
+            self.empty_frames += 1
+            self.false_in_empty += len(found)
+        _count(self.heads, found.heads, heads, ignored, HEAD_IOU)
+        _count(self.people, found.boxes, people, ignored, PERSON_IOU)
+
+
+def matched(
+    found: Boxes, truth: Boxes, ignored: Boxes, needed: float
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Per answer 1 hit, 0 false, -1 not counted; and which truths were hit.
+
+    ``found`` comes strongest first and takes the best truth that is still free; an
+    answer whose centre lies in an ignored box counts for nothing.
+    """
+    verdict = np.zeros(len(found), np.int64)
+    hit = np.zeros(len(truth), np.bool_)
+    for row, box in enumerate(found):
+        scores = np.where(hit, 0, overlap(box, truth))
+        if len(truth) and scores.max() >= needed:
+            hit[scores.argmax()] = True
+            verdict[row] = 1
+        elif len(ignored):
+            middle = (box[:2] + box[2:]) / 2
+            inside = (ignored[:, :2] < middle) & (middle < ignored[:, 2:])
+            verdict[row] = -1 if inside.all(axis=1).any() else 0
+    return verdict, hit
+
+
+def overlap(box: NDArray[Any], boxes: Boxes) -> NDArray[Any]:
+    """Intersection over union of one box with many."""
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    both = np.prod(np.maximum(sides, 0), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    ratio: NDArray[Any] = both / np.maximum(
+        np.prod(box[2:] - box[:2]) + areas - both, 1e-9
+    )
+    return ratio
+
+
+def read_labels(path: Path) -> Labels:
+    """The clips of a label file; a ConfigError when it is not one."""
+    try:
+        clips = json.loads(path.read_text(encoding="utf-8"))["clips"]
+        for frames in clips.values():
+            for number, truth in frames.items():
+                int(number), _boxes(truth["heads"]), _boxes(truth["people"])
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ConfigError(f"{path} is not a label file: see doorsill models") from None
+    return dict(clips)
+
+
+def evaluate(
+    net: NetDetector, labels: Labels, clips: Path, on_frame: Callable[[], None]
+) -> Iterator[tuple[str, Tally]]:
+    """A tally for each clip; ``on_frame`` is called once per labelled frame."""
+    for clip, frames in labels.items():
+        tally, camera = Tally(), open_recording(str(clips / clip), net.fit)
+        last = max(map(int, frames), default=-1)
+        try:
+            for number in range(last + 1):
+                frame = camera.read()
+                if frame is None:
+                    raise ConfigError(f"{clip} ends before its labelled frame {last}")
+                if str(number) in frames:
+                    tally.add(net.detect(frame), frames[str(number)])
+                    on_frame()
+                frame.release()
+        finally:
+            camera.close()
+        yield clip, tally
+
+
+def latency(interpreter: Interpreter, runs: int = RUNS) -> tuple[float, float]:
+    """Median and 95th percentile of one invoke, in ms, on a grey picture."""
+    interpreter.input_view()[...] = 0
+    times = np.empty(runs)
+    for run in range(-WARM_UP, runs):
+        begun = perf_counter_ns()
+        interpreter.invoke()
+        if run >= 0:
+            times[run] = (perf_counter_ns() - begun) / 1e6
+    return float(np.median(times)), float(np.percentile(times, 95))
+
+
+def _boxes(rows: list[list[float]]) -> Boxes:
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def _count(
+    score: Score, found: Boxes, truth: Boxes, ignored: Boxes, needed: float
+) -> None:
+    verdict, hit = matched(found, truth, ignored, needed)
+    score.hits += int((verdict == 1).sum())
+    score.false += int((verdict == 0).sum())
+    score.missed += int((~hit).sum())
