@@ -1,0 +1,259 @@
+"""``doorsill count``: a recording, as fast as the machine can, and only its numbers."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from doorsill.config import ModelSection
+from doorsill.drivers.camera import Camera, open_camera
+from doorsill.drivers.png import save_png
+from doorsill.errors import ConfigError
+from doorsill.plot import TrackPlot
+from doorsill.values import Direction, Frame
+from doorsill.vision.detector import Detector
+from doorsill.vision.detectors import open_detector
+from doorsill.vision.pipeline import Pipeline, pipeline
+from doorsill.vision.timing import STAGES
+
+Point = tuple[float, float]
+EPILOG = """\
+the line, and what IN means (x to the right, y down, fractions of the picture):
+
+    0,0                    1,0
+     ┌──────────┬───────────┐      --line 0.5,0,0.5,1
+     │          │0.5,0      │
+     │   right  │   left    │      A directed line from 0.5,0 down to 0.5,1. Seen
+     │  ◄────── │ ───────   │      along it, its left is the picture's right half.
+     │    IN    ▼           │      IN is from its left to its right. Give the points
+     └──────────┴───────────┘      the other way round to swap IN and OUT.
+    0,1       0.5,1        1,1     More points make a poly-line.
+
+A person is counted once, by the net change of side: who turns back is not counted.
+
+examples:
+  doorsill count door.mp4 --line 0.5,0,0.5,1
+  doorsill count door.mp4 --line 0,0.6,1,0.6 --line 0.2,0,0.2,1 --json
+  doorsill count door.mp4 --line 0.5,0,0.5,1 --save-plot tracks.png
+  doorsill count rtsp://camera/1 --seconds 60 --line 0,0.5,1,0.5
+  doorsill count door.mp4 --line 0,0.5,1,0.5 --model ssd_mobilenet.tflite
+"""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a recording came to."""
+
+    lines: list[list[int]]  # [in, out] for each line
+    frames: int = 0
+    gated: int = 0
+    seconds: float = 0.0
+    last: float = 0.0  # s, time of the last frame
+    aspect: float = 4 / 3
+    plot: TrackPlot | None = None
+    stages_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, everything included."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Join the command to the command line."""
+    parser = subparsers.add_parser(
+        "count",
+        help="count a recording as fast as the machine can",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", help="a video file, a GIF, rtsp://…, /dev/video0")
+    parser.add_argument(
+        "--line",
+        type=line_argument,
+        action="append",
+        required=True,
+        metavar="X0,Y0,X1,Y1",
+        help="a directed line (see below); may be given several times",
+    )
+    parser.add_argument(
+        "--model",
+        default="detector",
+        metavar="NAME|FILE",
+        help="a model of ours, or any SSD-type .tflite (default: detector)",
+    )
+    parser.add_argument(
+        "--save-plot", type=Path, metavar="OUT.png", help="draw the tracks, no pixels"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--threads", type=int, default=1, help="of the model (1)")
+    parser.add_argument("--seconds", type=float, help="stop after this much video")
+    parser.add_argument(
+        "--every-frame", action="store_true", help="infer where nothing moves, too"
+    )
+    parser.set_defaults(func=run)
+
+
+def line_argument(text: str) -> tuple[Point, ...]:
+    """``X0,Y0,X1,Y1[,…]`` as points, or a sentence on what is wrong."""
+    try:
+        numbers = [float(each) for each in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) < 4 or len(numbers) % 2:
+        raise argparse.ArgumentTypeError(f"{text!r} must be X0,Y0,X1,Y1")
+    if not all(0.0 <= number <= 1.0 for number in numbers):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} lies outside the picture; x and y go from 0 to 1"
+        )
+    points = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    if any(a == b for a, b in itertools.pairwise(points)):
+        raise argparse.ArgumentTypeError(f"{text!r} has a stretch of no length")
+    return points
+
+
+def run(args: argparse.Namespace) -> int:
+    """Count, and say what was counted."""
+    if args.save_plot and args.save_plot.suffix.lower() != ".png":
+        raise ConfigError(f"--save-plot {args.save_plot}: only .png can be written")
+    detector = open_detector(ModelSection(detector=args.model, threads=args.threads))
+    camera = open_camera("video", args.source, detector.fit, live=False)
+    try:
+        tally = count(camera, detector, args)
+    finally:
+        camera.close()
+    if args.save_plot:
+        assert tally.plot is not None  # noqa: S101 - made when asked for
+        save_png(args.save_plot, tally.plot.draw(args.line, tally.aspect))
+    if args.json:
+        sys.stdout.write(json.dumps(as_json(tally)) + "\n")
+    else:
+        _print_tables(tally, args)
+    return 0
+
+
+def count(camera: Camera, detector: Detector, args: argparse.Namespace) -> Tally:
+    """Count everything that ``camera`` delivers."""
+    tally = Tally([[0, 0] for _ in args.line])
+    tally.plot = TrackPlot() if args.save_plot else None
+    steps: Pipeline | None = None
+    begun = perf_counter()
+    with _progress() as progress:
+        task = progress.add_task("counting", total=args.seconds or duration(camera))
+        while (frame := _read(camera, steps)) is not None:
+            if args.seconds is not None and frame.time > args.seconds:
+                frame.release()
+                break
+            if steps is None:
+                steps = _pipeline(frame, detector, args, tally)
+            _step(steps, frame, tally)
+            if tally.frames % 10 == 0:
+                progress.update(task, completed=frame.time, people=_people(tally))
+    tally.seconds = perf_counter() - begun
+    if steps is not None:
+        _book(steps.finish(tally.last), tally)
+        per_frame = 1000 * max(1, tally.frames)
+        totals = steps.timing.total_us
+        tally.stages_ms = {name: totals[name] / per_frame for name in STAGES}
+    return tally
+
+
+def duration(camera: Camera) -> float | None:
+    """Seconds of video, where the source says it."""
+    return getattr(camera, "duration", None)
+
+
+def as_json(tally: Tally) -> dict[str, Any]:
+    """The object that ``--json`` prints."""
+    return {
+        "frames": tally.frames,
+        "fps": round(tally.fps, 2),
+        "lines": [{"in": each[0], "out": each[1]} for each in tally.lines],
+        "stages_ms": {k: round(v, 4) for k, v in tally.stages_ms.items()},
+        "gated": tally.gated,
+        "seconds": round(tally.seconds, 3),
+    }
+
+
+def _read(camera: Camera, steps: Pipeline | None) -> Frame | None:
+    if steps is None:
+        return camera.read()
+    steps.timing.begin()
+    frame = camera.read()
+    steps.timing.lap("capture")
+    return frame
+
+
+def _pipeline(
+    frame: Frame, detector: Detector, args: argparse.Namespace, tally: Tally
+) -> Pipeline:
+    height, width = frame.pixels.shape[:2]
+    tally.aspect = width / height
+    gate = None
+    return pipeline(detector, args.line, aspect=tally.aspect, gate=gate)
+
+
+def _step(steps: Pipeline, frame: Frame, tally: Tally) -> None:
+    seen = steps.step(frame)
+    tally.last = frame.time
+    frame.release()
+    steps.timing.end_frame()
+    tally.frames += 1
+    tally.gated += not seen.looked
+    _book(seen.crossings, tally)
+    if tally.plot is not None:
+        tally.plot.add(seen.tracks, seen.crossings)
+
+
+def _book(crossings: Any, tally: Tally) -> None:
+    for crossing in crossings:
+        tally.lines[crossing.line][crossing.direction] += 1
+
+
+def _people(tally: Tally) -> str:
+    return "  ".join(f"in {each[0]} out {each[1]}" for each in tally.lines)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[people]}"),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def _print_tables(tally: Tally, args: argparse.Namespace) -> None:
+    console = Console()
+    lines = Table("line", "points", "in", "out")
+    for number, (points, totals) in enumerate(zip(args.line, tally.lines, strict=True)):
+        shown = " → ".join(f"{x:g},{y:g}" for x, y in points)
+        counted = (str(totals[each]) for each in (Direction.IN, Direction.OUT))
+        lines.add_row(str(number + 1), shown, *counted)
+    stages = Table("stage", "ms a frame", "s in all")
+    for name, milliseconds in tally.stages_ms.items():
+        if milliseconds:
+            in_all = milliseconds * tally.frames / 1000
+            stages.add_row(name, f"{milliseconds:.3f}", f"{in_all:.2f}")
+    console.print(lines)
+    console.print(stages)
+    console.print(
+        f"{tally.frames} frames in {tally.seconds:.1f} s: {tally.fps:.0f} frames/s; "
+        f"nothing moved in {tally.gated} of them"
+    )
+    if args.save_plot:
+        console.print(f"tracks drawn in {args.save_plot}")

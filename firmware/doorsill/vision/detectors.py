@@ -1,0 +1,65 @@
+"""Open a detector: one of ours by name, or any finished SSD by its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from doorsill.config import ModelSection
+from doorsill.drivers.runtime import load
+from doorsill.errors import ConfigError
+from doorsill.registry import Manifest, heads_decoder, load_manifest, opened, shipped
+from doorsill.vision.detector import Detector, NetDetector
+from doorsill.vision.ssd import ssd_decoder
+
+
+def open_detector(section: ModelSection) -> Detector:
+    """The detector that ``section`` names, loaded and ready.
+
+    A name is one of ours, whose manifest is enforced; a path is a manifest (``.toml``)
+    or a bare SSD-type model (``.tflite``). Raises ConfigError or UntrustedError.
+    """
+    name = section.detector
+    if name.endswith(".tflite"):
+        return _bare(Path(name), section)
+    manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)
+    return _manifested(manifest, section)
+
+
+def _bare(path: Path, section: ModelSection) -> NetDetector:
+    try:
+        model = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read the model {path}: {error.strerror}") from None
+    try:
+        interpreter = load(
+            model,
+            threads=section.threads,
+            runtime=section.runtime,
+            delegate=section.delegate or None,
+            allow_fallback=section.delegate_fallback,
+        )
+        return NetDetector(interpreter, ssd_decoder(interpreter))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
+    if manifest.kind == "attributes":
+        raise ConfigError(f"{manifest.name} looks at attributes and finds nobody")
+    if manifest.encoding != "rgb":
+        raise ConfigError(
+            f"{manifest.name} wants the encoding {manifest.encoding}; "
+            "this version feeds rgb"
+        )
+    interpreter = opened(
+        manifest,
+        threads=section.threads,
+        runtime=section.runtime,
+        delegate=section.delegate or None,
+    )
+    decode = (
+        heads_decoder(manifest)
+        if manifest.kind == "heads"
+        else ssd_decoder(interpreter)
+    )
+    return NetDetector(interpreter, decode)
