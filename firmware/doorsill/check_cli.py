@@ -1,0 +1,156 @@
+"""``doorsill check``: all that is wrong with a configuration, at once.
+
+It looks at everything that a start would need, the policy, keys, certificates, models,
+camera and folders, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from doorsill import policy
+from doorsill.config import Config, read_config
+from doorsill.device import identity
+from doorsill.device.policy_store import read_public_key, store_of
+from doorsill.errors import ConfigError, DoorsillError
+from doorsill.registry import shipped, verified_model
+
+EXPIRES_SOON = timedelta(days=30)
+NETWORK_SOURCES = ("rtsp:", "rtsps:", "rtmp:", "http:", "https:", "udp:", "tcp:")
+EPILOG = """\
+examples:
+  doorsill check --config /etc/doorsill/doorsill.toml
+  doorsill check --config shop.toml && systemctl restart doorsill.target
+
+Leaves with 0 when nothing is wrong, and with 2 otherwise.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Join the command to the command line."""
+    parser = subparsers.add_parser(
+        "check",
+        help="say all that is wrong with a configuration",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every problem on a line of its own; 0 if there is none, else 2."""
+    config, problems = read_config(args.config)
+    if config is not None:
+        problems = list(problems_of(config, datetime.now(UTC)))
+    for problem in problems:
+        sys.stdout.write(f"{args.config}: {problem}\n")
+    if not problems:
+        sys.stdout.write(f"{args.config}: nothing is wrong\n")
+    return 2 if problems else 0
+
+
+def problems_of(config: Config, now: datetime) -> Iterator[str]:
+    """Every reason for which ``doorsill run`` would not work with ``config``."""
+    checks: tuple[Callable[[Config, datetime], Iterator[str]], ...] = (
+        _policy_problems,
+        _broker_problems,
+        _camera_problems,
+        _model_problems,
+        _folder_problems,
+    )
+    for check in checks:
+        try:
+            yield from check(config, now)
+        except DoorsillError as error:
+            yield str(error)
+
+
+def refuse_network_camera(source: str) -> None:
+    """The process that sees pixels has no network, so its camera cannot be there."""
+    if source.lower().startswith(NETWORK_SOURCES):
+        raise ConfigError(
+            f"camera.source = {source} is a network address, and the process that sees "
+            "pixels has no network; attach a camera, or use `doorsill count` to "
+            "evaluate a stream"
+        )
+
+
+def _policy_problems(config: Config, now: datetime) -> Iterator[str]:
+    key = read_public_key(config.controller_key)
+    if config.policy.file.exists():
+        found = policy.verify(config.policy.file.read_bytes(), key)
+    elif config.policy_in_force.exists():
+        found = store_of(config).load()
+    else:
+        yield f"policy.file = {config.policy.file} does not exist, and none is in force"
+        return
+    if found.site != config.device.site:
+        yield (
+            f"the policy is for site {found.site}, "
+            f"but device.site = {config.device.site}"
+        )
+    if found.consent is not None and config.consent is None:
+        yield "the policy allows consent, but there is no section [consent]"
+
+
+def _broker_problems(config: Config, now: datetime) -> Iterator[str]:
+    broker = config.broker
+    try:
+        own = identity.read(broker.key, broker.certificate)
+        if own.device != config.device.id:
+            yield (
+                f"{broker.certificate} is for {own.device}, "
+                f"but device.id = {config.device.id}"
+            )
+        yield from _dates(broker.certificate, own.certificate, now)
+    except DoorsillError as error:
+        yield str(error)
+    yield from _dates(broker.ca, identity.read_certificate(broker.ca), now)
+
+
+def _dates(path: Path, certificate: Any, now: datetime) -> Iterator[str]:
+    starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now < starts:
+        yield f"{path} is valid only from {starts:%Y-%m-%d}; is the clock right?"
+    elif now > ends:
+        yield f"{path} expired on {ends:%Y-%m-%d}"
+    elif now > ends - EXPIRES_SOON:
+        yield f"{path} expires on {ends:%Y-%m-%d}, in less than 30 days"
+
+
+def _camera_problems(config: Config, now: datetime) -> Iterator[str]:
+    camera = config.camera
+    if camera.driver == "video":
+        refuse_network_camera(camera.source)
+        if not camera.source:
+            yield "camera.source is missing: a file or a device such as /dev/video0"
+        elif not Path(camera.source).exists():
+            yield f"camera.source = {camera.source} does not exist"
+        elif not os.access(camera.source, os.R_OK):
+            yield f"camera.source = {camera.source} cannot be read by this user"
+
+
+def _model_problems(config: Config, now: datetime) -> Iterator[str]:
+    for name in (config.model.detector, config.model.attributes):
+        if not name:
+            continue
+        try:
+            verified_model(shipped(name))
+        except DoorsillError as error:
+            yield str(error)
+
+
+def _folder_problems(config: Config, now: datetime) -> Iterator[str]:
+    for name, folder in (("state", config.device.state), ("run", config.device.run)):
+        nearest = next(each for each in (folder, *folder.parents) if each.exists())
+        if not nearest.is_dir():
+            yield f"device.{name} = {folder}: {nearest} is not a folder"
+        elif not os.access(nearest, os.W_OK):
+            yield f"device.{name} = {folder}: this user cannot write to {nearest}"

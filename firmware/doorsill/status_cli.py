@@ -1,0 +1,172 @@
+"""``doorsill status``: what a technician needs, and the first step where it is red.
+
+It reads files and the kernel's list of sockets; it talks to no process and changes
+nothing, so it can be asked at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from doorsill import __version__
+from doorsill.config import Config, load_config
+from doorsill.device import identity
+from doorsill.device.policy_store import store_of
+from doorsill.errors import DoorsillError
+from doorsill.privacy.budget import day_of
+from doorsill.registry import shipped, verified_model
+
+GREEN, ORANGE, RED = "green", "orange", "red"
+DAYS_SOON = 30
+WAITING_MANY = 120  # rows: an hour of two lines
+EPILOG = """\
+examples:
+  doorsill status --config /etc/doorsill/doorsill.toml
+  doorsill status --config shop.toml --json
+
+Leaves with 0 when everything is green or orange, and with 1 when something is red.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    light: str
+    says: str
+    step: str = ""  # what to do first
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Join the command to the command line."""
+    parser = subparsers.add_parser(
+        "status",
+        help="say what a technician needs to know",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report; 1 when something is red."""
+    findings = list(report(load_config(args.config), datetime.now(UTC)))
+    if args.json:
+        sys.stdout.write(json.dumps([asdict(each) for each in findings]) + "\n")
+    else:
+        table = Table("", "", "", "first step")
+        for each in findings:
+            light = f"[{'yellow' if each.light == ORANGE else each.light}]●[/]"
+            table.add_row(light, each.what, each.says, each.step)
+        Console().print(table)
+    return int(any(each.light == RED for each in findings))
+
+
+def report(config: Config, now: datetime) -> Iterator[Finding]:
+    """Everything, in the order in which a technician would ask."""
+    yield Finding(
+        "device",
+        GREEN,
+        f"{config.device.id} at {config.device.site}, firmware {__version__}",
+    )
+    parts: tuple[tuple[str, Callable[[Config, datetime], Finding], str], ...] = (
+        ("vision", _vision, "journalctl -u doorsill-vision"),
+        ("policy", _policy, "doorsill policy check FILE --controller KEY"),
+        ("certificate", _certificate, "have the fleet issue a new one"),
+        ("model", _model, "doorsill models verify"),
+        ("outbox", _outbox, "journalctl -u doorsill-uplink"),
+    )
+    for name, part, step in parts:
+        try:
+            yield part(config, now)
+        except DoorsillError as error:
+            yield Finding(name, RED, str(error), step)
+
+
+def _vision(config: Config, now: datetime) -> Finding:
+    listening = f" {config.cell_socket}\n" in _unix_sockets()
+    if listening:
+        return Finding("vision", GREEN, "runs and listens for the uplink")
+    return Finding(
+        "vision", RED, "does not run", "systemctl start doorsill.target, or journalctl"
+    )
+
+
+def _unix_sockets() -> str:
+    try:
+        return Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _policy(config: Config, now: datetime) -> Finding:
+    found = store_of(config).load()
+    attributes = f"attributes on, notice {found.notice}" if found.attributes else ""
+    says = f"version {found.version}, {len(found.lines)} lines, {found.digest[:16]}"
+    return Finding("policy", GREEN, ", ".join(filter(None, (says, attributes))))
+
+
+def _certificate(config: Config, now: datetime) -> Finding:
+    ends = identity.read_certificate(config.broker.certificate).not_valid_after_utc
+    left = (ends - now).days
+    says = f"valid until {ends:%Y-%m-%d}, {left} days"
+    if left < 0:
+        return Finding("certificate", RED, says, "have the fleet issue a new one")
+    step = "renew it soon" if left < DAYS_SOON else ""
+    return Finding("certificate", ORANGE if step else GREEN, says, step)
+
+
+def _model(config: Config, now: datetime) -> Finding:
+    manifest = shipped(config.model.detector)
+    verified_model(manifest)
+    says = f"{manifest.name} {manifest.version}, {manifest.sha256[:16]}"
+    light = GREEN if manifest.status == "stable" else ORANGE
+    return Finding("model", light, f"{says}, {manifest.status}")
+
+
+def _outbox(config: Config, now: datetime) -> Finding:
+    if not config.outbox.exists():
+        return Finding("outbox", ORANGE, "is not there yet; uplink has not run")
+    try:
+        numbers = _outbox_numbers(config.outbox, day_of(int(now.timestamp())))
+    except sqlite3.Error as error:
+        step = "stop uplink and keep the file"
+        return Finding("outbox", RED, f"cannot be read: {error}", step)
+    says = ", ".join(f"{name} {value}" for name, value in numbers.items())
+    if numbers["dropped"] or numbers["dead letters"]:
+        return Finding("outbox", RED, says, "look at the broker's access list and log")
+    many = numbers["waiting"] > WAITING_MANY
+    step = "is the broker reachable? nothing is lost yet" if many else ""
+    return Finding("outbox", ORANGE if many else GREEN, says, step)
+
+
+def _outbox_numbers(path: Path, today: int) -> dict[str, int | float]:
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        waiting = database.execute("SELECT count(*) FROM outbox WHERE buried = 0")
+        counters = database.execute("SELECT dropped, dead_letters FROM counters")
+        ledger = database.execute("SELECT day, spent_micro FROM ledger").fetchone()
+        dropped, dead = counters.fetchone()
+        spent = ledger[1] / 1e6 if ledger[0] == today else 0.0
+        return {
+            "waiting": waiting.fetchone()[0],
+            "dropped": dropped,
+            "dead letters": dead,
+            "epsilon spent today": spent,
+        }
+    finally:
+        database.close()
