@@ -1,0 +1,172 @@
+"""Train the attributes network on crops of rendered people.
+
+``python attributes.py --worlds FOLDER --out RUN --steps N`` trains, ``--publish HASH``
+then calibrates on held-out worlds, chooses the least confidence so that at most a fifth
+is unknown, and writes ``models/attributes.*`` and the numbers of the model card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import labels
+import numpy as np
+import samples
+import tensorflow as tf
+from keras import layers
+from net import convolved, residual
+
+from doorsill.vision.appearance import portrait
+
+WIDTH, HEIGHT = 64, 128
+BATCH, SAVE_EVERY, PEAK_RATE = 64, 500, 2e-3
+LEAST_HEAD_PX, LEAST_SEEN = 11, 0.55
+AGES, EXPRESSIONS = 4, 2
+UNKNOWN_AT_MOST = 0.2
+
+Crop = tuple[np.ndarray, int, int, np.ndarray]  # image, age, expression, row
+
+
+def build() -> keras.Model:
+    """(n, 128, 64, 3) in -1..1 -> age logits (n, 4), expression logits (n, 2)."""
+    image = keras.Input((HEIGHT, WIDTH, 3))
+    x = convolved(convolved(image, 16, 3, 2), 32, 3, 2)
+    x = residual(convolved(residual(x, 32), 48, 3, 2), 48)
+    x = residual(convolved(x, 64, 3, 2), 64)
+    x = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    x = layers.Flatten()(x)
+    age = layers.Dense(AGES, name="age")(layers.Dropout(0.2)(x))
+    return keras.Model(image, [age, layers.Dense(EXPRESSIONS, name="expression")(x)])
+
+
+def suitable(rows: np.ndarray) -> np.ndarray:
+    """People large and visible enough for a person to judge them at all."""
+    size = rows[:, 3] - rows[:, 1]
+    seen = rows[:, labels.COLUMN["body_seen"]] >= LEAST_SEEN
+    return labels.usable(rows) & seen & (size >= LEAST_HEAD_PX)
+
+
+class Crops:
+    """Every suitable person of the finished worlds."""
+
+    def __init__(self, folder: Path, held_out: bool):
+        self.shards = samples.Shards(folder, held_out)
+        self.index: list[tuple[int, int]] = []
+        for at in range(len(self.shards.index)):
+            shard, i = self.shards.index[at]
+            rows = self.shards.rows[shard][i]
+            self.index += [(at, k) for k in np.flatnonzero(suitable(rows))]
+
+    def get(self, number: int, rng: np.random.Generator | None) -> Crop:
+        """A crop (128, 64, 3) uint8; with a generator, as a detector's box cuts it."""
+        at, k = self.index[number]
+        planes, rows, _ = self.shards.get(at)
+        row = rows[k]
+        box = row[labels.BODY].astype(float)
+        if rng is not None:
+            wide, tall = box[2] - box[0], box[3] - box[1]
+            box += rng.normal(0, 0.05, 4) * [wide, tall, wide, tall]
+        out = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+        whole = np.array([samples.WIDTH, samples.HEIGHT] * 2)
+        picture = np.moveaxis(planes[:3], 0, 2)
+        portrait(picture, box / whole, (WIDTH, HEIGHT), out)
+        if rng is not None:
+            out = varied(out, rng)
+        age = int(row[labels.COLUMN["band"]])
+        expression = int(row[labels.COLUMN["masculinity"]] > 0.5)
+        return out, age, expression, row
+
+
+def varied(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Mirror, tones and noise, as for the detector."""
+    if rng.random() < 0.5:
+        image = image[:, ::-1]
+    planes = samples.tones(np.moveaxis(image, 2, 0), rng)
+    noise = rng.normal(0, abs(rng.normal(0, 4)) + 0.3, planes.shape)
+    return np.moveaxis(np.clip(planes + noise, 0, 255), 0, 2).astype(np.uint8)
+
+
+def stream(crops: Crops, seed: int):
+    """Endless (image int8, age, expression)."""
+    rng = np.random.default_rng(seed)
+    while True:
+        for number in rng.permutation(len(crops.index)):
+            image, age, expression, _ = crops.get(int(number), rng)
+            yield (image.astype(np.int16) - 128).astype(np.int8), age, expression
+
+
+def dataset(crops: Crops, seed: int) -> tf.data.Dataset:
+    whole = tf.TensorSpec((), tf.int32)
+    kinds = (tf.TensorSpec((HEIGHT, WIDTH, 3), tf.int8), whole, whole)
+    made = tf.data.Dataset.from_generator(
+        lambda: stream(crops, seed), output_signature=kinds
+    )
+    return made.batch(BATCH).prefetch(3)
+
+
+def train(crops: Crops, out: Path, steps: int) -> keras.Model:
+    model = build()
+    optimizer = keras.optimizers.AdamW(1e-3, weight_decay=5e-4)
+    optimizer.build(model.trainable_variables)
+    step = tf.Variable(0, dtype=tf.int64)
+    state = tf.train.Checkpoint(model=model, optimizer=optimizer, step=step)
+    files = tf.train.CheckpointManager(state, str(out), 1)
+    if files.latest_checkpoint:
+        state.restore(files.latest_checkpoint)
+    entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    @tf.function
+    def learn(image: tf.Tensor, age: tf.Tensor, expression: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            ages, expressions = model(tf.cast(image, tf.float32) / 128, training=True)
+            loss = entropy(age, ages) + entropy(expression, expressions)
+        slopes = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(slopes, model.trainable_variables, strict=True))
+        return loss
+
+    begun, first, recent = time.monotonic(), int(step.numpy()), []
+    for image, age, expression in dataset(crops, first):
+        at = int(step.numpy())
+        if at >= steps:
+            break
+        warm = min(1.0, (at + 1) / 100)
+        rate = PEAK_RATE * warm * (0.5 + 0.5 * np.cos(np.pi * at / steps)) + 1e-5
+        optimizer.learning_rate.assign(rate)
+        recent = [*recent[-99:], float(learn(image, age, expression))]
+        step.assign_add(1)
+        if at % 100 == 0:
+            pace = (at + 1 - first) / (time.monotonic() - begun)
+            left = (steps - at) / pace / 60
+            print(
+                f"step {at} loss {np.mean(recent):.3f} {left:.1f} min left", flush=True
+            )
+        if (at + 1) % SAVE_EVERY == 0:
+            files.save()
+    files.save()
+    model.save_weights(out / "last.weights.h5")
+    return model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--worlds", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    keras.utils.set_random_seed(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    crops = Crops(args.worlds, held_out=False)
+    print(json.dumps({"people": len(crops.index)}), flush=True)
+    train(crops, args.out, args.steps)
+
+
+if __name__ == "__main__":
+    main()
