@@ -60,6 +60,7 @@ def configuration(folder: Path, port: int) -> str:
         f"acl_file {folder / 'access'}",
         "max_packet_size 8192",
         "max_queued_messages 200000",
+        "max_inflight_messages 500",
         "persistence true",
         f"persistence_location {folder}/",
         "autosave_interval 1",

@@ -1,0 +1,107 @@
+"""What the demo shows: only what the subscriber received, and the known truth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+LONGEST_SHOWN = 150  # characters of the last message
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What really happened in the source so far; None where nobody knows."""
+
+    lines: tuple[tuple[int, int], ...] | None  # (in, out) for each line
+
+
+@dataclass(slots=True)
+class Received:
+    """The latest of each stream, as it came off the broker."""
+
+    state: str = "-"
+    live: list[tuple[int, int]] = field(default_factory=list)
+    health: dict[str, Any] = field(default_factory=dict)
+    quality: tuple[str, ...] = ()
+    last_topic: str = ""
+    last_payload: str = ""
+    messages: int = 0
+    payload_bytes: int = 0
+
+    def take(self, topic: str, payload: bytes) -> None:
+        """Note one message; anything that is not ours is counted and not shown."""
+        self.messages += 1
+        self.payload_bytes += len(topic) + len(payload)
+        stream = topic.rsplit("/", 1)[-1]
+        if not topic.startswith("doorsill/"):
+            return
+        body = json.loads(payload)
+        self.last_topic, self.last_payload = topic, payload.decode()
+        if stream == "state":
+            self.state = body["state"]
+        elif stream == "health":
+            self.health = body
+        elif stream == "live":
+            self.live = [(each["in"], each["out"]) for each in body["lines"]]
+            self.quality = tuple(body["quality"])
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the demo itself measured beside the messages."""
+
+    elapsed: float
+    seconds: float
+    raw_faces: int  # stored anywhere below the device's folders
+    vault: str = ""  # BLANK, OPEN (n sealed), … where a token takes part
+
+
+def picture(received: Received, truth: Truth, measured: Measured) -> RenderableType:
+    """The live view."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column()
+    left = max(0.0, measured.seconds - measured.elapsed)
+    table.add_row("time", f"{measured.elapsed:4.0f} s, {left:.0f} s left")
+    table.add_row("device", received.state)
+    table.add_row("frame rate", _frame_rate(received.health))
+    table.add_row("crossings", _crossings(received.live, truth))
+    table.add_row("quality", ", ".join(received.quality) or "good")
+    table.add_row("left the device", _left(received))
+    table.add_row("raw faces stored", str(measured.raw_faces))
+    if measured.vault:
+        table.add_row("vault", measured.vault)
+    shown = received.last_payload[:LONGEST_SHOWN]
+    last = Text(f"{received.last_topic}\n{shown}", overflow="fold")
+    return Group(
+        Panel(table, title="doorsill counts who crosses and remembers no one"),
+        Panel(last, title="last published message"),
+    )
+
+
+def _frame_rate(health: dict[str, Any]) -> str:
+    if not health:
+        return "measuring"
+    rate = health["frame_rate_milli"] / 1000
+    share = f"{health['invoke_us'] / 1000:.1f} ms model"
+    return f"{rate:.1f} a second, {share} + {health['overhead_us'] / 1000:.2f} ms ours"
+
+
+def _crossings(live: list[tuple[int, int]], truth: Truth) -> Table:
+    table = Table("line", "in", "out", "true in", "true out", box=None)
+    known = truth.lines
+    for number in range(max(len(live), len(known or ()), 1)):
+        counted = live[number] if number < len(live) else (0, 0)
+        real = known[number] if known and number < len(known) else ("?", "?")
+        table.add_row(str(number + 1), *map(str, counted), *map(str, real))
+    return table
+
+
+def _left(received: Received) -> str:
+    return f"{received.payload_bytes} bytes in {received.messages} messages"

@@ -1,0 +1,177 @@
+"""A window is kept once, whatever comes twice, and what is not ours is not kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from broker import FAST, SITE, Device, Site, device, until
+from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
+
+from doorsill.errors import UplinkError
+from doorsill.uplink.codec import encode
+from doorsill.uplink.wire import Message, stream_of, topic
+from doorsill_fleet.store import Kept, Store
+from doorsill_fleet.subscriber import Reader, Subscriber
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "store.db", SITE)
+    yield store
+    store.close()
+
+
+def sent(message: Message, name: str = "cam-01") -> tuple[str, bytes]:
+    return topic(SITE, name, stream_of(message)), encode(message)
+
+
+@pytest.mark.parametrize("message", EVERY, ids=lambda each: type(each).__name__)
+def test_every_message_is_kept(store: Store, message: Message) -> None:
+    assert store.keep([sent(message)]) == Kept(new=1)
+
+
+@pytest.mark.parametrize("message", [LINE, ZONE, ATTRIBUTES])
+def test_what_comes_twice_is_kept_once(store: Store, message: Message) -> None:
+    assert store.keep([sent(message), sent(message)]) == Kept(new=1, repeated=1)
+    late = replace(message, is_historical=True)  # type: ignore[type-var]
+    assert store.keep([sent(late)]) == Kept(repeated=1)
+
+
+def test_another_device_or_window_is_another_row(store: Store) -> None:
+    pairs = [
+        sent(LINE),
+        sent(LINE, "cam-02"),
+        sent(replace(LINE, line=1)),
+        sent(replace(LINE, start=LINE.start + 60)),
+    ]
+    assert store.keep(pairs) == Kept(new=4)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param(replace(LINE, epoch=1), id="vision restarted within the minute"),
+        pytest.param(replace(LINE, total_in=106), id="the clock was set back"),
+    ],
+)
+def test_two_windows_with_one_start_are_both_kept(
+    store: Store, second: Message
+) -> None:
+    assert store.keep([sent(LINE), sent(second)]) == Kept(new=2)
+    assert store.totals("cam-01", 0) == (6, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        pytest.param(f"doorsill/{SITE}/cam-01/interval", b"\xff\xd8", id="a JPEG"),
+        pytest.param(f"doorsill/{SITE}/cam-01/snapshot", encode(LINE), id="a stream"),
+        pytest.param("doorsill/shop-2/cam-01/interval", encode(LINE), id="a shop"),
+        pytest.param("frigate/cam-01/person/snapshot", encode(LINE), id="a topic"),
+        pytest.param(f"doorsill/{SITE}/cam-01/live", encode(LINE), id="mixed up"),
+    ],
+)
+def test_what_is_not_ours_is_rejected_and_counted(
+    store: Store, name: str, payload: bytes
+) -> None:
+    assert store.keep([(name, payload), sent(LINE)]) == Kept(new=1, rejected=1)
+
+
+def test_the_latest_of_the_retained_streams_is_kept(store: Store) -> None:
+    newer = replace(LIVE, time=LIVE.time + 2)
+    store.keep([sent(LIVE), sent(newer), sent(HEALTH)])
+    assert store.latest("cam-01", "live") == encode(newer)
+    assert store.latest("cam-01", "state") is None
+
+
+def test_totals_and_windows_are_what_was_sent(store: Store, tmp_path: Path) -> None:
+    store.keep(
+        [sent(line(60 * n, count_in=n, total_in=n, quality=())) for n in range(9)]
+    )
+    assert store.totals("cam-01", 0) == (36, 18)
+    assert store.windows("cam-01", 0)[3] == (180, 3, 2, "")
+    again = Store(tmp_path / "store.db", SITE)
+    assert again.totals("cam-01", 0) == (36, 18)
+    again.close()
+
+
+def test_a_full_disk_keeps_nothing_of_a_batch(store: Store) -> None:
+    store.keep([sent(LINE)])
+    pages = store._database.execute("PRAGMA page_count").fetchone()[0]
+    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(UplinkError, match="takes no data"):
+        store.keep([sent(line(60 * n)) for n in range(2000)])
+    store._database.execute("PRAGMA max_page_count = 100000")
+    assert store.keep([sent(line(0))]) == Kept(new=1)
+
+
+def test_a_store_that_cannot_be_opened_gets_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UplinkError, match="cannot open the store"):
+        Store(tmp_path / "nowhere" / "store.db", SITE)
+
+
+def reader(site: Site, name: str = "store") -> Reader:
+    own = site.address(name)
+    return Reader(name, own.host, own.port, own.ca, own.certificate, own.key)
+
+
+def publish(camera: Device, numbers: range) -> None:
+    for number in numbers:
+        camera.wait(lambda: camera.publisher.room)
+        outgoing = camera.guard.check("interval", encode(line(60 * number)), 0.0)
+        camera.publisher.send(outgoing, tag=number)
+    last = numbers[-1]
+    camera.wait(lambda: any(getattr(e, "tag", None) == last for e in camera.events))
+
+
+def test_nothing_is_lost_while_the_subscriber_or_the_broker_is_away(
+    own_site: Site, tmp_path: Path
+) -> None:
+    path = tmp_path / "store.db"
+    camera = device(own_site.address("cam-01"), FAST).connect()
+    for turn in range(3):
+        store = Store(path, SITE)
+        subscriber = Subscriber(reader(own_site), store)
+        subscriber.start()
+        assert subscriber.ready.wait(20)
+        publish(camera, range(40 * turn, 40 * turn + 20))
+        if turn == 1:
+            own_site.broker.restart()
+        until(lambda: len(store.windows("cam-01", 0)) >= 40 * turn + 20)  # noqa: B023
+        subscriber.stop()
+        store.close()
+        camera.wait(lambda: camera.publisher.connected)
+        publish(camera, range(40 * turn + 20, 40 * turn + 40))
+    store = Store(path, SITE)
+    subscriber = Subscriber(reader(own_site), store)
+    subscriber.start()
+    until(lambda: len(store.windows("cam-01", 0)) == 120)
+    subscriber.stop()
+    starts = [start for start, *_ in store.windows("cam-01", 0)]
+    assert starts == [60 * number for number in range(120)]
+    store.close()
+    camera.publisher.stop()
+
+
+def test_a_reader_is_not_acknowledged_what_its_disk_did_not_take(
+    own_site: Site, tmp_path: Path
+) -> None:
+    camera = device(own_site.address("cam-01"), FAST).connect()
+    store = Store(tmp_path / "store.db", SITE)
+    subscriber = Subscriber(reader(own_site), store)
+    subscriber.start()
+    assert subscriber.ready.wait(20)
+    with sqlite3.connect(tmp_path / "store.db", isolation_level=None) as other:
+        store._database.execute("PRAGMA busy_timeout = 1")
+        other.execute("BEGIN EXCLUSIVE")
+        publish(camera, range(5))
+        other.execute("ROLLBACK")
+    other.close()
+    until(lambda: len(store.windows("cam-01", 0)) == 5)
+    subscriber.stop()
+    store.close()
+    camera.publisher.stop()
