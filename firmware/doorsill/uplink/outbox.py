@@ -77,6 +77,17 @@ class Outbox:
             self._enforce(database)
         return [entry.event for entry in new]
 
+    def unseen(self, events: Sequence[str]) -> list[str]:
+        """Those of ``events`` that were never stored."""
+        with self._reading() as database:
+            return [
+                event
+                for event in events
+                if not database.execute(
+                    "SELECT 1 FROM seen WHERE event = ?", (event,)
+                ).fetchone()
+            ]
+
     def due(self, limit: int, after: int = 0) -> list[Row]:
         """The ``limit`` oldest rows that wait, with an id above ``after``."""
         with self._reading() as database:

@@ -1,0 +1,92 @@
+"""From the disk to the broker: oldest first, and forget only what the broker has."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from doorsill.errors import UntrustedError, UplinkError
+from doorsill.uplink.guard import EgressGuard, RateError
+from doorsill.uplink.outbox import Outbox
+from doorsill.uplink.publisher import Answered, Publisher
+from doorsill.uplink.reports import as_told_now
+from doorsill.uplink.rows import Row
+
+log = logging.getLogger(__name__)
+
+BATCH = 32  # answers in one transaction
+RESERVED = 4  # places on the way that live, health and state may always take
+RETRY_S = 5.0  # after the broker refused for now
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Sends rows within the publisher's room, in order, each once a connection."""
+
+    outbox: Outbox
+    publisher: Publisher
+    guard: EgressGuard
+    _cursor: int = 0  # the last row handed over
+    _on_way: set[int] = field(default_factory=set)
+    _accepted: list[int] = field(default_factory=list)
+    _hopeless: list[int] = field(default_factory=list)
+    _not_before: float = 0.0  # s, monotonic
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is on its way and nothing is left to note."""
+        return not (self._on_way or self._accepted or self._hopeless)
+
+    def heard(self, answers: Iterable[Answered], now: float) -> None:
+        """Sort what the broker said; ``note`` writes it down."""
+        for answer in answers:
+            self._on_way.discard(answer.tag)
+            if answer.accepted:
+                self._accepted.append(answer.tag)
+            elif answer.hopeless:
+                self._hopeless.append(answer.tag)
+                log.error("the broker refuses a message for good: %#x", answer.reason)
+            else:
+                log.warning("the broker refuses for now: %#x", answer.reason)
+                self._cursor = min(self._cursor, answer.tag - 1)
+                self._not_before = now + RETRY_S
+
+    def note(self) -> None:
+        """Put the answers on disk, many at once; UplinkError keeps them for later."""
+        if len(self._accepted) >= BATCH or (self._accepted and not self._on_way):
+            self.outbox.delivered(self._accepted)
+            self._accepted.clear()
+        if self._hopeless:
+            self.outbox.buried(self._hopeless)
+            self._hopeless.clear()
+
+    def fill(self, now: float, utc: float) -> None:
+        """Hand over as many rows as there is room for."""
+        room = self.publisher.room - RESERVED
+        if room <= 0 or now < self._not_before:
+            return
+        for row in self.outbox.due(room, self._cursor):
+            if row.id in self._on_way or row.id in self._accepted:
+                self._cursor = row.id
+                continue
+            try:
+                self._send(row, now, utc)
+            except RateError:
+                return
+            self._cursor = row.id
+
+    def _send(self, row: Row, now: float, utc: float) -> None:
+        try:
+            payload = as_told_now(row.stream, row.payload, utc)
+            outgoing = self.guard.check(row.stream, payload, now)
+        except UntrustedError as error:
+            log.error("the egress guard stops a message: %s", error)
+            self.outbox.buried([row.id], by_us=True)
+            return
+        try:
+            self.publisher.send(outgoing, row.id)
+        except UplinkError as error:
+            self._not_before = now + RETRY_S
+            raise RateError(str(error)) from None
+        self._on_way.add(row.id)

@@ -1,0 +1,219 @@
+"""The process that speaks: from vision's cells to the broker. Read this first.
+
+    vision ─► Intake ─► Outbox ─► Delivery ─► EgressGuard ─► Publisher ─► broker
+                                              ▲
+                       Voice (state, live, health, description)
+
+One thread, one loop; paho's own thread does the network. What the loop waits on is the
+socket of vision and the broker's answers. It has no camera and knows no pixel.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from select import select
+from types import FrameType
+from typing import Any
+
+import doorsill
+from doorsill.config import Config
+from doorsill.confine import Confinement, confine
+from doorsill.device.policy_store import store_of
+from doorsill.errors import UplinkError
+from doorsill.link import CellClient
+from doorsill.policy import Policy
+from doorsill.privacy.budget import day_of
+from doorsill.privacy.noise import MICRO
+from doorsill.uplink.codec import encode
+from doorsill.uplink.delivery import Delivery
+from doorsill.uplink.discovery import describe
+from doorsill.uplink.guard import EgressGuard
+from doorsill.uplink.intake import Intake
+from doorsill.uplink.looks import Rules
+from doorsill.uplink.outbox import Outbox
+from doorsill.uplink.publisher import (
+    Address,
+    Answered,
+    Connected,
+    Disconnected,
+    Publisher,
+    Timing,
+)
+from doorsill.uplink.release import release_of
+from doorsill.uplink.reports import Release
+from doorsill.uplink.voice import Fares, Voice, health_of, live_of, state_of
+from doorsill.uplink.wire import State
+
+log = logging.getLogger(__name__)
+
+STEP_S = 0.5  # longest wait, so that a signal is heard
+LIVED_EVERY_S = 60.0
+LEAVE_WITHIN_S = 3.0
+
+
+@dataclass(slots=True)
+class Uplink:
+    """The parts, joined; ``step`` is one turn of the loop."""
+
+    intake: Intake
+    delivery: Delivery
+    voice: Voice
+    lines: int
+    utc: Callable[[], float] = time.time
+    connections: int = 0
+    takeovers: int = 0
+    _lived_at: float = field(default_factory=time.monotonic)
+    _fares: Fares = field(default_factory=Fares)
+
+    def step(self, timeout: float) -> None:
+        """Wait up to ``timeout`` s for vision or the broker, then do what is due."""
+        publisher, link = self.delivery.publisher, self.intake.wants
+        waits_on: list[Any] = [publisher] if link is None else [publisher, link]
+        select(waits_on, [], [], timeout)
+        now = time.monotonic()
+        self.intake.step(now)
+        self._hear(now)
+        try:
+            self._live_on(now)
+            self.delivery.note()
+            self._tell(now)
+            self.delivery.fill(now, self.utc())
+        except UplinkError as error:
+            self.intake.disk_failures += 1
+            log.warning("%s", error)
+
+    def leave(self) -> None:
+        """Hand on what can be handed on in three seconds, and say goodbye."""
+        deadline = time.monotonic() + LEAVE_WITHIN_S
+        self.step(0)
+        publisher = self.delivery.publisher
+        while publisher.connected and time.monotonic() < deadline:
+            if self.delivery.idle and not self.delivery.outbox.due(1):
+                break
+            self.step(0.05)
+        self.intake.close()
+        publisher.stop(self.voice.farewell(time.monotonic()))
+        self.delivery.outbox.close()
+
+    def _hear(self, now: float) -> None:
+        events = self.delivery.publisher.poll()
+        self.delivery.heard(
+            [each for each in events if isinstance(each, Answered)], now
+        )
+        for event in events:
+            if isinstance(event, Connected):
+                self.connections += 1
+                self.voice.greet()
+                self.voice.describe(now)
+                log.info("connected to the broker")
+            elif isinstance(event, Disconnected):
+                self.takeovers += event.taken_over
+                log.warning("not connected to the broker: %s", event.reason)
+
+    def _tell(self, now: float) -> None:
+        newest = self.intake.newest
+        linked = self.intake.link is not None
+        self.voice.tell_state(state_of(newest, linked=linked), now)
+        self.voice.tell_live(live_of(newest, self.lines, self.utc()), now)
+        if self.delivery.publisher.connected and self.voice.health_is_due(now):
+            release = self.intake.release
+            health = health_of(self.intake.health, self._fare(), release, self.utc())
+            self.voice.tell_health(health, now)
+
+    def _fare(self) -> Fares:
+        outbox = self.delivery.outbox
+        return Fares(
+            waiting=outbox.waiting(),
+            counters=outbox.counters(),
+            refused=self.intake.refused,
+            disk_failures=self.intake.disk_failures,
+            reconnects=max(0, self.connections - 1),
+            takeovers=self.takeovers,
+            ledger=outbox.ledger(),
+        )
+
+    def _live_on(self, now: float) -> None:
+        lived = int(now - self._lived_at)
+        if lived >= LIVED_EVERY_S:
+            self.delivery.outbox.live(lived)
+            self._lived_at += lived
+
+
+def main(config: Config) -> None:
+    """Run until SIGTERM or SIGINT; what systemd starts."""
+    policy = store_of(config).load()
+    uplink = build(config, policy, release_of(config, policy))
+    confine(
+        Confinement(
+            writable=[config.outbox.parent], ports=[config.broker.port], sockets=True
+        )
+    )
+    run(uplink)
+
+
+def build(
+    config: Config, policy: Policy, release: Release, timing: Timing | None = None
+) -> Uplink:
+    """Join the parts as the configuration and the policy say; nothing runs yet."""
+    outbox = Outbox(config.outbox, day_of(int(time.time())))
+    exhumed = outbox.exhume()
+    if exhumed:
+        log.info("%s messages that the broker had refused are tried again", exhumed)
+    site, device = config.device.site, config.device.id
+    discovery = None
+    if config.broker.discovery:
+        names = [line.id for line in policy.lines]
+        discovery = describe(site, device, doorsill.__version__, names)
+    guard = EgressGuard(site, device, discovery)
+    will = guard.will(encode(State(state="lost")))
+    publisher = Publisher(_address(config), will, timing or Timing())
+    rules, socket = rules_of(config, policy), config.cell_socket
+    intake = Intake(
+        lambda: CellClient(socket), outbox, rules, release, secrets.randbelow
+    )
+    voice = Voice(publisher, guard, discovery)
+    delivery = Delivery(outbox, publisher, guard)
+    return Uplink(intake, delivery, voice, len(policy.lines))
+
+
+def rules_of(config: Config, policy: Policy) -> Rules:
+    """The stricter of the signed policy and the file, each time."""
+    epsilon = min(policy.epsilon_per_day, config.privacy.epsilon_per_day)
+    return Rules(
+        attributes=policy.attributes and policy.notice is not None,
+        k=max(policy.k, config.privacy.k),
+        daily_micro=int(epsilon * MICRO),
+        lines=len(policy.lines),
+    )
+
+
+def run(uplink: Uplink) -> None:
+    """Turn the loop until a signal asks to stop."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, ask)
+    uplink.delivery.publisher.start()
+    while not asked:
+        uplink.step(STEP_S)
+    uplink.leave()
+
+
+def _address(config: Config) -> Address:
+    broker = config.broker
+    return Address(
+        config.device.id,
+        broker.host,
+        broker.port,
+        broker.ca,
+        broker.certificate,
+        broker.key,
+    )
