@@ -105,7 +105,7 @@ def test_a_tall_box_that_enters_over_a_line_at_the_very_top_counts() -> None:
             [*walk(A, 0.6, 8), *walk(0.6, A, 8)], (0, 0), id="a U-turn cancels"
         ),
         pytest.param(
-            [*walk(A, 0.55), *at(*[0.56] * 120), *walk(0.55, A)],
+            [*walk(A, 0.6), *at(*[0.6] * 120), *walk(0.6, A)],
             (1, 1),
             id="who comes back after the settling time has been in and out",
         ),
@@ -165,10 +165,18 @@ def test_a_track_that_coasts_over_the_line_is_not_believed() -> None:
 
 def test_a_crossing_is_told_in_time_while_the_person_stays_in_view() -> None:
     counter = LineCounter(ACROSS)
-    steps = [*walk(A, 0.55), *at(*[0.56] * round((SETTLE_S + 1) / FRAME_S))]
+    steps = [*walk(A, 0.6), *at(*[0.6] * round((SETTLE_S + 1) / FRAME_S))]
     (crossing,) = drive(counter, steps, finish=False)
     assert crossing.direction is Direction.IN
-    assert crossing.time == pytest.approx(10.0 + 17 * FRAME_S, abs=2 * FRAME_S)
+    assert crossing.time == pytest.approx(10.0 + 14 * FRAME_S, abs=2 * FRAME_S)
+
+
+def test_who_stays_on_the_line_is_told_only_after_leaving_it() -> None:
+    counter = LineCounter(ACROSS)
+    steps = [*walk(A, 0.54), *at(*[0.54, 0.46] * 200), *at(*[0.54] * 9)]
+    assert drive(counter, steps, finish=False) == []
+    (crossing,) = drive(counter, walk(0.54, 0.95), finish=True)
+    assert crossing.direction is Direction.IN
 
 
 STAFF = [((0.4, 0.6), (0.6, 0.6), (0.6, 0.8), (0.4, 0.8))]
@@ -275,7 +283,9 @@ def reachable(root: object) -> set[int]:
 
 def test_loose_ends_are_bounded_and_claimed_once() -> None:
     ends: LooseEnds[int] = LooseEnds()
-    overdue = [ends.leave(Spot(1.0, (0.5, 0.5), 0.1), each) for each in range(70)]
+    overdue = [
+        ends.leave(Spot(1.0, (0.5, 0.5), 0.1), (0, 0), each) for each in range(70)
+    ]
     assert (
         list(itertools.chain(*overdue)) == list(range(70 - LIMIT))
         and len(ends) == LIMIT

@@ -5,21 +5,22 @@ under a new id. The new track may take up what the old one left, judged by time 
 place alone; nobody is recognised. What nobody takes up within ``HANDOVER_S`` is given
 back once, to be settled, and forgotten.
 
-             x  last seen, time t           reach = REACH + PACE * (birth - t)
-              \\
-               (    )  born here and in time: it goes on
+         x - - - - - +           x  last seen, + where it would be by now
+        (  born here  )          at its pace: a birth within reach of any point
+         ` - - - - - '           between the two goes on
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from doorsill.vision.geometry import Point
 
 HANDOVER_S = 2.0
-REACH = 0.7  # body widths
-PACE = 2.0  # body widths a second: a person walks on while nobody sees them
+REACH = 0.8  # body widths
+DRIFT = 0.4  # body widths a second by which the reach grows
 LIMIT = 64  # loose ends kept at most
 
 Left = TypeVar("Left")
@@ -27,50 +28,57 @@ Left = TypeVar("Left")
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """When and where somebody was seen; ``width`` is the body's, in picture heights."""
+    """When and where somebody was seen, in picture heights; ``width`` is the body's."""
 
     time: float
     at: Point
     width: float
 
-    def reaches(self, birth: Spot) -> float | None:
-        """Distance to a birth in body widths, or None where it is too far or late."""
+    def reaches(self, birth: Spot, speed: Point) -> float | None:
+        """Distance to a birth in body widths, or None where it is too far or late.
+
+        ``speed`` is in picture heights a second.
+        """
         gap = birth.time - self.time
         if not 0.0 <= gap <= HANDOVER_S:
             return None
+        way_x, way_y = speed[0] * gap, speed[1] * gap
         dx, dy = birth.at[0] - self.at[0], birth.at[1] - self.at[1]
-        distance = (dx * dx + dy * dy) ** 0.5 / max(self.width, 1e-6)
-        return distance if distance <= REACH + PACE * gap else None
+        way = way_x * way_x + way_y * way_y
+        share = min(1.0, max(0.0, (dx * way_x + dy * way_y) / way)) if way else 0.0
+        far = math.hypot(dx - share * way_x, dy - share * way_y)
+        distance = far / max(self.width, 1e-6)
+        return distance if distance <= REACH + DRIFT * gap else None
 
 
 class LooseEnds(Generic[Left]):
     """A short, bounded list of what broken tracks left."""
 
     def __init__(self) -> None:
-        self._ends: list[tuple[Spot, Left]] = []
+        self._ends: list[tuple[Spot, Point, Left]] = []
 
     def __len__(self) -> int:
         return len(self._ends)
 
-    def leave(self, last: Spot, left: Left) -> list[Left]:
+    def leave(self, last: Spot, speed: Point, left: Left) -> list[Left]:
         """Keep ``left`` for an heir; give back what no longer fits in."""
-        self._ends.append((last, left))
+        self._ends.append((last, speed, left))
         overdue = self._ends[:-LIMIT]
         self._ends = self._ends[-LIMIT:]
-        return [each for _, each in overdue]
+        return [each for _, _, each in overdue]
 
     def claim(self, birth: Spot) -> Left | None:
         """What the nearest broken track left for a track born there, once."""
         best: tuple[float, int] | None = None
-        for row, (last, _) in enumerate(self._ends):
-            distance = last.reaches(birth)
+        for row, (last, speed, _) in enumerate(self._ends):
+            distance = last.reaches(birth, speed)
             if distance is not None and (best is None or distance < best[0]):
                 best = (distance, row)
-        return None if best is None else self._ends.pop(best[1])[1]
+        return None if best is None else self._ends.pop(best[1])[2]
 
     def expire(self, now: float) -> list[Left]:
         """Forget and give back what nobody claimed in time."""
-        overdue = [left for last, left in self._ends if now - last.time > HANDOVER_S]
+        overdue = [left for last, _, left in self._ends if now - last.time > HANDOVER_S]
         if overdue:
             self._ends = [end for end in self._ends if now - end[0].time <= HANDOVER_S]
         return overdue

@@ -9,11 +9,16 @@
               right                    level by +1 (left to right) or -1
 
 *Late count.* A level that is not nought is booked as a crossing when the track ends,
-when the foot has been past it for ``HOLD_S`` and is ``CLEAR`` body widths from the
-line (unless an exclusion polygon may still take the track back), or ``SETTLE_S`` after
-the step, whichever comes first; who turns back before that has brought the level back
-to nought and is not counted. What is booked is never taken back: who returns later
-has gone in *and* out. In all cases ``in - out`` is the net change of side.
+when the foot has been past the line for ``HOLD_S`` and is ``CLEAR`` body widths from
+it (unless an exclusion polygon may still take the track back), or ``SETTLE_S`` after
+it left the line's neighbourhood, whichever comes first; who turns back before that has
+brought the level back to nought and is not counted. What is booked is never taken
+back: who returns later has gone in *and* out. In all cases ``in - out`` is the net
+change of side.
+
+*Swapped ids.* In a crowd two who meet may swap their ids, and each track seems to turn
+back. Where two tracks turn back at one place and time, in opposite ways, both people
+are taken to have walked on, and a level that comes back to nought is booked each way.
 
 *Broken ids.* A track that ends near the line leaves where it was last clear of the
 band; a confirmed track born there within two seconds starts from that point, not from
@@ -26,6 +31,8 @@ Nothing about a track outlives it, but for the two seconds of a hand-over.
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -42,11 +49,15 @@ from doorsill.vision.geometry import (
 from doorsill.vision.handover import HANDOVER_S, LooseEnds, Spot
 
 BAND = 0.25  # body widths to each side of the line, about 12 cm
-CLEAR = 2.5  # body widths from the line after which a crossing is past doubt
+CLEAR = 2.0  # body widths from the line after which a crossing is past doubt
 HOLD_S = 0.6
 SETTLE_S = 8.0
+AT_LINE = 1.0  # body widths from the line within which somebody has not left it
+TRAIL_S, TRAIL = 0.15, 40  # spacing and length of a path's trail
 NEAR = 3.0  # body widths from the line within which a broken id is handed over
-DECIDED_WITHIN_S = SETTLE_S + 4.0  # a crossing is never reported later than this
+MEET = 1.6  # body widths apart within which two may swap their ids
+TURN_S, TURN = 0.7, 0.2  # how long before and after, and body widths at least
+DECIDED_WITHIN_S = SETTLE_S + 4.0  # no crossing is told later than this
 DEFAULT_ASPECT = 4 / 3
 
 
@@ -57,6 +68,7 @@ class _Leg:
     anchor: Point  # where the foot was last clear of the band, or born
     level: int = 0
     since: float = 0.0  # when the level last changed
+    left: float = 0.0  # when the foot was last at the line
     clear: bool = False  # whether it has ever been clear of the band
     near: bool = False  # whether it was last seen near the line
 
@@ -67,10 +79,28 @@ class _Path:
 
     birth: Spot
     last: Spot
+    trail: deque[tuple[float, Point]]  # of the last few seconds, for turns and speed
     legs: list[_Leg]
     excluded: bool
     confirmed: bool = False
     inherited: bool = False  # what a broken track left is taken up once
+
+    def see(self, spot: Spot) -> None:
+        """The person was seen again."""
+        self.last = spot
+        if spot.time - self.trail[-1][0] >= TRAIL_S:
+            self.trail.append((spot.time, spot.at))
+
+    @property
+    def speed(self) -> Point:
+        """Over the last half second or so, picture heights a second."""
+        then, at = self.where(self.last.time - 0.5)
+        seconds = max(self.last.time - then, 0.3)
+        return (self.last.at[0] - at[0]) / seconds, (self.last.at[1] - at[1]) / seconds
+
+    def where(self, time: float) -> tuple[float, Point]:
+        """The spot of the trail that is nearest to ``time``."""
+        return min(self.trail, key=lambda spot: abs(spot[0] - time))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +178,9 @@ class LineCounter:
             if path is None:
                 path = self._paths[track] = self._begin(Spot(now, foot, wide))
             elif detection >= 0:
-                path.last = Spot(now, foot, wide)
+                path.see(Spot(now, foot, wide))
             if detection >= 0:
-                self._step(path, squared)
+                self._step(track, path, squared, found)
             if confirmed and not path.confirmed:
                 path.confirmed = True
                 self._take_over(path)
@@ -159,24 +189,58 @@ class LineCounter:
 
     def _begin(self, birth: Spot) -> _Path:
         legs = [_Leg(birth.at) for _ in self.lines]
-        return _Path(birth, birth, legs, self._excludes(birth.at))
+        trail = deque([(birth.time, birth.at)], TRAIL)
+        return _Path(birth, birth, trail, legs, self._excludes(birth.at))
 
     def _excludes(self, point: Point) -> bool:
         return any(inside(area, point) for area in self.exclude)
 
-    def _step(self, path: _Path, squared: list[float]) -> None:
+    def _step(
+        self, track: int, path: _Path, squared: list[float], found: list[Crossing]
+    ) -> None:
         foot, wide = path.last.at, path.last.width
         band, near = (BAND * wide) ** 2, (NEAR * wide) ** 2
-        for leg, line, distance in zip(path.legs, self.lines, squared, strict=True):
-            leg.near = distance < near
-            if distance <= band:
+        for index, leg in enumerate(path.legs):
+            leg.near = squared[index] < near
+            if squared[index] <= band:
                 continue
-            moved = crossings(line, leg.anchor, foot)
+            moved = crossings(self.lines[index], leg.anchor, foot)
             if moved:
+                if leg.level * moved < 0 and self._mirrored(path, leg, wide):
+                    _count(index, leg.level, leg.since, track, found)
+                    leg.level = 0
                 leg.level += moved
-                leg.since = path.last.time
+                leg.since = leg.left = path.last.time
             leg.anchor = foot
             leg.clear = True
+
+    def _mirrored(self, path: _Path, leg: _Leg, wide: float) -> bool:
+        """Whether this turn back is two people who swapped their ids as they met.
+
+        Then somebody else turned back at the same place and time the other way round.
+        Both really walked on, so what went over the line stays counted.
+        """
+        past = [spot for spot in path.trail if spot[0] >= leg.since]
+        if not past:
+            return False
+        start, end = path.where(leg.since)[1], path.last.at
+        turn, (x, y) = max(
+            past, key=lambda spot: _apart(spot[1], start) + _apart(spot[1], end)
+        )
+        ahead = (2 * x - start[0] - end[0], 2 * y - start[1] - end[1])
+        for other in self._paths.values():
+            if other is path or not other.confirmed:
+                continue
+            when, at = other.where(turn)
+            if abs(when - turn) > 2 * TRAIL_S or _apart(at, (x, y)) > MEET * wide:
+                continue
+            came, went = other.where(turn - TURN_S)[1], other.where(turn + TURN_S)[1]
+            length = max(_apart(ahead, (0.0, 0.0)), 1e-6)
+            coming = _along(came, at, ahead) / length
+            going = _along(at, went, ahead) / length
+            if coming < -TURN * wide and going > TURN * wide:
+                return True
+        return False
 
     def _book(
         self,
@@ -187,12 +251,16 @@ class LineCounter:
         found: list[Crossing],
     ) -> None:
         clear = (CLEAR * path.last.width) ** 2
+        at_line = (AT_LINE * path.last.width) ** 2
         for index, leg in enumerate(path.legs):
             if not leg.level:
                 continue
-            past, far = now - leg.since, squared[index] > clear
-            if past >= SETTLE_S or (past >= HOLD_S and far and not self.exclude):
-                _count(index, leg.level, leg.since, track, found)
+            if squared[index] < at_line:
+                leg.left = now
+            far = squared[index] > clear and not self.exclude
+            if now - leg.left >= SETTLE_S or (far and now - leg.since >= HOLD_S):
+                since = max(leg.since, now - DECIDED_WITHIN_S)
+                _count(index, leg.level, since, track, found)
                 leg.level = 0
 
     def _take_over(self, path: _Path) -> None:
@@ -213,6 +281,7 @@ class LineCounter:
                 moved = crossings(line, anchor, path.birth.at)
                 leg.level += moved
                 leg.since = path.birth.time if moved else leg.since
+                leg.left = leg.since
             else:
                 leg.anchor, leg.clear = anchor, True
 
@@ -223,33 +292,35 @@ class LineCounter:
         path.excluded = path.excluded or self._excludes(path.last.at)
         if not path.excluded:
             for index, leg in enumerate(path.legs):
-                _count(index, leg.level, leg.since, track, found)
+                since = max(leg.since, now - DECIDED_WITHIN_S)
+                _count(index, leg.level, since, track, found)
         anchors = tuple(
             leg.anchor if leg.near and leg.clear else None for leg in path.legs
         )
         if path.excluded or any(anchor is not None for anchor in anchors):
             left = _Broken(track, path.last.at, path.last.time, anchors, path.excluded)
-            self._leave(path.last, left, now, found)
+            self._leave(path, left, now, found)
 
     def _leave(
-        self, last: Spot, left: _Broken, now: float, found: list[Crossing]
+        self, path: _Path, left: _Broken, now: float, found: list[Crossing]
     ) -> None:
-        heir = self._heir(last)
+        heir = self._heir(path)
         if heir is not None:
             self._inherit(heir, left)
-        elif now - last.time <= HANDOVER_S:
-            for overdue in self._broken.leave(last, left):
+        elif now - path.last.time <= HANDOVER_S:
+            for overdue in self._broken.leave(path.last, path.speed, left):
                 self._settle(overdue, found)
         else:
             self._settle(left, found)
 
-    def _heir(self, last: Spot) -> _Path | None:
+    def _heir(self, lost: _Path) -> _Path | None:
         """The live track that began where this one was lost, while it coasted."""
         nearest: tuple[float, _Path] | None = None
+        speed = lost.speed
         for path in self._paths.values():
             if not path.confirmed or path.inherited:
                 continue
-            distance = last.reaches(path.birth)
+            distance = lost.last.reaches(path.birth, speed)
             if distance is not None and (nearest is None or distance < nearest[0]):
                 nearest = (distance, path)
         return None if nearest is None else nearest[1]
@@ -269,3 +340,12 @@ def _count(
 ) -> None:
     direction = Direction.IN if level > 0 else Direction.OUT
     found.extend([Crossing(line, direction, since, track)] * abs(level))
+
+
+def _apart(one: Point, other: Point) -> float:
+    return math.hypot(one[0] - other[0], one[1] - other[1])
+
+
+def _along(start: Point, end: Point, way: Point) -> float:
+    """The step from start to end, times how far it goes along ``way``."""
+    return (end[0] - start[0]) * way[0] + (end[1] - start[1]) * way[1]

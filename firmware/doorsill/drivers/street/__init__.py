@@ -1,0 +1,137 @@
+"""The simulated street: a door with known truth, hours of it in seconds.
+
+    for now, detections in street:      what the detector says, 12.5 times a second
+        ...
+    street.truth                        what really happened
+
+Everything comes from one seed. ``HOUR`` holds all behaviours and light changes;
+``HARD`` is a dense two-way crowd with a quarter of the boxes dropped, 6 cm jitter and
+false boxes; ``day`` follows a shop's hours. The faults of the detector are in
+:class:`~doorsill.drivers.street.eye.Noise`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from doorsill.drivers.street.eye import MOUNTED, PLAIN, WEAK_LIGHT, Detector, Eye, Noise
+from doorsill.drivers.street.people import (
+    DOOR_M,
+    Arrivals,
+    Behaviour,
+    Floor,
+    TrueCrossing,
+)
+from doorsill.values import Detections
+
+FRAME_S = 0.08
+HOUR_MIX = {
+    Behaviour.SINGLE: 0.45,
+    Behaviour.PAIR: 0.16,
+    Behaviour.GROUP: 0.08,
+    Behaviour.U_TURN: 0.09,
+    Behaviour.TURN_AWAY: 0.05,
+    Behaviour.LOITER: 0.05,
+    Behaviour.CART: 0.08,
+    Behaviour.RUNNER: 0.04,
+}
+# Arrivals of a shop from midnight, relative to its busiest hour.
+DAY_PROFILE = (
+    (0.0,) * 8
+    + (0.1, 0.3, 0.5, 0.7, 0.9, 0.8, 0.7, 0.7, 0.9, 1.0, 0.9, 0.6, 0.2)
+    + (0.0,) * 3
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """How much of what comes to the door, and who looks."""
+
+    seconds: float = 3600.0
+    per_minute: float = 9.0  # parties
+    mix: tuple[tuple[Behaviour, float], ...] = tuple(HOUR_MIX.items())
+    crowd_every_s: float = 900.0  # how often a crowd comes
+    crowd_s: float = 25.0
+    crowd_per_s: float = 1.2  # people, both ways together
+    dark_every_s: float = 400.0  # how often the light changes
+    dark_s: float = 4.0
+    noise: Noise = PLAIN
+    eye: Eye = MOUNTED
+    frame_s: float = FRAME_S
+
+
+HOUR = Scene()
+HARD = Scene(
+    seconds=600.0,
+    per_minute=96.0,
+    mix=((Behaviour.CROWD, 1.0),),
+    crowd_every_s=0.0,
+    dark_every_s=0.0,
+    noise=Noise(missed=0.25, jitter=0.06, memory=0.0, false=0.3, hiding=False),
+)
+
+
+def day(hour: int, busiest_per_minute: float = 9.0) -> Scene:
+    """One hour of a shop's day, by the clock: 0 is midnight."""
+    return replace(HOUR, per_minute=busiest_per_minute * DAY_PROFILE[hour])
+
+
+class Street:
+    """Iterate for (monotonic seconds, detections); ``truth`` grows meanwhile."""
+
+    def __init__(self, seed: int, scene: Scene = HOUR) -> None:
+        self.scene = scene
+        self.line = scene.eye.line(DOOR_M / 2)
+        self._random = np.random.default_rng(seed)
+        self._floor = Floor(self._random)
+        self._arrivals = Arrivals(self._random)
+        self._detector = Detector(scene.eye, self._random)
+        self.at_the_line: list[tuple[float, Behaviour]] = []  # a sample, for blame
+
+    @property
+    def truth(self) -> list[TrueCrossing]:
+        """Everybody who had gone over the line and left by now, in order of time."""
+        return sorted(self._floor.truth, key=lambda each: each.time)
+
+    def __iter__(self) -> Iterator[tuple[float, Detections]]:
+        scene = self.scene
+        for frame in range(round(scene.seconds / scene.frame_s)):
+            now = frame * scene.frame_s
+            # Nobody sets out so late that the end cuts them short.
+            if now < scene.seconds - 20.0:
+                self._arrive(now)
+            self._floor.step(now, scene.frame_s)
+            if frame % 5 == 0:
+                self._sample(now)
+            yield now, self._detector.look(self._floor, self._noise(now), now)
+        self._floor.finish()
+
+    def _arrive(self, now: float) -> None:
+        scene = self.scene
+        if self._random.random() < scene.per_minute / 60 * scene.frame_s:
+            kinds, weights = zip(*scene.mix, strict=True)
+            chances = np.array(weights) / sum(weights)
+            self._admit(kinds[int(self._random.choice(len(kinds), p=chances))])
+        crowded = _within(now, scene.crowd_every_s, scene.crowd_s)
+        if crowded and self._random.random() < scene.crowd_per_s * scene.frame_s:
+            self._admit(Behaviour.CROWD)
+
+    def _admit(self, behaviour: Behaviour) -> None:
+        for person, start in self._arrivals.party(behaviour):
+            self._floor.enter(person, start)
+
+    def _noise(self, now: float) -> Noise:
+        dark = _within(now, self.scene.dark_every_s, self.scene.dark_s)
+        return WEAK_LIGHT if dark else self.scene.noise
+
+    def _sample(self, now: float) -> None:
+        for row in np.flatnonzero(np.abs(self._floor.at[:, 1]) < 1.0).tolist():
+            self.at_the_line.append((now, self._floor.people[row].behaviour))
+
+
+def _within(now: float, every: float, lasts: float) -> bool:
+    """Whether ``now`` is in the episode that ends each period of ``every`` seconds."""
+    return every > 0 and now % every >= every - lasts

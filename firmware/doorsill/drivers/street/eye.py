@@ -1,0 +1,220 @@
+"""A camera over the door and a detector with measured faults: people in, boxes out.
+
+camera  o───── looks down at TILT towards the door
+        │ ╲
+ height │   ╲        a person is a cylinder with a head; what the detector makes of
+        │     ╲      it is moved by jitter, dropped, hidden, merged, or invented
+────────┴──────╲──┼──────  floor
+      inside     line    outside
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doorsill.drivers.street.people import Behaviour, Floor
+from doorsill.values import Detections
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """Where the camera hangs; metres, degrees, and width over height."""
+
+    height: float = 3.5
+    back: float = 3.2  # metres inside the door
+    tilt: float = 50.0  # below the horizon
+    field_of_view: float = 60.0  # vertical
+    aspect: float = 4 / 3
+
+    def project(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
+        """Floor metres to picture fractions, and the size of a metre there.
+
+        The size is in picture heights.
+        """
+        sin, cos = math.sin(math.radians(self.tilt)), math.cos(math.radians(self.tilt))
+        focal = 0.5 / math.tan(math.radians(self.field_of_view / 2))
+        away, above = y - self.back, z - self.height
+        depth = np.maximum(-away * cos - above * sin, 0.3)
+        metre = focal / depth
+        right = 0.5 - x * metre / self.aspect
+        down = 0.5 + (away * sin - above * cos) * metre
+        return right, down, metre
+
+    def line(
+        self, half_width: float
+    ) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The door's line in the picture; who comes in goes from left to right."""
+        ends = np.array([half_width, -half_width])
+        x, y, _ = self.project(ends, np.zeros(2), np.zeros(2))
+        (x0, x1), (y0, y1) = x.tolist(), y.tolist()
+        return (x0, y0), (x1, y1)
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What the detector does wrong."""
+
+    missed: float = 0.03  # share of people in plain view that it drops
+    jitter: float = 0.03  # metres, one standard deviation
+    memory: float = 0.5  # how much of the last frame's jitter remains
+    false: float = 0.02  # invented boxes a frame
+    merged: float = 0.15  # chance that two who overlap a lot become one box
+    score: float = 0.78
+    score_spread: float = 0.12
+    hiding: bool = True  # people behind others are missed, suppressed or merged
+    blind_from: float = 0.45  # share hidden by others from which people are missed
+
+
+MOUNTED = Eye()  # as the handbook asks: 3 m up or more, looking down 45 degrees
+PLAIN = Noise()
+WEAK_LIGHT = Noise(missed=0.35, jitter=0.06, false=0.05, score=0.48, score_spread=0.15)
+
+
+class Detector:
+    """A floor in, detections out; keeps each person's jitter from frame to frame."""
+
+    def __init__(self, eye: Eye, random: np.random.Generator) -> None:
+        self._eye = eye
+        self._random = random
+        self._jitter: dict[int, Array] = {}
+        self._ghosts: list[tuple[float, Array]] = []  # until when, and the box
+
+    def look(self, floor: Floor, noise: Noise, now: float) -> Detections:
+        """What the detector says at ``now`` seconds."""
+        boxes, heads, feet, scores = self._people(floor, noise)
+        ghosts = self._invent(noise, now)
+        if ghosts:
+            made = np.array(ghosts)
+            middle = (made[:, 0] + made[:, 2]) / 2
+            side = (made[:, 3] - made[:, 1]) * 0.08
+            top = np.stack(
+                [middle - side, made[:, 1], middle + side, made[:, 1] + 2 * side], 1
+            )
+            boxes, heads = np.concatenate([boxes, made]), np.concatenate([heads, top])
+            feet = np.concatenate([feet, np.stack([middle, made[:, 3]], 1)])
+            scores = np.append(scores, self._random.uniform(0.25, 0.75, len(made)))
+        return Detections(
+            boxes=np.clip(boxes, 0, 1).astype(np.float32),
+            scores=scores.astype(np.float32),
+            heads=heads.astype(np.float32),
+            feet=np.clip(feet, 0, 1).astype(np.float32),
+        )
+
+    def _people(self, floor: Floor, noise: Noise) -> tuple[Array, Array, Array, Array]:
+        count = len(floor.people)
+        if not count:
+            self._jitter.clear()
+            return np.empty((0, 4)), np.empty((0, 4)), np.empty((0, 2)), np.empty(0)
+        boxes, heads, feet, metre = self._shapes(floor)
+        hidden, overlap = _hidden(boxes, metre)
+        if not noise.hiding:
+            hidden[:], overlap[:] = 0.0, 0.0
+        self._shake(floor, noise, (boxes, heads, feet), metre, hidden)
+        middle_x = (boxes[:, 0] + boxes[:, 2]) / 2
+        middle_y = (boxes[:, 1] + boxes[:, 3]) / 2
+        seen = (middle_x > 0) & (middle_x < 1) & (middle_y > 0) & (middle_y < 1)
+        draw = self._random.random(count)
+        over = np.maximum(0.0, hidden - noise.blind_from)
+        seen &= draw > noise.missed + 2.5 * over
+        scores = self._random.normal(noise.score, noise.score_spread, count)
+        scores = np.clip(scores - 0.35 * hidden, 0.05, 0.99)
+        self._merge(noise, seen, overlap, (boxes, heads, feet), scores)
+        return boxes[seen], heads[seen], feet[seen], scores[seen]
+
+    def _shapes(self, floor: Floor) -> tuple[Array, Array, Array, Array]:
+        x, y = floor.at[:, 0], floor.at[:, 1]
+        tall = np.array([person.height for person in floor.people])
+        cart = np.array([person.behaviour is Behaviour.CART for person in floor.people])
+        floor_x, floor_y, floor_m = self._eye.project(x, y, np.zeros_like(x))
+        head_x, head_y, head_m = self._eye.project(x, y, tall - 0.12)
+        radius = np.where(cart, 0.36, 0.24) / self._eye.aspect
+        left = np.minimum(floor_x - radius * floor_m, head_x - radius * head_m)
+        right = np.maximum(floor_x + radius * floor_m, head_x + radius * head_m)
+        ends = floor_y + 0.12 * floor_m, head_y - 0.13 * head_m
+        boxes = np.stack([left, np.minimum(*ends), right, np.maximum(*ends)], 1)
+        side = 0.12 * head_m
+        wide = side / self._eye.aspect
+        heads = np.stack(
+            [head_x - wide, head_y - side, head_x + wide, head_y + side], 1
+        )
+        return boxes, heads, np.stack([floor_x, floor_y], 1), floor_m
+
+    def _shake(
+        self,
+        floor: Floor,
+        noise: Noise,
+        shapes: tuple[Array, Array, Array],
+        metre: Array,
+        hidden: Array,
+    ) -> None:
+        serial = floor.serial.tolist()
+        still = np.zeros(6)
+        old = np.array([self._jitter.get(each, still) for each in serial])
+        fresh = self._random.normal(0, 1, old.shape)
+        new = noise.memory * old + (1 - noise.memory**2) ** 0.5 * fresh
+        self._jitter = dict(zip(serial, new, strict=True))
+        per = np.array([1 / self._eye.aspect, 1.0])
+        size = (noise.jitter * metre)[:, None] * per
+        blur = (1 + 2 * hidden)[:, None]  # legs behind somebody else are guessed
+        foot, head, rim = (
+            new[:, :2] * size * blur,
+            new[:, 2:4] * size,
+            new[:, 4:] * size,
+        )
+        boxes, heads, feet = shapes
+        feet += foot
+        heads += np.tile(head, 2)
+        boxes[:, :2] += head + 0.5 * rim
+        boxes[:, 2:] += foot - 0.5 * rim
+
+    def _merge(
+        self,
+        noise: Noise,
+        seen: NDArray[np.bool_],
+        overlap: Array,
+        shapes: tuple[Array, Array, Array],
+        scores: Array,
+    ) -> None:
+        """Two who overlap: the weaker is suppressed, or both become one box."""
+        boxes, heads, feet = shapes
+        for one, other in zip(*np.nonzero(np.triu(overlap > 0.4, 1)), strict=True):
+            if not (seen[one] and seen[other]):
+                continue
+            if self._random.random() < noise.merged:
+                boxes[one, :2] = np.minimum(boxes[one, :2], boxes[other, :2])
+                boxes[one, 2:] = np.maximum(boxes[one, 2:], boxes[other, 2:])
+                heads[one] = (heads[one] + heads[other]) / 2
+                feet[one] = (feet[one] + feet[other]) / 2
+                seen[other] = False
+            elif overlap[one, other] > 0.6:
+                seen[one if scores[one] < scores[other] else other] = False
+
+    def _invent(self, noise: Noise, now: float) -> list[Array]:
+        self._ghosts = [ghost for ghost in self._ghosts if ghost[0] >= now]
+        for _ in range(int(self._random.poisson(noise.false))):
+            tall = self._random.uniform(0.12, 0.5)
+            wide = tall * self._random.uniform(0.3, 0.6) / self._eye.aspect
+            x, y = self._random.uniform(0, 1 - wide), self._random.uniform(0, 1 - tall)
+            stays = (
+                self._random.exponential(0.6) if self._random.random() < 0.2 else 0.0
+            )
+            self._ghosts.append((now + stays, np.array([x, y, x + wide, y + tall])))
+        return [box + self._random.normal(0, 0.004, 4) for _, box in self._ghosts]
+
+
+def _hidden(boxes: Array, metre: Array) -> tuple[Array, Array]:
+    """Share of each box behind a nearer one, and all overlaps (union share)."""
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    both = np.prod(np.maximum(high - low, 0.0), axis=-1)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1)
+    np.fill_diagonal(both, 0.0)
+    nearer = metre[None] > metre[:, None]
+    hidden = (both * nearer / area[:, None]).max(axis=1)
+    return hidden, both / (area[:, None] + area[None] - both)

@@ -1,0 +1,206 @@
+"""The tracker: one id for one person through noise, gaps and any frame rate."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doorsill.values import Detections, Tracks
+from doorsill.vision.assignment import assign
+from doorsill.vision.tracker import COAST_S, CONFIRM_HITS, TRACKS_LIMIT, Tracker
+
+WIDE, TALL = 0.06, 0.24
+
+
+def seen(feet: object, scores: object = None) -> Detections:
+    """People of one size, by where they stand."""
+    at = np.array(feet, np.float32).reshape(-1, 2)
+    x, y = at[:, 0], at[:, 1]
+    boxes = np.stack([x - WIDE / 2, y - TALL, x + WIDE / 2, y], axis=1)
+    heads = np.stack([x - 0.015, y - TALL, x + 0.015, y - 0.2], axis=1)
+    given = np.full(len(at), 0.9) if scores is None else np.array(scores)
+    return Detections(boxes, given.astype(np.float32), heads, at)
+
+
+def follow(tracker: Tracker, frames: list[Detections], rate: float = 12.5) -> Tracks:
+    for frame, now in zip(frames, itertools.count(5.0, 1 / rate), strict=False):
+        tracks = tracker.update(frame, now)
+    return tracks
+
+
+@pytest.mark.parametrize("rate", [5, 10, 12.5, 30])
+def test_one_walker_keeps_one_id_at_any_frame_rate(rate: float) -> None:
+    ys = np.arange(0.1, 0.9, 0.25 / rate)  # a picture height in four seconds
+    tracker, ids = Tracker(), set()
+    for row, y in enumerate(ys):
+        tracks = tracker.update(seen([(0.5, y)]), 3.0 + row / rate)
+        ids.update(tracks.ids.tolist())
+    assert len(ids) == 1 and tracks.confirmed.all()
+    assert tracks.feet[0] == pytest.approx((0.5, ys[-1]), abs=0.02)
+
+
+def test_two_who_meet_keep_their_ids() -> None:
+    tracker = Tracker()
+    ways = np.linspace(0.2, 0.8, 40)
+    first = None
+    for row, y in enumerate(ways):
+        tracks = tracker.update(seen([(0.48, y), (0.52, 1 - y)]), row * 0.08)
+        order = tracks.ids[np.argsort(tracks.detection)]
+        first = order if first is None else first
+    assert order.tolist() == first.tolist()
+
+
+def test_a_gap_is_bridged_and_a_long_one_is_not() -> None:
+    ys = np.linspace(0.3, 0.7, 50).tolist()
+    for gap, same in ((10, True), (round(COAST_S * 12.5) + 3, False)):
+        tracker = Tracker()
+        before = follow(tracker, [seen([(0.5, y)]) for y in ys[:20]])
+        for row in range(gap):
+            tracker.update(Detections.none(), 6.6 + row * 0.08)
+        after = tracker.update(seen([(0.5, ys[19 + gap])]), 6.6 + gap * 0.08)
+        assert (before.ids[0] in after.ids[after.detection >= 0]) is same
+
+
+def test_a_coasting_track_says_so_and_ends_once() -> None:
+    tracker = Tracker()
+    track = follow(tracker, [seen([(0.5, 0.5)])] * 5).ids[0]
+    ended: list[int] = []
+    for row in range(40):
+        tracks = tracker.update(Detections.none(), 5.4 + row * 0.08)
+        ended += tracks.ended
+        assert (tracks.detection == -1).all()
+    assert ended == [track] and len(tracker) == 0
+
+
+def test_a_weak_detection_keeps_a_track_but_starts_none() -> None:
+    tracker = Tracker()
+    tracker.update(seen([(0.2, 0.5)], [0.3]), 1.0)
+    assert len(tracker) == 0
+    follow(tracker, [seen([(0.5, 0.5)])] * CONFIRM_HITS)
+    weak = [seen([(0.5, 0.5)], [0.3])] * 40
+    tracks = follow(tracker, [seen([(0.5, 0.5)])] * 4 + weak)
+    assert tracks.detection.tolist() == [0]
+
+
+def test_a_flash_is_never_confirmed() -> None:
+    tracker = Tracker()
+    frames = [seen([(0.5, 0.5)]), Detections.none(), Detections.none()] * 5
+    for row, frame in enumerate(frames):
+        spot = seen([((row * 0.37) % 0.9, 0.5)]) if len(frame) else frame
+        assert not tracker.update(spot, row * 0.08).confirmed.any()
+
+
+def test_who_walks_out_of_the_picture_is_let_go_at_once() -> None:
+    tracker = Tracker()
+    follow(tracker, [seen([(x, 0.6)]) for x in np.linspace(0.7, 0.99, 12)])
+    ended = [
+        tracker.update(Detections.none(), 5.96 + row * 0.08).ended for row in range(6)
+    ]
+    assert any(ended)
+
+
+def test_ids_are_random_and_never_come_again() -> None:
+    ids: list[int] = []
+    for _ in range(3):
+        tracker = Tracker()
+        ids += follow(
+            tracker, [seen([(0.1 * n, 0.5) for n in range(1, 9)])]
+        ).ids.tolist()
+    assert len(set(ids)) == 24 and min(ids) >= 0
+    assert max(ids) > 2**55 and len({each >> 52 for each in ids}) > 18
+
+
+def test_the_number_of_tracks_is_bounded() -> None:
+    tracker = Tracker()
+    rng = np.random.default_rng(1)
+    for row in range(5):
+        crowd = seen(rng.uniform(0, 1, (500, 2)), rng.uniform(0.5, 1, 500))
+        assert len(tracker.update(crowd, row * 0.08).ids) <= TRACKS_LIMIT
+
+
+def test_after_a_pause_or_a_clock_that_runs_back_everybody_is_somebody_else() -> None:
+    for jump in (10.0, -1.0):
+        tracker = Tracker()
+        before = follow(tracker, [seen([(0.5, 0.5)])] * 5)
+        after = tracker.update(seen([(0.5, 0.5)]), 5.32 + jump)
+        assert after.ended == tuple(before.ids.tolist())
+        assert not set(after.ids.tolist()) & set(before.ids.tolist())
+
+
+def test_nothing_is_kept_of_a_track_that_ended() -> None:
+    tracker = Tracker(new_id=lambda: 0x5EC2E7)
+    follow(tracker, [seen([(0.5, 0.5)])] * 5)
+    assert state_size(tracker) > 0  # negative control
+    for row in range(40):
+        tracker.update(Detections.none(), 5.4 + row * 0.08)
+    assert state_size(tracker) == 0
+
+
+def state_size(tracker: Tracker) -> int:
+    return sum(
+        array.size
+        for name, array in vars(tracker).items()
+        if isinstance(array, np.ndarray) and name != "_scale"
+    )
+
+
+def test_rows_speak_of_the_same_person() -> None:
+    tracker = Tracker()
+    rng = np.random.default_rng(3)
+    places = rng.uniform(0.1, 0.9, (8, 2)).round(2)
+    for row in range(6):
+        order = rng.permutation(8)
+        tracks = tracker.update(seen(places[order]), row * 0.08)
+    for detection, foot, box in zip(
+        tracks.detection, tracks.feet, tracks.boxes, strict=True
+    ):
+        assert foot == pytest.approx(places[order][detection], abs=0.01)
+        assert box[3] == pytest.approx(foot[1], abs=0.01)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_the_assignment_is_the_cheapest_there_is(data: st.DataObject) -> None:
+    rows = data.draw(st.integers(1, 4))
+    columns = data.draw(st.integers(1, 5))
+    values = st.floats(0, 10) | st.just(float("inf"))
+    cost = np.array(
+        data.draw(st.lists(values, min_size=rows * columns, max_size=rows * columns))
+    ).reshape(rows, columns)
+    limit = 6.0
+    got_rows, got_columns = assign(cost, limit)
+    assert len(set(got_rows.tolist())) == len(got_rows)
+    assert len(set(got_columns.tolist())) == len(got_columns)
+    assert (cost[got_rows, got_columns] < limit).all()
+    price = cost[got_rows, got_columns].sum() + limit * (rows - len(got_rows))
+    assert price == pytest.approx(cheapest(cost, limit))
+
+
+def cheapest(cost: np.ndarray, limit: float) -> float:
+    """Try everything: each row has a column of its own, or none at the limit."""
+    rows, columns = cost.shape
+    choices = itertools.product([*range(columns), None], repeat=rows)
+    prices = []
+    for choice in choices:
+        taken = [column for column in choice if column is not None]
+        if len(set(taken)) == len(taken):
+            prices.append(
+                sum(
+                    limit if column is None else min(cost[row, column], limit)
+                    for row, column in enumerate(choice)
+                )
+            )
+    return min(prices)
+
+
+def test_a_large_assignment_is_quick() -> None:
+    cost = np.random.default_rng(2).uniform(0, 1, (20, 20))
+    start = time.perf_counter()
+    rows, columns = assign(cost, 2.0)
+    assert time.perf_counter() - start < 0.05
+    assert len(rows) == 20 and len(set(columns.tolist())) == 20
