@@ -59,6 +59,7 @@ _NUMBERS = {
 }  # fmt: skip
 _NETWORK = ("socket", "connect", "bind", "listen", "socketpair")
 _X32_BIT = 0x40000000
+_AF_UNIX = 1
 _ERRNO_EPERM, _ALLOW, _KILL = 0x00050001, 0x7FFF0000, 0x80000000
 
 
@@ -97,6 +98,29 @@ def harden() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _libc.prctl(PR_SET_MDWE, 1, 0, 0, 0)  # Linux 6.3; the unit asks for it as well
     _libc.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)
+
+
+def unix_sockets_only() -> None:
+    """From now on every new socket is AF_UNIX, or EPERM; call :func:`confine` first.
+
+    For a process that must reach a daemon on this machine and no network.
+    """
+    machine = platform.machine()
+    if machine not in _NUMBERS:
+        raise ConfigError(f"no system call filter for {machine}")
+    load, equal, give = 0x20, 0x15, 0x06
+    lines = [
+        (load, 0, 0, 4),  # struct seccomp_data: arch
+        (equal, 1, 0, _AUDIT_ARCH[machine]),
+        (give, 0, 0, _KILL),
+        (load, 0, 0, 0),  # nr
+        (equal, 0, 2, _NUMBERS[machine]["socket"]),
+        (load, 0, 0, 16),  # the low half of the first argument: the family
+        (equal, 0, 1, _AF_UNIX),
+        (give, 0, 0, _ALLOW),
+        (give, 0, 0, _ERRNO_EPERM),
+    ]
+    _install(b"".join(struct.pack("HBBI", *line) for line in lines))
 
 
 def landlock_version() -> int:
@@ -176,7 +200,10 @@ def _filter_system_calls(*, allow_network: bool) -> None:
         for name, number in _NUMBERS[machine].items()
         if not (allow_network and name in _NETWORK)
     ]
-    program = _program(_AUDIT_ARCH[machine], refused)
+    _install(_program(_AUDIT_ARCH[machine], refused))
+
+
+def _install(program: bytes) -> None:
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
     if _libc.prctl(PR_SET_SECCOMP, 2, header, 0, 0) != 0:

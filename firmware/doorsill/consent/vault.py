@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -62,6 +62,7 @@ class Session:
     key: DataKey = field(repr=False)
     records: list[Record] = field(default_factory=list)
     used: int = 0  # bytes on the medium
+    exported: int = 0  # crops that a person took out, sealed to the card
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +159,39 @@ class Vault:
         if session.used + size + 64 > most:
             raise UntrustedError(f"{most} bytes: the limit of policy and medium")
 
-    def close(self, reason: str) -> Path | None:
-        """Destroy the key, blank, read back, sign; None where nothing was open."""
-        session = self.session
+    def revoke(self) -> Session | None:
+        """Take nothing more and destroy the key, at once; then :meth:`finish`."""
+        session, self.session = self.session, None
+        if session is not None:
+            self._ready = False
+            session.key.destroy()
+        return session
+
+    def finish(self, session: Session | None, reason: str) -> Path | None:
+        """Blank, read back and sign what :meth:`revoke` gave; None for None."""
         if session is None:
             return None
-        self.session = None
-        session.key.destroy()
         interval = replace(
             session.interval,
             closed_ms=max(session.interval.opened_ms, self._ground.utc_ms()),
             reason=reason,
             sealed=len(session.records),
             sealed_bytes=session.used,
+            exported=session.exported,
         )
         return self._blank(reason, session.key.key_id, (interval,))
+
+    def close(self, reason: str) -> Path | None:
+        """Destroy the key, blank, read back, sign; None where nothing was open."""
+        return self.finish(self.revoke(), reason)
+
+    def exported(self) -> Iterator[bytes]:
+        """The sealed records as they lie on the medium, one by one."""
+        session = self.session
+        for record in tuple(session.records) if session else ():
+            yield self._ground.medium.read_back(record.offset, record.size)
+            if session is not None:
+                session.exported += 1
 
     def blank(self, reason: str) -> Path:
         """Blank now, whether something is open or not; always allowed."""

@@ -1,0 +1,120 @@
+"""Two threads around a token: one waits for it to come and go, one speaks to it.
+
+    token.events() ──► waits ──┐
+                               ├─► events for the gate ──► take(), woken by fileno()
+    token.sign()   ◄── speaks ─┘
+
+A card that is slow, or a daemon that hangs, holds up the one that speaks. It never
+holds up the one that waits, nor whoever decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from doorsill.consent.challenge import Challenge
+from doorsill.consent.gate import Answered, Event, Inserted, Lost
+from doorsill.consent.reasons import Reason
+from doorsill.consent.token import Token, TokenError, TokenIn
+from doorsill.consent.trust import ConsentCertificate
+from doorsill.errors import UntrustedError
+
+log = logging.getLogger(__name__)
+
+# The token's certificates, 9E and 9D in DER, to a card that may open this vault.
+Judge = Callable[[bytes, bytes], ConsentCertificate]
+
+
+class Attendant:
+    """Call :meth:`start` once, after the process has confined itself."""
+
+    def __init__(self, token: Token, judge: Judge) -> None:
+        self._token = token
+        self._judge = judge
+        self._events: deque[Event] = deque()
+        self._work: queue.SimpleQueue[Challenge | bool | None] = queue.SimpleQueue()
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._threads = [
+            threading.Thread(target=each, daemon=True)
+            for each in (self._wait, self._speak)
+        ]
+        self.present = False  # whether there is exactly one token
+        self.gone: dict[Reason, float] = {}  # monotonic s, when it was last seen gone
+
+    def start(self) -> None:
+        """Begin to wait; the first event says how it is now."""
+        for thread in self._threads:
+            thread.start()
+
+    def fileno(self) -> int:
+        """Readable while there are events to take."""
+        return self._bell
+
+    def take(self) -> list[Event]:
+        """What happened since the last call, in order."""
+        try:
+            os.eventfd_read(self._bell)
+        except BlockingIOError:
+            return []
+        events: list[Event] = []
+        while self._events:
+            events.append(self._events.popleft())
+        return events
+
+    def ask(self, challenge: Challenge) -> None:
+        """Put ``challenge`` to the token; an Answered or a Lost will come of it."""
+        self._work.put(challenge)
+
+    def inspect(self) -> None:
+        """Read the token anew; an Inserted or a Lost will come of it."""
+        self._work.put(True)
+
+    def close(self) -> None:
+        """End both threads, but wait for no card."""
+        self._work.put(None)
+        self._token.close()
+        for thread in self._threads:
+            thread.join(1.0)
+
+    def _tell(self, event: Event) -> None:
+        self._events.append(event)
+        os.eventfd_write(self._bell, 1)
+
+    def _wait(self) -> None:
+        try:
+            for event in self._token.events():
+                self.present = isinstance(event, TokenIn)
+                if isinstance(event, TokenIn):
+                    self.inspect()
+                else:
+                    self.gone[event.reason] = event.at
+                    self._tell(Lost(event.reason))
+        except UntrustedError as error:
+            log.error("the token cannot be watched any more: %s", error)
+        self.present = False
+        self._tell(Lost(Reason.DAEMON_GONE))
+
+    def _speak(self) -> None:
+        while True:
+            work = self._work.get()
+            if work is None:
+                return
+            try:
+                self._tell(self._do(work))
+            except TokenError as error:
+                log.warning("the card: %s", error)
+                self._tell(Lost(error.reason))
+            except UntrustedError as error:
+                log.warning("the card is refused: %s", error)
+                self._tell(Lost(Reason.UNTRUSTED))
+
+    def _do(self, work: Challenge | bool) -> Event:
+        if isinstance(work, Challenge):
+            return Answered(work.digest, self._token.sign(work))
+        certificate = self._token.certificate()
+        return Inserted(self._judge(certificate, self._token.sealing_certificate()))

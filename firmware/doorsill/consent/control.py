@@ -1,0 +1,119 @@
+"""The vault's counter: a person asks what it holds, for an export, or for blank.
+
+AF_UNIX, SOCK_SEQPACKET, vault.sock: a word in, one JSON object back; an export comes
+as a memfd beside it, and is ciphertext. No answer ever waits for the one who asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from doorsill.errors import ConfigError, UntrustedError
+
+WORDS = ("status", "export", "blank")
+REQUEST_MOST, ANSWER_MOST = 16, 1 << 16
+PEERS_MOST = 4
+ANSWER_WITHIN_S = 30.0
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: unix(7)
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One question; it must be answered once."""
+
+    word: str
+    _peer: socket.socket
+
+    def answer(self, told: dict[str, Any], handle: int | None = None) -> None:
+        """Send ``told``, and the memfd ``handle``; whoever left does not get it."""
+        message = json.dumps(told).encode()
+        handles = [] if handle is None else [handle]
+        with self._peer, contextlib.suppress(OSError):
+            socket.send_fds(self._peer, [message], handles, socket.MSG_NOSIGNAL)
+
+
+class Counter:
+    """The vault's end; bound before the process confines itself."""
+
+    def __init__(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._listener.bind(str(path))
+        except OSError as error:
+            self._listener.close()
+            raise ConfigError(f"cannot listen on {path}: {error.strerror}") from None
+        path.chmod(0o600)
+        self._listener.listen(PEERS_MOST)
+        self._listener.setblocking(False)
+        self._peers: list[socket.socket] = []
+
+    def sockets(self) -> list[socket.socket]:
+        """For select."""
+        return [self._listener, *self._peers]
+
+    def take(self) -> list[Request]:
+        """What was asked; whoever asks for something else is sent away."""
+        self._accept()
+        requests = []
+        for peer in list(self._peers):
+            try:
+                word = peer.recv(REQUEST_MOST).decode("ascii", "replace")
+            except BlockingIOError:
+                continue
+            except OSError:
+                word = ""
+            self._peers.remove(peer)
+            if word in WORDS:
+                requests.append(Request(word, peer))
+            else:
+                peer.close()
+        return requests
+
+    def close(self) -> None:
+        """Stop listening."""
+        for each in self.sockets():
+            each.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                peer, _ = self._listener.accept()
+                raw = peer.getsockopt(
+                    socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
+                )
+                user = _CREDENTIALS.unpack(raw)[1]
+                if user not in (0, os.geteuid()) or len(self._peers) >= PEERS_MOST:
+                    peer.close()
+                    continue
+                peer.setblocking(False)
+                self._peers.append(peer)
+
+
+def ask(path: Path, word: str) -> tuple[dict[str, Any], int | None]:
+    """Ask the vault; its answer, and the handle of an export.
+
+    Raises ConfigError where no vault listens, UntrustedError where it says no.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
+        line.settimeout(ANSWER_WITHIN_S)
+        try:
+            line.connect(str(path))
+            line.send(word.encode())
+            message, handles, _, _ = socket.recv_fds(line, ANSWER_MOST, 1)
+        except OSError as error:
+            raise ConfigError(f"no vault answers on {path}: {error}") from None
+    if not message:
+        raise ConfigError(f"the vault on {path} ended before it answered")
+    told = json.loads(message)
+    if "refused" in told:
+        raise UntrustedError(str(told["refused"]))
+    return told, (handles[0] if handles else None)

@@ -1,0 +1,273 @@
+"""Joins gate, card, vault and vision: every event becomes a step of the gate.
+
+    attendant ─ events ─► gate.step ─ Opened, Closed, Ask ─► vault, vision, card
+    vision ──── crops ──► only while the gate is open ─────► vault.seal
+
+Events come before crops, and are looked for again after each crop: a card that is
+pulled is known before the next crop is touched.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from doorsill.consent import export, gate
+from doorsill.consent.attendant import Attendant
+from doorsill.consent.challenge import NONCE_BYTES, Binding
+from doorsill.consent.crops import Crop, CropSource
+from doorsill.consent.gate import (
+    ANSWER_MAX_AGE_S,
+    Answered,
+    Ask,
+    Closed,
+    Event,
+    Gate,
+    Lost,
+    Moment,
+    Opened,
+    Rebound,
+    Refused,
+    Tick,
+)
+from doorsill.consent.reasons import WORDS, Reason
+from doorsill.consent.vault import Vault
+from doorsill.device.identity import Identity
+from doorsill.errors import DoorsillError, UntrustedError
+from doorsill.policy import Policy
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 2.0  # before the same card is looked at again, where that makes sense
+LOOK_S = 3600.0  # between two read-backs of the medium
+CROPS_AT_ONCE = 4  # before everything else is looked at again
+
+Clock = Callable[[], Moment]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this process did; for whoever asks."""
+
+    sealed: int = 0
+    turned_away: int = 0  # crops that came while it was shut
+    sessions: int = 0
+    last_reason: str = ""
+    last_card: str = ""  # why the last card was not accepted
+    shut_after_us: list[int] = field(default_factory=list)  # token seen gone to shut
+
+
+class Keeper:
+    """One thread decides; it never waits for a card, a disk or a person to read."""
+
+    def __init__(
+        self, vault: Vault, attendant: Attendant, binding: Binding, clock: Clock
+    ) -> None:
+        self.vault = vault
+        self.attendant = attendant
+        self.source: CropSource | None = None
+        self.tally = Tally()
+        self.gate = Gate(binding, clock())
+        self._clock = clock
+        self._retry = float("inf")
+        self._look = self._now + LOOK_S
+
+    @property
+    def _now(self) -> float:
+        return self._clock().monotonic
+
+    def wait_s(self) -> float:
+        """How long nothing is due."""
+        due = min(gate.deadline(self.gate), self._retry, self._look)
+        return max(0.0, min(1.0, due - self._now))
+
+    def turn(self) -> None:
+        """Take every event, do what is due, then take a few crops."""
+        self._events()
+        self.step(Tick())
+        if self._now >= self._retry:
+            self._retry = float("inf")
+            self.attendant.inspect()
+        if self._now >= self._look:
+            self._look = self._now + LOOK_S
+            self._look_at_medium()
+        for _ in range(CROPS_AT_ONCE):
+            if not self._crop():
+                return
+            self._events()
+
+    def step(self, event: Event) -> None:
+        """One step of the gate, and what it asks for."""
+        self.gate, actions = gate.step(
+            self.gate, event, self._clock(), os.urandom(NONCE_BYTES)
+        )
+        for action in actions:
+            if isinstance(action, Closed):
+                self._shut(action.reason)
+            elif isinstance(action, Refused):
+                self._refused(action.reason)
+            elif isinstance(action, Ask):
+                self.attendant.ask(action.challenge)
+            elif isinstance(action, Opened):
+                self._open(action)
+        if isinstance(event, Answered) and self.gate.lease is not None:
+            self._lease(self.gate.fresh + ANSWER_MAX_AGE_S)
+
+    def rebind(self, policy: Policy, binding: Binding) -> None:
+        """Another policy is in force: shut under the old one first."""
+        self.step(Rebound(binding))
+        self.vault.rebind(policy)
+        self._retry = self._now
+
+    def ordered(self) -> Path:
+        """A person asked for blank; the certificate. The card has to come in anew."""
+        path = self._blank(Reason.ORDERED)
+        self._retry = float("inf")
+        return path
+
+    def end(self, reason: Reason) -> Path:
+        """Shut and blank for good; the certificate."""
+        try:
+            return self._blank(reason)
+        finally:
+            self.attendant.close()
+
+    def _blank(self, reason: Reason) -> Path:
+        before = self.vault.last
+        self.step(Lost(reason))
+        last = self.vault.last
+        return last if last and last != before else self.vault.blank(str(reason))
+
+    def status(self) -> dict[str, Any]:
+        """What a person may know: no face, no key, no name."""
+        session = self.vault.session
+        return {
+            "state": self.gate.state.value,
+            "verified_blank": self.vault.verified_blank,
+            "sealed": len(session.records) if session else 0,
+            "bytes": session.used if session else 0,
+            "purpose": session.interval.purpose if session else None,
+            "card": session.interval.card if session else None,
+            "sessions": self.tally.sessions,
+            "sealed_total": self.tally.sealed,
+            "turned_away": self.tally.turned_away,
+            "last_reason": self.tally.last_reason,
+            "last_card": self.tally.last_card,
+            "certificate": self.vault.last.name if self.vault.last else None,
+        }
+
+    def exported(self, device: Identity) -> tuple[dict[str, Any], int]:
+        """The open session as a memfd; UntrustedError where nothing is open."""
+        gate.require_lease(self.gate, self._clock())
+        session = self.vault.session
+        if session is None:
+            raise UntrustedError("the vault is blank: no card has just answered")
+        head = export.header(session, device.device, device.key)
+        handle = os.memfd_create("export", os.MFD_CLOEXEC)
+        os.write(handle, head)
+        for record in self.vault.exported():
+            os.write(handle, record)
+            self._events()  # the card may go meanwhile
+            if self.vault.session is not session:
+                os.close(handle)
+                raise UntrustedError("the card went while the export was made")
+        return {"crops": len(session.records)}, handle
+
+    def _events(self) -> None:
+        for event in self.attendant.take():
+            if isinstance(event, Lost):
+                self._note(event.reason)
+            self.step(event)
+
+    def _note(self, reason: Reason) -> None:
+        self.tally.last_card = WORDS[reason]
+        if self.attendant.present and not reason.lasting:
+            self._retry = self._now + RETRY_S
+
+    def _open(self, action: Opened) -> None:
+        try:
+            self.vault.open(action.lease)
+        except DoorsillError as error:
+            log.error("the vault does not open: %s", error)
+            self.step(Lost(Reason.MEDIUM))
+            return
+        self.tally.sessions += 1
+
+    def _shut(self, reason: Reason) -> None:
+        """First nobody may hand over or seal any more; then the rest."""
+        session = self.vault.revoke()
+        self._lease(0.0)
+        if reason in self.attendant.gone:
+            late_us = round((self._now - self.attendant.gone[reason]) * 1e6)
+            self.tally.shut_after_us = [*self.tally.shut_after_us[-999:], late_us]
+        self.tally.last_reason = str(reason)
+        self.vault.finish(session, str(reason))
+        self._note(reason)
+
+    def _refused(self, reason: Reason) -> None:
+        log.warning("the card does not open the vault: %s", WORDS[reason])
+        self._note(reason)
+
+    def _lease(self, until: float) -> None:
+        if self.source is None:
+            return
+        try:
+            self.source.lease(until)
+        except UntrustedError as error:
+            self._lose_vision(error)
+
+    def _crop(self) -> bool:
+        """Take one crop if there is one; whether there was."""
+        if self.source is None:
+            return False
+        try:
+            crop = self.source.receive()
+        except UntrustedError as error:
+            self._lose_vision(error)
+            return False
+        if crop is None:
+            return False
+        try:
+            self._take(crop)
+        finally:
+            crop.close()
+        return True
+
+    def _take(self, crop: Crop) -> None:
+        self.step(Tick())  # time alone may have shut it
+        if self.vault.session is None:
+            self.tally.turned_away += 1
+            return
+        try:
+            self.vault.require_room(crop.size)
+        except UntrustedError as error:
+            log.info("the session ends: %s", error)
+            self.step(Lost(Reason.LIMIT))
+            return
+        try:
+            self.vault.seal(crop)
+        except DoorsillError as error:
+            log.error("a crop could not be sealed: %s", error)
+            self.step(Lost(Reason.MEDIUM))
+            return
+        self.tally.sealed += 1
+
+    def _lose_vision(self, error: UntrustedError) -> None:
+        log.warning("%s", error)
+        if self.source is not None:
+            self.source.close()
+            self.source = None
+
+    def _look_at_medium(self) -> None:
+        try:
+            good = self.vault.check()
+        except DoorsillError as error:
+            log.error("the medium cannot be read back: %s", error)
+            good = False
+        if not good:
+            self.step(Lost(Reason.MEDIUM))
+            self.vault.blank(Reason.MEDIUM)

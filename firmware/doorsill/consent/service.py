@@ -1,0 +1,308 @@
+"""The vault process: it owns reader and medium, and has neither network nor camera.
+
+    open the medium ─► blank it ─► confine ─► serve until told to stop ─► blank it
+
+Whatever happens on the way, the key is destroyed and the process ends; what the
+medium then holds is ciphertext without a key, and the next start blanks it first.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from cryptography.hazmat.primitives import serialization
+
+from doorsill.config import Config, ConsentSection
+from doorsill.confine import Confinement, confine, unix_sockets_only
+from doorsill.consent import trust
+from doorsill.consent.attendant import Attendant
+from doorsill.consent.certificate import CertificateChain
+from doorsill.consent.challenge import Binding
+from doorsill.consent.control import Counter, Request
+from doorsill.consent.crops import CropSource
+from doorsill.consent.gate import Moment
+from doorsill.consent.keeper import Keeper
+from doorsill.consent.medium import Medium, open_medium
+from doorsill.consent.reasons import Reason
+from doorsill.consent.surroundings import boot_id, firmware_digest, observe
+from doorsill.consent.token import Token
+from doorsill.consent.trust import ConsentCertificate
+from doorsill.consent.vault import Ground, Vault
+from doorsill.device import identity
+from doorsill.device.identity import Identity
+from doorsill.device.policy_store import store_of
+from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.policy import ConsentRules, Policy
+
+log = logging.getLogger(__name__)
+
+FOLDER_NAME, SOCKET_NAME, LOCK_NAME = "vault", "vault.sock", "lock"
+RECONNECT_S = 0.5  # between two attempts to reach vision
+POLICY_S = 1.0  # between two looks at the policy in force
+
+
+@dataclass(slots=True)
+class Rules:
+    """The policy in force, which the worker that judges cards reads as well."""
+
+    policy: Policy
+
+    @property
+    def consent(self) -> ConsentRules:
+        """UntrustedError where the policy has no consent part: always blank."""
+        if self.policy.consent is None:
+            raise UntrustedError("the policy in force allows no consent cards")
+        return self.policy.consent
+
+
+def main(config: Config) -> None:
+    """Run until SIGTERM; raises DoorsillError where it must not go on."""
+    consent = consent_of(config)
+    with only_one(config), opened(config) as (vault, device):
+        rules = Rules(store_of(config).load())
+        authority = identity.read_certificate(consent.ca).public_bytes(
+            serialization.Encoding.DER
+        )
+        token = open_token(consent)
+        counter = Counter(socket_of(config))
+        bell = _bell_of_signals()
+        confine(Confinement(writable=[folder_of(config)], sockets=True))
+        unix_sockets_only()
+
+        def judge(card: bytes, sealing: bytes) -> ConsentCertificate:
+            return judged(rules, authority, card, sealing)
+
+        attendant = Attendant(token, judge)
+        keeper = Keeper(vault, attendant, binding_of(config, rules), now)
+        attendant.start()
+        log.info("vault at work, blank (verified)")
+        try:
+            _Loop(config, keeper, rules, device, counter).run(bell)
+        except BaseException:
+            with suppress(DoorsillError):
+                keeper.end(Reason.SHUTDOWN)
+            raise
+        keeper.end(Reason.SHUTDOWN)
+        counter.close()
+
+
+class _Loop:
+    """Waits for whatever comes first and hands it to the keeper."""
+
+    def __init__(
+        self,
+        config: Config,
+        keeper: Keeper,
+        rules: Rules,
+        device: Identity,
+        counter: Counter,
+    ) -> None:
+        self._config = config
+        self._keeper = keeper
+        self._rules = rules
+        self._device = device
+        self._counter = counter
+        self._connect_at = self._policy_at = 0.0
+        self._policy_state = _state_of(config.policy_in_force)
+
+    def run(self, bell: int) -> None:
+        """Until ``bell`` rings."""
+        while True:
+            self._connect()
+            self._follow_policy()
+            waiting = [bell, self._keeper.attendant.fileno()]
+            waiting += [each.fileno() for each in self._counter.sockets()]
+            if self._keeper.source is not None:
+                waiting.append(self._keeper.source.fileno())
+            limit = min(self._keeper.wait_s(), RECONNECT_S)
+            if bell in select.select(waiting, [], [], limit)[0]:
+                return
+            self._keeper.turn()
+            for request in self._counter.take():
+                self._answer(request)
+
+    def _connect(self) -> None:
+        if self._keeper.source is not None or time.monotonic() < self._connect_at:
+            return
+        self._connect_at = time.monotonic() + RECONNECT_S
+        try:
+            self._keeper.source = CropSource(self._config.face_socket)
+        except UntrustedError as error:
+            log.debug("%s", error)
+
+    def _follow_policy(self) -> None:
+        if time.monotonic() < self._policy_at:
+            return
+        self._policy_at = time.monotonic() + POLICY_S
+        state = _state_of(self._config.policy_in_force)
+        if state == self._policy_state:
+            return
+        self._policy_state = state
+        policy = store_of(self._config).load()
+        if policy != self._rules.policy:
+            self._rules.policy = policy
+            self._keeper.rebind(policy, binding_of(self._config, self._rules))
+
+    def _answer(self, request: Request) -> None:
+        handle = None
+        try:
+            if request.word == "status":
+                told = self._keeper.status()
+            elif request.word == "export":
+                told, handle = self._keeper.exported(self._device)
+            else:
+                told = {"certificate": self._keeper.ordered().name}
+        except DoorsillError as error:
+            told = {"refused": str(error)}
+        request.answer(told, handle)
+        if handle is not None:
+            os.close(handle)
+
+
+def now() -> Moment:
+    """Now, on both clocks."""
+    return Moment(time.monotonic(), time.time())
+
+
+def consent_of(config: Config) -> ConsentSection:
+    """The [consent] section, or ConfigError: without it there is no vault."""
+    if config.consent is None:
+        raise ConfigError("section [consent] is missing; without it there is no vault")
+    return config.consent
+
+
+def folder_of(config: Config) -> Path:
+    """Where certificates, marker and lock are; the only place the vault may write."""
+    return config.device.state / FOLDER_NAME
+
+
+def certificates_of(config: Config) -> Path:
+    """The chain of blanking certificates."""
+    return folder_of(config) / "certificates"
+
+
+def socket_of(config: Config) -> Path:
+    """Where the vault answers a person."""
+    return config.device.run / SOCKET_NAME
+
+
+@contextmanager
+def only_one(config: Config) -> Iterator[IO[bytes]]:
+    """Make the folder and hold its lock; ConfigError where another vault has it."""
+    folder_of(config).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder_of(config) / LOCK_NAME).open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"another vault is at work in {folder_of(config)}"
+            ) from None
+        yield lock
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[tuple[Vault, Identity]]:
+    """The vault, blanked before anything else; its key is gone when this is left."""
+    consent = consent_of(config)
+    name = consent.medium
+    if name != "memory" and not name.startswith("spi:"):
+        name = str(folder_of(config) / name)
+    medium = open_medium(name, consent.medium_bytes)
+    vault: Vault | None = None
+    try:
+        vault, device = _vault_on(medium, config)
+        yield vault, device
+    finally:
+        if vault is not None:
+            vault.revoke()
+        medium.close()
+
+
+def _vault_on(medium: Medium, config: Config) -> tuple[Vault, Identity]:
+    try:
+        device = identity.read(config.broker.key, config.broker.certificate)
+        chain = CertificateChain(certificates_of(config), device)
+    except DoorsillError:
+        medium.blank()  # it cannot be certified, but blank it is
+        raise
+    firmware = firmware_digest()
+    ground = Ground(
+        medium,
+        chain,
+        folder_of(config),
+        lambda: observe(firmware),
+        lambda: time.time_ns() // 1_000_000,
+    )
+    try:
+        policy = store_of(config).load()
+    except DoorsillError:
+        policy = None  # main says so, after the blanking
+    vault = Vault(ground, policy)
+    vault.start()
+    return vault, device
+
+
+def judged(
+    rules: Rules, authority: bytes, certificate: bytes, sealing: bytes
+) -> ConsentCertificate:
+    """The card if it may open this vault now; UntrustedError with the reason."""
+    consent, utc = rules.consent, time.time()
+    trusted = trust.authority(authority, consent.ca, consent.revoked, utc)
+    card = trust.verify(certificate, trusted, rules.policy.site, consent.purposes, utc)
+    if not sealing:
+        return card
+    key = trust.verify_sealing(sealing, trusted, card, utc)
+    return replace(card, sealing_key=key)
+
+
+def binding_of(config: Config, rules: Rules) -> Binding:
+    """What an answer of a card is for."""
+    consent = rules.policy.consent
+    return Binding(
+        device=config.device.id,
+        boot=boot_id(),
+        policy=rules.policy.digest,
+        site=rules.policy.site,
+        session_s=float(consent.max_seconds) if consent else 0.0,
+        needs_line=bool(consent_of(config).gpio_line),
+    )
+
+
+def open_token(consent: ConsentSection) -> Token:
+    """The token driver that the configuration names."""
+    if consent.token == "piv":  # noqa: S105 - a kind of token, no secret
+        from doorsill.drivers.piv import PivToken
+
+        return PivToken(consent.reader)
+    raise ConfigError(f"consent.token = {consent.token} has no driver here")
+
+
+def _state_of(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _bell_of_signals() -> int:
+    """A handle that becomes readable with SIGTERM or SIGINT."""
+    bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        os.eventfd_write(bell, 1)
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, ring)
+    return bell

@@ -1,0 +1,143 @@
+"""The real vault process, confined, with the real pcscd and a vision that we play."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cryptography import x509
+
+from doorsill.consent.examine import Verified
+from doorsill.consent.handover import GAP_S, Handover
+from doorsill.device.policy_store import store_of
+from doorsill.errors import ConfigError
+from doorsill.values import Frame, Pixels
+from doorsill_fleet.consent_stage import ConsentStage, status, verified
+from doorsill_fleet.stage import SITE, Stage
+
+LINES = (((0.5, 0.0), (0.5, 1.0)),)
+HEADS = np.array([[0.2, 0.2, 0.6, 0.6]], np.float32)
+WITHIN_S = 20.0
+PROGRAM = "import sys; from pathlib import Path; {before}; \
+from doorsill.config import load_config; from doorsill.consent.service import main; \
+import logging; logging.basicConfig(level=logging.INFO); \
+from doorsill.errors import DoorsillError\n\
+try:\n    main(load_config(Path(sys.argv[1])))\n\
+except DoorsillError as error:\n    sys.exit('doorsill: ' + str(error))"
+
+
+class VaultProcess:
+    """A site in ``folder`` with its vault; use as a context."""
+
+    def __init__(self, folder: Path, medium: str = "memory", before: str = "pass"):
+        """``before`` is what a leaking build does to itself before it starts."""
+        self.folder = folder
+        self.stage = ConsentStage(folder, SITE, medium)
+        self.stage.start()
+        site = Stage(
+            folder, LINES, consent=self.stage.policy, more=self.stage.configuration
+        )
+        self.config = site.set()
+        self.site = site
+        self.ca: x509.Certificate = site.authority.certificate
+        for path in (self.config.device.run, self.config.policy_in_force.parent):
+            path.mkdir(parents=True, exist_ok=True)
+        store_of(self.config).take_over(self.config.policy.file)
+        self.before = before
+        self.vision = Handover(self.config.face_socket)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "vault.log"
+        self._sent = 0
+
+    def __enter__(self) -> "VaultProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.vision.close()
+        self.stage.stop()
+
+    def start(self, *, wait: bool = True) -> None:
+        program = PROGRAM.format(before=self.before)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", program, str(self.site.configuration)],
+                env={**os.environ, **self.stage.environment},
+                stdout=log,
+                stderr=log,
+            )
+        if wait:
+            self.until(lambda: self.status()["verified_blank"])
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def status(self) -> dict[str, Any]:
+        """What the vault says; nothing at all while it cannot be asked."""
+        try:
+            return status(self.config)
+        except ConfigError:
+            return {"state": "", "verified_blank": False, "sealed": 0}
+
+    def until(self, good: Callable[[], object], within_s: float = WITHIN_S) -> None:
+        """Wait for something that the process will come to, or fail with its log."""
+        ends = time.monotonic() + within_s
+        while not good():
+            assert self.process is None or self.process.poll() is None, self.said()
+            assert time.monotonic() < ends, f"{self.status()}\n{self.said()}"
+            time.sleep(0.005)
+
+    def until_open(self) -> None:
+        self.until(lambda: self.status()["state"] == "open")
+
+    def until_blank(self) -> None:
+        self.until(lambda: self.status()["verified_blank"])
+
+    def offer(self, pixels: Pixels | None = None) -> int:
+        """One frame of the street, as the pipeline would offer it."""
+        self._sent += 1
+        if pixels is None:
+            pixels = np.full((120, 160, 3), 127, np.uint8)
+        frame = Frame(pixels, self._sent * (GAP_S + 0.01))
+        return self.vision.offer(frame, HEADS, frame.time)
+
+    def fill(self, count: int, pixels: Pixels | None = None) -> None:
+        """Offer frames until ``count`` crops are sealed."""
+
+        def enough() -> bool:
+            self.offer(pixels)
+            return bool(self.status()["sealed"] >= count)
+
+        self.until(enough)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        code = self.process.wait(WITHIN_S)
+        self.process = None
+        return code
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
+
+    def chain(self) -> list[Verified]:
+        return verified(self.config, self.ca)
+
+    def reasons(self) -> list[str]:
+        return [each.body["reason"] for each in self.chain()]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
