@@ -19,6 +19,7 @@ os.environ.setdefault("LP_NUM_THREADS", "1")
 import labels
 import numpy as np
 from bodies import Atlas, load_atlas
+from data import unpacked
 from people import Person, sample_person
 from renderer import HEIGHT, WIDTH, Renderer
 from scenes import (
@@ -226,7 +227,10 @@ def work(args: argparse.Namespace, seeds: list[int]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--data", type=Path, required=True, help="unpacked MakeHuman data"
+        "--data",
+        type=Path,
+        required=True,
+        help="MakeHuman data: a folder, or the pinned archive",
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--worlds", type=int, default=60)
@@ -237,6 +241,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    args.data = unpacked(args.data, args.out)
     load_atlas(args.data, args.out / "atlas.pickle")
     seeds = [HELD_OUT + i for i in range(args.held_out)] + list(range(args.worlds))
     jobs = [

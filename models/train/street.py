@@ -22,6 +22,7 @@ from pathlib import Path
 import av
 import numpy as np
 from bodies import Atlas, load_atlas
+from data import unpacked
 from furniture import plant, pram, shelf, shopping_cart, wheelchair
 from gaits import STRIDE_M
 from people import Person, sample_person
@@ -272,7 +273,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    walkers = cast_walkers(load_atlas(args.data))
+    walkers = cast_walkers(load_atlas(unpacked(args.data, args.out)))
     camera, renderer = door_camera(), Renderer(WIDTH, HEIGHT)
     frames = int(args.seconds * FPS)
     truth = {

@@ -1,0 +1,58 @@
+"""Measure a published detector on held-out worlds: ``held_out.py --worlds W MANIFEST``.
+
+Runs the int8 file through the firmware's loader and decode; with ``--weights`` the
+float network beside it, which says what rounding costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import samples
+from evaluate import FLOOR, Detect, float_detector, measure
+
+from doorsill import registry
+from doorsill.values import Detections
+
+
+def int8_detector(manifest: registry.Manifest, threshold: float = FLOOR) -> Detect:
+    """The shipped file, with a threshold low enough for an average precision."""
+    low = replace(manifest.decode, threshold=threshold)
+    decode = registry.heads_decoder(replace(manifest, decode=low))
+    net = registry.opened(manifest)
+
+    def detect(image: np.ndarray) -> Detections:
+        net.input_view()[0] = (image.astype(np.int16) - 128).astype(np.int8)
+        net.invoke()
+        return decode(net.outputs())
+
+    return detect
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--worlds", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, help="the float weights, to compare")
+    parser.add_argument("--limit", type=int, default=10_000)
+    args = parser.parse_args()
+    manifest = registry.load_manifest(args.manifest)
+    held = samples.Shards(args.worlds, held_out=True)
+    settings = {"limit": args.limit, "threshold": manifest.decode.threshold}
+    found = measure(int8_detector(manifest), held, manifest.encoding, **settings)
+    print("int8 ", json.dumps(found))
+    if args.weights:
+        import net
+
+        model = net.build()
+        model.load_weights(args.weights)
+        found = measure(float_detector(model), held, manifest.encoding, **settings)
+        print("float", json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
