@@ -1,0 +1,68 @@
+"""What a hardware token must be able to do, whoever made it.
+
+``drivers/piv.py`` (any PIV card or key in a PC/SC reader) and ``drivers/fido.py`` (any
+FIDO2 key) are tokens. A key switch (``drivers/gpio_line.py``) is not: it has no secret,
+so it is only ever one more condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from doorsill.consent.challenge import Answer, Challenge
+from doorsill.consent.reasons import Reason
+from doorsill.errors import UntrustedError
+
+
+class TokenError(UntrustedError):
+    """The token is gone or does not make sense; ``reason`` says how. Never a yes."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIn:
+    """Exactly one token is there."""
+
+    reader: str
+    at: float  # monotonic s, when it was seen
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOut:
+    """There is none, or not exactly one."""
+
+    reason: Reason
+    at: float  # monotonic s, when it was seen
+
+
+TokenEvent = TokenIn | TokenOut
+
+
+class Token(Protocol):
+    """One token at a time. ``events`` runs in a thread of its own; the rest in another.
+
+    Every method but ``events`` and ``close`` raises TokenError.
+    """
+
+    def events(self) -> Iterator[TokenEvent]:
+        """Block until something changes, again and again; end after ``close``."""
+
+    def certificate(self) -> bytes:
+        """The consent certificate in DER, not verified."""
+
+    def sealing_certificate(self) -> bytes:
+        """The 9D certificate in DER, not verified; empty where the token has none."""
+
+    def sign(self, challenge: Challenge) -> Answer:
+        """The token's answer; a touch token waits for the touch where it is asked."""
+
+    def unwrap(self, peer_public: bytes, pin: str | None = None) -> bytes:
+        """The 32-byte secret shared with ``peer_public`` (P-256 point, 65 bytes)."""
+
+    def close(self) -> None:
+        """Let go of reader and token; ``events`` ends."""

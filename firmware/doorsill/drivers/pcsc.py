@@ -1,0 +1,221 @@
+"""PC/SC: which cards are in which readers, and one undisturbed line to a card.
+
+pcscd waits with us: a card that is pulled is known when the reader says so, not when
+we look next. A daemon that is gone ends the wait at once; we come back when it does.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from smartcard import scard
+
+from doorsill.consent.reasons import Reason
+from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
+
+log = logging.getLogger(__name__)
+
+PNP = "\\\\?PnP?\\Notification"  # a reader that is plugged in or out
+RECONNECT_S = 0.25
+WAIT_MS = 1000  # how long a wait lasts when nothing happens; it costs nothing
+COUNTER = 16  # the upper half of a reader's state counts its cards
+
+REASONS = {
+    scard.SCARD_W_REMOVED_CARD: Reason.REMOVED,
+    scard.SCARD_E_NO_SMARTCARD: Reason.REMOVED,
+    scard.SCARD_E_READER_UNAVAILABLE: Reason.READER_GONE,
+    scard.SCARD_E_UNKNOWN_READER: Reason.READER_GONE,
+    scard.SCARD_E_NO_READERS_AVAILABLE: Reason.READER_GONE,
+    scard.SCARD_E_NO_SERVICE: Reason.DAEMON_GONE,
+    scard.SCARD_E_SERVICE_STOPPED: Reason.DAEMON_GONE,
+    scard.SCARD_F_COMM_ERROR: Reason.DAEMON_GONE,
+    scard.SCARD_E_INVALID_HANDLE: Reason.DAEMON_GONE,
+}
+RETRY = (
+    scard.SCARD_W_RESET_CARD,  # another program reset the card
+    scard.SCARD_E_INVALID_HANDLE,  # pcscd was started anew
+    scard.SCARD_W_REMOVED_CARD,  # the line is to the card before this one
+)
+
+
+class Presence:
+    """Cards that come and go in the readers whose names hold ``reader``."""
+
+    def __init__(self, reader: str = "") -> None:
+        self._filter = reader
+        self._closed = threading.Event()
+        self._one: str | None = None
+        self._context: Any = None
+
+    def one(self) -> str:
+        """The reader with the one card; TokenError if there is not exactly one."""
+        if self._one is None:
+            raise TokenError(Reason.REMOVED, "there is no card in the reader")
+        return self._one
+
+    def events(self) -> Iterator[TokenEvent]:
+        """TokenIn and TokenOut as they happen; the first says how it is now."""
+        told: Reason | None = None
+        for event in self._seen():
+            self._one = event.reader if isinstance(event, TokenIn) else None
+            if isinstance(event, TokenIn):
+                told = None
+            elif event.reason is told:
+                continue
+            else:
+                told = event.reason
+            yield event
+
+    def close(self) -> None:
+        """End the events, also from another thread."""
+        self._closed.set()
+        if self._context is not None:
+            scard.SCardCancel(self._context)
+
+    def _seen(self) -> Iterator[TokenEvent]:
+        while not self._closed.is_set():
+            code, self._context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+            if code == scard.SCARD_S_SUCCESS:
+                try:
+                    yield from self._watch(self._context)
+                finally:
+                    context, self._context = self._context, None
+                    scard.SCardReleaseContext(context)
+            if not self._closed.is_set():
+                yield TokenOut(Reason.DAEMON_GONE, time.monotonic())
+                self._closed.wait(RECONNECT_S)
+
+    def _watch(self, context: Any) -> Iterator[TokenEvent]:
+        """Until the daemon is gone."""
+        states: dict[str, int] = {PNP: 0}
+        cards: dict[str, int] = {}
+        while not self._closed.is_set():
+            names = self._names(context)
+            if names is None:
+                return
+            gone = set(cards) - set(names)
+            asked = [(name, states.get(name, 0)) for name in [*names, PNP]]
+            wait = WAIT_MS if all(name in states for name in names) else 0
+            code, seen = scard.SCardGetStatusChange(context, wait, asked)
+            if code not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_TIMEOUT):
+                if REASONS.get(code) is Reason.READER_GONE:
+                    states = {PNP: 0}
+                    continue
+                log.debug("pcscd: %s", scard.SCardGetErrorMessage(code))
+                return
+            states = {n: s & ~scard.SCARD_STATE_CHANGED for n, s, _ in seen}
+            before, cards = cards, _cards(seen)
+            away = Reason.READER_GONE if gone or not names else Reason.REMOVED
+            yield from _changes(before, cards, away)
+
+    def _names(self, context: Any) -> list[str] | None:
+        code, names = scard.SCardListReaders(context, [])
+        if code == scard.SCARD_E_NO_READERS_AVAILABLE:
+            return []
+        if code != scard.SCARD_S_SUCCESS:
+            return None
+        return [name for name in names if self._filter in name]
+
+
+def _cards(seen: list[tuple[str, int, list[int]]]) -> dict[str, int]:
+    """Readers with a card, and how many cards each has seen."""
+    return {
+        name: state >> COUNTER
+        for name, state, _ in seen
+        if name != PNP and state & scard.SCARD_STATE_PRESENT
+    }
+
+
+def _changes(
+    before: dict[str, int], cards: dict[str, int], away: Reason
+) -> Iterator[TokenEvent]:
+    """What the step from ``before`` to ``cards`` means; a swap is two things."""
+    now = time.monotonic()
+    if len(cards) > 1:
+        yield TokenOut(Reason.SECOND_CARD, now)
+    elif not cards:
+        yield TokenOut(away, now)
+    elif cards != before:
+        if before:
+            yield TokenOut(Reason.REMOVED, now)
+        yield TokenIn(next(iter(cards)), now)
+
+
+class Channel:
+    """A line to the card in a reader, kept open between transactions."""
+
+    def __init__(self) -> None:
+        self._context: Any = None
+        self._card: Any = None
+        self._reader = ""
+        self._protocol = 0
+
+    @property
+    def t0(self) -> bool:
+        """Whether the card speaks T=0, which carries data one way at a time."""
+        return bool(self._protocol == scard.SCARD_PROTOCOL_T0)
+
+    @contextmanager
+    def transaction(self, reader: str) -> Iterator[Channel]:
+        """Nobody else speaks to the card meanwhile; TokenError where it is gone."""
+        self._begin(reader)
+        try:
+            yield self
+        except TokenError:
+            self.close()
+            raise
+        scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """One command as it goes over the wire, and its answer."""
+        code, answer = scard.SCardTransmit(self._card, self._protocol, list(apdu))
+        _require(code)
+        return bytes(each & 0xFF for each in answer)
+
+    def close(self) -> None:
+        """Hang up; the card stays powered for others."""
+        if self._card is not None:
+            scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
+        if self._context is not None:
+            scard.SCardReleaseContext(self._context)
+        self._context = self._card = None
+
+    def _begin(self, reader: str) -> None:
+        for last in (False, True):
+            if self._card is None or self._reader != reader:
+                self.close()
+                self._connect(reader)
+            code = scard.SCardBeginTransaction(self._card)
+            if last or code not in RETRY:
+                break
+            self.close()
+        if code != scard.SCARD_S_SUCCESS:
+            self.close()
+        _require(code)
+
+    def _connect(self, reader: str) -> None:
+        code, self._context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        _require(code)
+        code, self._card, self._protocol = scard.SCardConnect(
+            self._context,
+            reader,
+            scard.SCARD_SHARE_SHARED,
+            scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1,
+        )
+        if code != scard.SCARD_S_SUCCESS:
+            self._card = None
+            self.close()
+        _require(code)
+        self._reader = reader
+
+
+def _require(code: int) -> None:
+    if code != scard.SCARD_S_SUCCESS:
+        words = scard.SCardGetErrorMessage(code).rstrip(".")
+        reason = REASONS.get(code, Reason.CARD_ERROR)
+        raise TokenError(reason, f"the card cannot be reached: {words}")

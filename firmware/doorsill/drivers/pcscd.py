@@ -1,0 +1,212 @@
+"""A private pcscd with two virtual readers, for the demo and the tests.
+
+The card stack is the real one: pcscd, its protocol, libpcsclite. Only the reader is
+software (vpcd, from Debian's vsmartcard-vpcd): a card is a TCP connection to it. The
+daemon listens on a socket of our own, so it disturbs no other pcscd and needs no root.
+Never used on a camera in a shop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.errors import ConfigError
+
+ENVIRONMENT = "PCSCLITE_CSOCK_NAME"  # where libpcsclite looks for its pcscd
+DRIVER = "serial/libifdvpcd.so"
+DRIVER_FOLDERS = ("/usr/lib/pcsc/drivers", "/usr/local/lib/pcsc/drivers")
+START_S = 10.0
+SLOTS = 2  # vpcd has two readers, on two ports in a row
+RUN = Path("/run/pcscd")  # where pcscd keeps its process id, and insists on it
+# pcscd takes its socket from whoever starts it, as file 3 (sd_listen_fds), and ends
+# with whoever started it.
+EXEC = "LISTEN_PID=$$ LISTEN_FDS=1 exec setpriv --pdeathsig TERM "
+
+
+class PrivatePcscd:
+    """Our own pcscd in ``folder``, whose path must be short (a socket lives there)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.socket = folder / "pcscd.comm"
+        self.port = _free_ports()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> PrivatePcscd:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process id; ConfigError while it is not running."""
+        if self._process is None:
+            raise ConfigError("the private pcscd is not running")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until its readers listen."""
+        program = shutil.which("pcscd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if program is None:
+            raise ConfigError("pcscd is not installed: apt install pcscd")
+        folder = self._folder / "readers"
+        folder.mkdir(exist_ok=True)
+        (folder / "virtual").write_text(self._reader(), encoding="ascii")
+        self.socket.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.socket))
+            listener.listen(16)
+            command = _command([program, "--foreground", "--config", str(folder)])
+            with (self._folder / "pcscd.log").open("wb") as log:
+                self._process = _spawn(command, listener.fileno(), log.fileno())
+        self._wait()
+
+    def kill(self) -> None:
+        """kill -9: what a crash looks like to its clients."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        """End it; nothing is left running."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.kill()
+            self._process = None
+        self.socket.unlink(missing_ok=True)
+
+    def _reader(self) -> str:
+        library = next(
+            (p for p in (Path(f, DRIVER) for f in DRIVER_FOLDERS) if p.exists()), None
+        )
+        if library is None:
+            raise ConfigError(
+                "the virtual reader is not installed: apt install vsmartcard-vpcd"
+            )
+        return (
+            f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:{self.port}\n'
+            f"LIBPATH {library}\nCHANNELID {self.port}\n"
+        )
+
+    def _wait(self) -> None:
+        process, ends = self._process, time.monotonic() + START_S
+        while process is not None and process.poll() is None:
+            if _listens(self.port) and _listens(self.port + 1):
+                return
+            if time.monotonic() > ends:
+                break
+            time.sleep(0.01)
+        log = (self._folder / "pcscd.log").read_text(errors="replace").strip()
+        self.kill()
+        raise ConfigError(f"the private pcscd did not start: {log[-300:] or 'no word'}")
+
+
+class VirtualSlot:
+    """One virtual reader: cards go in and out as a hand would do it."""
+
+    def __init__(self, daemon: PrivatePcscd, slot: int = 0) -> None:
+        self._port = daemon.port + slot
+        self._line: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+
+    def insert(self, card: VirtualCard) -> None:
+        """Put ``card`` in; pcscd sees it at its next look, within 0.4 s."""
+        self.remove()
+        self._line = socket.create_connection(("127.0.0.1", self._port), timeout=5)
+        self._line.settimeout(None)
+        self._thread = threading.Thread(
+            target=_serve, args=(self._line, card), daemon=True
+        )
+        self._thread.start()
+
+    def remove(self) -> None:
+        """Pull whatever is in."""
+        if self._line is not None:
+            with contextlib.suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
+            if self._thread is not None and self._thread is not (
+                threading.current_thread()
+            ):
+                self._thread.join(5)
+            self._line = None
+
+
+def _serve(line: socket.socket, card: VirtualCard) -> None:
+    """vpcd's protocol: two bytes of length, then a command; one byte is a control."""
+    with line, contextlib.suppress(OSError, EOFError):
+        while True:
+            message = _exactly(line, int.from_bytes(_exactly(line, 2), "big"))
+            if len(message) != 1:
+                answer = card.transmit(message)
+                if answer is None:
+                    return
+            elif message[0] == 4:
+                answer = card.atr
+            else:
+                card.power_on()  # 0 off, 1 on, 2 reset
+                continue
+            line.sendall(len(answer).to_bytes(2, "big") + answer)
+
+
+def _exactly(line: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        piece = line.recv(count - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
+    return data
+
+
+def _command(daemon: list[str]) -> str:
+    """pcscd wants RUN; a user who cannot make it gets a /run that only pcscd sees."""
+    words = " ".join(f"'{word}'" for word in daemon)
+    if RUN.is_dir() or os.geteuid() == 0:
+        return EXEC + words
+    inner = f"mount -t tmpfs none /run && exec {words}"
+    return f'{EXEC} unshare --user --map-root-user --mount sh -c "{inner}"'
+
+
+def _spawn(command: str, listener: int, log: int) -> subprocess.Popen[bytes]:
+    # bash, as sh cannot name a file above 9.
+    moved = f"exec 3<&{listener}; {command}" if listener != 3 else command
+    return subprocess.Popen(
+        ["bash", "-c", moved],
+        pass_fds=(listener,),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
+def _free_ports() -> int:
+    """The first of two neighbouring ports that are free now."""
+    for _ in range(50):
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 1))
+                return port
+    raise ConfigError("no two neighbouring TCP ports are free on 127.0.0.1")
+
+
+def _listens(port: int) -> bool:
+    """Whether a socket listens there; a connection would already be a card."""
+    wanted = f"{port:04X} 00000000:0000 0A"
+    return wanted in Path("/proc/net/tcp").read_text(encoding="ascii")

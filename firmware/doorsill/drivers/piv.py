@@ -1,0 +1,258 @@
+"""A PIV card or key (NIST SP 800-73-4), of whatever maker, in terms of what it means.
+
+    9E  card authentication: signs without a PIN, so it can answer every second
+    9D  key management: ECDH after the PIN, so that only its holder reads an export
+    9B  the management key: who has it may make keys and write certificates
+
+P-256 only. ``PivCard`` speaks through any ``transmit``; ``PivToken`` through PC/SC.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+
+from doorsill.consent.challenge import Answer, Challenge
+from doorsill.consent.reasons import Reason
+from doorsill.consent.token import TokenError, TokenEvent
+from doorsill.drivers.apdu import (
+    ApduError,
+    Command,
+    Transmit,
+    exchange,
+    parse_tlv,
+    tlv,
+)
+from doorsill.drivers.pcsc import Channel, Presence
+
+AID = bytes.fromhex("a000000308")
+PRESENCE, SEALING, MANAGEMENT, PIN = 0x9E, 0x9D, 0x9B, 0x80
+OBJECTS = {PRESENCE: bytes.fromhex("5fc101"), SEALING: bytes.fromhex("5fc10b")}
+P256 = 0x11
+CERTIFICATE_LIMIT = 4096
+FACTORY_MANAGEMENT_KEY = bytes.fromhex("0102030405060708" * 3)
+FACTORY_PIN = "123456"
+BLOCK = {0x03: 8, 0x08: 16, 0x0A: 16, 0x0C: 16}
+ALGORITHMS = {24: (0x0A, 0x03), 16: (0x08,), 32: (0x0C,)}  # by length of the key
+
+
+class PivCard:
+    """The commands that we need. Raises TokenError, its message for a person."""
+
+    def __init__(self, transmit: Transmit, t0: bool) -> None:
+        self._transmit, self._t0 = transmit, t0
+
+    def select(self) -> None:
+        """Choose the PIV application; another program may have chosen another."""
+        self._send("the PIV application", Command(0xA4, 4, 0, AID))
+
+    def certificate(self, slot: int) -> bytes:
+        """The certificate of ``slot`` in DER, unpacked, not verified."""
+        what = f"certificate {slot:X}"
+        wanted = tlv(0x5C, OBJECTS[slot])
+        answer = self._send(what, Command(0xCB, 0x3F, 0xFF, wanted))
+        fields = self._fields(self._fields(answer, what).get(0x53, b""), what)
+        found = fields.get(0x70, b"")
+        if not found:
+            raise TokenError(Reason.UNTRUSTED, f"slot {slot:X} has no certificate")
+        if len(found) > CERTIFICATE_LIMIT:
+            raise TokenError(Reason.UNTRUSTED, f"{what} is over {CERTIFICATE_LIMIT}")
+        return _unpack(found) if fields.get(0x71, b"\0")[:1] == b"\x01" else found
+
+    def sign(self, digest: bytes) -> bytes:
+        """ECDSA of a 32-byte digest by the 9E key, in DER."""
+        return self._authenticate(PRESENCE, tlv(0x82, b"") + tlv(0x81, digest))
+
+    def agree(self, peer_public: bytes) -> bytes:
+        """ECDH of the 9D key with a point of 65 bytes: 32 bytes."""
+        secret = self._authenticate(SEALING, tlv(0x82, b"") + tlv(0x85, peer_public))
+        if len(secret) != 32:
+            raise TokenError(Reason.CARD_ERROR, f"a secret of {len(secret)} bytes")
+        return secret
+
+    def verify_pin(self, pin: str) -> None:
+        """Present the PIN; the message says how many tries are left."""
+        raw = pin.encode()
+        if not 6 <= len(raw) <= 8 or not pin.isascii():
+            raise TokenError(Reason.UNTRUSTED, "a PIN has 6 to 8 digits")
+        command = Command(0x20, 0, PIN, raw.ljust(8, b"\xff"), answers=False)
+        try:
+            exchange(self._transmit, command, self._t0)
+        except ApduError as error:
+            raise TokenError(Reason.UNTRUSTED, _pin_words(error)) from None
+
+    def authenticate(self, key: bytes) -> None:
+        """Prove the management key to the card, and the card to us (mutual, 9B)."""
+        if len(key) not in ALGORITHMS:
+            raise TokenError(
+                Reason.UNTRUSTED, f"a management key of {len(key)} bytes; 16, 24 or 32"
+            )
+        for algorithm in ALGORITHMS[len(key)]:
+            try:
+                witness = self._authenticate(
+                    MANAGEMENT, tlv(0x80, b""), algorithm, answer=0x80
+                )
+            except TokenError as error:
+                if error.reason not in (Reason.CARD_ERROR, Reason.UNTRUSTED):
+                    raise
+                continue  # a card has its management key in one algorithm only
+            return self._prove(key, algorithm, witness)
+        raise TokenError(
+            Reason.UNTRUSTED, f"the card has no management key of {len(key)} bytes"
+        )
+
+    def generate(self, slot: int) -> ec.EllipticCurvePublicKey:
+        """Make a P-256 key on the card; its private half never leaves it."""
+        command = Command(0x47, 0, slot, tlv(0xAC, tlv(0x80, bytes((P256,)))))
+        answer = self._send(f"making key {slot:X}", command)
+        point = self._fields(self._fields(answer, "key").get(0x7F49, b""), "key")
+        try:
+            curve = ec.SECP256R1()
+            return ec.EllipticCurvePublicKey.from_encoded_point(curve, point[0x86])
+        except (KeyError, ValueError, UnsupportedAlgorithm):
+            raise TokenError(Reason.CARD_ERROR, "the card made no P-256 key") from None
+
+    def put_certificate(self, slot: int, der: bytes) -> None:
+        """Write the certificate of ``slot``."""
+        inner = tlv(0x70, der) + tlv(0x71, b"\0") + tlv(0xFE, b"")
+        data = tlv(0x5C, OBJECTS[slot]) + tlv(0x53, inner)
+        what = f"writing certificate {slot:X}"
+        self._send(what, Command(0xDB, 0x3F, 0xFF, data, answers=False))
+
+    def _prove(self, key: bytes, algorithm: int, witness: bytes) -> None:
+        cipher = Cipher(TripleDES(key) if algorithm == 3 else AES(key), modes.ECB())  # noqa: S305 - what SP 800-73-4 prescribes for 9B
+        if len(witness) != BLOCK[algorithm]:
+            raise TokenError(Reason.CARD_ERROR, f"a witness of {len(witness)} bytes")
+        proof = cipher.decryptor().update(witness)
+        question = os.urandom(BLOCK[algorithm])
+        body = tlv(0x80, proof) + tlv(0x81, question) + tlv(0x82, b"")
+        try:
+            answer = self._authenticate(MANAGEMENT, body, algorithm)
+        except TokenError as error:
+            if error.reason is not Reason.CARD_ERROR:
+                raise
+            raise TokenError(Reason.UNTRUSTED, "the management key is wrong") from None
+        if answer != cipher.encryptor().update(question):
+            raise TokenError(Reason.UNTRUSTED, "the card has another management key")
+
+    def _authenticate(
+        self, slot: int, body: bytes, algorithm: int = P256, answer: int = 0x82
+    ) -> bytes:
+        what = f"key {slot:X}"
+        sent = self._send(what, Command(0x87, algorithm, slot, tlv(0x7C, body)))
+        found = self._fields(self._fields(sent, what).get(0x7C, b""), what)
+        if not found.get(answer):
+            raise TokenError(Reason.CARD_ERROR, f"{what} gave an empty answer")
+        return found[answer]
+
+    def _send(self, what: str, command: Command) -> bytes:
+        try:
+            return exchange(self._transmit, command, self._t0)
+        except ApduError as error:
+            raise TokenError(_reason(error), _words(what, error)) from None
+
+    def _fields(self, data: bytes, what: str) -> dict[int, bytes]:
+        try:
+            return parse_tlv(data)
+        except ApduError as error:
+            raise TokenError(Reason.CARD_ERROR, f"{what}: {error}") from None
+
+
+class PivToken:
+    """The one PIV card in the readers whose names hold ``reader``."""
+
+    def __init__(self, reader: str = "") -> None:
+        self._presence = Presence(reader)
+        self._channel: Channel | None = None
+
+    def events(self) -> Iterator[TokenEvent]:
+        """Cards that come and go; see :class:`Presence`."""
+        return self._presence.events()
+
+    def certificate(self) -> bytes:
+        """The 9E certificate."""
+        return self._with(lambda card: card.certificate(PRESENCE))
+
+    def sealing_certificate(self) -> bytes:
+        """The 9D certificate; empty where the card was made without."""
+        try:
+            return self._with(lambda card: card.certificate(SEALING))
+        except TokenError as error:
+            if error.reason in (Reason.UNTRUSTED, Reason.CARD_ERROR):
+                return b""
+            raise
+
+    def sign(self, challenge: Challenge) -> Answer:
+        """The 9E key's signature of the challenge's digest."""
+        return Answer(self._with(lambda card: card.sign(challenge.digest)))
+
+    def unwrap(self, peer_public: bytes, pin: str | None = None) -> bytes:
+        """ECDH by the 9D key; most cards want the PIN for it."""
+
+        def agree(card: PivCard) -> bytes:
+            if pin is not None:
+                card.verify_pin(pin)
+            return card.agree(peer_public)
+
+        return self._with(agree)
+
+    def close(self) -> None:
+        """Disconnect; the events end."""
+        self._presence.close()
+        if self._channel is not None:
+            self._channel.close()
+
+    def _with(self, work: Callable[[PivCard], bytes]) -> bytes:
+        """Do ``work`` with the application selected, undisturbed by other programs."""
+        if self._channel is None:
+            self._channel = Channel()
+        with self._channel.transaction(self._presence.one()) as line:
+            card = PivCard(line.transmit, line.t0)
+            card.select()
+            return work(card)
+
+
+def _unpack(data: bytes) -> bytes:
+    """A gzip certificate, never larger than a card could hold."""
+    try:
+        stream = zlib.decompressobj(wbits=31)
+        found = stream.decompress(data, CERTIFICATE_LIMIT + 1)
+    except zlib.error:
+        raise TokenError(Reason.UNTRUSTED, "the certificate is not gzip") from None
+    if len(found) > CERTIFICATE_LIMIT:
+        raise TokenError(Reason.UNTRUSTED, f"over {CERTIFICATE_LIMIT} bytes unpacked")
+    return found
+
+
+def _reason(error: ApduError) -> Reason:
+    missing = (0x6A82, 0x6A88)
+    return Reason.UNTRUSTED if error.status in missing else Reason.CARD_ERROR
+
+
+def _words(what: str, error: ApduError) -> str:
+    words = {
+        0x6982: "needs the PIN or the management key first",
+        0x6983: "is blocked",
+        0x6A80: "was refused: the card does not take this data",
+        0x6A82: "is not on this card",
+        0x6A84: "does not fit: the card is full",
+        0x6A86: "is not on this card",
+        0x6D00: "is not known to this card",
+    }.get(error.status, str(error))
+    return f"{what} {words}".strip()
+
+
+def _pin_words(error: ApduError) -> str:
+    if error.status >> 4 == 0x63C:
+        left = error.status & 0xF
+        return f"the PIN is wrong; {left} {'try' if left == 1 else 'tries'} left"
+    if error.status == 0x6983:
+        return "the PIN is blocked; the card's PUK unblocks it"
+    return f"the PIN was not taken: {error}"

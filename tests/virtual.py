@@ -1,0 +1,71 @@
+"""The real pcscd with a virtual reader, one for the whole test run.
+
+libpcsclite looks up its socket once in the life of a process, so there is one path.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cards import Controller
+
+from doorsill.consent import issuing
+from doorsill.consent.reasons import Reason
+from doorsill.consent.token import TokenOut
+from doorsill.drivers.pcsc import Presence
+from doorsill.drivers.pcscd import ENVIRONMENT, PrivatePcscd
+from doorsill.drivers.piv import PRESENCE, SEALING
+from doorsill.drivers.piv_fake import VirtualCard
+
+LIMIT_S = 20.0  # far above anything measured: a hang is a failure, not a wait
+
+
+@functools.cache
+def pcscd() -> PrivatePcscd:
+    """The daemon of this test run, started on the first call."""
+    folder = Path(tempfile.mkdtemp(prefix="doorsill-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    daemon = PrivatePcscd(folder)
+    os.environ[ENVIRONMENT] = str(daemon.socket)
+    daemon.start()
+    atexit.register(daemon.stop)
+    return daemon
+
+
+def made_card(controller: Controller, **changes: object) -> VirtualCard:
+    """A card as ``doorsill consent issue`` leaves it, made without the detour."""
+    now = changes.pop("utc", time.time())
+    card = VirtualCard(t0=bool(changes.pop("t0", False)))
+    given = {"not_before": float(now) - 3600, **changes}  # type: ignore[arg-type]
+    grant = controller.grant(**given)
+    for slot, make in ((PRESENCE, issuing.card), (SEALING, issuing.sealing)):
+        key = issuing.ec.generate_private_key(issuing.ec.SECP256R1())
+        der = issuing.der(
+            make(controller.ca, controller.key, key.public_key(), grant)  # type: ignore[operator]
+        )
+        card.load(slot, key, der)
+    return card
+
+
+def until(what: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
+    """Wait for something that another process does; fail with what it was."""
+    ends = time.monotonic() + limit_s
+    while not what():
+        assert time.monotonic() < ends, f"did not happen within {limit_s} s"
+        time.sleep(0.002)
+
+
+def until_empty() -> None:
+    """pcscd looks at a virtual reader each 0.4 s; wait until it has seen both empty."""
+    presence = Presence()
+    for event in presence.events():
+        if isinstance(event, TokenOut) and event.reason is Reason.REMOVED:
+            break
+    presence.close()
