@@ -19,11 +19,10 @@ from time import perf_counter_ns
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from doorsill.drivers.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
-from doorsill.values import Boxes, Detections, Frame, Pixels, Points
+from doorsill.values import Detections, Frame, Pixels
 
 Decode = Callable[[tuple[Output, ...]], Detections]  # in fractions of the input
 
@@ -122,20 +121,23 @@ class Letterbox:
 
         Boxes are cut at the picture's edge; what lies beside it entirely is dropped.
         """
-        if not len(found):
+        count = len(found)
+        if not count:
             return found
-        boxes = np.clip(self._map(found.boxes), 0, 1)
-        heads, feet = self._map(found.heads), self._map(found.feet)
-        inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+        pairs = np.concatenate(
+            [found.boxes.reshape(-1, 2), found.heads.reshape(-1, 2), found.feet]
+        )
+        pairs *= self.scale
+        pairs -= self.shift
+        boxes = pairs[: count * 2].reshape(count, 4)
+        heads = pairs[count * 2 : count * 4].reshape(count, 4)
+        feet = pairs[count * 4 :]
+        np.minimum(np.maximum(boxes, 0.0, out=boxes), 1.0, out=boxes)
+        inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         if inside.all():
             return Detections(boxes, found.scores, heads, feet)
         scores = found.scores[inside]
         return Detections(boxes[inside], scores, heads[inside], feet[inside])
-
-    def _map(self, points: Boxes | Points) -> NDArray[np.float32]:
-        pairs = points.reshape(-1, 2) * self.scale
-        pairs -= self.shift
-        return pairs.reshape(points.shape)
 
 
 def input_size(interpreter: Interpreter) -> tuple[int, int]:

@@ -33,7 +33,7 @@ LEAST_CHANGE = 3.0  # levels of a cell's mean
 NOISES = 7.0  # a change is this many times the usual step from frame to frame
 MOST_NOISE = 2.5  # levels; a scene that steps more is not noisy, it moves
 NOISE_S = 2.0  # in which the noise is learnt
-LEARN_EVERY_S = 0.25  # while nothing moves
+LEARN_EVERY_S = 0.25  # while nothing moves, and while somebody is followed
 
 
 class MotionGate:
@@ -54,6 +54,10 @@ class MotionGate:
         now, pixels = frame.time, frame.pixels
         if pixels.shape != self._shape or not 0.0 < now - self._last < GAP_S:
             self._begin(pixels, now)
+        self._last = now
+        if following and now - self._learned < LEARN_EVERY_S:
+            self._looked = now  # wanted in any case; keep up now and then only
+            return True
         cells = self._coarse.cells(pixels)
         away = cells - self._known
         changed = np.abs(away) > max(LEAST_CHANGE, NOISES * self._noise)
@@ -61,7 +65,6 @@ class MotionGate:
         if moved or now - self._learned >= LEARN_EVERY_S:
             self._learn(away, changed if moved else None, now, following)
         self._known[1] = cells
-        self._last = now
         learning = now - self._new < LEARNING_S
         if moved or following or learning or now - self._looked >= LONGEST_REST_S:
             self._looked = now
