@@ -101,6 +101,15 @@ class Store:
         ).fetchone()
         return int(row[0]), int(row[1])
 
+    def covered(self, device: str, line: int) -> int:
+        """Seconds for which the camera really looked, over all windows of one line."""
+        row = self._database.execute(
+            "SELECT ifnull(sum(coverage_s), 0) FROM line_windows "
+            "WHERE device = ? AND line = ?",
+            (device, line),
+        ).fetchone()
+        return int(row[0])
+
     def windows(self, device: str, line: int) -> list[tuple[int, int, int, str]]:
         """(start, in, out, quality) of one line, by start."""
         return list(

@@ -73,6 +73,11 @@ class RestartingCamera:
         """How often the camera failed since the start."""
         return self._failures.total
 
+    @property
+    def failures_in_a_row(self) -> int:
+        """How often it failed since it last ran for a while."""
+        return self._failures.in_a_row
+
     def read(self) -> Frame | None:
         """The next frame, however long it takes; None at the end of a recording."""
         while True:

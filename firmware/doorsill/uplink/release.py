@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from pathlib import Path
@@ -29,6 +30,8 @@ def model_hash(name: str) -> str:
 
     The manifest is read here without ``registry``: this process loads no numpy.
     """
+    if name.endswith(".tflite"):
+        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
     for folder in _folders():
         path = folder / f"{name}.toml"
         try:

@@ -2,14 +2,57 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 from doorsill.config import ModelSection
+from doorsill.drivers.probe import reason_against
 from doorsill.drivers.runtime import load
 from doorsill.errors import ConfigError
-from doorsill.registry import Manifest, heads_decoder, load_manifest, opened, shipped
+from doorsill.registry import (
+    Manifest,
+    heads_decoder,
+    load_manifest,
+    opened,
+    shipped,
+    verified_model,
+)
 from doorsill.vision.detector import Detector, NetDetector
 from doorsill.vision.ssd import ssd_decoder
+
+log = logging.getLogger(__name__)
+
+
+def with_probed_delegate(section: ModelSection) -> ModelSection:
+    """``section``, its delegate tried in a child process; without it if it must be.
+
+    To be called before the process confines itself and can start no child any more.
+    """
+    if not section.delegate:
+        return section
+    model = model_bytes(section)
+    reason = reason_against(model, section.runtime, section.delegate)
+    if reason is None:
+        return section
+    if not section.delegate_fallback:
+        raise ConfigError(f"model.delegate = {section.delegate}: {reason}")
+    log.warning("%s cannot be used (%s): on the CPU", section.delegate, reason)
+    return replace(section, delegate="")
+
+
+def model_bytes(section: ModelSection) -> bytes:
+    """The detector's verified bytes."""
+    name = section.detector
+    if name.endswith(".tflite"):
+        try:
+            return Path(name).read_bytes()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot read the model {name}: {error.strerror}"
+            ) from None
+    manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)
+    return verified_model(manifest)
 
 
 def open_detector(section: ModelSection) -> Detector:

@@ -1,0 +1,89 @@
+"""``doorsill demo``: the whole system on this machine, against the known truth."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from doorsill.count_cli import line_argument
+from doorsill.errors import ConfigError
+from doorsill_fleet.demo import Outcome, Plan, play
+
+SECONDS, LEAST_SECONDS = 60.0, 3.0
+EPILOG = """\
+examples:
+  doorsill demo                                     a minute of the simulated street
+  doorsill demo --seconds 20
+  doorsill demo --source door.mp4 --line 0.5,0,0.5,1
+  doorsill demo --token                             a consent card comes and goes
+
+Starts mosquitto on loopback with a throw-away authority and mutual TLS 1.3, the vision
+and uplink processes (confined) and a subscriber, and leaves nothing running. Leaves
+with 0 when all went well, and with 1 when a process failed.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Join the command to the command line."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="the whole system on this machine, with known truth",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long (60)")
+    parser.add_argument("--source", default="", help="a recording, not the street")
+    parser.add_argument(
+        "--line",
+        type=line_argument,
+        action="append",
+        default=[],
+        metavar="X0,Y0,X1,Y1",
+        help="a directed line for --source; IN is from its left to its right",
+    )
+    parser.add_argument("--model", default="detector", help="a model of ours, by name")
+    parser.add_argument(
+        "--token", action="store_true", help="a consent card takes part"
+    )
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play, and say what was counted and what was true."""
+    if args.seconds < LEAST_SECONDS:
+        raise ConfigError(
+            f"--seconds {args.seconds:g} is below the minimum of {LEAST_SECONDS:g}"
+        )
+    if args.source and not args.line:
+        raise ConfigError("--source needs a --line, such as --line 0.5,0,0.5,1")
+    console = Console()
+    plan = Plan(args.seconds, args.source, tuple(args.line), args.model, args.token)
+    outcome = play(plan, console)
+    report(outcome, console, token=args.token)
+    return 1 if outcome.failures else 0
+
+
+def report(outcome: Outcome, console: Console, *, token: bool) -> None:
+    """Counted versus true, and what left the device."""
+    table = Table("line", "", "in", "out", title="counted versus true")
+    for number, counted in enumerate(outcome.counted):
+        table.add_row(str(number + 1), "counted", *map(str, counted))
+        if outcome.truth is not None:
+            table.add_row("", "true", *map(str, outcome.truth[number]))
+    console.print(table)
+    received = outcome.received
+    console.print(
+        f"looked for {outcome.looked_s} s; {received.payload_bytes} bytes in "
+        f"{received.messages} messages left the device; "
+        f"raw faces stored: {outcome.raw_faces}"
+    )
+    if token:
+        console.print(
+            f"{outcome.certificates} blanking certificates; chain and signatures hold"
+        )
+    for failure in outcome.failures:
+        console.print(f"[red]{failure}[/]")
+    console.print("everything that was started has ended")
