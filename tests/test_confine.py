@@ -180,3 +180,32 @@ def test_a_folder_that_is_missing_gets_a_sentence(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert "/nowhere/at/all must exist before" in done.stderr
+
+
+def test_a_process_with_two_threads_is_not_confined_by_halves() -> None:
+    code = (
+        "import threading\n"
+        "from doorsill.confine import Confinement, confine\n"
+        "hold = threading.Event()\n"
+        "threading.Thread(target=hold.wait, daemon=True).start()\n"
+        "confine(Confinement())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert "2 threads before it confines itself" in done.stderr
+
+
+def test_a_client_cannot_wait_for_others_to_connect() -> None:
+    code = (
+        "import socket\n"
+        "from doorsill.confine import Confinement, confine\n"
+        "confine(Confinement(ports=[1], sockets=True))\n"
+        "s = socket.socket()\n"
+        "s.bind(('127.0.0.1', 0))\n"
+        "s.listen(1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert "s.listen(1)" in done.stderr and "PermissionError" in done.stderr

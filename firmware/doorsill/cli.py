@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
+    # Before anything loads numpy: what confines itself must have one thread.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         chosen = _parser(arguments).parse_args(arguments)
         _log_to_stderr(chosen.verbose)

@@ -57,7 +57,7 @@ _NUMBERS = {
         "bpf": 280, "execveat": 281, "io_uring_setup": 425,
     },
 }  # fmt: skip
-_NETWORK = ("socket", "connect", "bind", "listen", "socketpair")
+_NETWORK = ("socket", "connect", "bind", "socketpair")  # never listen
 _X32_BIT = 0x40000000
 _AF_UNIX = 1
 _ERRNO_EPERM, _ALLOW, _KILL = 0x00050001, 0x7FFF0000, 0x80000000
@@ -82,6 +82,7 @@ def confine(keep: Confinement) -> None:
 
     Raises ConfigError where the kernel cannot do it; the process must then not go on.
     """
+    _require_one_thread()
     harden()
     _restrict_files_and_ports(keep)
     _filter_system_calls(allow_network=keep.sockets)
@@ -123,6 +124,16 @@ def unix_sockets_only() -> None:
     _install(b"".join(struct.pack("HBBI", *line) for line in lines))
 
 
+def _require_one_thread() -> None:
+    """landlock and seccomp bind the calling thread and its children, no other."""
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    if threads != 1:
+        raise ConfigError(
+            f"the process has {threads} threads before it confines itself; "
+            "it must have 1 (is OPENBLAS_NUM_THREADS set to 1?)"
+        )
+
+
 def landlock_version() -> int:
     """The kernel's landlock ABI, 0 where there is none."""
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, 0, 1)))
@@ -142,7 +153,9 @@ def _restrict_files_and_ports(keep: Confinement) -> None:
             _allow_path(ruleset, path, files & ~EXECUTE)
         if version >= 4:
             for port in keep.ports:
-                _allow_port(ruleset, port)
+                _allow_port(ruleset, port, CONNECT_TCP)
+            if keep.ports:  # a client may name its own end: any free port, no other
+                _allow_port(ruleset, 0, BIND_TCP)
         if _libc.syscall(_RESTRICT_SELF, ruleset, 0) != 0:
             raise _failure("confine itself with landlock")
     finally:
@@ -184,8 +197,8 @@ def _allow_path(ruleset: int, path: Path, rights: int) -> None:
         os.close(handle)
 
 
-def _allow_port(ruleset: int, port: int) -> None:
-    rule = struct.pack("QQ", CONNECT_TCP, port)
+def _allow_port(ruleset: int, port: int, rights: int) -> None:
+    rule = struct.pack("QQ", rights, port)
     if _libc.syscall(_ADD_RULE, ruleset, _RULE_PORT, rule, 0) != 0:
         raise _failure(f"allow TCP port {port}")
 

@@ -18,6 +18,7 @@ import os
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from doorsill.uplink.guard import Outgoing
 log = logging.getLogger(__name__)
 
 IN_FLIGHT_LIMIT = 64
+WAKE_S = 0.1  # how long a message waits for the network thread at most
 TAKEN_OVER = 0x8E
 # Not authorized, topic name invalid, packet too large, payload format invalid.
 NEVER = frozenset({0x87, 0x90, 0x95, 0x99})
@@ -120,6 +122,7 @@ class Publisher:
     _said: deque[tuple[str, Any]] = field(default_factory=deque, init=False)
     _sent: dict[int, _Sent] = field(default_factory=dict, init=False)
     _wake: tuple[int, int] = field(init=False)
+    _network: threading.Thread | None = field(default=None, init=False)
     # The next three are the network thread's own.
     _trouble: str = field(default="", init=False)
     _since: float = field(default=-1e9, init=False)  # connected, s, monotonic
@@ -141,7 +144,15 @@ class Publisher:
             clean_start=True,
             properties=expiry,
         )
-        self._client.loop_start()
+        # Not paho's loop_start: it wakes its thread through a TCP connection to itself,
+        # which a confined process cannot make.
+        self._network = threading.Thread(
+            target=self._client.loop_forever,
+            kwargs={"timeout": WAKE_S, "retry_first_connection": True},
+            name="mqtt",
+            daemon=True,
+        )
+        self._network.start()
 
     def fileno(self) -> int:
         """Readable when ``poll`` has something to say; for select."""
@@ -188,7 +199,8 @@ class Publisher:
         self._client.disconnect()
         self._wait(lambda: not self.connected)
         self._drop_connection()
-        self._client.loop_stop()
+        if self._network is not None:
+            self._network.join(self.timing.farewell_s)
         for end in self._wake:
             os.close(end)
 
@@ -243,6 +255,8 @@ class Publisher:
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_log = self._on_log
+        # With this set, paho leaves all writing to the network thread.
+        client.on_socket_register_write = lambda *_: None
         return client
 
     def _say(self, kind: str, value: Any = None) -> None:
