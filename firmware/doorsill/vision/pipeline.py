@@ -1,9 +1,9 @@
 """One frame, from the camera's buffer to what it means. Read this first.
 
-    frame ─► gate ─► detector ─► tracker ─► lines ─► crossings
-               │                    │
-               └─ nothing moves:    └─► zones, attributes, quality, window: service.py
-                  nobody is there
+frame ─► gate ─► detector ─► tracker ─► lines ─► crossings
+           │                    │
+           └─ nothing moves:    └─► zones, attributes, quality, window: service.py
+              nobody is there
 """
 
 from __future__ import annotations
