@@ -10,7 +10,7 @@ from doorsill.vision.heads import (
     HeadDecoder,
     HeadsDecode,
     Quantisation,
-    overlaps,
+    overlap,
 )
 
 ROWS, COLUMNS = 32, 40
@@ -105,8 +105,16 @@ def test_noise_everywhere_stays_bounded() -> None:
     assert ((found.boxes >= 0) & (found.boxes <= 1)).all()
 
 
-def test_overlap_of_known_boxes() -> None:
-    boxes = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]], np.float32)
-    assert overlaps(boxes) == pytest.approx(
-        np.array([[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 1]]), abs=1e-6
-    )
+@pytest.mark.parametrize(
+    ("other", "shared"),
+    [
+        pytest.param((0, 0, 2, 2), 1, id="the same"),
+        pytest.param((1, 0, 3, 2), 1 / 3, id="half"),
+        pytest.param((2, 0, 4, 2), 0, id="touching"),
+        pytest.param((0, 5, 2, 6), 0, id="below"),
+        pytest.param((0.5, 0.5, 1.5, 1.5), 1 / 4, id="inside"),
+    ],
+)
+def test_overlap_of_known_boxes(other, shared) -> None:
+    assert overlap((0, 0, 2, 2), other) == pytest.approx(shared)
+    assert overlap(other, (0, 0, 2, 2)) == pytest.approx(shared)
