@@ -1,7 +1,6 @@
-"""A real mosquitto with a real CA, for every test that speaks MQTT.
+"""A real mosquitto with a real CA, for every test and bench that speaks MQTT.
 
-``site`` lives as long as the test run; a test that stops or stalls its broker takes
-``own_site``.
+The fixtures ``site`` (one for the whole run) and ``own_site`` are in ``conftest.py``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from pathlib import Path
 from select import select
 from typing import Any
 
-import pytest
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -77,18 +75,6 @@ def make_site(folder: Path) -> Iterator[Site]:
     broker = Broker(folder / "broker", authority, SITE)
     with running_broker(broker):
         yield Site(broker, authority, folder)
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One broker for all tests that leave it alone."""
-    yield from make_site(tmp_path_factory.mktemp("site"))
-
-
-@pytest.fixture
-def own_site(tmp_path: Path) -> Iterator[Site]:
-    """A broker of one's own, to stop, stall or revoke."""
-    yield from make_site(tmp_path)
 
 
 @dataclass

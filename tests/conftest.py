@@ -1,9 +1,22 @@
 """Fixtures and options that more than one test module uses."""
 
-import pytest
-from broker import own_site, site
+from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["own_site", "site"]
+import pytest
+from broker import Site, make_site
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One broker for all tests that leave it alone."""
+    yield from make_site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture
+def own_site(tmp_path: Path) -> Iterator[Site]:
+    """A broker of one's own, to stop, stall or revoke."""
+    yield from make_site(tmp_path)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
