@@ -72,6 +72,7 @@ class VaultProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", program, str(self.site.configuration)],
                 env={**os.environ, **self.stage.environment},
+                cwd=self.folder,
                 stdout=log,
                 stderr=log,
             )
