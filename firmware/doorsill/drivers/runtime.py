@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import logging
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -142,9 +141,11 @@ def import_runtime(name: str) -> ModuleType:
 
 def runtime_version(name: str) -> str:
     """The version of an installed runtime, or ``absent``."""
+    from importlib import metadata  # 4 MiB that the vision process need not hold
+
     try:
-        return version(RUNTIMES[name][1])
-    except PackageNotFoundError:
+        return metadata.version(RUNTIMES[name][1])
+    except metadata.PackageNotFoundError:
         return "absent"
 
 
