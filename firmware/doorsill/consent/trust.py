@@ -120,7 +120,7 @@ def verify(
         not_after=card.not_valid_after_utc.timestamp(),
         key=key,
         fingerprint=card.fingerprint(hashes.SHA256()).hex(),
-        credential=_credential(card),
+        credential=credential_of(card),
     )
 
 
@@ -250,7 +250,8 @@ def _extension(
         raise UntrustedError(f"the {whose} certificate has no {name}") from None
 
 
-def _credential(card: x509.Certificate) -> bytes | None:
+def credential_of(card: x509.Certificate) -> bytes | None:
+    """The FIDO2 credential id that the certificate names, if it names one."""
     for each in card.extensions:
         if isinstance(each.value, x509.UnrecognizedExtension) and (
             each.oid == FIDO_CREDENTIAL

@@ -1,0 +1,298 @@
+"""A FIDO2 key as a consent token: it is touched once, then answers silently.
+
+The touch is the deliberate act; the silent answers (CTAP 2.1, 6.2: ``up`` false) show
+each second that the key is still there. A key holds no certificate of ours, so what
+``doorsill consent issue`` made lies in a file on the device, and ``credential`` in it
+says which key it belongs to. Its sealing key is derived inside hmac-secret, after a
+touch, and forgotten.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from fido2.cose import ES256
+from fido2.ctap import CtapDevice, CtapError
+from fido2.ctap2.base import AssertionResponse, Ctap2
+from fido2.ctap2.pin import ClientPin
+from fido2.hid import open_device
+from fido2.hid.linux import get_descriptor
+
+from doorsill.canonical import P256_ORDER
+from doorsill.consent.challenge import RELYING_PARTY, Answer, Challenge
+from doorsill.consent.gate import TOUCH_S
+from doorsill.consent.reasons import Reason
+from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
+from doorsill.consent.trust import credential_of
+from doorsill.errors import ConfigError
+
+POLL_S = 0.02  # a key that is pulled is a device file that is gone
+CARDS_LIMIT = 64  # enrolled keys on one device
+HMAC_SECRET = "hmac-secret"  # noqa: S105 - the extension's name
+SALT = hashlib.sha256(b"doorsill consent sealing key 1").digest()
+
+T = TypeVar("T")
+Finder = Callable[[], Mapping[str, Callable[[], CtapDevice]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """One key that the controller knows: its two certificates in DER."""
+
+    credential: bytes
+    presence: bytes
+    sealing: bytes = b""
+
+
+def plugged_in() -> Mapping[str, Callable[[], CtapDevice]]:
+    """The FIDO2 keys of this machine by device file."""
+    names = tuple(sorted(str(path) for path in Path("/dev").glob("hidraw*")))
+    return {name: partial(open_device, name) for name in _keys_among(names)}
+
+
+@lru_cache(maxsize=1)
+def _keys_among(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that are FIDO2 keys; asked anew only when something is plugged."""
+    found = []
+    for name in names:
+        try:
+            get_descriptor(name)
+        except (OSError, ValueError):
+            continue  # a mouse, or not ours to open
+        found.append(name)
+    return tuple(found)
+
+
+def read_enrolled(folder: Path) -> tuple[Enrolled, ...]:
+    """The keys in ``folder``: one PEM file each, the presence certificate first."""
+    found = []
+    paths = sorted(folder.glob("*.pem"))
+    if len(paths) > CARDS_LIMIT:
+        raise ConfigError(f"{folder} holds {len(paths)} keys; the limit {CARDS_LIMIT}")
+    for path in paths:
+        try:
+            chain = x509.load_pem_x509_certificates(path.read_bytes())
+            credential = credential_of(chain[0])
+        except (OSError, ValueError, UnsupportedAlgorithm) as error:
+            raise ConfigError(f"{path} is not a FIDO2 key's file: {error}") from None
+        if credential is None:
+            raise ConfigError(f"{path} names no FIDO2 credential")
+        raw = [each.public_bytes(serialization.Encoding.DER) for each in chain]
+        found.append(Enrolled(credential, raw[0], raw[1] if len(raw) > 1 else b""))
+    return tuple(found)
+
+
+class FidoToken:
+    """The one FIDO2 key that is plugged in, if the controller enrolled it."""
+
+    def __init__(
+        self, enrolled: tuple[Enrolled, ...], finder: Finder = plugged_in
+    ) -> None:
+        if not enrolled:
+            raise ConfigError("no FIDO2 key is enrolled; `doorsill consent issue` does")
+        self._enrolled = {each.credential: each for each in enrolled}
+        self._finder = finder
+        self._closed = threading.Event()
+        self._path: str | None = None
+        self._device: CtapDevice | None = None
+        self._mine: Enrolled | None = None
+
+    def events(self) -> Iterator[TokenEvent]:
+        """Keys that are plugged in and pulled, seen within POLL_S."""
+        before: frozenset[str] | None = None
+        told: Reason | None = None
+        while not self._closed.is_set():
+            names = frozenset(self._finder())
+            if names != before:
+                now, before = time.monotonic(), names
+                self._hang_up()
+                self._path = next(iter(names)) if len(names) == 1 else None
+                if self._path is not None:
+                    told = None
+                    yield TokenIn(self._path, now)
+                else:
+                    reason = Reason.SECOND_CARD if names else Reason.REMOVED
+                    if reason is not told:
+                        yield TokenOut(reason, now)
+                    told = reason
+            self._closed.wait(POLL_S)
+
+    def certificate(self) -> bytes:
+        """The file's certificate of this very key: the key itself says which it is."""
+        allowed = list(self._enrolled)
+        response = self._assert(allowed, hashlib.sha256(b"who is it").digest())
+        named = (response.credential or {}).get("id", allowed[0])
+        self._mine = self._enrolled.get(bytes(named))
+        if self._mine is None:
+            raise TokenError(Reason.UNTRUSTED, "the FIDO2 key is not enrolled here")
+        return self._mine.presence
+
+    def sealing_certificate(self) -> bytes:
+        """The file's second certificate, or nothing."""
+        return self._mine.sealing if self._mine is not None else b""
+
+    def sign(self, challenge: Challenge) -> Answer:
+        """The key's assertion; the first of a session waits for the touch."""
+        if self._mine is None:
+            raise TokenError(Reason.REMOVED, "there is no enrolled FIDO2 key")
+        found = self._assert([self._mine.credential], challenge.digest, challenge.touch)
+        return Answer(found.signature, bytes(found.auth_data))
+
+    def unwrap(self, peer_public: bytes, pin: str | None = None) -> bytes:
+        """ECDH of the derived sealing key with ``peer_public``; wants a touch."""
+        self.certificate()
+        if self._mine is None:
+            raise TokenError(Reason.REMOVED, "there is no enrolled FIDO2 key")
+        credential = self._mine.credential
+        key = self._guarded(lambda: sealing_key(self._open(), credential))
+        peer = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), peer_public)
+        return key.exchange(ec.ECDH(), peer)
+
+    def close(self) -> None:
+        """Let go of the key; the events end."""
+        self._closed.set()
+        self._hang_up()
+
+    def _assert(
+        self, allowed: list[bytes], digest: bytes, touch: bool = False
+    ) -> AssertionResponse:
+        cancel = threading.Event()
+        timer = threading.Timer(TOUCH_S, cancel.set)
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._guarded(
+                lambda: Ctap2(self._open()).get_assertion(
+                    RELYING_PARTY, digest, _named(allowed), None, {"up": touch},
+                    event=cancel,
+                )
+            )  # fmt: skip
+        finally:
+            timer.cancel()
+
+    def _open(self) -> CtapDevice:
+        path = self._path
+        if path is None:
+            raise TokenError(Reason.REMOVED, "there is no FIDO2 key")
+        if self._device is None:
+            opener = self._finder().get(path)
+            if opener is None:
+                raise TokenError(Reason.REMOVED, "the FIDO2 key was pulled")
+            self._device = opener()
+        return self._device
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        """``work``, with whatever the key does wrong as a TokenError."""
+        try:
+            return work()
+        except CtapError as error:
+            raise _refused(error) from None
+        except (OSError, ConnectionError):
+            self._hang_up()
+            raise TokenError(Reason.REMOVED, "the FIDO2 key was pulled") from None
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            self._hang_up()
+            raise TokenError(
+                Reason.CARD_ERROR, f"the FIDO2 key talks nonsense: {error}"
+            ) from None
+
+    def _hang_up(self) -> None:
+        device, self._device = self._device, None
+        if device is not None:
+            device.close()
+
+
+def enrol(
+    device: CtapDevice, holder: str, pin: str | None = None
+) -> tuple[bytes, ec.EllipticCurvePublicKey]:
+    """Make a credential on ``device`` (touch it): its id and its public key."""
+    ctap, digest = Ctap2(device), hashlib.sha256(b"doorsill consent issue").digest()
+    proof, version = None, None
+    if pin is not None:
+        client = ClientPin(ctap)
+        token = client.get_pin_token(pin)
+        proof = client.protocol.authenticate(token, digest)
+        version = client.protocol.VERSION
+    made = ctap.make_credential(
+        digest,
+        {"id": RELYING_PARTY, "name": "doorsill consent"},
+        {"id": hashlib.sha256(holder.encode()).digest(), "name": holder},
+        [{"type": "public-key", "alg": ES256.ALGORITHM}],
+        extensions={HMAC_SECRET: True},
+        pin_uv_param=proof,
+        pin_uv_protocol=version,
+    )
+    found = made.auth_data.credential_data
+    if found is None or not isinstance(found.public_key, ES256):
+        raise TokenError(Reason.CARD_ERROR, "the FIDO2 key made no P-256 credential")
+    return found.credential_id, _public(found.public_key)
+
+
+def sealing_key(device: CtapDevice, credential: bytes) -> ec.EllipticCurvePrivateKey:
+    """The key that hmac-secret hides in ``device`` (touch it); never store it."""
+    ctap = Ctap2(device)
+    client = ClientPin(ctap)
+    agreement, shared = client._get_shared_secret()
+    salt = client.protocol.encrypt(shared, SALT)
+    asked = {
+        1: agreement,
+        2: salt,
+        3: client.protocol.authenticate(shared, salt),
+        4: client.protocol.VERSION,
+    }
+    nothing = hashlib.sha256(b"").digest()
+    found = ctap.get_assertion(
+        RELYING_PARTY, nothing, _named([credential]), {HMAC_SECRET: asked}
+    )
+    hidden = (found.auth_data.extensions or {}).get(HMAC_SECRET)
+    if not hidden:
+        raise TokenError(Reason.CARD_ERROR, "the FIDO2 key knows no hmac-secret")
+    secret = client.protocol.decrypt(shared, hidden)
+    wide = HKDF(hashes.SHA256(), 48, None, b"doorsill consent sealing").derive(secret)
+    scalar = int.from_bytes(wide, "big") % (P256_ORDER - 1) + 1
+    return ec.derive_private_key(scalar, ec.SECP256R1())
+
+
+def _named(credentials: list[bytes]) -> list[Mapping[str, Any]]:
+    return [{"type": "public-key", "id": each} for each in credentials]
+
+
+def _public(key: ES256) -> ec.EllipticCurvePublicKey:
+    try:
+        numbers = ec.EllipticCurvePublicNumbers(
+            int.from_bytes(key[-2], "big"),
+            int.from_bytes(key[-3], "big"),
+            ec.SECP256R1(),
+        )
+        return numbers.public_key()
+    except (KeyError, ValueError):
+        raise TokenError(Reason.CARD_ERROR, "the FIDO2 key's point is no point") from (
+            None
+        )
+
+
+def _refused(error: CtapError) -> TokenError:
+    late = (
+        CtapError.ERR.USER_ACTION_TIMEOUT,
+        CtapError.ERR.KEEPALIVE_CANCEL,
+        CtapError.ERR.ACTION_TIMEOUT,
+    )
+    if error.code in late:
+        return TokenError(Reason.MISSED_BEAT, "the FIDO2 key was not touched in time")
+    if error.code == CtapError.ERR.NO_CREDENTIALS:
+        return TokenError(Reason.UNTRUSTED, "the FIDO2 key is not enrolled here")
+    return TokenError(Reason.CARD_ERROR, f"the FIDO2 key refused: {error}")

@@ -1,0 +1,128 @@
+"""A key switch on a GPIO line (libgpiod 2): one more condition, never the consent.
+
+A line has no secret and can be bridged with a wire, so on alone opens nothing. Off,
+gone, or a fault: off. Wired so that a broken wire reads off (pull-down, active high).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+import gpiod
+from gpiod.line import Bias, Direction, Edge, Value
+
+from doorsill.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+WAIT_S = 0.25  # how long close() may wait for the loop
+STEADY_S = 0.05  # a contact bounces when it closes; off counts at once
+
+
+class Line(Protocol):
+    """One requested line; the fake in ``gpio_fake.py`` is another."""
+
+    def read(self) -> bool:
+        """Its level now; OSError where the chip is gone."""
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it changed within ``seconds``; takes the edges that did."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+class GpiodLine:
+    """A line of the chip at ``/dev/gpiochipN``, or of the chip with that label.
+
+    Chips are better named by label: numbers differ between boards and kernels.
+    """
+
+    def __init__(self, chip: str, offset: int) -> None:
+        self._offset = offset
+        settings = gpiod.LineSettings(
+            direction=Direction.INPUT, edge_detection=Edge.BOTH, bias=Bias.PULL_DOWN
+        )
+        try:
+            self._request = gpiod.request_lines(
+                _path_of(chip), consumer="doorsill", config={offset: settings}
+            )
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"consent.gpio_line = {chip}:{offset} cannot be used: {error}"
+            ) from None
+
+    def read(self) -> bool:
+        """Whether the switch is on."""
+        return bool(self._request.get_value(self._offset) is Value.ACTIVE)
+
+    def wait(self, seconds: float) -> bool:
+        """Edges come from the kernel; nothing is polled."""
+        if not self._request.wait_edge_events(timedelta(seconds=seconds)):
+            return False
+        self._request.read_edge_events()
+        return True
+
+    def release(self) -> None:
+        """Give the line back to the kernel."""
+        self._request.release()
+
+
+class KeySwitch:
+    """The levels of one line, on only when it has been on for STEADY_S."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._closed = threading.Event()
+
+    def levels(self) -> Iterator[bool]:
+        """The level now, then each change, until ``close``; a fault ends it, off."""
+        told: bool | None = None
+        try:
+            while not self._closed.is_set():
+                level = self._line.read() and not self._line.wait(STEADY_S)
+                level = level and self._line.read()
+                if level != told:
+                    told = level
+                    yield level
+                if self._line.wait(WAIT_S) and told:
+                    told = False  # any edge of a line that was on is an off
+                    yield False
+        except (OSError, ValueError) as error:
+            log.warning("the key switch is gone: %s", error)
+        finally:
+            self._line.release()
+        if told is not False:
+            yield False
+
+    def close(self) -> None:
+        """End the levels."""
+        self._closed.set()
+
+
+def open_switch(
+    option: str, opener: Callable[[str, int], Line] = GpiodLine
+) -> KeySwitch:
+    """The switch that ``consent.gpio_line = "CHIP:OFFSET"`` names."""
+    chip, colon, offset = option.rpartition(":")
+    if not colon or not chip or not offset.isdecimal():
+        raise ConfigError(
+            f"consent.gpio_line = {option!r} must be CHIP:OFFSET, "
+            "as pinctrl-rp1:17 or /dev/gpiochip0:17"
+        )
+    return KeySwitch(opener(chip, int(offset)))
+
+
+def _path_of(chip: str) -> str:
+    if chip.startswith("/dev/"):
+        return chip
+    for path in sorted(Path("/dev").glob("gpiochip*")):
+        with gpiod.Chip(str(path)) as found:
+            if found.get_info().label == chip:
+                return str(path)
+    raise ConfigError(f"consent.gpio_line: there is no GPIO chip labelled {chip}")

@@ -1,0 +1,233 @@
+"""A FIDO2 key as the token, through the real python-fido2: one touch, then silent."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cards import (
+    BINDING,
+    PURPOSE,
+    SITE,
+    UTC,
+    Controller,
+    moment,
+    new_gate,
+    new_key,
+    nonce,
+)
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from doorsill.consent import issuing
+from doorsill.consent.challenge import Challenge, require_answer
+from doorsill.consent.gate import Answered, Ask, Inserted, Opened, State, step
+from doorsill.consent.reasons import Reason
+from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
+from doorsill.consent.trust import ConsentCertificate, verify, verify_sealing
+from doorsill.drivers.fido import (
+    Enrolled,
+    FidoToken,
+    enrol,
+    read_enrolled,
+    sealing_key,
+)
+from doorsill.drivers.fido_fake import VirtualKey
+from doorsill.errors import ConfigError, UntrustedError
+
+LOJA = Controller()
+POINT = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+
+
+def enrolled(key: VirtualKey, **grant: object) -> Enrolled:
+    """As ``doorsill consent issue --fido2`` does it."""
+    credential, public = enrol(key, "Ana")
+    granted = LOJA.grant(**grant)
+    presence = issuing.card(LOJA.ca, LOJA.key, public, granted, credential)
+    hidden = sealing_key(key, credential).public_key()
+    sealing = issuing.sealing(LOJA.ca, LOJA.key, hidden, granted)
+    return Enrolled(credential, issuing.der(presence), issuing.der(sealing))
+
+
+class Plugged:
+    """A key in its port, watched."""
+
+    def __init__(self) -> None:
+        self.key = VirtualKey()
+        self.mine = enrolled(self.key)
+        self.token = FidoToken((enrolled(VirtualKey()), self.mine), self.key.plug)
+        self.events: list[TokenEvent] = []
+        self._new = threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._note, daemon=True)
+        self._thread.start()
+        self.wait()
+
+    def _note(self) -> None:
+        for event in self.token.events():
+            self.events.append(event)
+            self._new.release()
+
+    def wait(self) -> TokenEvent:
+        assert self._new.acquire(timeout=10)
+        return self.events[-1]
+
+    def card(self) -> ConsentCertificate:
+        authority = LOJA.authority()
+        return verify(self.token.certificate(), authority, SITE, [PURPOSE], UTC)
+
+    def close(self) -> None:
+        self.token.close()
+        self._thread.join(5)
+
+
+@pytest.fixture
+def plugged() -> Iterator[Plugged]:
+    plugged = Plugged()
+    yield plugged
+    plugged.close()
+
+
+def asked(touch: bool, number: int = 0) -> Challenge:
+    return Challenge(BINDING, PURPOSE, UTC + 1.5, nonce(number), touch)
+
+
+def test_a_key_that_is_plugged_in_says_which_it_is(plugged: Plugged) -> None:
+    assert isinstance(plugged.events[0], TokenIn)
+    assert plugged.token.certificate() == plugged.mine.presence
+    assert plugged.card().credential == plugged.mine.credential
+
+
+@pytest.mark.parametrize("touch", [True, False], ids=["touched", "silent"])
+def test_its_answer_is_its_own_and_to_this_question(
+    plugged: Plugged, touch: bool
+) -> None:
+    card = plugged.card()
+    answer = plugged.token.sign(asked(touch))
+    assert require_answer(asked(touch), answer, card) is answer
+    with pytest.raises(UntrustedError, match="not this card's"):
+        require_answer(asked(touch, number=1), answer, card)
+
+
+def test_a_silent_answer_is_no_touch(plugged: Plugged) -> None:
+    card = plugged.card()
+    silent = plugged.token.sign(asked(touch=False))
+    with pytest.raises(UntrustedError, match="not touched"):
+        require_answer(asked(touch=True), silent, card)
+
+
+def test_the_gate_opens_after_a_touch_and_a_fresh_silent_answer(
+    plugged: Plugged,
+) -> None:
+    card = plugged.card()
+    gate, done = step(new_gate(), Inserted(card), moment(0.0), nonce(1))
+    for at, state in ((12.0, State.CHALLENGING), (12.1, State.OPEN)):
+        assert isinstance(done[0], Ask)
+        question = done[0].challenge
+        event = Answered(question.digest, plugged.token.sign(question))
+        gate, done = step(gate, event, moment(at), nonce(int(at * 10)))
+        assert gate.state is state
+    assert isinstance(done[0], Opened)
+
+
+def test_a_key_that_nobody_touches_opens_nothing(plugged: Plugged) -> None:
+    plugged.token.certificate()
+    plugged.key.touched = False
+    with pytest.raises(TokenError, match="not touched in time") as caught:
+        plugged.token.sign(asked(touch=True))
+    assert caught.value.reason is Reason.MISSED_BEAT
+    assert plugged.token.sign(asked(touch=False)).signature
+
+
+def test_a_pulled_key_is_seen_within_a_tenth_of_a_second(plugged: Plugged) -> None:
+    plugged.token.certificate()
+    late = []
+    for _ in range(20):
+        pulled = time.monotonic()
+        plugged.key.present = False
+        event = plugged.wait()
+        assert isinstance(event, TokenOut)
+        assert event.reason is Reason.REMOVED
+        late.append(event.at - pulled)
+        with pytest.raises(TokenError) as caught:
+            plugged.token.sign(asked(touch=False))
+        assert caught.value.reason is Reason.REMOVED
+        plugged.key.present = True
+        assert isinstance(plugged.wait(), TokenIn)
+    assert sorted(late)[-1] < 0.1
+
+
+def test_two_keys_are_none() -> None:
+    one, two = VirtualKey(), VirtualKey()
+    found = {"a": lambda: one, "b": lambda: two}
+    token = FidoToken((enrolled(one),), lambda: found)
+    event = next(iter(token.events()))
+    assert isinstance(event, TokenOut)
+    assert event.reason is Reason.SECOND_CARD
+    with pytest.raises(TokenError, match="no FIDO2 key"):
+        token.certificate()
+    token.close()
+
+
+def test_a_key_that_was_not_enrolled_is_refused() -> None:
+    stranger = VirtualKey()
+    token = FidoToken((enrolled(VirtualKey()),), stranger.plug)
+    next(iter(token.events()))
+    with pytest.raises(TokenError, match="not enrolled") as caught:
+        token.certificate()
+    assert caught.value.reason is Reason.UNTRUSTED
+    token.close()
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(lambda _: b"", id="nothing"),
+        pytest.param(lambda _: b"\0", id="no body"),
+        pytest.param(lambda _: b"\0\xff\xff", id="no CBOR"),
+        pytest.param(lambda _: b"\0\xa0", id="an empty table"),
+        pytest.param(lambda _: b"\x7f", id="an error that nobody knows"),
+        pytest.param(lambda answer: answer[: len(answer) // 2], id="half of it"),
+    ],
+)
+def test_a_key_that_talks_nonsense_is_an_error(
+    plugged: Plugged, trouble: Callable[[bytes], bytes]
+) -> None:
+    plugged.token.certificate()
+    plugged.key.trouble = trouble
+    with pytest.raises(TokenError):
+        plugged.token.sign(asked(touch=False))
+
+
+def test_its_hidden_key_agrees_with_its_certificate(plugged: Plugged) -> None:
+    card = plugged.card()
+    sealing = plugged.token.sealing_certificate()
+    public = verify_sealing(sealing, LOJA.authority(), card, UTC)
+    ours = new_key()
+    point = ours.public_key().public_bytes(*POINT)
+    assert plugged.token.unwrap(point) == ours.exchange(ec.ECDH(), public)
+    plugged.key.touched = False
+    with pytest.raises(TokenError, match="not touched"):
+        plugged.token.unwrap(point)
+
+
+def pem(mine: Enrolled) -> bytes:
+    from cryptography import x509
+
+    chain = [
+        x509.load_der_x509_certificate(each) for each in (mine.presence, mine.sealing)
+    ]
+    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in chain)
+
+
+def test_enrolled_keys_are_files(tmp_path: Path, plugged: Plugged) -> None:
+    (tmp_path / "ana.pem").write_bytes(pem(plugged.mine))
+    assert read_enrolled(tmp_path) == (plugged.mine,)
+    (tmp_path / "bad.pem").write_bytes(b"nothing")
+    with pytest.raises(ConfigError, match=r"bad\.pem is not a FIDO2 key's file"):
+        read_enrolled(tmp_path)
+
+
+def test_a_device_without_enrolled_keys_says_so() -> None:
+    with pytest.raises(ConfigError, match="no FIDO2 key is enrolled"):
+        FidoToken(())
