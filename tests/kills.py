@@ -137,11 +137,16 @@ class Camera:
         self.kill()
         return -9
 
+    def status(self) -> dict[str, str]:
+        """What the kernel says of the child, now."""
+        assert self._child is not None
+        text = Path(f"/proc/{self._child.pid}/status").read_text()
+        pairs = [line.partition(":") for line in text.splitlines()]
+        return {name: value.strip() for name, _, value in pairs}
+
     def resident_kib(self) -> int:
         """Of the child, now."""
-        assert self._child is not None
-        status = Path(f"/proc/{self._child.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0])
+        return int(self.status()["VmRSS"].split()[0])
 
     def words(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-2000:]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from broker import Site
+from broker import Site, until
 from kills import START, Camera, compare, database, replay, run
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_kill_9_loses_and_duplicates_nothing(
     own_site: Site, tmp_path: Path, seed: int
 ) -> None:
@@ -31,6 +31,21 @@ def test_a_back_log_is_told_in_order_and_as_history(
     assert told.windows == told.historical == 1500
     assert told.in_order
     assert told.resident_kib < 90 * 1024
+
+
+def test_the_process_is_confined_small_and_ends_when_asked(
+    own_site: Site, tmp_path: Path
+) -> None:
+    camera = Camera(own_site, tmp_path / "cam", "cam-01")
+    with database(own_site, tmp_path) as (store, _):
+        camera.start()
+        until(lambda: store.latest("cam-01", "state"), within_s=60)
+        status = camera.status()
+        assert status["NoNewPrivs"] == "1"
+        assert status["Seccomp"] == "2"
+        assert camera.resident_kib() < 90 * 1024
+        assert camera.stop() == 0, camera.words()
+        until(lambda: b"disconnected" in (store.latest("cam-01", "state") or b""))
 
 
 def test_negative_control_a_lost_and_a_doubled_window_are_found() -> None:

@@ -182,6 +182,17 @@ def test_state_live_health_and_description_are_told(shop: Shop) -> None:
     assert health.uplink_kib > 10_000
 
 
+def test_an_older_window_that_comes_again_does_not_turn_live_back(shop: Shop) -> None:
+    shop.turn(lambda: shop.uplink.intake.link)
+    for minute in range(3):
+        shop.vision.send(cell(minute))
+    shop.turn(lambda: shop.on("live"))
+    shop.uplink.intake._note(cell(0))
+    assert shop.uplink.intake.newest["line-0"] == cell(2)
+    shop.uplink.intake._note(cell(0, epoch=7))  # vision began anew
+    assert shop.uplink.intake.newest["line-0"] == cell(0, epoch=7)
+
+
 def test_outside_the_opening_hours_the_state_is_sleeping(shop: Shop) -> None:
     shop.vision.send(cell(0, quality=Quality.CLOSED, count_in=0, total_in=0))
     shop.turn(lambda: shop.on("state") and shop.on("state")[-1].state == "sleeping")
@@ -241,6 +252,7 @@ def test_an_uplink_that_dies_before_it_acknowledges_counts_nothing_twice(
     CellClient.acknowledge = lambda *_: None  # type: ignore[method-assign]
     try:
         shop.turn(lambda: len(shop.stored()) == 10)
+        shop.turn(lambda: shop.uplink.delivery.outbox.waiting() == 0)
         shop.kill()
     finally:
         CellClient.acknowledge = acknowledge  # type: ignore[method-assign]
@@ -295,6 +307,7 @@ def test_a_full_disk_stops_the_reading_and_not_the_counting(shop: Shop) -> None:
     shop.turn(lambda: intake.wants is None)  # bounded: the rest stays with vision
     assert shop.vision.pending > 0
     database.execute("PRAGMA max_page_count = 1000000")
+    intake._retry_at = 0.0
     shop.turn(lambda: len(shop.stored()) == 1500, within_s=60)
     assert shop.store.totals("cam-01", 0) == (1500, 1500)
 

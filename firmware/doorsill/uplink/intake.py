@@ -111,9 +111,12 @@ class Intake:
             self.close()
 
     def _note(self, cell: Cell) -> None:
+        """An older window that vision sends again does not turn the totals back."""
         if isinstance(cell, HealthCell):
             self.health = cell
-        else:
+            return
+        known = self.newest.get(place_of(cell))
+        if known is None or known.epoch != cell.epoch or known.start <= cell.start:
             self.newest[place_of(cell)] = cell
 
     def _store(self, now: float) -> None:

@@ -10,6 +10,7 @@ socket of vision and the broker's answers. It has no camera and knows no pixel.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import signal
@@ -97,7 +98,12 @@ class Uplink:
                 break
             self.step(0.05)
         self.intake.close()
-        publisher.stop(self.voice.farewell(time.monotonic()))
+        farewell = None
+        with contextlib.suppress(
+            UplinkError
+        ):  # we said too much of late: the will then
+            farewell = self.voice.farewell(time.monotonic())
+        publisher.stop(farewell)
         self.delivery.outbox.close()
 
     def _hear(self, now: float) -> None:
