@@ -9,7 +9,15 @@ import pytest
 
 from doorsill import policy
 from doorsill.cells import Age, Expression
-from doorsill.values import Attributes, Boxes, Crossing, Direction, Pixels, Tracks
+from doorsill.values import (
+    Attributes,
+    Boxes,
+    Crossing,
+    Detections,
+    Direction,
+    Pixels,
+    Tracks,
+)
 from doorsill.vision.attributes import KEPT_S, PER_FRAME, READINGS, Looks, allowed
 
 PIXELS = np.zeros((240, 320, 3), np.uint8)
@@ -24,9 +32,12 @@ class Scripted:
     read_boxes: list[int] = field(default_factory=list)
     least: float = 0.6
 
-    def read(self, pixels: Pixels, boxes: Boxes) -> tuple[np.ndarray, np.ndarray]:
-        self.read_boxes.append(len(boxes))
-        said = [self.script[round(float(box[0]), 1)] for box in boxes]
+    def read(
+        self, pixels: Pixels, heads: Boxes, bodies: Boxes
+    ) -> tuple[np.ndarray, np.ndarray]:
+        assert len(heads) == len(bodies)
+        self.read_boxes.append(len(bodies))
+        said = [self.script[round(float(box[0]), 1)] for box in bodies]
         ages = np.array([each[0] for each in said], np.float32)
         return ages, np.array([each[1] for each in said], np.float32)
 
@@ -44,16 +55,22 @@ CLEAR = ([0.0, 0.0, 1.0, 0.0], [0.9, 0.1])
 DOUBT = ([0.3, 0.3, 0.2, 0.2], [0.5, 0.5])
 
 
-def tracks(*people: tuple[int, float], seen: bool = True) -> Tracks:
+def show(
+    stage: Looks, now: float, *people: tuple[int, float], seen: bool = True
+) -> None:
+    """One frame with these people (track, left edge)."""
     n = len(people)
     boxes = np.array([[x, 0.2, x + 0.1, 0.8] for _, x in people], np.float32)
-    return Tracks(
+    boxes, feet = boxes.reshape(n, 4), np.zeros((n, 2), np.float32)
+    found = Detections(boxes, np.ones(n, np.float32), boxes * 0.5, feet)
+    tracks = Tracks(
         np.array([each[0] for each in people], np.int64),
-        boxes.reshape(n, 4),
-        np.zeros((n, 2), np.float32),
+        boxes,
+        feet,
         np.arange(n) if seen else np.full(n, -1),
         np.ones(n, bool),
     )
+    stage.update(PIXELS, found, tracks, now)
 
 
 def looks(reader: Scripted) -> Looks:
@@ -76,7 +93,7 @@ def test_a_track_is_averaged_over_its_frames(
 ) -> None:
     stage = looks(Scripted({0.1: said}))
     for step in range(20):
-        stage.update(PIXELS, tracks((7, 0.1)), step * STEP)
+        show(stage, step * STEP, (7, 0.1))
     assert stage.decide(crossing(7)) == expected
 
 
@@ -84,7 +101,7 @@ def test_one_bad_frame_does_not_decide() -> None:
     reader = Scripted({0.1: CLEAR, 0.5: ([1.0, 0, 0, 0], [0.0, 1.0])})
     stage = looks(reader)
     for step in range(30):
-        stage.update(PIXELS, tracks((7, 0.5 if step == 0 else 0.1)), step * STEP)
+        show(stage, step * STEP, (7, 0.5 if step == 0 else 0.1))
     assert stage.decide(crossing(7)).age == Age.ADULT
 
 
@@ -96,7 +113,7 @@ def test_work_is_bounded_by_frame_and_by_track() -> None:
     reader = Scripted({0.1: CLEAR, 0.3: CLEAR, 0.5: CLEAR})
     stage = looks(reader)
     for step in range(200):
-        stage.update(PIXELS, tracks((1, 0.1), (2, 0.3), (3, 0.5)), step * STEP)
+        show(stage, step * STEP, (1, 0.1), (2, 0.3), (3, 0.5))
     assert max(reader.read_boxes) <= PER_FRAME
     assert sum(reader.read_boxes) == 3 * READINGS
 
@@ -104,22 +121,22 @@ def test_work_is_bounded_by_frame_and_by_track() -> None:
 def test_a_coasting_track_is_not_read() -> None:
     reader = Scripted({0.1: CLEAR})
     stage = looks(reader)
-    stage.update(PIXELS, tracks((7, 0.1), seen=False), 0.0)
+    show(stage, 0.0, (7, 0.1), seen=False)
     assert reader.read_boxes == []
 
 
 def test_nothing_is_known_after_the_crossing_is_decided() -> None:
     stage = looks(Scripted({0.1: CLEAR}))
-    stage.update(PIXELS, tracks((7, 0.1)), 0.0)
+    show(stage, 0.0, (7, 0.1))
     stage.decide(crossing(7))
     assert len(stage) == 0
 
 
 def test_nothing_is_known_of_who_left_without_crossing() -> None:
     stage = looks(Scripted({0.1: CLEAR}))
-    stage.update(PIXELS, tracks((7, 0.1)), 0.0)
+    show(stage, 0.0, (7, 0.1))
     for step in range(1, round((KEPT_S + 1) / STEP)):
-        stage.update(PIXELS, tracks(), step * STEP)
+        show(stage, step * STEP)
     assert len(stage) == 0
 
 
@@ -131,10 +148,10 @@ def test_the_model_is_opened_only_when_somebody_is_to_be_read() -> None:
         return Scripted({0.1: CLEAR})
 
     stage = Looks(open_reader)
-    stage.update(PIXELS, tracks(), 0.0)
+    show(stage, 0.0)
     assert opened == []
-    stage.update(PIXELS, tracks((7, 0.1)), 0.1)
-    stage.update(PIXELS, tracks((7, 0.1)), 0.5)
+    show(stage, 0.1, (7, 0.1))
+    show(stage, 0.5, (7, 0.1))
     assert opened == [1]
 
 

@@ -23,6 +23,7 @@ from doorsill.plot import TrackPlot
 from doorsill.values import Direction, Frame
 from doorsill.vision.detector import Detector
 from doorsill.vision.detectors import open_detector
+from doorsill.vision.motion import MotionGate
 from doorsill.vision.pipeline import Pipeline, pipeline
 from doorsill.vision.timing import STAGES
 
@@ -199,7 +200,7 @@ def _pipeline(
 ) -> Pipeline:
     height, width = frame.pixels.shape[:2]
     tally.aspect = width / height
-    gate = None
+    gate = None if args.every_frame else MotionGate()
     return pipeline(detector, args.line, aspect=tally.aspect, gate=gate)
 
 

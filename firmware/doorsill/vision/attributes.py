@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorsill.policy import Policy
-from doorsill.values import Attributes, Boxes, Crossing, Pixels, Tracks
+from doorsill.values import Attributes, Boxes, Crossing, Detections, Pixels, Tracks
 from doorsill.vision.handover import HANDOVER_S
 
 Shares = NDArray[np.float32]  # (n, labels), each row sums to 1
@@ -29,8 +29,10 @@ KEPT_S = HANDOVER_S + 0.5  # after a track ended, until its crossing is decided
 class Reader(Protocol):
     """Reads crops; see ``appearance.Appearance``."""
 
-    def read(self, pixels: Pixels, boxes: Boxes) -> tuple[Shares, Shares]:
-        """Ages and expressions of the people in ``boxes``."""
+    def read(
+        self, pixels: Pixels, heads: Boxes, bodies: Boxes
+    ) -> tuple[Shares, Shares]:
+        """Ages and expressions of people by their heads and bodies, (n, 4) each."""
 
     def decided(self, ages: Shares, expressions: Shares) -> Attributes:
         """One answer from the rows of one track."""
@@ -63,13 +65,21 @@ class Looks:
         """How many tracks something is known about."""
         return len(self._tracks)
 
-    def update(self, pixels: Pixels, tracks: Tracks, now: float) -> None:
-        """Read those who are due; call once per frame, before ``decide``."""
+    def update(
+        self, pixels: Pixels, found: Detections, tracks: Tracks, now: float
+    ) -> None:
+        """Read those who are due; call once per frame, before ``decide``.
+
+        ``tracks`` are those that ``found`` led to.
+        """
         rows = self._due(tracks, now)
         if len(rows):
             if self._reader is None:
                 self._reader = self._open_reader()
-            ages, expressions = self._reader.read(pixels, tracks.boxes[rows])
+            seen = tracks.detection[rows]
+            ages, expressions = self._reader.read(
+                pixels, found.heads[seen], found.boxes[seen]
+            )
             for row, age, expression in zip(rows, ages, expressions, strict=True):
                 kept = self._tracks.setdefault(int(tracks.ids[row]), _Readings())
                 kept.ages.append(age)

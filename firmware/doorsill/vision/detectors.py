@@ -1,4 +1,4 @@
-"""Open a detector: one of ours by name, or any finished SSD by its file."""
+"""Open the models: ours by name, or any finished SSD by its file."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from doorsill.registry import (
     shipped,
     verified_model,
 )
+from doorsill.vision.appearance import Appearance
 from doorsill.vision.detector import Detector, NetDetector
 from doorsill.vision.ssd import ssd_decoder
 
@@ -106,3 +107,14 @@ def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
         else ssd_decoder(interpreter)
     )
     return NetDetector(interpreter, decode)
+
+
+def open_reader(section: ModelSection) -> Appearance:
+    """The attributes model that ``section`` names; its manifest is enforced."""
+    manifest = shipped(section.attributes)
+    if manifest.kind != "attributes":
+        raise ConfigError(
+            f"model.attributes = {section.attributes} is of kind {manifest.kind}"
+        )
+    interpreter = opened(manifest, threads=section.threads, runtime=section.runtime)
+    return Appearance(interpreter, manifest.outputs)

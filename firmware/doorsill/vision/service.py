@@ -27,10 +27,16 @@ from doorsill.drivers.restart import RestartingCamera
 from doorsill.link import CellServer
 from doorsill.policy import Policy, is_open
 from doorsill.values import Frame, HealthCell, Quality
+from doorsill.vision.attributes import Looks, allowed
 from doorsill.vision.detector import Detector
-from doorsill.vision.detectors import open_detector, with_probed_delegate
+from doorsill.vision.detectors import (
+    open_detector,
+    open_reader,
+    with_probed_delegate,
+)
 from doorsill.vision.motion import MotionGate
 from doorsill.vision.pipeline import Pipeline, pipeline
+from doorsill.vision.quality import QualityWatch
 from doorsill.vision.window import WindowKeeper, ZoneTotals
 from doorsill.vision.zone import ZoneCounter
 
@@ -101,6 +107,8 @@ class Door:
     _camera: RestartingCamera = field(init=False)
     _window: WindowKeeper = field(init=False)
     _zones: ZoneCounter | None = None
+    _looks: Looks | None = None
+    _quality: QualityWatch = field(default_factory=QualityWatch)
     _steps: Pipeline | None = None
     _frames: int = 0
     _gated: int = 0
@@ -113,6 +121,8 @@ class Door:
         now = time.monotonic()
         self._window = WindowKeeper(len(self.policy.lines), now, time.time())
         self._health_at = now + HEALTH_S
+        if allowed(self.policy) and self.config.model.attributes:
+            self._looks = Looks(lambda: open_reader(self.config.model))
         self._camera = RestartingCamera(self._open_camera, wait=self._wait)
 
     def watch(self) -> None:
@@ -162,14 +172,22 @@ class Door:
         seen = steps.step(frame)
         if self.faces is not None:
             self.faces.offer(frame, seen.detections.heads, frame.time)
-        steps.timing.begin()
+        timing = steps.timing
+        timing.begin()
+        quality = self._quality.look(frame)
+        timing.lap("quality")
+        self._window.crossed(seen.crossings)
+        if self._looks is not None:
+            self._looks.update(frame.pixels, seen.detections, seen.tracks, frame.time)
+            for crossing in seen.crossings:
+                self._window.looked(crossing, self._looks.decide(crossing))
+        timing.lap("attributes")
         if self._zones is not None:
             self._zones.update(seen.tracks, frame.time)
-        self._window.frame(frame.time, Quality.GOOD)
-        self._window.crossed(seen.crossings)
+        self._window.frame(frame.time, quality)
         self._tick()
-        steps.timing.lap("window")
-        steps.timing.end_frame()
+        timing.lap("window")
+        timing.end_frame()
         self._frames += 1
         self._gated += not seen.looked
 
