@@ -121,7 +121,7 @@ def test_a_tall_box_that_enters_over_a_line_at_the_very_top_counts() -> None:
             id="lost before the line, found behind it",
         ),
         pytest.param(
-            [*walk(A, 0.45, 8), *[{}] * 40, *walk(0.52, B, 8, track=2)],
+            [*walk(A, 0.45, 8), *[{}] * 60, *walk(0.52, B, 8, track=2)],
             (0, 0),
             id="too late: somebody else",
         ),

@@ -18,9 +18,10 @@ from typing import Generic, TypeVar
 
 from doorsill.vision.geometry import Point
 
-HANDOVER_S = 2.0
+HANDOVER_S = 4.0
 REACH = 0.8  # body widths
-DRIFT = 0.4  # body widths a second by which the reach grows
+DRIFT = 0.4  # body widths a second by which the reach grows, up to
+REACH_LIMIT = 1.6
 LIMIT = 64  # loose ends kept at most
 
 Left = TypeVar("Left")
@@ -48,7 +49,8 @@ class Spot:
         share = min(1.0, max(0.0, (dx * way_x + dy * way_y) / way)) if way else 0.0
         far = math.hypot(dx - share * way_x, dy - share * way_y)
         distance = far / max(self.width, 1e-6)
-        return distance if distance <= REACH + DRIFT * gap else None
+        reach = min(REACH + DRIFT * gap, REACH_LIMIT)
+        return distance if distance <= reach else None
 
 
 class LooseEnds(Generic[Left]):

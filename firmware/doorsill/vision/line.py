@@ -21,12 +21,12 @@ back. Where two tracks turn back at one place and time, in opposite ways, both p
 are taken to have walked on, and a level that comes back to nought is booked each way.
 
 *Broken ids.* A track that ends near the line leaves where it was last clear of the
-band; a confirmed track born there within two seconds starts from that point, not from
+band; a confirmed track born there within four seconds starts from that point, not from
 its own (see ``handover``). Where nobody goes on, the side on which it was last seen
 is believed.
 
 Unconfirmed tracks and tracks that start or end in an exclusion polygon never count.
-Nothing about a track outlives it, but for the two seconds of a hand-over.
+Nothing about a track outlives it, but for the four seconds of a hand-over.
 """
 
 from __future__ import annotations
@@ -49,14 +49,15 @@ from doorsill.vision.geometry import (
 from doorsill.vision.handover import HANDOVER_S, LooseEnds, Spot
 
 BAND = 0.25  # body widths to each side of the line, about 12 cm
-CLEAR = 2.0  # body widths from the line after which a crossing is past doubt
+CLEAR = 2.5  # body widths from the line after which a crossing is past doubt
 HOLD_S = 0.6
 SETTLE_S = 8.0
 AT_LINE = 1.0  # body widths from the line within which somebody has not left it
 TRAIL_S, TRAIL = 0.15, 40  # spacing and length of a path's trail
 NEAR = 3.0  # body widths from the line within which a broken id is handed over
 MEET = 1.6  # body widths apart within which two may swap their ids
-TURN_S, TURN = 0.7, 0.2  # how long before and after, and body widths at least
+TURN_S, TURN = 0.7, 0.0  # how long before and after, and body widths at least
+BRISK = 0.8  # body widths that who swapped an id goes to and fro meanwhile
 DECIDED_WITHIN_S = SETTLE_S + 4.0  # no crossing is told later than this
 DEFAULT_ASPECT = 4 / 3
 
@@ -101,6 +102,12 @@ class _Path:
     def where(self, time: float) -> tuple[float, Point]:
         """The spot of the trail that is nearest to ``time``."""
         return min(self.trail, key=lambda spot: abs(spot[0] - time))
+
+    def turn(self, time: float, way: Point) -> tuple[float, float]:
+        """The steps before and after ``time``, times how far they go along ``way``."""
+        at = self.where(time)[1]
+        before, after = self.where(time - TURN_S)[1], self.where(time + TURN_S)[1]
+        return _along(before, at, way), _along(at, after, way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,25 +227,24 @@ class LineCounter:
         Then somebody else turned back at the same place and time the other way round.
         Both really walked on, so what went over the line stays counted.
         """
-        past = [spot for spot in path.trail if spot[0] >= leg.since]
-        if not past:
-            return False
         start, end = path.where(leg.since)[1], path.last.at
-        turn, (x, y) = max(
-            past, key=lambda spot: _apart(spot[1], start) + _apart(spot[1], end)
+        turn, at = max(
+            (spot for spot in path.trail if spot[0] >= leg.since),
+            key=lambda spot: _apart(spot[1], start) + _apart(spot[1], end),
+            default=(leg.since, start),
         )
-        ahead = (2 * x - start[0] - end[0], 2 * y - start[1] - end[1])
+        ahead = (2 * at[0] - start[0] - end[0], 2 * at[1] - start[1] - end[1])
+        length = max(_apart(ahead, (0.0, 0.0)), 1e-6)
+        coming, going = path.turn(turn, ahead)
+        if coming - going < BRISK * wide * length:
+            return False
         for other in self._paths.values():
-            if other is path or not other.confirmed:
+            when, there = other.where(turn)
+            if other is path or not other.confirmed or abs(when - turn) > TURN_S / 2:
                 continue
-            when, at = other.where(turn)
-            if abs(when - turn) > 2 * TRAIL_S or _apart(at, (x, y)) > MEET * wide:
-                continue
-            came, went = other.where(turn - TURN_S)[1], other.where(turn + TURN_S)[1]
-            length = max(_apart(ahead, (0.0, 0.0)), 1e-6)
-            coming = _along(came, at, ahead) / length
-            going = _along(at, went, ahead) / length
-            if coming < -TURN * wide and going > TURN * wide:
+            coming, going = other.turn(when, ahead)
+            turned = coming < 0 < going and going - coming > TURN * wide * length
+            if turned and _apart(there, at) <= MEET * wide:
                 return True
         return False
 

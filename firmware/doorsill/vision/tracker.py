@@ -30,7 +30,7 @@ Mask = NDArray[np.bool_]
 
 SURE, WEAK, BORN = 0.5, 0.15, 0.5  # scores: first pass, second pass, new tracks
 MEASURED = 0.15**2  # variance of a detection, body widths squared
-ACCELERATION = 4.0  # white noise, squared body widths per s cubed
+ACCELERATION = 3.0  # white noise, squared body widths per s cubed
 SPEED = 3.0**2  # variance of a stranger's speed, squared body widths per s squared
 REACH = 0.8  # body widths between a prediction and its detection at most
 GATE = 7.0  # squared Mahalanobis distance at most

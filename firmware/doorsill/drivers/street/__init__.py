@@ -114,7 +114,10 @@ class Street:
         if self._random.random() < scene.per_minute / 60 * scene.frame_s:
             kinds, weights = zip(*scene.mix, strict=True)
             chances = np.array(weights) / sum(weights)
-            self._admit(kinds[int(self._random.choice(len(kinds), p=chances))])
+            kind = kinds[int(self._random.choice(len(kinds), p=chances))]
+            # Nor does anybody begin to linger who would not be done by the end.
+            late = kind is Behaviour.LOITER and now > scene.seconds - 90.0
+            self._admit(Behaviour.SINGLE if late else kind)
         crowded = _within(now, scene.crowd_every_s, scene.crowd_s)
         if crowded and self._random.random() < scene.crowd_per_s * scene.frame_s:
             self._admit(Behaviour.CROWD)

@@ -1,0 +1,204 @@
+"""Whether the camera really sees the door: covered, dark, bright, moved, too slow.
+
+    green channel, sampled ─► ROWS x n cell means ─► level, contrast   now
+                         │                       └─► relief            against the
+                         └─► mean step from sample to sample           reference
+
+The *relief* is each cell less the mean of its neighbours, scaled to unit length: it is
+the scene's pattern without its light. The reference is such numbers, learned in the
+first seconds and led slowly after the day; no picture is kept. A relief that stays
+unlike the reference means that the camera was moved, and the reference then stays as it
+is until the process starts anew, for a line drawn for another view counts wrongly.
+
+A fault must last ``HOLD_S`` before it is told, and be gone as long before it is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doorsill.values import Frame, Pixels, Quality
+
+Array = NDArray[np.float32]
+
+EVERY_S = 1.0  # between two looks at the picture
+HOLD_S = 2.0
+MOVED_S = 8.0  # people stand in the way for a while; a moved camera stays moved
+LEARN_S = 3.0
+ROWS = 18  # cells from top to bottom
+SAMPLES = 3  # per cell and direction
+GREEN = 1
+DARK_LEVEL = 32.0  # nine tenths of the cells are below
+BRIGHT_LEVEL = 235.0  # nine tenths of the cells are above
+FLAT_STEP, FLAT_CONTRAST = 0.35, 0.5  # of the reference's: something is in front
+UNIFORM_CONTRAST = 4.0  # levels; with less than this nothing can be seen at all
+UNLIKE = 0.35  # likeness of the relief under which the camera was moved
+RECENT_S = 4.0  # time constant of the recent relief, so that passers-by wash out
+FOLLOW_S = 900.0  # time constant with which the reference follows the day
+LEAST_RATE = 7.0  # frames a second: a walker must be seen before, on and after a line
+RATE_S = 3.0  # time constant of the frame rate
+PAUSE_S = 2.0  # a longer gap is told by the window, not as a frame rate
+PICTURE = Quality.COVERED | Quality.DARK | Quality.BRIGHT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """One picture as a few numbers."""
+
+    low: float  # the level that a tenth of the cells is below
+    high: float  # the level that a tenth of the cells is above
+    step: float  # mean difference of neighbouring samples
+    contrast: float  # standard deviation of the cells
+    relief: Array
+
+
+@dataclass(slots=True)
+class _Held:
+    """A fault that is told once it has lasted, and until it has been gone as long."""
+
+    least: float
+    told: bool = False
+    changed: float | None = None  # since when it is other than told
+
+    def update(self, present: bool, now: float) -> bool:
+        if present == self.told:
+            self.changed = None
+        elif self.changed is None:
+            self.changed = now
+        if self.changed is not None and now - self.changed >= self.least:
+            self.told, self.changed = present, None
+        return self.told
+
+
+class QualityWatch:
+    """Look at every frame; nearly all of them cost nothing."""
+
+    def __init__(self) -> None:
+        self._held = {
+            Quality.DARK: _Held(HOLD_S),
+            Quality.BRIGHT: _Held(HOLD_S),
+            Quality.COVERED: _Held(HOLD_S),
+            Quality.MOVED: _Held(MOVED_S),
+        }
+        self._told = Quality.GOOD
+        self._shape: tuple[int, ...] = ()
+        self._looked = float("-inf")
+        self._last: float | None = None
+        self._step_s = 0.0  # smoothed seconds from frame to frame
+        self._reference: _View | None = None
+        self._learned = 0.0  # seconds
+        self._recent: Array | None = None
+
+    def look(self, frame: Frame) -> Quality:
+        """What this frame is worth; bits of :class:`Quality`, 0 is good."""
+        slow = self._rate(frame.time)
+        if not 0.0 <= frame.time - self._looked < EVERY_S:
+            if frame.pixels.shape != self._shape:
+                self._forget(frame.pixels.shape)
+            self._told = self._judge(_view(frame.pixels), frame.time)
+            self._looked = frame.time
+        return self._told | slow
+
+    def _rate(self, now: float) -> Quality:
+        last, self._last = self._last, now
+        if last is None or not 0.0 < now - last < PAUSE_S:
+            return Quality.GOOD
+        step = now - last
+        share = min(1.0, step / RATE_S)
+        self._step_s += share * (step - self._step_s) if self._step_s else step
+        slow = self._step_s > 1 / LEAST_RATE
+        return Quality.LOW_FRAME_RATE if slow else Quality.GOOD
+
+    def _forget(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._reference, self._recent, self._learned = None, None, 0.0
+
+    def _judge(self, view: _View, now: float) -> Quality:
+        dark = view.high < DARK_LEVEL
+        bright = view.low > BRIGHT_LEVEL
+        covered = not (dark or bright) and self._is_covered(view)
+        moved = self._held[Quality.MOVED].told
+        if not (dark or bright or covered):
+            moved = self._is_moved(view)
+        found = {
+            Quality.DARK: dark,
+            Quality.BRIGHT: bright,
+            Quality.COVERED: covered,
+            Quality.MOVED: moved,
+        }
+        told = Quality.GOOD
+        for fault, present in found.items():
+            if self._held[fault].update(present, now):
+                told |= fault
+        return told
+
+    def _is_covered(self, view: _View) -> bool:
+        if view.contrast < UNIFORM_CONTRAST:
+            return True
+        reference = self._reference
+        if reference is None or self._learned < LEARN_S:
+            return False
+        return (
+            view.step < FLAT_STEP * reference.step
+            and view.contrast < FLAT_CONTRAST * reference.contrast
+        )
+
+    def _is_moved(self, view: _View) -> bool:
+        """Compare what was seen of late with the reference, and teach the reference."""
+        if self._reference is None or self._recent is None:
+            self._reference, self._recent = view, view.relief
+            return False
+        self._recent = self._recent + EVERY_S / RECENT_S * (view.relief - self._recent)
+        if self._learned < LEARN_S:
+            self._learned += EVERY_S
+            self._follow(view, EVERY_S / LEARN_S)
+            return False
+        unlike = _likeness(self._recent, self._reference.relief) < UNLIKE
+        if not unlike and not self._held[Quality.MOVED].told:
+            self._follow(view, EVERY_S / FOLLOW_S)
+        return unlike
+
+    def _follow(self, view: _View, share: float) -> None:
+        old = self._reference
+        assert old is not None and self._recent is not None  # noqa: S101 - seen above
+        self._reference = _View(
+            view.low,
+            view.high,
+            old.step + share * (view.step - old.step),
+            old.contrast + share * (view.contrast - old.contrast),
+            old.relief + share * (self._recent - old.relief),
+        )
+
+
+def _view(pixels: Pixels) -> _View:
+    height = pixels.shape[0]
+    stride = max(1, height // (ROWS * SAMPLES))
+    samples = pixels[::stride, ::stride, GREEN].astype(np.float32)
+    rows, columns = samples.shape[0] // SAMPLES, samples.shape[1] // SAMPLES
+    step = float(np.abs(samples[:, 1:] - samples[:, :-1]).mean())
+    samples = samples[: rows * SAMPLES, : columns * SAMPLES]
+    cells = samples.reshape(rows, SAMPLES, columns, SAMPLES).mean(axis=(1, 3))
+    flat = np.sort(cells, axis=None)
+    low, high = (
+        float(flat[len(flat) // 10]),
+        float(flat[len(flat) - len(flat) // 10 - 1]),
+    )
+    return _View(low, high, step, float(cells.std()), _relief(cells))
+
+
+def _relief(cells: Array) -> Array:
+    """Each inner cell less the mean of the eight around it, at unit length."""
+    wide = cells[:, :-2] + cells[:, 1:-1] + cells[:, 2:]
+    around = wide[:-2] + wide[1:-1] + wide[2:]
+    relief = cells[1:-1, 1:-1] - around / 9
+    size = float(np.sqrt((relief * relief).sum()))
+    flat: Array = relief / max(size, 1e-3)
+    return flat
+
+
+def _likeness(one: Array, other: Array) -> float:
+    size = float(np.sqrt((one * one).sum() * (other * other).sum()))
+    return float((one * other).sum()) / max(size, 1e-6)
