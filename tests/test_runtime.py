@@ -201,6 +201,13 @@ def test_a_delegate_that_works_is_used(ssd, delegate):
     assert len(model.outputs()) == 4
 
 
+def test_a_trial_is_made_once(ssd, delegate, monkeypatch):
+    library = delegate()
+    assert probe.reason_against(ssd, "litert", library) is None
+    monkeypatch.setattr(probe.subprocess, "run", None)  # as after confinement
+    runtime.load(ssd, delegate=library).invoke()
+
+
 BAD_DELEGATES = [
     pytest.param({"create": "abort();"}, "SIGABRT", id="aborts"),
     pytest.param({"create": "*(volatile int *)8 = 1;"}, "SIGSEGV", id="segfaults"),

@@ -9,15 +9,21 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from functools import lru_cache
 
 PROBE_TIMEOUT_S = 30.0
 _REASON = "reason: "
 
 
+@lru_cache(maxsize=2)
 def reason_against(
     model: bytes, runtime: str, delegate: str | None = None
 ) -> str | None:
-    """Why ``model`` cannot run here, on ``delegate``; ``None`` when it ran."""
+    """Why ``model`` cannot run here, on ``delegate``; ``None`` when it ran.
+
+    Asked again, it answers from memory: a process that has confined itself can start no
+    child any more.
+    """
     command = [sys.executable, "-m", __name__, runtime]
     command += [delegate] if delegate is not None else []
     try:
