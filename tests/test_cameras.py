@@ -126,6 +126,12 @@ def test_a_whole_recording_gives_every_frame_and_then_ends(tmp_path, name):
         assert seen[10, 10, 0] > 200 and seen[10, 10, 1:].max() < 60, "R, G, B"
 
 
+@pytest.mark.parametrize("name", ["door.mp4", "door.mkv", "door.gif"])
+def test_a_recording_says_how_long_it_is(tmp_path, name):
+    camera = open_file(record(tmp_path / name, frames=25))
+    assert camera.duration == pytest.approx(2.5, abs=0.11)
+
+
 def test_an_ended_recording_stays_ended(tmp_path):
     camera = open_file(record(tmp_path / "door.mp4", frames=3))
     reads = [camera.read() for _ in range(6)]
@@ -476,7 +482,7 @@ def test_a_recording_that_merely_ends_is_no_failure(tmp_path):
     path = record(tmp_path / "door.mp4", frames=4)
     camera = RestartingCamera(lambda: open_file(path))
     assert len(every_frame(camera)) == 4
-    assert camera.restarts == 0
+    assert camera.restarts == camera.failures_in_a_row == 0
 
 
 @pytest.mark.parametrize(

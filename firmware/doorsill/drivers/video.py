@@ -118,6 +118,11 @@ class Recording:
         self._check_complete()
         return None
 
+    @property
+    def duration(self) -> float | None:
+        """Seconds that the file says it holds; None where it does not say."""
+        return _declared_length(self._source)
+
     def close(self) -> None:
         """Let go of the file."""
         self._source.close()
