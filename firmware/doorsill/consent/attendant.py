@@ -1,4 +1,4 @@
-"""Two threads around a token: one waits for it to come and go, one speaks to it.
+"""Threads around a token: one waits for it to come and go, one speaks to it.
 
     token.events() ──► waits ──┐
                                ├─► events for the gate ──► take(), woken by fileno()
@@ -18,9 +18,9 @@ from collections import deque
 from collections.abc import Callable
 
 from doorsill.consent.challenge import Challenge
-from doorsill.consent.gate import Answered, Event, Inserted, Lost
+from doorsill.consent.gate import Answered, Event, Inserted, Lost, Switched
 from doorsill.consent.reasons import Reason
-from doorsill.consent.token import Token, TokenError, TokenIn
+from doorsill.consent.token import Switch, Token, TokenError, TokenIn
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.errors import UntrustedError
 
@@ -33,15 +33,18 @@ Judge = Callable[[bytes, bytes], ConsentCertificate]
 class Attendant:
     """Call :meth:`start` once, after the process has confined itself."""
 
-    def __init__(self, token: Token, judge: Judge) -> None:
+    def __init__(
+        self, token: Token, judge: Judge, switch: Switch | None = None
+    ) -> None:
         self._token = token
+        self._switch = switch
         self._judge = judge
         self._events: deque[Event] = deque()
         self._work: queue.SimpleQueue[Challenge | bool | None] = queue.SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._threads = [
             threading.Thread(target=each, daemon=True)
-            for each in (self._wait, self._speak)
+            for each in (self._wait, self._speak, self._watch_switch)
         ]
         self.present = False  # whether there is exactly one token
         self.gone: dict[Reason, float] = {}  # monotonic s, when it was last seen gone
@@ -75,9 +78,11 @@ class Attendant:
         self._work.put(True)
 
     def close(self) -> None:
-        """End both threads, but wait for no card."""
+        """End the threads, but wait for no card."""
         self._work.put(None)
         self._token.close()
+        if self._switch is not None:
+            self._switch.close()
         for thread in self._threads:
             thread.join(1.0)
 
@@ -98,6 +103,10 @@ class Attendant:
             log.error("the token cannot be watched any more: %s", error)
         self.present = False
         self._tell(Lost(Reason.DAEMON_GONE))
+
+    def _watch_switch(self) -> None:
+        for level in self._switch.levels() if self._switch is not None else ():
+            self._tell(Switched(level))
 
     def _speak(self) -> None:
         while True:

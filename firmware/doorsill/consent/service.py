@@ -36,7 +36,7 @@ from doorsill.consent.keeper import Keeper
 from doorsill.consent.medium import Medium, open_medium
 from doorsill.consent.reasons import Reason
 from doorsill.consent.surroundings import boot_id, firmware_digest, observe
-from doorsill.consent.token import Token
+from doorsill.consent.token import Switch, Token
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.consent.vault import Ground, Vault
 from doorsill.device import identity
@@ -48,6 +48,7 @@ from doorsill.policy import ConsentRules, Policy
 log = logging.getLogger(__name__)
 
 FOLDER_NAME, SOCKET_NAME, LOCK_NAME = "vault", "vault.sock", "lock"
+ENROLLED_NAME = "consent-keys"  # beside the consent CA: the FIDO2 keys that may open
 RECONNECT_S = 0.5  # between two attempts to reach vision
 POLICY_S = 1.0  # between two looks at the policy in force
 
@@ -74,16 +75,16 @@ def main(config: Config) -> None:
         authority = identity.read_certificate(consent.ca).public_bytes(
             serialization.Encoding.DER
         )
-        token = open_token(consent)
+        token, switch = open_token(consent), open_key_switch(consent)
         counter = Counter(socket_of(config))
         bell = _bell_of_signals()
-        confine(Confinement(writable=[folder_of(config)], sockets=True))
+        confine(Confinement(writable=_writable(config), sockets=True))
         unix_sockets_only()
 
         def judge(card: bytes, sealing: bytes) -> ConsentCertificate:
             return judged(rules, authority, card, sealing)
 
-        attendant = Attendant(token, judge)
+        attendant = Attendant(token, judge, switch)
         keeper = Keeper(vault, attendant, binding_of(config, rules), now)
         attendant.start()
         log.info("vault at work, blank (verified)")
@@ -285,7 +286,24 @@ def open_token(consent: ConsentSection) -> Token:
         from doorsill.drivers.piv import PivToken
 
         return PivToken(consent.reader)
-    raise ConfigError(f"consent.token = {consent.token} has no driver here")
+    from doorsill.drivers.fido import FidoToken, read_enrolled
+
+    return FidoToken(read_enrolled(consent.ca.parent / ENROLLED_NAME))
+
+
+def open_key_switch(consent: ConsentSection) -> Switch | None:
+    """The key switch that must be on as well, where one is configured."""
+    if not consent.gpio_line:
+        return None
+    from doorsill.drivers.gpio_line import open_switch
+
+    return open_switch(consent.gpio_line)
+
+
+def _writable(config: Config) -> list[Path]:
+    """A FIDO2 key is a device file that comes and goes; a card is behind pcscd."""
+    keys = [Path("/dev")] if consent_of(config).token != "piv" else []  # noqa: S105
+    return [folder_of(config), *keys]
 
 
 def _state_of(path: Path) -> tuple[int, int] | None:

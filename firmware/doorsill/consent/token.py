@@ -66,3 +66,13 @@ class Token(Protocol):
 
     def close(self) -> None:
         """Let go of reader and token; ``events`` ends."""
+
+
+class Switch(Protocol):
+    """A key switch: one condition more, never a consent of its own."""
+
+    def levels(self) -> Iterator[bool]:
+        """The level now, then each change, until ``close``; a fault is off."""
+
+    def close(self) -> None:
+        """End the levels."""
