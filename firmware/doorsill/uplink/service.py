@@ -69,7 +69,7 @@ class Uplink:
     connections: int = 0
     takeovers: int = 0
     _lived_at: float = field(default_factory=time.monotonic)
-    _fares: Fares = field(default_factory=Fares)
+    _heard_of_vision: bool = False  # its first health is told at once
 
     def step(self, timeout: float) -> None:
         """Wait up to ``timeout`` s for vision or the broker, then do what is due."""
@@ -126,7 +126,10 @@ class Uplink:
         linked = self.intake.link is not None
         self.voice.tell_state(state_of(newest, linked=linked), now)
         self.voice.tell_live(live_of(newest, self.lines, self.utc()), now)
-        if self.delivery.publisher.connected and self.voice.health_is_due(now):
+        heard = self.intake.health is not None
+        due = self.voice.health_is_due(now) or (heard and not self._heard_of_vision)
+        if self.delivery.publisher.connected and due:
+            self._heard_of_vision = heard
             release = self.intake.release
             health = health_of(self.intake.health, self._fare(), release, self.utc())
             self.voice.tell_health(health, now)

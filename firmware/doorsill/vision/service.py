@@ -42,7 +42,8 @@ from doorsill.vision.zone import ZoneCounter
 
 log = logging.getLogger(__name__)
 
-HEALTH_S = 10.0  # between two accounts of how the process fares
+HEALTH_S = 60.0  # between two accounts of how the process fares
+FIRST_HEALTH_S = 5.0  # the first one comes sooner, for whoever installs it
 HOURS_S = 1.0  # between two looks at the opening hours
 PI_CAMERA = ("/dev/video*", "/dev/media*", "/dev/v4l-subdev*", "/dev/dma_heap/*")
 ACCELERATORS = ("/dev/apex_*", "/dev/bus/usb/*/*")
@@ -112,7 +113,8 @@ class Door:
     _steps: Pipeline | None = None
     _frames: int = 0
     _gated: int = 0
-    _health_at: float = 0.0
+    _health_at: float = 0.0  # when the next account is due
+    _health_since: float = 0.0  # since when frames are counted for it
     _hours_at: float = 0.0
     _open: bool = True
     _failures: int = 0
@@ -120,7 +122,7 @@ class Door:
     def __post_init__(self) -> None:
         now = time.monotonic()
         self._window = WindowKeeper(len(self.policy.lines), now, time.time())
-        self._health_at = now + HEALTH_S
+        self._health_at, self._health_since = now + FIRST_HEALTH_S, now
         if allowed(self.policy) and self.config.model.attributes:
             self._looks = Looks(lambda: open_reader(self.config.model))
         self._camera = RestartingCamera(self._open_camera, wait=self._wait)
@@ -197,8 +199,8 @@ class Door:
         for cell in self._window.tick(now, utc, self._totals):
             self.cells.send(cell)
         if now >= self._health_at:
-            self._health_at = now + HEALTH_S
             self.cells.send(self._health(now, utc))
+            self._health_at, self._health_since = now + HEALTH_S, now
             self._frames = self._gated = 0
         self.cells.poll()
 
@@ -254,14 +256,14 @@ class Door:
         return () if self._zones is None else self._zones.totals(closing)
 
     def _health(self, now: float, utc: float) -> HealthCell:
-        since = now - (self._health_at - HEALTH_S)
+        seconds = max(now - self._health_since, 0.1)
         timing = None if self._steps is None else self._steps.timing
         return HealthCell(
             epoch=self._window.epoch,
             start=int(utc),
             frames=self._frames,
             gated=self._gated,
-            frame_rate_milli=round(1000 * self._frames / max(since, 0.1)),
+            frame_rate_milli=round(1000 * self._frames / seconds),
             invoke_us=0 if timing is None else timing.invoke_us,
             overhead_us=0 if timing is None else timing.overhead_us,
             resident_kib=resident_kib(),

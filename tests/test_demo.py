@@ -1,0 +1,124 @@
+"""The whole system: clip, model, confined processes, broker, subscriber, database."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from doorsill_fleet.demo import Outcome, Plan, play, truth_of
+from doorsill_fleet.demo_view import Received
+
+SECONDS = 20.0
+
+
+def processes() -> set[str]:
+    """Every process of ours that runs at this moment, by its command line."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if "mosquitto" in words[0] or ("doorsill" in words and "run" in words):
+            found.add(f"{path.parent.name} {' '.join(words)}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def before() -> set[str]:
+    return processes()
+
+
+@pytest.fixture(scope="module")
+def outcome(before: set[str]) -> Outcome:
+    return play(Plan(SECONDS), Console(quiet=True))
+
+
+def test_nothing_fails(outcome: Outcome) -> None:
+    assert outcome.failures == []
+
+
+def test_the_street_is_counted_about_right(outcome: Outcome) -> None:
+    assert outcome.truth is not None
+    for counted, true in zip(outcome.counted, outcome.truth, strict=True):
+        for direction in (0, 1):
+            assert abs(counted[direction] - true[direction]) <= 2
+    assert sum(outcome.counted[0]) >= 2
+
+
+def test_it_looked_most_of_the_time(outcome: Outcome) -> None:
+    assert outcome.looked_s >= SECONDS / 2
+
+
+def test_the_device_says_what_becomes_of_it(outcome: Outcome) -> None:
+    assert outcome.received.state == "disconnected"
+    assert outcome.received.health["vision_kib"] > 0
+    assert outcome.received.health["frame_rate_milli"] > 5000
+
+
+def test_what_left_the_device_is_small(outcome: Outcome) -> None:
+    assert 0 < outcome.received.payload_bytes < 6000
+
+
+def test_no_raw_face_is_stored(outcome: Outcome) -> None:
+    assert outcome.raw_faces == 0
+
+
+def test_nothing_is_left_running(outcome: Outcome, before: set[str]) -> None:
+    mine = {each for each in processes() - before if "/doorsill-" in each}
+    assert mine == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        pytest.param(
+            ["--source", "nope.mp4", "--line", "0.5,0,0.5,1"],
+            4,
+            "SOURCE = nope.mp4 does not exist",
+            id="no such file",
+        ),
+        pytest.param(["--source", "a.mp4"], 2, "--source needs a --line", id="no line"),
+        pytest.param(
+            ["--seconds", "1"], 2, "is below the minimum of 3", id="too short"
+        ),
+        pytest.param(["--line", "0,0,0,0"], 2, "of no length", id="no length"),
+    ],
+)
+def test_bad_input_gets_a_sentence(
+    arguments: list[str], code: int, sentence: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "doorsill", "demo", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_truth_goes_round_with_the_clip() -> None:
+    def totals(seconds: float) -> int:
+        lines = truth_of(Plan(60), seconds).lines
+        assert lines is not None
+        return sum(lines[0])
+
+    once = totals(61.9)
+    assert totals(0) == 0
+    assert totals(2 * 62.0) == 2 * once
+    assert totals(10.5) < once
+
+
+def test_what_is_not_ours_is_counted_and_not_shown() -> None:
+    received = Received()
+    message: dict[str, Any] = {"topic": "homeassistant/device/cam-01/config"}
+    received.take(message["topic"], b"{}")
+    assert received.messages == 1
+    assert received.last_topic == ""
