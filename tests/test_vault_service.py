@@ -1,9 +1,26 @@
 """The vault as a process: real card stack, real confinement, real certificates."""
 
-from collections.abc import Iterator
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
+from cards import Controller
 from vault_process import VaultProcess
+
+from doorsill import canonical, cli
+from doorsill.consent import issuing
+from doorsill.consent.control import ask
+from doorsill.consent.service import certificates_of, folder_of, socket_of
+from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.errors import ConfigError, UntrustedError
 
 
 @pytest.fixture
@@ -12,7 +29,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultProcess]:
         yield made
 
 
-def test_blank_open_blank(site: VaultProcess) -> None:
+def run(
+    capsys: pytest.CaptureFixture[str], site: VaultProcess, *arguments: str
+) -> tuple[int, str]:
+    config = str(site.site.configuration)
+    code = cli.run(["vault", *arguments, "--config", config])
+    said = capsys.readouterr()
+    return code, said.out + said.err
+
+
+def test_blank_open_blank_and_every_way_out(site: VaultProcess) -> None:
+    """Card pulled, second card, pcscd killed, blank ordered, SIGTERM: all certified."""
     site.start()
     assert site.offer() == 0
     site.stage.insert()
@@ -23,7 +50,294 @@ def test_blank_open_blank(site: VaultProcess) -> None:
     site.stage.pull()
     site.until_blank()
     assert site.offer() == 0
+
+    site.stage.insert()
+    site.until_open()
+    site.stage.insert(site.stage.new_card(), slot=1)
+    site.until_blank()
+    site.stage.pull(slot=1)
+    site.until_open()  # one is left, and consents again
+
+    site.stage.daemon.kill()
+    began = time.monotonic()
+    site.until_blank()
+    assert time.monotonic() - began < 3.0  # reported by the bench; here it must end
+    site.stage.daemon.start()
+    site.stage.insert()
+    site.until_open()
+
+    ask(socket_of(site.config), "blank")
+    assert site.status()["verified_blank"]
+    site.stage.pull()
+    site.stage.insert()
+    site.until_open()
+    site.fill(1)
     assert site.stop() == 0
-    assert site.reasons() == ["start", "removed", "shutdown"]
+    reasons = site.reasons()
+    assert reasons[0] == "start" and reasons[-1] == "shutdown"
+    assert reasons[1] in ("removed", "card-error")
+    assert reasons[2] in ("second-card", "card-error")
+    assert reasons[3] in ("daemon-gone", "reader-gone", "card-error")
+    assert reasons[4] == "ordered"
     lease = site.chain()[1].body["leases"][0]
-    assert lease["sealed"] >= 5 and lease["reason"] == "removed"
+    assert lease["sealed"] >= 5
+
+
+CARDS: list[tuple[str, Callable[[VaultProcess], VirtualCard], str]] = [
+    ("other site", lambda s: s.stage.new_card(site="braga-1"), "this site wants"),
+    ("other purpose", lambda s: s.stage.new_card(purpose="fun"), "this site wants"),
+    (
+        "ended",
+        lambda s: s.stage.new_card(not_before=time.time() - 40 * 86400, days=1),
+        "ended on",
+    ),
+    ("cloned", lambda s: s.stage.card.clone(), "answer is not this card's"),
+    ("empty", lambda s: VirtualCard(), "not on this card"),
+    ("of another CA", lambda s: foreign(s), "not signed by this site's consent CA"),
+    (
+        "talks nonsense",
+        lambda s: troubled(s, lambda apdu, answer: b"\xde\xad\xbe\xef" * 9),
+        "the card:",
+    ),
+]
+
+
+def foreign(site: VaultProcess) -> VirtualCard:
+    controller = Controller(utc=time.time() - 86400)
+    stage = site.stage
+    ca, key = stage.ca, stage.key
+    stage.ca, stage.key = controller.ca, controller.key
+    try:
+        return stage.new_card()
+    finally:
+        stage.ca, stage.key = ca, key
+
+
+def troubled(
+    site: VaultProcess, trouble: Callable[[bytes, bytes], bytes | None]
+) -> VirtualCard:
+    card = site.stage.new_card()
+    card.trouble = trouble
+    return card
+
+
+def test_no_wrong_card_opens_it_and_the_right_one_still_does(
+    site: VaultProcess,
+) -> None:
+    site.start()
+    for name, make, said in CARDS:
+        site.log.write_bytes(b"")
+        site.stage.insert(make(site))
+        site.until(lambda said=said: said in site.said())
+        ends = time.monotonic() + 0.3
+        while time.monotonic() < ends:
+            assert site.offer() == 0
+            assert site.status()["state"] != "open", name
+        site.stage.pull()
+    site.stage.insert()
+    site.until_open()
+    site.stop()
+    assert site.reasons() == ["start", "shutdown"]
+
+
+@pytest.mark.parametrize("medium", ["memory", "medium"])
+def test_after_kill_9_nothing_is_readable_and_the_next_start_blanks_first(
+    tmp_path_factory: pytest.TempPathFactory, medium: str
+) -> None:
+    with VaultProcess(tmp_path_factory.mktemp("v"), medium) as site:
+        site.start()
+        site.stage.insert()
+        site.until_open()
+        picture = np.random.default_rng(5).integers(0, 256, (120, 160, 3), np.uint8)
+        site.fill(4, picture)
+        site.stop(signal.SIGKILL)
+        path = folder_of(site.config) / "medium"
+        if medium == "medium":
+            left = path.read_bytes()
+            assert any(left)
+            rows = [row.tobytes()[60:76] for row in picture[30:60]]
+            assert not any(row in left for row in rows)
+        assert site.offer() == 0  # its lease went with it
+        site.stage.pull()
+        site.start()
+        assert site.status()["state"] == "blank"
+        if medium == "medium":
+            assert not any(path.read_bytes())
+        site.stop()
+        assert site.reasons() == ["start", "died", "shutdown"]
+
+
+def test_a_newer_policy_shuts_it_and_holds_from_then_on(site: VaultProcess) -> None:
+    site.start()
+    site.stage.insert()
+    site.until_open()
+    body = site.site.policy_body()
+    body["version"] = 2
+    body["consent"] = {**body["consent"], "purposes": ["something-else"]}
+    signed = canonical.seal(body, site.site.controller)
+    new = site.config.policy_in_force.with_suffix(".new")
+    new.write_bytes(signed)
+    new.replace(site.config.policy_in_force)
+    site.until(lambda: "something-else" in site.said())
+    assert site.status()["state"] != "open"
+    site.stop()
+    assert "policy-changed" in site.reasons()
+
+
+def test_a_policy_forged_on_the_device_ends_it_blank(site: VaultProcess) -> None:
+    site.start()
+    site.stage.insert()
+    site.until_open()
+    body = {**site.site.policy_body(), "version": 2}
+    forged = canonical.seal(body, site.stage.key)
+    site.config.policy_in_force.write_bytes(forged)
+    assert site.process is not None and site.process.wait(20) != 0
+    assert "does not match" in site.said()
+    assert site.reasons()[-1] == "shutdown"
+
+
+def test_a_second_vault_is_refused(site: VaultProcess) -> None:
+    site.start()
+    command = [sys.executable, "-m", "doorsill", "run", "--only", "vault", "--config"]
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        subprocess.run(
+            [*command, str(site.site.configuration)],
+            check=True,
+            capture_output=True,
+            env={**os.environ, **site.stage.environment},
+        )
+    assert b"another vault is at work" in caught.value.stderr
+    assert site.status()["verified_blank"]
+
+
+def test_an_unclean_chain_keeps_it_shut_and_the_medium_is_blanked(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with VaultProcess(tmp_path_factory.mktemp("v"), "medium") as site:
+        site.start()
+        site.stage.insert()
+        site.until_open()
+        site.fill(2)
+        site.stop(signal.SIGKILL)
+        newest = max(certificates_of(site.config).glob("0*.json"))
+        newest.write_bytes(newest.read_bytes().replace(b'"counter":1', b'"counter":7'))
+        site.start(wait=False)
+        assert site.process is not None and site.process.wait(20) != 0
+        assert "doorsill: " in site.said()
+        assert not any((folder_of(site.config) / "medium").read_bytes())
+
+
+PROBE = """\
+import ctypes, pathlib, socket
+import doorsill.consent.service as S
+run = S._Loop.run
+def tried(name, act):
+    try:
+        act()
+        print(name, "WORKED", flush=True)
+    except OSError as error:
+        print(name, "refused", error.errno, flush=True)
+def probe(self, bell):
+    for family in ("INET", "INET6", "NETLINK", "UNIX"):
+        number = getattr(socket, "AF_" + family)
+        tried(family, lambda: socket.socket(number, socket.SOCK_RAW - 1))
+    tried("file", lambda: pathlib.Path(sys.argv[1] + ".x").write_bytes(b"x"))
+    tried("own", lambda: S.folder_of(self._config).joinpath("x").write_bytes(b"x"))
+    print("dumpable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)
+    run(self, bell)
+S._Loop.run = probe
+"""
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_the_process_has_no_network_and_writes_only_its_folder(
+    tmp_path_factory: pytest.TempPathFactory, confined: bool
+) -> None:
+    open_up = "S.confine = S.unix_sockets_only = lambda *_: None\n"
+    before = PROBE if confined else PROBE + open_up
+    with VaultProcess(tmp_path_factory.mktemp("v"), before=before) as site:
+        site.start()
+        said = site.said()
+        for name in ("INET", "INET6", "NETLINK", "file"):
+            assert f"{name} {'refused' if confined else 'WORKED'}" in said
+        assert "UNIX WORKED" in said and "own WORKED" in said
+        assert f"dumpable {0 if confined else 1}" in said
+
+
+def test_list_export_open_blank(
+    site: VaultProcess,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in site.stage.environment.items():
+        monkeypatch.setenv(name, value)
+    site.start()
+    code, said = run(capsys, site, "list")
+    assert code == 0 and said.startswith("BLANK (verified")
+    out = str(tmp_path / "faces.sealed")
+    code, said = run(capsys, site, "export", out)
+    assert code == 3 and "no card has just answered" in said
+
+    site.stage.insert()
+    site.until_open()
+    picture = np.random.default_rng(6).integers(0, 256, (120, 160, 3), np.uint8)
+    site.fill(3, picture)
+    code, said = run(capsys, site, "list")
+    assert code == 0 and said.startswith("OPEN for validation: ")
+    code, said = run(capsys, site, "export", out)
+    assert code == 0 and "sealed to the card" in said
+    assert picture[40].tobytes()[60:90] not in Path(out).read_bytes()
+    assert run(capsys, site, "export", out)[0] == 2  # exists
+
+    def opened(pin: str, name: str = out) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(pin + "\n"))
+        code = cli.run(["vault", "open", name, "--to", str(tmp_path / "faces")])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    assert opened("000000")[0] == 3
+    code, said = opened(site.stage.card.pin)
+    assert code == 0, said
+    faces = sorted((tmp_path / "faces").glob("*.ppm"))
+    assert len(faces) >= 3
+    assert faces[0].read_bytes().endswith(picture[14:82, 19:109].tobytes())
+    data = bytearray(Path(out).read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "altered").write_bytes(data)
+    code, said = opened(site.stage.card.pin, str(tmp_path / "altered"))
+    assert code == 3 and "not what was sealed" in said
+    (tmp_path / "short").write_bytes(data[:-5])
+    code, said = opened(site.stage.card.pin, str(tmp_path / "short"))
+    assert code == 3 and "cut short" in said
+
+    code, said = run(capsys, site, "blank")
+    assert code == 0 and "certificate 0000000002.json" in said
+    site.stop()
+    assert run(capsys, site, "list")[0] == 2  # nobody is there to ask
+    code, said = run(capsys, site, "blank")
+    assert code == 0 and "BLANK (verified)" in said
+    assert site.reasons()[-1] == "ordered"
+
+
+def test_the_counter_sends_away_whoever_asks_for_something_else(
+    site: VaultProcess,
+) -> None:
+    site.start()
+    for word in (b"open sesame", b"", bytes(4000)):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
+            line.connect(str(socket_of(site.config)))
+            line.settimeout(5)
+            line.send(word)
+            assert line.recv(100) == b""
+    idle = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(6)]
+    for line in idle:
+        line.connect(str(socket_of(site.config)))
+    for line in idle:
+        line.close()
+    site.until_blank()  # it answers again
+    with pytest.raises(ConfigError, match="no vault answers"):
+        ask(site.folder / "none.sock", "status")
+    with pytest.raises(UntrustedError, match="no card has just answered"):
+        ask(socket_of(site.config), "export")
+    assert issuing.PURPOSE.fullmatch("validation")

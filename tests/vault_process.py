@@ -25,12 +25,19 @@ from doorsill_fleet.stage import SITE, Stage
 LINES = (((0.5, 0.0), (0.5, 1.0)),)
 HEADS = np.array([[0.2, 0.2, 0.6, 0.6]], np.float32)
 WITHIN_S = 20.0
-PROGRAM = "import sys; from pathlib import Path; {before}; \
-from doorsill.config import load_config; from doorsill.consent.service import main; \
-import logging; logging.basicConfig(level=logging.INFO); \
-from doorsill.errors import DoorsillError\n\
-try:\n    main(load_config(Path(sys.argv[1])))\n\
-except DoorsillError as error:\n    sys.exit('doorsill: ' + str(error))"
+PROGRAM = """\
+import logging, sys
+from pathlib import Path
+{before}
+from doorsill.config import load_config
+from doorsill.consent.service import main
+from doorsill.errors import DoorsillError
+logging.basicConfig(level=logging.INFO)
+try:
+    main(load_config(Path(sys.argv[1])))
+except DoorsillError as error:
+    sys.exit("doorsill: " + str(error))
+"""
 
 
 class VaultProcess:

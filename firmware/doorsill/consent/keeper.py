@@ -155,6 +155,7 @@ class Keeper:
             "sessions": self.tally.sessions,
             "sealed_total": self.tally.sealed,
             "turned_away": self.tally.turned_away,
+            "shut_after_us": self.tally.shut_after_us[-1:],
             "last_reason": self.tally.last_reason,
             "last_card": self.tally.last_card,
             "certificate": self.vault.last.name if self.vault.last else None,

@@ -1,0 +1,163 @@
+"""``doorsill vault``: list what is sealed, export it to the card, read it, blank it."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from doorsill.config import load_config
+from doorsill.consent import export, service
+from doorsill.consent.control import ask
+from doorsill.consent.reasons import WORDS, Reason
+from doorsill.consent.sealing import unwrap
+from doorsill.consent.token import Token, TokenIn
+from doorsill.errors import ConfigError, UntrustedError
+
+EXPORT_MOST = 1 << 30  # bytes
+EPILOG = """\
+examples:
+  doorsill vault list                          blank or open, and how much is sealed
+  doorsill vault export faces.sealed           while the card is in; ciphertext only
+  doorsill vault open faces.sealed --to faces  on any machine, with the card and its PIN
+  doorsill vault blank                         always allowed; leaves a certificate
+
+All but open take --config FILE, /etc/doorsill/doorsill.toml unless told otherwise.
+"""
+CONFIG = Path("/etc/doorsill/doorsill.toml")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Join the command group to the command line."""
+    parser = subparsers.add_parser(
+        "vault",
+        help="list, export and blank the vault",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    for name, work, words in (
+        ("list", list_vault, "say whether it is blank, and what is sealed"),
+        ("export", export_vault, "write what is sealed to a file, sealed to the card"),
+        ("blank", blank_vault, "blank it now; the card has to come in anew"),
+    ):
+        action = actions.add_parser(name, help=words)
+        action.add_argument("--config", type=Path, default=CONFIG, metavar="FILE")
+        action.set_defaults(func=work)
+        if name == "export":
+            action.add_argument("file", type=Path)
+    opening = actions.add_parser("open", help="read an export with the card in")
+    opening.add_argument("file", type=Path)
+    opening.add_argument("--to", type=Path, required=True, metavar="FOLDER")
+    opening.add_argument("--reader", default="", help="part of the reader's name")
+    opening.set_defaults(func=open_export)
+
+
+def list_vault(args: argparse.Namespace) -> int:
+    """Say how the vault is."""
+    config = load_config(args.config)
+    told, _ = ask(service.socket_of(config), "status")
+    if told["state"] == "open":
+        _say(
+            f"OPEN for {told['purpose']}: {told['sealed']} crops, {told['bytes']} bytes"
+        )
+        _say(f"card {told['card'][:16]}")
+    elif told["verified_blank"]:
+        _say("BLANK (verified: every byte of the medium was read back as nought)")
+    else:
+        _say("SHUT, but not verified blank; see the newest certificate")
+    if told["last_reason"]:
+        _say(f"closed last because {WORDS[Reason(told['last_reason'])]}")
+    if told["certificate"]:
+        _say(f"newest certificate: {told['certificate']}")
+        _say(f"check it: doorsill verify {service.certificates_of(config)} --ca CA.pem")
+    return 0
+
+
+def export_vault(args: argparse.Namespace) -> int:
+    """Write the export; refuses to overwrite, and whatever the vault refuses."""
+    config = load_config(args.config)
+    if args.file.exists():
+        raise ConfigError(f"{args.file} exists; give another name")
+    told, handle = ask(service.socket_of(config), "export")
+    if handle is None:
+        raise UntrustedError("the vault gave no export")
+    with os.fdopen(handle, "rb") as sealed:
+        sealed.seek(0)
+        try:
+            written = os.open(args.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(written, "wb") as file:
+                file.write(sealed.read())
+        except OSError as error:
+            raise ConfigError(f"cannot write {args.file}: {error.strerror}") from None
+    _say(f"wrote {args.file}: {told['crops']} crops, sealed to the card in the reader")
+    return 0
+
+
+def blank_vault(args: argparse.Namespace) -> int:
+    """Ask the vault to blank, or do it where no vault is at work."""
+    config = load_config(args.config)
+    if service.socket_of(config).exists():
+        try:
+            told, _ = ask(service.socket_of(config), "blank")
+        except ConfigError as error:
+            _say(f"{error}; blanking without it")
+        else:
+            _say(f"BLANK (verified); certificate {told['certificate']}")
+            return 0
+    with service.only_one(config), service.opened(config) as (vault, _):
+        path = vault.blank(Reason.ORDERED)
+    _say(f"BLANK (verified); certificate {path.name}")
+    return 0
+
+
+def open_export(args: argparse.Namespace) -> int:
+    """Decrypt an export with the card in the reader, to PPM files."""
+    sealed = export.read(_read(args.file))
+    point = export.peer(sealed)
+    pin = getpass.getpass("PIN of the card: ") if sys.stdin.isatty() else _pin()
+    from doorsill.drivers.piv import PivToken
+
+    token = PivToken(args.reader)
+    try:
+        _require_token(token)
+        cipher = unwrap(sealed.wrapped, token.unwrap(point, pin))
+    finally:
+        token.close()
+    args.to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for number, (record, plain) in enumerate(export.opened(sealed, cipher), 1):
+        at = datetime.fromtimestamp(record.utc_ms / 1000, UTC)
+        path = args.to / f"{number:05d}-{at:%Y%m%dT%H%M%SZ}.ppm"
+        path.touch(0o600)
+        path.write_bytes(b"P6 %d %d 255\n" % (record.width, record.height) + plain)
+    _say(f"wrote {len(sealed.records)} crops to {args.to}; they are in the clear now")
+    return 0
+
+
+def _require_token(token: Token) -> None:
+    first = next(iter(token.events()), None)
+    if not isinstance(first, TokenIn):
+        raise UntrustedError("there is not exactly one card in the reader")
+
+
+def _pin() -> str:
+    return sys.stdin.readline().strip()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(EXPORT_MOST + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    if len(data) > EXPORT_MOST:
+        raise ConfigError(f"{path} is over the limit of {EXPORT_MOST} bytes")
+    return data
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
