@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import labels
+import net
 import numpy as np
 import samples
 import tensorflow as tf
@@ -25,9 +26,9 @@ from net import convolved, residual
 
 from doorsill.vision.appearance import portrait
 
-WIDTH, HEIGHT = 64, 128
-BATCH, SAVE_EVERY, PEAK_RATE = 64, 500, 2e-3
-LEAST_HEAD_PX, LEAST_SEEN = 11, 0.55
+SIDE = 64
+BATCH, SAVE_EVERY, PEAK_RATE = 64, 500, 1e-3
+LEAST_HEAD_PX, LEAST_SEEN, LEAST_CONTRAST = 13, 0.6, 15
 AGES, EXPRESSIONS = 4, 2
 UNKNOWN_AT_MOST = 0.2
 
@@ -35,22 +36,42 @@ Crop = tuple[np.ndarray, int, int, np.ndarray]  # image, age, expression, row
 
 
 def build() -> keras.Model:
-    """(n, 128, 64, 3) in -1..1 -> age logits (n, 4), expression logits (n, 2)."""
-    image = keras.Input((HEIGHT, WIDTH, 3))
-    x = convolved(convolved(image, 16, 3, 2), 32, 3, 2)
-    x = residual(convolved(residual(x, 32), 48, 3, 2), 48)
+    """(n, 64, 64, 3) in -1..1 -> age logits (n, 4), expression logits (n, 2).
+
+    The first five convolutions are those of the detector, so that they can be taken
+    over; the crop is aligned, so the place of a feature is kept to the end.
+    """
+    a, b, c = net.WIDTHS["s"][:3]
+    image = keras.Input((SIDE, SIDE, 3))
+    x = convolved(convolved(convolved(image, a, 3, 2), b, 3, 2), c, 3, 2)
+    x = convolved(residual(x, c), 48)
     x = residual(convolved(x, 64, 3, 2), 64)
-    x = layers.GlobalAveragePooling2D(keepdims=True)(x)
-    x = layers.Flatten()(x)
-    age = layers.Dense(AGES, name="age")(layers.Dropout(0.2)(x))
+    x = layers.Flatten()(convolved(x, 32, 1))
+    x = layers.Dropout(0.3)(layers.Dense(64, activation="relu")(x))
+    age = layers.Dense(AGES, name="age")(x)
     return keras.Model(image, [age, layers.Dense(EXPRESSIONS, name="expression")(x)])
+
+
+def take_over(model: keras.Model, weights: Path) -> int:
+    """Copy the detector's first layers; how many were alike."""
+    detector = net.build("s")
+    detector.load_weights(weights)
+    ours = [layer for layer in model.layers if layer.get_weights()]
+    theirs = [layer for layer in detector.layers if layer.get_weights()]
+    for number, (mine, other) in enumerate(zip(ours, theirs, strict=False)):
+        values = other.get_weights()
+        if [v.shape for v in values] != [v.shape for v in mine.get_weights()]:
+            return number
+        mine.set_weights(values)
+    return len(ours)
 
 
 def suitable(rows: np.ndarray) -> np.ndarray:
     """People large and visible enough for a person to judge them at all."""
     size = rows[:, 3] - rows[:, 1]
     seen = rows[:, labels.COLUMN["body_seen"]] >= LEAST_SEEN
-    return labels.usable(rows) & seen & (size >= LEAST_HEAD_PX)
+    clear = rows[:, labels.COLUMN["head_contrast"]] >= LEAST_CONTRAST
+    return labels.usable(rows) & seen & clear & (size >= LEAST_HEAD_PX)
 
 
 class Crops:
@@ -65,18 +86,18 @@ class Crops:
             self.index += [(at, k) for k in np.flatnonzero(suitable(rows))]
 
     def get(self, number: int, rng: np.random.Generator | None) -> Crop:
-        """A crop (128, 64, 3) uint8; with a generator, as a detector's box cuts it."""
+        """A crop (64, 64, 3) uint8; with a generator, as a detector's box cuts it."""
         at, k = self.index[number]
         planes, rows, _ = self.shards.get(at)
         row = rows[k]
-        box = row[labels.BODY].astype(float)
-        if rng is not None:
-            wide, tall = box[2] - box[0], box[3] - box[1]
-            box += rng.normal(0, 0.05, 4) * [wide, tall, wide, tall]
-        out = np.empty((HEIGHT, WIDTH, 3), np.uint8)
         whole = np.array([samples.WIDTH, samples.HEIGHT] * 2)
-        picture = np.moveaxis(planes[:3], 0, 2)
-        portrait(picture, box / whole, (WIDTH, HEIGHT), out)
+        head, body = row[labels.HEAD] / whole, row[labels.BODY] / whole
+        if rng is not None:
+            size = np.tile(head[2:] - head[:2], 2)
+            head = head + rng.normal(0, 0.07, 4) * size
+            body = body + rng.normal(0, 0.15, 4) * size
+        out = np.empty((SIDE, SIDE, 3), np.uint8)
+        portrait(np.moveaxis(planes[:3], 0, 2), head, body, out)
         if rng is not None:
             out = varied(out, rng)
         age = int(row[labels.COLUMN["band"]])
@@ -104,15 +125,17 @@ def stream(crops: Crops, seed: int):
 
 def dataset(crops: Crops, seed: int) -> tf.data.Dataset:
     whole = tf.TensorSpec((), tf.int32)
-    kinds = (tf.TensorSpec((HEIGHT, WIDTH, 3), tf.int8), whole, whole)
+    kinds = (tf.TensorSpec((SIDE, SIDE, 3), tf.int8), whole, whole)
     made = tf.data.Dataset.from_generator(
         lambda: stream(crops, seed), output_signature=kinds
     )
     return made.batch(BATCH).prefetch(3)
 
 
-def train(crops: Crops, out: Path, steps: int) -> keras.Model:
+def train(crops: Crops, out: Path, steps: int, start: Path | None) -> keras.Model:
     model = build()
+    if start:
+        print(f"{take_over(model, start)} layers from the detector", flush=True)
     optimizer = keras.optimizers.AdamW(1e-3, weight_decay=5e-4)
     optimizer.build(model.trainable_variables)
     step = tf.Variable(0, dtype=tf.int64)
@@ -160,12 +183,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="weights of a detector")
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     crops = Crops(args.worlds, held_out=False)
     print(json.dumps({"people": len(crops.index)}), flush=True)
-    train(crops, args.out, args.steps)
+    train(crops, args.out, args.steps, args.start)
 
 
 if __name__ == "__main__":

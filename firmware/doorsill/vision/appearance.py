@@ -18,7 +18,8 @@ from doorsill.values import Age, Attributes, Boxes, Expression, Pixels
 Shares = NDArray[np.float32]  # (n, labels), each row sums to 1
 
 GREY = 128  # what stands where the crop reaches beyond the picture
-GROWN = 1.06  # the crop is a little larger than the box
+WINDOW = 3.2  # side of the crop in heads
+SHIFT = 0.8  # heads, from the head's centre towards the body
 LEAST_HEAD_PX = 8  # smaller heads say nothing
 
 
@@ -43,25 +44,27 @@ class Output(Protocol):
 
 
 def portrait(
-    pixels: Pixels, box: NDArray[Any], size: tuple[int, int], out: NDArray[np.uint8]
+    pixels: Pixels, head: NDArray[Any], body: NDArray[Any], out: NDArray[np.uint8]
 ) -> None:
-    """Cut one person out of a picture, aspect kept, into ``out`` (height, width, 3).
+    """Cut head and shoulders out of a picture into the square ``out`` (side, side, 3).
 
-    ``box`` is x0, y0, x1, y1 in 0..1; ``size`` is width and height of ``out``.
+    ``head`` and ``body`` are x0, y0, x1, y1 in 0..1. The window is ``WINDOW`` heads
+    wide and shifted from the head towards the body, so that it fits any view.
     """
     rows, columns = pixels.shape[:2]
-    width, height = size
-    x0, y0, x1, y1 = box * np.array([columns, rows, columns, rows])
-    scale = max((x1 - x0) / width, (y1 - y0) / height) * GROWN
-    across = (x0 + x1) / 2 + (np.arange(width) + 0.5 - width / 2) * scale
-    down = (y0 + y1) / 2 + (np.arange(height) + 0.5 - height / 2) * scale
+    side, whole = out.shape[0], np.array([columns, rows], np.float32)
+    low, high = head[:2] * whole, head[2:] * whole
+    size = float((high - low).max())
+    middle = (low + high) / 2
+    towards = (body[:2] + body[2:]) / 2 * whole - middle
+    reach = SHIFT * size / max(float(np.hypot(*towards)), SHIFT * size, 1e-6)
+    steps = ((np.arange(side) + 0.5) / side - 0.5) * WINDOW * size
+    across, down = (middle + towards * reach)[:, None] + steps
     across, down = np.floor(across).astype(np.intp), np.floor(down).astype(np.intp)
-    inside_x = (across >= 0) & (across < columns)
-    inside_y = (down >= 0) & (down < rows)
     cut = pixels.take(down.clip(0, rows - 1), axis=0)
     np.copyto(out, cut.take(across.clip(0, columns - 1), axis=1))
-    out[~inside_y] = GREY
-    out[:, ~inside_x] = GREY
+    out[(down < 0) | (down >= rows)] = GREY
+    out[:, (across < 0) | (across >= columns)] = GREY
 
 
 class Appearance:
@@ -70,15 +73,15 @@ class Appearance:
     def __init__(self, interpreter: Interpreter, outputs: tuple[Output, ...]) -> None:
         self._interpreter = interpreter
         self._outputs = {output.name: output for output in outputs}
-        _, height, width, _ = interpreter.input.shape
-        self._size = (width, height)
 
-    def read(self, pixels: Pixels, boxes: Boxes) -> tuple[Shares, Shares]:
-        """Ages (n, 4) and expressions (n, 2) of the people in ``boxes``."""
-        ages = np.empty((len(boxes), len(Age) - 1), np.float32)
-        expressions = np.empty((len(boxes), len(Expression) - 1), np.float32)
-        for row, box in enumerate(boxes):
-            self._look(pixels, box)
+    def read(
+        self, pixels: Pixels, heads: Boxes, bodies: Boxes
+    ) -> tuple[Shares, Shares]:
+        """Ages (n, 4) and expressions (n, 2) of the people with these boxes."""
+        ages = np.empty((len(heads), len(Age) - 1), np.float32)
+        expressions = np.empty((len(heads), len(Expression) - 1), np.float32)
+        for row in range(len(heads)):
+            self._look(pixels, heads[row], bodies[row])
             for output in self._interpreter.outputs():
                 real = output.real().reshape(-1)
                 is_age = len(real) == ages.shape[1]
@@ -93,9 +96,9 @@ class Appearance:
         expression = self._best("expression", expressions, int(Expression.UNKNOWN))
         return Attributes(Age(age), Expression(expression))
 
-    def _look(self, pixels: Pixels, box: NDArray[Any]) -> None:
+    def _look(self, pixels: Pixels, head: NDArray[Any], body: NDArray[Any]) -> None:
         stored = self._interpreter.input_view()[0].view(np.uint8)
-        portrait(pixels, box, self._size, stored)
+        portrait(pixels, head, body, stored)
         np.bitwise_xor(stored, np.uint8(0x80), out=stored)
         del stored
         self._interpreter.invoke()
