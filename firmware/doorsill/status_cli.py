@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,9 +22,10 @@ from doorsill import __version__
 from doorsill.config import Config, load_config
 from doorsill.device import identity
 from doorsill.device.policy_store import store_of
-from doorsill.errors import DoorsillError
+from doorsill.errors import DoorsillError, UplinkError
 from doorsill.privacy.budget import day_of
 from doorsill.registry import shipped, verified_model
+from doorsill.uplink.glance import glance
 
 GREEN, ORANGE, RED = "green", "orange", "red"
 DAYS_SOON = 30
@@ -143,9 +143,8 @@ def _outbox(config: Config, now: datetime) -> Finding:
         return Finding("outbox", ORANGE, "is not there yet; uplink has not run")
     try:
         numbers = _outbox_numbers(config.outbox, day_of(int(now.timestamp())))
-    except sqlite3.Error as error:
-        step = "stop uplink and keep the file"
-        return Finding("outbox", RED, f"cannot be read: {error}", step)
+    except UplinkError as error:
+        return Finding("outbox", RED, str(error), "stop uplink and keep the file")
     says = ", ".join(f"{name} {value}" for name, value in numbers.items())
     if numbers["dropped"] or numbers["dead letters"]:
         return Finding("outbox", RED, says, "look at the broker's access list and log")
@@ -155,18 +154,11 @@ def _outbox(config: Config, now: datetime) -> Finding:
 
 
 def _outbox_numbers(path: Path, today: int) -> dict[str, int | float]:
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        waiting = database.execute("SELECT count(*) FROM outbox WHERE buried = 0")
-        counters = database.execute("SELECT dropped, dead_letters FROM counters")
-        ledger = database.execute("SELECT day, spent_micro FROM ledger").fetchone()
-        dropped, dead = counters.fetchone()
-        spent = ledger[1] / 1e6 if ledger[0] == today else 0.0
-        return {
-            "waiting": waiting.fetchone()[0],
-            "dropped": dropped,
-            "dead letters": dead,
-            "epsilon spent today": spent,
-        }
-    finally:
-        database.close()
+    found = glance(path)
+    spent = found.spent_micro / 1e6 if found.day == today else 0.0
+    return {
+        "waiting": found.waiting,
+        "dropped": found.dropped,
+        "dead letters": found.buried,
+        "epsilon spent today": spent,
+    }

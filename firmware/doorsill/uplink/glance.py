@@ -19,7 +19,8 @@ class Glance:
     dead_letters: int
     refused: int
     resets: int
-    epsilon_spent_micro: int  # on the last day that had a report
+    day: int  # UTC, the last that had a report with attributes
+    spent_micro: int  # of epsilon, on that day
 
 
 def glance(path: Path) -> Glance:
@@ -29,7 +30,7 @@ def glance(path: Path) -> Glance:
         try:
             waiting, buried = (_rows(database, buried=flag) for flag in (0, 1))
             numbers = database.execute(
-                "SELECT dropped, dead_letters, refused, resets, spent_micro "
+                "SELECT dropped, dead_letters, refused, resets, day, spent_micro "
                 "FROM counters, ledger"
             ).fetchone()
             return Glance(waiting, buried, *numbers)
