@@ -69,3 +69,12 @@ def until_empty() -> None:
         if isinstance(event, TokenOut) and event.reason is Reason.REMOVED:
             break
     presence.close()
+
+
+def until_two() -> None:
+    """Wait until pcscd has seen a card in both readers."""
+    presence = Presence()
+    for event in presence.events():
+        if isinstance(event, TokenOut) and event.reason is Reason.SECOND_CARD:
+            break
+    presence.close()

@@ -19,6 +19,7 @@ from doorsill.errors import ConfigError
 
 SITE = re.compile(r"[a-z0-9-]{1,16}")
 PURPOSE = re.compile(r"[a-z0-9-]{1,32}")
+CONTROLLER = re.compile(r"[^\x00-\x1f]{1,64}")
 HOLDER = re.compile(r"[\w .'@-]{1,64}")
 CARD_DAYS_LIMIT = 365
 AUTHORITY_DAYS_LIMIT = 3653
@@ -47,8 +48,7 @@ def authority(
     key: PrivateKey, controller: str, utc: float, days: int
 ) -> x509.Certificate:
     """A self-signed consent CA for ``controller``; it signs cards, nothing else."""
-    _require("controller", controller, re.compile(r"[^\x00-\x1f]{1,64}"))
-    _require_days(days, AUTHORITY_DAYS_LIMIT)
+    require_authority(controller, days)
     names = (
         (NameOID.ORGANIZATION_NAME, controller),
         (NameOID.COMMON_NAME, "doorsill consent CA"),
@@ -115,15 +115,26 @@ def der(certificate: x509.Certificate | x509.CertificateRevocationList) -> bytes
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
-def _issued(
-    ca: x509.Certificate, key: PublicKey, grant: Grant
-) -> x509.CertificateBuilder:
+def require_authority(controller: str, days: int) -> None:
+    """ConfigError where a CA cannot be made like that."""
+    _require("controller", controller, CONTROLLER)
+    _require_days(days, AUTHORITY_DAYS_LIMIT)
+
+
+def require_within(ca: x509.Certificate, grant: Grant) -> None:
+    """ConfigError where the card would outlive its CA."""
     ends = grant.not_before + grant.days * 86400
     if ends > ca.not_valid_after_utc.timestamp():
         raise ConfigError(
             f"the card would outlive the consent CA, which ends on "
             f"{ca.not_valid_after_utc:%Y-%m-%d}; take fewer than {grant.days} days"
         )
+
+
+def _issued(
+    ca: x509.Certificate, key: PublicKey, grant: Grant
+) -> x509.CertificateBuilder:
+    require_within(ca, grant)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, grant.holder)])
     builder = _builder(subject, ca.subject, key, grant.not_before, grant.days)
     return builder.add_extension(x509.BasicConstraints(False, None), critical=True)

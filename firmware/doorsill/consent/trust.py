@@ -66,7 +66,7 @@ def authority(
 
     ``pin`` is its SHA-256 and ``revoked`` the serial numbers of cards, hexadecimal.
     """
-    found = hashlib.sha256(certificate).hexdigest()
+    found = fingerprint(certificate)
     if found != pin:
         raise UntrustedError(
             f"the consent CA {found[:16]}... is not the policy's, {pin[:16]}..."
@@ -148,6 +148,11 @@ def holder_of(certificate: x509.Certificate) -> str:
     if not name or len(name) > 64 or not name.isprintable():
         raise UntrustedError("the card's certificate names no holder")
     return name
+
+
+def fingerprint(certificate: bytes) -> str:
+    """SHA-256 of a certificate in DER, hexadecimal."""
+    return hashlib.sha256(certificate).hexdigest()
 
 
 def urn(site: str, purpose: str) -> str:

@@ -216,6 +216,38 @@ class FidoToken:
             device.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A credential that was just made on a key."""
+
+    credential: bytes
+    public: ec.EllipticCurvePublicKey
+    sealing: ec.EllipticCurvePublicKey
+
+
+def enrol_one(finder: Finder, holder: str, ask_pin: Callable[[], str | None]) -> Made:
+    """Make a credential on the one key that is plugged in; it wants two touches.
+
+    ``ask_pin`` is called where the key has a PIN. ConfigError with what to do.
+    """
+    keys = finder()
+    if len(keys) != 1:
+        raise ConfigError(f"{len(keys)} FIDO2 keys are plugged in; it must be 1")
+    try:
+        with next(iter(keys.values()))() as device:
+            has_pin = Ctap2(device).info.options.get("clientPin")
+            credential, public = enrol(device, holder, ask_pin() if has_pin else None)
+            return Made(
+                credential, public, sealing_key(device, credential).public_key()
+            )
+    except CtapError as error:
+        raise ConfigError(str(_refused(error))) from None
+    except (OSError, ConnectionError):
+        raise ConfigError("the FIDO2 key was pulled half-way; do the same again") from (
+            None
+        )
+
+
 def enrol(
     device: CtapDevice, holder: str, pin: str | None = None
 ) -> tuple[bytes, ec.EllipticCurvePublicKey]:

@@ -141,7 +141,7 @@ def _changes(
     elif not cards:
         yield TokenOut(away, now)
     elif cards != before:
-        if before:
+        if len(before) == 1:
             yield TokenOut(Reason.REMOVED, now)
         yield TokenIn(next(iter(cards)), now)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -31,6 +32,8 @@ from doorsill.drivers.apdu import (
     tlv,
 )
 from doorsill.drivers.pcsc import Channel, Presence
+
+T = TypeVar("T")
 
 AID = bytes.fromhex("a000000308")
 PRESENCE, SEALING, MANAGEMENT, PIN = 0x9E, 0x9D, 0x9B, 0x80
@@ -178,12 +181,12 @@ class PivToken:
 
     def certificate(self) -> bytes:
         """The 9E certificate."""
-        return self._with(lambda card: card.certificate(PRESENCE))
+        return self.with_card(lambda card: card.certificate(PRESENCE))
 
     def sealing_certificate(self) -> bytes:
         """The 9D certificate; empty where the card was made without."""
         try:
-            return self._with(lambda card: card.certificate(SEALING))
+            return self.with_card(lambda card: card.certificate(SEALING))
         except TokenError as error:
             if error.reason in (Reason.UNTRUSTED, Reason.CARD_ERROR):
                 return b""
@@ -191,7 +194,7 @@ class PivToken:
 
     def sign(self, challenge: Challenge) -> Answer:
         """The 9E key's signature of the challenge's digest."""
-        return Answer(self._with(lambda card: card.sign(challenge.digest)))
+        return Answer(self.with_card(lambda card: card.sign(challenge.digest)))
 
     def unwrap(self, peer_public: bytes, pin: str | None = None) -> bytes:
         """ECDH by the 9D key; most cards want the PIN for it."""
@@ -201,7 +204,7 @@ class PivToken:
                 card.verify_pin(pin)
             return card.agree(peer_public)
 
-        return self._with(agree)
+        return self.with_card(agree)
 
     def close(self) -> None:
         """Disconnect; the events end."""
@@ -209,7 +212,7 @@ class PivToken:
         if self._channel is not None:
             self._channel.close()
 
-    def _with(self, work: Callable[[PivCard], bytes]) -> bytes:
+    def with_card(self, work: Callable[[PivCard], T]) -> T:
         """Do ``work`` with the application selected, undisturbed by other programs."""
         if self._channel is None:
             self._channel = Channel()

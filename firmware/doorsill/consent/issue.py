@@ -1,0 +1,129 @@
+"""Make a consent card: keys on the card, certificates from the controller's CA.
+
+    management key ─► make 9E and 9D ─► write 9D ─► write 9E ─► read back and ask it
+
+The 9E certificate is written last, so a card that is pulled half-way opens nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from doorsill.consent import issuing, trust
+from doorsill.consent.challenge import Answer, Binding, Challenge, require_answer
+from doorsill.consent.issuing import Grant, PrivateKey
+from doorsill.consent.reasons import WORDS, Reason
+from doorsill.consent.token import TokenError, TokenIn
+from doorsill.consent.trust import ConsentCertificate
+from doorsill.drivers.piv import PRESENCE, SEALING, PivCard, PivToken
+from doorsill.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Who makes cards: the consent CA and its key."""
+
+    ca: x509.Certificate
+    key: PrivateKey
+
+    @property
+    def pin(self) -> str:
+        """SHA-256 of the CA's certificate, as the policy names it."""
+        return self.ca.fingerprint(hashes.SHA256()).hex()
+
+
+def make(
+    card: PivCard, office: Office, grant: Grant, management_key: bytes, utc: float
+) -> ConsentCertificate:
+    """Turn ``card``, with the application selected, into a consent card.
+
+    Raises TokenError as the card does; what it holds then opens nothing.
+    """
+    card.authenticate(management_key)
+    presence_key, sealing_key = card.generate(PRESENCE), card.generate(SEALING)
+    sealing = issuing.sealing(office.ca, office.key, sealing_key, grant)
+    card.put_certificate(SEALING, issuing.der(sealing))
+    presence = issuing.card(office.ca, office.key, presence_key, grant)
+    card.put_certificate(PRESENCE, issuing.der(presence))
+    return prove(card, office, grant, utc)
+
+
+def prove(
+    card: PivCard, office: Office, grant: Grant, utc: float
+) -> ConsentCertificate:
+    """Read the card back and put a question to it, as a device will."""
+    authority = trust.authority(issuing.der(office.ca), office.pin, (), utc)
+    at = max(utc, grant.not_before)
+    found = trust.verify(
+        card.certificate(PRESENCE), authority, grant.site, [grant.purpose], at
+    )
+    trust.verify_sealing(card.certificate(SEALING), authority, found, at)
+    binding = Binding("issue", "issue", office.pin, grant.site, 1.0)
+    question = Challenge(binding, grant.purpose, utc, secrets.token_bytes(32))
+    require_answer(question, Answer(card.sign(question.digest)), found)
+    return found
+
+
+def with_one_card(
+    token: PivToken,
+    work: Callable[[PivCard], T],
+    wait_s: float,
+    say: Callable[[str], None],
+) -> T:
+    """Wait for the one card and do ``work`` on it; ConfigError in a person's words."""
+    _await_card(token, wait_s, say)
+    try:
+        return token.with_card(work)
+    except TokenError as error:
+        if error.reason in (Reason.REMOVED, Reason.READER_GONE, Reason.DAEMON_GONE):
+            raise ConfigError(
+                f"{WORDS[error.reason]} half-way; the card opens nothing now. "
+                "Put it in and do the same again"
+            ) from None
+        raise ConfigError(str(error)) from None
+
+
+def holder_before(card: PivCard) -> str | None:
+    """Who the card was made for before, or None where it is empty."""
+    try:
+        return trust.holder_of(
+            x509.load_der_x509_certificate(card.certificate(PRESENCE))
+        )
+    except TokenError as error:
+        if error.reason in (Reason.UNTRUSTED, Reason.CARD_ERROR):
+            return None
+        raise
+    except ValueError:
+        return "somebody, in a certificate that cannot be read"
+
+
+def _await_card(token: PivToken, wait_s: float, say: Callable[[str], None]) -> None:
+    timer = threading.Timer(wait_s, token.close)
+    timer.daemon = True
+    timer.start()
+    reason = Reason.REMOVED
+    try:
+        for event in token.events():
+            if isinstance(event, TokenIn):
+                return
+            reason = event.reason
+            say("put the card in" if reason is Reason.REMOVED else WORDS[reason])
+            if reason is Reason.SECOND_CARD:
+                break
+    finally:
+        timer.cancel()
+    words = {
+        Reason.REMOVED: f"no card was put in within {wait_s:.0f} s",
+        Reason.READER_GONE: "there is no card reader; plug one in",
+        Reason.DAEMON_GONE: "pcscd does not answer; start it: systemctl start pcscd",
+    }
+    raise ConfigError(words.get(reason, WORDS[reason]))

@@ -1,0 +1,42 @@
+"""Enrol a FIDO2 key: its two certificates go into a file, for ``consent-keys``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+
+from doorsill.consent import issuing, trust
+from doorsill.consent.issue import Office
+from doorsill.consent.issuing import Grant
+from doorsill.consent.trust import ConsentCertificate
+from doorsill.device.policy_store import replace
+from doorsill.drivers.fido import Finder, enrol_one, plugged_in
+from doorsill.errors import ConfigError
+
+
+def enrol_key(
+    office: Office,
+    grant: Grant,
+    path: Path,
+    say: Callable[[str], None],
+    finder: Finder = plugged_in,
+    ask_pin: Callable[[], str | None] = lambda: None,
+) -> ConsentCertificate:
+    """Make a credential on the one key that is plugged in, and write ``path``."""
+    if path.exists():
+        raise ConfigError(f"{path} exists; give another name")
+    say("touch the FIDO2 key, and once more when it blinks again")
+    made = enrol_one(finder, grant.holder, ask_pin)
+    presence = issuing.card(office.ca, office.key, made.public, grant, made.credential)
+    sealing = issuing.sealing(office.ca, office.key, made.sealing, grant)
+    pem = (
+        each.public_bytes(serialization.Encoding.PEM) for each in (presence, sealing)
+    )
+    replace(path, b"".join(pem))
+    say(f"wrote {path}; it goes to consent-keys/ beside the CA on each device")
+    utc = grant.not_before
+    authority = trust.authority(issuing.der(office.ca), office.pin, (), utc)
+    purposes = [grant.purpose]
+    return trust.verify(issuing.der(presence), authority, grant.site, purposes, utc)
