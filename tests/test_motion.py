@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from doorsill.config import ModelSection
 from doorsill.drivers.clip import STREET
 from doorsill.drivers.video import open_recording
-from doorsill.values import Frame
+from doorsill.values import Detections, Frame
+from doorsill.vision.detector import Stages
+from doorsill.vision.detectors import open_detector
 from doorsill.vision.motion import LEARNING_S, LONGEST_REST_S, Coarse, MotionGate
+from doorsill.vision.pipeline import pipeline
 
 CLIPS = Path("../shared/data/clips")
 RATE = 12.5
@@ -278,3 +282,40 @@ def test_no_crossing_of_the_street_is_gated():
     for crossing in truth["crossings"]:
         at = int(crossing["t"] * truth["fps"])
         assert wanted[max(0, at - 6) : at + 7].all(), crossing
+
+
+class Shared:
+    """One detector for two pipelines that look at the same frames."""
+
+    def __init__(self) -> None:
+        self._detector = open_detector(ModelSection())
+        self._frame: Frame | None = None
+        self._found = Detections.none()
+        self.fit, self.stages = self._detector.fit, Stages()
+
+    def detect(self, frame: Frame) -> Detections:
+        if frame is not self._frame:
+            self._frame, self._found = frame, self._detector.detect(frame)
+        return self._found
+
+
+def test_the_gate_changes_no_crossing_of_the_street():
+    """Our model, four lines, every crossing at the same time in the same direction."""
+    detector, counted = Shared(), ([], [])
+    lines = [((0.02, y), (0.98, y)) for y in (0.3, 0.659, 0.85)] + [
+        ((0.5, 0), (0.5, 1))
+    ]
+    pipelines = [
+        pipeline(detector, lines, aspect=4 / 3, gate=gate)
+        for gate in (None, MotionGate())
+    ]
+    camera, rested = open_recording(str(STREET), detector.fit), 0
+    while (frame := camera.read()) is not None:
+        for steps, crossings in zip(pipelines, counted, strict=True):
+            seen = steps.step(frame)
+            rested += not seen.looked
+            crossings += [(c.line, c.direction, c.time) for c in seen.crossings]
+    camera.close()
+    assert rested > 0
+    assert len(counted[0]) > 30
+    assert counted[0] == counted[1]
