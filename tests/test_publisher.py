@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from messages import line
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from doorsill.errors import ConfigError, UplinkError
+from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.publisher import (
@@ -101,6 +102,13 @@ def test_nothing_is_sent_before_the_connection(site: Site, make: Make) -> None:
     camera = make(site, "cam-03")
     with pytest.raises(UplinkError, match="has not answered"):
         interval(camera, 1)
+
+
+def test_what_did_not_pass_the_guard_is_not_sent(site: Site, make: Make) -> None:
+    camera = make(site, "cam-16").connect()
+    forged = SimpleNamespace(topic="doorsill/x/y/z", payload=b"\xff\xd8", retain=False)
+    with pytest.raises(UntrustedError, match="passed the egress guard"):
+        camera.publisher.send(forged)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("farewell", [True, False], ids=["leave taken", "killed"])

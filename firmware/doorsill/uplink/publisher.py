@@ -32,7 +32,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from doorsill.errors import ConfigError, UplinkError
+from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.uplink.guard import Outgoing
 
 log = logging.getLogger(__name__)
@@ -165,6 +165,8 @@ class Publisher:
 
     def send(self, outgoing: Outgoing, tag: int | None = None) -> None:
         """Send at QoS 1; an Answered with ``tag`` follows, also after a reconnect."""
+        if type(outgoing) is not Outgoing:
+            raise UntrustedError("only what passed the egress guard may go out")
         if self.room <= 0:
             raise UplinkError("the broker has not answered enough to take more")
         info = self._client.publish(
