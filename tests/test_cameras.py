@@ -355,13 +355,18 @@ def test_a_slow_machine_leaves_late_frames_out_as_a_camera_would(tmp_path, clock
     assert np.diff(times).max() < 1.2, "and never is blind for long"
 
 
-def test_the_street_goes_round_and_its_time_goes_on(tmp_path, monkeypatch, clock):
+@pytest.mark.parametrize("live", [False, True], ids=["fast", "live"])
+def test_the_street_goes_round_and_its_time_goes_on(tmp_path, monkeypatch, clock, live):
     monkeypatch.setattr(clip, "STREET", record(tmp_path / "street.mp4", frames=10))
-    camera = open_camera("street", "", FIT, live=False)
+    camera = open_camera("street", "", FIT, live=live)
     frames = [camera.read() for _ in range(35)]
     times = [frame.time for frame in frames]
-    assert times == pytest.approx(np.arange(35) / 10)
+    steps = np.full(34, 0.1)
+    steps[[9, 19, 29]] = clip.SEAM_S
+    assert np.diff(times) == pytest.approx(steps)
     assert (frames[0].pixels == frames[10].pixels).all()
+    if live:
+        assert times[-1] == pytest.approx(clock.now), "it keeps to our clock for ever"
     camera.close()
 
 

@@ -8,6 +8,7 @@ the seam counts nobody.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from doorsill.values import Frame
 ASSETS = Path(__file__).parent.parent / "assets"
 STREET = ASSETS / "street.mp4"
 SOURCES = ("", "loop", "once")
-SEAM_S = 0.1
+SEAM_S = 0.08  # from the last frame of a round to the first of the next
 
 
 def open_street(
@@ -35,10 +36,12 @@ def open_street(
     if not STREET.is_file():
         raise ConfigError(f"the street's clip {STREET.name} is not installed")
 
-    def reopen() -> Camera:
-        return open_recording(str(STREET), fit, frame_rate=frame_rate, live=live)
+    def reopen(begins: float | None) -> Camera:
+        return open_recording(
+            str(STREET), fit, frame_rate=frame_rate, live=live, begins=begins
+        )
 
-    return reopen() if source == "once" else Loop(reopen)
+    return reopen(None) if source == "once" else Loop(reopen)
 
 
 def street_truth() -> dict[str, Any]:
@@ -52,26 +55,21 @@ def street_truth() -> dict[str, Any]:
 class Loop:
     """A recording that begins again when it ends; its time goes on rising."""
 
-    def __init__(self, reopen: Any) -> None:
+    def __init__(self, reopen: Callable[[float | None], Camera]) -> None:
         self._reopen = reopen
-        self._camera: Camera = reopen()
-        self._shift = 0.0
-        self._time = 0.0
-        self.rounds = 0
+        self._camera = reopen(None)
+        self._time = 0.0  # s, of the last frame
 
     def read(self) -> Frame | None:
         """The next frame; there always is one."""
         frame = self._camera.read()
         if frame is None:
             self._camera.close()
-            self._camera = self._reopen()
-            self.rounds += 1
+            self._camera = self._reopen(self._time + SEAM_S)
             frame = self._camera.read()
-            if frame is None:
-                return None
-            self._shift = max(0.0, self._time + SEAM_S - frame.time)
-        self._time = frame.time + self._shift
-        return Frame(frame.pixels, self._time, frame.on_release)
+        if frame is not None:
+            self._time = frame.time
+        return frame
 
     def close(self) -> None:
         """Let go of the file."""

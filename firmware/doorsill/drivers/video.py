@@ -53,8 +53,12 @@ def open_recording(
     *,
     frame_rate: float | None = None,
     live: bool = False,
+    begins: float | None = None,
 ) -> Recording:
-    """Open a file; with ``live`` it is delivered at the pace of the clock."""
+    """Open a file; with ``live`` it is delivered at the pace of the clock.
+
+    ``begins`` is the time of its first frame: if None, 0, or now when live.
+    """
     path = Path(source)
     if not path.is_file():
         raise ConfigError(f"camera.source = {source!r} is not a file")
@@ -62,7 +66,7 @@ def open_recording(
         raise CameraError(f"{path.name} is empty: 0 bytes")
     threads = 1 if live else os.cpu_count() or 1
     found = Source(source, strict=True, threads=min(threads, 4))
-    return Recording(found, fit, FrameRate(frame_rate), live=live)
+    return Recording(found, fit, FrameRate(frame_rate), live=live, begins=begins)
 
 
 class LiveVideo:
@@ -96,13 +100,19 @@ class Recording:
     """A file, from its first frame to its declared end."""
 
     def __init__(
-        self, source: Source, fit: Size, rate: FrameRate, *, live: bool
+        self,
+        source: Source,
+        fit: Size,
+        rate: FrameRate,
+        *,
+        live: bool,
+        begins: float | None,
     ) -> None:
         self._source = source
         self._scaler = Scaler(fit, source.pixel_aspect)
         self._rate = rate
         self._live = live
-        self._origin: float | None = None  # s of our clock at stamp 0, when live
+        self._origin = begins  # s, the time of stamp 0
         self._seen = 0.0  # s, stamp of the last delivered frame
 
     def read(self) -> Frame | None:
@@ -111,7 +121,7 @@ class Recording:
             stamp = (self._source.stamp or 0.0) - (self._source.first or 0.0)
             if not self._rate.takes(stamp):
                 continue
-            due = self._due(stamp) if self._live else stamp
+            due = self._due(stamp) if self._live else stamp + (self._origin or 0.0)
             if due is not None:
                 self._seen = stamp
                 return Frame(self._scaler.pixels(frame), due)
