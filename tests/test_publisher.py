@@ -292,6 +292,7 @@ def test_a_revoked_device_is_told_so_and_the_others_go_on(
     )
     kept.wait(lambda: len(kept.heard(Connected)) == 2)
     assert len(lost.heard(Connected)) == 1
+    lost.wait(lambda: lost.publisher._patience == FAST.most_wait_s)  # no hammering
 
 
 def test_a_broker_of_another_ca_is_not_trusted(

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
+import secrets
 import socket
 import ssl
 import sys
@@ -125,7 +127,7 @@ class Publisher:
     _network: threading.Thread | None = field(default=None, init=False)
     # The next three are the network thread's own.
     _trouble: str = field(default="", init=False)
-    _since: float = field(default=-1e9, init=False)  # connected, s, monotonic
+    _since: float = field(default=math.inf, init=False)  # when it was taken in, s
     _patience: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -249,7 +251,7 @@ class Publisher:
         )
         client.tls_set_context(tls_context(self.address))
         client.connect_timeout = self.timing.connect_s
-        _wait_between(client, self.timing.least_wait_s, self.timing.most_wait_s)
+        _wait_between(client, self._patience, self.timing.most_wait_s)
         client.will_set(self.will.topic, self.will.payload, qos=1, retain=True)
         # Every callback before the connection: one set later misses messages.
         client.on_connect = self._on_connect
@@ -282,15 +284,17 @@ class Publisher:
     def _on_disconnect(
         self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
     ) -> None:
-        """Two clients with one certificate would throw each other out for ever: wait
-        longer after each short connection, and at once where the broker says so."""
+        """Wait longer after each connection that was refused or short: a device that is
+        revoked does not hammer, and two clients with one certificate do not throw each
+        other out for ever."""
         taken_over = reason.value == TAKEN_OVER
-        short = time.monotonic() - self._since < self.timing.steady_s
-        self._patience = self._patience * 2 if short else self.timing.least_wait_s
+        steady = time.monotonic() - self._since >= self.timing.steady_s
+        self._patience = self.timing.least_wait_s if steady else self._patience * 2
+        self._since = math.inf
         if taken_over:
             self._patience = self.timing.most_wait_s
         self._patience = min(self._patience, self.timing.most_wait_s)
-        _wait_between(client, self._patience, self.timing.most_wait_s)
+        _wait_between(client, self._patience, 2 * self.timing.most_wait_s)
         self._say("lost", (self._trouble or str(reason), taken_over))
         self._trouble = ""
 
@@ -316,8 +320,12 @@ class _ClosingSocket(ssl.SSLSocket):
 
 
 def _wait_between(client: Any, least: float, most: float) -> None:
-    """Seconds before a new try, doubling; paho takes fractions and does not say so."""
-    client.reconnect_delay_set(least, most)
+    """Seconds before a new try, doubling; paho takes fractions and does not say so.
+
+    Spread by half, so that the cameras of a chain do not all come back at once.
+    """
+    spread = 0.5 + secrets.randbelow(1000) / 1000
+    client.reconnect_delay_set(least * spread, most)
 
 
 def tls_context(address: Address) -> ssl.SSLContext:
