@@ -5,7 +5,9 @@ import socketserver
 import struct
 import threading
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
@@ -29,23 +31,38 @@ def record(
     *,
     frames: int = 30,
     size: tuple[int, int] = (320, 240),
-    stamps: list[int] | None = None,
-    **container: object,
+    stamps: tuple[int, ...] | None = None,
+    movflags: str = "",
 ) -> Path:
     """Encode a recording; ``stamps`` are the frames' times in ms, else 100 ms apart."""
-    codecs = {".gif": "gif", ".avi": "mpeg4"}
-    with av.open(str(path), "w", **container) as output:
-        stream = output.add_stream(codecs.get(path.suffix, "libx264"), rate=RATE)
-        stream.width, stream.height = size
-        stream.pix_fmt = "rgb8" if path.suffix == ".gif" else "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 1000 if stamps else RATE)
-        for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(scene(number, size), "rgb24")
-            frame.pts = stamps[number] if stamps else number
-            frame.time_base = stream.codec_context.time_base
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode())
+    path.write_bytes(_encoded(path.suffix, frames, size, stamps, movflags))
     return path
+
+
+@cache
+def _encoded(
+    suffix: str,
+    frames: int,
+    size: tuple[int, int],
+    stamps: tuple[int, ...] | None,
+    movflags: str,
+) -> bytes:
+    codecs = {".gif": "gif", ".avi": "mpeg4"}
+    options = {"movflags": movflags} if movflags else {}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"recording{suffix}"
+        with av.open(str(path), "w", options=options) as output:
+            stream = output.add_stream(codecs.get(suffix, "libx264"), rate=RATE)
+            stream.width, stream.height = size
+            stream.pix_fmt = "rgb8" if suffix == ".gif" else "yuv420p"
+            stream.codec_context.time_base = Fraction(1, 1000 if stamps else RATE)
+            for number in range(frames):
+                frame = av.VideoFrame.from_ndarray(scene(number, size), "rgb24")
+                frame.pts = stamps[number] if stamps else number
+                frame.time_base = stream.codec_context.time_base
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode())
+        return path.read_bytes()
 
 
 def turn(path: Path, degrees: int) -> Path:
