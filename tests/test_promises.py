@@ -7,23 +7,41 @@ that part's tests; here it is shown whole, once, from outside.
 from __future__ import annotations
 
 import ast
+import math
 import random
 import secrets
+import shutil
 import socket
 import ssl
+import subprocess
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from broker import SITE, Listener, Site, device, until
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from kills import Camera, database, run
 from messages import EVERY, line
+from vault_process import VaultProcess
 
+from doorsill import canonical, cli, policy
 from doorsill.cells import LineCell, Quality
-from doorsill.errors import UntrustedError
+from doorsill.consent.service import certificates_of
+from doorsill.errors import ConfigError, UntrustedError
+from doorsill.notice import notice_text
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import SLOT_S
+from doorsill.registry import (
+    ALLOWED_ATTRIBUTES,
+    load_manifest,
+    manifests,
+    verified_model,
+)
+from doorsill.run_cli import children, names_of, prepare
 from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.guard import RATES, EgressGuard, Outgoing
 from doorsill.uplink.looks import Desk, Rules, consider
@@ -31,10 +49,16 @@ from doorsill.uplink.publisher import Answered
 from doorsill.uplink.reports import Release
 from doorsill.uplink.rules import rules_of
 from doorsill.uplink.wire import Attributes, stream_of
-from doorsill_fleet.broker import client_context
+from doorsill.values import Detections
+from doorsill.vision.attributes import allowed
+from doorsill.vision.line import LineCounter
+from doorsill.vision.tracker import Tracker
+from doorsill_fleet.broker import client_context, running_broker
 from doorsill_fleet.ca import Authority
+from doorsill_fleet.stage import Stage
 
-FIRMWARE = Path(__file__).parent.parent / "firmware" / "doorsill"
+ROOT = Path(__file__).parent.parent
+FIRMWARE = ROOT / "firmware" / "doorsill"
 RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)
 
 
@@ -74,6 +98,151 @@ def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
             if any(name.split(".")[0] in {"paho", "ssl", "http"} for name in names):
                 found.add(path.relative_to(FIRMWARE).as_posix())
     assert found - {"models_fetch.py"} == {"uplink/publisher.py"}
+
+
+# P2
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
+    """Vision and uplink as they run at a door, by their process ids."""
+    folder = tmp_path_factory.mktemp("p2")
+    stage = Stage(folder, (((0.0, 0.6), (1.0, 0.6)),))
+    config = stage.set()
+    with running_broker(stage.broker):
+        prepare(config)
+        names = names_of(config)
+        assert names == ("vision", "uplink")
+        with children(stage.configuration, names) as found:
+            pids = {name: child.pid for name, child in found.items()}
+            for pid in pids.values():
+                until(lambda pid=pid: "Seccomp:\t2" in proc(pid, "status"))
+            yield pids
+
+
+def proc(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+
+
+def open_for_writing(pid: int) -> set[str]:
+    """Files on a disk that a process holds open for writing."""
+    found = set()
+    for handle in Path(f"/proc/{pid}/fd").iterdir():
+        if handle.name in {"0", "1", "2"}:
+            continue  # whatever its supervisor gave it
+        flags = int(proc(pid, f"fdinfo/{handle.name}").split("flags:")[1].split()[0], 8)
+        target = str(handle.readlink())
+        if flags & 3 and target.startswith("/") and not target.startswith("/dev/"):
+            found.add(target)
+    return found
+
+
+def test_the_process_that_sees_pixels_has_no_network_and_no_writable_disk(
+    running: dict[str, int],
+) -> None:
+    """``test_confine`` tries all ways out; this is the process of the product."""
+    pid = running["vision"]
+    sockets = {
+        handle.readlink().name for handle in Path(f"/proc/{pid}/fd").iterdir()
+        if handle.readlink().name.startswith("socket:")
+    }  # fmt: skip
+    local = {f"socket:[{row.split()[6]}]" for row in proc(pid, "net/unix").splitlines()}
+    assert sockets <= local
+    assert open_for_writing(pid) == set()
+    assert "NoNewPrivs:\t1" in proc(pid, "status")
+
+
+def test_the_process_with_the_network_has_no_camera(running: dict[str, int]) -> None:
+    pid = running["uplink"]
+    handles = {str(h.readlink()) for h in Path(f"/proc/{pid}/fd").iterdir()}
+    assert not [each for each in handles if each.startswith(("/dev/video", "/dev/med"))]
+    loaded = proc(pid, "maps")
+    for library in ("numpy", "/av/", "ai_edge_litert", "libcamera"):
+        assert library not in loaded
+    assert all("/outbox/" in each for each in open_for_writing(pid))
+
+
+def test_negative_control_the_process_that_sees_loads_what_sees(
+    running: dict[str, int],
+) -> None:
+    loaded = proc(running["vision"], "maps")
+    assert "numpy" in loaded and "ai_edge_litert" in loaded
+
+
+# P3, P4, P5, P6
+
+
+@pytest.fixture(scope="module")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultProcess]:
+    """The vault process with the real card stack, started, no card in the reader."""
+    with VaultProcess(tmp_path_factory.mktemp("v")) as found:
+        found.start()
+        yield found
+
+
+def test_no_raw_face_is_stored_unless_a_token_answers_a_fresh_challenge(
+    vault: VaultProcess,
+) -> None:
+    assert [vault.offer() for _ in range(20)] == [0] * 20
+    assert vault.status()["sealed"] == 0
+    vault.stage.insert()
+    vault.until_open()
+    vault.fill(3)
+    vault.stage.pull()
+    vault.until_blank()
+
+
+def test_when_the_token_goes_storing_stops_the_key_is_destroyed_the_medium_is_blank(
+    vault: VaultProcess,
+) -> None:
+    """The latencies, over a hundred pulls, are a bench: ``make bench``."""
+    vault.stage.insert()
+    vault.until_open()
+    vault.fill(3)
+    vault.stage.pull()
+    vault.until_blank()
+    assert vault.offer() == 0
+    status = vault.status()
+    assert (status["state"], status["sealed"]) != ("open", 3)
+    last = vault.chain()[-1].body
+    assert last["reason"] == "card removed" or "remov" in str(last["reason"])
+    assert last["read_back"]
+
+
+def test_every_blanking_leaves_a_chained_certificate_that_is_checked_offline(
+    vault: VaultProcess, tmp_path: Path
+) -> None:
+    before = len(vault.chain())
+    vault.stage.insert()
+    vault.until_open()
+    vault.stage.pull()
+    vault.until_blank()
+    assert len(vault.chain()) == before + 1
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(vault.ca.public_bytes(serialization.Encoding.PEM))
+    folder = tmp_path / "certificates"
+    shutil.copytree(certificates_of(vault.config), folder)
+    command = ["verify", str(folder), "--ca", str(ca), "--quiet"]
+    assert cli.run(command) == 0
+    forged = sorted(folder.glob("0*.json"))[-1]
+    forged.write_bytes(forged.read_bytes().replace(b"true", b"null", 1) + b" ")
+    assert cli.run(command) == 3
+
+
+def test_if_anything_in_the_consent_path_fails_the_answer_is_blank(
+    vault: VaultProcess,
+) -> None:
+    """Thirty faults and more are in ``test_faults`` and ``test_keeper``."""
+    stranger = vault.stage.new_card(site="another-shop")
+    vault.stage.insert(stranger)
+    until(lambda: vault.offer() == 0 and vault.status()["verified_blank"])
+    vault.stage.pull()
+    vault.stage.insert()
+    vault.until_open()
+    assert vault.process is not None
+    vault.process.kill()
+    until(lambda: vault.offer() == 0)
+    assert vault.offer() == 0
 
 
 # P7
@@ -187,3 +356,122 @@ def test_a_device_can_write_only_its_own_topics_and_read_no_others(site: Site) -
         assert not any("/cam-93/" in topic for topic, _, _ in store.messages)
         assert nosy.messages == []
     camera.publisher.stop()
+
+
+# P8
+
+
+def test_attributes_stay_off_until_a_notice_is_in_the_signed_policy() -> None:
+    with pytest.raises(ConfigError, match=r"needs policy\.notice"):
+        policy.parse(body(attributes=True))
+    told = policy.parse(body(attributes=True, notice="sign-7"))
+    assert allowed(told)
+    assert not allowed(policy.parse(body(notice="sign-7")))
+
+
+def test_the_device_prints_the_sign_that_has_to_hang_at_the_door() -> None:
+    sign = notice_text(policy.parse(body(attributes=True, notice="sign-7")))
+    for wanted in ("sign-7", "A shop", "count visitors", "age"):
+        assert wanted in sign
+
+
+# P9
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param({"k": 2}, "k = 2 is below the minimum of 10", id="k"),
+        pytest.param({"epsilon_per_day": 9.0}, "above the maximum of 2", id="epsilon"),
+    ],
+)
+def test_privacy_floors_are_constants_that_no_file_can_lower(
+    change: dict[str, object], sentence: str
+) -> None:
+    signed = canonical.seal(body(**change), CONTROLLER)
+    with pytest.raises(ConfigError, match=sentence):
+        policy.accept(None, signed, CONTROLLER.public_key())
+
+
+def test_a_device_does_only_what_its_signed_policy_allows() -> None:
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    with pytest.raises(UntrustedError):
+        policy.accept(None, canonical.seal(body(), stranger), CONTROLLER.public_key())
+    signed = canonical.seal(body(), CONTROLLER)
+    found = policy.accept(None, signed, CONTROLLER.public_key())
+    assert (found.attributes, found.consent) == (False, None)
+
+
+# P10
+
+
+def test_no_identification_no_embedding_no_template_no_reidentification() -> None:
+    assert set(ALLOWED_ATTRIBUTES) == {"age", "expression"}
+    for path in manifests():
+        manifest = load_manifest(path)
+        outputs = sum(math.prod(tensor.shape[1:]) for tensor in manifest.outputs)
+        if manifest.kind == "attributes":
+            assert outputs == 6  # four ages, two expressions, and nothing else
+
+
+def test_track_ids_are_random_in_memory_and_gone_when_the_track_ends() -> None:
+    def walk() -> tuple[set[int], int]:
+        tracker, counter = Tracker(), LineCounter([((0.5, 0.0), (0.5, 1.0))])
+        ids: set[int] = set()
+        for step in range(150):
+            x = 0.2 + 0.01 * step if step < 60 else None
+            tracks = tracker.update(somebody(x), step / 12.5)
+            counter.update(tracks, step / 12.5)
+            ids.update(tracks.ids.tolist())
+        return ids, len(tracker) + len(counter)
+
+    first, left = walk()
+    second, _ = walk()
+    assert left == 0
+    assert len(first) == len(second) == 1
+    assert not first & second
+
+
+# P13
+
+
+def test_the_models_were_trained_without_collecting_a_real_persons_face() -> None:
+    assert manifests()
+    for path in manifests():
+        manifest = load_manifest(path)
+        assert "rendered" in manifest.provenance
+        assert "No photograph" in manifest.provenance
+        assert verified_model(manifest)
+
+
+def test_no_picture_of_anybody_is_in_the_repository() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert listed
+    pictures = {".jpg", ".jpeg", ".bmp", ".gif", ".mp4", ".avi", ".npy", ".npz", ".raw"}
+    found = [each for each in listed if Path(each).suffix.lower() in pictures]
+    assert found == ["firmware/doorsill/assets/street.mp4"]  # rendered by us
+
+
+CONTROLLER = ec.generate_private_key(ec.SECP256R1())
+
+
+def body(**change: object) -> dict[str, object]:
+    """A policy's body that is good but for ``change``."""
+    return {
+        "format": policy.FORMAT, "version": 1, "site": "shop-1",
+        "purpose": "count visitors", "controller": "A shop", "timezone": "UTC",
+        "attributes": False, "k": 10, "epsilon_per_day": 1.0,
+        "lines": [{"id": "door", "points": [[0.0, 0.5], [1.0, 0.5]]}],
+    } | change  # fmt: skip
+
+
+def somebody(x: float | None) -> Detections:
+    """One person who stands at ``x``, or nobody."""
+    if x is None:
+        return Detections.none()
+    box = np.array([[x - 0.05, 0.2, x + 0.05, 0.8]], np.float32)
+    head = np.array([[x - 0.02, 0.2, x + 0.02, 0.28]], np.float32)
+    feet = np.array([[x, 0.8]], np.float32)
+    return Detections(box, np.array([0.9], np.float32), head, feet)

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from doorsill import policy
-from doorsill.config import Config, read_config
+from doorsill.config import Config, read_config, refuse_network_camera
 from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, store_of
-from doorsill.errors import ConfigError, DoorsillError
+from doorsill.errors import DoorsillError
 from doorsill.registry import shipped, verified_model
 
 EXPIRES_SOON = timedelta(days=30)
-NETWORK_SOURCES = ("rtsp:", "rtsps:", "rtmp:", "http:", "https:", "udp:", "tcp:")
 EPILOG = """\
 examples:
   doorsill check --config /etc/doorsill/doorsill.toml
@@ -70,16 +69,6 @@ def problems_of(config: Config, now: datetime) -> Iterator[str]:
             yield from check(config, now)
         except DoorsillError as error:
             yield str(error)
-
-
-def refuse_network_camera(source: str) -> None:
-    """The process that sees pixels has no network, so its camera cannot be there."""
-    if source.lower().startswith(NETWORK_SOURCES):
-        raise ConfigError(
-            f"camera.source = {source} is a network address, and the process that sees "
-            "pixels has no network; attach a camera, or use `doorsill count` to "
-            "evaluate a stream"
-        )
 
 
 def _policy_problems(config: Config, now: datetime) -> Iterator[str]:

@@ -20,6 +20,7 @@ from doorsill.errors import ConfigError
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 
 ID_PATTERN = r"[a-z0-9-]{1,16}"
+NETWORK_SOURCES = ("rtsp:", "rtsps:", "rtmp:", "http:", "https:", "udp:", "tcp:")
 
 
 def option(
@@ -188,6 +189,16 @@ def parse_config(
     if problems:
         return None, problems
     return Config(**sections), []
+
+
+def refuse_network_camera(source: str) -> None:
+    """The process that sees pixels has no network, so its camera cannot be there."""
+    if source.lower().startswith(NETWORK_SOURCES):
+        raise ConfigError(
+            f"camera.source = {source} is a network address, and the process that sees "
+            "pixels has no network; attach a camera, or use `doorsill count` to "
+            "evaluate a stream"
+        )
 
 
 class _Section:

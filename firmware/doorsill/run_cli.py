@@ -20,8 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from doorsill.check_cli import refuse_network_camera
-from doorsill.config import Config, load_config
+from doorsill.config import Config, load_config, refuse_network_camera
 from doorsill.device.policy_store import store_of
 
 log = logging.getLogger(__name__)

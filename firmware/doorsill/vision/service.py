@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from doorsill.check_cli import refuse_network_camera
-from doorsill.config import Config
+from doorsill.config import Config, refuse_network_camera
 from doorsill.confine import Confinement, confine
 from doorsill.consent.handover import Handover
 from doorsill.device.health import resident_kib
