@@ -113,31 +113,38 @@ class Letterbox:
         self.content = content
         self.columns = slice(left, left + inner_width)
         self.rows = slice(top, top + inner_height)
-        self.scale = np.array([width / inner_width, height / inner_height], np.float32)
-        self.shift = np.array([left / inner_width, top / inner_height], np.float32)
+        self.scale = (width / inner_width, height / inner_height)
+        self.shift = (left / inner_width, top / inner_height)
 
     def to_picture(self, found: Detections) -> Detections:
         """From fractions of the input to fractions of the picture.
 
         Boxes are cut at the picture's edge; what lies beside it entirely is dropped.
         """
-        count = len(found)
-        if not count:
+        if not len(found):
             return found
-        pairs = np.concatenate(
-            [found.boxes.reshape(-1, 2), found.heads.reshape(-1, 2), found.feet]
-        )
-        pairs *= self.scale
-        pairs -= self.shift
-        boxes = pairs[: count * 2].reshape(count, 4)
-        heads = pairs[count * 2 : count * 4].reshape(count, 4)
-        feet = pairs[count * 4 :]
-        np.minimum(np.maximum(boxes, 0.0, out=boxes), 1.0, out=boxes)
-        inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-        if inside.all():
-            return Detections(boxes, found.scores, heads, feet)
-        scores = found.scores[inside]
-        return Detections(boxes[inside], scores, heads[inside], feet[inside])
+        # For the handful of people in a frame, numpy's calls cost more than the sums.
+        (wide, tall), (left, top) = self.scale, self.shift
+        table, inside = [], []
+        for (x0, y0, x1, y1), (a, b, c, d), (x, y) in zip(
+            found.boxes.tolist(),
+            found.heads.tolist(),
+            found.feet.tolist(),
+            strict=True,
+        ):
+            x0, x1 = _cut(x0 * wide - left), _cut(x1 * wide - left)
+            y0, y1 = _cut(y0 * tall - top), _cut(y1 * tall - top)
+            head = (a * wide - left, b * tall - top, c * wide - left, d * tall - top)
+            table.append((x0, y0, x1, y1, *head, x * wide - left, y * tall - top))
+            inside.append(x1 > x0 and y1 > y0)
+        rows, scores = np.array(table, np.float32), found.scores
+        if not all(inside):
+            rows, scores = rows[inside], scores[inside]
+        return Detections(rows[:, :4], scores, rows[:, 4:8], rows[:, 8:])
+
+
+def _cut(x: float) -> float:
+    return 0.0 if x < 0.0 else min(x, 1.0)
 
 
 def input_size(interpreter: Interpreter) -> tuple[int, int]:

@@ -84,9 +84,7 @@ class HeadDecoder:
             at = (row * self.columns + column) * CHANNELS
             self._keep(kept, found, (stored, row, column), values[at : at + CHANNELS])
         people = np.array(found, np.float32)
-        boxes = people[:, :4]
-        np.minimum(np.maximum(boxes, 0, out=boxes), 1, out=boxes)
-        return Detections(boxes, people[:, 10], people[:, 4:8], people[:, 8:10])
+        return Detections(people[:, :4], people[:, 10], people[:, 4:8], people[:, 8:10])
 
     def peaks(self, heat: Int8) -> list[tuple[int, int, int]]:
         """(stored score, row, column) where no neighbour is higher, strongest first."""
@@ -134,8 +132,8 @@ class HeadDecoder:
         across, down = self.columns, self.rows
         found.append(
             (
-                *(person[0] / across, person[1] / down),
-                *(person[2] / across, person[3] / down),
+                *(_cut(person[0] / across), _cut(person[1] / down)),
+                *(_cut(person[2] / across), _cut(person[3] / down)),
                 *(head[0] / across, head[1] / down),
                 *(head[2] / across, head[3] / down),
                 (x + offset[values[8]] * FOOT_OFFSET) / across,
@@ -170,6 +168,10 @@ def overlap(one: Box, other: Box) -> float:
     area = (one[2] - one[0]) * (one[3] - one[1])
     area += (other[2] - other[0]) * (other[3] - other[1])
     return both / (area - both)
+
+
+def _cut(x: float) -> float:
+    return 0.0 if x < 0.0 else min(x, 1.0)
 
 
 def _stored(peak: tuple[int, int, int]) -> int:
