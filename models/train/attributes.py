@@ -1,14 +1,12 @@
-"""Train the attributes network on crops of rendered people.
+"""Train the attributes network on rendered heads and shoulders.
 
-``python attributes.py --worlds FOLDER --out RUN --steps N`` trains, ``--publish HASH``
-then calibrates on held-out worlds, chooses the least confidence so that at most a fifth
-is unknown, and writes ``models/attributes.*`` and the numbers of the model card.
+``python attributes.py --portraits FOLDER --out RUN --steps N [--start DETECTOR]``;
+``publish_attributes.py`` then calibrates, measures and writes the model.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from pathlib import Path
@@ -23,6 +21,7 @@ import samples
 import tensorflow as tf
 from keras import layers
 from net import convolved, residual
+from PIL import Image, ImageFilter
 
 from doorsill.vision.appearance import portrait
 
@@ -30,9 +29,10 @@ SIDE = 64
 BATCH, SAVE_EVERY, PEAK_RATE = 64, 500, 1e-3
 LEAST_HEAD_PX, LEAST_SEEN, LEAST_CONTRAST = 13, 0.6, 15
 AGES, EXPRESSIONS = 4, 2
-UNKNOWN_AT_MOST = 0.2
+BYSTANDER_SHARE = 0.3
+HELD_OUT = 900_000
 
-Crop = tuple[np.ndarray, int, int, np.ndarray]  # image, age, expression, row
+Crop = tuple[np.ndarray, int, int]  # image (64, 64, 3) uint8, age, expression
 
 
 def build() -> keras.Model:
@@ -74,8 +74,26 @@ def suitable(rows: np.ndarray) -> np.ndarray:
     return labels.usable(rows) & seen & clear & (size >= LEAST_HEAD_PX)
 
 
-class Crops:
-    """Every suitable person of the finished worlds."""
+class Portraits:
+    """Rendered heads and shoulders; ``rows``: band, masculinity, tone, weight."""
+
+    def __init__(self, folder: Path, held_out: bool):
+        paths = sorted(folder.glob("*.crops.npz"))
+        chosen = [p for p in paths if (int(p.name[:6]) >= HELD_OUT) == held_out]
+        shards = [np.load(path) for path in chosen]
+        self.images = np.concatenate([shard["images"] for shard in shards])
+        self.rows = np.concatenate([shard["rows"] for shard in shards])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def get(self, number: int, rng: np.random.Generator) -> Crop:
+        row = self.rows[number]
+        return varied(self.images[number], rng), int(row[0]), int(row[1] > 0.5)
+
+
+class Bystanders:
+    """People of the detector's worlds, cut as a detector's boxes cut them."""
 
     def __init__(self, folder: Path, held_out: bool):
         self.shards = samples.Shards(folder, held_out)
@@ -85,54 +103,79 @@ class Crops:
             rows = self.shards.rows[shard][i]
             self.index += [(at, k) for k in np.flatnonzero(suitable(rows))]
 
-    def get(self, number: int, rng: np.random.Generator | None) -> Crop:
-        """A crop (64, 64, 3) uint8; with a generator, as a detector's box cuts it."""
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def cut(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """The crop and the label row."""
         at, k = self.index[number]
         planes, rows, _ = self.shards.get(at)
-        row = rows[k]
-        whole = np.array([samples.WIDTH, samples.HEIGHT] * 2)
+        row, whole = rows[k], np.array([samples.WIDTH, samples.HEIGHT] * 2)
         head, body = row[labels.HEAD] / whole, row[labels.BODY] / whole
-        if rng is not None:
-            size = np.tile(head[2:] - head[:2], 2)
-            head = head + rng.normal(0, 0.07, 4) * size
-            body = body + rng.normal(0, 0.15, 4) * size
+        size = np.tile(head[2:] - head[:2], 2)
+        head = head + rng.normal(0, 0.05, 4) * size
+        body = body + rng.normal(0, 0.15, 4) * size
         out = np.empty((SIDE, SIDE, 3), np.uint8)
         portrait(np.moveaxis(planes[:3], 0, 2), head, body, out)
-        if rng is not None:
-            out = varied(out, rng)
+        return out, row
+
+    def get(self, number: int, rng: np.random.Generator) -> Crop:
+        image, row = self.cut(number, rng)
         age = int(row[labels.COLUMN["band"]])
-        expression = int(row[labels.COLUMN["masculinity"]] > 0.5)
-        return out, age, expression, row
+        masculine = row[labels.COLUMN["masculinity"]] > 0.5
+        return varied(image, rng), age, int(masculine)
 
 
 def varied(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mirror, tones and noise, as for the detector."""
+    """Mirror, shift, scale, lower resolution, blur, tones and noise."""
+    picture = Image.fromarray(np.ascontiguousarray(image))
     if rng.random() < 0.5:
-        image = image[:, ::-1]
-    planes = samples.tones(np.moveaxis(image, 2, 0), rng)
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    scale, (x, y) = rng.uniform(0.88, 1.12), rng.normal(0, 2, 2)
+    middle = SIDE / 2 * (1 - scale)
+    matrix = (scale, 0, middle + x, 0, scale, middle + y)
+    mode = Image.Resampling.BILINEAR
+    picture = picture.transform((SIDE, SIDE), Image.Transform.AFFINE, matrix, mode,
+                                fillcolor=(128, 128, 128))  # fmt: skip
+    if rng.random() < 0.4:
+        small = int(rng.integers(28, SIDE))
+        picture = picture.resize((small, small), mode).resize((SIDE, SIDE), 0)
+    if rng.random() < 0.3:
+        picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.0)))
+    planes = samples.tones(np.moveaxis(np.asarray(picture), 2, 0), rng)
     noise = rng.normal(0, abs(rng.normal(0, 4)) + 0.3, planes.shape)
     return np.moveaxis(np.clip(planes + noise, 0, 255), 0, 2).astype(np.uint8)
 
 
-def stream(crops: Crops, seed: int):
+def stream(portraits: Portraits, others: Bystanders | None, seed: int):
     """Endless (image int8, age, expression)."""
     rng = np.random.default_rng(seed)
     while True:
-        for number in rng.permutation(len(crops.index)):
-            image, age, expression, _ = crops.get(int(number), rng)
-            yield (image.astype(np.int16) - 128).astype(np.int8), age, expression
+        source = portraits
+        if others is not None and rng.random() < BYSTANDER_SHARE:
+            source = others
+        image, age, expression = source.get(int(rng.integers(len(source))), rng)
+        yield (image.astype(np.int16) - 128).astype(np.int8), age, expression
 
 
-def dataset(crops: Crops, seed: int) -> tf.data.Dataset:
+def dataset(
+    portraits: Portraits, others: Bystanders | None, seed: int
+) -> tf.data.Dataset:
     whole = tf.TensorSpec((), tf.int32)
     kinds = (tf.TensorSpec((SIDE, SIDE, 3), tf.int8), whole, whole)
     made = tf.data.Dataset.from_generator(
-        lambda: stream(crops, seed), output_signature=kinds
+        lambda: stream(portraits, others, seed), output_signature=kinds
     )
     return made.batch(BATCH).prefetch(3)
 
 
-def train(crops: Crops, out: Path, steps: int, start: Path | None) -> keras.Model:
+def train(
+    portraits: Portraits,
+    others: Bystanders | None,
+    out: Path,
+    steps: int,
+    start: Path | None,
+) -> keras.Model:
     model = build()
     if start:
         print(f"{take_over(model, start)} layers from the detector", flush=True)
@@ -155,7 +198,7 @@ def train(crops: Crops, out: Path, steps: int, start: Path | None) -> keras.Mode
         return loss
 
     begun, first, recent = time.monotonic(), int(step.numpy()), []
-    for image, age, expression in dataset(crops, first):
+    for image, age, expression in dataset(portraits, others, first):
         at = int(step.numpy())
         if at >= steps:
             break
@@ -179,7 +222,8 @@ def train(crops: Crops, out: Path, steps: int, start: Path | None) -> keras.Mode
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--worlds", type=Path, required=True)
+    parser.add_argument("--portraits", type=Path, required=True)
+    parser.add_argument("--worlds", type=Path, help="adds people of these worlds")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=1)
@@ -187,9 +231,10 @@ def main() -> None:
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    crops = Crops(args.worlds, held_out=False)
-    print(json.dumps({"people": len(crops.index)}), flush=True)
-    train(crops, args.out, args.steps, args.start)
+    portraits = Portraits(args.portraits, held_out=False)
+    others = Bystanders(args.worlds, held_out=False) if args.worlds else None
+    print(f"{len(portraits)} portraits, {len(others or [])} bystanders", flush=True)
+    train(portraits, others, args.out, args.steps, args.start)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from collections import Counter
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,16 +17,7 @@ import keras
 import numpy as np
 import samples
 import tensorflow as tf
-from tensorflow.lite.python import schema_py_generated as schema
-
-# Operations and the highest version of each that the Edge TPU compiler 16 maps
-# (coral.ai/docs/edgetpu/models-intro; versions as reported in google-coral/edgetpu).
-ALLOWED = {
-    "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "CONCATENATION": 2, "LOGISTIC": 2,
-    "RESIZE_NEAREST_NEIGHBOR": 2, "FULLY_CONNECTED": 4, "MEAN": 2, "RESHAPE": 1,
-    "SOFTMAX": 2, "AVERAGE_POOL_2D": 2, "MAX_POOL_2D": 2,
-}  # fmt: skip
-INT8, INT32 = schema.TensorType.INT8, schema.TensorType.INT32
+from operators import operations
 
 
 def converted(model: keras.Model, examples: list[np.ndarray]) -> bytes:
@@ -47,28 +37,6 @@ def converted(model: keras.Model, examples: list[np.ndarray]) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()
-
-
-def operations(model: bytes) -> Counter:
-    """(name, version) of every operation; raises on what an accelerator refuses."""
-    names = {
-        v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)
-    }
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
-    found: Counter = Counter()
-    for graph in tree.subgraphs:
-        for operator in graph.operators:
-            code = tree.operatorCodes[operator.opcodeIndex]
-            found[names[code.builtinCode], code.version] += 1
-        for tensor in graph.tensors:
-            if tensor.type not in (INT8, INT32):
-                raise ValueError(f"tensor {tensor.name!r} is neither int8 nor int32")
-            if tensor.shape is None or min(tensor.shape, default=1) < 1:
-                raise ValueError(f"tensor {tensor.name!r} has no fixed shape")
-    for name, version in found:
-        if version > ALLOWED.get(name, 0):
-            raise ValueError(f"{name} version {version} is not on the list")
-    return found
 
 
 def calibration(worlds: Path, encoding: str, count: int = 150) -> list[np.ndarray]:

@@ -14,7 +14,8 @@ from pathlib import Path
 import net
 import samples
 from ai_edge_litert.interpreter import Interpreter
-from export import calibration, converted, operations
+from export import calibration, converted
+from operators import operations
 
 MODELS = Path(__file__).resolve().parent.parent
 PROVENANCE = (

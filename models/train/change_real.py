@@ -1,0 +1,92 @@
+"""The change input on the real clips, beside colour: ``change_real.py MODEL ...``.
+
+A change detector needs what the pipeline would keep: the luma of the step before and a
+background that adapts within a minute. Both are rebuilt here frame by frame, from the
+first frame of each clip on; the labelled frames are those of ``models evaluate``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from doorsill import registry
+from doorsill.drivers.video import open_recording
+from doorsill.models_measure import Tally, read_labels
+from doorsill.values import Detections
+from doorsill.vision.detector import Letterbox
+
+LABELS = Path(__file__).resolve().parent.parent / "eval/labels/real.json"
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+ADAPTS_IN_S, GREY = 60.0, 128
+
+
+class ChangeInput:
+    """Luma, difference to the step before, difference to the background."""
+
+    def __init__(self, seconds_per_frame: float):
+        self.rate = seconds_per_frame / ADAPTS_IN_S
+        self.before: np.ndarray | None = None
+        self.background: np.ndarray | None = None
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        luma = pixels.astype(np.float32) @ LUMA
+        if self.before is None:
+            self.before, self.background = luma, luma
+        differ = [np.clip(GREY + luma - old, 0, 255) for old in
+                  (self.before, self.background)]  # fmt: skip
+        self.before = luma
+        self.background = self.background + self.rate * (luma - self.background)
+        return np.stack([luma, *differ], axis=2).astype(np.uint8)
+
+
+def detections(path: Path, clip: Path) -> Iterator[Detections]:
+    """What the detector sees in each frame of a clip."""
+    manifest = registry.load_manifest(path)
+    net, decode = registry.opened(manifest), registry.heads_decoder(manifest)
+    fit = (manifest.width, manifest.height)
+    camera = open_recording(str(clip), fit)
+    change = ChangeInput(0.1)
+    while (frame := camera.read()) is not None:
+        pixels = np.asarray(frame.pixels)
+        if manifest.encoding == "change":
+            pixels = change(pixels)
+        box = Letterbox(fit, (pixels.shape[1], pixels.shape[0]))
+        full = np.full((fit[1], fit[0], 3), GREY, np.uint8)
+        full[box.rows, box.columns] = pixels
+        net.input_view()[0] = (full.astype(np.int16) - GREY).astype(np.int8)
+        net.invoke()
+        yield box.to_picture(decode(net.outputs()))
+        frame.release()
+    camera.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("manifests", type=Path, nargs="+")
+    parser.add_argument("--clips", type=Path, required=True)
+    args = parser.parse_args()
+    labels = read_labels(LABELS)
+    for path in args.manifests:
+        whole = Tally()
+        for clip, frames in labels.items():
+            tally = Tally()
+            for number, found in enumerate(detections(path, args.clips / clip)):
+                if str(number) in frames:
+                    tally.add(found, frames[str(number)])
+                    whole.add(found, frames[str(number)])
+            print(path, clip, "heads", tally.heads, "people", tally.people)
+        print(path, "all: heads precision", whole.heads.precision)
+        print(path, "all: heads recall   ", whole.heads.recall)
+        print(path, "all: people precision", whole.people.precision)
+        print(path, "all: people recall   ", whole.people.recall)
+        print(
+            path, whole.false_in_empty, "boxes in", whole.empty_frames, "empty frames"
+        )
+
+
+if __name__ == "__main__":
+    main()

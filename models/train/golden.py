@@ -1,0 +1,52 @@
+"""Write what each model answers, bit for bit, to a fixed picture: ``golden.py``.
+
+Computed with the reference kernels, which give the same bits on x86 and arm64 (seen
+under qemu); ``tests/test_models_golden.py`` compares. Run after every publish.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from doorsill import registry
+from doorsill.drivers.runtime import load_reference
+
+GOLDEN = Path(__file__).resolve().parent.parent / "eval/golden.json"
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    """A fixed int8 picture with gradients, edges and a grid of blobs."""
+    y, x = np.mgrid[:height, :width]
+    red = (x * 3 + y) % 256
+    green = np.where((x // 17 + y // 13) % 2 == 0, 200, 40)
+    blob = ((x % 40 - 20) ** 2 + (y % 64 - 20) ** 2) < 90
+    blue = np.where(blob, 230, (y * 2) % 256)
+    return (np.stack([red, green, blue], axis=2) - 128).astype(np.int8)
+
+
+def answers(manifest: registry.Manifest) -> dict[str, str]:
+    """Name of each output -> SHA-256 of its stored values."""
+    net = load_reference(registry.verified_model(manifest))
+    net.input_view()[0] = picture(manifest.height, manifest.width)
+    net.invoke()
+    shapes = {tensor.shape: tensor.name for tensor in manifest.outputs}
+    return {
+        shapes[out.tensor.shape]: hashlib.sha256(out.values.tobytes()).hexdigest()
+        for out in net.outputs()
+    }
+
+
+def main() -> None:
+    found = {}
+    for path in registry.manifests():
+        manifest = registry.load_manifest(path)
+        found[manifest.name] = {"model": manifest.sha256} | answers(manifest)
+    GOLDEN.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()
