@@ -99,10 +99,11 @@ class Attendant:
                 else:
                     self.gone[event.reason] = event.at
                     self._tell(Lost(event.reason))
-        except UntrustedError as error:
-            log.error("the token cannot be watched any more: %s", error)
-        self.present = False
-        self._tell(Lost(Reason.DAEMON_GONE))
+        except Exception:  # the top of a thread
+            log.exception("the token cannot be watched any more")
+        finally:
+            self.present = False
+            self._tell(Lost(Reason.DAEMON_GONE))
 
     def _watch_switch(self) -> None:
         for level in self._switch.levels() if self._switch is not None else ():
@@ -121,6 +122,9 @@ class Attendant:
             except UntrustedError as error:
                 log.warning("the card is refused: %s", error)
                 self._tell(Lost(Reason.UNTRUSTED))
+            except Exception:  # the top of a thread: a doubt is a no, and it goes on
+                log.exception("the card could not be spoken to")
+                self._tell(Lost(Reason.CARD_ERROR))
 
     def _do(self, work: Challenge | bool) -> Event:
         if isinstance(work, Challenge):
