@@ -26,7 +26,7 @@ from doorsill.uplink.wire import (
 def encode(message: Message) -> bytes:
     """The one spelling of ``message``; UntrustedError where a value is not allowed."""
     table: dict[str, object] = {}
-    for attribute, name, each in rules_of(message):
+    for attribute, name, each in rules_of(type(message)):
         value = getattr(message, attribute)
         each.check(value, f"{type(message).__name__}.{name}")
         table[name] = value

@@ -15,7 +15,7 @@ from doorsill.uplink.rows import Row
 
 log = logging.getLogger(__name__)
 
-BATCH = 32  # answers in one transaction
+BATCH = 128  # answers in one transaction
 RESERVED = 4  # places on the way that live, health and state may always take
 RETRY_S = 5.0  # after the broker refused for now
 

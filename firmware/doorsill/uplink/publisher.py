@@ -39,7 +39,7 @@ from doorsill.uplink.guard import Outgoing
 
 log = logging.getLogger(__name__)
 
-IN_FLIGHT_LIMIT = 64
+IN_FLIGHT_LIMIT = 256
 WAKE_S = 0.1  # how long a message waits for the network thread at most
 TAKEN_OVER = 0x8E
 # Not authorized, topic name invalid, packet too large, payload format invalid.

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, Protocol
 
 from doorsill.errors import UntrustedError
@@ -190,9 +191,10 @@ def rule(each: Rule, name: str | None = None, default: Any = None) -> Any:
     return field(metadata=metadata, default=default)
 
 
-def rules_of(message: Any) -> list[tuple[str, str, Rule]]:
+@lru_cache(maxsize=16)
+def rules_of(kind: type[Any]) -> tuple[tuple[str, str, Rule], ...]:
     """(attribute, name on the wire, rule) of a message class, in order."""
-    return [
+    return tuple(
         (each.name, each.metadata["name"] or each.name, each.metadata["rule"])
-        for each in fields(message)
-    ]
+        for each in fields(kind)
+    )
