@@ -191,9 +191,13 @@ def rule(each: Rule, name: str | None = None, default: Any = None) -> Any:
     return field(metadata=metadata, default=default)
 
 
-@lru_cache(maxsize=16)
-def rules_of(kind: type[Any]) -> tuple[tuple[str, str, Rule], ...]:
+def rules_of(kind: Any) -> tuple[tuple[str, str, Rule], ...]:
     """(attribute, name on the wire, rule) of a message class, in order."""
+    return _rules_of(kind)
+
+
+@lru_cache(maxsize=16)
+def _rules_of(kind: Any) -> tuple[tuple[str, str, Rule], ...]:
     return tuple(
         (each.name, each.metadata["name"] or each.name, each.metadata["rule"])
         for each in fields(kind)
