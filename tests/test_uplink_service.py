@@ -306,8 +306,11 @@ def test_a_full_disk_stops_the_reading_and_not_the_counting(shop: Shop) -> None:
     shop.turn(lambda: intake.disk_failures >= 1)
     shop.turn(lambda: intake.wants is None)  # bounded: the rest stays with vision
     assert shop.vision.pending > 0
+    shop.turn(lambda: shop.on("live")[-1].lines[0]["in"] > 500)  # who is live goes on
+    shop.uplink.voice.greet()
+    shop.turn(lambda: shop.on("health")[-1].disk_failures >= 1)
     database.execute("PRAGMA max_page_count = 1000000")
-    intake._retry_at = 0.0
+    intake._retry_at = shop.uplink._disk_at = 0.0
     shop.turn(lambda: len(shop.stored()) == 1500, within_s=60)
     assert shop.store.totals("cam-01", 0) == (1500, 1500)
 

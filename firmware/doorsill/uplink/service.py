@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 STEP_S = 0.5  # longest wait, so that a signal is heard
 LIVED_EVERY_S = 60.0
 LEAVE_WITHIN_S = 3.0
+DISK_RETRY_S = 5.0
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class Uplink:
     connections: int = 0
     takeovers: int = 0
     _lived_at: float = field(default_factory=time.monotonic)
+    _disk_at: float = 0.0  # not to be written to before, s, monotonic
     _heard_of_vision: bool = False  # its first health is told at once
 
     def step(self, timeout: float) -> None:
@@ -79,13 +81,11 @@ class Uplink:
         now = time.monotonic()
         self.intake.step(now)
         self._hear(now)
+        self._write(now)
         try:
-            self._live_on(now)
-            self.delivery.note()
             self._tell(now)
             self.delivery.fill(now, self.utc())
         except UplinkError as error:
-            self.intake.disk_failures += 1
             log.warning("%s", error)
 
     def leave(self) -> None:
@@ -105,6 +105,18 @@ class Uplink:
             farewell = self.voice.farewell(time.monotonic())
         publisher.stop(farewell)
         self.delivery.outbox.close()
+
+    def _write(self, now: float) -> None:
+        """A disk that takes nothing is left alone for a while; the rest goes on."""
+        if now < self._disk_at:
+            return
+        try:
+            self._live_on(now)
+            self.delivery.note()
+        except UplinkError as error:
+            self.intake.disk_failures += 1
+            self._disk_at = now + DISK_RETRY_S
+            log.warning("%s", error)
 
     def _hear(self, now: float) -> None:
         events = self.delivery.publisher.poll()
