@@ -53,6 +53,14 @@ def decoded(*results, order=(0, 1, 2, 3), person_class=0):
         pytest.param([LEFT, RIGHT], [0.9, 0.8], [0, 0], 0, [], id="count says none"),
         pytest.param([LEFT, RIGHT], [0.9, 0.8], [0, 0], -1, [], id="count is absurd"),
         pytest.param([LEFT], [0.9], [0], 99, [LEFT], id="count is above n"),
+        pytest.param([LEFT], [0.9], [0], np.inf, [LEFT], id="count is infinite"),
+        pytest.param([LEFT], [0.9], [0], np.nan, [], id="count is no number"),
+        pytest.param([LEFT], [np.nan], [0], 1, [], id="score is no number"),
+        pytest.param([LEFT], [0.9], [np.nan], 1, [], id="class is no number"),
+        pytest.param(
+            [(0.1, np.nan, 0.3, 0.9), RIGHT], [0.9, 0.8], [0, 0], 2, [RIGHT],
+            id="box is no number",
+        ),
         pytest.param(
             [LEFT, NEAR_LEFT, RIGHT], [0.6, 0.9, 0.5], [0, 0, 0], 3,
             [NEAR_LEFT, RIGHT], id="twice the same person",

@@ -36,10 +36,12 @@ class SsdDecoder:
     def __call__(self, outputs: tuple[Output, ...]) -> Detections:
         """People in fractions of the input, strongest first."""
         boxes, classes, scores, count = (outputs[i].values for i in self.order)
-        valid = max(0, min(int(count.flat[0]), scores.size))
+        total = float(count.flat[0])
+        valid = int(min(total, scores.size)) if total > 0 else 0  # NaN is not above 0
         scores = scores.reshape(-1)[:valid]
         wanted = scores >= self.lowest_score
         wanted &= classes.reshape(-1)[:valid].round() == self.person_class
+        wanted &= np.isfinite(boxes.reshape(-1, 4)[:valid]).all(axis=1)
         rows = np.flatnonzero(wanted)
         if not len(rows):
             return Detections.none()
