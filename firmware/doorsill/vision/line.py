@@ -49,7 +49,7 @@ from doorsill.vision.geometry import (
 from doorsill.vision.handover import HANDOVER_S, LooseEnds, Spot
 
 BAND = 0.25  # body widths to each side of the line, about 12 cm
-CLEAR = 2.5  # body widths from the line after which a crossing is past doubt
+CLEAR = 2.0  # body widths from the line after which a crossing is past doubt
 HOLD_S = 0.6
 SETTLE_S = 8.0
 AT_LINE = 1.0  # body widths from the line within which somebody has not left it

@@ -88,7 +88,7 @@ class Floor:
 
     def enter(self, person: Person, start: tuple[float, float]) -> None:
         """Put somebody at ``start``, already walking."""
-        goal = np.array(person.route[0][:2])
+        goal = np.array(person.route[0][:2], np.float64)
         way = goal - start
         way *= person.speed / max(float(np.hypot(*way)), 0.1)
         self.people.append(person)
