@@ -146,3 +146,16 @@ def test_a_damaged_file_is_named(home: Path, name: str, damage: str) -> None:
         path.write_bytes(b"\x00garbage" if damage == "garbage" else b"")
     with pytest.raises(DoorsillError, match=name):
         identity.load(home)
+
+
+def test_systemds_copy_for_one_service_may_show_roots_group(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = home / identity.KEY_NAME
+    key.chmod(0o440)
+    if key.stat().st_gid == 0:
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(home))
+        assert identity.load(home).device == "door-7"
+    key.chmod(0o444)
+    with pytest.raises(ConfigError, match="mode 0444"):
+        identity.load(home)

@@ -32,6 +32,7 @@ def exposure(unit: Path) -> float:
         pytest.param("doorsill-vision", 1.5, id="sees, cannot speak"),
         pytest.param("doorsill-uplink", 1.5, id="speaks, cannot see"),
         pytest.param("doorsill-policy", 1.5, id="keeps the policy"),
+        pytest.param("doorsill-vault", 1.5, id="keeps faces shut"),
     ],
 )
 def test_a_unit_is_shut(name: str, most: float) -> None:
@@ -69,3 +70,25 @@ def test_uplink_has_no_camera() -> None:
     assert "PrivateDevices=yes" in lines
     assert not any(line.startswith("DeviceAllow") for line in lines)
     assert not any("SupplementaryGroups" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PrivateNetwork=yes",
+        "PrivateDevices=yes",
+        "LimitCORE=0",
+        "MemorySwapMax=0",
+        "StateDirectory=doorsill/vault",
+    ],
+)
+def test_the_vault_has_no_network_no_camera_no_dump(line: str) -> None:
+    lines = (UNITS / "doorsill-vault.service").read_text().splitlines()
+    assert line in lines
+    assert not any(each.startswith("DeviceAllow") for each in lines)
+
+
+def test_vision_is_told_which_user_asks_for_faces() -> None:
+    """In a user namespace every other user is nobody, and nobody is not the vault."""
+    lines = (UNITS / "doorsill-vision.service").read_text().splitlines()
+    assert not any(line.startswith("PrivateUsers") for line in lines)

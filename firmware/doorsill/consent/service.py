@@ -76,6 +76,7 @@ def main(config: Config) -> None:
             serialization.Encoding.DER
         )
         token, switch = open_token(consent), open_key_switch(consent)
+        socket_of(config).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         counter = Counter(socket_of(config))
         bell = _bell_of_signals()
         confine(Confinement(writable=_writable(config), sockets=True))
@@ -195,7 +196,7 @@ def certificates_of(config: Config) -> Path:
 
 def socket_of(config: Config) -> Path:
     """Where the vault answers a person."""
-    return config.device.run / SOCKET_NAME
+    return config.device.run / FOLDER_NAME / SOCKET_NAME
 
 
 @contextmanager
@@ -232,7 +233,7 @@ def opened(config: Config) -> Iterator[tuple[Vault, Identity]]:
 
 def _vault_on(medium: Medium, config: Config) -> tuple[Vault, Identity]:
     try:
-        device = identity.read(config.broker.key, config.broker.certificate)
+        device = identity.read(_key_of(config), config.broker.certificate)
         chain = CertificateChain(certificates_of(config), device)
     except DoorsillError:
         medium.blank()  # it cannot be certified, but blank it is
@@ -252,6 +253,13 @@ def _vault_on(medium: Medium, config: Config) -> tuple[Vault, Identity]:
     vault = Vault(ground, policy)
     vault.start()
     return vault, device
+
+
+def _key_of(config: Config) -> Path:
+    """The device's key: systemd's copy for this service, or the file itself."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    copy = Path(folder) / identity.KEY_NAME if folder else None
+    return copy if copy and copy.exists() else config.broker.key
 
 
 def judged(

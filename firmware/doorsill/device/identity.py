@@ -144,7 +144,9 @@ def _read_private(path: Path) -> bytes:
 def _require_private(path: Path, state: os.stat_result) -> None:
     if not stat.S_ISREG(state.st_mode):
         raise ConfigError(f"the key {path} is not a file")
-    if state.st_mode & 0o077:
+    # systemd may show its own copy for one service as readable by root's group.
+    credential = path.parent == Path(os.environ.get("CREDENTIALS_DIRECTORY", "/"))
+    if state.st_mode & (0o037 if credential and state.st_gid == 0 else 0o077):
         mode = stat.S_IMODE(state.st_mode)
         raise ConfigError(f"the key {path} has mode {mode:04o}; the limit is 0600")
     if state.st_uid not in (os.geteuid(), 0):
