@@ -1,4 +1,4 @@
-"""Make the shipped models again: ``python everything.py --data MAKEHUMAN --work FOLDER``.
+"""Make the shipped models again: ``python everything.py --data DATA --work FOLDER``.
 
 About 75 minutes on two quiet cores: rendering 15, detector 35, portraits 13, attributes
 10. Every step goes on where it was stopped. Weights differ in their last digits from
@@ -43,10 +43,11 @@ def main() -> None:
     run("publish.py", "--weights", weights, "--worlds", worlds, *made)
     run("portraits.py", "--data", args.data, "--out", portraits,
         "--shards", PORTRAIT_SHARDS, "--held-out", HELD_OUT)  # fmt: skip
-    run("attributes.py", "--portraits", portraits, "--worlds", worlds,
-        "--out", attributes, "--steps", ATTRIBUTES_STEPS, "--start", weights)  # fmt: skip
-    run("publish_attributes.py", "--weights", attributes / "last.weights.h5",
-        "--portraits", portraits, "--worlds", worlds, *made)  # fmt: skip
+    people = ["--portraits", portraits, "--worlds", worlds]
+    run("attributes.py", *people, "--out", attributes, "--start", weights,
+        "--steps", ATTRIBUTES_STEPS)  # fmt: skip
+    weights = attributes / "last.weights.h5"
+    run("publish_attributes.py", "--weights", weights, *people, *made)
     run("golden.py")
 
 
