@@ -10,6 +10,7 @@ P-256 only. ``PivCard`` speaks through any ``transmit``; ``PivToken`` through PC
 from __future__ import annotations
 
 import os
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -174,6 +175,7 @@ class PivToken:
     def __init__(self, reader: str = "") -> None:
         self._presence = Presence(reader)
         self._channel: Channel | None = None
+        self._speaking = threading.Lock()
 
     def events(self) -> Iterator[TokenEvent]:
         """Cards that come and go; see :class:`Presence`."""
@@ -207,16 +209,18 @@ class PivToken:
         return self.with_card(agree)
 
     def close(self) -> None:
-        """Disconnect; the events end."""
+        """The events end; disconnect, but wait for no card that hangs."""
         self._presence.close()
-        if self._channel is not None:
-            self._channel.close()
+        if self._speaking.acquire(blocking=False):
+            if self._channel is not None:
+                self._channel.close()
+            self._speaking.release()
 
     def with_card(self, work: Callable[[PivCard], T]) -> T:
         """Do ``work`` with the application selected, undisturbed by other programs."""
         if self._channel is None:
             self._channel = Channel()
-        with self._channel.transaction(self._presence.one()) as line:
+        with self._speaking, self._channel.transaction(self._presence.one()) as line:
             card = PivCard(line.transmit, line.t0)
             card.select()
             return work(card)

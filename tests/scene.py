@@ -1,0 +1,134 @@
+"""A whole consent path in our hands: card, pcscd, gate, vault and medium, no process.
+
+    VirtualCard ─ vpcd ─ pcscd ─ PivToken ─ Attendant ─ Keeper ─ Vault ─ medium
+
+Everything is the product's; ours are the hand with the card, the clock and the crops.
+"""
+
+import select
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import virtual
+from cards import PURPOSE, SITE, Controller
+from vaults import Bench, consent_policy, crop
+
+from doorsill.consent import trust
+from doorsill.consent.attendant import Attendant
+from doorsill.consent.challenge import Binding, Challenge
+from doorsill.consent.gate import Moment, State
+from doorsill.consent.keeper import Keeper
+from doorsill.consent.medium import read_all
+from doorsill.consent.token import Switch, Token
+from doorsill.consent.trust import ConsentCertificate
+from doorsill.drivers.pcscd import VirtualSlot
+from doorsill.drivers.piv import PivToken
+from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.errors import UntrustedError
+
+LOJA = Controller(utc=time.time() - 86400)
+BINDING = Binding("cam-01", "b0b0", consent_policy().digest, SITE, session_s=600.0)
+OPEN_S, BLANK_S = 8.0, 12.0  # limits of a wait, far above what is measured
+
+
+class Scene:
+    """Use as a context; ``insert`` then ``until_open`` is the good story."""
+
+    def __init__(
+        self,
+        home: Path,
+        token: Token | None = None,
+        switch: Switch | None = None,
+        binding: Binding = BINDING,
+    ) -> None:
+        self.offset = 0.0  # s, by which the wall clock is wrong
+        self.controller = LOJA
+        self.revoked: tuple[str, ...] = ()
+        self.bench = Bench(home)
+        self.bench.vault.start()
+        self.slots = [VirtualSlot(virtual.pcscd(), slot) for slot in (0, 1)]
+        attendant = Attendant(token or PivToken(), self.judge, switch)
+        self.keeper = Keeper(self.bench.vault, attendant, binding, self.clock)
+        attendant.start()
+
+    def __enter__(self) -> "Scene":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.keeper.attendant.close()
+        for slot in self.slots:
+            slot.remove()
+        virtual.until_empty()
+
+    def clock(self) -> Moment:
+        return Moment(time.monotonic(), time.time() + self.offset)
+
+    def judge(self, card: bytes, sealing: bytes) -> ConsentCertificate:
+        utc = self.clock().utc
+        trusted = self.controller.authority(self.revoked, utc)
+        found = trust.verify(card, trusted, SITE, [PURPOSE], utc)
+        if not sealing:
+            return found
+        key = trust.verify_sealing(sealing, trusted, found, utc)
+        return replace(found, sealing_key=key)
+
+    def insert(self, card: VirtualCard | None = None, slot: int = 0) -> VirtualCard:
+        card = card or virtual.made_card(LOJA)
+        self.slots[slot].insert(card)
+        return card
+
+    def turn(self, seconds: float = 0.05) -> None:
+        handle = self.keeper.attendant.fileno()
+        limit = min(self.keeper.wait_s(), seconds)
+        select.select([handle], [], [], limit)
+        self.keeper.turn()
+
+    def until(self, good: Callable[[], object], limit_s: float) -> None:
+        ends = time.monotonic() + limit_s
+        while not good():
+            assert time.monotonic() < ends, self.keeper.status()
+            self.turn()
+
+    def spend(self, seconds: float) -> None:
+        """Let the product run for a while."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            self.turn()
+
+    @property
+    def open(self) -> bool:
+        return self.keeper.gate.state is State.OPEN
+
+    def until_open(self, crops: int = 3) -> None:
+        self.until(lambda: self.open, OPEN_S)
+        for seed in range(crops):
+            with crop(seed) as each:
+                self.keeper._take(each)
+        assert self.keeper.status()["sealed"] == crops
+
+    def until_blank(self) -> None:
+        self.until(lambda: not self.open, BLANK_S)
+        self.require_blank()
+
+    def require_blank(self) -> None:
+        """Nothing rests, nothing more is taken, and the certificates say so."""
+        assert self.bench.vault.session is None
+        assert self.bench.vault.verified_blank
+        assert read_all(self.bench.medium, b"")[1]
+        before = self.keeper.tally.turned_away
+        with crop(9) as each:
+            self.keeper._take(each)
+        assert self.keeper.tally.turned_away == before + 1
+        try:
+            self.bench.vault.seal(each)
+        except UntrustedError:
+            return
+        raise AssertionError("the vault sealed a crop while it was blank")
+
+    def pending(self) -> Challenge:
+        """The question that the card has before it now."""
+        self.until(lambda: self.keeper.gate.pending, OPEN_S)
+        assert self.keeper.gate.pending is not None
+        return self.keeper.gate.pending

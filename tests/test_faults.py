@@ -1,0 +1,456 @@
+"""Every failure ends blank: whatever breaks in the consent path, nothing rests.
+
+    refused: the fault is there from the start; the vault never opens
+    closed:  the fault comes while it is open with faces in it; it blanks, verified
+
+Card faults go through the real pcscd. The good story is the negative control.
+"""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import virtual
+from cards import PREHASHED, PURPOSE, SITE, Controller, new_key
+from cryptography.hazmat.primitives.asymmetric import ec
+from scene import BINDING, LOJA, Scene
+from test_trust import handmade
+from vault_process import VaultProcess
+from vaults import consent_policy, crop
+
+from doorsill.consent import issuing
+from doorsill.consent.challenge import Challenge
+from doorsill.consent.gate import ANSWER_MAX_AGE_S, Lost, Switched
+from doorsill.consent.reasons import Reason
+from doorsill.drivers.apdu import tlv
+from doorsill.drivers.gpio_fake import FakeLine
+from doorsill.drivers.gpio_line import KeySwitch
+from doorsill.drivers.piv import OBJECTS, PRESENCE
+from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.errors import ConfigError, UntrustedError
+
+DAY = 86400.0
+SIGN, READ, SELECT = 0x87, 0xCB, 0xA4
+Trouble = Callable[[bytes, bytes], "bytes | None"]
+
+
+def on(instruction: int, answer: Trouble) -> Trouble:
+    """``answer`` to one kind of command; all others are answered as they should."""
+    return lambda apdu, good: answer(apdu, good) if apdu[1] == instruction else good
+
+
+def slow(seconds: float) -> Trouble:
+    def wait(_: bytes, answer: bytes) -> bytes:
+        time.sleep(seconds)
+        return answer
+
+    return on(SIGN, wait)
+
+
+def signed(digest: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    return tlv(0x7C, tlv(0x82, key.sign(digest, PREHASHED))) + b"\x90\x00"
+
+
+def with_certificate(der: bytes) -> VirtualCard:
+    card = virtual.made_card(LOJA)
+    card.load(PRESENCE, card.keys[PRESENCE], der)
+    return card
+
+
+def with_object(raw: bytes) -> VirtualCard:
+    card = virtual.made_card(LOJA)
+    card.objects[OBJECTS[PRESENCE]] = raw
+    return card
+
+
+def with_trouble(trouble: Trouble) -> VirtualCard:
+    card = virtual.made_card(LOJA)
+    card.trouble = trouble
+    return card
+
+
+def another_curve() -> bytes:
+    return handmade(ec.generate_private_key(ec.SECP384R1()).public_key())
+
+
+def sealing_in_9e() -> bytes:
+    return issuing.der(
+        issuing.sealing(LOJA.ca, LOJA.key, new_key().public_key(), LOJA.grant())
+    )
+
+
+def half() -> bytes:
+    return virtual.made_card(LOJA).objects[OBJECTS[PRESENCE]][:-200]
+
+
+BAD_CARDS = [
+    pytest.param(lambda: virtual.made_card(Controller()), id="wrong CA"),
+    pytest.param(lambda: virtual.made_card(LOJA, utc=time.time() - 40 * DAY), id="end"),
+    pytest.param(
+        lambda: virtual.made_card(LOJA, utc=time.time() + 2 * DAY), id="early"
+    ),
+    pytest.param(lambda: virtual.made_card(LOJA, site="porto-2"), id="other site"),
+    pytest.param(lambda: virtual.made_card(LOJA, purpose="ads"), id="other purpose"),
+    pytest.param(lambda: virtual.made_card(LOJA).clone(), id="clone without the key"),
+    pytest.param(lambda: with_certificate(another_curve()), id="wrong curve"),
+    pytest.param(lambda: with_certificate(sealing_in_9e()), id="wrong slot"),
+    pytest.param(lambda: with_certificate(b""), id="empty certificate"),
+    pytest.param(lambda: with_object(half()), id="truncated certificate"),
+    pytest.param(lambda: with_object(b"\xff" * 900), id="noise as certificate"),
+    pytest.param(VirtualCard, id="never issued"),
+    pytest.param(
+        lambda: with_trouble(on(SELECT, lambda *_: b"\x6a\x82")), id="no PIV card"
+    ),
+    pytest.param(
+        lambda: with_trouble(lambda *_: random.randbytes(40)),
+        id="garbage from the start",
+    ),
+    pytest.param(
+        lambda: with_trouble(on(READ, lambda *_: b"\x90\x00")), id="empty answer"
+    ),
+    pytest.param(
+        lambda: with_trouble(on(SELECT, lambda *_: None)), id="pulled as it is read"
+    ),
+    pytest.param(lambda: with_trouble(slow(2.0)), id="slow from the start"),
+]
+
+
+@pytest.mark.parametrize("t0", [False, True], ids=["T=1", "T=0"])
+def test_the_good_story_opens_and_seals(tmp_path: Path, t0: bool) -> None:
+    """Negative control: without a fault it does open, and it does hold faces."""
+    with Scene(tmp_path) as scene:
+        scene.insert(virtual.made_card(LOJA, t0=t0))
+        scene.until_open()
+        with pytest.raises(AssertionError):
+            scene.require_blank()
+        scene.spend(3.0)
+        assert scene.open
+
+
+@pytest.mark.parametrize("make", BAD_CARDS)
+def test_a_bad_card_never_opens(
+    tmp_path: Path, make: Callable[[], VirtualCard]
+) -> None:
+    with Scene(tmp_path) as scene:
+        scene.insert(make())
+        scene.until(lambda: scene.keeper.tally.last_card not in UNTOUCHED, 8.0)
+        scene.spend(0.3)
+        assert scene.keeper.tally.sessions == 0
+        scene.require_blank()
+
+
+UNTOUCHED = ("", "the card was pulled")
+
+
+def test_a_card_that_was_taken_back_never_opens(tmp_path: Path) -> None:
+    with Scene(tmp_path) as scene:
+        card = virtual.made_card(LOJA)
+        found = scene.judge(card_certificate(card), b"")
+        scene.revoked = (f"{found.serial:x}",)
+        scene.insert(card)
+        scene.until(lambda: scene.keeper.tally.last_card not in UNTOUCHED, 8.0)
+        assert scene.keeper.tally.sessions == 0
+        scene.require_blank()
+
+
+def card_certificate(card: VirtualCard) -> bytes:
+    from doorsill.drivers.piv import PivCard
+
+    piv = PivCard(lambda apdu: card.transmit(apdu) or b"", card.t0)
+    piv.select()
+    return piv.certificate(PRESENCE)
+
+
+def elsewhere(**changes: object) -> Callable[[Scene, VirtualCard], None]:
+    """The card answers a question that another device, boot or policy was asked."""
+
+    def go_wrong(scene: Scene, card: VirtualCard) -> None:
+        def answer(apdu: bytes, good: bytes) -> bytes:
+            asked = scene.keeper.gate.pending
+            assert asked is not None
+            bound = replace(asked.binding, **changes)  # type: ignore[arg-type]
+            return signed(replace(asked, binding=bound).digest, card.keys[PRESENCE])
+
+        card.trouble = on(SIGN, answer)
+
+    return go_wrong
+
+
+def replayed(scene: Scene, card: VirtualCard) -> None:
+    old = signed(
+        Challenge(BINDING, PURPOSE, 1.0, b"1" * 32).digest, card.keys[PRESENCE]
+    )
+    card.trouble = on(SIGN, lambda *_: old)
+
+
+def another_key(scene: Scene, card: VirtualCard) -> None:
+    card.keys[PRESENCE] = new_key()
+
+
+def trouble(what: Trouble) -> Callable[[Scene, VirtualCard], None]:
+    def go_wrong(scene: Scene, card: VirtualCard) -> None:
+        card.trouble = what
+
+    return go_wrong
+
+
+def second_card(scene: Scene, card: VirtualCard) -> None:
+    scene.insert(virtual.made_card(LOJA), slot=1)
+
+
+def jump(seconds: float) -> Callable[[Scene, VirtualCard], None]:
+    def go_wrong(scene: Scene, card: VirtualCard) -> None:
+        scene.offset = seconds
+
+    return go_wrong
+
+
+def other_policy(scene: Scene, card: VirtualCard) -> None:
+    policy = consent_policy(max_crops=7)
+    scene.keeper.rebind(policy, replace(BINDING, policy=policy.digest))
+
+
+def told(reason: Reason) -> Callable[[Scene, VirtualCard], None]:
+    def go_wrong(scene: Scene, card: VirtualCard) -> None:
+        scene.keeper.step(Lost(reason))
+
+    return go_wrong
+
+
+def too_many(scene: Scene, card: VirtualCard) -> None:
+    for seed in range(40):
+        with crop(seed) as each:
+            scene.keeper._take(each)
+
+
+def medium_fails(scene: Scene, card: VirtualCard) -> None:
+    good = scene.bench.medium.append
+
+    def fail(record: bytes) -> int:
+        scene.bench.medium.append = good  # type: ignore[method-assign]
+        raise UntrustedError("the medium is gone: no space left on device")
+
+    scene.bench.medium.append = fail  # type: ignore[method-assign]
+    with crop(5) as each:
+        scene.keeper._take(each)
+
+
+def stopped(scene: Scene, card: VirtualCard) -> None:
+    """The scheduler, a debugger or a full memory holds us up for too long."""
+    scene.until(lambda: scene.keeper.gate.pending is None, 5.0)
+    time.sleep(ANSWER_MAX_AGE_S + 0.1)
+
+
+CARD = {Reason.CARD_ERROR}
+FAULTS = [
+    pytest.param(lambda s, c: s.slots[0].remove(), None, id="card pulled"),
+    pytest.param(trouble(on(SIGN, lambda *_: None)), None, id="pulled mid-command"),
+    pytest.param(trouble(lambda *_: b""), None, id="no answer at all"),
+    pytest.param(trouble(lambda *_: random.randbytes(60)), CARD, id="garbage"),
+    pytest.param(trouble(on(SIGN, lambda *_: b"\x90\x00")), CARD, id="empty answer"),
+    pytest.param(trouble(on(SIGN, lambda *_: b"\x69\x82")), CARD, id="wants a PIN"),
+    pytest.param(trouble(on(SIGN, lambda *_: b"\x61\x00")), CARD, id="more for ever"),
+    pytest.param(replayed, {Reason.BAD_ANSWER}, id="replayed answer"),
+    pytest.param(another_key, {Reason.BAD_ANSWER}, id="key swapped"),
+    pytest.param(elsewhere(device="x"), {Reason.BAD_ANSWER}, id="for another device"),
+    pytest.param(elsewhere(boot="x"), {Reason.BAD_ANSWER}, id="for another boot"),
+    pytest.param(elsewhere(policy="x"), {Reason.BAD_ANSWER}, id="for another policy"),
+    pytest.param(trouble(slow(2.0)), {Reason.MISSED_BEAT}, id="slow card"),
+    pytest.param(trouble(slow(6.0)), {Reason.MISSED_BEAT}, id="card that hangs"),
+    pytest.param(second_card, None, id="a second card"),
+    pytest.param(jump(3600.0), {Reason.CLOCK}, id="clock an hour on"),
+    pytest.param(jump(-400 * DAY), {Reason.CLOCK}, id="clock a year back"),
+    pytest.param(other_policy, {Reason.POLICY_CHANGED}, id="another policy"),
+    pytest.param(told(Reason.READER_GONE), {Reason.READER_GONE}, id="reader gone"),
+    pytest.param(told(Reason.ORDERED), {Reason.ORDERED}, id="told to"),
+    pytest.param(too_many, {Reason.LIMIT}, id="more crops than allowed"),
+    pytest.param(medium_fails, {Reason.MEDIUM}, id="medium full or gone"),
+    pytest.param(stopped, {Reason.MISSED_BEAT}, id="we were held up"),
+]
+
+
+@pytest.mark.parametrize(("go_wrong", "reasons"), FAULTS)
+def test_a_fault_while_open_ends_blank(
+    tmp_path: Path,
+    go_wrong: Callable[[Scene, VirtualCard], None],
+    reasons: set[Reason] | None,
+) -> None:
+    with Scene(tmp_path) as scene:
+        card = scene.insert()
+        scene.until_open()
+        began = time.monotonic()
+        go_wrong(scene, card)
+        scene.until_blank()
+        card.trouble = None
+        assert time.monotonic() - began < 4.0
+        last = scene.bench.verified()[-1].body
+        assert last["leases"][0]["sealed"] >= 3
+        assert last["read_back"]["blank"] if "read_back" in last else True
+        if reasons is not None:
+            assert Reason(scene.keeper.tally.last_reason) in reasons
+
+
+def test_a_killed_pcscd_ends_blank_and_a_new_one_opens_again(tmp_path: Path) -> None:
+    with Scene(tmp_path) as scene:
+        card = scene.insert()
+        scene.until_open()
+        virtual.pcscd().kill()
+        killed = time.monotonic()
+        scene.until_blank()
+        assert time.monotonic() - killed < ANSWER_MAX_AGE_S + 0.5
+        virtual.pcscd().start()
+        scene.insert(card)
+        scene.until_open()
+        scene.slots[0].remove()
+        scene.until_blank()
+
+
+def test_a_pcscd_that_hangs_ends_blank(tmp_path: Path) -> None:
+    with Scene(tmp_path) as scene:
+        scene.insert()
+        scene.until_open()
+        os.kill(virtual.pcscd().pid, signal.SIGSTOP)
+        try:
+            scene.until_blank()
+        finally:
+            os.kill(virtual.pcscd().pid, signal.SIGCONT)
+        assert scene.keeper.tally.last_reason == Reason.MISSED_BEAT
+
+
+def test_a_session_ends_by_its_time_and_the_card_alone_does_not_reopen(
+    tmp_path: Path,
+) -> None:
+    with Scene(tmp_path, binding=replace(BINDING, session_s=1.2)) as scene:
+        scene.insert()
+        scene.until_open()
+        scene.until_blank()
+        assert scene.keeper.tally.last_reason == Reason.EXPIRED
+        scene.spend(3.0)
+        assert scene.keeper.tally.sessions == 1
+
+
+@pytest.mark.parametrize("end", ["turned off", "flapping", "chip gone"])
+def test_the_key_switch_closes_and_opens_nothing_alone(
+    tmp_path: Path, end: str
+) -> None:
+    line, bound = FakeLine(), replace(BINDING, needs_line=True)
+    with Scene(tmp_path, switch=KeySwitch(line), binding=bound) as scene:
+        scene.insert()
+        scene.until(lambda: scene.keeper.tally.last_card not in UNTOUCHED, 8.0)
+        assert scene.keeper.tally.sessions == 0
+        scene.require_blank()
+        line.set(True)
+        scene.until_open()
+        if end == "chip gone":
+            line.vanish()
+        elif end == "turned off":
+            line.set(False)
+        else:
+            line.set(False)
+            line.set(True)
+        scene.until_blank()
+        assert scene.keeper.tally.last_reason == Reason.LINE_LOW
+        scene.keeper.step(Switched(False))
+        scene.slots[0].remove()
+        line.set(True)
+        scene.spend(0.8)
+        assert not scene.open
+
+
+def test_without_room_for_certificates_the_medium_is_blank_all_the_same(
+    tmp_path: Path,
+) -> None:
+    with Scene(tmp_path) as scene:
+        scene.insert()
+        scene.until_open()
+        folder = scene.bench.home / "certificates"
+
+        def full(*_: object) -> Path:
+            raise ConfigError(f"cannot write {folder}: No space left on device")
+
+        scene.bench.chain.append = full  # type: ignore[method-assign]
+        with pytest.raises(ConfigError, match="No space left"):
+            scene.keeper.step(Lost(Reason.REMOVED))
+        assert scene.bench.vault.session is None
+        assert not scene.bench.vault.verified_blank  # it may not open any more
+        from doorsill.consent.medium import read_all
+
+        assert read_all(scene.bench.medium, b"")[1]
+
+
+# As processes: what a signal or the kernel does at each state.
+
+STATES = ["blank", "challenging", "open", "sealing"]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_at_any_state_ends_blank(
+    tmp_path_factory: pytest.TempPathFactory, state: str, number: int
+) -> None:
+    with VaultProcess(tmp_path_factory.mktemp("v"), "medium") as site:
+        site.start()
+        if state == "challenging":
+            site.stage.card.trouble = slow(1.0)
+            site.stage.insert()
+            site.until(lambda: site.status()["state"] == "challenging")
+        elif state != "blank":
+            site.stage.insert()
+            site.until_open()
+        if state == "sealing":
+            site.fill(2)
+        site.stop(number)
+        site.stage.pull()
+        if number == signal.SIGTERM:
+            assert blank_on_disk(site)
+        site.start()
+        assert blank_on_disk(site)
+        assert site.status()["sealed"] == 0
+        site.stop()
+        reasons = site.reasons()
+        if number == signal.SIGTERM:
+            assert reasons == ["start", "shutdown", "start", "shutdown"]
+        else:
+            died = state in ("open", "sealing")
+            assert reasons == ["start", "died" if died else "start", "shutdown"]
+
+
+def blank_on_disk(site: VaultProcess) -> bool:
+    from doorsill.consent.service import folder_of
+
+    return not any((folder_of(site.config) / "medium").read_bytes())
+
+
+def test_too_little_memory_ends_blank(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The address space is closed under the vault while it is open."""
+    import resource
+
+    with VaultProcess(tmp_path_factory.mktemp("v"), "medium") as site:
+        site.start()
+        site.stage.insert()
+        site.until_open()
+        site.fill(1)
+        resource.prlimit(site.pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+        ends = time.monotonic() + 10
+        assert site.process is not None
+        while site.process.poll() is None and time.monotonic() < ends:
+            site.offer(None)
+            time.sleep(0.02)
+        sealed = site.status()["sealed"]
+        site.stop(signal.SIGKILL)
+        site.stage.pull()
+        site.start()
+        assert blank_on_disk(site)
+        assert sealed <= 500
+        site.stop()
+
+
+def test_there_are_at_least_thirty_faults() -> None:
+    others = 6 + 3 + len(STATES) * 2 + 1
+    assert len(BAD_CARDS) + len(FAULTS) + others >= 30
+    assert SITE == "porto-1"
