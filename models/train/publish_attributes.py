@@ -21,6 +21,7 @@ from doorsill.models_measure import Share
 from doorsill.registry import ALLOWED_ATTRIBUTES
 
 UNKNOWN_AT_MOST = 0.2
+CONFUSION = "confusion_truth_by_answer_then_unknown"
 TEMPERATURES = np.exp(np.linspace(np.log(0.4), np.log(4), 60))
 TONE_GROUPS = ("light", "middle", "dark")  # of the rendered skin
 SHAPE_GROUPS = ("slim", "average", "heavy")
@@ -76,10 +77,9 @@ def measured(
     best, confidence = sure.argmax(axis=1), sure.max(axis=1)
     known = confidence >= least
     right = best == truth
-    labels = values.shape[1]
-    confusion = np.zeros((labels, labels + 1), int)
-    for t, b, k in zip(truth, best, known, strict=True):
-        confusion[t, b if k else labels] += 1
+    confusion = confusions(
+        truth, np.where(known, best, values.shape[1]), values.shape[1]
+    )
     table = {}
     for name, member in groups(rows).items():
         mine = member & known
@@ -89,9 +89,16 @@ def measured(
         "accuracy_without_unknown": str(Share(int(right.sum()), len(right))),
         "unknown": round(1 - float(known.mean()), 3),
         "calibration_error": round(calibration_error(confidence, right), 3),
-        "confusion_truth_by_answer_then_unknown": confusion.tolist(),
+        CONFUSION: confusion.tolist(),
         "groups": table,
     }
+
+
+def confusions(truth: np.ndarray, answers: np.ndarray, labels: int) -> np.ndarray:
+    """(truths, answers): the last answer is unknown."""
+    table = np.zeros((labels, labels + 1), int)
+    np.add.at(table, (truth, answers), 1)
+    return table
 
 
 def calibration_error(
@@ -134,6 +141,8 @@ def main() -> None:
         report[name] = measured(
             values[name][~first], truth[name][~first], rows[~first], rule
         )
+        half = measured(values[name][first], truth[name][first], rows[first], rule)
+        report[name]["confusion_of_the_calibration_half"] = half[CONFUSION]
         names = ", ".join(f'"{label}"' for label in ALLOWED_ATTRIBUTES[name])
         more[name] = {
             "labels": Raw(f"[{names}]"),
