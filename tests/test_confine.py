@@ -59,7 +59,7 @@ attempts = {
     "open an IPv4 socket": lambda: socket.socket(socket.AF_INET).close(),
     "open an IPv6 socket": lambda: socket.socket(socket.AF_INET6).close(),
     "open a unix socket": lambda: socket.socket(socket.AF_UNIX).close(),
-    "open a netlink socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
+    "open a netlink socket": lambda: socket.socket(16, socket.SOCK_RAW).close(),
     "connect by TCP": lambda: connect(socket.AF_INET, ("127.0.0.1", plan["port"])),
     "connect by unix socket": lambda: connect(socket.AF_UNIX, plan["unix"]),
     "send a datagram": datagram,

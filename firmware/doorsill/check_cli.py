@@ -20,6 +20,7 @@ from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, store_of
 from doorsill.errors import DoorsillError
 from doorsill.registry import shipped, verified_model
+from doorsill.vision.detectors import model_bytes
 
 EXPIRES_SOON = timedelta(days=30)
 EPILOG = """\
@@ -71,13 +72,20 @@ def problems_of(config: Config, now: datetime) -> Iterator[str]:
             yield str(error)
 
 
-def _policy_problems(config: Config, now: datetime) -> Iterator[str]:
-    key = read_public_key(config.controller_key)
+def _policy_of(config: Config) -> policy.Policy | None:
+    """The policy that a start would take, verified; None where there is none."""
     if config.policy.file.exists():
-        found = policy.verify(config.policy.file.read_bytes(), key)
-    elif config.policy_in_force.exists():
-        found = store_of(config).load()
-    else:
+        key = read_public_key(config.controller_key)
+        return policy.verify(config.policy.file.read_bytes(), key)
+    if config.policy_in_force.exists():
+        return store_of(config).load()
+    return None
+
+
+def _policy_problems(config: Config, now: datetime) -> Iterator[str]:
+    read_public_key(config.controller_key)
+    found = _policy_of(config)
+    if found is None:
         yield f"policy.file = {config.policy.file} does not exist, and none is in force"
         return
     if found.site != config.device.site:
@@ -87,6 +95,8 @@ def _policy_problems(config: Config, now: datetime) -> Iterator[str]:
         )
     if found.consent is not None and config.consent is None:
         yield "the policy allows consent, but there is no section [consent]"
+    if found.attributes and config.model.attributes:
+        verified_model(shipped(config.model.attributes))
 
 
 def _broker_problems(config: Config, now: datetime) -> Iterator[str]:
@@ -127,13 +137,8 @@ def _camera_problems(config: Config, now: datetime) -> Iterator[str]:
 
 
 def _model_problems(config: Config, now: datetime) -> Iterator[str]:
-    for name in (config.model.detector, config.model.attributes):
-        if not name:
-            continue
-        try:
-            verified_model(shipped(name))
-        except DoorsillError as error:
-            yield str(error)
+    model_bytes(config.model)
+    yield from ()
 
 
 def _folder_problems(config: Config, now: datetime) -> Iterator[str]:

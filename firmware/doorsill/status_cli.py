@@ -7,6 +7,7 @@ nothing, so it can be asked at any time.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -98,19 +99,28 @@ def report(config: Config, now: datetime) -> Iterator[Finding]:
 
 
 def _vision(config: Config, now: datetime) -> Finding:
-    listening = f" {config.cell_socket}\n" in _unix_sockets()
-    if listening:
+    if _listens(config.cell_socket):
         return Finding("vision", GREEN, "runs and listens for the uplink")
     return Finding(
         "vision", RED, "does not run", "systemctl start doorsill.target, or journalctl"
     )
 
 
-def _unix_sockets() -> str:
-    try:
-        return Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+def _listens(path: Path) -> bool:
+    """Whether a process has ``path`` bound, in whatever network namespace it lives.
+
+    The kernel lists local sockets by namespace, and vision has one of its own. To
+    connect would be simpler and would throw the uplink out.
+    """
+    seen: set[str] = set()
+    for process in sorted(Path("/proc").glob("[0-9]*")):
+        with contextlib.suppress(OSError):
+            namespace = str((process / "ns" / "net").readlink())
+            if namespace not in seen:
+                seen.add(namespace)
+                if f" {path}\n" in (process / "net" / "unix").read_text("utf-8"):
+                    return True
+    return False
 
 
 def _policy(config: Config, now: datetime) -> Finding:

@@ -1,0 +1,161 @@
+"""``doorsill check`` says all that a start would stumble over, and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from doorsill import canonical
+from doorsill.check_cli import problems_of
+from doorsill.cli import run
+from doorsill.config import load_config
+from doorsill_fleet.ca import Authority
+from doorsill_fleet.stage import DEVICE, Stage
+
+LINE = (((0.0, 0.6), (1.0, 0.6)),)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    found = Stage(tmp_path, LINE)
+    found.set()
+    return found
+
+
+def edit(stage: Stage, old: str, new: str) -> None:
+    text = stage.configuration.read_text()
+    assert old in text
+    stage.configuration.write_text(text.replace(old, new))
+
+
+def problems(stage: Stage, now: datetime | None = None) -> list[str]:
+    config = load_config(stage.configuration)
+    return list(problems_of(config, now or datetime.now(UTC)))
+
+
+def test_a_good_shop_has_no_problem(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert problems(stage) == []
+    assert run(["check", "--config", str(stage.configuration)]) == 0
+    assert "nothing is wrong" in capsys.readouterr().out
+
+
+def loosen_key(stage: Stage) -> None:
+    (stage.folder / f"{DEVICE}.key").chmod(0o644)
+
+
+def other_device(stage: Stage) -> None:
+    edit(stage, 'id = "cam-01"', 'id = "cam-02"')
+
+
+def no_authority(stage: Stage) -> None:
+    (stage.folder / "broker" / "ca.pem").unlink()
+
+
+def foreign_certificate(stage: Stage) -> None:
+    issued = Authority.create("x", datetime.now(UTC))
+    other = issued.issue_client(DEVICE, datetime.now(UTC))
+    other.write(stage.folder, "other")
+    edit(stage, 'certificate = "cam-01.pem"', 'certificate = "other.pem"')
+
+
+def altered_policy(stage: Stage) -> None:
+    path = stage.folder / "policy.json"
+    path.write_bytes(path.read_bytes().replace(b'"k":10', b'"k":11'))
+
+
+def low_k(stage: Stage) -> None:
+    body = stage.policy_body() | {"k": 2}
+    signed = canonical.seal(body, stage.controller)
+    (stage.folder / "policy.json").write_bytes(signed)
+
+
+def no_policy(stage: Stage) -> None:
+    (stage.folder / "policy.json").unlink()
+
+
+def other_site(stage: Stage) -> None:
+    edit(stage, 'site = "demo-street"', 'site = "porto-1"')
+
+
+def no_controller(stage: Stage) -> None:
+    (stage.folder / "controller.pem").write_text("not a key")
+
+
+def network_camera(stage: Stage) -> None:
+    edit(stage, 'driver = "street"', 'driver = "video"')
+    edit(stage, 'source = "loop"', 'source = "rtsp://camera/1"')
+
+
+def no_camera(stage: Stage) -> None:
+    edit(stage, 'driver = "street"', 'driver = "video"')
+    edit(stage, 'source = "loop"', 'source = "/dev/video77"')
+
+
+def no_model(stage: Stage) -> None:
+    edit(stage, 'detector = "detector"', 'detector = "nobody"')
+
+
+def state_is_a_file(stage: Stage) -> None:
+    (stage.folder / "state").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        pytest.param(loosen_key, "mode 0644; the limit is 0600", id="key open to all"),
+        pytest.param(other_device, "but device.id = cam-02", id="another device's"),
+        pytest.param(no_authority, "cannot read the certificate", id="no CA"),
+        pytest.param(
+            foreign_certificate, "is not the certificate of", id="key of another"
+        ),
+        pytest.param(altered_policy, "the signature does not match", id="altered"),
+        pytest.param(low_k, "k = 2 is below the minimum of 10", id="k = 2"),
+        pytest.param(no_policy, "and none is in force", id="no policy"),
+        pytest.param(other_site, "but device.site = porto-1", id="another site"),
+        pytest.param(no_controller, "is not a public key", id="no controller"),
+        pytest.param(network_camera, "has no network", id="a camera on the network"),
+        pytest.param(no_camera, "/dev/video77 does not exist", id="no camera"),
+        pytest.param(no_model, "no model named nobody", id="no model"),
+        pytest.param(state_is_a_file, "is not a folder", id="state is a file"),
+    ],
+)
+def test_each_problem_is_named(
+    stage: Stage, spoil: Callable[[Stage], None], sentence: str
+) -> None:
+    spoil(stage)
+    assert any(sentence in each for each in problems(stage)), problems(stage)
+
+
+def test_all_problems_are_said_at_once(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for spoil in (loosen_key, no_camera, no_model, low_k):
+        spoil(stage)
+    assert run(["check", "--config", str(stage.configuration)]) == 2
+    assert len(capsys.readouterr().out.splitlines()) >= 4
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [
+        pytest.param(-2, "is the clock right?", id="the clock is slow"),
+        pytest.param(5000, "expired on", id="expired"),
+    ],
+)
+def test_dates_are_looked_at(stage: Stage, days: int, sentence: str) -> None:
+    now = datetime.now(UTC) + timedelta(days=days)
+    assert any(sentence in each for each in problems(stage, now))
+
+
+def test_checking_changes_nothing(stage: Stage) -> None:
+    def files() -> dict[str, int]:
+        return {str(p): p.stat().st_mtime_ns for p in stage.folder.rglob("*")}
+
+    before = files()
+    problems(stage)
+    assert files() == before

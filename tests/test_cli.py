@@ -1,0 +1,107 @@
+"""The command line: help with examples, one sentence for what is wrong, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+
+import pytest
+
+from doorsill import __version__, cli
+from doorsill.errors import CameraError, ConfigError, UntrustedError, UplinkError
+
+EVERY = (*cli.COMMANDS, *(each.name for each in entry_points(group=cli.PLUGINS)))
+
+
+def doorsill(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "doorsill", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_names_every_command() -> None:
+    done = doorsill("--help")
+    assert done.returncode == 0
+    for name in EVERY:
+        assert f"\n    {name} " in done.stdout
+    assert "examples:" in done.stdout
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_command_has_help_with_examples(name: str) -> None:
+    done = doorsill(name, "--help")
+    assert done.returncode == 0
+    assert "examples:" in done.stdout
+    assert f"doorsill {name}" in done.stdout
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert doorsill("--version").stdout.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param(["cuont"], "invalid choice: 'cuont'", id="misspelt command"),
+        pytest.param([], "required: COMMAND", id="no command"),
+        pytest.param(["count"], "required: source, --line", id="no source"),
+        pytest.param(["run"], "required: --config", id="no configuration"),
+        pytest.param(
+            ["count", "x.mp4", "--line", "0,0,1,1", "--fast"],
+            "unrecognized arguments: --fast",
+            id="unknown option",
+        ),
+        pytest.param(
+            ["check", "--config", "nowhere.toml"],
+            "there is no such file",
+            id="no such configuration",
+        ),
+    ],
+)
+def test_what_is_wrong_gets_a_sentence_and_exit_code_2(
+    arguments: Sequence[str], sentence: str
+) -> None:
+    done = doorsill(*arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("a"), 2),
+        (UntrustedError("b"), 3),
+        (CameraError("c"), 4),
+        (UplinkError("d"), 5),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_each_error_has_its_exit_code(
+    error: BaseException,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(arguments: Sequence[str]) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "_parser", fail)
+    assert cli.run([]) == code
+    assert capsys.readouterr().err == f"doorsill: {str(error) or 'interrupted'}\n"
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "doorsill", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()

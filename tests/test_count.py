@@ -1,0 +1,157 @@
+"""``doorsill count``: real clips through the real models, and bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from doorsill.count_cli import line_argument
+from doorsill.drivers.clip import STREET, street_truth
+
+DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+ONE_BY_ONE = DATA / "clips" / "one-by-one-person-detection.mp4"
+CARS = DATA / "clips" / "car-detection.mp4"
+PEER = DATA / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
+LINE = "0.72,0,0.72,1"
+
+
+def count(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "doorsill", "count", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def counted(*arguments: str) -> dict[str, Any]:
+    done = count(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def need(path: Path) -> str:
+    if not path.exists():
+        pytest.skip(f"{path.name} is not in the shared data")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param("detector", id="ours"), pytest.param(str(PEER), id="the peer SSD")],
+)
+def test_six_people_leave_one_by_one_to_the_right(model: str) -> None:
+    need(PEER)
+    found = counted(need(ONE_BY_ONE), "--line", LINE, "--model", model)
+    assert found["lines"] == [{"in": 0, "out": 6}]
+    assert found["frames"] == 1394
+
+
+def test_a_line_the_other_way_round_swaps_in_and_out() -> None:
+    found = counted(need(ONE_BY_ONE), "--line", "0.72,1,0.72,0")
+    assert found["lines"] == [{"in": 6, "out": 0}]
+
+
+def test_cars_are_nobody() -> None:
+    lines = ("0.5,0,0.5,1", "0,0.5,1,0.5", "0,0.8,1,0.2")
+    found = counted(need(CARS), *(f"--line={line}" for line in lines))
+    assert found["lines"] == [{"in": 0, "out": 0}] * 3
+
+
+def test_the_street_is_counted_as_its_truth_says() -> None:
+    truth = street_truth()
+    line = ",".join(f"{each:g}" for each in truth["line"])
+    found = counted(str(STREET), "--line", line)
+    for direction in ("in", "out"):
+        true = sum(each["direction"] == direction for each in truth["crossings"])
+        assert abs(found["lines"][0][direction] - true) <= 0.15 * true
+
+
+def test_json_says_where_the_time_went() -> None:
+    found = counted(str(STREET), "--line", "0,0.5,1,0.5", "--seconds", "4")
+    assert 45 <= found["frames"] <= 55
+    assert found["fps"] > 0
+    assert found["stages_ms"]["invoke"] > 0
+    assert set(found["stages_ms"]) >= {"capture", "invoke", "track", "decode"}
+
+
+def test_the_table_is_for_people() -> None:
+    done = count(str(STREET), "--line", "0,0.5,1,0.5", "--seconds", "3")
+    assert done.returncode == 0
+    for word in ("0,0.5 → 1,0.5", "in", "out", "invoke", "frames/s"):
+        assert word in done.stdout
+
+
+def test_the_plot_has_the_shape_of_the_video_and_none_of_its_pixels(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "tracks.png"
+    arguments = (str(STREET), "--line", "0,0.6,1,0.6", "--seconds", "10")
+    counted(*arguments, "--save-plot", str(out))
+    with av.open(str(out)) as container:
+        drawn = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert drawn.shape == (720, 960, 3)
+    assert 0.8 < np.mean(drawn == 255) < 0.999
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param("0,0,1", "must be X0,Y0,X1,Y1", id="three numbers"),
+        pytest.param("a,b,c,d", "must be X0,Y0,X1,Y1", id="no numbers"),
+        pytest.param("0,0,1.2,1", "lies outside the picture", id="outside"),
+        pytest.param("-0.1,0,1,1", "lies outside the picture", id="negative"),
+        pytest.param("nan,0,1,1", "lies outside the picture", id="not a number"),
+        pytest.param("0.5,0.5,0.5,0.5", "has a stretch of no length", id="no length"),
+    ],
+)
+def test_a_line_that_is_none_gets_a_sentence(text: str, sentence: str) -> None:
+    done = count(str(STREET), f"--line={text}")
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_poly_line_has_as_many_points_as_are_given() -> None:
+    assert line_argument("0,0,0.5,0.5,1,0") == ((0.0, 0.0), (0.5, 0.5), (1.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("source", "extra", "code", "sentence"),
+    [
+        pytest.param("nope.mp4", [], 2, "is not a file", id="no such file"),
+        pytest.param("empty.mp4", [], 4, "is empty: 0 bytes", id="zero length"),
+        pytest.param("text.mp4", [], 4, "text.mp4", id="no video"),
+        pytest.param("cut.mp4", [], 4, "cut.mp4", id="truncated"),
+        pytest.param("street", ["--model", "nope"], 2, "no model named", id="model"),
+        pytest.param("street", ["--model", "m.tflite"], 2, "m.tflite", id="no model"),
+        pytest.param("street", ["--model", "bad.tflite"], 2, "bad.tflite", id="junk"),
+        pytest.param(
+            "street", ["--save-plot", "a.jpg"], 2, "only .png", id="a plot as JPEG"
+        ),
+        pytest.param(
+            "street", ["--threads", "0"], 2, "below the minimum of 1", id="no thread"
+        ),
+    ],
+)
+def test_bad_input_gets_a_sentence(
+    tmp_path: Path, source: str, extra: list[str], code: int, sentence: str
+) -> None:
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("this is no video\n" * 100)
+    (tmp_path / "cut.mp4").write_bytes(STREET.read_bytes()[:200_000])
+    (tmp_path / "bad.tflite").write_bytes(b"junkTFL3" + b"\0" * 4000)
+    path = str(STREET) if source == "street" else str(tmp_path / source)
+    if extra[:1] == ["--model"] and extra[1] == "bad.tflite":
+        extra = ["--model", str(tmp_path / "bad.tflite")]
+    done = count(path, "--line", LINE, *extra)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    assert sentence in done.stderr
