@@ -17,6 +17,7 @@ from broker import FAST, SITE, Site, until
 from test_store import reader
 
 from doorsill.cells import HealthCell, LineCell, Quality, ZoneCell
+from doorsill.errors import UplinkError
 from doorsill.link import CellClient, CellServer
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import SLOT_S
@@ -358,6 +359,41 @@ def test_a_cell_that_fits_no_message_is_refused_and_counted(shop: Shop) -> None:
     shop.turn(lambda: shop.stored() == [1])
     assert shop.uplink.intake.refused == 1
     shop.turn(lambda: shop.vision.pending == 0)
+
+
+def test_a_new_vision_is_not_acknowledged_what_the_old_one_said(shop: Shop) -> None:
+    """The disk fails, vision crashes and counts its messages anew, the disk is back."""
+    for minute in range(20):
+        shop.vision.send(cell(minute))
+    intake, store = shop.uplink.intake, Outbox.store
+    Outbox.store = _full  # type: ignore[method-assign]
+    try:
+        shop.turn(lambda: intake.disk_failures)
+        shop.vision.close()
+        shop.vision = CellServer(shop.folder / "cells.sock")
+        for minute in range(30, 35):
+            shop.vision.send(cell(minute, epoch=7))
+        shop.turn(lambda: intake.link is None)
+    finally:
+        Outbox.store = store  # type: ignore[method-assign]
+    intake._retry_at = 0.0
+    shop.turn(lambda: len(shop.stored()) == 25)
+    assert shop.store.totals("cam-01", 0) == (25, 25)
+
+
+def _full(*_: Any) -> list[str]:
+    raise UplinkError("database or disk is full")
+
+
+def test_looks_that_fit_no_message_stop_nothing() -> None:
+    absurd = [
+        replace(
+            each, ages=(0, 0, 3_000_000_000, 0, 0), expressions=(3_000_000_000, 0, 0)
+        )
+        for each in slots(3)
+    ]
+    told = consider(Desk(), absurd, RULES, Ledger(0, 0), (RELEASE, secrets.randbelow))
+    assert told.reports == ()
 
 
 def test_how_long_one_person_stayed_is_not_told(shop: Shop) -> None:

@@ -59,7 +59,8 @@ class Intake:
     health: HealthCell | None = None
     refused: int = 0
     disk_failures: int = 0
-    _held: list[tuple[int, Cell]] = field(default_factory=list)
+    _held: list[Cell] = field(default_factory=list)
+    _newest_sequence: int | None = None  # of this link; another vision counts anew
     _desk: Desk = field(default_factory=Desk)
     _running: dict[str, Running] = field(default_factory=dict)
     _stored: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -87,7 +88,7 @@ class Intake:
         """Leave vision; what was not acknowledged comes again."""
         if self.link is not None:
             self.link.close()
-            self.link = None
+            self.link = self._newest_sequence = None
 
     def _connect(self, now: float) -> None:
         try:
@@ -103,8 +104,9 @@ class Intake:
             for _ in range(READ_LIMIT):
                 if self.wants is None or (item := self.wants.receive(0)) is None:
                     return
-                self._note(item[1])
-                self._held.append(item)
+                self._newest_sequence, cell = item
+                self._note(cell)
+                self._held.append(cell)
         except UplinkError as error:
             log.warning("%s", error)
             self._try_link_at = now + RETRY_S[0] / 4
@@ -120,7 +122,7 @@ class Intake:
             self.newest[place_of(cell)] = cell
 
     def _store(self, now: float) -> None:
-        windows = [cell for _, cell in self._held if not isinstance(cell, HealthCell)]
+        windows = [cell for cell in self._held if not isinstance(cell, HealthCell)]
         try:
             self._store_windows(windows)
         except UplinkError as error:
@@ -140,10 +142,11 @@ class Intake:
         entries: list[Entry] = []
         for cell in windows:
             entries += self._take(cell, running)
+        taken = {entry.event for entry in entries}
         closed = {
             event_of(cell): cell
             for cell in windows
-            if cell.closed and isinstance(cell, LineCell)
+            if isinstance(cell, LineCell) and cell.closed and event_of(cell) in taken
         }
         new = self.outbox.unseen(list(closed))
         considered = consider(
@@ -192,12 +195,11 @@ class Intake:
         return entries
 
     def _acknowledge(self) -> None:
-        sequence = self._held[-1][0]
         self._held.clear()
-        if self.link is None:
+        if self.link is None or self._newest_sequence is None:
             return
         try:
-            self.link.acknowledge(sequence)
+            self.link.acknowledge(self._newest_sequence)
         except UplinkError as error:
             log.warning("%s", error)
             self.close()

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from doorsill.cells import LineCell, Quality
+from doorsill.errors import UntrustedError
 from doorsill.privacy import budget, noise, threshold
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.noise import Below
@@ -75,7 +76,10 @@ def consider(
             log.info("attributes: the day's epsilon is spent, a span is left out")
             continue
         spent = after
-        reports.append(_report(cell.line, span, rules.k, cost, voice))
+        try:
+            reports.append(_report(cell.line, span, rules.k, cost, voice))
+        except UntrustedError as error:
+            log.error("attributes: a span is left out: %s", error)
     return Considered(
         Desk(pending), tuple(reports), replace(spent) if reports else None
     )
