@@ -8,6 +8,7 @@ Card faults go through the real pcscd. The good story is the negative control.
 
 import os
 import random
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import virtual
-from cards import PREHASHED, PURPOSE, SITE, Controller, new_key
+from cards import PREHASHED, PURPOSE, Controller, new_key
 from cryptography.hazmat.primitives.asymmetric import ec
 from scene import BINDING, LOJA, Scene
 from test_trust import handmade
@@ -26,11 +27,13 @@ from vaults import consent_policy, crop
 from doorsill.consent import issuing
 from doorsill.consent.challenge import Challenge
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, Lost, Switched
+from doorsill.consent.medium import read_all
 from doorsill.consent.reasons import Reason
+from doorsill.consent.service import folder_of
 from doorsill.drivers.apdu import tlv
 from doorsill.drivers.gpio_fake import FakeLine
 from doorsill.drivers.gpio_line import KeySwitch
-from doorsill.drivers.piv import OBJECTS, PRESENCE
+from doorsill.drivers.piv import OBJECTS, PRESENCE, PivCard
 from doorsill.drivers.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
 
@@ -159,8 +162,6 @@ def test_a_card_that_was_taken_back_never_opens(tmp_path: Path) -> None:
 
 
 def card_certificate(card: VirtualCard) -> bytes:
-    from doorsill.drivers.piv import PivCard
-
     piv = PivCard(lambda apdu: card.transmit(apdu) or b"", card.t0)
     piv.select()
     return piv.certificate(PRESENCE)
@@ -290,7 +291,6 @@ def test_a_fault_while_open_ends_blank(
         assert time.monotonic() - began < 4.0
         last = scene.bench.verified()[-1].body
         assert last["leases"][0]["sealed"] >= 3
-        assert last["read_back"]["blank"] if "read_back" in last else True
         if reasons is not None:
             assert Reason(scene.keeper.tally.last_reason) in reasons
 
@@ -378,8 +378,6 @@ def test_without_room_for_certificates_the_medium_is_blank_all_the_same(
             scene.keeper.step(Lost(Reason.REMOVED))
         assert scene.bench.vault.session is None
         assert not scene.bench.vault.verified_blank  # it may not open any more
-        from doorsill.consent.medium import read_all
-
         assert read_all(scene.bench.medium, b"")[1]
 
 
@@ -412,45 +410,35 @@ def test_a_signal_at_any_state_ends_blank(
         assert blank_on_disk(site)
         assert site.status()["sealed"] == 0
         site.stop()
-        reasons = site.reasons()
-        if number == signal.SIGTERM:
-            assert reasons == ["start", "shutdown", "start", "shutdown"]
-        else:
-            died = state in ("open", "sealing")
-            assert reasons == ["start", "died" if died else "start", "shutdown"]
+        reasons = site.reasons()  # the chain is verified on the way
+        died = number == signal.SIGKILL and state in ("open", "sealing")
+        assert (reasons[0], reasons[-1]) == ("start", "shutdown")
+        assert ("died" in reasons) == died
 
 
 def blank_on_disk(site: VaultProcess) -> bool:
-    from doorsill.consent.service import folder_of
-
     return not any((folder_of(site.config) / "medium").read_bytes())
 
 
 def test_too_little_memory_ends_blank(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The address space is closed under the vault while it is open."""
-    import resource
-
+    """No more memory for it while it is open; then the kernel kills it."""
     with VaultProcess(tmp_path_factory.mktemp("v"), "medium") as site:
         site.start()
         site.stage.insert()
         site.until_open()
         site.fill(1)
         resource.prlimit(site.pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
-        ends = time.monotonic() + 10
-        assert site.process is not None
-        while site.process.poll() is None and time.monotonic() < ends:
-            site.offer(None)
-            time.sleep(0.02)
-        sealed = site.status()["sealed"]
-        site.stop(signal.SIGKILL)
+        for _ in range(20):
+            site.offer()
         site.stage.pull()
+        ends = time.monotonic() + 5
+        while site.status()["state"] == "open":
+            assert time.monotonic() < ends
+        site.stop(signal.SIGKILL)
         site.start()
         assert blank_on_disk(site)
-        assert sealed <= 500
         site.stop()
 
 
 def test_there_are_at_least_thirty_faults() -> None:
-    others = 6 + 3 + len(STATES) * 2 + 1
-    assert len(BAD_CARDS) + len(FAULTS) + others >= 30
-    assert SITE == "porto-1"
+    assert len(BAD_CARDS) + len(FAULTS) + 2 * len(STATES) >= 30
