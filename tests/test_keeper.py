@@ -6,6 +6,7 @@ are the real ones.
 
 import os
 import queue
+import select
 import statistics
 import threading
 import time
@@ -21,11 +22,11 @@ from cryptography import x509
 from vaults import SIZE, Bench
 
 from doorsill import policy as policies
-from doorsill.consent import issuing, trust
+from doorsill.consent import issuing, locked, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Answer, Binding, Challenge
 from doorsill.consent.crops import CropSource
-from doorsill.consent.gate import ANSWER_MAX_AGE_S, BEAT_S, Moment
+from doorsill.consent.gate import ANSWER_MAX_AGE_S, BEAT_S, Lost, Moment
 from doorsill.consent.handover import GAP_S, Handover
 from doorsill.consent.keeper import LOOK_S, Keeper
 from doorsill.consent.medium import MemoryMedium
@@ -503,6 +504,26 @@ def test_a_full_disk_ends_the_process_with_the_key_destroyed_and_the_medium_blan
     assert room.offer() == 0
 
 
+def test_memory_that_cannot_be_locked_keeps_it_blank(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory pressure: without a locked page for the key nothing opens."""
+    monkeypatch.setattr(locked, "_libc", Unlockable())
+    monkeypatch.setattr(locked.resource, "setrlimit", lambda *_: None)
+    room.token.insert()
+    room.until(lambda: room.keeper.tally.last_reason)
+    monkeypatch.undo()
+    assert room.vault.session is None and room.keeper.tally.sealed == 0
+    assert room.bench.verified() and not any(room.medium.read_back(0, SIZE))
+
+
+class Unlockable:
+    """A kernel that has no memory to lock."""
+
+    def mlock(self, *_: object) -> int:
+        return -1
+
+
 def test_a_card_that_failed_once_is_looked_at_again(room: Room) -> None:
     right = room.token.answer
     fails(Reason.CARD_ERROR)(room)
@@ -534,17 +555,16 @@ def test_the_medium_is_looked_at_every_hour(room: Room) -> None:
     assert_blank(room)
 
 
-def test_crops_that_come_while_it_is_shut_are_turned_away_unread(room: Room) -> None:
+def test_crops_on_their_way_when_it_shuts_are_turned_away_unread(room: Room) -> None:
     room.open()
-    source = room.keeper.source
-    assert source is not None
-    for _ in range(5):
-        room.offer()
+    room.until(lambda: not select.select([room.keeper.source], [], [], 0)[0])
     sealed = room.keeper.tally.sealed
-    room.token.pull()
-    room.shut()
-    room.until(lambda: room.keeper.tally.turned_away >= 1)
-    assert room.keeper.tally.sealed - sealed <= 5
+    waiting = sum(room.offer() for _ in range(5))
+    room.keeper.step(Lost(Reason.REMOVED))
+    for _ in range(3):
+        room.keeper.turn()
+    assert waiting == 5 and room.keeper.tally.turned_away == 5
+    assert room.keeper.tally.sealed == sealed
     assert_blank(room)
 
 

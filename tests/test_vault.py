@@ -3,10 +3,12 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from devices import AROUND
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vaults import SEALING_KEY, SIZE, Bench, consent_policy, crop, lease, picture
@@ -172,6 +174,21 @@ def test_a_start_after_a_clean_end_says_start(bench: Bench) -> None:
     assert [each.body["reason"] for each in bench.verified()] == [
         "start", "shutdown", "start",
     ]  # fmt: skip
+
+
+def test_started_over_and_over_it_does_not_fill_the_chain(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.vault.start()
+    for _ in range(5):
+        bench.restart().start()
+        assert bench.vault.verified_blank
+    assert len(bench.verified()) == 1
+    bench.medium._memory.view[7] = 1  # type: ignore[attr-defined]
+    bench.restart().start()  # but what is not blank is blanked, and said
+    assert len(bench.verified()) == 2
+    bench.observe = lambda: replace(AROUND, boot="9" * 36)  # type: ignore[method-assign]
+    bench.restart().start()
+    assert len(bench.verified()) == 3
 
 
 class Faulty:

@@ -91,6 +91,7 @@ class CertificateChain:
         self._directory = directory
         self._identity = identity
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self.newest: dict[str, Any] | None = None  # the body of the newest one
         self._counter, self._hash = self._last()
         self._check_head()
 
@@ -117,6 +118,7 @@ class CertificateChain:
             raise UntrustedError(f"{path} exists; the chain is only ever added to")
         replace(path, document)
         self._counter, self._hash = self._counter + 1, _sha256(document)
+        self.newest = body
         self._write_head(blanking.surroundings.utc_ms)
         return path
 
@@ -168,9 +170,16 @@ class CertificateChain:
         if newest is None:
             return 0, claims.FIRST
         document = _read(newest)
-        body = canonical.unseal(document, self._identity.key.public_key())
+        try:
+            body = canonical.unseal(document, self._identity.key.public_key())
+        except UntrustedError as error:
+            raise UntrustedError(
+                f"{newest}: {error}; keep {self._directory} for the inspector, in "
+                "another place, and a new chain begins"
+            ) from None
         if body.get("counter") != int(newest.stem):
             raise UntrustedError(f"{newest} holds certificate {body.get('counter')}")
+        self.newest = body
         return int(newest.stem), _sha256(document)
 
     def _check_head(self) -> None:
