@@ -15,13 +15,19 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import tracking
+from bench import door, outbox, tracking
 from bench.rows import Row
 
 MEASUREMENTS: dict[str, Callable[[], Row | Iterable[Row]]] = {
     "speed": tracking.speed,
     "hard": tracking.hard,
     "hour": tracking.hour,
+    "clips": door.clips,
+    "overhead": door.overhead,
+    "idle": door.idle,
+    "memory": door.memory,
+    "kill": outbox.kill_nine,
+    "outage": outbox.ninety_days,
 }
 
 

@@ -8,6 +8,7 @@ anything (``confine``). The camera may come and go; the windows close all the sa
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import time
@@ -70,6 +71,7 @@ def main(config: Config) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, _stop)
     door = Door(config, policy, open_detector(model), cells, faces)
+    gc.freeze()  # what was loaded stays: the collector need not walk it between frames
     try:
         door.watch()
     except Stopped:

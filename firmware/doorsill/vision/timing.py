@@ -19,6 +19,7 @@ class Timing:
     """Microseconds by stage; bounded, whatever the length of the run."""
 
     total_us: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 0))
+    last_looked: bool = False  # whether the last frame was inferred
     _frame: dict[str, int] = field(default_factory=dict)
     _since: int = 0
     _invoke: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -43,6 +44,7 @@ class Timing:
         for stage, microseconds in self._frame.items():
             self.total_us[stage] += microseconds
         invoke = self._frame.get("invoke", 0)
+        self.last_looked = invoke > 0
         if invoke:
             capture = self._frame.get("capture", 0)
             self._invoke.append(invoke)

@@ -1,0 +1,206 @@
+"""The product's own loop over a frame, beside the bare invoke of its model.
+
+``Door._look`` is what runs at a door, from the camera's buffer to the cell; the clip is
+decoded before the clock starts.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from bench.rows import Row
+
+from doorsill.device.policy_store import store_of
+from doorsill.drivers.camera import open_camera
+from doorsill.drivers.clip import street_truth
+from doorsill.link import CellServer
+from doorsill.values import Frame, Pixels
+from doorsill.vision.detectors import open_detector
+from doorsill.vision.service import Door
+from doorsill_fleet.stage import Stage
+
+DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
+FPS = 12.5
+PEOPLE = (4, 6)  # in view, about five
+ROUNDS = 3
+IDLE_FRAMES = 750
+HOUR_FRAMES = 45_000
+RESIDENT_KIB = 90 * 1024
+HOUR = """
+import sys; sys.path[:0] = [{tests!r}]
+from bench.door import door, frames_for_ever
+from doorsill.device.health import resident_kib
+seen = []
+with door() as found:
+    for number, frame in enumerate(frames_for_ever()):
+        look = found._look if found._steps else found._begin_and_look
+        look(frame); frame.release()
+        if number in (1500, {frames} // 2, {frames} - 1): seen.append(resident_kib())
+        if number == {frames} - 1: break
+print(seen)
+"""
+
+
+class DrivenDoor(Door):
+    """The door of the product, given frames by hand instead of by a camera."""
+
+    def _begin_and_look(self, frame: Frame) -> None:
+        self._steps = self._begin(frame)
+        self._look(frame)
+
+
+@contextmanager
+def door() -> Iterator[DrivenDoor]:
+    """A door with a signed policy, our detector, and nobody on the other end."""
+    line = street_truth()["line"]
+    with tempfile.TemporaryDirectory() as folder:
+        stage = Stage(Path(folder), ((tuple(line[:2]), tuple(line[2:])),))
+        config = stage.set()
+        config.device.run.mkdir(parents=True)
+        config.policy_in_force.parent.mkdir(parents=True)
+        policy = store_of(config).take_over(config.policy.file)
+        cells = CellServer(config.cell_socket)
+        found = DrivenDoor(config, policy, open_detector(config.model), cells)
+        yield found
+        cells.close()
+
+
+def street() -> list[Pixels]:
+    """All pictures of the clip, decoded."""
+    camera, pictures = open_camera("street", "once", (320, 256), live=False), []
+    while (frame := camera.read()) is not None:
+        pictures.append(frame.pixels.copy())
+        frame.release()
+    return pictures
+
+
+def frames_for_ever() -> Iterator[Frame]:
+    """The clip round after round, at the speed of the machine."""
+    camera = open_camera("street", "loop", (320, 256), live=False)
+    while (frame := camera.read()) is not None:
+        yield frame
+
+
+def look_at(found: DrivenDoor, pictures: list[Pixels], start: float) -> float:
+    """Show ``pictures`` at the pace of a camera; the time of the next one."""
+    for number, pixels in enumerate(pictures):
+        frame = Frame(pixels, start + number / FPS)
+        if found._steps is None:
+            found._begin_and_look(frame)
+        else:
+            found._look(frame)
+    return start + len(pictures) / FPS
+
+
+def overhead() -> Row:
+    """Everything from the buffer to the cell but the invoke, with five in view."""
+    pictures, shares, ours, bare = street(), [], [], []
+    with door() as found:
+        now = time.monotonic()
+        for _ in range(ROUNDS):
+            for pixels in pictures:
+                now = look_at(found, [pixels], now)
+                timing = found._steps.timing if found._steps else None
+                people = len(found._steps.tracker) if found._steps else 0
+                if timing is None or not PEOPLE[0] <= people <= PEOPLE[1]:
+                    continue
+                if timing._invoke and timing.last_looked:
+                    ours.append(timing._overhead[-1])
+                    bare.append(timing._invoke[-1])
+    shares = [each / invoke for each, invoke in zip(ours, bare, strict=True)]
+    share = median(ours) / median(bare)
+    return Row(
+        f"buffer to cell minus invoke, {PEOPLE[0]} to {PEOPLE[1]} people, "
+        f"{len(shares)} frames",
+        f"{median(ours)} µs on {median(bare)} µs: {share:.0%}",
+        target="<= 25 % of the invoke",
+        ok=share <= 0.25,
+    )
+
+
+def idle() -> Row:
+    """Processor time of a still door against that of the street."""
+    pictures = street()[:IDLE_FRAMES]
+    random = np.random.default_rng(7)
+    empty = pictures[0].astype(np.int16)
+    still = [
+        np.clip(empty + random.normal(0, 2, empty.shape), 0, 255).astype(np.uint8)
+        for _ in range(100)
+    ]
+    spent = {}
+    for name, shown in (("busy", pictures), ("idle", still * (IDLE_FRAMES // 100))):
+        with door() as found:
+            now = look_at(found, shown[:50], time.monotonic())
+            begun = time.process_time()
+            look_at(found, shown[50:], now)
+            spent[name] = (time.process_time() - begun) / len(shown[50:])
+    ratio = spent["busy"] / spent["idle"]
+    return Row(
+        "an idle door against a busy one, processor time a frame",
+        f"{spent['idle'] * 1e6:.0f} µs against {spent['busy'] * 1e6:.0f} µs: "
+        f"{ratio:.1f} times less",
+        target=">= 10 times less",
+        ok=ratio >= 10,
+    )
+
+
+def memory() -> Row:
+    """Resident memory of the vision loop after 2 minutes, half an hour, an hour."""
+    code = HOUR.format(tests=str(Path(__file__).parent.parent), frames=HOUR_FRAMES)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
+    )
+    first, half, last = json.loads(done.stdout)
+    return Row(
+        "resident memory of vision over an hour of frames",
+        f"{first / 1024:.1f}, {half / 1024:.1f}, {last / 1024:.1f} MiB",
+        target="<= 90 MB and flat",
+        ok=last <= RESIDENT_KIB and last - first <= 2048,
+    )
+
+
+def clips() -> Iterator[Row]:
+    """The real recordings, through our detector and through the peer."""
+    peer = DATA / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
+    if not peer.exists():
+        yield Row("real recordings", "the shared data is absent")
+        return
+    for clip, line, wanted in (
+        ("one-by-one-person-detection.mp4", "0.72,0,0.72,1", [0, 6]),
+        ("car-detection.mp4", "0.5,0,0.5,1", [0, 0]),
+    ):
+        found = {}
+        for name, model in (("ours", "detector"), ("SSD", str(peer))):
+            found[name] = _count(DATA / "clips" / clip, line, model)
+        yield Row(
+            f"{clip.removesuffix('.mp4')}, in and out",
+            "{} and {}".format(*found["ours"]),
+            {"SSD MobileNet v1": "{} and {}".format(*found["SSD"])},
+            "{} and {}".format(*wanted),
+            found["ours"] == found["SSD"] == wanted,
+        )
+
+
+def _count(clip: Path, line: str, model: str) -> list[int]:
+    command = [sys.executable, "-m", "doorsill", "count", str(clip), "--line", line]
+    done = subprocess.run(
+        [*command, "--model", model, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    counted = json.loads(done.stdout)["lines"][0]
+    return [counted["in"], counted["out"]]
