@@ -20,7 +20,8 @@ from paho.mqtt.properties import Properties
 
 from doorsill.uplink.codec import encode
 from doorsill.uplink.guard import EgressGuard
-from doorsill.uplink.publisher import Address, Event, Publisher, Timing
+from doorsill.uplink.publisher import Event, Publisher, Timing
+from doorsill.uplink.tls import Address
 from doorsill.uplink.wire import State
 from doorsill_fleet.broker import HOST, Broker, client_context, running_broker
 from doorsill_fleet.ca import Authority, Issued

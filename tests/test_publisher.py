@@ -29,8 +29,8 @@ from doorsill.uplink.publisher import (
     Disconnected,
     Publisher,
     Timing,
-    explain,
 )
+from doorsill.uplink.tls import explain
 from doorsill.uplink.wire import State
 from doorsill_fleet.broker import client_context
 from doorsill_fleet.ca import Authority

@@ -18,13 +18,11 @@ import math
 import os
 import secrets
 import socket
-import ssl
 import sys
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from select import select
 from typing import Any
 
@@ -34,8 +32,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from doorsill.errors import ConfigError, UntrustedError, UplinkError
+from doorsill.errors import UntrustedError, UplinkError
 from doorsill.uplink.guard import Outgoing
+from doorsill.uplink.tls import Address, explain, tls_context
 
 log = logging.getLogger(__name__)
 
@@ -45,18 +44,6 @@ TAKEN_OVER = 0x8E
 # Not authorized, topic name invalid, packet too large, payload format invalid.
 NEVER = frozenset({0x87, 0x90, 0x95, 0x99})
 FAILURE = 0x80
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the broker is and who we are; three PEM files."""
-
-    device: str
-    host: str
-    port: int
-    ca: Path
-    certificate: Path
-    key: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,17 +295,6 @@ class Publisher:
             self._trouble = self._trouble or explain(text)
 
 
-class _ClosingSocket(ssl.SSLSocket):
-    """paho forgets a socket whose handshake failed; this one closes itself."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-
 def _wait_between(client: Any, least: float, most: float) -> None:
     """Seconds before a new try, doubling; paho takes fractions and does not say so.
 
@@ -326,41 +302,3 @@ def _wait_between(client: Any, least: float, most: float) -> None:
     """
     spread = 0.5 + secrets.randbelow(1000) / 1000
     client.reconnect_delay_set(least * spread, most)
-
-
-def tls_context(address: Address) -> ssl.SSLContext:
-    """Mutual TLS 1.3 and nothing older; ConfigError where a file is no good."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.sslsocket_class = _ClosingSocket
-    path = address.ca
-    try:
-        context.load_verify_locations(path)
-        path = address.certificate
-        context.load_cert_chain(path, address.key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"cannot use {path} for TLS: {explain(error)}") from None
-    return context
-
-
-def explain(error: object) -> str:
-    """One short sentence for what the network or TLS said."""
-    text = str(error)
-    for sign, sentence in _SENTENCES.items():
-        if sign in text.lower().replace("_", " "):
-            return sentence
-    return text[:120]
-
-
-_SENTENCES = {
-    "certificate revoked": "the broker says that our certificate is revoked",
-    "unknown ca": "the broker does not know the CA of our certificate",
-    "certificate expired": "the broker says that our certificate has expired",
-    "certificate required": "the broker wants a client certificate",
-    "self-signed": "the broker's certificate is not from our CA",
-    "unable to get local issuer": "the broker's certificate is not from our CA",
-    "verify failed": "the broker's certificate is not good for its name and date",
-    "refused": "nobody listens at the broker's address",
-    "timed out": "the broker's address does not answer",
-    "protocol version": "the broker does not speak TLS 1.3",
-}

@@ -38,7 +38,6 @@ from doorsill.uplink.intake import Intake
 from doorsill.uplink.looks import Rules
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.publisher import (
-    Address,
     Answered,
     Connected,
     Disconnected,
@@ -47,6 +46,7 @@ from doorsill.uplink.publisher import (
 )
 from doorsill.uplink.release import release_of
 from doorsill.uplink.reports import Release
+from doorsill.uplink.tls import Address
 from doorsill.uplink.voice import Fares, Voice, health_of, live_of, state_of
 from doorsill.uplink.wire import State
 

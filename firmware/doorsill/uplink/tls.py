@@ -1,0 +1,70 @@
+"""Mutual TLS 1.3 and nothing older, and plain words for what goes wrong with it."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from doorsill.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the broker is and who we are; three PEM files."""
+
+    device: str
+    host: str
+    port: int
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """paho forgets a socket whose handshake failed; this one closes itself."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
+def tls_context(address: Address) -> ssl.SSLContext:
+    """Mutual TLS 1.3 and nothing older; ConfigError where a file is no good."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.sslsocket_class = _ClosingSocket
+    path = address.ca
+    try:
+        context.load_verify_locations(path)
+        path = address.certificate
+        context.load_cert_chain(path, address.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"cannot use {path} for TLS: {explain(error)}") from None
+    return context
+
+
+def explain(error: object) -> str:
+    """One short sentence for what the network or TLS said."""
+    text = str(error)
+    for sign, sentence in _SENTENCES.items():
+        if sign in text.lower().replace("_", " "):
+            return sentence
+    return text[:120]
+
+
+_SENTENCES = {
+    "certificate revoked": "the broker says that our certificate is revoked",
+    "unknown ca": "the broker does not know the CA of our certificate",
+    "certificate expired": "the broker says that our certificate has expired",
+    "certificate required": "the broker wants a client certificate",
+    "self-signed": "the broker's certificate is not from our CA",
+    "unable to get local issuer": "the broker's certificate is not from our CA",
+    "verify failed": "the broker's certificate is not good for its name and date",
+    "refused": "nobody listens at the broker's address",
+    "timed out": "the broker's address does not answer",
+    "protocol version": "the broker does not speak TLS 1.3",
+}
