@@ -18,7 +18,7 @@ from doorsill.consent.certificate import (
     MediumFacts,
     Surroundings,
 )
-from doorsill.consent.claims import blank_digest
+from doorsill.consent.claims import NOT_SYNCHRONISED, blank_digest
 from doorsill.device import identity
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -33,7 +33,7 @@ AROUND = Surroundings(
     journal="none",
     sectors_written={"mmcblk0": 8},
     utc_ms=UTC_MS,
-    time_source="system clock, not known to be synchronised",
+    time_source=NOT_SYNCHRONISED,
 )
 LEASE = LeaseInterval(
     opened_ms=UTC_MS - 60_000,

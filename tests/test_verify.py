@@ -187,7 +187,13 @@ CLAIMS = [
     ("lease ends before", change(leases__0__closed_ms=1), "below the minimum"),
     ("medium of nothing", change(medium__size=0), "below the minimum of 1"),
     ("other format", change(format="doorsill-blanking/9"), "certificate.format"),
-    ("not in date", change(time__utc_ms=0), "not in date on 1970-01-01"),
+    (
+        "too early, by a good clock",
+        change(time__utc_ms=0, time__source=claims.SYNCHRONISED),
+        "not in date on 1970-01-01",
+    ),
+    ("too late", change(time__utc_ms=4 * 10**12), "not in date on 2096"),
+    ("time from elsewhere", change(time__source="a star"), "certificate.time.source"),
     ("another device's name", change(device="door-8"), "but device door-7 signed it"),
     ("no device certificate", change(device_certificate=...), "no certificate of a"),
     ("garbage certificate", change(device_certificate="AAAA"), "no certificate of a"),
@@ -324,6 +330,15 @@ def test_sector_counters_never_go_back_within_a_boot(
     else:
         with pytest.raises(UntrustedError, match="go back from 8 to 7"):
             verify_chain(documents, None, CA.certificate, WHOLE)
+
+
+def test_a_start_before_the_clock_was_set_is_verified(
+    tmp_path: Path, door: Identity
+) -> None:
+    chain = CertificateChain(tmp_path / "c", door)
+    early = replace(AROUND, utc_ms=0)
+    chain.append(blanking(chain, surroundings=early, leases=()))
+    assert verify_chain(read(tmp_path / "c"), None, CA.certificate, WHOLE)
 
 
 def test_a_boot_without_key_or_leases_is_verified(

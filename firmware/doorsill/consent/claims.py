@@ -25,6 +25,8 @@ CLASS_WORDS = (
     "interface, and all of it read back. Not Purge, not Destroy: no statement is made "
     "about copies that a storage controller may keep out of software's reach."
 )
+SYNCHRONISED = "system clock, synchronised by NTP"
+NOT_SYNCHRONISED = "system clock, not known to be synchronised"
 DIED = "died"
 REASONS = {
     **{str(reason): words for reason, words in WORDS.items()},

@@ -172,7 +172,8 @@ class Keeper:
         os.write(handle, head)
         for record in self.vault.exported():
             os.write(handle, record)
-            self._events()  # the card may go meanwhile
+            self._events()  # the card may go meanwhile, and must be asked
+            self.step(Tick())
             if self.vault.session is not session:
                 os.close(handle)
                 raise UntrustedError("the card went while the export was made")

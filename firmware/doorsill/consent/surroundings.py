@@ -9,6 +9,7 @@ import resource
 import time
 from pathlib import Path
 
+from doorsill.consent import claims
 from doorsill.consent.certificate import Surroundings
 
 PR_GET_DUMPABLE = 3
@@ -78,7 +79,8 @@ def _sectors_written(root: Path) -> dict[str, int]:
     found: dict[str, int] = {}
     with contextlib.suppress(OSError):
         for path in sorted((root / "sys/block").iterdir())[:256]:
-            if path.name.startswith(NOT_DISKS):
+            # What is plugged in anew counts from nought, and would look like a lie.
+            if path.name.startswith(NOT_DISKS) or "/usb" in str(path.resolve()):
                 continue
             with contextlib.suppress(OSError, ValueError, IndexError):
                 found[path.name] = int((path / "stat").read_text("ascii").split()[6])
@@ -87,5 +89,5 @@ def _sectors_written(root: Path) -> dict[str, int]:
 
 def _time_source(root: Path) -> str:
     if (root / "run/systemd/timesync/synchronized").exists():
-        return "system clock, synchronised by NTP"
-    return "system clock, not known to be synchronised"
+        return claims.SYNCHRONISED
+    return claims.NOT_SYNCHRONISED
