@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
-            mosquitto pcscd vsmartcard-vpcd opensc systemd openssl
+            mosquitto pcscd vsmartcard-vpcd opensc systemd openssl git
 DEMO_SECONDS ?= 60
 
-.PHONY: help setup demo test check format bench clean lock wheel
+.PHONY: help setup demo test check format bench train train-smoke hil lock clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,12 +56,33 @@ $(STAMPS)/bench: $(STAMPS)/system requirements/bench.txt pyproject.toml
 	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+TRAIN := $(VENV)-train/bin/python
+MAKEHUMAN ?= ../shared/data/makehuman/makehuman-cc0.tar.xz
+WORK ?= build/train
+
+train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK=; hours)
+	@$(TRAIN) models/train/everything.py --data "$(MAKEHUMAN)" --work "$(WORK)"
+
+train-smoke: $(STAMPS)/train ## render 60, train a few steps, export, evaluate (minutes)
+	@$(TRAIN) models/train/smoke.py --data "$(MAKEHUMAN)" --out "$(WORK)/smoke"
+
+$(STAMPS)/train: $(STAMPS)/system requirements/train.txt pyproject.toml
+	@SUDO="$(SUDO)" bash scripts/install-system libegl1 libgl1-mesa-dri libglx-mesa0
+	@[ -d $(VENV)-train ] || python3 -m venv $(VENV)-train
+	@echo "make: installing TensorFlow and the renderer (about 300 MB)"
+	@$(VENV)-train/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/train.txt
+	@$(VENV)-train/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0, --token)
+	@$(PY) -m pytest tests/hil
+
 lock: ## resolve the locked requirements anew (needs uv)
 	@lock() { uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header "$$@"; }; \
 	  lock --extra pi --extra fleet --extra dev -o requirements/dev.txt && \
 	  lock --extra train -c requirements/dev.txt -o requirements/train.txt && \
-	  lock --extra bench -o requirements/bench.txt
+	  lock --extra pi --extra bench -o requirements/bench.txt
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(VENV)-bench $(STAMPS) dist build
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-train $(STAMPS) dist build
