@@ -1,11 +1,15 @@
 """``doorsill consent`` as a person types it, with cards in the real pcscd."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import virtual
+from vault_process import VaultProcess
 
 from doorsill import cli
 from doorsill.consent.cli import read_office
@@ -215,3 +219,29 @@ def test_a_fido2_key_is_enrolled_into_a_file(
     with pytest.raises(ConfigError, match="not touched in time"):
         enrol_key(read_office(office), grant, keys / "b.pem", said.append, key.plug)
     assert not (keys / "b.pem").exists()
+
+
+def test_a_device_says_what_the_card_in_its_reader_opens(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with VaultProcess(tmp_path_factory.mktemp("v")) as site:
+        command = [
+            sys.executable, "-m", "doorsill", "consent", "status",
+            "--config", str(site.site.configuration),
+        ]  # fmt: skip
+        said = []
+        for card in (site.stage.card, site.stage.new_card(site="elsewhere")):
+            site.stage.insert(card)
+            done = subprocess.run(
+                command,
+                env={**os.environ, **site.stage.environment},
+                capture_output=True,
+                text=True,
+            )
+            said.append((done.returncode, done.stdout + done.stderr))
+            site.stage.stop()
+            site.stage.start()  # a stack that has seen no card
+        assert said[0][0] == 0, said
+        assert "this card opens the vault: Ana's card" in said[0][1]
+        assert said[1][0] == 3, said
+        assert "this site wants urn:doorsill:consent:" in said[1][1]
