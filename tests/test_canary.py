@@ -24,8 +24,8 @@ from vault_process import VaultProcess
 
 from doorsill.consent import export
 from doorsill.consent.control import ask
+from doorsill.consent.premises import socket_of
 from doorsill.consent.sealing import WRAP_INFO
-from doorsill.consent.service import socket_of
 from doorsill.drivers.piv import SEALING
 
 BOX = (19, 14, 109, 82)  # 0.2..0.6 of 160 x 120 and a margin of 0.2 of that

@@ -28,8 +28,8 @@ from doorsill.consent import issuing
 from doorsill.consent.challenge import Challenge
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, Lost, Switched
 from doorsill.consent.medium import read_all
+from doorsill.consent.premises import folder_of
 from doorsill.consent.reasons import Reason
-from doorsill.consent.service import folder_of
 from doorsill.drivers.apdu import tlv
 from doorsill.drivers.gpio_fake import FakeLine
 from doorsill.drivers.gpio_line import KeySwitch

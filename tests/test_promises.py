@@ -30,7 +30,7 @@ from vault_process import VaultProcess
 
 from doorsill import canonical, cli, policy
 from doorsill.cells import LineCell, Quality
-from doorsill.consent.service import certificates_of
+from doorsill.consent.premises import certificates_of
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.notice import notice_text
 from doorsill.privacy.budget import Ledger

@@ -19,7 +19,7 @@ from vault_process import VaultProcess
 from doorsill import canonical, cli
 from doorsill.consent import issuing
 from doorsill.consent.control import ask
-from doorsill.consent.service import certificates_of, folder_of, socket_of
+from doorsill.consent.premises import certificates_of, folder_of, socket_of
 from doorsill.drivers.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
 
@@ -252,6 +252,7 @@ def test_an_unclean_chain_keeps_it_shut_and_the_medium_is_blanked(
 
 PROBE = """\
 import ctypes, pathlib, socket
+import doorsill.consent.premises as P
 import doorsill.consent.service as S
 run = S._Loop.run
 def tried(name, act):
@@ -265,7 +266,7 @@ def probe(self, bell):
         number = getattr(socket, "AF_" + family)
         tried(family, lambda: socket.socket(number, socket.SOCK_RAW - 1))
     tried("file", lambda: pathlib.Path(sys.argv[1] + ".x").write_bytes(b"x"))
-    tried("own", lambda: S.folder_of(self._config).joinpath("x").write_bytes(b"x"))
+    tried("own", lambda: P.folder_of(self._config).joinpath("x").write_bytes(b"x"))
     print("dumpable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)
     run(self, bell)
 S._Loop.run = probe

@@ -20,7 +20,7 @@ from doorsill.config import Config
 from doorsill.consent import issuing
 from doorsill.consent.control import ask
 from doorsill.consent.examine import Verified
-from doorsill.consent.service import certificates_of, socket_of
+from doorsill.consent.premises import certificates_of, socket_of
 from doorsill.consent.verify import Expected, verify_chain
 from doorsill.drivers.apdu import tlv
 from doorsill.drivers.pcscd import ENVIRONMENT, PrivatePcscd, VirtualSlot

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.config import load_config
-from doorsill.consent import issuing, service, trust
+from doorsill.consent import issuing, premises, service, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.gate import Action, Closed, Opened, Refused
 from doorsill.consent.issue import Office, holder_before, make, with_one_card
@@ -171,7 +171,7 @@ def watch_card(args: argparse.Namespace) -> int:
     judge, binding = _judged_by(args)
     token: Token = PivToken(args.reader)
     if args.ca is None:
-        consent = service.consent_of(load_config(args.config))
+        consent = premises.consent_of(load_config(args.config))
         token = service.open_token(consent)
     attendant = Attendant(token, judge)
     attendant.start()
@@ -203,7 +203,7 @@ def _judged_by(args: argparse.Namespace) -> tuple[Any, Any]:
     if args.ca is None:
         config = load_config(args.config)
         rules = service.Rules(store_of(config).load())
-        ca = identity.read_certificate(service.consent_of(config).ca)
+        ca = identity.read_certificate(premises.consent_of(config).ca)
         der = ca.public_bytes(serialization.Encoding.DER)
         bound = service.binding_of(config, rules)
         return (lambda card, sealing: service.judged(rules, der, card, sealing)), bound

@@ -8,18 +8,15 @@ medium then holds is ciphertext without a key, and the next start blanks it firs
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import select
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 from cryptography.hazmat.primitives import serialization
 
@@ -27,27 +24,30 @@ from doorsill.config import Config, ConsentSection
 from doorsill.confine import Confinement, confine, unix_sockets_only
 from doorsill.consent import trust
 from doorsill.consent.attendant import Attendant
-from doorsill.consent.certificate import CertificateChain
 from doorsill.consent.challenge import Binding
 from doorsill.consent.control import Counter, Request
 from doorsill.consent.crops import CropSource
 from doorsill.consent.gate import Moment
 from doorsill.consent.keeper import Keeper
-from doorsill.consent.medium import Medium, open_medium
+from doorsill.consent.premises import (
+    consent_of,
+    folder_of,
+    only_one,
+    opened,
+    socket_of,
+)
 from doorsill.consent.reasons import Reason
-from doorsill.consent.surroundings import boot_id, firmware_digest, observe
+from doorsill.consent.surroundings import boot_id
 from doorsill.consent.token import Switch, Token
 from doorsill.consent.trust import ConsentCertificate
-from doorsill.consent.vault import Ground, Vault
 from doorsill.device import identity
 from doorsill.device.identity import Identity
 from doorsill.device.policy_store import store_of
-from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy import ConsentRules, Policy
 
 log = logging.getLogger(__name__)
 
-FOLDER_NAME, SOCKET_NAME, LOCK_NAME = "vault", "vault.sock", "lock"
 ENROLLED_NAME = "consent-keys"  # beside the consent CA: the FIDO2 keys that may open
 RECONNECT_S = 0.5  # between two attempts to reach vision
 POLICY_S = 1.0  # between two looks at the policy in force
@@ -175,91 +175,6 @@ class _Loop:
 def now() -> Moment:
     """Now, on both clocks."""
     return Moment(time.monotonic(), time.time())
-
-
-def consent_of(config: Config) -> ConsentSection:
-    """The [consent] section, or ConfigError: without it there is no vault."""
-    if config.consent is None:
-        raise ConfigError("section [consent] is missing; without it there is no vault")
-    return config.consent
-
-
-def folder_of(config: Config) -> Path:
-    """Where certificates, marker and lock are; the only place the vault may write."""
-    return config.device.state / FOLDER_NAME
-
-
-def certificates_of(config: Config) -> Path:
-    """The chain of blanking certificates."""
-    return folder_of(config) / "certificates"
-
-
-def socket_of(config: Config) -> Path:
-    """Where the vault answers a person."""
-    return config.device.run / FOLDER_NAME / SOCKET_NAME
-
-
-@contextmanager
-def only_one(config: Config) -> Iterator[IO[bytes]]:
-    """Make the folder and hold its lock; ConfigError where another vault has it."""
-    folder_of(config).mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder_of(config) / LOCK_NAME).open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigError(
-                f"another vault is at work in {folder_of(config)}"
-            ) from None
-        yield lock
-
-
-@contextmanager
-def opened(config: Config) -> Iterator[tuple[Vault, Identity]]:
-    """The vault, blanked before anything else; its key is gone when this is left."""
-    consent = consent_of(config)
-    name = consent.medium
-    if name != "memory" and not name.startswith("spi:"):
-        name = str(folder_of(config) / name)
-    medium = open_medium(name, consent.medium_bytes)
-    vault: Vault | None = None
-    try:
-        vault, device = _vault_on(medium, config)
-        yield vault, device
-    finally:
-        if vault is not None:
-            vault.revoke()
-        medium.close()
-
-
-def _vault_on(medium: Medium, config: Config) -> tuple[Vault, Identity]:
-    try:
-        device = identity.read(_key_of(config), config.broker.certificate)
-        chain = CertificateChain(certificates_of(config), device)
-    except DoorsillError:
-        medium.blank()  # it cannot be certified, but blank it is
-        raise
-    firmware = firmware_digest()
-    ground = Ground(
-        medium,
-        chain,
-        folder_of(config),
-        lambda: observe(firmware),
-        lambda: time.time_ns() // 1_000_000,
-    )
-    try:
-        policy = store_of(config).load()
-    except DoorsillError:
-        policy = None  # main says so, after the blanking
-    vault = Vault(ground, policy)
-    vault.start()
-    return vault, device
-
-
-def _key_of(config: Config) -> Path:
-    """The device's key: systemd's copy for this service, or the file itself."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    copy = Path(folder) / identity.KEY_NAME if folder else None
-    return copy if copy and copy.exists() else config.broker.key
 
 
 def judged(

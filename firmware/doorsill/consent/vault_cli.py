@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from doorsill.config import load_config
-from doorsill.consent import export, service
+from doorsill.consent import export, premises
 from doorsill.consent.control import ask
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.sealing import unwrap
@@ -54,13 +54,16 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     opening.add_argument("file", type=Path)
     opening.add_argument("--to", type=Path, required=True, metavar="FOLDER")
     opening.add_argument("--reader", default="", help="part of the reader's name")
+    opening.add_argument(
+        "--fido", type=Path, metavar="FOLDER", help="a FIDO2 key, enrolled in FOLDER"
+    )
     opening.set_defaults(func=open_export)
 
 
 def list_vault(args: argparse.Namespace) -> int:
     """Say how the vault is."""
     config = load_config(args.config)
-    told, _ = ask(service.socket_of(config), "status")
+    told, _ = ask(premises.socket_of(config), "status")
     if told["state"] == "open":
         _say(
             f"OPEN for {told['purpose']}: {told['sealed']} crops, {told['bytes']} bytes"
@@ -74,7 +77,9 @@ def list_vault(args: argparse.Namespace) -> int:
         _say(f"closed last because {WORDS[Reason(told['last_reason'])]}")
     if told["certificate"]:
         _say(f"newest certificate: {told['certificate']}")
-        _say(f"check it: doorsill verify {service.certificates_of(config)} --ca CA.pem")
+        _say(
+            f"check it: doorsill verify {premises.certificates_of(config)} --ca CA.pem"
+        )
     return 0
 
 
@@ -83,7 +88,7 @@ def export_vault(args: argparse.Namespace) -> int:
     config = load_config(args.config)
     if args.file.exists():
         raise ConfigError(f"{args.file} exists; give another name")
-    told, handle = ask(service.socket_of(config), "export")
+    told, handle = ask(premises.socket_of(config), "export")
     if handle is None:
         raise UntrustedError("the vault gave no export")
     with os.fdopen(handle, "rb") as sealed:
@@ -101,15 +106,15 @@ def export_vault(args: argparse.Namespace) -> int:
 def blank_vault(args: argparse.Namespace) -> int:
     """Ask the vault to blank, or do it where no vault is at work."""
     config = load_config(args.config)
-    if service.socket_of(config).exists():
+    if premises.socket_of(config).exists():
         try:
-            told, _ = ask(service.socket_of(config), "blank")
+            told, _ = ask(premises.socket_of(config), "blank")
         except ConfigError as error:
             _say(f"{error}; blanking without it")
         else:
             _say(f"BLANK (verified); certificate {told['certificate']}")
             return 0
-    with service.only_one(config), service.opened(config) as (vault, _):
+    with premises.only_one(config), premises.opened(config) as (vault, _):
         path = vault.blank(Reason.ORDERED)
     _say(f"BLANK (verified); certificate {path.name}")
     return 0
@@ -119,10 +124,7 @@ def open_export(args: argparse.Namespace) -> int:
     """Decrypt an export with the card in the reader, to PPM files."""
     sealed = export.read(_read(args.file))
     point = export.peer(sealed)
-    pin = getpass.getpass("PIN of the card: ") if sys.stdin.isatty() else _pin()
-    from doorsill.drivers.piv import PivToken
-
-    token = PivToken(args.reader)
+    token, pin = _token(args)
     try:
         _require_token(token)
         cipher = unwrap(sealed.wrapped, token.unwrap(point, pin))
@@ -144,7 +146,20 @@ def _require_token(token: Token) -> None:
         raise UntrustedError("there is not exactly one card in the reader")
 
 
-def _pin() -> str:
+def _token(args: argparse.Namespace) -> tuple[Token, str | None]:
+    """The driver, and the PIN where it takes one."""
+    if args.fido is not None:
+        from doorsill.drivers.fido import FidoToken, read_enrolled
+
+        _say("touch the key when it blinks")
+        return FidoToken(read_enrolled(args.fido)), None
+    from doorsill.drivers.piv import PivToken
+
+    ask_pin = getpass.getpass if sys.stdin.isatty() else _line
+    return PivToken(args.reader), ask_pin("PIN of the card: ")
+
+
+def _line(prompt: str) -> str:
     return sys.stdin.readline().strip()
 
 
