@@ -1,0 +1,199 @@
+"""``doorsill run``: processes side by side, stopped together, restarted cameras."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from recordings import record
+
+from doorsill.config import Config, load_config
+from doorsill.drivers.clip import STREET
+from doorsill.run_cli import names_of
+from doorsill_fleet.broker import running_broker
+from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
+from doorsill_fleet.store import Store
+from doorsill_fleet.subscriber import Reader, Subscriber
+
+LINE = (((0.022, 0.659), (0.978, 0.659)),)
+WITHIN_S = 40.0
+
+
+def until(done: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not done():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+@contextmanager
+def started(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
+    log = (stage.folder / "log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "doorsill", "run", "--config", str(stage.configuration)],
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(WITHIN_S)
+        log.close()
+
+
+def said(stage: Stage) -> str:
+    return (stage.folder / "log").read_text(errors="replace")
+
+
+def children_of(process: subprocess.Popen[bytes]) -> dict[str, int]:
+    """The processes by the word after ``--only``."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            words = (path / "cmdline").read_bytes().decode().split("\0")
+        except (OSError, ValueError):
+            continue
+        if parent == process.pid and "--only" in words:
+            found[words[words.index("--only") + 1]] = int(path.name)
+    return found
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    found = Stage(tmp_path, LINE)
+    found.set()
+    with running_broker(found.broker):
+        yield found
+
+
+def listens(config: Config) -> bool:
+    return config.cell_socket.exists()
+
+
+def test_it_counts_until_told_to_stop_and_stops_all(stage: Stage) -> None:
+    folder = stage.folder
+    ca, port = folder / "broker" / "ca.pem", stage.broker.port
+    pem, key = folder / f"{READER}.pem", folder / f"{READER}.key"
+    store = Store(folder / "store.db", SITE)
+    subscriber = Subscriber(Reader(READER, "127.0.0.1", port, ca, pem, key), store)
+    subscriber.start()
+    with started(stage) as process:
+        until(lambda: store.latest(DEVICE, "live"), "no live message: " + said(stage))
+        running = children_of(process)
+        assert set(running) == {"vision", "uplink"}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WITHIN_S) == 0
+    until(
+        lambda: b"disconnected" in (store.latest(DEVICE, "state") or b""), "no farewell"
+    )
+    assert store.covered(DEVICE, 0) > 0
+    subscriber.stop()
+    store.close()
+    assert not [pid for pid in running.values() if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.parametrize("victim", ["vision", "uplink"])
+def test_when_one_ends_the_others_are_stopped(stage: Stage, victim: str) -> None:
+    config = load_config(stage.configuration)
+    with started(stage) as process:
+        until(lambda: listens(config), "vision does not listen: " + said(stage))
+        until(lambda: len(children_of(process)) == 2, said(stage))
+        running = children_of(process)
+        os.kill(running[victim], signal.SIGKILL)
+        assert process.wait(WITHIN_S) == 1
+    assert f"{victim} ended with -9; the others are stopped" in said(stage)
+    assert not [pid for pid in running.values() if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_broker_that_is_away_stops_nothing(stage: Stage) -> None:
+    stage.broker.stop()
+    config = load_config(stage.configuration)
+    with started(stage) as process:
+        until(lambda: "uplink connected" in said(stage), said(stage))
+        until(lambda: "not connected to the broker" in said(stage), said(stage))
+        assert process.poll() is None
+        assert listens(config)
+
+
+def test_a_camera_that_vanishes_is_opened_again(stage: Stage) -> None:
+    clip = stage.folder / "door.mp4"
+    clip.write_bytes(STREET.read_bytes()[:400_000])  # breaks off while it plays
+    text = stage.configuration.read_text()
+    text = text.replace('driver = "street"', 'driver = "video"')
+    stage.configuration.write_text(
+        text.replace('source = "loop"', f'source = "{clip}"')
+    )
+    with started(stage) as process:
+        until(lambda: "camera lost" in said(stage), said(stage))
+        clip.write_bytes(STREET.read_bytes())
+        until(lambda: "the camera is back" in said(stage), said(stage))
+        assert process.poll() is None
+
+
+def test_a_recording_that_ends_ends_the_run(stage: Stage) -> None:
+    clip = record(stage.folder / "door.mp4", frames=60)
+    text = stage.configuration.read_text()
+    text = text.replace('driver = "street"', 'driver = "video"')
+    stage.configuration.write_text(
+        text.replace('source = "loop"', f'source = "{clip}"')
+    )
+    with started(stage) as process:
+        process.wait(WITHIN_S)
+    assert "the recording is over" in said(stage)
+    assert "vision ended with 0" in said(stage)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "sentence"),
+    [
+        pytest.param(
+            'driver = "street"',
+            'driver = "video"\nsource = "rtsp://x/1"\n#',
+            2,
+            "has no network",
+            id="a camera on the network",
+        ),
+        pytest.param("[model]", "[modle]", 2, "did you mean model?", id="misspelt"),
+        pytest.param(
+            'file = "policy.json"',
+            'file = "nowhere.json"',
+            2,
+            "no policy is in force",
+            id="no policy",
+        ),
+    ],
+)
+def test_what_cannot_start_says_why(
+    tmp_path: Path, old: str, new: str, code: int, sentence: str
+) -> None:
+    stage = Stage(tmp_path, LINE)
+    stage.set()
+    text = stage.configuration.read_text().replace('source = "loop"\n', "")
+    stage.configuration.write_text(text.replace(old, new))
+    done = subprocess.run(
+        [sys.executable, "-m", "doorsill", "run", "--config", str(stage.configuration)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_vault_runs_only_where_the_configuration_has_consent(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, LINE)
+    assert names_of(stage.set()) == ("vision", "uplink")
+    stage.more = '\n[consent]\nca = "consent-ca.pem"\n'
+    assert names_of(stage.set()) == ("vision", "uplink", "vault")
