@@ -169,10 +169,11 @@ def show_status(args: argparse.Namespace) -> int:
 def watch_card(args: argparse.Namespace) -> int:
     """Print each change until interrupted; nothing is sealed here."""
     judge, binding = _judged_by(args)
-    token: Token = PivToken(args.reader)
+    token: Token
     if args.ca is None:
-        consent = premises.consent_of(load_config(args.config))
-        token = service.open_token(consent)
+        token = service.open_token(premises.consent_of(load_config(args.config)))
+    else:
+        token = PivToken(args.reader)
     attendant = Attendant(token, judge)
     attendant.start()
     watch, ends = (
