@@ -241,7 +241,7 @@ def test_in_less_out_is_the_net_change_of_side(
     for place, side in enumerate(sides):
         track = 1 + place if breaks else 1
         for _ in range(3):  # clear of the band, however it jitters, then in the band
-            steps.append({track: (0.5, 0.5 + side * (0.04 + 0.01 * next(noise)))})
+            steps.append({track: (0.5, 0.5 + side * (0.03 + 0.004 * next(noise)))})
         for _ in range(3):
             steps.append({track: (0.5, 0.5 + 0.004 * next(noise))})
     steps.append({len(sides) if breaks else 1: (0.5, 0.5 + sides[-1] * 0.06)})

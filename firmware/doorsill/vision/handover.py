@@ -19,9 +19,9 @@ from typing import Generic, TypeVar
 from doorsill.vision.geometry import Point
 
 HANDOVER_S = 4.0
-REACH = 0.8  # body widths
-DRIFT = 0.4  # body widths a second by which the reach grows, up to
-REACH_LIMIT = 1.6
+REACH = 0.5  # body widths
+DRIFT = 0.2  # body widths a second by which the reach grows, up to
+REACH_LIMIT = 1.0
 LIMIT = 64  # loose ends kept at most
 
 Left = TypeVar("Left")

@@ -10,11 +10,11 @@
 
 *Late count.* A level that is not nought is booked as a crossing when the track ends,
 when the foot has been past the line for ``HOLD_S`` and is ``CLEAR`` body widths from
-it (unless an exclusion polygon may still take the track back), or ``SETTLE_S`` after
-it left the line's neighbourhood, whichever comes first; who turns back before that has
-brought the level back to nought and is not counted. What is booked is never taken
-back: who returns later has gone in *and* out. In all cases ``in - out`` is the net
-change of side.
+it, or ``CLEAR_IN_CROWD`` where others come the other way (unless an exclusion polygon
+may still take the track back), or ``SETTLE_S`` after it left the line's neighbourhood,
+whichever comes first; who turns back before that has brought the level back to nought
+and is not counted. What is booked is never taken back: who returns later has gone in
+*and* out. In all cases ``in - out`` is the net change of side.
 
 *Swapped ids.* In a crowd two who meet may swap their ids, and each track seems to turn
 back. Where two tracks turn back at one place and time, in opposite ways, both people
@@ -49,7 +49,9 @@ from doorsill.vision.geometry import (
 from doorsill.vision.handover import HANDOVER_S, LooseEnds, Spot
 
 BAND = 0.25  # body widths to each side of the line, about 12 cm
-CLEAR = 2.0  # body widths from the line after which a crossing is past doubt
+CLEAR = 4.0  # body widths from the line after which a crossing is past doubt,
+CLEAR_IN_CROWD = 1.7  # and with others coming the other way within
+CROWD = 3.0  # body widths, with whom an id may be swapped before that
 HOLD_S = 0.6
 SETTLE_S = 8.0
 AT_LINE = 1.0  # body widths from the line within which somebody has not left it
@@ -256,18 +258,37 @@ class LineCounter:
         now: float,
         found: list[Crossing],
     ) -> None:
-        clear = (CLEAR * path.last.width) ** 2
         at_line = (AT_LINE * path.last.width) ** 2
         for index, leg in enumerate(path.legs):
             if not leg.level:
                 continue
             if squared[index] < at_line:
                 leg.left = now
-            far = squared[index] > clear and not self.exclude
-            if now - leg.left >= SETTLE_S or (far and now - leg.since >= HOLD_S):
+            held = now - leg.since >= HOLD_S and not self.exclude
+            if now - leg.left >= SETTLE_S or (
+                held and self._is_clear(path, squared[index])
+            ):
                 since = max(leg.since, now - DECIDED_WITHIN_S)
                 _count(index, leg.level, since, track, found)
                 leg.level = 0
+
+    def _is_clear(self, path: _Path, squared: float) -> bool:
+        """Whether somebody is so far from a line that they will not turn back."""
+        wide = path.last.width
+        if squared <= (CLEAR_IN_CROWD * wide) ** 2:
+            return False
+        return squared > (CLEAR * wide) ** 2 or self._meets(path)
+
+    def _meets(self, path: _Path) -> bool:
+        """Whether somebody near comes the other way, so that ids may be swapped."""
+        (x, y), wide, way = path.last.at, path.last.width, path.speed
+        for other in self._paths.values():
+            near = _apart(other.last.at, (x, y)) < CROWD * wide
+            if near and other.confirmed and other is not path:
+                come = other.speed
+                if come[0] * way[0] + come[1] * way[1] < 0:
+                    return True
+        return False
 
     def _take_over(self, path: _Path) -> None:
         """A newly confirmed track goes on where a broken one was lost."""
