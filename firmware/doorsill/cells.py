@@ -95,6 +95,7 @@ class HealthCell:
     overhead_us: int  # median, all but capture and invoke
     resident_kib: int
     camera_restarts: int
+    dropped: int = 0  # closed windows given up because no uplink came for days
 
 
 Cell = LineCell | ZoneCell | HealthCell

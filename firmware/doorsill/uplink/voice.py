@@ -66,6 +66,7 @@ def health_of(
         "vision_kib": cell.resident_kib if cell else 0,
         "uplink_kib": resident_kib(),
         "camera_restarts": cell.camera_restarts if cell else 0,
+        "vision_dropped": cell.dropped if cell else 0,
         "waiting": fares.waiting,
         "dropped": counters.dropped,
         "dead_letters": counters.dead_letters,

@@ -147,6 +147,7 @@ class Health:
     vision_kib: int = rule(_GAUGE)
     uplink_kib: int = rule(_GAUGE)
     camera_restarts: int = rule(_GAUGE)
+    vision_dropped: int = rule(_GAUGE)  # windows that no uplink came for
     waiting: int = rule(_GAUGE)  # rows in the outbox
     dropped: int = rule(_GAUGE)  # oldest rows given up because the outbox was full
     dead_letters: int = rule(_GAUGE)  # refused by the broker for good

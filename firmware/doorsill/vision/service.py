@@ -269,4 +269,5 @@ class Door:
             overhead_us=0 if timing is None else timing.overhead_us,
             resident_kib=resident_kib(),
             camera_restarts=self._camera.restarts,
+            dropped=self.cells.dropped,
         )
