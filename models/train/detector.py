@@ -24,7 +24,9 @@ import tensorflow as tf
 from evaluate import measure_model
 
 BATCH, SAVE_EVERY, MEASURE_EVERY = 32, 200, 1000
-PEAK_RATE, WARM_UP = 3e-3, 100
+PEAK_RATE, WARM_UP = 3e-3, 60
+# head box, person box, foot point: what is stored small has to weigh more
+CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.5, 1.5, 1.0, 1.0, 3.0, 3.0)
 GIVE_UP = 4  # measurements without a better one
 
 
@@ -40,16 +42,14 @@ def loss(
     miss = weight * (1 - goal) ** 4 * heat**2 * tf.math.log(1 - heat)
     count = tf.maximum(tf.reduce_sum(tf.cast(peak, tf.float32)), 1.0)
     focal = -tf.reduce_sum(tf.where(peak, hit, miss)) / count
-    apart = tf.reduce_sum(mask * tf.abs(reg - values))
+    apart = tf.reduce_sum(mask * tf.abs(reg - values) * tf.constant(CHANNEL_WEIGHTS))
     return focal, apart / tf.maximum(tf.reduce_sum(mask), 1.0) / 10
 
 
-def rate(step: int, steps: int) -> float:
+def rate(step: int, steps: int, peak: float) -> float:
     """Warm-up, then a cosine to the end."""
     warm = min(1.0, (step + 1) / WARM_UP)
-    return (
-        PEAK_RATE * warm * (0.5 + 0.5 * np.cos(np.pi * min(1.0, step / steps))) + 1e-5
-    )
+    return peak * warm * (0.5 + 0.5 * np.cos(np.pi * min(1.0, step / steps))) + 1e-5
 
 
 def dataset(shards: samples.Shards, encoding: str, seed: int, workers: int = 2):
@@ -104,7 +104,9 @@ class Run:
         print(entry, flush=True)
 
 
-def train(run: Run, shards: samples.Shards, held: samples.Shards, steps: int) -> None:
+def train(
+    run: Run, shards: samples.Shards, held: samples.Shards, steps: int, peak: float
+) -> None:
     recent: list[list[float]] = []
     best, worse, start = -1.0, 0, time.monotonic()
     first = int(run.step.numpy())
@@ -112,7 +114,7 @@ def train(run: Run, shards: samples.Shards, held: samples.Shards, steps: int) ->
         step = int(run.step.numpy())
         if step >= steps:
             break
-        run.optimizer.learning_rate.assign(rate(step, steps))
+        run.optimizer.learning_rate.assign(rate(step, steps, peak))
         recent = [*recent[-99:], [float(x) for x in run.learn(image, want)]]
         run.step.assign_add(1)
         if step % 50 == 0:
@@ -143,6 +145,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--encoding", choices=samples.ENCODINGS, default="rgb")
     parser.add_argument("--variant", choices=sorted(net.WIDTHS), default="s")
+    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="highest")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=Path, help="weights to start from")
     args = parser.parse_args()
@@ -151,7 +154,9 @@ def main() -> None:
     if args.start and int(run.step.numpy()) == 0:
         run.model.load_weights(args.start)
     shards = samples.Shards(args.worlds, held_out=False)
-    train(run, shards, samples.Shards(args.worlds, held_out=True), args.steps)
+    train(
+        run, shards, samples.Shards(args.worlds, held_out=True), args.steps, args.rate
+    )
 
 
 if __name__ == "__main__":
