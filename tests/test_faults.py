@@ -27,10 +27,14 @@ from vaults import consent_policy, crop
 from doorsill.consent import issuing
 from doorsill.consent.challenge import Challenge
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, Lost, Switched
+from doorsill.consent.issue import Office
+from doorsill.consent.issue_fido import enrol_key
 from doorsill.consent.medium import read_all
 from doorsill.consent.premises import folder_of
 from doorsill.consent.reasons import Reason
 from doorsill.drivers.apdu import tlv
+from doorsill.drivers.fido import FidoToken, read_enrolled
+from doorsill.drivers.fido_fake import VirtualKey
 from doorsill.drivers.gpio_fake import FakeLine
 from doorsill.drivers.gpio_line import KeySwitch
 from doorsill.drivers.piv import OBJECTS, PRESENCE, PivCard
@@ -379,6 +383,45 @@ def test_without_room_for_certificates_the_medium_is_blank_all_the_same(
         assert scene.bench.vault.session is None
         assert not scene.bench.vault.verified_blank  # it may not open any more
         assert read_all(scene.bench.medium, b"")[1]
+
+
+def fido(scene_home: Path) -> tuple[VirtualKey, FidoToken]:
+    key, office = VirtualKey(), Office(LOJA.ca, LOJA.key)
+    grant = LOJA.grant(not_before=time.time() - 60)
+    keys = scene_home / "keys"
+    keys.mkdir()
+    enrol_key(office, grant, keys / "ana.pem", lambda _: None, key.plug)
+    return key, FidoToken(read_enrolled(keys), key.plug)
+
+
+def pull_key(key: VirtualKey) -> None:
+    key.present = False
+
+
+def mute_key(key: VirtualKey) -> None:
+    key.trouble = lambda _: b"\0\xa0"
+
+
+@pytest.mark.parametrize("go_wrong", [pull_key, mute_key], ids=["pulled", "nonsense"])
+def test_a_fido2_key_opens_after_a_touch_and_ends_blank(
+    tmp_path: Path, go_wrong: Callable[[VirtualKey], None]
+) -> None:
+    key, token = fido(tmp_path)
+    with Scene(tmp_path, token=token) as scene:
+        scene.until_open()
+        scene.spend(2.0)
+        assert scene.open
+        go_wrong(key)
+        scene.until_blank()
+
+
+def test_a_fido2_key_that_nobody_touches_never_opens(tmp_path: Path) -> None:
+    key, token = fido(tmp_path)
+    key.touched = False
+    with Scene(tmp_path, token=token) as scene:
+        scene.until(lambda: scene.keeper.tally.last_card not in UNTOUCHED, 8.0)
+        assert scene.keeper.tally.sessions == 0
+        scene.require_blank()
 
 
 # As processes: what a signal or the kernel does at each state.

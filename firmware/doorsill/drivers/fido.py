@@ -25,12 +25,6 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from fido2.cose import ES256
-from fido2.ctap import CtapDevice, CtapError
-from fido2.ctap2.base import AssertionResponse, Ctap2
-from fido2.ctap2.pin import ClientPin
-from fido2.hid import open_device
-from fido2.hid.linux import get_descriptor
 
 from doorsill.canonical import P256_ORDER
 from doorsill.consent.challenge import RELYING_PARTY, Answer, Challenge
@@ -39,6 +33,16 @@ from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.consent.trust import credential_of
 from doorsill.errors import ConfigError
+
+try:
+    from fido2.cose import ES256
+    from fido2.ctap import CtapDevice, CtapError
+    from fido2.ctap2.base import AssertionResponse, Ctap2
+    from fido2.ctap2.pin import ClientPin
+    from fido2.hid import open_device
+    from fido2.hid.linux import get_descriptor
+except ImportError:
+    raise ConfigError("FIDO2 keys need fido2: pip install 'doorsill[pi]'") from None
 
 POLL_S = 0.02  # a key that is pulled is a device file that is gone
 CARDS_LIMIT = 64  # enrolled keys on one device

@@ -13,10 +13,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-import gpiod
-from gpiod.line import Bias, Direction, Edge, Value
-
 from doorsill.errors import ConfigError
+
+try:
+    import gpiod
+    from gpiod.line import Bias, Direction, Edge, Value
+except ImportError:
+    raise ConfigError("a key switch needs gpiod: pip install 'doorsill[pi]'") from None
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from smartcard import scard
-
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
+from doorsill.errors import ConfigError
+
+try:
+    from smartcard import scard
+except ImportError:
+    raise ConfigError("cards need pyscard: pip install 'doorsill[pi]'") from None
 
 log = logging.getLogger(__name__)
 
