@@ -3,7 +3,8 @@
 The card stack is the real one: pcscd, its protocol, libpcsclite. Only the reader is
 software (vpcd, from Debian's vsmartcard-vpcd): a card is a TCP connection to it. The
 daemon listens on a socket of our own, so it disturbs no other pcscd and needs no root.
-Never used on a camera in a shop.
+Never used on a camera in a shop: vpcd's two ports are open on every interface, so a
+stranger could put in a card (which is refused, as any other) or keep the reader busy.
 """
 
 from __future__ import annotations
