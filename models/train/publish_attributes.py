@@ -1,7 +1,8 @@
 """Calibrate and measure the attributes network, and write it with its manifest.
 
 Half of the held-out people fixes the temperatures and the least confidences (at most a
-fifth unknown); the other half gives the numbers. All through the int8 file.
+fifth unknown); the other half gives the numbers, which go to ``eval/attributes.json``.
+All through the int8 file.
 """
 
 from __future__ import annotations
@@ -156,7 +157,9 @@ def main() -> None:
     ]
     (args.out / "attributes.tflite").write_bytes(model)
     (args.out / "attributes.toml").write_text("\n".join(parts))
-    print(json.dumps(report, indent=1))
+    target = args.out / "eval" / "attributes.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(report, indent=1) + "\n")
 
 
 class Raw:

@@ -20,7 +20,6 @@ Shares = NDArray[np.float32]  # (n, labels), each row sums to 1
 GREY = 128  # what stands where the crop reaches beyond the picture
 WINDOW = 3.2  # side of the crop in heads
 SHIFT = 0.8  # heads, from the head's centre towards the body
-LEAST_HEAD_PX = 8  # smaller heads say nothing
 
 
 class Output(Protocol):

@@ -1,0 +1,129 @@
+"""Crops of people, and answers that may be unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from doorsill.drivers.runtime import Output, Tensor
+from doorsill.values import Age, Expression
+from doorsill.vision.appearance import GREY, Appearance, portrait, softmax
+
+SIDE = 16
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a manifest says of one output."""
+
+    name: str
+    shape: tuple[int, ...]
+    least_confidence: float = 0.6
+    temperature: float = 1.0
+
+
+class Net:
+    """Answers with fixed logits and remembers what it was shown."""
+
+    def __init__(self, age: list[float], expression: list[float]) -> None:
+        self.input = Tensor("x", (1, SIDE, SIDE, 3), np.dtype(np.int8), 1 / 128, 0)
+        self.post_process = ()
+        self.memory = np.zeros((1, SIDE, SIDE, 3), np.int8)
+        self.shown: list[np.ndarray] = []
+        self.logits = (age, expression)
+
+    def input_view(self) -> np.ndarray:
+        return self.memory
+
+    def invoke(self) -> None:
+        self.shown.append(self.memory.copy())
+
+    def outputs(self) -> tuple[Output, ...]:
+        return tuple(
+            Output(
+                Tensor("y", (1, len(row)), np.dtype(np.int8), 0.1, 0),
+                np.array([row], np.float32) * 10,
+            )
+            for row in self.logits
+        )
+
+
+def reader(net: Net, **more: float) -> Appearance:
+    stated = (Stated("age", (1, 4), **more), Stated("expression", (1, 2), **more))
+    return Appearance(net, stated)
+
+
+def picture() -> np.ndarray:
+    """Red rises to the right, green downwards."""
+    y, x = np.mgrid[:100, :200]
+    return np.stack([x, y, 0 * x], axis=2).astype(np.uint8)
+
+
+def cut(head: list[float], body: list[float]) -> np.ndarray:
+    out = np.zeros((SIDE, SIDE, 3), np.uint8)
+    portrait(picture(), np.array(head), np.array(body), out)
+    return out
+
+
+def test_a_crop_keeps_the_aspect_and_shows_the_head() -> None:
+    out = cut([0.45, 0.3, 0.55, 0.5], [0.4, 0.3, 0.6, 0.9])
+    step_x = np.diff(out[8, :, 0].astype(int)).mean()
+    step_y = np.diff(out[:, 8, 1].astype(int)).mean()
+    assert step_x == pytest.approx(step_y, abs=0.3)
+    assert int(out[8, 8, 0]) == pytest.approx(100, abs=4)
+
+
+def test_a_crop_leans_from_the_head_towards_the_body() -> None:
+    below = cut([0.45, 0.3, 0.55, 0.5], [0.4, 0.3, 0.6, 0.9])
+    above = cut([0.45, 0.5, 0.55, 0.7], [0.4, 0.1, 0.6, 0.7])
+    assert below[8, 8, 1] > 40 + 5
+    assert above[8, 8, 1] < 60 - 5
+
+
+def test_what_lies_beside_the_picture_is_grey() -> None:
+    out = cut([-0.05, 0.0, 0.05, 0.2], [-0.1, 0, 0.1, 0.6])
+    assert (out[:, 0] == GREY).all()
+    assert (out[8, -1] != GREY).any()
+
+
+def test_shares_sum_to_one_and_nobody_stays_in_memory() -> None:
+    net = Net([0, 3, 0, 0], [0, 2])
+    heads = np.array([[0.4, 0.3, 0.5, 0.5], [0.6, 0.3, 0.7, 0.5]], np.float32)
+    ages, expressions = reader(net).read(picture(), heads, heads)
+    assert ages.sum(axis=1) == pytest.approx([1, 1])
+    assert expressions.shape == (2, 2)
+    assert len(net.shown) == 2
+    assert net.shown[0].any()
+    assert not net.memory.any()
+
+
+@pytest.mark.parametrize(
+    ("age", "expression", "want"),
+    [
+        ([5, 0, 0, 0], [0, 5], (Age.CHILD, Expression.MASCULINE)),
+        ([0, 0, 0, 5], [5, 0], (Age.OLDER, Expression.FEMININE)),
+        ([1, 1, 1, 1], [1, 1], (Age.UNKNOWN, Expression.UNKNOWN)),
+    ],
+    ids=["sure", "sure of the opposite", "in doubt"],
+)
+def test_in_doubt_the_answer_is_unknown(
+    age: list[float], expression: list[float], want: tuple[Age, Expression]
+) -> None:
+    made = reader(Net(age, expression))
+    head = np.array([[0.4, 0.3, 0.5, 0.5]], np.float32)
+    found = made.decided(*made.read(picture(), head, head))
+    assert (found.age, found.expression) == want
+
+
+def test_nobody_looked_at_is_unknown() -> None:
+    made = reader(Net([0] * 4, [0] * 2))
+    none = np.empty((0, 4), np.float32)
+    found = made.decided(*made.read(picture(), none, none))
+    assert (found.age, found.expression) == (Age.UNKNOWN, Expression.UNKNOWN)
+
+
+def test_a_higher_temperature_is_less_sure() -> None:
+    logits = np.array([2, 0], np.float32)
+    assert softmax(logits / 2)[0] < softmax(logits)[0]
