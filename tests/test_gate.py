@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 
 from doorsill.consent.challenge import Answer, Challenge
@@ -290,6 +291,9 @@ def test_every_reason_has_words_and_a_word() -> None:
     assert all(reason.replace("-", "").isalpha() for reason in Reason)
 
 
+OPENED = [0]  # how often the invariant was looked at with an open gate
+
+
 class AnySequence(RuleBasedStateMachine):
     """Whatever happens in whatever order, the gate is not open without an answer.
 
@@ -301,7 +305,6 @@ class AnySequence(RuleBasedStateMachine):
     def start(self, switch: bool) -> None:
         self.now = 0.0
         self.gate = new_gate(replace(BINDING, needs_line=switch, session_s=20.0))
-        self.holder: Card | None = None
         self.proof: float | None = None  # when the newest answered question was put
         self.questions: list[tuple[Challenge, float]] = []
         self.count = 0
@@ -316,18 +319,32 @@ class AnySequence(RuleBasedStateMachine):
             if isinstance(action, Ask):
                 self.questions.append((action.challenge, self.now))
 
-    @rule(seconds=st.floats(0.0, 2.0), then=st.booleans())
+    @rule(seconds=st.floats(0.0, 0.6) | st.floats(0.0, 2.0), then=st.booleans())
     def time_passes(self, seconds: float, then: bool) -> None:
         self.now += seconds
         if then:
             self.feed(Tick())
 
+    @precondition(lambda self: self.gate.state is State.BLANK)
+    @rule(card=st.sampled_from((ANA, EVE)), delay=st.floats(0.0, 1.4))
+    def put_in_and_answer(self, card: Card, delay: float) -> None:
+        self.feed(Switched(True))
+        self.put_in(card)
+        self.answer_the_question(card, delay)
+
+    @precondition(lambda self: self.gate.state is State.OPEN)
+    @rule(card=st.sampled_from((ANA, ANA, ANA, EVE)), delay=st.floats(0.0, 0.9))
+    def keep_it_open(self, card: Card, delay: float) -> None:
+        self.now += BEAT_S
+        self.feed(Tick())
+        if self.gate.pending:
+            self.answer_the_question(card, delay)
+
     @rule(card=st.sampled_from((ANA, EVE)))
     def put_in(self, card: Card) -> None:
-        self.holder = card
         self.feed(Inserted(card.verified()))
 
-    @precondition(lambda self: self.gate.pending and self.holder)
+    @precondition(lambda self: self.gate.pending)
     @rule(signer=st.sampled_from((ANA, EVE)), delay=st.floats(0.0, 0.8))
     def answer_the_question(self, signer: Card, delay: float) -> None:
         self.now += delay
@@ -349,7 +366,8 @@ class AnySequence(RuleBasedStateMachine):
     def lose(self, reason: Reason) -> None:
         self.feed(Lost(reason))
 
-    @rule(on=st.booleans())
+    @precondition(lambda self: self.gate.binding.needs_line)
+    @rule(on=st.sampled_from((True, True, False)))
     def turn(self, on: bool) -> None:
         self.feed(Switched(on))
 
@@ -365,6 +383,7 @@ class AnySequence(RuleBasedStateMachine):
             lease = require_lease(self.gate, moment(self.now))
         except UntrustedError:
             return
+        OPENED[0] += 1
         assert self.proof is not None
         assert self.now - self.proof < ANSWER_MAX_AGE_S
         assert moment(self.now).utc < lease.expires
@@ -372,9 +391,15 @@ class AnySequence(RuleBasedStateMachine):
 
 
 AnySequence.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, database=None
+    max_examples=250, stateful_step_count=40, deadline=None, database=None
 )
-test_any_sequence = AnySequence.TestCase
+
+
+def test_any_sequence_keeps_the_invariant_and_does_open_it() -> None:
+    """An invariant that never meets an open gate would prove nothing."""
+    OPENED[0] = 0
+    run_state_machine_as_test(AnySequence, settings=AnySequence.TestCase.settings)
+    assert OPENED[0] > 100
 
 
 def test_the_invariant_can_fail() -> None:
