@@ -50,15 +50,15 @@ from doorsill.vision.handover import HANDOVER_S, LooseEnds, Spot
 
 BAND = 0.25  # body widths to each side of the line, about 12 cm
 CLEAR = 4.0  # body widths from the line after which a crossing is past doubt,
-CLEAR_IN_CROWD = 1.7  # and with others coming the other way within
-CROWD = 3.0  # body widths, with whom an id may be swapped before that
+CLEAR_IN_CROWD = 1.4  # and with others coming the other way within
+CROWD = 1.2  # body widths, with whom an id may be swapped before that
 HOLD_S = 0.6
 SETTLE_S = 8.0
 AT_LINE = 1.0  # body widths from the line within which somebody has not left it
 TRAIL_S, TRAIL = 0.15, 40  # spacing and length of a path's trail
 NEAR = 3.0  # body widths from the line within which a broken id is handed over
 MEET = 1.6  # body widths apart within which two may swap their ids
-TURN_S, TURN = 0.7, 0.0  # how long before and after, and body widths at least
+TURN_S, TURN = 0.7, 0.3  # how long before and after, and body widths at least
 BRISK = 0.8  # body widths that who swapped an id goes to and fro meanwhile
 DECIDED_WITHIN_S = SETTLE_S + 4.0  # no crossing is told later than this
 DEFAULT_ASPECT = 4 / 3
