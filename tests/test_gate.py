@@ -342,6 +342,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(card=st.sampled_from((ANA, EVE)))
     def put_in(self, card: Card) -> None:
+        self.proof = None
         self.feed(Inserted(card.verified()))
 
     @precondition(lambda self: self.gate.pending)
@@ -364,6 +365,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(reason=st.sampled_from(tuple(Reason)))
     def lose(self, reason: Reason) -> None:
+        self.proof = None
         self.feed(Lost(reason))
 
     @precondition(lambda self: self.gate.binding.needs_line)
@@ -373,6 +375,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(policy=st.sampled_from(("aa" * 32, "bb" * 32)))
     def new_policy(self, policy: str) -> None:
+        self.proof = None
         self.feed(Rebound(replace(self.gate.binding, policy=policy)))
 
     @invariant()
