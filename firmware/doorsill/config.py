@@ -105,7 +105,7 @@ class ConsentSection:
     token: str = option("piv", choices=("piv", "fido2"))
     reader: str = option("")
     medium: str = option("memory")
-    medium_bytes: int = option(8 << 20, least=64 << 10, most=1 << 30)
+    medium_bytes: int = option(4 << 20, least=64 << 10, most=1 << 30)
     gpio_line: str = option("")
 
 
