@@ -15,14 +15,15 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from doorsill import canonical
-from doorsill.canonical import PublicKey
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.fields import Fields
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
+
+if TYPE_CHECKING:
+    from doorsill.canonical import PublicKey
 
 FORMAT = "doorsill-policy/1"
 K_CEILING = 1000
@@ -127,6 +128,8 @@ def accept(
 
 def verify(document: bytes, controller_key: PublicKey) -> Policy:
     """The policy in a signed document, of whatever version."""
+    from doorsill import canonical  # 12 MB that only those who verify shall load
+
     return parse(canonical.unseal(document, controller_key))
 
 
@@ -144,6 +147,8 @@ def parse(body: dict[str, Any]) -> Policy:
     _check_whole(values, table)
     if problems:
         raise ConfigError("; ".join(problems))
+    from doorsill import canonical
+
     digest = hashlib.sha256(canonical.encode(body)).hexdigest()
     return Policy(**values, digest=digest)
 

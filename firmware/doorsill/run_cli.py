@@ -21,7 +21,6 @@ from types import FrameType
 from typing import Any
 
 from doorsill.config import Config, load_config, refuse_network_camera
-from doorsill.device.policy_store import store_of
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +71,8 @@ def prepare(config: Config) -> None:
     config.device.run.mkdir(parents=True, exist_ok=True)
     for path in (config.policy_in_force, config.outbox):
         path.parent.mkdir(parents=True, exist_ok=True)
+    from doorsill.device.policy_store import store_of  # not in vision: see policy_apart
+
     store_of(config).take_over(config.policy.file)
 
 

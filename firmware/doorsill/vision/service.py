@@ -21,7 +21,7 @@ from doorsill.config import Config, refuse_network_camera
 from doorsill.confine import Confinement, confine
 from doorsill.consent.handover import Handover
 from doorsill.device.health import resident_kib
-from doorsill.device.policy_store import store_of
+from doorsill.device.policy_apart import policy_in_force
 from doorsill.drivers.camera import Camera, open_camera
 from doorsill.drivers.restart import RestartingCamera
 from doorsill.link import CellServer
@@ -63,7 +63,7 @@ def main(config: Config) -> None:
     camera does not come back.
     """
     refuse_network_camera(config.camera.source)
-    policy = store_of(config).load()
+    policy = policy_in_force(config)
     model = with_probed_delegate(config.model)
     cells = CellServer(config.cell_socket)
     faces = Handover(config.face_socket) if config.consent else None
