@@ -15,7 +15,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import door, outbox, tracking
+from bench import consent, door, outbox, tracking
 from bench.rows import Row
 
 MEASUREMENTS: dict[str, Callable[[], Row | Iterable[Row]]] = {
@@ -28,6 +28,7 @@ MEASUREMENTS: dict[str, Callable[[], Row | Iterable[Row]]] = {
     "memory": door.memory,
     "kill": outbox.kill_nine,
     "outage": outbox.ninety_days,
+    "consent": consent.rows,
 }
 
 
