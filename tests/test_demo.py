@@ -74,6 +74,14 @@ def test_nothing_is_left_running(outcome: Outcome, before: set[str]) -> None:
     assert mine == set()
 
 
+def test_with_a_token_it_is_blank_open_blank_and_the_certificates_hold() -> None:
+    outcome = play(Plan(24.0, token=True), Console(quiet=True))
+    assert outcome.failures == []
+    assert outcome.vault == ["BLANK", "OPEN", "BLANK"]
+    assert outcome.certificates == 3  # at start, when the card went, at the end
+    assert outcome.raw_faces == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

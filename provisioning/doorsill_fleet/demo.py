@@ -60,6 +60,7 @@ class Outcome:
     raw_faces: int
     failures: list[str] = field(default_factory=list)
     certificates: int = 0
+    vault: list[str] = field(default_factory=list)  # what it said, in turn
 
 
 def play(plan: Plan, console: Console) -> Outcome:
@@ -85,7 +86,11 @@ def play(plan: Plan, console: Console) -> Outcome:
         with _environment(token), children(stage.configuration, names) as running:
             failures = show.watch(running)
         _wait_for_last(received)
-        return _outcome(plan, folder, store, received, failures, token, config, stage)
+        outcome = _outcome(
+            plan, folder, store, received, failures, token, config, stage
+        )
+        outcome.vault = show.vault
+        return outcome
 
 
 @dataclass(slots=True)
@@ -97,6 +102,7 @@ class _Show:
     received: Received
     console: Console
     token: Token | None
+    vault: list[str] = field(default_factory=list)
 
     def watch(self, running: Running) -> list[str]:
         """The failures; empty when all went well."""
@@ -118,15 +124,24 @@ class _Show:
                 time.sleep(REFRESH_S)
         return []
 
+    def _vault(self) -> str:
+        if self.token is None:
+            return ""
+        says = self.token.says(self.config)
+        word = says.split(" ")[0]
+        if not self.vault or self.vault[-1] != word:
+            self.vault.append(word)
+        return says
+
     def _picture(self, elapsed: float) -> RenderableType:
-        vault = "" if self.token is None else self.token.says(self.config)
+        vault = self._vault()
         faces = raw_faces(self.config)
         measured = Measured(elapsed, self.plan.seconds, faces, vault)
         return picture(self.received, truth_of(self.plan, elapsed), measured)
 
     def _plain(self, elapsed: float) -> str:
         counted = " ".join(f"in {i} out {o}" for i, o in self.received.live) or "-"
-        vault = "" if self.token is None else f", vault {self.token.says(self.config)}"
+        vault = "" if self.token is None else f", vault {self._vault()}"
         return (
             f"{elapsed:3.0f} s: {self.received.state}, {counted}, "
             f"{self.received.payload_bytes} bytes left the device{vault}"
