@@ -45,6 +45,7 @@ zero = 4
 threshold = 0.35
 head_overlap = 0.3
 person_overlap = 0.65
+sure = 0.45
 """
 AGE = """
 [[output]]

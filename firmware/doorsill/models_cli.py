@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -59,10 +59,12 @@ class Model:
         return load(_read(self.path), threads=threads, runtime=runtime)
 
     def detector(self) -> NetDetector:
-        """Ready to find people in frames."""
+        """Ready to find people in single frames: only what is sure counts."""
         net = self.interpreter()
-        if self.manifest is not None and self.manifest.kind == "heads":
-            return NetDetector(net, registry.heads_decoder(self.manifest))
+        if self.manifest is not None and self.manifest.decode is not None:
+            sure = replace(self.manifest.decode, threshold=self.manifest.decode.sure)
+            alone = replace(self.manifest, decode=sure)
+            return NetDetector(net, registry.heads_decoder(alone))
         if len(net.post_process) != 4:
             raise ConfigError(f"{self.title} is not a detector that can be evaluated")
         height, width = net.input.shape[1:3]
@@ -174,7 +176,7 @@ def _info(args: argparse.Namespace) -> int:
         labels = f": {', '.join(out.labels)}" if out.labels else ""
         _say(f"output      {out.name} {shape}{labels}")
     if m.decode is not None:
-        _say(f"threshold   {m.decode.threshold}")
+        _say(f"scores      from {m.decode.threshold}, sure from {m.decode.sure}")
     _say(f"trained by  commit {m.training_commit}")
     _say(f"provenance  {m.provenance}")
     return 0

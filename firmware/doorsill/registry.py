@@ -238,6 +238,7 @@ def _decode(table: Fields) -> HeadsDecode:
         table.number("threshold", 0.01, 0.99),
         table.number("head_overlap", 0.05, 0.95),
         table.number("person_overlap", 0.05, 0.99),
+        table.number("sure", 0.01, 0.99),
     )
     table.end()
     return settings

@@ -26,10 +26,10 @@ from PIL import Image, ImageFilter
 from doorsill.vision.appearance import portrait
 
 SIDE = 64
-BATCH, SAVE_EVERY, PEAK_RATE = 64, 500, 1e-3
+BATCH, SAVE_EVERY, PEAK_RATE = 64, 500, 1.5e-3
 LEAST_HEAD_PX, LEAST_SEEN, LEAST_CONTRAST = 13, 0.6, 15
 AGES, EXPRESSIONS = 4, 2
-BYSTANDER_SHARE = 0.3
+BYSTANDER_SHARE = 0.15
 HELD_OUT = 900_000
 
 Crop = tuple[np.ndarray, int, int]  # image (64, 64, 3) uint8, age, expression

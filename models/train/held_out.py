@@ -42,7 +42,7 @@ def main() -> None:
     args = parser.parse_args()
     manifest = registry.load_manifest(args.manifest)
     held = samples.Shards(args.worlds, held_out=True)
-    settings = {"limit": args.limit, "threshold": manifest.decode.threshold}
+    settings = {"limit": args.limit, "threshold": manifest.decode.sure}
     found = measure(int8_detector(manifest), held, manifest.encoding, **settings)
     print("int8 ", json.dumps(found))
     if args.weights:

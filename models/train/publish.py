@@ -87,7 +87,8 @@ def arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def main() -> None:
     parser = arguments(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
-    parser.add_argument("--threshold", type=float, default=0.35)
+    parser.add_argument("--threshold", type=float, default=0.25)
+    parser.add_argument("--sure", type=float, default=0.45, help="best F1, held out")
     parser.add_argument("--encoding", choices=samples.ENCODINGS, default="rgb")
     parser.add_argument("--variant", choices=sorted(net.WIDTHS), default="s")
     args = parser.parse_args()
@@ -99,6 +100,7 @@ def main() -> None:
         "threshold": args.threshold,
         "head_overlap": 0.3,
         "person_overlap": 0.65,
+        "sure": args.sure,
     }
     parts = [
         model_section("detector", "heads", model, args),

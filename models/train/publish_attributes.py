@@ -1,8 +1,8 @@
 """Calibrate and measure the attributes network, and write it with its manifest.
 
-Half of the held-out people fixes the temperatures and the least confidences (at most a
-fifth unknown); the other half gives the numbers, which go to ``eval/attributes.json``.
-All through the int8 file.
+Half of the held-out people fixes the temperatures and the least confidences; the other
+half gives the numbers, which go to ``eval/attributes.json``. All of it through the int8
+file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from publish import arguments, input_section, model_section, output_sections
 from doorsill.models_measure import Share
 from doorsill.registry import ALLOWED_ATTRIBUTES
 
-UNKNOWN_AT_MOST = 0.2
+UNKNOWN_AT_MOST, RIGHT_AT_LEAST, FEWEST = 0.2, 0.65, 40
 CONFUSION = "confusion_truth_by_answer_then_unknown"
 TEMPERATURES = np.exp(np.linspace(np.log(0.4), np.log(4), 60))
 TONE_GROUPS = ("light", "middle", "dark")  # of the rendered skin
@@ -51,14 +51,23 @@ def shares(values: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def calibrate(values: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """Temperature of the least surprise, and confidence that leaves out a fifth."""
+    """Temperature of the least surprise, and the least confidence.
+
+    A fifth is left out; more, where those that remain are right too seldom: then nearly
+    all, or all, is unknown.
+    """
     rows = np.arange(len(truth))
     surprise = [
         -np.log(shares(values, t)[rows, truth] + 1e-9).mean() for t in TEMPERATURES
     ]
     temperature = float(TEMPERATURES[int(np.argmin(surprise))])
-    confidence = shares(values, temperature).max(axis=1)
-    return temperature, float(np.quantile(confidence, UNKNOWN_AT_MOST))
+    sure = shares(values, temperature)
+    confidence, right = sure.max(axis=1), sure.argmax(axis=1) == truth
+    for least in np.linspace(np.quantile(confidence, UNKNOWN_AT_MOST), 1, 80):
+        known = confidence >= least
+        if known.sum() >= FEWEST and right[known].mean() >= RIGHT_AT_LEAST:
+            return temperature, float(least)
+    return temperature, 1.0
 
 
 def groups(rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -43,9 +43,10 @@ class Quantisation:
 class HeadsDecode:
     """What the manifest fixes for one trained detector."""
 
-    threshold: float  # lowest score that counts, 0..1
+    threshold: float  # lowest score that is reported at all, 0..1
     head_overlap: float = 0.3  # IoU of two heads above which they are one
     person_overlap: float = 0.65
+    sure: float = 0.45  # the score from which an answer stands by itself
 
 
 class HeadDecoder:
