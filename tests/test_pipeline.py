@@ -9,7 +9,7 @@ import pytest
 
 from doorsill.values import Detections, Direction, Frame
 from doorsill.vision.detector import Stages
-from doorsill.vision.pipeline import Pipeline, pipeline
+from doorsill.vision.pipeline import Pipeline, beyond_edges, pipeline
 from doorsill.vision.timing import RECENT, Timing
 
 LINE = ((0.5, 0.0), (0.5, 1.0))
@@ -95,6 +95,43 @@ def test_the_gate_is_told_whether_somebody_is_followed() -> None:
     assert gate.followed[0] is False
     assert gate.followed[30] is True
     assert gate.followed[-1] is False
+
+
+def test_a_foot_below_the_picture_does_not_go_around_the_line() -> None:
+    """A person cut off by the lower edge: the foot is supposed at 1.1."""
+
+    class CutOff(Walker):
+        def detect(self, frame: Frame) -> Detections:
+            found = Walker.detect(self, frame)
+            return person(float(found.feet[0, 0]), 1.1) if len(found) else found
+
+    assert run(pipeline(CutOff(), [LINE], aspect=16 / 9), 120) == [Direction.IN]
+    short = ((0.5, 0.0), (0.5, 0.9))
+    assert run(pipeline(CutOff(), [short], aspect=16 / 9), 120) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param(
+            ((0.5, 0.0), (0.5, 1.0)),
+            ((0.5, -1.0), (0.5, 0.0), (0.5, 1.0), (0.5, 2.0)),
+            id="both ends at an edge",
+        ),
+        pytest.param(
+            ((0.0, 0.6), (0.7, 0.6)),
+            ((-1.0, 0.6), (0.0, 0.6), (0.7, 0.6)),
+            id="one end at an edge",
+        ),
+        pytest.param(
+            ((0.2, 0.5), (0.7, 0.5)), ((0.2, 0.5), (0.7, 0.5)), id="ends inside"
+        ),
+    ],
+)
+def test_a_line_goes_on_beyond_the_edge_it_reaches(
+    line: tuple[tuple[float, float], ...], expected: tuple[tuple[float, float], ...]
+) -> None:
+    assert beyond_edges(line) == expected
 
 
 def test_the_time_is_booked_by_stage() -> None:

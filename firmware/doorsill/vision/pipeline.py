@@ -8,6 +8,7 @@ frame ─► gate ─► detector ─► tracker ─► lines ─► crossings
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,6 +22,7 @@ from doorsill.vision.timing import Timing
 from doorsill.vision.tracker import Tracker
 
 Point = tuple[float, float]
+EDGE = 0.03  # of the picture: a line that ends nearer to its edge is meant to reach it
 NOBODY = Detections.none()
 EMPTY = Tracks(
     np.empty(0, np.int64),
@@ -97,5 +99,29 @@ def pipeline(
     gate: Gate | None = None,
 ) -> Pipeline:
     """Join the parts; ``aspect`` is the picture's width over its height."""
-    counter = LineCounter(lines, exclude, aspect)
+    counter = LineCounter([beyond_edges(line) for line in lines], exclude, aspect)
     return Pipeline(detector, Tracker(aspect), counter, gate)
+
+
+def beyond_edges(line: Sequence[Point]) -> tuple[Point, ...]:
+    """A line that ends at the edge of the picture goes on beyond it.
+
+    A foot may be below the picture, where the detector supposes it; whoever walks there
+    does not go around the line's end.
+    """
+    return (
+        *([_onward(line[1], line[0])] if _at_edge(line[0]) else []),
+        *line,
+        *([_onward(line[-2], line[-1])] if _at_edge(line[-1]) else []),
+    )
+
+
+def _at_edge(point: Point) -> bool:
+    return any(each <= EDGE or each >= 1 - EDGE for each in point)
+
+
+def _onward(start: Point, end: Point) -> Point:
+    """One picture further in the direction of the last stretch."""
+    run, rise = end[0] - start[0], end[1] - start[1]
+    length = math.hypot(run, rise)
+    return end[0] + run / length, end[1] + rise / length
