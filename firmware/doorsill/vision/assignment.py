@@ -1,17 +1,22 @@
 """Who is who: pair tracks with detections at the least total cost.
 
 The shortest augmenting path method (Jonker and Volgenant 1987), started from each
-row's cheapest column. In a door's picture that start is nearly always the answer, so
-the search runs for the few rows that want the same column.
+row's cheapest column. In a door's picture that start is nearly always the answer, and
+a row knows but the two or three columns in its reach: the search runs in plain Python
+for the few rows that want the same column.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
+Wish = Sequence[tuple[float, int]]  # what a row may have: cost, column
 
 
 def assign(cost: Array, limit: float) -> tuple[Rows, Rows]:
@@ -20,70 +25,78 @@ def assign(cost: Array, limit: float) -> tuple[Rows, Rows]:
     ``cost`` is (n, m); a pair that costs ``limit`` or more is left unmade, as is one
     whose price is more than the ``limit`` that leaving a row alone costs.
     """
-    if cost.shape[0] > cost.shape[1]:
-        columns, rows = assign(cost.T, limit)
-        return rows, columns
-    best = cost.argmin(axis=1)
-    price = cost[np.arange(len(best)), best]
-    if len(best) > 1 and (price < limit).any():
-        wanted = best[price < limit]
-        if np.bincount(wanted).max() > 1:
-            best = _augment(np.minimum(cost, limit), best)
-            price = cost[np.arange(len(best)), best]
-    rows = np.flatnonzero(price < limit)
-    return rows, best[rows]
+    wishes = [
+        [(each, column) for column, each in enumerate(row) if each < limit]
+        for row in cost.tolist()
+    ]
+    found = np.array(pair(wishes, limit), np.intp)
+    rows = np.flatnonzero(found >= 0)
+    return rows, found[rows]
 
 
-def _augment(cost: Array, best: Rows) -> Rows:
-    """The optimal column of each row, from each row's cheapest column."""
-    rows, columns = cost.shape
-    holds = [-1] * columns  # row that holds a column
-    has = [-1] * rows  # column that a row has
-    for row, column in enumerate(best.tolist()):
-        if holds[column] < 0:
+def pair(wishes: Sequence[Wish], limit: float) -> list[int]:
+    """The column of each row, or -1, with the least total cost.
+
+    A wish costs less than ``limit``, which is what leaving a row alone costs.
+    """
+    best = [min(wish)[1] if wish else -1 for wish in wishes]
+    taken = [column for column in best if column >= 0]
+    if len(set(taken)) == len(taken):
+        return best
+    return [column if column >= 0 else -1 for column in _augment(wishes, limit)]
+
+
+def _augment(wishes: Sequence[Wish], limit: float) -> list[int]:
+    """The optimal column of each row; a negative one is the row's own, at the limit."""
+    open_to = [[*wish, (limit, -1 - row)] for row, wish in enumerate(wishes)]
+    holds: dict[int, int] = {}  # row that holds a column
+    has: dict[int, int] = {}  # column that a row has
+    row_price = []
+    for row, wish in enumerate(open_to):
+        price, column = min(wish)
+        row_price.append(price)
+        if column not in holds:
             holds[column], has[row] = row, column
-    row_price = cost.min(axis=1)
-    column_price = np.zeros(columns)
-    for row in range(rows):
-        if has[row] < 0:
-            _search(cost, row, holds, has, (row_price, column_price))
-    return np.array(has, np.intp)
+    column_price: dict[int, float] = {}
+    for row in range(len(wishes)):
+        if row not in has:
+            _search(open_to, row, holds, has, (row_price, column_price))
+    return [has[row] for row in range(len(wishes))]
 
 
 def _search(
-    cost: Array,
+    open_to: Sequence[Wish],
     start: int,
-    holds: list[int],
-    has: list[int],
-    prices: tuple[Array, Array],
+    holds: dict[int, int],
+    has: dict[int, int],
+    prices: tuple[list[float], dict[int, float]],
 ) -> None:
     """Dijkstra from row ``start`` to a free column, then flip the path."""
     row_price, column_price = prices
-    columns = len(holds)
-    nearest = np.full(columns, np.inf)
-    came_from = np.full(columns, -1)
-    open_ = np.ones(columns, np.bool_)
-    done: list[int] = []
-    row, column, so_far = start, -1, 0.0
+    nearest: dict[int, float] = {}  # columns that can be reached
+    came_from: dict[int, int] = {}
+    done: dict[int, float] = {}
+    row, so_far = start, 0.0
     while True:
-        reach = so_far + cost[row] - row_price[row] - column_price
-        better = open_ & (reach < nearest)
-        nearest[better] = reach[better]
-        came_from[better] = row
-        column = int(np.where(open_, nearest, np.inf).argmin())
-        so_far = float(nearest[column])
-        open_[column] = False
-        if holds[column] < 0:
+        begin = so_far - row_price[row]
+        for cost, column in open_to[row]:
+            reach = begin + cost - column_price.get(column, 0.0)
+            if column not in done and reach < nearest.get(column, inf):
+                nearest[column], came_from[column] = reach, row
+        column = min(nearest, key=nearest.__getitem__)
+        so_far = nearest.pop(column)
+        if column not in holds:
             break
-        done.append(column)
+        done[column] = so_far
         row = holds[column]
     row_price[start] += so_far
-    for each in done:
-        row_price[holds[each]] += so_far - nearest[each]
-        column_price[each] -= so_far - nearest[each]
+    for each, at in done.items():
+        row_price[holds[each]] += so_far - at
+        column_price[each] = column_price.get(each, 0.0) - (so_far - at)
     while True:
-        row = int(came_from[column])
+        row = came_from[column]
         holds[column] = row
-        has[row], column = column, has[row]
         if row == start:
+            has[row] = column
             return
+        has[row], column = column, has[row]

@@ -7,7 +7,8 @@
 SORT (Bewley et al. 2016) with a constant-velocity Kalman filter and a second pass for
 weak detections (ByteTrack, Zhang et al. 2022). A person is eight numbers: the foot, the
 middle of the head, and the box. All eight share one variance, in body widths, so that
-a track needs one 2x2 covariance, and all tracks lie side by side in a few arrays.
+a track needs one 2x2 covariance. The few people of a door are followed in plain Python:
+dozens of numpy calls on five rows each take several times as long.
 
 Time is an argument: nothing here depends on a frame rate. No appearance is looked at;
 ids are random, and neither an id nor anything else outlives its track.
@@ -16,17 +17,14 @@ ids are random, and neither an id nor anything else outlives its track.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import log
 
 import numpy as np
-from numpy.typing import NDArray
 
-from doorsill.values import Detections, Scores, Tracks
-from doorsill.vision.assignment import assign
-
-Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
-Mask = NDArray[np.bool_]
+from doorsill.values import Detections, Tracks
+from doorsill.vision.assignment import pair
 
 SURE, WEAK, BORN = 0.5, 0.15, 0.5  # scores: first pass, second pass, new tracks
 MEASURED = 0.15**2  # variance of a detection, body widths squared
@@ -50,6 +48,102 @@ def random_id() -> int:
     return secrets.randbits(63)
 
 
+@dataclass(slots=True)
+class _Spot:
+    """One detection, in picture heights."""
+
+    at: Sequence[float]  # foot, middle of the head, box corners: eight numbers
+    width: float
+    score: float
+
+
+# Row of a detection, its foot and head, and what it costs for its low score.
+Choice = tuple[int, float, float, float, float, float]
+
+
+@dataclass(slots=True)
+class _Person:
+    """One track: eight places and speeds with one covariance, in body widths and s."""
+
+    id: int
+    at: Sequence[float]  # as in a _Spot
+    width: float
+    seen: float  # when it was last
+    speed: Sequence[float] = (0.0,) * 8
+    hits: int = 1
+    p00: float = MEASURED
+    p01: float = 0.0
+    p11: float = SPEED
+
+    def predict(self, step: float) -> None:
+        """Go on for ``step`` seconds at the same speed."""
+        p01, p11 = self.p01, self.p11
+        self.p00 += step * (2 * p01 + step * (p11 + step * (ACCELERATION / 3)))
+        self.p01 = p01 + step * (p11 + step * (ACCELERATION / 2))
+        self.p11 = p11 + step * ACCELERATION
+        self.at = [x + step * v for x, v in zip(self.at, self.speed, strict=True)]
+
+    def wish(self, choices: Sequence[Choice]) -> list[tuple[float, int]]:
+        """Cost and row of the detections that may be this person.
+
+        The squared Mahalanobis distance of foot and head, and the log of its scale:
+        a track that is sure of its place is preferred to one that has not been seen
+        for a while and could be anywhere.
+        """
+        x, y, head_x, head_y, *_ = self.at
+        spread, area = self.p00 + MEASURED, self.width * self.width
+        reach, weight = 2 * REACH**2 * area, 0.5 / (spread * area)
+        unsure = log(spread / MEASURED)
+        found = []
+        for row, foot_x, foot_y, top_x, top_y, doubt in choices:
+            off = x - foot_x
+            squared = off * off
+            if squared > reach:
+                continue
+            off = y - foot_y
+            squared += off * off
+            off = head_x - top_x
+            squared += off * off
+            off = head_y - top_y
+            squared += off * off
+            cost = squared * weight + unsure + doubt
+            if squared <= reach and cost < GATE:
+                found.append((cost, row))
+        return found
+
+    def correct(self, spot: _Spot, now: float) -> None:
+        """This person was seen at ``spot``."""
+        p00, p01 = self.p00, self.p01
+        gain = 1.0 / (p00 + MEASURED)
+        near, far = gain * p00, gain * p01
+        off = [there - x for there, x in zip(spot.at, self.at, strict=True)]
+        self.at = [x + near * o for x, o in zip(self.at, off, strict=True)]
+        self.speed = [v + far * o for v, o in zip(self.speed, off, strict=True)]
+        self.p11 -= far * p01
+        self.p01 = p01 - near * p01
+        self.p00 = p00 - near * p00
+        self.width += WIDTH_GAIN * (spot.width - self.width)
+        self.seen = now
+        self.hits += 1
+
+    def is_gone(self, now: float, aspect: float) -> bool:
+        """Unseen for too long, or unseen and out of the picture."""
+        unseen = now - self.seen
+        if unseen <= 0.0:
+            return False
+        if unseen > (COAST_S if self.hits >= CONFIRM_HITS else DOUBT_S):
+            return True
+        left, top, right, bottom = self.at[4:]
+        x, y = (left + right) * 0.5, (top + bottom) * 0.5
+        return not (0.0 <= x <= aspect and 0.0 <= y <= 1.0)
+
+    def is_at(self, spot: _Spot) -> bool:
+        """So near that it is the same person, seen twice."""
+        pairs = zip(self.at[:4], spot.at[:4], strict=True)
+        squared = sum((x - there) ** 2 for x, there in pairs)
+        return squared / spot.width**2 <= 2 * TWIN**2
+
+
 class Tracker:
     """Detections in, tracks out; call once per frame, also when nobody is there.
 
@@ -60,176 +154,115 @@ class Tracker:
         self, aspect: float = 4 / 3, new_id: Callable[[], int] = random_id
     ) -> None:
         self._aspect = aspect
-        self._scale = np.array([aspect, 1.0] * 4)
         self._new_id = new_id
         self._time = 0.0
-        self._ids = np.empty(0, np.int64)
-        self._at = np.empty((0, 8))  # foot, head, box corners, in picture heights
-        self._speed = np.empty((0, 8))
-        self._spread = np.empty((3, 0))  # p00, p01, p11 in body widths, s
-        self._width = np.empty(0)
-        self._seen = np.empty(0)
-        self._hits = np.empty(0, np.int64)
+        self._people: list[_Person] = []
+        self._ids = np.empty(0, np.int64)  # of the people, in their order
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._people)
 
     def update(self, detections: Detections, now: float) -> Tracks:
         """Everybody being followed after this frame; ``now`` is monotonic seconds."""
         step, self._time = now - self._time, now
         ended: list[int] = []
-        if len(self._ids):
-            if 0.0 <= step <= STEP_LIMIT_S:
-                self._predict(step)
-            else:
-                ended += self._drop(np.ones(len(self._ids), np.bool_))
-        measured, width = self._measure(detections)
-        partner = self._pair(measured, detections.scores)
-        if len(partner):
-            self._correct(partner, measured, width, now)
-            gone = self._gone(now)
-            if gone.any():
-                ended += self._drop(gone)
-                partner = partner[~gone]
-        born = self._born(partner, measured, width, detections.scores)
-        if len(born):
-            self._begin(measured[born], width[born], now)
-            partner = np.concatenate([partner, born])
+        if 0.0 <= step <= STEP_LIMIT_S:
+            for person in self._people:
+                person.predict(step)
+        else:
+            ended, self._people = [each.id for each in self._people], []
+        spots = self._measure(detections)
+        partner = _pair(self._people, spots)
+        for person, row in zip(self._people, partner, strict=True):
+            if row >= 0:
+                person.correct(spots[row], now)
+        gone = [person.is_gone(now, self._aspect) for person in self._people]
+        if True in gone:
+            ended += [p.id for p, out in zip(self._people, gone, strict=True) if out]
+            partner = [r for r, out in zip(partner, gone, strict=True) if not out]
+            stay = [p for p, out in zip(self._people, gone, strict=True) if not out]
+            self._people = stay
+        born = _born(self._people, partner, spots)
+        if born:
+            self._people += [self._begin(spots[row], now) for row in born]
+            partner += born
+        if born or ended:
+            self._ids = np.array([each.id for each in self._people], np.int64)
         return self._tracks(partner, tuple(ended))
 
-    def _measure(self, detections: Detections) -> tuple[Array, Array]:
-        measured = np.empty((len(detections), 8))
-        if len(detections):
-            heads = detections.heads
-            measured[:, :2] = detections.feet
-            measured[:, 2:4] = (heads[:, :2] + heads[:, 2:]) * 0.5
-            measured[:, 4:] = detections.boxes
-            measured *= self._scale
-        width = np.minimum(
-            measured[:, 6] - measured[:, 4], measured[:, 7] - measured[:, 5]
+    def _measure(self, detections: Detections) -> list[_Spot]:
+        aspect, spots = self._aspect, []
+        rows = zip(
+            detections.feet.tolist(),
+            detections.heads.tolist(),
+            detections.boxes.tolist(),
+            detections.scores.tolist(),
+            strict=True,
         )
-        return measured, np.maximum(width, WIDTH_LEAST)
+        for (x, y), (x0, y0, x1, y1), (left, top, right, bottom), score in rows:
+            left, right = left * aspect, right * aspect
+            head_x, head_y = (x0 + x1) * 0.5 * aspect, (y0 + y1) * 0.5
+            at = (x * aspect, y, head_x, head_y, left, top, right, bottom)
+            width = max(min(right - left, bottom - top), WIDTH_LEAST)
+            spots.append(_Spot(at, width, score))
+        return spots
 
-    def _predict(self, step: float) -> None:
-        p00, p01, p11 = self._spread
-        p00 += step * (2 * p01 + step * (p11 + step * (ACCELERATION / 3)))
-        p01 += step * (p11 + step * (ACCELERATION / 2))
-        p11 += step * ACCELERATION
-        self._at += step * self._speed
+    def _begin(self, spot: _Spot, now: float) -> _Person:
+        return _Person(self._new_id(), spot.at, spot.width, now)
 
-    def _pair(self, measured: Array, scores: Scores) -> Rows:
-        """For each track the row of its detection, or -1."""
-        partner = np.full(len(self._ids), -1, np.intp)
-        if not len(partner) or not len(measured):
-            return partner
-        cost = self._costs(measured)
-        cost += DOUBT * np.maximum(0.0, TRUSTED - scores)
-        sure = scores >= SURE
-        if sure.all():
-            rows, columns = assign(cost, GATE)
-            partner[rows] = columns
-            return partner
-        chosen = np.flatnonzero(sure)
-        rows, columns = assign(cost[:, chosen], GATE)
-        partner[rows] = chosen[columns]
-        left = np.flatnonzero((partner < 0) & (self._hits >= CONFIRM_HITS))
-        weak = np.flatnonzero(~sure & (scores >= WEAK))
-        if len(left) and len(weak):
-            rows, columns = assign(cost[np.ix_(left, weak)], GATE)
-            partner[left[rows]] = weak[columns]
-        return partner
-
-    def _costs(self, measured: Array) -> Array:
-        """Squared Mahalanobis distance of foot and head, and the log of its scale.
-
-        The logarithm makes a track that is sure of its place preferred to one that
-        has not been seen for a while and could be anywhere.
-        """
-        off = self._at[:, None, :4] - measured[None, :, :4]
-        squared = np.einsum("nmk,nmk->nm", off, off)
-        spread = self._spread[0] + MEASURED
-        area = self._width * self._width
-        cost: Array = squared * (0.5 / (spread * area))[:, None]
-        cost += np.log(spread / MEASURED)[:, None]
-        cost[squared > (2 * REACH**2 * area)[:, None]] = np.inf
-        return cost
-
-    def _correct(
-        self, partner: Rows, measured: Array, width: Array, now: float
-    ) -> None:
-        seen = partner >= 0
-        if not seen.any():
-            return
-        p00, p01, p11 = self._spread
-        gain = seen / (p00 + MEASURED)
-        near, far = gain * p00, gain * p01
-        off = measured[partner] - self._at
-        self._at += near[:, None] * off
-        self._speed += far[:, None] * off
-        p11 -= far * p01
-        p01 -= near * p01
-        p00 -= near * p00
-        self._width += (WIDTH_GAIN * seen) * (width[partner] - self._width)
-        self._seen[seen] = now
-        self._hits += seen
-
-    def _gone(self, now: float) -> Mask:
-        """Unseen for too long, or unseen and out of the picture."""
-        unseen = now - self._seen
-        if unseen.max() <= 0.0:
-            return np.zeros(len(unseen), np.bool_)
-        gone: Mask = unseen > np.where(self._hits >= CONFIRM_HITS, COAST_S, DOUBT_S)
-        x = (self._at[:, 4] + self._at[:, 6]) * 0.5
-        y = (self._at[:, 5] + self._at[:, 7]) * 0.5
-        out = (x < 0) | (x > self._aspect) | (y < 0) | (y > 1)
-        return gone | (out & (unseen > 0.0))
-
-    def _born(
-        self, partner: Rows, measured: Array, width: Array, scores: Scores
-    ) -> Rows:
-        """Detections that start a track: sure, nobody's, and not somebody's twin."""
-        free = scores >= BORN
-        free[partner[partner >= 0]] = False
-        born = np.flatnonzero(free)
-        if not len(born):
-            return born
-        if len(partner):
-            off = self._at[:, None, :4] - measured[None, born, :4]
-            apart = np.einsum("nmk,nmk->nm", off, off) / width[born] ** 2
-            apart[partner < 0] = np.inf
-            born = born[apart.min(axis=0) > 2 * TWIN**2]
-        room = TRACKS_LIMIT - len(partner)
-        return born[np.argsort(-scores[born], kind="stable")][:room]
-
-    def _begin(self, measured: Array, width: Array, now: float) -> None:
-        new = len(measured)
-        ids = np.array([self._new_id() for _ in range(new)], np.int64)
-        spread = np.array([[MEASURED], [0.0], [SPEED]]).repeat(new, axis=1)
-        self._ids = np.concatenate([self._ids, ids])
-        self._at = np.concatenate([self._at, measured])
-        self._speed = np.concatenate([self._speed, np.zeros((new, 8))])
-        self._spread = np.concatenate([self._spread, spread], axis=1)
-        self._width = np.concatenate([self._width, width])
-        self._seen = np.concatenate([self._seen, np.full(new, now)])
-        self._hits = np.concatenate([self._hits, np.ones(new, np.int64)])
-
-    def _drop(self, gone: Mask) -> list[int]:
-        """Forget these tracks; the ids that ended."""
-        ended: list[int] = self._ids[gone].tolist()
-        stay = ~gone
-        self._ids, self._at = self._ids[stay], self._at[stay]
-        self._speed, self._spread = self._speed[stay], self._spread[:, stay]
-        self._width, self._seen = self._width[stay], self._seen[stay]
-        self._hits = self._hits[stay]
-        return ended
-
-    def _tracks(self, partner: Rows, ended: tuple[int, ...]) -> Tracks:
-        at = (self._at / self._scale).astype(np.float32)
+    def _tracks(self, partner: list[int], ended: tuple[int, ...]) -> Tracks:
+        aspect = self._aspect
+        numbers: list[float] = []
+        for person in self._people:
+            x, y, _, _, left, top, right, bottom = person.at
+            numbers += (left / aspect, top, right / aspect, bottom, x / aspect, y)
+        at = np.array(numbers, np.float32).reshape(-1, 6)
+        confirmed = [person.hits >= CONFIRM_HITS for person in self._people]
         return Tracks(
             ids=self._ids,
-            boxes=at[:, 4:],
-            feet=at[:, :2],
-            detection=partner,
-            confirmed=self._hits >= CONFIRM_HITS,
+            boxes=at[:, :4],
+            feet=at[:, 4:],
+            detection=np.array(partner, np.intp),
+            confirmed=np.array(confirmed, np.bool_),
             ended=ended,
         )
+
+
+def _pair(people: Sequence[_Person], spots: Sequence[_Spot]) -> list[int]:
+    """For each track the row of its detection, or -1: first the surely seen ones."""
+    sure: list[Choice] = []
+    weak: list[Choice] = []
+    for row, spot in enumerate(spots):
+        x, y, head_x, head_y, *_ = spot.at
+        doubt = DOUBT * max(0.0, TRUSTED - spot.score)
+        if spot.score >= SURE:
+            sure.append((row, x, y, head_x, head_y, doubt))
+        elif spot.score >= WEAK:
+            weak.append((row, x, y, head_x, head_y, doubt))
+    partner = pair([person.wish(sure) for person in people], GATE)
+    if weak:
+        left = [
+            index
+            for index, row in enumerate(partner)
+            if row < 0 and people[index].hits >= CONFIRM_HITS
+        ]
+        rows = pair([people[index].wish(weak) for index in left], GATE)
+        for index, row in zip(left, rows, strict=True):
+            partner[index] = row
+    return partner
+
+
+def _born(
+    people: Sequence[_Person], partner: Sequence[int], spots: Sequence[_Spot]
+) -> list[int]:
+    """Detections that start a track: sure, nobody's, and not somebody's twin."""
+    taken = set(partner)
+    born = [
+        row for row, spot in enumerate(spots) if spot.score >= BORN and row not in taken
+    ]
+    if not born:
+        return born
+    found = [p for p, row in zip(people, partner, strict=True) if row >= 0]
+    born = [row for row in born if not any(each.is_at(spots[row]) for each in found)]
+    born.sort(key=lambda row: -spots[row].score)
+    return born[: TRACKS_LIMIT - len(people)]
