@@ -17,9 +17,10 @@ ids are random, and neither an id nor anything else outlives its track.
 from __future__ import annotations
 
 import secrets
+from bisect import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log
+from math import log, sqrt
 
 import numpy as np
 
@@ -31,6 +32,7 @@ MEASURED = 0.15**2  # variance of a detection, body widths squared
 ACCELERATION = 3.0  # white noise, squared body widths per s cubed
 SPEED = 3.0**2  # variance of a stranger's speed, squared body widths per s squared
 REACH = 0.8  # body widths between a prediction and its detection at most
+NEAR = sqrt(2) * REACH  # foot and head together
 GATE = 5.0  # squared Mahalanobis distance at most
 CONFIRM_HITS = 3
 DOUBT_S = 0.4  # an unconfirmed track unseen for longer ends
@@ -57,8 +59,8 @@ class _Spot:
     score: float
 
 
-# Row of a detection, its foot and head, and what it costs for its low score.
-Choice = tuple[int, float, float, float, float, float]
+# Foot and head of a detection, what it costs for its low score, and its row.
+Choice = tuple[float, float, float, float, float, int]
 
 
 @dataclass(slots=True)
@@ -86,28 +88,25 @@ class _Person:
     def wish(self, choices: Sequence[Choice]) -> list[tuple[float, int]]:
         """Cost and row of the detections that may be this person.
 
+        ``choices`` are sorted, so that those within reach lie side by side.
         The squared Mahalanobis distance of foot and head, and the log of its scale:
         a track that is sure of its place is preferred to one that has not been seen
         for a while and could be anywhere.
         """
         x, y, head_x, head_y, *_ = self.at
+        reach = NEAR * self.width
+        first = bisect(choices, (x - reach,))
+        last = bisect(choices, (x + reach,))
         spread, area = self.p00 + MEASURED, self.width * self.width
-        reach, weight = 2 * REACH**2 * area, 0.5 / (spread * area)
-        unsure = log(spread / MEASURED)
+        unsure, weight = log(spread / MEASURED), 0.5 / (spread * area)
         found = []
-        for row, foot_x, foot_y, top_x, top_y, doubt in choices:
-            off = x - foot_x
-            squared = off * off
-            if squared > reach:
-                continue
-            off = y - foot_y
-            squared += off * off
-            off = head_x - top_x
-            squared += off * off
-            off = head_y - top_y
-            squared += off * off
+        for foot_x, foot_y, top_x, top_y, doubt, row in choices[first:last]:
+            off_x, off_y = x - foot_x, y - foot_y
+            squared = off_x * off_x + off_y * off_y
+            off_x, off_y = head_x - top_x, head_y - top_y
+            squared += off_x * off_x + off_y * off_y
             cost = squared * weight + unsure + doubt
-            if squared <= reach and cost < GATE:
+            if squared <= reach * reach and cost < GATE:
                 found.append((cost, row))
         return found
 
@@ -116,9 +115,13 @@ class _Person:
         p00, p01 = self.p00, self.p01
         gain = 1.0 / (p00 + MEASURED)
         near, far = gain * p00, gain * p01
-        off = [there - x for there, x in zip(spot.at, self.at, strict=True)]
-        self.at = [x + near * o for x, o in zip(self.at, off, strict=True)]
-        self.speed = [v + far * o for v, o in zip(self.speed, off, strict=True)]
+        at: list[float] = []
+        speed: list[float] = []
+        for x, v, there in zip(self.at, self.speed, spot.at, strict=True):
+            off = there - x
+            at.append(x + near * off)
+            speed.append(v + far * off)
+        self.at, self.speed = at, speed
         self.p11 -= far * p01
         self.p01 = p01 - near * p01
         self.p00 = p00 - near * p00
@@ -236,11 +239,13 @@ def _pair(people: Sequence[_Person], spots: Sequence[_Spot]) -> list[int]:
         x, y, head_x, head_y, *_ = spot.at
         doubt = DOUBT * max(0.0, TRUSTED - spot.score)
         if spot.score >= SURE:
-            sure.append((row, x, y, head_x, head_y, doubt))
+            sure.append((x, y, head_x, head_y, doubt, row))
         elif spot.score >= WEAK:
-            weak.append((row, x, y, head_x, head_y, doubt))
+            weak.append((x, y, head_x, head_y, doubt, row))
+    sure.sort()
     partner = pair([person.wish(sure) for person in people], GATE)
     if weak:
+        weak.sort()
         left = [
             index
             for index, row in enumerate(partner)
