@@ -49,6 +49,7 @@ PI_CAMERA = ("/dev/video*", "/dev/media*", "/dev/v4l-subdev*", "/dev/dma_heap/*"
 ACCELERATORS = ("/dev/apex_*", "/dev/bus/usb/*/*")
 GIVE_UP_AFTER = 10  # failures in a row: let the supervisor start a fresh process
 FAREWELL_S = 2.0  # for the uplink to acknowledge the last windows
+UPLINK_S = 0.25  # between two looks for a new uplink and what it acknowledged
 REST_S = 0.5  # between two looks at the clock while there is no picture
 
 
@@ -117,6 +118,7 @@ class Door:
     _health_at: float = 0.0  # when the next account is due
     _health_since: float = 0.0  # since when frames are counted for it
     _hours_at: float = 0.0
+    _uplink_at: float = 0.0
     _open: bool = True
     _failures: int = 0
 
@@ -203,7 +205,9 @@ class Door:
             self.cells.send(self._health(now, utc))
             self._health_at, self._health_since = now + HEALTH_S, now
             self._frames = self._gated = 0
-        self.cells.poll()
+        if now >= self._uplink_at:  # a closed cell is sent at once, without it
+            self._uplink_at = now + UPLINK_S
+            self.cells.poll()
 
     def _is_closed(self) -> bool:
         """Whether the shop is shut; looked up once a second."""

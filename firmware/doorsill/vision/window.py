@@ -34,6 +34,7 @@ RUNNING_S = 2.0  # between two accounts of the running window
 CLOCK_STEP_S = 1.0  # UTC may be slewed; more than this at once is a step
 GAP_S = 1.0  # frames further apart leave a gap
 EMPTY_LIMIT = 1440  # windows told as empty after a pause: a day
+GOOD = Quality.GOOD
 BLIND = Quality.COVERED | Quality.DARK | Quality.CLOSED
 
 
@@ -90,10 +91,12 @@ class WindowKeeper:
         """A frame was looked at, ``now`` being its time; what it was worth."""
         since = 0.0 if self._frame is None else now - self._frame
         self._frame = now
-        self._quality |= quality
+        good = quality is GOOD  # nearly always, and flags are slow to join
+        if not good:
+            self._quality |= quality
         if since > GAP_S:
             self._quality |= Quality.GAP
-        elif since > 0 and not quality & BLIND:
+        elif since > 0 and (good or not quality & BLIND):
             self._covered += since
 
     def crossed(self, crossings: Iterable[Crossing]) -> None:
