@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorsill.values import Detections, Tracks
-from doorsill.vision.assignment import assign
+from doorsill.vision.assignment import assign, pair
 from doorsill.vision.tracker import COAST_S, CONFIRM_HITS, TRACKS_LIMIT, Tracker
 
 WIDE, TALL = 0.06, 0.24
@@ -142,11 +142,22 @@ def test_nothing_is_kept_of_a_track_that_ended() -> None:
 
 
 def state_size(tracker: Tracker) -> int:
-    return sum(
-        array.size
-        for name, array in vars(tracker).items()
-        if isinstance(array, np.ndarray) and name != "_scale"
-    )
+    held = vars(tracker).values()
+    return sum(np.size(each) for each in held if isinstance(each, np.ndarray | list))
+
+
+def test_many_who_want_the_same_are_paired_as_a_full_table_would() -> None:
+    rng = np.random.default_rng(11)
+    for _ in range(200):
+        near = rng.uniform(0, 12, (4, 5))
+        wishes = [[(c, k) for k, c in enumerate(row) if c < 6.0] for row in near]
+        found = pair(wishes, 6.0)
+        taken = [column for column in found if column >= 0]
+        assert len(set(taken)) == len(taken)
+        price = sum(
+            6.0 if k < 0 else row[k] for row, k in zip(near, found, strict=True)
+        )
+        assert price == pytest.approx(cheapest(near, 6.0))
 
 
 def test_rows_speak_of_the_same_person() -> None:
