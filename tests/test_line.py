@@ -141,6 +141,21 @@ def test_stories(steps: list[Step], truth: tuple[int, int]) -> None:
     assert tally(drive(LineCounter(ACROSS), steps)) == truth
 
 
+@pytest.mark.parametrize(
+    ("steps", "truth"),
+    [
+        pytest.param([*walk(0.55, A, track=2)], (0, 0), id="turns back"),
+        pytest.param([*walk(0.55, 0.9, track=2)], (1, 0), id="walks on"),
+        pytest.param([{}] * 80, (1, 0), id="is not seen again"),
+    ],
+)
+def test_who_stood_past_the_line_when_the_id_broke(
+    steps: list[Step], truth: tuple[int, int]
+) -> None:
+    stood = [*walk(A, 0.55), *at(*[0.55] * 12), *[{}] * 4]
+    assert tally(drive(LineCounter(ACROSS), [*stood, *steps])) == truth
+
+
 def test_the_heir_may_be_born_while_the_old_track_still_coasts() -> None:
     counter = LineCounter(ACROSS)
     found = drive(counter, walk(A, 0.47, 8), finish=False)
