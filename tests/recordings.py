@@ -87,6 +87,20 @@ def cut(path: Path, share: float) -> Path:
     return path
 
 
+def cut_inside_frame(path: Path, share: float) -> Path:
+    """Leave the first part of a transport stream, and the beginning of one frame."""
+    data = path.read_bytes()
+    packets = [data[at : at + 188] for at in range(0, int(len(data) * share), 188)]
+    begins = 0x40  # payload_unit_start_indicator; video is on PID 256
+    starts = [
+        number
+        for number, packet in enumerate(packets)
+        if packet[1] & begins and packet[1] & 0x1F == 1 and packet[2] == 0
+    ]
+    path.write_bytes(data[: (starts[-1] + 4) * 188])
+    return path
+
+
 def spoil(path: Path, share: float, length: int = 3000) -> Path:
     """Overwrite a part in the middle of a file with noise."""
     data = bytearray(path.read_bytes())
