@@ -70,10 +70,7 @@ def open_detector(section: ModelSection) -> Detector:
 
 
 def _bare(path: Path, section: ModelSection) -> NetDetector:
-    try:
-        model = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read the model {path}: {error.strerror}") from None
+    model = model_bytes(section)
     try:
         interpreter = load(
             model,
