@@ -43,7 +43,20 @@ def loss(
     count = tf.maximum(tf.reduce_sum(tf.cast(peak, tf.float32)), 1.0)
     focal = -tf.reduce_sum(tf.where(peak, hit, miss)) / count
     apart = tf.reduce_sum(mask * tf.abs(reg - values) * tf.constant(CHANNEL_WEIGHTS))
-    return focal, apart / tf.maximum(tf.reduce_sum(mask), 1.0) / 10
+    boxes = tf.reduce_sum(mask[..., 0] * disagreement(reg[..., :4], values[..., :4]))
+    return focal, (apart / 10 + boxes) / tf.maximum(tf.reduce_sum(mask), 1.0)
+
+
+def disagreement(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """1 - GIoU (arXiv 1902.09630) of boxes (..., 4) as dx, dy, log w, log h, 0..2."""
+    a, b = (tf.exp(tf.clip_by_value(s[..., 2:], -4.0, 4.0)) for s in (one, other))
+    low_a, high_a = one[..., :2] - a / 2, one[..., :2] + a / 2
+    low_b, high_b = other[..., :2] - b / 2, other[..., :2] + b / 2
+    sides = tf.maximum(tf.minimum(high_a, high_b) - tf.maximum(low_a, low_b), 0.0)
+    hull = tf.maximum(high_a, high_b) - tf.minimum(low_a, low_b)
+    both, all_of_it = tf.reduce_prod(sides, -1), tf.reduce_prod(hull, -1)
+    union = tf.reduce_prod(a, -1) + tf.reduce_prod(b, -1) - both
+    return 1 - both / union + (all_of_it - union) / all_of_it
 
 
 def rate(step: int, steps: int, peak: float) -> float:

@@ -62,9 +62,13 @@ def measure(
         planes, rows, view = shards.get(int(at))
         good = labels.usable(rows)
         found = detect(samples.encode(planes, encoding))
-        loose = rows[~good][:, labels.HEAD]
-        heads = matched(found.heads * size, rows[good][:, labels.HEAD], loose, 0.5)
-        people = matched(found.boxes * size, rows[good][:, labels.BODY], loose, 0.5)
+        sure, loose = rows[good], rows[~good]
+        heads = matched(
+            found.heads * size, sure[:, labels.HEAD], loose[:, labels.HEAD], 0.5
+        )
+        people = matched(
+            found.boxes * size, sure[:, labels.BODY], loose[:, labels.BODY], 0.5
+        )
         entry = (found.scores, heads, people, good.sum())
         for name in (view, "all"):
             table.setdefault(name, []).append(entry)

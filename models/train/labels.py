@@ -17,14 +17,32 @@ NAMES += ("still",)
 COLUMN = {name: i for i, name in enumerate(NAMES)}
 HEAD, BODY, FOOT = slice(0, 4), slice(4, 8), slice(8, 10)
 SMALLEST_HEAD_PX = 9
+LEAST_INSIDE = 0.4  # of a head's box
+
+
+def edges(rows: np.ndarray) -> np.ndarray:
+    """(n, 2) width and height of what is seen of each body, pixels."""
+    return rows[:, [6, 7]] - rows[:, [4, 5]]
+
+
+def headless(rows: np.ndarray) -> np.ndarray:
+    """(n,) True where the picture's edge cuts the head off and a clear body is left."""
+    wide, tall = edges(rows).T
+    return (
+        (rows[:, COLUMN["head_inside"]] < LEAST_INSIDE)
+        & (rows[:, COLUMN["body_seen"]] >= 0.6)
+        & (rows[:, COLUMN["body_contrast"]] >= 12)
+        & (np.minimum(wide, tall) >= 14)
+        & (wide * tall >= 600)
+    )
 
 
 def usable(rows: np.ndarray) -> np.ndarray:
-    """(n,) True where a person is to be found; the others are ignored."""
+    """(n,) True where a head is to be found; the others are ignored."""
     size = np.maximum(rows[:, 2] - rows[:, 0], rows[:, 3] - rows[:, 1])
     return (
         (rows[:, COLUMN["head_seen"]] >= 0.4)
-        & (rows[:, COLUMN["head_inside"]] >= 0.4)
+        & (rows[:, COLUMN["head_inside"]] >= LEAST_INSIDE)
         & (rows[:, COLUMN["body_seen"]] >= 0.25)
         & (rows[:, COLUMN["head_contrast"]] >= 8)
         & (rows[:, COLUMN["body_contrast"]] >= 9)

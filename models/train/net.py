@@ -31,15 +31,18 @@ class Double(layers.Layer):
         return shape[0], shape[1] * 2, shape[2] * 2, shape[3]
 
 
-def convolved(x, width: int, size: int = 3, stride: int = 1, active: bool = True):
-    x = layers.Conv2D(width, size, stride, "same", use_bias=False)(x)
+def convolved(x, width: int, size: int = 3, stride: int = 1, name: str | None = None):
+    x = layers.Conv2D(width, size, stride, "same", use_bias=False, name=name)(x)
     x = layers.BatchNormalization(momentum=0.97)(x)
-    return layers.ReLU(6.0)(x) if active else x
+    return layers.ReLU(6.0)(x)
 
 
-def residual(x, width: int):
-    y = convolved(x, width)
-    y = convolved(y, width, active=False)
+def residual(x, width: int, name: str | None = None):
+    """Begins as an identity: the last scale is zero (arXiv 1706.02677, 5.1)."""
+    names = (f"{name}_in", f"{name}_out") if name else (None, None)
+    y = convolved(x, width, name=names[0])
+    y = layers.Conv2D(width, 3, padding="same", use_bias=False, name=names[1])(y)
+    y = layers.BatchNormalization(momentum=0.97, gamma_initializer="zeros")(y)
     return layers.ReLU(6.0)(layers.Add()([x, y]))
 
 
@@ -47,7 +50,9 @@ def build(variant: str = "s") -> keras.Model:
     """(n, 256, 320, 3) in -1..1 -> heat (n, 32, 40, 1), reg (n, 32, 40, 10)."""
     a, b, c, d, e, head = WIDTHS[variant]
     image = keras.Input((HEIGHT, WIDTH, 3))
-    x = convolved(convolved(convolved(image, a, 3, 2), b, 3, 2), c, 3, 2)
+    fourth = convolved(convolved(image, a, 3, 2), b, 3, 2)
+    # Small heads are a few pixels wide: they need thought before the third halving.
+    x = convolved(residual(fourth, b, "fine"), c, 3, 2)
     eighth = residual(x, c)
     x = convolved(eighth, d, 3, 2)
     sixteenth = residual(residual(x, d), d)

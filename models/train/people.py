@@ -6,7 +6,7 @@ feet at y = 0, facing +z. The held-out wardrobe is never trained on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from bodies import (
@@ -24,6 +24,7 @@ from gaits import Gait, pose, sample_gait
 from solids import Solid, cloth_colour, from_hsv, muted
 
 SKIN, SCALP, LIPS, CLOTH, SHOES, HAIR, EYES, HAT, COAT = 0, 1, 2, 3, 7, 8, 9, 10, 11
+TIPS = 13  # of long hair, often another colour
 BANDS = ("child", "young adult", "adult", "older")
 MEN_SUITS = [f"male_casualsuit0{n}" for n in (1, 2, 3, 4, 6)]
 WOMEN_SUITS = ["female_casualsuit01", "female_elegantsuit01", "female_sportsuit01"]
@@ -176,6 +177,13 @@ def garment_part(atlas: Atlas, body: np.ndarray, name: str, kind: str) -> Part:
     return Part(rest, garment.faces, slot, flat, garment.bind, garment.weight)
 
 
+def tipped(part: Part, rng: np.random.Generator) -> Part:
+    """Long hair whose ends have a colour of their own, from some height downwards."""
+    low, high = part.rest[:, 1].min(), part.rest[:, 1].max()
+    ends = part.rest[:, 1] < low + rng.uniform(0.2, 0.75) * (high - low)
+    return replace(part, slot=np.where(ends & (part.slot == HAIR), TIPS, part.slot))
+
+
 def head_weight(atlas: Atlas) -> np.ndarray:
     """(19158,) how much of each vertex moves with the head."""
     inside = {atlas.bones.index("head")}
@@ -274,6 +282,7 @@ def sample_palette(rng: np.random.Generator, tone: float, older: bool) -> np.nda
     for slot in (CLOTH, CLOTH + 1, CLOTH + 2, CLOTH + 3, HAT, COAT, COAT + 1):
         palette[slot] = cloth_colour(rng) ** 2.2
     palette[SHOES] = muted(rng, 0.03, 0.4) ** 2.2
+    palette[TIPS] = np.minimum(hair * rng.uniform(0.5, 6), 0.7)
     return palette
 
 
@@ -301,10 +310,13 @@ def sample_person(
     covered = headwear in ("scarf", "hood", "turban", "helmet")
     if hair != "bald" and not covered:
         parts.append(garment_part(atlas, body, hair, "hair"))
-    if gender == "female" and not covered and rng.random() < 0.3:
-        cut = rng.uniform(0, 0.6)
-        loose = helper_part(atlas, body, "helper-hair", HAIR, shorten=cut)
-        parts.append(loose)
+    if gender == "female" and not covered and rng.random() < 0.4:
+        cut, puff = rng.uniform(0, 0.6), rng.uniform(0, 0.25)
+        parts.append(
+            helper_part(atlas, body, "helper-hair", HAIR, shorten=cut, puff=puff)
+        )
+    if gender == "female" and rng.random() < 0.35:
+        parts = [tipped(p, rng) if (p.slot == HAIR).any() else p for p in parts]
     if headwear == "fedora":
         name = str(rng.choice(["fedora", "fedora_cocked"]))
         parts.append(garment_part(atlas, body, name, "fedora"))

@@ -20,7 +20,7 @@ import labels
 import numpy as np
 from bodies import Atlas, load_atlas
 from data import unpacked
-from people import Person, sample_person
+from people import HAIR, TIPS, Person, sample_person
 from renderer import HEIGHT, WIDTH, Renderer
 from scenes import (
     Actor,
@@ -56,7 +56,7 @@ def upload_person(person: Person, renderer: Renderer, rng: np.random.Generator) 
 def head_points(vertices: np.ndarray) -> np.ndarray:
     """Skull and headwear, plus the hair near it: long hair is no longer head."""
     head = vertices[vertices[:, 13] > 0.5]
-    hair = np.abs(head[:, 12] - 8) < 0.5
+    hair = np.isin(np.rint(head[:, 12]), (HAIR, TIPS))
     skull = head[~hair][:, :3]
     low, high = skull.min(axis=0), skull.max(axis=0)
     margin = (high - low) * 0.22

@@ -75,7 +75,7 @@ def encode(planes: np.ndarray, encoding: str) -> np.ndarray:
 
 def zoomed(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, ...]:
     """Random zoom, shift and letterbox; labels follow."""
-    scale = rng.uniform(1, 1.5) if rng.random() < 0.6 else rng.uniform(0.6, 1.0)
+    scale = rng.uniform(1, 1.7) if rng.random() < 0.6 else rng.uniform(0.6, 1.0)
     aspect = np.exp(rng.normal(0, 0.06))
     sx, sy = scale * aspect, scale / aspect
     x = rng.uniform(min(0, WIDTH * (1 - sx)), max(0, WIDTH * (1 - sx)))
@@ -128,6 +128,14 @@ def mirrored(planes: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarr
     rows[:, [0, 2, 4, 6]] = WIDTH - rows[:, [2, 0, 6, 4]]
     rows[:, 8] = WIDTH - rows[:, 8]
     return planes[:, :, ::-1], rows
+
+
+def flipped(planes: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Upside down: seen from straight above there is no up."""
+    rows = rows.copy()
+    rows[:, [1, 3, 5, 7]] = HEIGHT - rows[:, [3, 1, 7, 5]]
+    rows[:, 9] = HEIGHT - rows[:, 9]
+    return planes[:, ::-1], rows
 
 
 def tones(planes: np.ndarray, rng: Rng) -> np.ndarray:
@@ -228,8 +236,10 @@ def target(rows: np.ndarray) -> np.ndarray:
     """(32, 40, 13): what the network should say; unseen heads weigh nothing."""
     out = np.zeros((ROWS, COLUMNS, TARGET_CHANNELS), np.float32)
     out[..., WEIGHT] = 1
-    good = labels.usable(rows)
-    for x0, y0, x1, y1 in rows[~good][:, labels.HEAD] / STRIDE:
+    good = labels.usable(rows) | labels.headless(rows)
+    cut = rows[:, labels.COLUMN["head_inside"]] < labels.LEAST_INSIDE
+    unsure = [rows[~good][:, labels.HEAD], rows[~good & cut][:, labels.BODY]]
+    for x0, y0, x1, y1 in np.concatenate(unsure) / STRIDE:
         near = (y0 - 0.6 < CELL_Y + 0.5) & (y1 + 0.6 > CELL_Y + 0.5)
         near &= (x0 - 0.6 < CELL_X + 0.5) & (x1 + 0.6 > CELL_X + 0.5)
         out[near, WEIGHT] = 0
@@ -240,11 +250,19 @@ def target(rows: np.ndarray) -> np.ndarray:
 
 
 def mark(out: np.ndarray, row: np.ndarray) -> None:
-    """Add one head: a bump of heat, and its regression around the peak."""
+    """Add one head: a bump of heat, and its regression around the peak.
+
+    A head beyond the picture's edge is marked where the body meets that edge.
+    """
     x0, y0, x1, y1 = row[labels.HEAD] / STRIDE
+    bx0, by0, bx1, by1 = row[labels.BODY] / STRIDE
     cx, cy, wide, tall = (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0
-    ix, iy = int(cx), int(cy)
-    if not (0 <= cx < COLUMNS and 0 <= cy < ROWS):
+    px, py = cx, cy
+    if row[labels.COLUMN["head_inside"]] < labels.LEAST_INSIDE:
+        px = np.clip(cx, min(bx0 + 0.5, bx1), max(bx1 - 0.5, bx0))
+        py = np.clip(cy, min(by0 + 0.5, by1), max(by1 - 0.5, by0))
+    ix, iy = int(px), int(py)
+    if not (0 <= px < COLUMNS and 0 <= py < ROWS):
         return
     sx, sy = max(0.6, wide * 0.2), max(0.6, tall * 0.2)
     bump = np.exp(
@@ -253,7 +271,6 @@ def mark(out: np.ndarray, row: np.ndarray) -> None:
     mine = (bump > 0.35) & (bump >= out[..., MASK] - 1e-6)
     out[..., 0] = np.maximum(out[..., 0], bump)
     out[iy, ix, 0] = out[iy, ix, WEIGHT] = 1
-    bx0, by0, bx1, by1 = row[labels.BODY] / STRIDE
     fx, fy = row[labels.FOOT] / STRIDE
     at_x, at_y = CELL_X[mine] + 0.5, CELL_Y[mine] + 0.5
     values = [
@@ -277,9 +294,11 @@ def stream(
     while True:
         shards.look()
         for at in rng.permutation(len(shards.index)):
-            planes, rows, _ = shards.get(int(at))
+            planes, rows, view = shards.get(int(at))
             if encoding == "rgb":
                 planes = planes[:3]
+            if view == "overhead" and rng.random() < 0.5:
+                planes, rows = flipped(planes, rows)
             planes, rows = augment(planes, rows, rng)
             image = encode(planes, encoding)
             yield (image.astype(np.int16) - 128).astype(np.int8), target(rows)

@@ -17,8 +17,9 @@ from solids import Solid, cloth_colour, muted, vivid
 
 HEAD_M = 0.24
 VIEWS = ("low", "oblique", "overhead")
-VIEW_P = (0.45, 0.35, 0.20)
+VIEW_P = (0.36, 0.32, 0.32)
 STILL_P = 0.25
+BEYOND_P = 0.3  # of the people: may stand so that the edge cuts the head off
 
 
 @dataclass(slots=True)
@@ -214,22 +215,24 @@ def on_floor(camera: Camera, u: float, v: float, y: float) -> np.ndarray | None:
 
 
 def spot(scene: Scene, height: float, rng: np.random.Generator) -> np.ndarray | None:
-    """Where a person can stand so that the head is in the picture at a useful size."""
+    """Where a person can stand; the head is in the picture, or not far outside."""
     camera = scene.camera
+    beyond = 30 if rng.random() < BEYOND_P else 0  # pixels
     if scene.view == "low":
         span = (10, 60) if rng.random() < 0.3 else (18, 48)
         depth = camera.focal * HEAD_M / np.exp(rng.uniform(*np.log(span)))
-        ray = camera.ray(rng.uniform(5, WIDTH - 5), HEIGHT / 2)
+        ray = camera.ray(rng.uniform(-beyond, WIDTH + beyond), HEIGHT / 2)
         at = ray / np.hypot(ray[0], ray[2]) * depth
     else:
-        u, v = rng.uniform(0, WIDTH), rng.beta(1.1, 1.6) * HEIGHT
+        u, v = rng.uniform(-beyond, WIDTH + beyond), rng.beta(1.1, 1.4) * HEIGHT
         found = on_floor(camera, u, v, height)
         if found is None:
             return None
         at = found
     (pixel,), (depth,) = camera.project(np.array([[at[0], height, at[2]]]))
     size = camera.focal * HEAD_M / max(depth, 0.01)
-    inside = 0 < pixel[0] < WIDTH and -8 < pixel[1] < HEIGHT - 4
+    inside = -beyond <= pixel[0] <= WIDTH + beyond
+    inside &= -8 - beyond < pixel[1] < HEIGHT - 4
     if depth < 0.4 or not inside or not 9 < size < 85 or at[2] > scene.back_wall - 0.2:
         return None
     return at

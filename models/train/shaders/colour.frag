@@ -30,7 +30,7 @@ void main() {
     else if (pat == 6) k = .5*noise(w*freq*3.)+.3*noise(w*freq*9.)+.4*step(.55, noise(w*freq*22.));
     if (pat == 7) a = c*pow(texture(picture, q*.35).rgb, vec3(2.2));
     a *= .93 + .14*noise(w*3.);
-  } else if (t.x > 7.5 && t.x < 8.5) a *= .45 + 1.1*noise(vec3(r.x*7., r.y*1.2, r.z*7.));
+  } else if ((t.x > 7.5 && t.x < 8.5) || t.x > 12.5) a *= .4 + 1.2*noise(vec3(r.x*7., r.y*(1.2+fract(freq*3.)), r.z*7.));
   else a *= .9 + .2*noise(r*4.);
   a = mix(a, col2, clamp(k, 0., 1.));
   vec3 p = lp.xyz/lp.w*.5 + .5; float s = 1.;
