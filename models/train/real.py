@@ -16,15 +16,23 @@ from doorsill.drivers.video import open_recording
 from doorsill.models_cli import _find
 from doorsill.models_measure import Share
 from doorsill.vision.detector import NetDetector
+from doorsill.vision.tracker import Tracker
 
 EDGE = 3  # the truth's frame numbers are this exact
 
 
 def counts(net: NetDetector, clip: Path) -> np.ndarray:
-    """How many people each frame shows, says the detector."""
+    """(frames, 2): people that each frame shows, and those the tracker confirms."""
     camera, found = open_recording(str(clip), net.fit), []
+    tracker = None
     while (frame := camera.read()) is not None:
-        found.append(len(net.detect(frame)))
+        height, width = frame.pixels.shape[:2]
+        if tracker is None:
+            tracker = Tracker(width / height)
+        people = net.detect(frame)
+        tracks = tracker.update(people, frame.time)
+        sure = tracks.confirmed & (tracks.detection >= 0)
+        found.append((len(people), int(sure.sum())))
         frame.release()
     camera.close()
     return np.array(found)
@@ -38,14 +46,15 @@ def report(name: str, net: NetDetector, clips: Path) -> None:
         occupied[first : last + 1] = True
         near[max(0, first - EDGE) : first + EDGE + 1] = True
         near[last - EDGE : last + EDGE + 1] = True
-    inside, outside = seen[occupied & ~near], seen[~occupied & ~near]
+    inside, empty = seen[occupied & ~near, 0], seen[~occupied & ~near]
+    cars = counts(net, clips / "car-detection.mp4")
     some = int((inside > 0).sum())
     print(f"{name}: one-by-one clip")
     print("  a person found in occupied frames", Share(some, len(inside)))
     print("  exactly one box of those         ", Share(int((inside == 1).sum()), some))
-    print(f"  {outside.sum()} boxes in {len(outside)} empty frames")
-    cars = counts(net, clips / "car-detection.mp4")
-    print(f"  car clip: {cars.sum()} boxes in {len(cars)} frames")
+    for clip, nobody in (("empty frames", empty), ("car clip", cars)):
+        alone, confirmed = nobody.sum(axis=0)
+        print(f"  {clip}: {alone} boxes in {len(nobody)} frames, {confirmed} confirmed")
 
 
 def main() -> None:
