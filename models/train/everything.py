@@ -16,7 +16,7 @@ from pathlib import Path
 
 from smoke import run
 
-WORLDS, HELD_OUT = 44, 4
+WORLDS, HELD_OUT = 26, 4
 # Steps and highest rate of each run; a warm restart begins where the last one ended.
 RUNS = ((3250, 3e-3), (800, 3e-3), (550, 1.5e-3), (2500, 2e-3), (2000, 1.5e-3))
 LAST_RUNS = RUNS[3:]
