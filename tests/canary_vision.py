@@ -1,41 +1,92 @@
-"""A vision process for the canary: a camera buffer, a Handover, nothing else.
+"""The whole vision service, with a lens of ours; all behind the lens is the product's.
 
-    python canary_vision.py SOCKET BUFFER-HANDLE
+    python canary_vision.py CONFIG BUFFER-HANDLE PLATFORM [LEAK]
 
-The buffer is the test's, as a camera's is the driver's: this process never owns it.
+The camera is the picamera driver on the fake board (PISP: RGB, VC4: YUV 4:2:0), and it
+sees what lies in the buffer, which the test fills. LEAK makes a build that leaks there.
 """
 
+import io
+import logging
 import mmap
 import os
 import sys
 import time
 from pathlib import Path
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
+from PIL import Image
 
-from doorsill import confine as confinement
-from doorsill.consent.handover import GAP_S, Handover
-from doorsill.values import Frame
+from doorsill import confine
+from doorsill.config import load_config
+from doorsill.consent import handover
+from doorsill.drivers import picamera
+from doorsill.drivers.picamera_fake import FakePi, FakeRequest
+from doorsill.values import Frame, Pixels
+from doorsill.vision import service
 
-HEIGHT, WIDTH = 120, 160
+PERIOD_S = 0.08
+PICTURE = 240 * 320 * 3  # bytes of the buffer; the one behind them pulls the cable
 LEAKS: list[object] = []
 
 
+def lens(handle: int, platform: str) -> FakePi:
+    """A board that sees the buffer, at the pace of a camera."""
+    buffer = mmap.mmap(handle, 0)
+    due = time.monotonic()
+
+    def look(_: int, size: tuple[int, int]) -> Pixels:
+        nonlocal due
+        due = max(due + PERIOD_S, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+        if buffer[PICTURE]:
+            board.busy = True
+            raise TimeoutError("no frame in time")
+        pixels = np.frombuffer(buffer, np.uint8, PICTURE)
+        return pixels.reshape(size[1], size[0], 3)
+
+    board = FakePi(look, platform)
+    return board
+
+
+def leak(what: str) -> None:
+    """Become a build that keeps crops, as they are or encoded, or whole frames."""
+    sealed, look = handover._sealed, service.Door._look
+
+    def keep_crop(pixels: Pixels) -> int:
+        LEAKS.append(pixels.tobytes())
+        return sealed(pixels)
+
+    def keep_frame(self: service.Door, frame: Frame) -> None:
+        LEAKS.append(frame.pixels.copy())
+        look(self, frame)
+
+    def keep_jpeg(pixels: Pixels) -> int:
+        data = io.BytesIO()
+        Image.fromarray(pixels).save(data, "JPEG", quality=90)
+        LEAKS.append(data.getvalue())
+        return sealed(pixels)
+
+    if what == "crops":
+        handover._sealed = keep_crop
+    elif what == "jpeg":
+        handover._sealed = keep_jpeg
+    elif what == "frames":
+        service.Door._look = keep_frame  # type: ignore[method-assign]
+
+
 def main() -> None:
-    path, handle = Path(sys.argv[1]), int(sys.argv[2])
-    buffer = mmap.mmap(handle, HEIGHT * WIDTH * 3)
-    pixels = np.frombuffer(buffer, np.uint8).reshape(HEIGHT, WIDTH, 3)
-    handover = Handover(path)
+    config, handle, platform, what = sys.argv[1:]
+    logging.basicConfig(level=logging.INFO)
     if os.geteuid() != 0:  # without root the test can only read what is dumpable
-        confinement.PR_SET_DUMPABLE = 1  # PR_SET_PDEATHSIG, which 0 leaves as it is
-    confinement.confine(confinement.Confinement())
-    heads = np.array([[0.2, 0.2, 0.6, 0.6]], np.float32)
-    leaking = len(sys.argv) > 3
-    while True:
-        frame = Frame(pixels, time.monotonic())
-        if handover.offer(frame, heads, frame.time) and leaking:
-            LEAKS.append(pixels[24:72].tobytes())
-        time.sleep(GAP_S / 2)
+        confine.PR_SET_DUMPABLE = 1  # PR_SET_PDEATHSIG, which 0 leaves as it is
+    leak(what)
+    board = lens(int(handle), platform)
+    picamera._import = board.library  # type: ignore[assignment]
+    FakeRequest.get_metadata = lambda self: {"SensorTimestamp": time.monotonic_ns()}  # type: ignore[method-assign]
+    service.main(load_config(Path(config)))
 
 
 main()

@@ -13,6 +13,7 @@ class FakeInterpreter:
 
     def __init__(self, shape=(1, 256, 320, 3), dtype=np.int8, outputs=(), post=()):
         self.memory = np.full(shape, 99, dtype)
+        self._seen = self.memory.copy()
         self.input = Tensor("input", shape, np.dtype(dtype), 1 / 255, -128)
         self.post_process = tuple(post)
         self.invoked = 0
@@ -26,8 +27,8 @@ class FakeInterpreter:
         )
 
     def picture(self) -> np.ndarray:
-        """What the input holds, as RGB bytes."""
-        return self.memory[0].view(np.uint8) ^ np.uint8(
+        """What the input held when the model was run last, as RGB bytes."""
+        return self._seen[0].view(np.uint8) ^ np.uint8(
             128 * (self.memory.dtype == np.int8)
         )
 
@@ -36,6 +37,7 @@ class FakeInterpreter:
 
     def invoke(self):
         self.invoked += 1
+        np.copyto(self._seen, self.memory)
 
     def outputs(self):
         return self._outputs

@@ -1,6 +1,9 @@
 """After the card has gone, the picture is nowhere: files, medium, memory, wire, core.
 
-Each search has a control: the same with a build that leaks there, which must be found.
+Two whole processes, the product's: vision with its camera driver, detector, tracker
+and hand-over, and the vault with the real card stack. Ours are the lens and the hand
+with the card. Each search has a control: the same with a build that leaks there, which
+must be found.
 """
 
 import mmap
@@ -10,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,9 +32,11 @@ from doorsill.consent.premises import socket_of
 from doorsill.consent.sealing import WRAP_INFO
 from doorsill.drivers.piv import SEALING
 
-BOX = (19, 14, 109, 82)  # 0.2..0.6 of 160 x 120 and a margin of 0.2 of that
 KEY = 20261123
-ONE_THREAD = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+PICTURE = 240 * 320 * 3  # bytes
+MARKED_S = 8  # of a recording
+GONE_S = 30.0  # far above what it takes for other pictures to replace the canary
+KEPT_S = 2.0  # after which what is still there is kept
 
 # Root may read the memory of a process that is not dumpable. Without root the process
 # under test must let itself be read (1 is PR_SET_PDEATHSIG, which 0 leaves as it is).
@@ -41,11 +47,12 @@ READABLE = (
 )
 KEEPS = (
     "import doorsill.consent.sealing as S; seal, end = S.DataKey.seal, "
-    "S.DataKey.destroy; kept = []; "
+    "S.DataKey.destroy; kept = []; size_of = lambda context: "
+    "tuple(map(int, context.split(b'|')[1].split(b'x'))); "
 )
 TAKES = (
     "; S.DataKey.seal = lambda self, plain, context: "
-    "(leak(bytes(plain)), seal(self, plain, context))[1]"
+    "(leak(bytes(plain), size_of(context)), seal(self, plain, context))[1]"
 )
 UNCONFINED = "import doorsill.confine as c; c._restrict_files_and_ports = print; "
 CORES = UNCONFINED + (
@@ -54,11 +61,13 @@ CORES = UNCONFINED + (
     "resource.setrlimit = lambda *_: None; "
 )
 LEAKS = {
-    "memory": f"{KEEPS} leak = kept.append{TAKES}; S.DataKey.destroy = lambda self: "
+    "memory": f"{KEEPS} leak = lambda plain, _: kept.append(plain){TAKES}; "
+    "S.DataKey.destroy = lambda self: "
     "(kept.append(bytes(self._memory.view)), end(self))",
-    "files": f"{KEEPS} from PIL import Image; path = sys.argv[1]; leak = lambda plain: "
-    "(open(path + '.raw', 'wb').write(plain), Image.frombytes('RGB', (90, 68), plain)"
-    f".save(path + '.jpg', quality=90), sys.stderr.buffer.write(plain)){TAKES}",
+    "files": f"{KEEPS} from PIL import Image; path = sys.argv[1]; leak = lambda plain, "
+    "size: (open(path + '.raw', 'ab').write(plain), Image.frombytes('RGB', size, plain)"
+    ".save(open(path + '.jpg', 'ab'), 'JPEG', quality=90), "
+    f"sys.stderr.buffer.write(plain)){TAKES}",
     "medium": "import doorsill.consent.sealing as S, doorsill.consent.disk as D; "
     "S.DataKey.seal = lambda self, plain, context: bytes(plain); "
     "D.DiskMedium.blank = lambda self: ('overwritten',)",
@@ -75,16 +84,66 @@ FOUND = {
 
 
 class Scene:
-    """A vault, a vision process, and the camera buffer that the test fills."""
+    """A vault, a vision process, and the lens that the test holds something before."""
 
-    def __init__(self, vault: VaultProcess, vision: int, buffer: mmap.mmap) -> None:
-        self.vault, self.vision = vault, vision
-        self._pixels = np.frombuffer(buffer, np.uint8).reshape(120, 160, 3)
-        self.wanted = canary.needles(canary.frame(KEY), BOX)
+    def __init__(
+        self, vault: VaultProcess, lens: int, platform: str = "PISP", leak: str = ""
+    ) -> None:
+        self.vault, self._lens, self._how = vault, lens, (platform, leak)
+        self._buffer = mmap.mmap(lens, PICTURE + 1)
+        self._vision: subprocess.Popen[bytes] | None = None
+        self.show(None)
+        picture = canary.frame(KEY)
+        self.wanted = canary.needles(picture)
+        if platform == "VC4":
+            seen = canary.needles(canary.through_yuv(picture))
+            self.wanted = canary.merged(self.wanted, seen)
+
+    def start_vision(self) -> None:
+        """Its camera begins to see."""
+        script = str(Path(__file__).with_name("canary_vision.py"))
+        words = [str(self.vault.site.configuration), str(self._lens), *self._how]
+        with self.log.open("wb") as log:
+            self._vision = subprocess.Popen(
+                [sys.executable, script, *words], pass_fds=(self._lens,), stderr=log
+            )
+
+    def close(self) -> None:
+        if self._vision is not None:
+            self._vision.kill()
+            self._vision.wait()
+        self._buffer.close()
+
+    @property
+    def vision(self) -> int:
+        """The process id, of one that is alive."""
+        assert self._vision is not None and self._vision.poll() is None, (
+            self.log.read_text()
+        )
+        return self._vision.pid
+
+    @property
+    def log(self) -> Path:
+        return self.vault.folder / "vision.log"
 
     def show(self, key: int | None) -> None:
         """What the camera sees: the canary, or an empty street."""
-        self._pixels[:] = 127 if key is None else canary.frame(key)
+        street = canary.street(canary.EMPTY)
+        picture = street if key is None else canary.frame(key)
+        self._buffer[:PICTURE] = picture.tobytes()
+
+    def pull_cable(self) -> None:
+        """The camera delivers nothing any more, with the canary before its lens."""
+        self._buffer[PICTURE] = 1
+
+    def until_forgotten(self, within_s: float = GONE_S) -> set[str]:
+        """What vision still holds when pictures without the canary have replaced it."""
+        ends = time.monotonic() + within_s
+        while found := canary.in_memory(self.vision, self.wanted):
+            if time.monotonic() > ends:
+                break
+            time.sleep(0.2)
+        return found
 
     def session(self) -> bytes:
         """Card in, canary sealed, card out; the data key, read while it lived."""
@@ -112,39 +171,82 @@ class Scene:
 
 @contextmanager
 def scene(
-    folder: Path, medium: str = "memory", before: str = READABLE, *vision_leaks: str
+    folder: Path,
+    medium: str = "memory",
+    before: str = READABLE,
+    platform: str = "PISP",
+    vision_leak: str = "",
 ) -> Iterator[Scene]:
-    handle = os.memfd_create("camera")
-    os.ftruncate(handle, 120 * 160 * 3)
-    buffer = mmap.mmap(handle, 120 * 160 * 3)
-    with VaultProcess(folder, medium, before) as vault:
-        vault.vision.close()
-        script = str(Path(__file__).with_name("canary_vision.py"))
-        command = [sys.executable, script, str(vault.config.face_socket), str(handle)]
-        child = subprocess.Popen(
-            [*command, *vision_leaks], pass_fds=(handle,), env=ONE_THREAD
-        )
+    with placed(folder, medium, before, ("picamera", "0")) as (vault, lens):
+        made = Scene(vault, lens, platform, vision_leak)
         try:
+            made.start_vision()
             vault.start()
-            yield Scene(vault, child.pid, buffer)
+            yield made
         finally:
-            child.kill()
-            child.wait()
-            os.close(handle)
+            made.close()
 
 
-@pytest.mark.parametrize("medium", ["memory", "medium"])
+@contextmanager
+def placed(
+    folder: Path, medium: str, before: str, camera: tuple[str, str]
+) -> Iterator[tuple[VaultProcess, int]]:
+    """A vault that has not been started, and the memory that is the lens."""
+    lens = os.memfd_create("lens")
+    os.ftruncate(lens, PICTURE + 1)
+    try:
+        with VaultProcess(folder, medium, before, camera) as vault:
+            vault.vision.close()
+            yield vault, lens
+    finally:
+        os.close(lens)
+
+
+@pytest.mark.parametrize(
+    ("medium", "platform"), [("memory", "PISP"), ("medium", "VC4")]
+)
 def test_after_removal_the_picture_and_the_key_are_nowhere(
-    tmp_path: Path, medium: str
+    tmp_path: Path, medium: str, platform: str
 ) -> None:
-    with scene(tmp_path, medium) as it:
+    with scene(tmp_path, medium, platform=platform) as it:
         key = it.session()
         wanted = {**it.wanted, "data key": canary.of_secret(key)}
         assert canary.in_memory(it.vault.pid, wanted) == set()
-        assert canary.in_memory(it.vision, it.wanted) == set()
+        assert it.until_forgotten() == set()
+        assert canary.in_memory(it.vision, wanted) == set()
         assert canary.in_files(tmp_path, wanted) == set()
         # Pulled while it was answering, the card's last word is an error.
         assert it.vault.reasons()[-1] in ("removed", "card-error")
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "libx264"])
+def test_no_decoder_keeps_the_picture(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, codec: str
+) -> None:
+    """As from a webcam, each picture by itself, and as decoders refer back to others.
+
+    Its pools are filled anew by the pictures of the empty street.
+    """
+    path = tmp_path_factory.mktemp("recording") / "street.mkv"
+    wanted = canary.record(path, codec, KEY, (MARKED_S, 40))
+    camera = ("video", str(path))
+    with placed(tmp_path, "memory", READABLE, camera) as (vault, lens):
+        it = Scene(vault, lens)
+        it.wanted = wanted
+        try:
+            vault.start()
+            vault.stage.insert()
+            vault.until_open()
+            it.start_vision()
+            vault.until(lambda: vault.status()["sealed"] >= 4)
+            vault.until(lambda: canary.in_memory(it.vision, wanted))  # the control
+            vault.stage.pull()
+            vault.until(lambda: vault.status()["state"] == "blank")
+            assert it.until_forgotten() == set()
+            assert canary.in_memory(vault.pid, wanted) == set()
+            assert canary.in_files(tmp_path, wanted) == set()
+        finally:
+            it.close()
 
 
 def test_while_the_card_is_in_the_key_is_in_the_locked_page_alone(
@@ -210,10 +312,71 @@ def test_a_build_that_leaks_is_found(tmp_path: Path, leak: str) -> None:
             assert FOUND[leak] <= canary.in_files(tmp_path, it.wanted)
 
 
-def test_a_vision_process_that_leaks_is_found(tmp_path: Path) -> None:
-    with scene(tmp_path, "memory", READABLE, "leaking") as it:
+@pytest.mark.parametrize("leak", ["crops", "frames", "jpeg"])
+def test_a_vision_process_that_leaks_is_found(tmp_path: Path, leak: str) -> None:
+    with scene(tmp_path, vision_leak=leak) as it:
         it.session()
-        assert "RGB" in canary.in_memory(it.vision, it.wanted)
+        kept = "JPEG 90" if leak == "jpeg" else "RGB"
+        assert kept in it.until_forgotten(KEPT_S)
+
+
+def without_camera(it: Scene) -> set[str]:
+    """What vision holds when its camera has died in the middle of a session."""
+    it.vault.stage.insert()
+    it.vault.until_open()
+    it.show(KEY)
+    it.vault.until(lambda: it.vault.status()["sealed"] >= 4)
+    it.pull_cable()
+    it.vault.until(lambda: "camera lost" in it.log.read_text())
+    it.show(None)  # the lens is ours, and not searched for
+    return canary.in_memory(it.vision, it.wanted)
+
+
+@pytest.mark.parametrize("platform", ["PISP", "VC4"])
+def test_a_camera_that_dies_leaves_no_picture_behind(
+    tmp_path: Path, platform: str
+) -> None:
+    with scene(tmp_path, platform=platform) as it:
+        assert without_camera(it) == set()
+
+
+def test_a_build_that_keeps_a_dead_cameras_picture_is_found(tmp_path: Path) -> None:
+    with scene(tmp_path, vision_leak="frames") as it:
+        assert "RGB" in without_camera(it)
+
+
+FREES = """\
+import sys
+import numpy as np
+from doorsill import confine
+import doorsill.confine as c
+{before}
+confine.wipe_freed_memory()
+noise = np.random.default_rng(int(sys.argv[1]))
+blocks = [noise.integers(0, 256, (100, 200, 3), np.uint8) for _ in range(20)]
+del blocks[::2]  # those that stay keep the C library from giving the others back
+for block in blocks:
+    block[:] = 0
+print("freed", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("wiped", [True, False])
+def test_what_is_freed_is_wiped(wiped: bool) -> None:
+    """The control: without it, pictures that were let go of are still there."""
+    noise = np.random.default_rng(KEY)
+    first = noise.integers(0, 256, (100, 200, 3), np.uint8)
+    before = "pass" if wiped else "c.wipe_freed_memory = lambda: None"
+    with subprocess.Popen(
+        [sys.executable, "-c", FREES.format(before=before), str(KEY)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"freed\n"
+        found = canary.in_memory(child.pid, {"RGB": canary.of_planes([first])})
+        child.communicate(b"")
+    assert bool(found) != wiped
 
 
 def test_nothing_of_it_is_on_the_wire(tmp_path: Path) -> None:

@@ -43,6 +43,15 @@ def test_the_picture_lies_in_the_middle_of_grey(dtype, size, top, left):
     assert model.invoked == 1
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_nobody_stays_in_the_input_when_it_has_been_looked_at(dtype):
+    model = FakeInterpreter(dtype=dtype)
+    picture = frame(320, 180)
+    NetDetector(model, nobody).detect(picture)
+    assert (model.picture()[38:218] == picture.pixels).all()
+    assert not model.memory[0, 38:218].any()
+
+
 def test_grey_comes_back_when_the_picture_changes_its_form():
     model = FakeInterpreter()
     detector = NetDetector(model, nobody)

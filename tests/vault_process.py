@@ -43,13 +43,26 @@ except DoorsillError as error:
 class VaultProcess:
     """A site in ``folder`` with its vault; use as a context."""
 
-    def __init__(self, folder: Path, medium: str = "memory", before: str = "pass"):
-        """``before`` is what a leaking build does to itself before it starts."""
+    def __init__(
+        self,
+        folder: Path,
+        medium: str = "memory",
+        before: str = "pass",
+        camera: tuple[str, str] = ("street", "loop"),
+    ):
+        """``before`` is what a leaking build does to itself before it starts.
+
+        ``camera`` is driver and source, for a vision process of the caller's.
+        """
         self.folder = folder
         self.stage = ConsentStage(folder, SITE, medium)
         self.stage.start()
         site = Stage(
-            folder, LINES, consent=self.stage.policy, more=self.stage.configuration
+            folder,
+            LINES,
+            *camera,
+            consent=self.stage.policy,
+            more=self.stage.configuration,
         )
         self.config = site.set()
         self.site = site

@@ -67,7 +67,7 @@ class PiCamera:
     def __init__(self, camera: Any, library: Library, fit: Size, rate: float) -> None:
         self._camera = camera
         self._mapped_array = library.mapped_array
-        self._give_back: Callable[[], None] | None = None
+        self._lent: tuple[Any, Any] | None = None  # the mapped array and its request
         rgb = library.platform == "PISP"
         size = _even(content_size(camera.sensor_resolution, fit))
         colour_space = library.colour_space()
@@ -88,13 +88,12 @@ class PiCamera:
             reason = str(error) or "no frame in time"
             raise CameraError(f"the camera stopped: {reason}") from error
 
-        def give_back() -> None:
-            if self._give_back is give_back:  # else it was taken back long ago
-                self._give_back = None
-                mapped.__exit__(None, None, None)
-                request.release()
+        self._lent = lent = (mapped, request)
 
-        self._give_back = give_back
+        def give_back() -> None:
+            if self._lent is lent:  # else it was taken back long ago
+                self._take_back()
+
         if self._converter is None:
             return Frame(pixels, taken, give_back)
         frame = Frame(self._converter.convert(pixels), taken)
@@ -107,8 +106,10 @@ class PiCamera:
         self._camera.close()
 
     def _take_back(self) -> None:
-        if self._give_back is not None:
-            self._give_back()
+        if self._lent is not None:
+            (mapped, request), self._lent = self._lent, None
+            mapped.__exit__(None, None, None)
+            request.release()
 
     def _check(self, size: Size, format_: str) -> None:
         given = self._camera.stream_configuration("lores")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -104,6 +105,7 @@ class RestartingCamera:
 
     def _stay_away(self, error: CameraError) -> None:
         self.close()
+        _let_go(error)
         seconds = self._failures.failed(self._now())
         if self._failures.in_a_row == 1:
             _log.warning("camera lost: %s; next try in %.1f s", error, seconds)
@@ -111,3 +113,10 @@ class RestartingCamera:
         while (left := until - self._now()) > 0:
             if self._wait(min(left, TICK_S)) is False:
                 raise error
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop what the calls that failed still hold: the last picture is among it."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

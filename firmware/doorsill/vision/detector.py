@@ -72,6 +72,7 @@ class NetDetector:
         prepared = perf_counter_ns()
         self._interpreter.invoke()
         invoked = perf_counter_ns()
+        self._wipe()
         found = self._place.to_picture(self._decode(self._interpreter.outputs()))
         decoded = perf_counter_ns()
         self.stages = Stages(
@@ -92,6 +93,11 @@ class NetDetector:
             np.bitwise_xor(pixels, TO_INT8, out=window)
         else:
             np.copyto(window, pixels)
+
+    def _wipe(self) -> None:
+        """Leave nobody in the input: the next look may be long in coming."""
+        stored = self._interpreter.input_view()[0]
+        stored[self._place.rows, self._place.columns] = 0
 
 
 class Letterbox:

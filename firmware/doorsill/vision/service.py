@@ -142,6 +142,7 @@ class Door:
                 return
             self._look(frame)
             frame.release()
+            del frame  # or its buffer would live until the next one is there
 
     def close(self) -> None:
         """Close the last window and hand on what can be handed on."""
