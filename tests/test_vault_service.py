@@ -12,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bench.vault_latency import unplug
 from cards import Controller
+from unplugging import Cable
 from vault_process import VaultProcess
 
 from doorsill import canonical, cli
 from doorsill.consent import issuing
 from doorsill.consent.control import ask
+from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.consent.premises import certificates_of, folder_of, socket_of
 from doorsill.drivers.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
@@ -81,6 +84,22 @@ def test_blank_open_blank_and_every_way_out(site: VaultProcess) -> None:
     assert reasons[4] == "ordered"
     lease = site.chain()[1].body["leases"][0]
     assert lease["sealed"] >= 5
+
+
+def test_a_reader_that_is_unplugged_ends_blank_within_1500_ms(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Through the real pcscd, which removes it as it removes a USB reader."""
+    cable = Cable(tmp_path_factory.mktemp("reader"))
+    with VaultProcess(tmp_path_factory.mktemp("v"), library=cable.library) as site:
+        site.start()
+        for _ in range(4):
+            assert unplug(site, cable) <= ANSWER_MAX_AGE_S == 1.5
+        site.stage.insert()
+        site.until_open()  # plugged in again, it serves as before
+        site.stop()
+        ends = {each.body["reason"] for each in site.chain()[1:-1]}
+        assert ends <= {"reader-gone", "missed-beat"}
 
 
 CARDS: list[tuple[str, Callable[[VaultProcess], VirtualCard], str]] = [

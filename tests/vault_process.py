@@ -24,6 +24,9 @@ from doorsill_fleet.stage import SITE, Stage
 
 LINES = (((0.5, 0.0), (0.5, 1.0)),)
 HEADS = np.array([[0.2, 0.2, 0.6, 0.6]], np.float32)
+NO_HEADS = np.empty((0, 4), np.float32)
+NOBODY = Frame(np.full((120, 160, 3), 127, np.uint8), 0.0)
+FRAME_S = 0.08
 WITHIN_S = 20.0
 PROGRAM = """\
 import logging, sys
@@ -49,13 +52,15 @@ class VaultProcess:
         medium: str = "memory",
         before: str = "pass",
         camera: tuple[str, str] = ("street", "loop"),
+        library: Path | None = None,
     ):
         """``before`` is what a leaking build does to itself before it starts.
 
-        ``camera`` is driver and source, for a vision process of the caller's.
+        ``camera`` is driver and source, for a vision process of the caller's;
+        ``library`` another driver of the virtual reader.
         """
         self.folder = folder
-        self.stage = ConsentStage(folder, SITE, medium)
+        self.stage = ConsentStage(folder, SITE, medium, library)
         self.stage.start()
         site = Stage(
             folder,
@@ -141,6 +146,28 @@ class VaultProcess:
             return bool(self.status()["sealed"] >= count)
 
         self.until(enough)
+
+    def until_shut(self, act: Callable[[], None]) -> float:
+        """Put the card in, then ``act``; seconds until vision may hand over no more.
+
+        The street goes on at the pace of a camera meanwhile.
+        """
+        self.stage.insert()
+        self.until_open()
+        self.until(lambda: self.offer() and self.vision.open)
+        began = offered = time.monotonic()
+        act()
+        while self.vision.open:
+            if time.monotonic() - offered >= FRAME_S:
+                offered = time.monotonic()
+                self.offer()
+            self.vision.offer(NOBODY, NO_HEADS, 0.0)  # takes what the vault says
+            time.sleep(0.0005)
+        span = time.monotonic() - began
+        assert self.offer() == 0
+        self.until_blank()
+        assert self.status()["last_reason"] != "limit"  # it was not us who ended it
+        return span
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None

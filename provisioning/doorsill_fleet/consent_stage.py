@@ -40,6 +40,7 @@ class ConsentStage:
     folder: Path
     site: str
     medium: str = "memory"
+    library: Path | None = None  # another driver of the virtual reader
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False
     )
@@ -92,7 +93,7 @@ class ConsentStage:
         (self.folder / "consent-ca.pem").write_bytes(pem)
         cards = self.folder / "cards"
         cards.mkdir(exist_ok=True)
-        self._daemon = PrivatePcscd(cards)
+        self._daemon = PrivatePcscd(cards, self.library)
         self._daemon.start()
         self._slots = [VirtualSlot(self._daemon, 0), VirtualSlot(self._daemon, 1)]
 

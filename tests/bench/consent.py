@@ -14,7 +14,7 @@ LOOK_MS = 400.0  # pcscd looks at a virtual reader this often; a USB reader tell
 
 
 def rows(pulls: int = PULLS) -> Iterable[Row]:
-    """``pulls`` cards pulled and up to 20 daemons killed, the whole vault at work."""
+    """``pulls`` cards pulled, up to 20 readers and daemons lost: a whole vault."""
     spans = measure(pulls)
     for name, words, most in (
         ("seen", "consent: removal reported -> key destroyed, nothing taken", SEEN_MS),
@@ -22,6 +22,11 @@ def rows(pulls: int = PULLS) -> Iterable[Row]:
             "pulled",
             "consent: card out of the reader -> nothing taken",
             SEEN_MS + LOOK_MS,
+        ),
+        (
+            "unplugged",
+            "consent: reader unplugged, card in it -> nothing taken",
+            LOST_MS,
         ),
         ("killed", "consent: pcscd killed -> nothing taken", LOST_MS),
     ):

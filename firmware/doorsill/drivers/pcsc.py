@@ -29,6 +29,8 @@ RECONNECT_S = 0.25
 WAIT_MS = 1000  # how long a wait lasts when nothing happens; it costs nothing
 COUNTER = 16  # the upper half of a reader's state counts its cards
 
+DEAD = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
+
 REASONS = {
     scard.SCARD_W_REMOVED_CARD: Reason.REMOVED,
     scard.SCARD_E_NO_SMARTCARD: Reason.REMOVED,
@@ -114,7 +116,8 @@ class Presence:
                 return
             states = {n: s & ~scard.SCARD_STATE_CHANGED for n, s, _ in seen}
             before, cards = cards, _cards(seen)
-            away = Reason.READER_GONE if gone or not names else Reason.REMOVED
+            lost = gone or not names or _dead(seen)
+            away = Reason.READER_GONE if lost else Reason.REMOVED
             yield from _changes(before, cards, away)
 
     def _names(self, context: Any) -> list[str] | None:
@@ -133,6 +136,11 @@ def _cards(seen: list[tuple[str, int, list[int]]]) -> dict[str, int]:
         for name, state, _ in seen
         if name != PNP and state & scard.SCARD_STATE_PRESENT
     }
+
+
+def _dead(seen: list[tuple[str, int, list[int]]]) -> bool:
+    """Whether a reader is still listed and does not answer any more: unplugged."""
+    return any(name != PNP and state & DEAD for name, state, _ in seen)
 
 
 def _changes(

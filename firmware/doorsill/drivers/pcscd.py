@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -35,8 +36,10 @@ EXEC = "LISTEN_PID=$$ LISTEN_FDS=1 exec setpriv --pdeathsig TERM "
 class PrivatePcscd:
     """Our own pcscd in ``folder``, whose path must be short (a socket lives there)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, library: Path | None = None) -> None:
+        """``library`` is a driver around vpcd's; if None, vpcd's own."""
         self._folder = folder
+        self._library = library
         self.socket = folder / "pcscd.comm"
         self.port = _free_ports()
         self._process: subprocess.Popen[bytes] | None = None
@@ -72,6 +75,13 @@ class PrivatePcscd:
                 self._process = _spawn(command, listener.fileno(), log.fileno())
         self._wait()
 
+    def look(self) -> None:
+        """Look at the readers again: one whose driver says that it is gone is removed.
+
+        What udev makes pcscd do when a USB reader is plugged in or out.
+        """
+        os.kill(self.pid, signal.SIGUSR1)
+
     def kill(self) -> None:
         """kill -9: what a crash looks like to its clients."""
         if self._process is not None:
@@ -91,13 +101,7 @@ class PrivatePcscd:
         self.socket.unlink(missing_ok=True)
 
     def _reader(self) -> str:
-        library = next(
-            (p for p in (Path(f, DRIVER) for f in DRIVER_FOLDERS) if p.exists()), None
-        )
-        if library is None:
-            raise ConfigError(
-                "the virtual reader is not installed: apt install vsmartcard-vpcd"
-            )
+        library = self._library or vpcd()
         return (
             f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:{self.port}\n'
             f"LIBPATH {library}\nCHANNELID {self.port}\n"
@@ -144,6 +148,16 @@ class VirtualSlot:
             ):
                 self._thread.join(5)
             self._line = None
+
+
+def vpcd() -> Path:
+    """The virtual reader's driver; ConfigError where it is not installed."""
+    for folder in DRIVER_FOLDERS:
+        if (found := Path(folder, DRIVER)).exists():
+            return found
+    raise ConfigError(
+        "the virtual reader is not installed: apt install vsmartcard-vpcd"
+    )
 
 
 def _serve(line: socket.socket, card: VirtualCard) -> None:
