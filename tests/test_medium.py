@@ -20,6 +20,7 @@ from doorsill.consent.medium import (
     LEAST_BYTES,
     Medium,
     MemoryMedium,
+    NoAnswer,
     open_medium,
     read_all,
 )
@@ -232,11 +233,20 @@ def test_a_disk_that_keeps_what_was_to_be_blanked_is_seen(
     medium.close()
 
 
-def test_no_chip_no_medium() -> None:
+def test_a_chip_without_power_is_opened_and_does_not_answer() -> None:
+    """The interlock powers it with the card: at the start there is none."""
     chip = SimulatedSram()
     chip.power_off()
-    with pytest.raises(ConfigError, match="no serial SRAM answers"):
-        SramMedium(chip)
+    medium = SramMedium(chip)
+    for act in (medium.blank, lambda: medium.append(RECORD)):
+        with pytest.raises(NoAnswer):
+            act()
+    chip.power_up()
+    medium.blank()
+    assert read_all(medium, SEED)[1] is True
+
+
+def test_no_bus_no_medium() -> None:
     with pytest.raises(ConfigError, match="SPI bus"):
         open_medium("spi:/dev/spidev-none", LEAST_BYTES)
 
@@ -251,7 +261,7 @@ def test_a_chip_that_loses_its_rail_is_untrusted_and_blankable_again() -> None:
         medium.blank,
         lambda: medium.read_back(0, 4),
     ):
-        with pytest.raises(UntrustedError, match="its power is gone, or was"):
+        with pytest.raises(NoAnswer, match="its power is gone, or was"):
             act()
     chip.power_up()  # now in byte mode, and full of noise
     with pytest.raises(UntrustedError, match="power"):

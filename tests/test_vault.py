@@ -15,7 +15,7 @@ from vaults import SEALING_KEY, SIZE, Bench, consent_policy, crop, lease, pictur
 
 from doorsill.consent import claims, vault
 from doorsill.consent.disk import DiskMedium
-from doorsill.consent.medium import MemoryMedium, read_all
+from doorsill.consent.medium import MemoryMedium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason
 from doorsill.consent.sealing import DataKey, unwrap
 from doorsill.drivers.sram import SramMedium
@@ -259,20 +259,74 @@ def test_a_medium_that_fails_while_sealing_still_ends_blank(tmp_path: Path) -> N
     assert bench.vault.verified_blank and read_all(medium, b"")[1]
 
 
-def test_a_chip_behind_the_interlock_blanks_when_its_rail_is_back(
+def test_a_chip_behind_the_interlock_is_blanked_before_it_opens_again(
     tmp_path: Path,
 ) -> None:
+    """Its rail goes with the card: nothing is claimed before it was read back."""
+    chip = SimulatedSram()
+    chip.power_off()
+    bench = Bench(tmp_path, SramMedium(chip))
+    bench.vault.start()  # no card in yet: no power
+    for _ in range(2):
+        with pytest.raises(NoAnswer):
+            bench.vault.open(lease())
+        chip.power_up()  # with noise in every cell
+        bench.vault.open(lease())
+        assert not any(chip.memory)
+        bench.seal(2)
+        chip.power_off()
+        bench.vault.close(Reason.REMOVED)
+        assert bench.vault.silent and not bench.vault.verified_blank
+        assert bench.vault.check()  # nothing to look at, and no fault
+    chain = bench.verified()
+    assert [(each.body["reason"], each.read_back) for each in chain] == [
+        ("start", False),
+        ("power-back", True),
+        ("removed", False),
+        ("power-back", True),
+        ("removed", False),
+    ]
+    removed = chain[-1].body
+    assert removed["nist_class"] == claims.NOT_YET
+    assert removed["read_back"]["blocks"] == 0 and removed["key"]["destroyed"]
+    assert removed["leases"][0]["sealed"] == 2
+
+
+def test_a_chip_whose_rail_flickers_is_read_back_anew(tmp_path: Path) -> None:
+    """A power that comes back unnoticed brings noise; nothing of it passes as blank."""
     chip = SimulatedSram()
     bench = Bench(tmp_path, SramMedium(chip))
     bench.vault.start()
-    bench.vault.open(lease())
-    bench.seal(2)
+    assert bench.vault.verified_blank
     chip.power_off()
-    with pytest.raises(UntrustedError, match="NOT blank"):
-        bench.vault.close(Reason.REMOVED)
     chip.power_up()
-    bench.vault.blank(Reason.START)
-    assert not any(chip.memory)
+    assert bench.vault.check() and not bench.vault.verified_blank
+    bench.vault.open(lease())
+    bench.seal(1)
+    bench.vault.close(Reason.REMOVED)
+    assert bench.vault.verified_blank and not any(chip.memory)
+    chip.stuck = 70_000
+    chip.memory[70_000] = 1
+    with pytest.raises(UntrustedError, match="NOT blank"):
+        bench.vault.blank(Reason.ORDERED)
+
+
+@pytest.mark.parametrize("powered", [False, True])
+def test_a_chip_that_stays_silent_does_not_fill_the_chain(
+    tmp_path: Path, powered: bool
+) -> None:
+    chip = SimulatedSram()
+    chip.power_off()
+    bench = Bench(tmp_path, SramMedium(chip))
+    bench.vault.start()
+    for _ in range(3):
+        bench.restart().start()
+        assert bench.vault.silent and not bench.vault.verified_blank
+    assert len(bench.verified()) == 1
+    if powered:  # the next start finds it with its power back, and says so
+        chip.power_up()
+        bench.restart(SramMedium(chip)).start()
+        assert bench.vault.verified_blank and len(bench.verified()) == 2
 
 
 def test_a_marker_that_cannot_be_written_keeps_the_vault_shut(

@@ -14,7 +14,7 @@ from devices import AROUND, LEASE, SIZE, UTC_MS, DeviceCA, blanking, dirty_diges
 
 from doorsill import canonical, cli
 from doorsill.consent import claims, examine, reasons, verify
-from doorsill.consent.certificate import CertificateChain, MediumFacts
+from doorsill.consent.certificate import Blanking, CertificateChain, MediumFacts
 from doorsill.consent.claims import blank_digest
 from doorsill.consent.examine import Document
 from doorsill.consent.verify import Expected, verify_chain
@@ -224,6 +224,81 @@ def test_an_honest_device_that_is_not_blank_is_refused(
     chain.append(blanking(chain, read_back_sha256=dirty, blank=False))
     with pytest.raises(UntrustedError, match="itself says that the medium was not"):
         verify_chain(read(tmp_path / "c"), None, CA.certificate, WHOLE)
+
+
+def silent(chain: CertificateChain, **changes: Any) -> Blanking:
+    """A memory behind the interlock whose rail went with the card."""
+    found = blank_digest(chain.seed("cc" * 16), 0)
+    medium = MediumFacts("sram", "serial SRAM", SIZE)
+    methods = ("key-destroyed", claims.NO_ANSWER)
+    plain = blanking(chain, read_back_sha256=found, blank=False, methods=methods)
+    return replace(plain, medium=medium, **changes)
+
+
+def test_a_memory_without_power_is_said_to_be_so_and_nothing_more_is_claimed(
+    tmp_path: Path, door: Identity, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain = CertificateChain(tmp_path / "c", door)
+    chain.append(silent(chain))
+    ca = str(CA.write(tmp_path / "ca.pem"))
+    assert cli.run(["verify", str(tmp_path / "c"), "--ca", ca]) == 0
+    said = capsys.readouterr().out
+    assert "the sram did not answer: without power, not read back yet" in said
+    assert said.endswith("; the medium is without power and is yet to be read back\n")
+    assert "read back as blank" not in said
+    chain.append(blanking(chain, leases=(), reason="power-back"))
+    chain.append(blanking(chain))
+    assert cli.run(["verify", str(tmp_path / "c"), "--ca", ca]) == 0
+    assert capsys.readouterr().out.endswith("certificates 1 to 3 of device door-7\n")
+
+
+def test_faces_on_a_memory_that_was_not_read_back_before_are_refused(
+    tmp_path: Path, door: Identity
+) -> None:
+    chain = CertificateChain(tmp_path / "c", door)
+    chain.append(silent(chain))
+    chain.append(blanking(chain))
+    words = (
+        r"0000000002\.json: it was open though .* not been read back since 0+1\.json"
+    )
+    with pytest.raises(UntrustedError, match=words):
+        verify_chain(read(tmp_path / "c"), None, CA.certificate, WHOLE)
+
+
+SILENCES = [
+    ("a file", change(medium__kind="file"), "keeps what it has without power"),
+    ("Clear all the same", change(nist_class=claims.CLASS), "claims 'Clear'"),
+    (
+        "overwritten all the same",
+        change(methods=["key-destroyed", "overwritten", claims.NO_ANSWER]),
+        "did not answer, and yet it was overwritten",
+    ),
+    ("blank all the same", change(read_back__blank=True), "yet it was read back"),
+    ("read all the same", change(read_back__blocks=3), "yet it was read back"),
+    ("another read-back", change(read_back__sha256="00" * 32), "another place"),
+    ("key kept", change(methods=[claims.NO_ANSWER]), "do not say the same"),
+    (
+        "key forgotten",
+        change(methods=[claims.NO_ANSWER], key__destroyed=False),
+        "existed and was not destroyed",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("act", "message"), [c[1:] for c in SILENCES], ids=[c[0] for c in SILENCES]
+)
+def test_silence_excuses_nothing(
+    tmp_path: Path,
+    door: Identity,
+    act: Callable[[dict[str, Any]], None],
+    message: str,
+) -> None:
+    chain = CertificateChain(tmp_path / "c", door)
+    chain.append(silent(chain))
+    forged = resign(read(tmp_path / "c")[0], door, act)
+    with pytest.raises(UntrustedError, match=message):
+        verify_chain([forged], None, CA.certificate, WHOLE)
 
 
 def test_a_read_back_from_earlier_is_refused(tmp_path: Path, door: Identity) -> None:

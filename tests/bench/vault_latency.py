@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from unplugging import Cable
 from vault_process import VaultProcess
 
+from doorsill.consent.reasons import WORDS, Reason
+
 LOSSES = 20  # readers unplugged, and daemons killed
 
 
@@ -50,7 +52,8 @@ def measure(pulls: int) -> dict[str, list[float]]:
 def unplug(site: VaultProcess, cable: Cable) -> float:
     """Unplug the reader with the card in it, and plug it in again, empty."""
     span = site.until_shut(lambda: cable.pull(site.stage.daemon))
-    site.until(lambda: site.status()["last_card"] == "the reader is gone")
+    words = (WORDS[Reason.READER_GONE], WORDS[Reason.REMOVED])
+    site.until(lambda: site.status()["last_card"] in words)  # pcscd is done with it
     site.stage.pull()
     cable.plug_in(site.stage.daemon)
     return span

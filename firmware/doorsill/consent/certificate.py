@@ -82,6 +82,11 @@ class Blanking:
     policy: str | None  # SHA-256
     surroundings: Surroundings
 
+    @property
+    def answered(self) -> bool:
+        """Whether the medium could be read back at all."""
+        return claims.NO_ANSWER not in self.methods
+
 
 class CertificateChain:
     """The certificates of this device in one directory, checked when opened."""
@@ -129,7 +134,7 @@ class CertificateChain:
     def _body(self, blanking: Blanking) -> dict[str, Any]:
         around = asdict(blanking.surroundings)
         der = self._identity.certificate.public_bytes(serialization.Encoding.DER)
-        seed = self.seed(blanking.key_id)
+        seed, read = self.seed(blanking.key_id), blanking.answered
         return {
             "format": claims.FORMAT,
             "counter": self._counter + 1,
@@ -143,15 +148,15 @@ class CertificateChain:
             "reason": blanking.reason,
             "medium": asdict(blanking.medium),
             "methods": list(blanking.methods),
-            "nist_class": claims.CLASS,
-            "nist_words": claims.CLASS_WORDS,
+            "nist_class": claims.CLASS if read else claims.NOT_YET,
+            "nist_words": claims.CLASS_WORDS if read else claims.NOT_YET_WORDS,
             "key": {
                 "id": blanking.key_id,
                 "destroyed": "key-destroyed" in blanking.methods,
             },
             "read_back": {
                 "seed": seed.hex(),
-                "blocks": -(-blanking.medium.size // claims.BLOCK_BYTES),
+                "blocks": -(-blanking.medium.size // claims.BLOCK_BYTES) * read,
                 "block_bytes": claims.BLOCK_BYTES,
                 "sha256": blanking.read_back_sha256,
                 "blank": blanking.blank,

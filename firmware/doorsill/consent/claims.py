@@ -17,13 +17,22 @@ BLOCK_BYTES = 4096
 LARGEST_MEDIUM = 1 << 30
 
 MEDIA = ("memory", "file", "partition", "sram")
-METHODS = ("key-destroyed", "discarded", "overwritten")
+NO_ANSWER = "no-answer"
+METHODS = ("key-destroyed", "discarded", "overwritten", NO_ANSWER)
+VOLATILE = ("sram",)  # media whose power may be cut, so that they do not answer
 CLASS = "Clear"
 CLASS_WORDS = (
     "Clear in the sense of NIST SP 800-88 Rev. 2: the key was overwritten where one "
     "existed, then every block that software can address, through the normal "
     "interface, and all of it read back. Not Purge, not Destroy: no statement is made "
     "about copies that a storage controller may keep out of software's reach."
+)
+NOT_YET = "none yet"
+NOT_YET_WORDS = (
+    "No class of NIST SP 800-88 Rev. 2 is claimed yet. The key was overwritten where "
+    "one existed. The memory did not answer, as when the interlock has cut its power, "
+    "so nothing was overwritten and nothing was read back. Before the vault opens "
+    "again all of it is, and the certificate of that says what was found."
 )
 SYNCHRONISED = "system clock, synchronised by NTP"
 NOT_SYNCHRONISED = "system clock, not known to be synchronised"

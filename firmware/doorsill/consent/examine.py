@@ -34,6 +34,7 @@ UNREADABLE = (
     CryptographyDeprecationWarning,
 )
 
+CLEAR = (claims.CLASS, claims.CLASS_WORDS)
 Document = tuple[str, bytes]  # its name, for messages, and its bytes
 
 
@@ -49,6 +50,11 @@ class Verified:
     def counter(self) -> int:
         """Its place in the chain, from 1."""
         return int(self.body["counter"])
+
+    @property
+    def read_back(self) -> bool:
+        """Whether the medium was read back; False: it did not answer."""
+        return claims.NO_ANSWER not in self.body["methods"]
 
 
 def verify_one(document: Document, authority: x509.Certificate) -> Verified:
@@ -149,7 +155,7 @@ def _check_parts(table: Fields) -> None:
     key.end()
     read_back = table.table("read_back")
     read_back.text("seed", HEX64, 64)
-    read_back.whole("blocks", 1, claims.LARGEST_MEDIUM // claims.BLOCK_BYTES)
+    read_back.whole("blocks", 0, claims.LARGEST_MEDIUM // claims.BLOCK_BYTES)
     read_back.whole("block_bytes", claims.BLOCK_BYTES, claims.BLOCK_BYTES)
     read_back.text("sha256", HEX64, 64)
     read_back.flag("blank")
@@ -187,7 +193,8 @@ def _check_claims(body: dict[str, Any]) -> None:
     unknown = sorted(set(methods) - set(claims.METHODS))
     if unknown:
         raise UntrustedError(f"the method {unknown[0]} is unknown")
-    if "overwritten" not in methods:
+    silent = claims.NO_ANSWER in methods
+    if "overwritten" not in methods and not silent:
         raise UntrustedError("it does not say that the medium was overwritten")
     if key["destroyed"] != ("key-destroyed" in methods):
         raise UntrustedError("its method and its key do not say the same")
@@ -195,14 +202,33 @@ def _check_claims(body: dict[str, Any]) -> None:
         raise UntrustedError(f"the key {key['id']} existed and was not destroyed")
     if "discarded" in methods and medium["kind"] not in ("file", "partition"):
         raise UntrustedError(f"a {medium['kind']} medium cannot be discarded")
-    if [body["nist_class"], body["nist_words"]] != [claims.CLASS, claims.CLASS_WORDS]:
+    may = (claims.NOT_YET, claims.NOT_YET_WORDS) if silent else CLEAR
+    if (body["nist_class"], body["nist_words"]) != may:
         raise UntrustedError(
             f"it claims {body['nist_class']!r} in words of its own; only "
-            f"{claims.CLASS!r} in the fixed words is supported by these methods"
+            f"{may[0]!r} in the fixed words is supported by these methods"
         )
     if body["limits"] != list(claims.LIMITS):
         raise UntrustedError("it does not state the limits that belong to it")
-    _check_read_back(body)
+    if silent:
+        _check_silence(body)
+    else:
+        _check_read_back(body)
+
+
+def _check_silence(body: dict[str, Any]) -> None:
+    """A medium that did not answer: then nothing else is claimed of it."""
+    methods, kind, found = body["methods"], body["medium"]["kind"], body["read_back"]
+    if kind not in claims.VOLATILE:
+        raise UntrustedError(f"a {kind} medium keeps what it has without power")
+    if set(methods) - {"key-destroyed", claims.NO_ANSWER}:
+        raise UntrustedError("its medium did not answer, and yet it was overwritten")
+    if found["blank"] or found["blocks"]:
+        raise UntrustedError("its medium did not answer, and yet it was read back")
+    seed = claims.read_back_seed(body["previous"], body["counter"], body["key"]["id"])
+    nothing = claims.blank_digest(seed, 0)
+    if (found["seed"], found["sha256"]) != (seed.hex(), nothing):
+        raise UntrustedError("its read-back belongs to another place in a chain")
 
 
 def _check_read_back(body: dict[str, Any]) -> None:

@@ -148,6 +148,7 @@ class Keeper:
         return {
             "state": self.gate.state.value,
             "verified_blank": self.vault.verified_blank,
+            "without_power": self.vault.silent,
             "sealed": len(session.records) if session else 0,
             "bytes": session.used if session else 0,
             "purpose": session.interval.purpose if session else None,

@@ -19,8 +19,15 @@ LEAST_BYTES = 64 << 10
 READ_BYTES = 16 * BLOCK_BYTES
 
 
+class NoAnswer(UntrustedError):
+    """A volatile medium is silent: its power is cut, or was, and then all is lost."""
+
+
 class Medium(Protocol):
-    """What the vault needs of a medium; errors are UntrustedError: blank, then stop."""
+    """What the vault needs of a medium; errors are UntrustedError: blank, then stop.
+
+    One whose power may be cut says NoAnswer while it is, and may be opened without.
+    """
 
     facts: MediumFacts
 

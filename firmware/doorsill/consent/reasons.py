@@ -25,6 +25,7 @@ class Reason(StrEnum):
     LINE_LOW = "line-low"  # the key switch is off
     LIMIT = "limit"  # the policy's number or size of crops
     MEDIUM = "medium"  # the medium failed, is full or lied
+    POWER_BACK = "power-back"  # a memory without power answers again: blank it first
 
     @property
     def lasting(self) -> bool:
@@ -54,4 +55,5 @@ WORDS = {
     Reason.LINE_LOW: "the key switch is off",
     Reason.LIMIT: "the policy's limit of crops is reached",
     Reason.MEDIUM: "the medium failed",
+    Reason.POWER_BACK: "the memory has its power back",
 }

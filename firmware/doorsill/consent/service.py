@@ -164,7 +164,9 @@ class _Loop:
             elif request.word == "export":
                 told, handle = self._keeper.exported(self._device)
             else:
-                told = {"certificate": self._keeper.ordered().name}
+                name = self._keeper.ordered().name
+                verified = self._keeper.vault.verified_blank
+                told = {"certificate": name, "verified_blank": verified}
         except DoorsillError as error:
             told = {"refused": str(error)}
         request.answer(told, handle)

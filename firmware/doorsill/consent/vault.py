@@ -4,7 +4,8 @@
 
 It decides nothing about consent: the gate does. It closes in this order: take nothing
 more, destroy the key, blank the medium, read all of it back, sign. Whatever fails on
-the way, the key is destroyed, and a vault that could not blank never opens again.
+the way, the key is destroyed, and a vault that could not blank never opens again. A
+volatile medium without power is blanked and read back when it answers again, first.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from doorsill.consent.certificate import (
 )
 from doorsill.consent.crops import Crop
 from doorsill.consent.gate import Lease
-from doorsill.consent.medium import Medium, read_all
+from doorsill.consent.medium import Medium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason
 from doorsill.consent.sealing import DataKey
 from doorsill.device import policy_store
@@ -35,6 +36,7 @@ from doorsill.policy import Policy
 log = logging.getLogger(__name__)
 
 LOOK_MOST = 64  # records at one look, so that no beat of the card is missed
+VERIFIED = "blank (verified)"
 MARKER_NAME = "open.json"  # there while a session is, for the certificate after a crash
 
 
@@ -85,6 +87,7 @@ class Vault:
         self._policy = policy
         self._marker = ground.folder / MARKER_NAME
         self._ready = False
+        self.silent = False  # the medium did not answer when it was to be blanked
         self.session: Session | None = None
         self.last: Path | None = None  # the newest certificate of this run
 
@@ -99,16 +102,19 @@ class Vault:
         if died is not None:
             leases, key_id = died
             self._blank(claims.DIED, key_id, leases)
-        elif self._said_before() and read_all(self._ground.medium, b"")[1]:
+        elif self._said_before() and self._still():
             # Started over and over, it would fill the chain with the same sentence.
-            self._ready = True
-            log.info("vault still blank (verified)")
+            self._ready = not self.silent
+            log.info("vault still %s", "without power" if self.silent else VERIFIED)
         else:
             self._blank(str(Reason.START), None, ())
 
     def open(self, lease: Lease) -> None:
         """Make a key for ``lease``; UntrustedError where the vault may not open."""
         consent = self._policy.consent if self._policy else None
+        if self.silent and self.session is None:
+            self._ground.medium.blank()  # NoAnswer while it has no power
+            self._blank(str(Reason.POWER_BACK), None, ())
         if not self._ready or self.session is not None or consent is None:
             raise UntrustedError("the vault is not verified blank, so it stays shut")
         if self._ground.chain.full:
@@ -205,7 +211,10 @@ class Vault:
         return self.close(reason) or self._blank(reason, None, ())
 
     def check(self) -> bool:
-        """Look at the medium: nought where it is shut, newest records whole if open."""
+        """Look at the medium: nought where it is shut, newest records whole if open.
+
+        One without power holds nothing to look at; it is blanked before it is used.
+        """
         if self.session is not None:
             key, medium = self.session.key, self._ground.medium
             good = all(
@@ -213,7 +222,12 @@ class Vault:
                 for each in self.session.records[-LOOK_MOST:]
             )
         else:
-            good = read_all(self._ground.medium, b"")[1]
+            try:
+                good = read_all(self._ground.medium, b"")[1]
+            except NoAnswer as error:
+                log.info("%s", error)
+                self._ready, self.silent = False, True
+                return True
         log.info("medium read back: %s", "as it must be" if good else "NOT as it must")
         return good
 
@@ -228,11 +242,15 @@ class Vault:
     ) -> Path:
         medium, chain = self._ground.medium, self._ground.chain
         self._ready = False
-        steps: tuple[str, ...] = ("key-destroyed",) if key_id else ()
+        destroyed: tuple[str, ...] = ("key-destroyed",) if key_id else ()
+        steps, self.silent = destroyed, False
         found, blank, fault = hashlib.sha256().hexdigest(), False, None
         try:
             steps += medium.blank()
             found, blank = read_all(medium, chain.seed(key_id))
+        except NoAnswer:
+            steps, self.silent = (*destroyed, claims.NO_ANSWER), True
+            found = claims.blank_digest(chain.seed(key_id), 0)
         except DoorsillError as error:
             fault = error  # and say so in the certificate, which will not verify
         certificate = chain.append(
@@ -250,13 +268,16 @@ class Vault:
         )
         self.last = certificate
         self._marker.unlink(missing_ok=True)
+        if self.silent:
+            log.warning("the medium is without power: not read back yet")
+            return certificate
         if fault is not None or not blank:
             raise UntrustedError(
                 f"the medium is NOT blank: {fault or 'not nought when read back'}; "
                 f"{certificate.name} says so, and the vault stays shut"
             )
         self._ready = True
-        log.info("vault blank (verified): %s", claims.REASONS[reason])
+        log.info("vault %s: %s", VERIFIED, claims.REASONS[reason])
         return certificate
 
     def _said_before(self) -> bool:
@@ -268,6 +289,18 @@ class Vault:
             and newest["boot"] == self._ground.observe().boot
             and newest["medium"] == asdict(self._ground.medium.facts)
         )
+
+    def _still(self) -> bool:
+        """Whether the medium is as that certificate says: nought, or without power."""
+        newest = self._ground.chain.newest
+        assert newest is not None  # noqa: S101 - asked after _said_before
+        said_silent = claims.NO_ANSWER in newest["methods"]
+        try:
+            blank = read_all(self._ground.medium, b"")[1]
+        except NoAnswer:
+            self.silent = said_silent
+            return said_silent
+        return blank and not said_silent
 
     def _write_marker(self, interval: LeaseInterval, key_id: str) -> None:
         text = json.dumps({"key_id": key_id, "lease": asdict(interval)})

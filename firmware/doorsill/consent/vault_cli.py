@@ -19,6 +19,7 @@ from doorsill.consent.token import Token, TokenIn
 from doorsill.errors import ConfigError, UntrustedError
 
 EXPORT_MOST = 1 << 30  # bytes
+UNPOWERED = "its memory has no power; it is blanked and read back when it has"
 EPILOG = """\
 examples:
   doorsill vault list                          blank or open, and how much is sealed
@@ -71,6 +72,8 @@ def list_vault(args: argparse.Namespace) -> int:
         _say(f"card {told['card'][:16]}")
     elif told["verified_blank"]:
         _say("BLANK (verified: every byte of the medium was read back as nought)")
+    elif told["without_power"]:
+        _say(f"SHUT: {UNPOWERED}")
     else:
         _say("SHUT, but not verified blank; see the newest certificate")
     if told["last_reason"]:
@@ -112,12 +115,19 @@ def blank_vault(args: argparse.Namespace) -> int:
         except ConfigError as error:
             _say(f"{error}; blanking without it")
         else:
-            _say(f"BLANK (verified); certificate {told['certificate']}")
-            return 0
+            return _blanked(told["verified_blank"], told["certificate"])
     with premises.only_one(config), premises.opened(config) as (vault, _):
         path = vault.blank(Reason.ORDERED)
-    _say(f"BLANK (verified); certificate {path.name}")
-    return 0
+        return _blanked(vault.verified_blank, path.name)
+
+
+def _blanked(verified: bool, certificate: str) -> int:
+    """Say what was done; 1 where the medium could not be read back."""
+    if verified:
+        _say(f"BLANK (verified); certificate {certificate}")
+        return 0
+    _say(f"the key is destroyed; {UNPOWERED}; certificate {certificate}")
+    return 1
 
 
 def open_export(args: argparse.Namespace) -> int:

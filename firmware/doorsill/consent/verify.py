@@ -94,6 +94,11 @@ def _check_link(before: Verified, after: Verified) -> None:
         raise UntrustedError(
             f"{after.name}: it does not follow {before.name}: another one stood there"
         )
+    if new["leases"] and not before.read_back:
+        raise UntrustedError(
+            f"{after.name}: it was open though the medium had not been read back since "
+            f"{before.name}"
+        )
     _check_writes(before, after)
 
 

@@ -90,7 +90,7 @@ def _files(paths: list[Path]) -> list[Document]:
 
 
 def _told(each: Verified) -> str:
-    body, medium = each.body, each.body["medium"]
+    body = each.body
     sealed = sum(lease["sealed"] for lease in body["leases"])
     open_ms = sum(lease["closed_ms"] - lease["opened_ms"] for lease in body["leases"])
     at = datetime.fromtimestamp(body["time"]["utc_ms"] / 1000, UTC)
@@ -99,10 +99,17 @@ def _told(each: Verified) -> str:
         f"({body['time']['source']})\n"
         f"  device {body['device']} claims: {claims.REASONS[body['reason']]}; "
         f"{', '.join(body['methods'])}; "
-        f"all {medium['size']} bytes of {medium['kind']} read back as blank\n"
+        f"{_found(each)}\n"
         f"  open before that: {open_ms / 1000:.1f} s, {sealed} crops sealed"
         f"{_card(body)}\n"
     )
+
+
+def _found(each: Verified) -> str:
+    medium = each.body["medium"]
+    if each.read_back:
+        return f"all {medium['size']} bytes of {medium['kind']} read back as blank"
+    return f"the {medium['kind']} did not answer: without power, not read back yet"
 
 
 def _card(body: dict[str, Any]) -> str:
@@ -115,4 +122,7 @@ def _verdict(chain: list[Verified]) -> str:
     which = (
         f"certificate {first}" if first == last else f"certificates {first} to {last}"
     )
-    return f"verified: {which} of device {chain[0].body['device']}\n"
+    verdict = f"verified: {which} of device {chain[0].body['device']}"
+    if not chain[-1].read_back:
+        verdict += "; the medium is without power and is yet to be read back"
+    return verdict + "\n"

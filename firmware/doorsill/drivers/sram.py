@@ -5,6 +5,8 @@
 
 Source: Microchip DS20005142, section 2. When the interlock cuts the rail the chip is
 silent and its mode register is lost; a driver that does not read back would not know.
+Silence is told as such (NoAnswer): it is neither blank nor a fault, and a chip that was
+never there looks the same, so that such a vault never opens.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from doorsill.consent.certificate import MediumFacts
-from doorsill.consent.medium import require_room, require_same
+from doorsill.consent.medium import NoAnswer, require_room, require_same
 from doorsill.errors import ConfigError, UntrustedError
 
 WRITE_MODE, WRITE, READ, READ_MODE = 0x01, 0x02, 0x03, 0x05
@@ -72,16 +74,11 @@ class SramMedium:
     """A medium on a serial SRAM; every write is read back over the bus."""
 
     def __init__(self, bus: Bus, size: int = SIZE_23LC1024) -> None:
-        """Raises ConfigError where no such chip answers."""
+        """The chip may be without power; the card in the reader gives it."""
         self._bus = bus
         self._used = 0
         self.facts = MediumFacts("sram", f"serial SRAM of {size >> 10} KiB", size)
         self._bus.transfer(bytes((WRITE_MODE, SEQUENTIAL)))
-        if not self._answers():
-            raise ConfigError(
-                "no serial SRAM answers on the SPI bus; is the card in, so that the "
-                "interlock powers it?"
-            )
 
     def append(self, record: bytes) -> int:
         """See :class:`doorsill.consent.medium.Medium`."""
@@ -124,9 +121,7 @@ class SramMedium:
 
     def _require_power(self) -> None:
         if not self._answers():
-            raise UntrustedError(
-                "the serial SRAM does not answer: its power is gone, or was"
-            )
+            raise NoAnswer("the serial SRAM does not answer: its power is gone, or was")
 
 
 def open_sram(path: Path) -> SramMedium:
