@@ -13,7 +13,8 @@ from doorsill.check_cli import problems_of
 from doorsill.cli import run
 from doorsill.config import load_config
 from doorsill_fleet.ca import Authority
-from doorsill_fleet.stage import DEVICE, Stage
+from doorsill_fleet.consent_stage import ConsentStage
+from doorsill_fleet.stage import DEVICE, SITE, Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
 
@@ -42,6 +43,57 @@ def test_a_good_shop_has_no_problem(
     assert problems(stage) == []
     assert run(["check", "--config", str(stage.configuration)]) == 0
     assert "nothing is wrong" in capsys.readouterr().out
+
+
+@pytest.fixture
+def vaulted(tmp_path: Path) -> Stage:
+    """A shop with a vault, a key switch and a lamp; no card stack is started."""
+    cards = ConsentStage(tmp_path, SITE)
+    (tmp_path / "consent-ca.pem").write_bytes(cards.ca_pem)
+    lines = 'gpio_line = "chip:17"\nlamp_line = "chip:27"\n'
+    more = cards.configuration + lines
+    found = Stage(tmp_path, LINE, consent=cards.policy, more=more)
+    found.set()
+    return found
+
+
+def test_a_good_shop_with_a_vault_has_no_problem(vaulted: Stage) -> None:
+    assert problems(vaulted) == []
+
+
+def stranger(stage: Stage) -> None:
+    ca = ConsentStage(stage.folder, SITE)
+    (stage.folder / "consent-ca.pem").write_bytes(ca.ca_pem)
+
+
+def no_cards(stage: Stage) -> None:
+    stage.consent = None
+    signed = canonical.seal(stage.policy_body(), stage.controller)
+    (stage.folder / "policy.json").write_bytes(signed)
+
+
+VAULT_FAULTS = [
+    pytest.param(stranger, ["is not the consent CA that the policy"], id="other CA"),
+    pytest.param(no_cards, ["the policy allows no consent cards"], id="no consent"),
+    pytest.param(
+        lambda s: edit(s, "chip:27", "27"),
+        ["consent.lamp_line = '27' must be"],
+        id="27",
+    ),
+    pytest.param(
+        lambda s: edit(s, "chip:27", "chip:17"), ["are the same line"], id="one line"
+    ),
+]
+
+
+@pytest.mark.parametrize(("spoil", "expected"), VAULT_FAULTS)
+def test_what_would_keep_the_vault_shut_is_said(
+    vaulted: Stage, spoil: Callable[[Stage], None], expected: list[str]
+) -> None:
+    spoil(vaulted)
+    found = problems(vaulted)
+    assert len(found) == len(expected)
+    assert all(words in line for words, line in zip(expected, found, strict=True))
 
 
 def loosen_key(stage: Stage) -> None:

@@ -31,7 +31,7 @@ from doorsill.consent.handover import GAP_S, Handover
 from doorsill.consent.keeper import LOOK_S, Keeper
 from doorsill.consent.medium import MemoryMedium
 from doorsill.consent.reasons import Reason
-from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
+from doorsill.consent.token import Lamp, TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.values import Frame
@@ -111,6 +111,7 @@ class Room:
     card: Card = field(default_factory=CONTROLLER.card)
     utc: float = 0.0
     offset: float = 0.0
+    lamp: Lamp | None = None
 
     def __post_init__(self) -> None:
         self.medium = FaultyMedium()
@@ -122,7 +123,7 @@ class Room:
         self.revoked: tuple[str, ...] = ()
         self.attendant = Attendant(self.token, self.judge)
         self.began = time.monotonic()
-        self.keeper = Keeper(self.vault, self.attendant, BINDING, self.now)
+        self.keeper = Keeper(self.vault, self.attendant, BINDING, self.now, self.lamp)
         self.vision = Handover(self.folder / "faces.sock", self.monotonic)
         self.keeper.source = CropSource(self.folder / "faces.sock")
         self.frames = 0

@@ -14,11 +14,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes
+
 from doorsill import policy
-from doorsill.config import Config, read_config, refuse_network_camera
+from doorsill.config import (
+    Config,
+    ConsentSection,
+    read_config,
+    refuse_network_camera,
+)
 from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, store_of
-from doorsill.errors import DoorsillError
+from doorsill.errors import ConfigError, DoorsillError
 from doorsill.registry import shipped, verified_model
 from doorsill.vision.detectors import model_bytes
 
@@ -63,6 +70,7 @@ def problems_of(config: Config, now: datetime) -> Iterator[str]:
         _broker_problems,
         _camera_problems,
         _model_problems,
+        _consent_problems,
         _folder_problems,
     )
     for check in checks:
@@ -139,6 +147,37 @@ def _camera_problems(config: Config, now: datetime) -> Iterator[str]:
 def _model_problems(config: Config, now: datetime) -> Iterator[str]:
     model_bytes(config.model)
     yield from ()
+
+
+def _consent_problems(config: Config, now: datetime) -> Iterator[str]:
+    """What would keep the vault shut for good, of what can be seen without a card."""
+    consent = config.consent
+    if consent is None:
+        return
+    yield from _line_problems(consent)
+    ca = identity.read_certificate(consent.ca)
+    yield from _dates(consent.ca, ca, now)
+    found = _policy_of(config)
+    if found is not None and found.consent is None:
+        yield "there is a section [consent], but the policy allows no consent cards"
+    elif found is not None and found.consent is not None:
+        pin = ca.fingerprint(hashes.SHA256()).hex()
+        if pin != found.consent.ca:
+            yield f"{consent.ca} is not the consent CA that the policy names"
+
+
+def _line_problems(consent: ConsentSection) -> Iterator[str]:
+    named = {"gpio_line": consent.gpio_line, "lamp_line": consent.lamp_line}
+    for name, line in named.items():
+        try:
+            if line:
+                from doorsill.drivers.gpio_line import place_of  # needs gpiod
+
+                place_of(name, line)
+        except ConfigError as error:
+            yield str(error)
+    if consent.lamp_line and consent.lamp_line == consent.gpio_line:
+        yield "consent.lamp_line and consent.gpio_line are the same line"
 
 
 def _folder_problems(config: Config, now: datetime) -> Iterator[str]:

@@ -106,7 +106,8 @@ class ConsentSection:
     reader: str = option("")
     medium: str = option("memory")
     medium_bytes: int = option(4 << 20, least=64 << 10, most=1 << 30)
-    gpio_line: str = option("")
+    gpio_line: str = option("")  # a key switch that must be on as well
+    lamp_line: str = option("")  # the lamp that is lit while faces may be stored
 
 
 @dataclass(frozen=True, slots=True)

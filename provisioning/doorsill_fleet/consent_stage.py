@@ -67,6 +67,11 @@ class ConsentStage:
         }
 
     @property
+    def ca_pem(self) -> bytes:
+        """The consent CA's certificate, as the device has it."""
+        return self.ca.public_bytes(serialization.Encoding.PEM)
+
+    @property
     def configuration(self) -> str:
         """The [consent] section of the device's TOML file."""
         return (
@@ -89,8 +94,7 @@ class ConsentStage:
     def start(self) -> None:
         """Write the CA's certificate and start the card stack."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        pem = self.ca.public_bytes(serialization.Encoding.PEM)
-        (self.folder / "consent-ca.pem").write_bytes(pem)
+        (self.folder / "consent-ca.pem").write_bytes(self.ca_pem)
         cards = self.folder / "cards"
         cards.mkdir(exist_ok=True)
         self._daemon = PrivatePcscd(cards, self.library)

@@ -35,6 +35,7 @@ from doorsill.consent.gate import (
     Tick,
 )
 from doorsill.consent.reasons import WORDS, Reason
+from doorsill.consent.token import Lamp
 from doorsill.consent.vault import Vault
 from doorsill.device.identity import Identity
 from doorsill.errors import DoorsillError, UntrustedError
@@ -65,9 +66,16 @@ class Keeper:
     """One thread decides; it never waits for a card, a disk or a person to read."""
 
     def __init__(
-        self, vault: Vault, attendant: Attendant, binding: Binding, clock: Clock
+        self,
+        vault: Vault,
+        attendant: Attendant,
+        binding: Binding,
+        clock: Clock,
+        lamp: Lamp | None = None,
     ) -> None:
         self.vault = vault
+        self._lamp = lamp
+        self._lit = False
         self.attendant = attendant
         self.source: CropSource | None = None
         self.tally = Tally()
@@ -115,6 +123,8 @@ class Keeper:
             elif isinstance(action, Opened):
                 self._open(action)
         if isinstance(event, Answered) and self.gate.lease is not None:
+            self._light()  # again with each answer: it may have failed meanwhile
+        if isinstance(event, Answered) and self.gate.lease is not None:
             self._lease(self.gate.fresh + ANSWER_MAX_AGE_S)
 
     def rebind(self, policy: Policy, binding: Binding) -> None:
@@ -135,6 +145,8 @@ class Keeper:
             return self._blank(reason)
         finally:
             self.attendant.close()
+            if self._lamp is not None:
+                self._lamp.close()
 
     def _blank(self, reason: Reason) -> Path:
         before = self.vault.last
@@ -149,6 +161,7 @@ class Keeper:
             "state": self.gate.state.value,
             "verified_blank": self.vault.verified_blank,
             "without_power": self.vault.silent,
+            "lamp": self._lit if self._lamp else None,
             "sealed": len(session.records) if session else 0,
             "bytes": session.used if session else 0,
             "purpose": session.interval.purpose if session else None,
@@ -192,6 +205,8 @@ class Keeper:
             self._retry = self._now + RETRY_S
 
     def _open(self, action: Opened) -> None:
+        if not self._light():
+            return
         try:
             self.vault.open(action.lease)
         except DoorsillError as error:
@@ -204,12 +219,34 @@ class Keeper:
         """First nobody may hand over or seal any more; then the rest."""
         session = self.vault.revoke()
         self._lease(0.0)
+        self._darken()
         if reason in self.attendant.gone:
             late_us = round((self._now - self.attendant.gone[reason]) * 1e6)
             self.tally.shut_after_us = [*self.tally.shut_after_us[-999:], late_us]
         self.tally.last_reason = str(reason)
         self.vault.finish(session, str(reason))
         self._note(reason)
+
+    def _light(self) -> bool:
+        """Light the lamp, or shut; whether it is lit. Without a lamp: yes."""
+        try:
+            if self._lamp is not None:
+                self._lamp.show(True)
+        except UntrustedError as error:
+            log.error("%s", error)
+            self.step(Lost(Reason.LAMP))
+            return False
+        self._lit = self._lamp is not None
+        return True
+
+    def _darken(self) -> None:
+        """Put the lamp out; where that fails the vault is blank all the same."""
+        try:
+            if self._lamp is not None:
+                self._lamp.show(False)
+            self._lit = False
+        except UntrustedError as error:
+            log.error("%s", error)
 
     def _refused(self, reason: Reason) -> None:
         log.warning("the card does not open the vault: %s", WORDS[reason])

@@ -38,7 +38,7 @@ from doorsill.consent.premises import (
 )
 from doorsill.consent.reasons import Reason
 from doorsill.consent.surroundings import boot_id
-from doorsill.consent.token import Switch, Token
+from doorsill.consent.token import Lamp, Switch, Token
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.device import identity
 from doorsill.device.identity import Identity
@@ -76,6 +76,7 @@ def main(config: Config) -> None:
             serialization.Encoding.DER
         )
         token, switch = open_token(consent), open_key_switch(consent)
+        lamp = open_consent_lamp(consent)
         socket_of(config).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         counter = Counter(socket_of(config))
         bell = _bell_of_signals()
@@ -86,7 +87,7 @@ def main(config: Config) -> None:
             return judged(rules, authority, card, sealing)
 
         attendant = Attendant(token, judge, switch)
-        keeper = Keeper(vault, attendant, binding_of(config, rules), now)
+        keeper = Keeper(vault, attendant, binding_of(config, rules), now, lamp)
         attendant.start()
         log.info("vault at work, blank (verified)")
         try:
@@ -223,6 +224,15 @@ def open_key_switch(consent: ConsentSection) -> Switch | None:
     from doorsill.drivers.gpio_line import open_switch
 
     return open_switch(consent.gpio_line)
+
+
+def open_consent_lamp(consent: ConsentSection) -> Lamp | None:
+    """The lamp that is lit while the vault is open, where one is configured."""
+    if not consent.lamp_line:
+        return None
+    from doorsill.drivers.gpio_lamp import open_lamp
+
+    return open_lamp(consent.lamp_line)
 
 
 def _writable(config: Config) -> list[Path]:

@@ -68,6 +68,16 @@ class Token(Protocol):
         """Let go of reader and token; ``events`` ends."""
 
 
+class Lamp(Protocol):
+    """Lit exactly while faces may be stored; one that fails means blank."""
+
+    def show(self, lit: bool) -> None:
+        """Light it or put it out; UntrustedError where that failed."""
+
+    def close(self) -> None:
+        """Put it out for good; UntrustedError where that failed."""
+
+
 class Switch(Protocol):
     """A key switch: one condition more, never a consent of its own."""
 

@@ -70,6 +70,8 @@ def list_vault(args: argparse.Namespace) -> int:
             f"OPEN for {told['purpose']}: {told['sealed']} crops, {told['bytes']} bytes"
         )
         _say(f"card {told['card'][:16]}")
+        if told["lamp"] is not None:
+            _say("the consent lamp is lit" if told["lamp"] else "the lamp is NOT lit")
     elif told["verified_blank"]:
         _say("BLANK (verified: every byte of the medium was read back as nought)")
     elif told["without_power"]:

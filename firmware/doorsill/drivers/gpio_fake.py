@@ -1,4 +1,4 @@
-"""A GPIO line in memory: the fake beside ``gpio_line.py``, driven by ``set``."""
+"""GPIO lines in memory: the fakes beside ``gpio_line.py`` and ``gpio_lamp.py``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import threading
 
 
 class FakeLine:
-    """One line; every edge is kept until somebody waits for it, as the kernel does."""
+    """One line that is read, driven by ``set``.
+
+    Every edge is kept until somebody waits for it, as the kernel does.
+    """
 
     def __init__(self, on: bool = False) -> None:
         self._on = on
@@ -47,4 +50,32 @@ class FakeLine:
 
     def _require(self) -> None:
         if self._gone:
+            raise OSError(19, "No such device")
+
+
+class FakeOutput:
+    """One line that is driven; it can vanish, or be held by a short circuit."""
+
+    def __init__(self) -> None:
+        self.on = True  # whoever had it before left it so
+        self.held: bool | None = None
+        self.gone = False
+        self.released = False
+
+    def write(self, on: bool) -> None:
+        """Drive it; OSError once the chip is gone."""
+        self._require()
+        self.on = on
+
+    def read(self) -> bool:
+        """Its level, which a short circuit decides; OSError once the chip is gone."""
+        self._require()
+        return self.on if self.held is None else self.held
+
+    def release(self) -> None:
+        """Note that it was given back."""
+        self.released = True
+
+    def _require(self) -> None:
+        if self.gone:
             raise OSError(19, "No such device")

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from doorsill.errors import ConfigError
 
@@ -51,14 +51,7 @@ class GpiodLine:
         settings = gpiod.LineSettings(
             direction=Direction.INPUT, edge_detection=Edge.BOTH, bias=Bias.PULL_DOWN
         )
-        try:
-            self._request = gpiod.request_lines(
-                _path_of(chip), consumer="doorsill", config={offset: settings}
-            )
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"consent.gpio_line = {chip}:{offset} cannot be used: {error}"
-            ) from None
+        self._request = requested("gpio_line", chip, offset, settings)
 
     def read(self) -> bool:
         """Whether the switch is on."""
@@ -112,20 +105,37 @@ def open_switch(
     option: str, opener: Callable[[str, int], Line] = GpiodLine
 ) -> KeySwitch:
     """The switch that ``consent.gpio_line = "CHIP:OFFSET"`` names."""
+    return KeySwitch(opener(*place_of("gpio_line", option)))
+
+
+def place_of(name: str, option: str) -> tuple[str, int]:
+    """Chip and offset of ``consent.<name> = "CHIP:OFFSET"``; else ConfigError."""
     chip, colon, offset = option.rpartition(":")
     if not colon or not chip or not offset.isdecimal():
         raise ConfigError(
-            f"consent.gpio_line = {option!r} must be CHIP:OFFSET, "
+            f"consent.{name} = {option!r} must be CHIP:OFFSET, "
             "as pinctrl-rp1:17 or /dev/gpiochip0:17"
         )
-    return KeySwitch(opener(chip, int(offset)))
+    return chip, int(offset)
 
 
-def _path_of(chip: str) -> str:
+def requested(name: str, chip: str, offset: int, settings: Any) -> Any:
+    """The line as libgpiod gives it, ours alone; ConfigError where it does not."""
+    try:
+        return gpiod.request_lines(
+            _path_of(name, chip), consumer="doorsill", config={offset: settings}
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"consent.{name} = {chip}:{offset} cannot be used: {error}"
+        ) from None
+
+
+def _path_of(name: str, chip: str) -> str:
     if chip.startswith("/dev/"):
         return chip
     for path in sorted(Path("/dev").glob("gpiochip*")):
         with gpiod.Chip(str(path)) as found:
             if found.get_info().label == chip:
                 return str(path)
-    raise ConfigError(f"consent.gpio_line: there is no GPIO chip labelled {chip}")
+    raise ConfigError(f"consent.{name}: there is no GPIO chip labelled {chip}")

@@ -1,0 +1,91 @@
+"""The consent lamp on a GPIO line (libgpiod 2): lit exactly while faces may be stored.
+
+Whoever stands before the camera sees it. It is lit before the first face may come and
+put out when none may any more; where it does not light, none may. What is read back is
+the line, not the light: a lamp that has burnt out needs a person's eye.
+
+Wired so that a line that nobody drives is dark (a transistor with a pull-down). A vault
+that is killed leaves the line to the kernel; the next start puts it out first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from doorsill.drivers.gpio_line import place_of, requested
+from doorsill.errors import ConfigError, UntrustedError
+
+try:
+    from gpiod import LineSettings
+    from gpiod.line import Direction, Value
+except ImportError:
+    raise ConfigError("a lamp needs gpiod: pip install 'doorsill[pi]'") from None
+
+
+class Output(Protocol):
+    """One line that we drive; the fake in ``gpio_fake.py`` is another."""
+
+    def write(self, on: bool) -> None:
+        """Drive it; OSError where the chip is gone."""
+
+    def read(self) -> bool:
+        """What it is driven to; OSError where the chip is gone."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+class GpiodOutput:
+    """A line of the chip at ``/dev/gpiochipN``, or of the chip with that label."""
+
+    def __init__(self, chip: str, offset: int) -> None:
+        self._offset = offset
+        settings = LineSettings(direction=Direction.OUTPUT, output_value=Value.INACTIVE)
+        self._request = requested("lamp_line", chip, offset, settings)
+
+    def write(self, on: bool) -> None:
+        """See :class:`Output`."""
+        self._request.set_value(self._offset, Value.ACTIVE if on else Value.INACTIVE)
+
+    def read(self) -> bool:
+        """See :class:`Output`."""
+        return bool(self._request.get_value(self._offset) is Value.ACTIVE)
+
+    def release(self) -> None:
+        """See :class:`Output`."""
+        self._request.release()
+
+
+class ConsentLamp:
+    """Dark from the start on."""
+
+    def __init__(self, output: Output) -> None:
+        """Raises UntrustedError where it cannot even be put out."""
+        self._output = output
+        self.show(False)
+
+    def show(self, lit: bool) -> None:
+        """Light it or put it out, and look; UntrustedError where that failed."""
+        try:
+            self._output.write(lit)
+            found = self._output.read()
+        except (OSError, ValueError) as error:
+            raise UntrustedError(f"the consent lamp is gone: {error}") from None
+        if found != lit:
+            does = "does not light" if lit else "does not go out"
+            raise UntrustedError(f"the consent lamp {does}: its line is held")
+
+    def close(self) -> None:
+        """Put it out and let go of it."""
+        try:
+            self.show(False)
+        finally:
+            self._output.release()
+
+
+def open_lamp(
+    option: str, opener: Callable[[str, int], Output] = GpiodOutput
+) -> ConsentLamp:
+    """The lamp that ``consent.lamp_line = "CHIP:OFFSET"`` names, dark."""
+    return ConsentLamp(opener(*place_of("lamp_line", option)))
