@@ -15,7 +15,7 @@ from vaults import open_handles
 from doorsill.consent import handover
 from doorsill.consent.crops import CROP, CROP_TAG, LEASE, LEASE_TAG, SEALS, CropSource
 from doorsill.consent.handover import GAP_S, HEADS_MOST, Handover
-from doorsill.errors import UntrustedError
+from doorsill.errors import ConfigError, UntrustedError
 from doorsill.values import Boxes, Frame, Pixels
 
 HEADS = np.array([[0.25, 0.25, 0.5, 0.5], [0.6, 0.1, 0.7, 0.3]], np.float32)
@@ -282,5 +282,5 @@ def raw_pair(folder: Path) -> tuple[socket.socket, CropSource]:
 def test_vision_that_does_not_listen_is_said(tmp_path: Path) -> None:
     with pytest.raises(UntrustedError, match="vision does not listen"):
         CropSource(tmp_path / "none.sock")
-    with pytest.raises(UntrustedError, match="cannot listen"):
+    with pytest.raises(ConfigError, match="cannot listen"):
         Handover(tmp_path / "no" / "folder.sock")

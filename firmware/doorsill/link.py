@@ -11,7 +11,6 @@ whoever listens and not kept.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import select
 import socket
@@ -31,6 +30,7 @@ from doorsill.cells import (
     ZoneCell,
 )
 from doorsill.errors import UplinkError
+from doorsill.listening import listening
 
 log = logging.getLogger(__name__)
 
@@ -96,17 +96,7 @@ class CellServer:
     """Vision's end: never blocks, never opens a connection of its own."""
 
     def __init__(self, path: Path) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            self._listener.bind(str(path))
-        except OSError as error:
-            self._listener.close()
-            raise UplinkError(f"cannot listen on {path}: {error.strerror}") from None
-        path.chmod(0o660)
-        self._listener.listen(1)
-        self._listener.setblocking(False)
+        self._listener = listening(path, 0o660, backlog=1)
         self._peer: socket.socket | None = None
         self._queue: deque[tuple[int, bytes]] = deque()
         self._sent = 0  # how many of the queue the present peer has been sent

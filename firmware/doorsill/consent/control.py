@@ -10,18 +10,17 @@ import contextlib
 import json
 import os
 import socket
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.listening import listening, user_of
 
 WORDS = ("status", "export", "blank")
 REQUEST_MOST, ANSWER_MOST = 16, 1 << 16
 PEERS_MOST = 4
 ANSWER_WITHIN_S = 30.0
-_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: unix(7)
 
 
 @dataclass(slots=True, eq=False)
@@ -43,17 +42,7 @@ class Counter:
     """The vault's end; bound before the process confines itself."""
 
     def __init__(self, path: Path) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            self._listener.bind(str(path))
-        except OSError as error:
-            self._listener.close()
-            raise ConfigError(f"cannot listen on {path}: {error.strerror}") from None
-        path.chmod(0o600)
-        self._listener.listen(PEERS_MOST)
-        self._listener.setblocking(False)
+        self._listener = listening(path, 0o600, PEERS_MOST)
         self._peers: list[socket.socket] = []
 
     def sockets(self) -> list[socket.socket]:
@@ -87,10 +76,7 @@ class Counter:
         with contextlib.suppress(BlockingIOError):
             while True:
                 peer, _ = self._listener.accept()
-                raw = peer.getsockopt(
-                    socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
-                )
-                user = _CREDENTIALS.unpack(raw)[1]
+                user = user_of(peer)
                 if user not in (0, os.geteuid()) or len(self._peers) >= PEERS_MOST:
                     peer.close()
                     continue

@@ -14,7 +14,6 @@ import mmap
 import os
 import pwd
 import socket
-import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +31,7 @@ from doorsill.consent.crops import (
     SIDE_LEAST,
     SIDE_MOST,
 )
-from doorsill.errors import UntrustedError
+from doorsill.listening import listening, user_of
 from doorsill.values import Boxes, Frame, Pixels
 
 log = logging.getLogger(__name__)
@@ -41,7 +40,6 @@ VAULT_USER = "doorsill-vault"
 MARGIN = 0.2  # of the head's box, on each side
 HEADS_MOST = 4  # of one frame
 GAP_S = 0.2  # between two frames that are taken from
-_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: unix(7)
 
 
 class Handover:
@@ -49,17 +47,7 @@ class Handover:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """``clock`` must be CLOCK_MONOTONIC, which the vault reads as well."""
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            self._listener.bind(str(path))
-        except OSError as error:
-            self._listener.close()
-            raise UntrustedError(f"cannot listen on {path}: {error.strerror}") from None
-        path.chmod(0o660)
-        self._listener.listen(1)
-        self._listener.setblocking(False)
+        self._listener = listening(path, 0o660, backlog=1)
         self._clock = clock
         self._users = _vault_users()
         self._peer: socket.socket | None = None
@@ -114,8 +102,7 @@ class Handover:
 
     def _take(self, peer: socket.socket) -> None:
         """A peer of another user is not our vault, whatever the file's mode says."""
-        raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        user = _CREDENTIALS.unpack(raw)[1]
+        user = user_of(peer)
         if user not in self._users:
             log.warning("a process of user %d is refused as vault", user)
             peer.close()

@@ -1,0 +1,42 @@
+"""Where one process of ours listens for another: a socket file, never a network.
+
+vision: cells.sock for the uplink, faces.sock for the vault    vault: vault.sock
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from pathlib import Path
+
+from doorsill.errors import ConfigError
+
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: unix(7)
+
+
+def listening(path: Path, mode: int, backlog: int) -> socket.socket:
+    """A listening AF_UNIX, SOCK_SEQPACKET socket at ``path`` that never blocks.
+
+    What a process before this one left there is replaced. ``mode`` are the file's
+    permissions. Raises ConfigError where it cannot be.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        found.bind(str(path))
+        path.chmod(mode)
+        found.listen(backlog)
+    except OSError as error:
+        found.close()
+        raise ConfigError(f"cannot listen on {path}: {error.strerror}") from None
+    found.setblocking(False)
+    return found
+
+
+def user_of(peer: socket.socket) -> int:
+    """The user id of the process at the other end, as the kernel knows it."""
+    size = _CREDENTIALS.size
+    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return int(_CREDENTIALS.unpack(raw)[1])

@@ -1,0 +1,31 @@
+"""One place where our processes listen for each other."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from doorsill.errors import ConfigError
+from doorsill.listening import listening, user_of
+
+
+def test_it_listens_in_place_of_what_was_left_there(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    for mode in (0o660, 0o600):
+        with listening(path, mode, backlog=1) as server:
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+            with pytest.raises(BlockingIOError):
+                server.accept()
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+                client.connect(str(path))
+                peer, _ = server.accept()
+                with peer:
+                    assert user_of(peer) == os.geteuid()
+
+
+@pytest.mark.parametrize("name", ["none/x.sock", "x" * 120])
+def test_where_it_cannot_listen_it_says_so(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"cannot listen on .*: "):
+        listening(tmp_path / name, 0o600, backlog=1)
