@@ -1,5 +1,7 @@
 """Fixtures and options that more than one test module uses."""
 
+import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def own_site(tmp_path: Path) -> Iterator[Site]:
     """A broker of one's own, to stop, stall or revoke."""
     yield from make_site(tmp_path)
+
+
+@pytest.fixture
+def unit_priority() -> Iterator[None]:
+    """As doorsill-vault.service runs: before others that want the processor.
+
+    For tests of a time that the product promises. Threads and processes that are made
+    meanwhile inherit it; without root it stays as it is.
+    """
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, before - 5)
+    yield
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cards import (
@@ -53,8 +54,8 @@ def enrolled(key: VirtualKey, **grant: object) -> Enrolled:
 class Plugged:
     """A key in its port, watched."""
 
-    def __init__(self) -> None:
-        self.key = VirtualKey()
+    def __init__(self, key: VirtualKey | None = None) -> None:
+        self.key = key or VirtualKey()
         self.mine = enrolled(self.key)
         self.token = FidoToken((enrolled(VirtualKey()), self.mine), self.key.plug)
         self.events: list[TokenEvent] = []
@@ -139,7 +140,9 @@ def test_a_key_that_nobody_touches_opens_nothing(plugged: Plugged) -> None:
     assert plugged.token.sign(asked(touch=False)).signature
 
 
-def test_a_pulled_key_is_seen_within_a_tenth_of_a_second(plugged: Plugged) -> None:
+def test_a_pulled_key_is_seen_within_a_tenth_of_a_second(
+    unit_priority: None, plugged: Plugged
+) -> None:
     plugged.token.certificate()
     late = []
     for _ in range(20):
@@ -155,6 +158,58 @@ def test_a_pulled_key_is_seen_within_a_tenth_of_a_second(plugged: Plugged) -> No
         plugged.key.present = True
         assert isinstance(plugged.wait(), TokenIn)
     assert sorted(late)[-1] < 0.1
+
+
+class Busy(VirtualKey):
+    """Answers when it may, and notes whether it was let go of meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.may = threading.Event(), threading.Event()
+        self.may.set()
+        self.speaking = False
+        self.cut_off = 0  # let go of in the middle of a command
+        self.let_go = 0
+
+    def call(self, *command: Any, **how: Any) -> bytes:
+        self.speaking = True
+        self.asked.set()
+        self.may.wait(10)
+        answer = super().call(*command, **how)
+        self.speaking = False
+        return answer
+
+    def close(self) -> None:
+        self.let_go += 1
+        self.cut_off += self.speaking
+
+
+@pytest.mark.parametrize("end", ["pulled", "closed"])
+def test_a_key_is_not_let_go_of_under_a_command(end: str) -> None:
+    """Its handle could be another file's by the time that the command goes on."""
+    key = Busy()
+    plugged = Plugged(key)
+    plugged.token.certificate()
+    key.may.clear()
+    key.asked.clear()
+    speaker = threading.Thread(target=lambda: plugged.token.sign(asked(touch=False)))
+    speaker.start()
+    assert key.asked.wait(10)
+    if end == "closed":
+        plugged.close()
+    else:
+        plugged.token._finder = dict
+        assert isinstance(plugged.wait(), TokenOut)
+        plugged.token._finder = key.plug
+        assert isinstance(plugged.wait(), TokenIn)
+    assert key.speaking and key.let_go == 0
+    key.may.set()
+    speaker.join(10)
+    assert not speaker.is_alive() and key.cut_off == 0
+    if end == "pulled":
+        assert plugged.token.sign(asked(touch=False)).signature
+        assert key.let_go == 1  # the line to the key before, when it was free
+        plugged.close()
 
 
 def test_two_keys_are_none() -> None:

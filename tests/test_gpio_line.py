@@ -56,7 +56,9 @@ def test_it_says_how_it_is_and_what_changes(watched: Watched) -> None:
     assert watched.wait() is False
 
 
-def test_off_counts_at_once_and_on_when_it_is_steady(watched: Watched) -> None:
+def test_off_counts_at_once_and_on_when_it_is_steady(
+    unit_priority: None, watched: Watched
+) -> None:
     watched.line.set(True)
     turned = time.monotonic()
     assert watched.wait() is True

@@ -525,6 +525,30 @@ class Unlockable:
         return -1
 
 
+def test_a_card_that_is_pulled_and_put_back_at_once_is_not_two_cards(
+    room: Room,
+) -> None:
+    """Seen as gone when it was there again, it is read twice: once as put in, once to
+    try again. That must not close what the first has opened."""
+    room.open()
+    room.token.pull()
+    room.token.insert()
+    room.until(lambda: room.attendant.present and room.keeper.tally.sessions == 2)
+    for _ in range(4):  # beyond the time of the second look
+        room.offset += BEAT_S + 0.01
+        count = len(room.token.asked)
+        room.until(lambda n=count: len(room.token.asked) > n)
+        room.until(lambda: room.keeper.gate.pending is None)
+    room.attendant.inspect()  # and one that was on its way already
+    room.until(lambda: room.attendant._work.empty())
+    count = len(room.token.asked)
+    room.offset += BEAT_S + 0.01
+    room.until(lambda: len(room.token.asked) > count)
+    assert room.vault.session is not None
+    assert room.keeper.tally.last_reason == Reason.REMOVED
+    assert room.keeper.tally.sessions == 2
+
+
 def test_a_card_that_failed_once_is_looked_at_again(room: Room) -> None:
     right = room.token.answer
     fails(Reason.CARD_ERROR)(room)
@@ -572,7 +596,9 @@ def test_crops_on_their_way_when_it_shuts_are_turned_away_unread(room: Room) -> 
 PULLS = 120
 
 
-def test_no_crop_is_accepted_100_ms_after_the_card_was_seen_to_go(room: Room) -> None:
+def test_no_crop_is_accepted_100_ms_after_the_card_was_seen_to_go(
+    unit_priority: None, room: Room
+) -> None:
     """p99 over 120 pulls, while crops keep coming; the figure is for the bench."""
     late: list[float] = []
     rules = room.vault._policy

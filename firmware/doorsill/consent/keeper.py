@@ -27,6 +27,7 @@ from doorsill.consent.gate import (
     Closed,
     Event,
     Gate,
+    Inserted,
     Lost,
     Moment,
     Opened,
@@ -99,7 +100,8 @@ class Keeper:
         self.step(Tick())
         if self._now >= self._retry:
             self._retry = float("inf")
-            self.attendant.inspect()
+            if self.gate.card is None:
+                self.attendant.inspect()
         if self._now >= self._look:
             self._look = self._now + LOOK_S
             self._look_at_medium()
@@ -197,6 +199,8 @@ class Keeper:
         for event in self.attendant.take():
             if isinstance(event, Lost):
                 self._note(event.reason)
+            if isinstance(event, Inserted) and event.card == self.gate.card:
+                continue  # read twice, not put in twice: no Lost came between
             self.step(event)
 
     def _note(self, reason: Reason) -> None:

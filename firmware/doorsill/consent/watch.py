@@ -18,6 +18,7 @@ from doorsill.consent.gate import (
     Closed,
     Event,
     Gate,
+    Inserted,
     Lost,
     Moment,
     Refused,
@@ -44,10 +45,12 @@ class Watch:
         handle = self._attendant.fileno()
         select.select([handle], [], [], max(0.0, min(wait_s, due)))
         for event in (*self._attendant.take(), gates.Tick()):
-            yield from self.step(event)
+            if not (isinstance(event, Inserted) and event.card == self.gate.card):
+                yield from self.step(event)  # a card may be read twice
         if self._clock().monotonic >= self._retry:
             self._retry = float("inf")
-            self._attendant.inspect()
+            if self.gate.card is None:
+                self._attendant.inspect()
 
     def step(self, event: Event) -> Iterator[Action]:
         """One step of the gate; the questions go to the token."""

@@ -101,7 +101,11 @@ def read_enrolled(folder: Path) -> tuple[Enrolled, ...]:
 
 
 class FidoToken:
-    """The one FIDO2 key that is plugged in, if the controller enrolled it."""
+    """The one FIDO2 key that is plugged in, if the controller enrolled it.
+
+    Whoever waits for keys never touches the device that another thread speaks through:
+    a handle that is closed under a call may be another file's by the next one.
+    """
 
     def __init__(
         self, enrolled: tuple[Enrolled, ...], finder: Finder = plugged_in
@@ -111,8 +115,9 @@ class FidoToken:
         self._enrolled = {each.credential: each for each in enrolled}
         self._finder = finder
         self._closed = threading.Event()
-        self._path: str | None = None
-        self._device: CtapDevice | None = None
+        self._place: tuple[int, str | None] = 0, None  # which change, and the one key
+        self._opened: tuple[int, CtapDevice] | None = None  # at which change
+        self._speaking = threading.Lock()
         self._mine: Enrolled | None = None
 
     def events(self) -> Iterator[TokenEvent]:
@@ -123,11 +128,11 @@ class FidoToken:
             names = frozenset(self._finder())
             if names != before:
                 now, before = time.monotonic(), names
-                self._hang_up()
-                self._path = next(iter(names)) if len(names) == 1 else None
-                if self._path is not None:
+                path = next(iter(names)) if len(names) == 1 else None
+                self._place = self._place[0] + 1, path
+                if path is not None:
                     told = None
-                    yield TokenIn(self._path, now)
+                    yield TokenIn(path, now)
                 else:
                     reason = Reason.SECOND_CARD if names else Reason.REMOVED
                     if reason is not told:
@@ -167,9 +172,11 @@ class FidoToken:
         return key.exchange(ec.ECDH(), peer)
 
     def close(self) -> None:
-        """Let go of the key; the events end."""
+        """The events end; let go of the key, but wait for none that hangs."""
         self._closed.set()
-        self._hang_up()
+        if self._speaking.acquire(blocking=False):
+            self._hang_up()
+            self._speaking.release()
 
     def _assert(
         self, allowed: list[bytes], digest: bytes, touch: bool = False
@@ -189,35 +196,39 @@ class FidoToken:
             timer.cancel()
 
     def _open(self) -> CtapDevice:
-        path = self._path
+        """The device of the key that is there now; whoever calls holds the lock."""
+        change, path = self._place
+        if self._opened is not None and self._opened[0] != change:
+            self._hang_up()
         if path is None:
             raise TokenError(Reason.REMOVED, "there is no FIDO2 key")
-        if self._device is None:
+        if self._opened is None:
             opener = self._finder().get(path)
             if opener is None:
                 raise TokenError(Reason.REMOVED, "the FIDO2 key was pulled")
-            self._device = opener()
-        return self._device
+            self._opened = change, opener()
+        return self._opened[1]
 
     def _guarded(self, work: Callable[[], T]) -> T:
         """``work``, with whatever the key does wrong as a TokenError."""
-        try:
-            return work()
-        except CtapError as error:
-            raise _refused(error) from None
-        except (OSError, ConnectionError):
-            self._hang_up()
-            raise TokenError(Reason.REMOVED, "the FIDO2 key was pulled") from None
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            self._hang_up()
-            raise TokenError(
-                Reason.CARD_ERROR, f"the FIDO2 key talks nonsense: {error}"
-            ) from None
+        with self._speaking:
+            try:
+                return work()
+            except CtapError as error:
+                raise _refused(error) from None
+            except (OSError, ConnectionError):
+                self._hang_up()
+                raise TokenError(Reason.REMOVED, "the FIDO2 key was pulled") from None
+            except (ValueError, KeyError, TypeError, IndexError) as error:
+                self._hang_up()
+                raise TokenError(
+                    Reason.CARD_ERROR, f"the FIDO2 key talks nonsense: {error}"
+                ) from None
 
     def _hang_up(self) -> None:
-        device, self._device = self._device, None
-        if device is not None:
-            device.close()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened[1].close()
 
 
 @dataclass(frozen=True, slots=True)
