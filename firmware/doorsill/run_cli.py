@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from doorsill.config import Config, load_config, refuse_network_camera
 
@@ -83,14 +83,19 @@ def names_of(config: Config) -> tuple[str, ...]:
 
 @contextmanager
 def children(
-    config: Path, names: tuple[str, ...]
+    config: Path, names: tuple[str, ...], log_to: IO[bytes] | None = None
 ) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """The named processes as children; all of them are gone when this is left."""
+    """The named processes as children; all of them are gone when this is left.
+
+    What they say goes to ``log_to``, or to where we say it ourselves.
+    """
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name in names:
             command = [sys.executable, "-m", "doorsill", "run", "--only", name]
-            running[name] = subprocess.Popen([*command, "--config", str(config)])
+            running[name] = subprocess.Popen(
+                [*command, "--config", str(config)], stderr=log_to
+            )
         yield running
     finally:
         _stop(running)

@@ -33,6 +33,7 @@ from doorsill_fleet.subscriber import Reader, Subscriber
 Running = dict[str, subprocess.Popen[bytes]]
 REFRESH_S = 0.25
 PLAIN_EVERY_S = 10.0  # between two lines where there is no terminal
+LOG_NAME, LOG_LINES = "doorsill.log", 20  # what the processes say
 READY_WITHIN_S = 20.0
 LAST_WITHIN_S = 5.0  # for the last windows to arrive
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".raw", ".yuv", ".rgb", ".mp4")
@@ -82,15 +83,23 @@ def play(plan: Plan, console: Console) -> Outcome:
         exits.callback(store.close)
         exits.enter_context(_subscriber(stage, store, received))
         show = _Show(plan, config, received, console, token)
-        names = names_of(config)
-        with _environment(token), children(stage.configuration, names) as running:
+        log = exits.enter_context((folder / LOG_NAME).open("w+b"))
+        processes = children(stage.configuration, names_of(config), log)
+        with _environment(token), processes as running:
             failures = show.watch(running)
+        if failures:  # else it would only tear the picture
+            console.print(_end_of(folder / LOG_NAME), markup=False, highlight=False)
         _wait_for_last(received)
         outcome = _outcome(
             plan, folder, store, received, failures, token, config, stage
         )
         outcome.vault = show.vault
         return outcome
+
+
+def _end_of(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(lines[-LOG_LINES:])
 
 
 @dataclass(slots=True)
