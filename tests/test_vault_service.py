@@ -15,7 +15,7 @@ import pytest
 from bench.vault_latency import unplug
 from cards import Controller
 from unplugging import Cable
-from vault_process import VaultProcess
+from vault_process import VaultProcess, utc_now
 
 from doorsill import canonical, cli
 from doorsill.consent import issuing
@@ -24,6 +24,7 @@ from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.consent.premises import certificates_of, folder_of, socket_of
 from doorsill.drivers.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.status_cli import GREEN, ORANGE, Finding, report
 
 
 @pytest.fixture
@@ -39,6 +40,11 @@ def run(
     code = cli.run(["vault", *arguments, "--config", config])
     said = capsys.readouterr()
     return code, said.out + said.err
+
+
+def vault_row(site: VaultProcess) -> Finding:
+    """What ``doorsill status`` says of it."""
+    return next(each for each in report(site.config, utc_now()) if each.what == "vault")
 
 
 def test_blank_open_blank_and_every_way_out(site: VaultProcess) -> None:
@@ -69,13 +75,16 @@ def test_blank_open_blank_and_every_way_out(site: VaultProcess) -> None:
     site.stage.insert()
     site.until_open()
 
+    assert vault_row(site).says.startswith("OPEN for validation, ")
     ask(socket_of(site.config), "blank")
     assert site.status()["verified_blank"]
+    assert vault_row(site) == Finding("vault", GREEN, "BLANK (verified)")
     site.stage.pull()
     site.stage.insert()
     site.until_open()
     site.fill(1)
     assert site.stop() == 0
+    assert vault_row(site).light == ORANGE and "no vault" in vault_row(site).says
     reasons = site.reasons()
     assert reasons[0] == "start" and reasons[-1] == "shutdown"
     assert reasons[1] in ("removed", "card-error")

@@ -107,10 +107,10 @@ def test_every_altered_byte_is_refused(folder: Path) -> None:
 
 
 ORDER = [
-    ("reordered", [0, 2, 1, 3], "certificates 2 to 2 are missing"),
-    ("backwards", [3, 2, 1, 0], "begins at certificate 4; 1 to 3 are missing"),
-    ("one missing", [0, 1, 3], "certificates 3 to 3 are missing"),
-    ("begin missing", [1, 2, 3], "begins at certificate 2; 1 to 1 are missing"),
+    ("reordered", [0, 2, 1, 3], "certificate 2 is missing"),
+    ("backwards", [3, 2, 1, 0], "begins at certificate 4; certificates 1 to 3 are m"),
+    ("one missing", [0, 1, 3], "certificate 3 is missing"),
+    ("begin missing", [1, 2, 3], "begins at certificate 2; certificate 1 is missing"),
     ("one twice", [0, 1, 1, 2, 3], "counter goes back from 2 to 2"),
     ("counter reset", [0, 1, 2, 3, 0], "counter goes back from 4 to 1"),
     ("end cut off", [0, 1], "cut off after certificate 2; it went to 4"),

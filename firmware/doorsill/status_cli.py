@@ -1,6 +1,6 @@
 """``doorsill status``: what a technician needs, and the first step where it is red.
 
-It reads files and the kernel's list of sockets; it talks to no process and changes
+It reads files and the kernel's list of sockets, asks the vault how it is, and changes
 nothing, so it can be asked at any time.
 """
 
@@ -21,9 +21,11 @@ from rich.table import Table
 
 from doorsill import __version__
 from doorsill.config import Config, load_config
+from doorsill.consent.control import ask
+from doorsill.consent.premises import socket_of
 from doorsill.device import identity
 from doorsill.device.policy_store import store_of
-from doorsill.errors import DoorsillError, UplinkError
+from doorsill.errors import ConfigError, DoorsillError, UplinkError
 from doorsill.privacy.budget import day_of
 from doorsill.registry import shipped, verified_model
 from doorsill.uplink.glance import glance
@@ -91,6 +93,8 @@ def report(config: Config, now: datetime) -> Iterator[Finding]:
         ("model", _model, "doorsill models verify"),
         ("outbox", _outbox, "journalctl -u doorsill-uplink"),
     )
+    if config.consent is not None:
+        parts += (("vault", _vault, "journalctl -u doorsill-vault"),)
     for name, part, step in parts:
         try:
             yield part(config, now)
@@ -104,6 +108,24 @@ def _vision(config: Config, now: datetime) -> Finding:
     return Finding(
         "vision", RED, "does not run", "systemctl start doorsill.target, or journalctl"
     )
+
+
+def _vault(config: Config, now: datetime) -> Finding:
+    """One that does not run is orange: no face can be stored."""
+    try:
+        told, _ = ask(socket_of(config), "status")
+    except ConfigError as error:
+        return Finding("vault", ORANGE, str(error), "systemctl start doorsill-vault")
+    lamp = {True: ", lamp lit", False: ", lamp dark", None: ""}[told["lamp"]]
+    if told["state"] == "open":
+        says = f"OPEN for {told['purpose']}, {told['sealed']} crops sealed"
+        return Finding("vault", GREEN, says + lamp)
+    if told["verified_blank"]:
+        return Finding("vault", GREEN, "BLANK (verified)" + lamp)
+    if told["without_power"]:
+        return Finding("vault", GREEN, "SHUT: its memory has no power" + lamp)
+    step = "doorsill vault blank, and see its certificate"
+    return Finding("vault", RED, "SHUT, but not verified blank" + lamp, step)
 
 
 def _listens(path: Path) -> bool:

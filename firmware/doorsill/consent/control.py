@@ -96,7 +96,8 @@ def ask(path: Path, word: str) -> tuple[dict[str, Any], int | None]:
             line.send(word.encode())
             message, handles, _, _ = socket.recv_fds(line, ANSWER_MOST, 1)
         except OSError as error:
-            raise ConfigError(f"no vault answers on {path}: {error}") from None
+            words = error.strerror or f"nothing within {ANSWER_WITHIN_S:.0f} s"
+            raise ConfigError(f"no vault answers on {path}: {words}") from None
     if not message:
         raise ConfigError(f"the vault on {path} ended before it answered")
     told = json.loads(message)

@@ -89,7 +89,8 @@ def main(config: Config) -> None:
         attendant = Attendant(token, judge, switch)
         keeper = Keeper(vault, attendant, binding_of(config, rules), now, lamp)
         attendant.start()
-        log.info("vault at work, blank (verified)")
+        shut = "without power" if vault.silent else "blank (verified)"
+        log.info("vault at work, %s, policy %d", shut, rules.policy.version)
         try:
             _Loop(config, keeper, rules, device, counter).run(bell)
         except BaseException:

@@ -69,7 +69,7 @@ def _check_first(first: Verified, expected: Expected) -> None:
     if expected.whole and not starts:
         raise UntrustedError(
             f"{first.name}: the chain begins at certificate {first.counter}; "
-            f"1 to {first.counter - 1} are missing"
+            f"{_missing(1, first.counter - 1)}"
         )
 
 
@@ -87,8 +87,7 @@ def _check_link(before: Verified, after: Verified) -> None:
         )
     if after.counter > before.counter + 1:
         raise UntrustedError(
-            f"{after.name}: certificates {before.counter + 1} to {after.counter - 1} "
-            "are missing"
+            f"{after.name}: {_missing(before.counter + 1, after.counter - 1)}"
         )
     if new["previous"] != before.sha256:
         raise UntrustedError(
@@ -100,6 +99,12 @@ def _check_link(before: Verified, after: Verified) -> None:
             f"{before.name}"
         )
     _check_writes(before, after)
+
+
+def _missing(first: int, last: int) -> str:
+    if first == last:
+        return f"certificate {first} is missing"
+    return f"certificates {first} to {last} are missing"
 
 
 def _check_writes(before: Verified, after: Verified) -> None:

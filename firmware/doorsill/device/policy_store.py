@@ -38,7 +38,7 @@ class PolicyStore:
                 "apply one with `doorsill policy apply`"
             ) from None
         policy = verify(document, self._key)
-        log.info("policy %s in force: %s", policy.version, policy.digest)
+        log.debug("policy %s in force: %s", policy.version, policy.digest)
         return policy
 
     def apply(self, candidate: bytes) -> Policy:

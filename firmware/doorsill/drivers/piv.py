@@ -253,6 +253,8 @@ def _words(what: str, error: ApduError) -> str:
         0x6A86: "is not on this card",
         0x6D00: "is not known to this card",
     }.get(error.status, str(error))
+    if error.status == 0x6A82 and what.startswith("certificate"):
+        words += "; has it been issued?"
     return f"{what} {words}".strip()
 
 
