@@ -127,11 +127,29 @@ BAD_CARDS = [
 ]
 
 
-@pytest.mark.parametrize("t0", [False, True], ids=["T=1", "T=0"])
-def test_the_good_story_opens_and_seals(tmp_path: Path, t0: bool) -> None:
+def exact(apdu: bytes, answer: bytes) -> bytes:
+    """A quirk: it gives an answer only to who asks for exactly its length (6Cxx)."""
+    asks = apdu[1] in (SIGN, SELECT, 0xC0) and apdu[-1] == 0
+    short = answer[-2:] == b"\x90\x00" and 2 < len(answer) < 258
+    return bytes((0x6C, len(answer) - 2)) if asks and short else answer
+
+
+@pytest.mark.parametrize(
+    ("t0", "quirk"),
+    [
+        pytest.param(False, None, id="T=1"),
+        pytest.param(True, None, id="T=0"),
+        pytest.param(False, exact, id="T=1, exact lengths"),
+    ],
+)
+def test_the_good_story_opens_and_seals(
+    tmp_path: Path, t0: bool, quirk: Trouble | None
+) -> None:
     """Negative control: without a fault it does open, and it does hold faces."""
     with Scene(tmp_path) as scene:
-        scene.insert(virtual.made_card(LOJA, t0=t0))
+        card = virtual.made_card(LOJA, t0=t0)
+        card.trouble = quirk
+        scene.insert(card)
         scene.until_open()
         with pytest.raises(AssertionError):
             scene.require_blank()

@@ -380,6 +380,41 @@ def test_tlv_there_and_back(number: int, value: bytes) -> None:
     assert parse_tlv(tlv(tag, value)) == {tag: value}
 
 
+@pytest.mark.parametrize(
+    ("command", "t0", "sent"),
+    [
+        pytest.param(
+            Command(0x87, 0x11, 0x9E, b"abc"),
+            False,
+            ["0087119e0361626300", "0087119e0361626307"],
+            id="T=1, data kept",
+        ),
+        pytest.param(
+            Command(0xCB, 1, 2), True, ["00cb010200", "00cb010207"], id="T=0, no data"
+        ),
+        pytest.param(
+            Command(0x87, 1, 2, b"abc"),
+            True,
+            ["0087010203616263", "00c0000000", "00c0000007"],
+            id="T=0, as it is fetched",
+        ),
+    ],
+)
+def test_a_card_that_wants_the_exact_length_is_asked_for_it(
+    command: Command, t0: bool, sent: list[str]
+) -> None:
+    seen: list[str] = []
+
+    def transmit(apdu: bytes) -> bytes:
+        seen.append(apdu.hex())
+        if apdu[-1] == 7:
+            return b"7 bytes\x90\x00"
+        return b"\x61\x00" if len(sent) > len(seen) + 1 else b"\x6c\x07"
+
+    assert exchange(transmit, command, t0) == b"7 bytes"
+    assert seen == sent
+
+
 def test_a_long_command_goes_out_in_chunks() -> None:
     sent: list[bytes] = []
 

@@ -72,10 +72,16 @@ def _collect(transmit: Transmit, frame: bytes) -> bytes:
         if status >> 8 == 0x61:
             frame = bytes((0, 0xC0, 0, 0, status & 0xFF))
         elif status >> 8 == 0x6C:
-            frame = frame[:4] + bytes((status & 0xFF,))
+            frame = _asking_for(status & 0xFF, frame)
         else:
             raise ApduError(f"the card said {status:04x}", status)
     raise ApduError(f"the card's answer is over the limit of {ANSWER_LIMIT} bytes")
+
+
+def _asking_for(length: int, frame: bytes) -> bytes:
+    """The same command, its data kept, for an answer of exactly ``length`` bytes."""
+    ends_in_le = len(frame) == 5 or len(frame) == 6 + frame[4]
+    return (frame[:-1] if ends_in_le else frame[:4]) + bytes((length,))
 
 
 def _split(answer: bytes) -> tuple[bytes, int]:
