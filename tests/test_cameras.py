@@ -1,8 +1,10 @@
 """One contract for every camera that can run here, then what is special of each."""
 
+import gc
 import itertools
 import logging
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -460,6 +462,38 @@ def test_a_camera_that_fails_comes_back_and_is_counted(caplog):
     assert sum("is back" in line for line in said) == 2
     camera.close()
     assert flaky.pi.opened == flaky.pi.closed
+
+
+@pytest.mark.parametrize("platform", ["PISP", "VC4"])
+def test_while_a_camera_is_away_nothing_of_it_is_held(platform):
+    """Not by the error, nor by a cycle that waits for the collector: pixels are in it.
+
+    The control is the camera that runs: it is held.
+    """
+    clock, flaky, seen = Clock(), Flaky([3, 0, 5]), []
+    flaky.pi.platform = platform
+    cameras = []
+
+    def reopen():
+        camera = flaky()
+        cameras.append(weakref.ref(camera))
+        return camera
+
+    def wait(seconds: float) -> None:
+        seen.append(cameras[0]() is None)
+        clock.sleep(seconds)
+
+    camera = RestartingCamera(reopen, wait=wait, now=clock.monotonic)
+    gc.disable()
+    try:
+        for _ in range(3):
+            camera.read().release()
+        assert cameras[0]() is not None
+        camera.read()
+    finally:
+        gc.enable()
+    assert seen and all(seen)
+    camera.close()
 
 
 def test_while_a_camera_is_away_its_owner_gets_its_turn():

@@ -219,6 +219,24 @@ def test_after_removal_the_picture_and_the_key_are_nowhere(
         assert it.vault.reasons()[-1] in ("removed", "card-error")
 
 
+IN_ITS_PLACE = {"RGB", "model input"}  # the camera's buffer, and what is inferred from
+
+
+def test_without_a_card_a_face_is_in_its_frame_and_the_models_input_alone(
+    tmp_path: Path,
+) -> None:
+    with scene(tmp_path) as it:
+        it.show(KEY)
+        it.vault.until(lambda: canary.in_memory(it.vision, it.wanted))
+        shown = [canary.in_memory(it.vision, it.wanted) for _ in range(5)]
+        assert set().union(*shown) <= IN_ITS_PLACE
+        assert canary.in_memory(it.vault.pid, it.wanted) == set()
+        assert it.vault.status()["turned_away"] == 0  # none was even sent
+        it.show(None)
+        assert it.until_forgotten() == set()
+        assert canary.in_files(tmp_path, it.wanted) == set()
+
+
 @pytest.mark.parametrize("codec", ["mjpeg", "libx264"])
 def test_no_decoder_keeps_the_picture(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, codec: str
