@@ -31,6 +31,7 @@ from doorsill.consent.control import ask
 from doorsill.consent.premises import socket_of
 from doorsill.consent.sealing import WRAP_INFO
 from doorsill.drivers.piv import SEALING
+from doorsill.run_cli import WIPING
 
 KEY = 20261123
 PICTURE = 240 * 320 * 3  # bytes
@@ -105,7 +106,10 @@ class Scene:
         words = [str(self.vault.site.configuration), str(self._lens), *self._how]
         with self.log.open("wb") as log:
             self._vision = subprocess.Popen(
-                [sys.executable, script, *words], pass_fds=(self._lens,), stderr=log
+                [sys.executable, script, *words],
+                pass_fds=(self._lens,),
+                env={**os.environ, **WIPING},
+                stderr=log,
             )
 
     def close(self) -> None:
@@ -364,35 +368,42 @@ def test_a_build_that_keeps_a_dead_cameras_picture_is_found(tmp_path: Path) -> N
 
 
 FREES = """\
-import sys
+import ctypes, sys
 import numpy as np
 from doorsill import confine
-import doorsill.confine as c
 {before}
 confine.wipe_freed_memory()
-noise = np.random.default_rng(int(sys.argv[1]))
-blocks = [noise.integers(0, 256, (100, 200, 3), np.uint8) for _ in range(20)]
-del blocks[::2]  # those that stay keep the C library from giving the others back
+seed, size = map(int, sys.argv[1:])
+noise, libc = np.random.default_rng(seed), ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
+blocks = [libc.malloc(size) for _ in range(12)]
 for block in blocks:
-    block[:] = 0
+    there = (ctypes.c_double * (size // 8)).from_address(block)
+    noise.random(out=np.ctypeslib.as_array(there))
+for block in blocks[::2]:  # those that stay keep the others from being given back
+    libc.free(block)
+for block in blocks[1::2]:
+    ctypes.memset(block, 0, size)
 print("freed", flush=True)
 sys.stdin.read()
 """
 
 
+@pytest.mark.parametrize("size", [600, 60_000], ids=["a row", "a picture"])
 @pytest.mark.parametrize("wiped", [True, False])
-def test_what_is_freed_is_wiped(wiped: bool) -> None:
+def test_what_is_freed_is_wiped(wiped: bool, size: int) -> None:
     """The control: without it, pictures that were let go of are still there."""
-    noise = np.random.default_rng(KEY)
-    first = noise.integers(0, 256, (100, 200, 3), np.uint8)
-    before = "pass" if wiped else "c.wipe_freed_memory = lambda: None"
+    first = np.random.default_rng(KEY).random(size // 8).tobytes()
+    needles = [first[at : at + canary.NEEDLE] for at in range(48, 448, 16)]
+    before = "pass" if wiped else "confine.wipe_freed_memory = lambda: None"
     with subprocess.Popen(
-        [sys.executable, "-c", FREES.format(before=before), str(KEY)],
+        [sys.executable, "-c", FREES.format(before=before), str(KEY), str(size)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env={**os.environ, **WIPING},
     ) as child:
         assert child.stdout is not None and child.stdout.readline() == b"freed\n"
-        found = canary.in_memory(child.pid, {"RGB": canary.of_planes([first])})
+        found = canary.in_memory(child.pid, {"first": needles})
         child.communicate(b"")
     assert bool(found) != wiped
 

@@ -54,6 +54,7 @@ def test_negative_control_an_open_unit_scores_badly(tmp_path: Path) -> None:
         "ProtectSystem=strict",
         "LimitCORE=0",
         "MemorySwapMax=0",
+        "Environment=GLIBC_TUNABLES=glibc.malloc.tcache_count=0",
         "NoNewPrivileges=yes",
         "RestrictAddressFamilies=AF_UNIX",
     ],
@@ -79,6 +80,7 @@ def test_uplink_has_no_camera() -> None:
         "PrivateDevices=yes",
         "LimitCORE=0",
         "MemorySwapMax=0",
+        "Environment=GLIBC_TUNABLES=glibc.malloc.tcache_count=0",
         "StateDirectory=doorsill/vault",
     ],
 )

@@ -18,6 +18,7 @@ from doorsill.consent.examine import Verified
 from doorsill.consent.handover import GAP_S, Handover
 from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError
+from doorsill.run_cli import WIPING
 from doorsill.values import Frame, Pixels
 from doorsill_fleet.consent_stage import ConsentStage, status, verified
 from doorsill_fleet.stage import SITE, Stage
@@ -96,7 +97,7 @@ class VaultProcess:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", program, str(self.site.configuration)],
-                env={**os.environ, **self.stage.environment},
+                env={**os.environ, **WIPING, **self.stage.environment},
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,

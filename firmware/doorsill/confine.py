@@ -107,7 +107,8 @@ def wipe_freed_memory() -> None:
     """From now on the C library overwrites every block that is freed, whoever used it.
 
     So a picture that a decoder, a scaler or an array let go of is gone with it: see
-    mallopt(3), M_PERTURB. Blocks up to 1 KiB may wait in a thread's cache as they are.
+    mallopt(3), M_PERTURB. Blocks up to 1 KiB would wait in a thread's cache as they
+    are; the units and ``doorsill run`` switch that off (glibc.malloc.tcache_count=0).
     Raises ConfigError where the C library cannot do it.
     """
     if _libc.mallopt(M_PERTURB, WIPED) != 1:

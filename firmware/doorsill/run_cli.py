@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -30,6 +31,8 @@ PROCESSES = {
     "vault": "doorsill.consent.service",
 }
 STOP_WITHIN_S = 10.0
+# So that small blocks are wiped as well when they are freed; see confine.
+WIPING = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 POLL_S = 0.2
 EPILOG = """\
 examples:
@@ -94,7 +97,9 @@ def children(
         for name in names:
             command = [sys.executable, "-m", "doorsill", "run", "--only", name]
             running[name] = subprocess.Popen(
-                [*command, "--config", str(config)], stderr=log_to
+                [*command, "--config", str(config)],
+                env={**os.environ, **WIPING},
+                stderr=log_to,
             )
         yield running
     finally:

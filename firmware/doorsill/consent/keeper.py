@@ -35,6 +35,7 @@ from doorsill.consent.gate import (
     Refused,
     Tick,
 )
+from doorsill.consent.lamp import Light
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Lamp
 from doorsill.consent.vault import Vault
@@ -75,8 +76,7 @@ class Keeper:
         lamp: Lamp | None = None,
     ) -> None:
         self.vault = vault
-        self._lamp = lamp
-        self._lit = False
+        self._lamp = Light(lamp)
         self.attendant = attendant
         self.source: CropSource | None = None
         self.tally = Tally()
@@ -147,8 +147,7 @@ class Keeper:
             return self._blank(reason)
         finally:
             self.attendant.close()
-            if self._lamp is not None:
-                self._lamp.close()
+            self._lamp.close()
 
     def _blank(self, reason: Reason) -> Path:
         before = self.vault.last
@@ -163,7 +162,7 @@ class Keeper:
             "state": self.gate.state.value,
             "verified_blank": self.vault.verified_blank,
             "without_power": self.vault.silent,
-            "lamp": self._lit if self._lamp else None,
+            "lamp": self._lamp.says,
             "sealed": len(session.records) if session else 0,
             "bytes": session.used if session else 0,
             "purpose": session.interval.purpose if session else None,
@@ -223,7 +222,7 @@ class Keeper:
         """First nobody may hand over or seal any more; then the rest."""
         session = self.vault.revoke()
         self._lease(0.0)
-        self._darken()
+        self._lamp.off()
         if reason in self.attendant.gone:
             late_us = round((self._now - self.attendant.gone[reason]) * 1e6)
             self.tally.shut_after_us = [*self.tally.shut_after_us[-999:], late_us]
@@ -233,24 +232,10 @@ class Keeper:
 
     def _light(self) -> bool:
         """Light the lamp, or shut; whether it is lit. Without a lamp: yes."""
-        try:
-            if self._lamp is not None:
-                self._lamp.show(True)
-        except UntrustedError as error:
-            log.error("%s", error)
+        lit = self._lamp.on()
+        if not lit:
             self.step(Lost(Reason.LAMP))
-            return False
-        self._lit = self._lamp is not None
-        return True
-
-    def _darken(self) -> None:
-        """Put the lamp out; where that fails the vault is blank all the same."""
-        try:
-            if self._lamp is not None:
-                self._lamp.show(False)
-            self._lit = False
-        except UntrustedError as error:
-            log.error("%s", error)
+        return lit
 
     def _refused(self, reason: Reason) -> None:
         log.warning("the card does not open the vault: %s", WORDS[reason])
