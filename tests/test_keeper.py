@@ -604,7 +604,10 @@ def test_no_crop_is_accepted_100_ms_after_the_card_was_seen_to_go(
     rules = room.vault._policy
     assert rules is not None and rules.consent is not None
     room.vault.rebind(replace(rules, consent=replace(rules.consent, max_crops=9999)))
-    for _ in range(PULLS):
+    tally = room.keeper.tally
+    for _ in range(3 * PULLS):
+        if len(tally.shut_after_us) >= PULLS:
+            break
         room.open()
         at = room.token.pull()
         while room.vault.session is not None:
@@ -616,9 +619,10 @@ def test_no_crop_is_accepted_100_ms_after_the_card_was_seen_to_go(
             room.offer()
             room.keeper.turn()
         assert room.keeper.tally.sealed == accepted
-    # Some sessions end at the policy's limit a moment before the card is seen to go.
+    # Some sessions end at the medium's limit a moment before the card is seen to go;
+    # they are not counted, and others take their place.
     measured = [each / 1e6 for each in room.keeper.tally.shut_after_us]
-    assert len(measured) >= 100
+    assert len(measured) >= PULLS >= 100
     p99 = statistics.quantiles(measured, n=100)[98]
     assert p99 <= 0.100, f"p99 {p99 * 1e3:.1f} ms, worst {max(measured) * 1e3:.1f} ms"
     assert max(late) < 2.0  # and blank, read back and certified soon after
