@@ -12,6 +12,7 @@ from doorsill.vision.heads import (
     Quantisation,
     overlap,
 )
+from doorsill.vision.letterbox import Letterbox
 
 ROWS, COLUMNS = 32, 40
 HEAT, REG = Quantisation(1 / 256, -128), Quantisation(0.03, 0)
@@ -118,3 +119,20 @@ def test_noise_everywhere_stays_bounded() -> None:
 def test_overlap_of_known_boxes(other, shared) -> None:
     assert overlap((0, 0, 2, 2), other) == pytest.approx(shared)
     assert overlap(other, (0, 0, 2, 2)) == pytest.approx(shared)
+
+
+def test_who_is_beside_the_picture_is_dropped_and_boxes_end_at_its_edge() -> None:
+    settings = HeadsDecode(0.35, head_overlap=0.3, person_overlap=0.65)
+    decoder = HeadDecoder((ROWS, COLUMNS), HEAT, REG, settings)
+    # The picture is the input's middle half; one stands left of it, one in it.
+    place = Letterbox((COLUMNS, ROWS), (COLUMNS // 2, ROWS))
+    assert place.scale == (2.0, 1.0)
+    picture = Picture().head(10, 3).head(10, 29)
+    found = decoder.decode(picture.heat, picture.reg, place)
+    whole = decoder.decode(picture.heat, picture.reg)
+    assert (len(found), len(whole)) == (1, 2)
+    there = place.to_picture(whole)
+    assert found.boxes == pytest.approx(there.boxes, abs=1e-6)
+    assert found.heads == pytest.approx(there.heads, abs=1e-6)
+    assert found.feet == pytest.approx(there.feet, abs=1e-6)
+    assert found.scores.tolist() == there.scores.tolist()

@@ -18,6 +18,7 @@ from doorsill.drivers import runtime
 from doorsill.errors import ConfigError
 from doorsill.values import Frame
 from doorsill.vision.detector import NetDetector
+from doorsill.vision.letterbox import WHOLE
 from doorsill.vision.ssd import ssd_decoder
 
 SHARED = Path("../shared/data")
@@ -39,7 +40,7 @@ def decoded(*results, order=(0, 1, 2, 3), person_class=0):
     for result, place in zip(results, order, strict=True):
         outputs[place] = result
     fake = FakeInterpreter(outputs=outputs, post=order)
-    return ssd_decoder(fake, person_class)(fake.outputs())
+    return ssd_decoder(fake, person_class)(fake.outputs(), WHOLE)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,14 @@ from doorsill.drivers.runtime import Interpreter, Output, load
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.fields import Fields
 from doorsill.values import Detections
+from doorsill.vision.detector import Decode
 from doorsill.vision.heads import (
     CHANNELS,
     HeadDecoder,
     HeadsDecode,
     Quantisation,
 )
+from doorsill.vision.letterbox import Letterbox
 
 KINDS = ("heads", "ssd", "attributes")
 # What may be said about a person, and in which words; not a knob.
@@ -171,7 +172,7 @@ def opened(
     return interpreter
 
 
-def heads_decoder(manifest: Manifest) -> Callable[[tuple[Output, ...]], Detections]:
+def heads_decoder(manifest: Manifest) -> Decode:
     """The decode for a model of kind ``heads``, whatever the order of its outputs."""
     heat, reg = manifest.output("heat"), manifest.output("reg")
     if manifest.decode is None:
@@ -179,11 +180,11 @@ def heads_decoder(manifest: Manifest) -> Callable[[tuple[Output, ...]], Detectio
     shape = (heat.shape[1], heat.shape[2])
     heads = HeadDecoder(shape, heat.quantisation, reg.quantisation, manifest.decode)
 
-    def decode(outputs: tuple[Output, ...]) -> Detections:
+    def decode(outputs: tuple[Output, ...], place: Letterbox) -> Detections:
         first, second = outputs[0].values, outputs[1].values
         if first.shape[-1] != 1:
             first, second = second, first
-        return heads.decode(first, second)
+        return heads.decode(first, second, place)
 
     return decode
 

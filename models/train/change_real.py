@@ -17,7 +17,7 @@ from doorsill import registry
 from doorsill.drivers.video import open_recording
 from doorsill.models_measure import Tally, read_labels
 from doorsill.values import Detections
-from doorsill.vision.detector import Letterbox
+from doorsill.vision.letterbox import Letterbox
 
 LABELS = Path(__file__).resolve().parent.parent / "eval/labels/real.json"
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -59,7 +59,7 @@ def detections(path: Path, clip: Path) -> Iterator[Detections]:
         full[box.rows, box.columns] = pixels
         net.input_view()[0] = (full.astype(np.int16) - GREY).astype(np.int8)
         net.invoke()
-        yield box.to_picture(decode(net.outputs()))
+        yield decode(net.outputs(), box)
         frame.release()
     camera.close()
 

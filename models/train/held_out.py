@@ -17,6 +17,7 @@ from evaluate import FLOOR, Detect, float_detector, measure
 
 from doorsill import registry
 from doorsill.values import Detections
+from doorsill.vision.letterbox import WHOLE
 
 
 def int8_detector(manifest: registry.Manifest, threshold: float = FLOOR) -> Detect:
@@ -28,7 +29,7 @@ def int8_detector(manifest: registry.Manifest, threshold: float = FLOOR) -> Dete
     def detect(image: np.ndarray) -> Detections:
         net.input_view()[0] = (image.astype(np.int16) - 128).astype(np.int8)
         net.invoke()
-        return decode(net.outputs())
+        return decode(net.outputs(), WHOLE)
 
     return detect
 

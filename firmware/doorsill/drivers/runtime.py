@@ -12,7 +12,7 @@ import importlib
 import logging
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +43,7 @@ class Tensor:
     zero_point: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Output:
+class Output(NamedTuple):
     """One output of one invoke; ``values`` is a copy and stays valid."""
 
     tensor: Tensor

@@ -1,12 +1,5 @@
 """From a camera's buffer to people: prepare, invoke, decode.
 
-    picture 16:9            model input 5:4
-    ┌────────────┐          ┌──────────┐
-    │            │  centred │▒▒▒▒▒▒▒▒▒▒│ grey
-    │            │ ───────► │          │
-    └────────────┘          │▒▒▒▒▒▒▒▒▒▒│ grey
-                            └──────────┘
-
 A driver delivers the picture at a size that fits into the input, so preparing is one
 pass that writes into the interpreter's own memory: no copy of a picture is ever made.
 """
@@ -23,8 +16,10 @@ import numpy as np
 from doorsill.drivers.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.values import Detections, Frame, Pixels
+from doorsill.vision.letterbox import Letterbox
 
-Decode = Callable[[tuple[Output, ...]], Detections]  # in fractions of the input
+# From the outputs, and where the picture lies in the input, to people in the picture.
+Decode = Callable[[tuple[Output, ...], Letterbox], Detections]
 
 GREY = 128  # what stands beside the picture, as stored in 0..255
 TO_INT8 = np.uint8(0x80)  # x - 128 in two's complement is x XOR 128
@@ -73,7 +68,7 @@ class NetDetector:
         self._interpreter.invoke()
         invoked = perf_counter_ns()
         self._wipe()
-        found = self._place.to_picture(self._decode(self._interpreter.outputs()))
+        found = self._decode(self._interpreter.outputs(), self._place)
         decoded = perf_counter_ns()
         self.stages = Stages(
             (prepared - begun) // 1000,
@@ -98,59 +93,6 @@ class NetDetector:
         """Leave nobody in the input: the next look may be long in coming."""
         stored = self._interpreter.input_view()[0]
         stored[self._place.rows, self._place.columns] = 0
-
-
-class Letterbox:
-    """Where a picture of ``content`` lies in an input of ``size``; both width, height.
-
-    Raises :class:`ConfigError` when it does not fit.
-    """
-
-    __slots__ = ("columns", "content", "rows", "scale", "shift")
-
-    def __init__(self, size: tuple[int, int], content: tuple[int, int]) -> None:
-        (width, height), (inner_width, inner_height) = size, content
-        if not (0 < inner_width <= width and 0 < inner_height <= height):
-            raise ConfigError(
-                f"a frame of {inner_width}x{inner_height} does not fit"
-                f" the model's input of {width}x{height}"
-            )
-        left, top = (width - inner_width) // 2, (height - inner_height) // 2
-        self.content = content
-        self.columns = slice(left, left + inner_width)
-        self.rows = slice(top, top + inner_height)
-        self.scale = (width / inner_width, height / inner_height)
-        self.shift = (left / inner_width, top / inner_height)
-
-    def to_picture(self, found: Detections) -> Detections:
-        """From fractions of the input to fractions of the picture.
-
-        Boxes are cut at the picture's edge; what lies beside it entirely is dropped.
-        """
-        if not len(found):
-            return found
-        # For the handful of people in a frame, numpy's calls cost more than the sums.
-        (wide, tall), (left, top) = self.scale, self.shift
-        table, inside = [], []
-        for (x0, y0, x1, y1), (a, b, c, d), (x, y) in zip(
-            found.boxes.tolist(),
-            found.heads.tolist(),
-            found.feet.tolist(),
-            strict=True,
-        ):
-            x0, x1 = _cut(x0 * wide - left), _cut(x1 * wide - left)
-            y0, y1 = _cut(y0 * tall - top), _cut(y1 * tall - top)
-            head = (a * wide - left, b * tall - top, c * wide - left, d * tall - top)
-            table.append((x0, y0, x1, y1, *head, x * wide - left, y * tall - top))
-            inside.append(x1 > x0 and y1 > y0)
-        rows, scores = np.array(table, np.float32), found.scores
-        if not all(inside):
-            rows, scores = rows[inside], scores[inside]
-        return Detections(rows[:, :4], scores, rows[:, 4:8], rows[:, 8:])
-
-
-def _cut(x: float) -> float:
-    return 0.0 if x < 0.0 else min(x, 1.0)
 
 
 def input_size(interpreter: Interpreter) -> tuple[int, int]:

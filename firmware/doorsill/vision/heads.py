@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorsill.values import Detections
+from doorsill.vision.letterbox import WHOLE, Letterbox
 
 Int8 = NDArray[np.int8]
 
@@ -73,17 +74,37 @@ class HeadDecoder:
         self.offset = reals
         self.half = [exp(min(max(x, -LONGEST_LOG), LONGEST_LOG)) / 2 for x in reals]
 
-    def decode(self, heat: Int8, reg: Int8) -> Detections:
-        """heat (1, h, w, 1) and reg (1, h, w, 10), int8, to fractions of the input."""
-        peaks = self.peaks(heat.reshape(self.rows, self.columns))
-        if not peaks:
-            return Detections.none()
+    def decode(self, heat: Int8, reg: Int8, place: Letterbox = WHOLE) -> Detections:
+        """heat (1, h, w, 1) and reg (1, h, w, 10), int8, to people in the picture.
+
+        Their boxes are cut at its edge; who is beside it entirely is dropped.
+        """
+        (wide, tall), (left, top) = place.scale, place.shift
+        wide, tall = wide / self.columns, tall / self.rows  # of a cell, in pictures
         values = reg.reshape(-1).data
-        kept: list[tuple[Box, Box]] = []
+        known: list[tuple[Box, Box]] = []
         found: list[tuple[float, ...]] = []
-        for stored, row, column in peaks:
+        for stored, row, column in self.peaks(heat.reshape(self.rows, self.columns)):
             at = (row * self.columns + column) * CHANNELS
-            self._keep(kept, found, (stored, row, column), values[at : at + CHANNELS])
+            head, body, foot = self._person(row, column, values[at : at + CHANNELS])
+            if self._is_known(known, head, body):
+                continue
+            known.append((head, body))
+            x0, x1 = _cut(body[0] * wide - left), _cut(body[2] * wide - left)
+            y0, y1 = _cut(body[1] * tall - top), _cut(body[3] * tall - top)
+            if x0 == x1 or y0 == y1:
+                continue
+            found.append(
+                (
+                    *(x0, y0, x1, y1),
+                    *(head[0] * wide - left, head[1] * tall - top),
+                    *(head[2] * wide - left, head[3] * tall - top),
+                    *(foot[0] * wide - left, foot[1] * tall - top),
+                    (stored - self.heat.zero) * self.heat.scale,
+                )
+            )
+        if not found:
+            return Detections.none()
         people = np.array(found, np.float32)
         return Detections(people[:, :4], people[:, 10], people[:, 4:8], people[:, 8:10])
 
@@ -108,64 +129,57 @@ class HeadDecoder:
         found.sort(key=_stored, reverse=True)
         return found[:MOST_CANDIDATES]
 
-    def _keep(
-        self,
-        kept: list[tuple[Box, Box]],
-        found: list[tuple[float, ...]],
-        peak: tuple[int, int, int],
-        values: memoryview[int],
-    ) -> None:
-        """Note the person of one peak, unless a stronger one is the same person."""
-        stored, row, column = peak
+    def _person(
+        self, row: int, column: int, values: memoryview[int]
+    ) -> tuple[Box, Box, tuple[float, float]]:
+        """Head, body and foot point in cells, from the ten ``values`` of a peak."""
         offset, half = self.offset, self.half
         x, y = column + 0.5, row + 0.5
         head_x, head_y = x + offset[values[0]], y + offset[values[1]]
-        wide, tall = half[values[2]], half[values[3]]
-        head = (head_x - wide, head_y - tall, head_x + wide, head_y + tall)
-        person_x = x + offset[values[4]] * PERSON_OFFSET
-        person_y = y + offset[values[5]] * PERSON_OFFSET
-        wide, tall = half[values[6]] * PERSON_SIZE, half[values[7]] * PERSON_SIZE
-        person = (person_x - wide, person_y - tall, person_x + wide, person_y + tall)
-        for other_head, other in kept:
-            if same_person(other_head, other, head, person, self.settings):
-                return
-        kept.append((head, person))
-        across, down = self.columns, self.rows
-        found.append(
+        body_x = x + offset[values[4]] * PERSON_OFFSET
+        body_y = y + offset[values[5]] * PERSON_OFFSET
+        head_w, head_h = half[values[2]], half[values[3]]
+        body_w = half[values[6]] * PERSON_SIZE
+        body_h = half[values[7]] * PERSON_SIZE
+        return (
+            (head_x - head_w, head_y - head_h, head_x + head_w, head_y + head_h),
+            (body_x - body_w, body_y - body_h, body_x + body_w, body_y + body_h),
             (
-                *(_cut(person[0] / across), _cut(person[1] / down)),
-                *(_cut(person[2] / across), _cut(person[3] / down)),
-                *(head[0] / across, head[1] / down),
-                *(head[2] / across, head[3] / down),
-                (x + offset[values[8]] * FOOT_OFFSET) / across,
-                (y + offset[values[9]] * FOOT_OFFSET) / down,
-                (stored - self.heat.zero) * self.heat.scale,
-            )
+                x + offset[values[8]] * FOOT_OFFSET,
+                y + offset[values[9]] * FOOT_OFFSET,
+            ),
         )
+
+    def _is_known(self, known: list[tuple[Box, Box]], head: Box, body: Box) -> bool:
+        """Whether a stronger answer speaks of the same person."""
+        for other_head, other in known:
+            if same_person(other_head, other, head, body, self.settings):
+                return True
+        return False
 
 
 def same_person(
     head: Box, person: Box, weaker_head: Box, weaker: Box, settings: HeadsDecode
 ) -> bool:
     """Their heads overlap, their bodies do, or the weaker's centre lies in the head."""
-    x = (weaker_head[0] + weaker_head[2]) / 2
-    y = (weaker_head[1] + weaker_head[3]) / 2
-    return (
-        (head[0] < x < head[2] and head[1] < y < head[3])
-        or overlap(head, weaker_head) > settings.head_overlap
-        or overlap(person, weaker) > settings.person_overlap
-    )
+    heads = overlap(head, weaker_head)
+    if heads > 0.0:
+        x = (weaker_head[0] + weaker_head[2]) / 2
+        y = (weaker_head[1] + weaker_head[3]) / 2
+        nested = head[0] < x < head[2] and head[1] < y < head[3]
+        if nested or heads > settings.head_overlap:
+            return True
+    return overlap(person, weaker) > settings.person_overlap
 
 
 def overlap(one: Box, other: Box) -> float:
     """Intersection over union."""
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    if wide <= 0:
+    if one[2] <= other[0] or other[2] <= one[0]:  # side by side, as most people are
         return 0.0
-    tall = min(one[3], other[3]) - max(one[1], other[1])
-    if tall <= 0:
+    if one[3] <= other[1] or other[3] <= one[1]:
         return 0.0
-    both = wide * tall
+    both = min(one[2], other[2]) - max(one[0], other[0])
+    both *= min(one[3], other[3]) - max(one[1], other[1])
     area = (one[2] - one[0]) * (one[3] - one[1])
     area += (other[2] - other[0]) * (other[3] - other[1])
     return both / (area - both)

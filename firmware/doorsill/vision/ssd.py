@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from doorsill.drivers.runtime import POST_PROCESS, Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.values import Boxes, Detections
+from doorsill.vision.letterbox import Letterbox
 
 LOWEST_SCORE = 0.3  # weaker ones are noise even for the tracker's second look
 SAME_PERSON_IOU = 0.6
@@ -33,8 +34,8 @@ class SsdDecoder:
     person_class: int = 0
     lowest_score: float = LOWEST_SCORE
 
-    def __call__(self, outputs: tuple[Output, ...]) -> Detections:
-        """People in fractions of the input, strongest first."""
+    def __call__(self, outputs: tuple[Output, ...], place: Letterbox) -> Detections:
+        """People in fractions of the picture at ``place``, strongest first."""
         boxes, classes, scores, count = (outputs[i].values for i in self.order)
         total = float(count.flat[0])
         valid = int(min(total, scores.size)) if total > 0 else 0  # NaN is not above 0
@@ -50,7 +51,8 @@ class SsdDecoder:
         if len(rows) > 1:
             kept = distinct(found, SAME_PERSON_IOU)
             found, rows = found[kept], rows[kept]
-        return Detections(found, scores[rows], self._heads(found), _feet(found))
+        people = Detections(found, scores[rows], self._heads(found), _feet(found))
+        return place.to_picture(people)
 
     def _heads(self, boxes: Boxes) -> Boxes:
         """A head at the top of each box, as an upright adult carries it."""
