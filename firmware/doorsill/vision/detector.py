@@ -7,9 +7,8 @@ pass that writes into the interpreter's own memory: no copy of a picture is ever
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,8 +24,7 @@ GREY = 128  # what stands beside the picture, as stored in 0..255
 TO_INT8 = np.uint8(0x80)  # x - 128 in two's complement is x XOR 128
 
 
-@dataclass(frozen=True, slots=True)
-class Stages:
+class Stages(NamedTuple):
     """How long the last frame took, in µs."""
 
     prepare: int = 0

@@ -100,7 +100,7 @@ class QualityWatch:
                 self._forget(frame.pixels.shape)
             self._told = self._judge(_view(frame.pixels), frame.time)
             self._looked = frame.time
-        return self._told | slow
+        return self._told | slow if slow else self._told  # joining flags takes 1 µs
 
     def _rate(self, now: float) -> Quality:
         last, self._last = self._last, now
