@@ -46,12 +46,13 @@ format: setup ## rewrite the code in the house's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(STAMPS)/bench ## measure against the peers, one table
-	@$(VENV)-bench/bin/python -m tests.bench
+bench: $(STAMPS)/bench ## measure against the peers, one table (ONLY="speed idle"; half an hour)
+	@$(VENV)-bench/bin/python -m tests.bench $(ONLY)
 
 # A peer (norfair) wants numpy 1, so the bench has an environment of its own.
 $(STAMPS)/bench: $(STAMPS)/system requirements/bench.txt pyproject.toml
-	@[ -d $(VENV)-bench ] || python3 -m venv $(VENV)-bench
+	@[ -x $(VENV)-bench/bin/python ] || python3 -m venv $(VENV)-bench
+	@echo "make: installing the peers that we measure against (about 3 minutes)"
 	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
