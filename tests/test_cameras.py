@@ -1,8 +1,10 @@
 """One contract for every camera that can run here, then what is special of each."""
 
+import errno
 import gc
 import itertools
 import logging
+import os
 import time
 import weakref
 from pathlib import Path
@@ -271,14 +273,16 @@ def test_a_monstrous_picture_is_refused_before_it_is_decoded(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("name", "source", "error", "sentence"),
     [
-        pytest.param("video", "/no.mp4", ConfigError, "is not a file", id="absent"),
+        pytest.param("video", "/no.mp4", ConfigError, "does not exist", id="absent"),
         pytest.param("video", "", ConfigError, "'' is not a file", id="empty"),
         pytest.param("video", "tests", ConfigError, "is not a file", id="a folder"),
         pytest.param("video", "ftp://x/y", ConfigError, "is not possible", id="ftp"),
         pytest.param("webcam", "", ConfigError, "is none of street", id="no driver"),
         pytest.param("street", "x", ConfigError, "none of loop, once", id="street"),
         pytest.param(
-            "video", "/dev/video63", CameraError, "video63 cannot be opened", id="V4L2"
+            "video", "/dev/video63", CameraError,
+            r"^/dev/video63 cannot be opened: No such .*: no camera is attached there",
+            id="V4L2",
         ),
         pytest.param(
             "video", "rtsp://u:secret@127.0.0.1:1/a?t=2", CameraError,
@@ -539,3 +543,23 @@ def test_real_recordings(name, frames, seconds, shape):
     assert len(seen) == frames
     assert seen[-1][0] == pytest.approx(seconds, abs=0.01)
     assert seen[0][1].shape[:2] == shape
+
+
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [
+        pytest.param(errno.EACCES, "let this user join the group video", id="rights"),
+        pytest.param(errno.EBUSY, "another program uses this camera", id="in use"),
+        pytest.param(errno.ENODEV, "plug it in again", id="unplugged"),
+        pytest.param(errno.ENOTTY, "this is no camera", id="another device"),
+    ],
+)
+def test_a_webcam_that_cannot_be_had_says_what_to_do(monkeypatch, number, step):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(decoding.av, "open", refuse)
+    monkeypatch.setattr(decoding.av, "FFmpegError", OSError)
+    sentence = f"^/dev/video0 cannot be opened: {os.strerror(number)}: .*{step}"
+    with pytest.raises(CameraError, match=sentence):
+        open_camera("video", "/dev/video0", FIT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from recordings import record
 
 from doorsill.count_cli import line_argument
 from doorsill.drivers.clip import STREET, street_truth
@@ -127,7 +129,8 @@ def test_a_poly_line_has_as_many_points_as_are_given() -> None:
 @pytest.mark.parametrize(
     ("source", "extra", "code", "sentence"),
     [
-        pytest.param("nope.mp4", [], 2, "is not a file", id="no such file"),
+        pytest.param("nope.mp4", [], 2, "does not exist", id="no such file"),
+        pytest.param(".", [], 2, "is not a file", id="a folder"),
         pytest.param("empty.mp4", [], 4, "is empty: 0 bytes", id="zero length"),
         pytest.param("text.mp4", [], 4, "text.mp4", id="no video"),
         pytest.param("cut.mp4", [], 4, "cut.mp4", id="truncated"),
@@ -139,6 +142,18 @@ def test_a_poly_line_has_as_many_points_as_are_given() -> None:
         ),
         pytest.param(
             "street", ["--threads", "0"], 2, "below the minimum of 1", id="no thread"
+        ),
+        pytest.param(
+            "street", ["--threads", "99"], 2, "above the maximum of 64", id="threads"
+        ),
+        pytest.param(
+            "street", ["--seconds", "-1"], 2, "seconds above 0", id="negative time"
+        ),
+        pytest.param(
+            "street", ["--seconds", "nan"], 2, "seconds above 0", id="no time"
+        ),
+        pytest.param(
+            "street", ["--model", "attributes"], 2, "does not find them", id="no finder"
         ),
     ],
 )
@@ -155,3 +170,17 @@ def test_bad_input_gets_a_sentence(
     done = count(path, "--line", LINE, *extra)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
     assert sentence in done.stderr
+
+
+def test_what_comes_before_the_damage_can_still_be_counted(tmp_path: Path) -> None:
+    whole = record(tmp_path / "whole.mp4", frames=60, movflags="faststart")
+    size = whole.stat().st_size
+    (tmp_path / "cut.mp4").write_bytes(whole.read_bytes()[: size * 2 // 3])
+    done = count(str(tmp_path / "cut.mp4"), "--line", LINE, "--json")
+    assert (done.returncode, done.stdout) == (4, ""), "no total of a part"
+    hint = re.search(
+        r"`--seconds (\d+)` counts what comes before$", done.stderr.strip()
+    )
+    assert hint is not None, done.stderr
+    part = counted(str(tmp_path / "cut.mp4"), "--line", LINE, "--seconds", hint[1])
+    assert part["frames"] == 10 * int(hint[1]) + 1

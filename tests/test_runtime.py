@@ -250,3 +250,24 @@ def test_the_probe_reads_the_model_from_its_input(ssd):
     bad = subprocess.run(command, input=ssd[:999], capture_output=True, check=False)
     assert (good.returncode, bad.returncode) == (0, 1)
     assert b"reason: the model cannot be loaded" in bad.stderr
+
+
+def test_the_runtimes_notes_are_not_shown_and_its_complaints_are(capfd):
+    def runtime_says(*lines):
+        with runtime._without_notes():
+            os.write(2, b"".join(lines))
+
+    runtime_says(b"INFO: Created a delegate.\n", b"ERROR: no such operation\n")
+    assert capfd.readouterr().err == "ERROR: no such operation\n"
+    with pytest.raises(ZeroDivisionError), runtime._without_notes():
+        os.write(2, b"ERROR: before it broke\n")
+        raise ZeroDivisionError
+    os.write(2, b"INFO: after\n")  # stderr is what it was
+    assert capfd.readouterr().err == "ERROR: before it broke\nINFO: after\n"
+    runtime_says(*[b"WARNING: " + b"x" * 990 + b"\n"] * 200)  # more than a pipe holds
+    assert 1000 <= len(capfd.readouterr().err) <= 1 << 16
+
+
+def test_loading_a_model_says_nothing(ssd, capfd):
+    runtime.load(ssd)
+    assert capfd.readouterr().err == ""

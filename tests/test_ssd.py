@@ -115,6 +115,7 @@ def test_a_raw_ssd_is_told_to_export_its_post_process(ssd):
     assert str(caught.value) == (
         "the model gives 1 x 1917 x 4 and 1 x 1917 x 91 and has no"
         " TFLite_Detection_PostProcess operation: export it with post-processing"
+        " (or give one of ours by its name)"
     )
 
 

@@ -63,7 +63,7 @@ def run(arguments: Sequence[str]) -> int:
     # Before anything loads numpy: what confines itself must have one thread.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        chosen = _parser(arguments).parse_args(arguments)
+        chosen = _parser(arguments).parse_args(_with_negatives(arguments))
         _log_to_stderr(chosen.verbose)
         return int(chosen.func(chosen) or 0)
     except DoorsillError as error:
@@ -97,6 +97,17 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     for plugin in entry_points(group=PLUGINS):
         plugin.load()(subparsers)
     return parser
+
+
+def _with_negatives(arguments: Sequence[str]) -> list[str]:
+    """``--line -1,0,1,1`` as ``--line=-1,0,1,1``: else the minus means an option."""
+    joined: list[str] = []
+    for each in arguments:
+        if joined[-1:] == ["--line"] and each.startswith("-") and "," in each:
+            joined[-1] = f"--line={each}"
+        else:
+            joined.append(each)
+    return joined
 
 
 def _log_to_stderr(verbose: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from rich.table import Table
 from doorsill.config import ModelSection
 from doorsill.drivers.camera import Camera, open_camera
 from doorsill.drivers.png import save_png
-from doorsill.errors import ConfigError
+from doorsill.errors import CameraError, ConfigError
 from doorsill.plot import TrackPlot
 from doorsill.values import Direction, Frame
 from doorsill.vision.detector import Detector
@@ -97,8 +98,15 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--save-plot", type=Path, metavar="OUT.png", help="draw the tracks, no pixels"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--threads", type=int, default=1, help="of the model (1)")
-    parser.add_argument("--seconds", type=float, help="stop after this much video")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="of the model (default: 1)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=seconds_argument,
+        metavar="S",
+        help="stop after this much video",
+    )
     parser.add_argument(
         "--every-frame", action="store_true", help="infer where nothing moves, too"
     )
@@ -112,7 +120,9 @@ def line_argument(text: str) -> tuple[Point, ...]:
     except ValueError:
         numbers = []
     if len(numbers) < 4 or len(numbers) % 2:
-        raise argparse.ArgumentTypeError(f"{text!r} must be X0,Y0,X1,Y1")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be X0,Y0,X1,Y1, such as 0.5,0,0.5,1"
+        )
     if not all(0.0 <= number <= 1.0 for number in numbers):
         raise argparse.ArgumentTypeError(
             f"{text!r} lies outside the picture; x and y go from 0 to 1"
@@ -121,6 +131,19 @@ def line_argument(text: str) -> tuple[Point, ...]:
     if any(a == b for a, b in itertools.pairwise(points)):
         raise argparse.ArgumentTypeError(f"{text!r} has a stretch of no length")
     return points
+
+
+def seconds_argument(text: str) -> float:
+    """A length of time, or a sentence on what is wrong."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be a number of seconds above 0"
+        )
+    return seconds
 
 
 def run(args: argparse.Namespace) -> int:
@@ -151,7 +174,7 @@ def count(camera: Camera, detector: Detector, args: argparse.Namespace) -> Tally
     begun = perf_counter()
     with _progress() as progress:
         task = progress.add_task("counting", total=args.seconds or duration(camera))
-        while (frame := _read(camera, steps)) is not None:
+        while (frame := _read(camera, steps, tally)) is not None:
             if args.seconds is not None and frame.time > args.seconds:
                 frame.release()
                 break
@@ -186,11 +209,17 @@ def as_json(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _read(camera: Camera, steps: Pipeline | None) -> Frame | None:
+def _read(camera: Camera, steps: Pipeline | None, tally: Tally) -> Frame | None:
     if steps is None:
         return camera.read()
     steps.timing.begin()
-    frame = camera.read()
+    try:
+        frame = camera.read()
+    except CameraError as error:
+        if int(tally.last) < 1:
+            raise
+        hint = f"`--seconds {int(tally.last)}` counts what comes before"
+        raise CameraError(f"{error}; {hint}") from error
     steps.timing.lap("capture")
     return frame
 

@@ -141,7 +141,12 @@ class Scaler:
 
 
 def short_name(url: str) -> str:
-    """The last part of a path; an address without user, password and query."""
+    """The last part of a path; an address without user, password and query.
+
+    A device keeps its whole path.
+    """
+    if url.startswith("/dev/"):
+        return url
     if "://" not in url:
         return url.rsplit("/", 1)[-1] or url
     scheme, rest = url.split("://", 1)

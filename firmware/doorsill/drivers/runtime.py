@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
@@ -26,6 +30,7 @@ RUNTIMES = {
 }
 UNVERIFIED = frozenset({"tflite-runtime"})  # 2.14 segfaults on a truncated model
 MODEL_MAX_BYTES = 64 << 20
+MOST_THREADS = 64
 IDENTIFIER = b"TFL3"  # bytes 4..8 of every TFLite flatbuffer
 POST_PROCESS = "TFLite_Detection_PostProcess"
 
@@ -98,6 +103,8 @@ def load(
     _check_bytes(model)
     if threads < 1:
         raise ConfigError(f"threads = {threads} is below the minimum of 1")
+    if threads > MOST_THREADS:
+        raise ConfigError(f"threads = {threads} is above the maximum of {MOST_THREADS}")
     library = import_runtime(runtime)
     if runtime in UNVERIFIED and (why := probe.reason_against(model, runtime)):
         raise ConfigError(why)
@@ -159,22 +166,44 @@ def construct(
     """Build and warm an interpreter; :func:`load` is the door for everybody else."""
     resolver = library.OpResolverType
     try:
-        interpreter = library.Interpreter(
-            model_content=model,
-            num_threads=threads,
-            experimental_op_resolver_type=(
-                resolver.BUILTIN_REF if reference else resolver.AUTO
-            ),
-            experimental_delegates=(
-                [library.load_delegate(delegate)] if delegate is not None else None
-            ),
-        )
-        interpreter.allocate_tensors()
-        interpreter.invoke()  # some models know their output shapes only now
+        with _without_notes():
+            interpreter = library.Interpreter(
+                model_content=model,
+                num_threads=threads,
+                experimental_op_resolver_type=(
+                    resolver.BUILTIN_REF if reference else resolver.AUTO
+                ),
+                experimental_delegates=(
+                    [library.load_delegate(delegate)] if delegate is not None else None
+                ),
+            )
+            interpreter.allocate_tensors()
+            interpreter.invoke()  # some models know their output shapes only now
     except (ValueError, RuntimeError, SystemError, OSError) as error:
         why = f"the model cannot be loaded: {_sentence(error)}"
         raise ConfigError(why) from error
     return _TFLite(interpreter)
+
+
+@contextmanager
+def _without_notes() -> Iterator[None]:
+    """Keep the runtime's lines that begin with INFO from stderr; all else is shown.
+
+    It has no switch for them, and writes past Python, from C++.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    os.dup2(writer, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(writer)
+        os.close(kept)
+        with os.fdopen(reader, "rb") as said:
+            shown = [line for line in said if not line.startswith(b"INFO: ")]
+        os.write(2, b"".join(shown))
 
 
 class _TFLite:

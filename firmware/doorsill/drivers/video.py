@@ -7,6 +7,7 @@ slice that the decoder conceals looks like a bad picture.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -19,6 +20,14 @@ from doorsill.values import Frame
 
 NETWORK = ("rtsp://", "rtsps://")
 DEVICE = "/dev/video"
+DEVICE_STEPS = {  # what to do first, by errno
+    errno.ENOENT: "no camera is attached there; `ls /dev/video*` shows those that are",
+    errno.EACCES: "let this user join the group video",
+    errno.EBUSY: "another program uses this camera; end it",
+    errno.ENOTTY: "this is no camera",
+    errno.ENODEV: "this camera is gone; plug it in again",
+    errno.ENXIO: "this camera is gone; plug it in again",
+}
 SILENCE_S = 10.0  # a network camera that says nothing for this long is gone
 MISSING_S = 1.0  # a recording may end this much before its declared length
 BLIND_S = 1.0  # even a machine that is too slow sees a frame this often
@@ -38,13 +47,20 @@ def open_video(
         found = Source(source, strict=False, timeout_s=SILENCE_S, options=options)
         return LiveVideo(found, fit, frame_rate)
     if source.startswith(DEVICE):
-        options = {} if frame_rate is None else {"framerate": f"{frame_rate:g}"}
-        found = Source(source, strict=False, format="v4l2", options=options)
-        return LiveVideo(found, fit, frame_rate)
+        return LiveVideo(_webcam(source, frame_rate), fit, frame_rate)
     if "://" in source:
         known = "a file, rtsp://, rtsps:// and /dev/video are"
-        raise ConfigError(f"camera.source = {source!r} is not possible; {known}")
+        raise ConfigError(f"the source {source!r} is not possible; {known}")
     return open_recording(source, fit, frame_rate=frame_rate, live=live)
+
+
+def _webcam(source: str, frame_rate: float | None) -> Source:
+    options = {} if frame_rate is None else {"framerate": f"{frame_rate:g}"}
+    try:
+        return Source(source, strict=False, format="v4l2", options=options)
+    except CameraError as error:
+        step = DEVICE_STEPS.get(getattr(error.__cause__, "errno", 0))
+        raise CameraError(f"{error}: {step}" if step else str(error)) from error
 
 
 def open_recording(
@@ -61,7 +77,8 @@ def open_recording(
     """
     path = Path(source)
     if not path.is_file():
-        raise ConfigError(f"camera.source = {source!r} is not a file")
+        why = "is not a file" if path.exists() else "does not exist"
+        raise ConfigError(f"the recording {source!r} {why}")
     if path.stat().st_size == 0:
         raise CameraError(f"{path.name} is empty: 0 bytes")
     threads = 1 if live else os.cpu_count() or 1

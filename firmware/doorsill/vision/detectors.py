@@ -86,7 +86,10 @@ def _bare(path: Path, section: ModelSection) -> NetDetector:
 
 def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
     if manifest.kind == "attributes":
-        raise ConfigError(f"{manifest.name} looks at attributes and finds nobody")
+        raise ConfigError(
+            f"the model {manifest.name} describes people and does not find them; "
+            "give a detector, such as ours: detector"
+        )
     if manifest.encoding != "rgb":
         raise ConfigError(
             f"{manifest.name} wants the encoding {manifest.encoding}; "

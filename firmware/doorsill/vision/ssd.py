@@ -73,7 +73,7 @@ def ssd_decoder(interpreter: Interpreter, person_class: int = 0) -> SsdDecoder:
     if len(order) != 4:
         raise ConfigError(
             f"the model gives {found} and has no {POST_PROCESS} operation:"
-            " export it with post-processing"
+            " export it with post-processing (or give one of ours by its name)"
         )
     boxes, classes, scores, _ = (shapes[each] for each in order)
     n = boxes[-2] if len(boxes) > 1 else 0
