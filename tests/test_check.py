@@ -16,6 +16,7 @@ from doorsill_fleet.ca import Authority
 from doorsill_fleet.consent_stage import ConsentStage
 from doorsill_fleet.stage import DEVICE, SITE, Stage
 
+MODELS = Path(__file__).parent.parent / "models"
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
 
 
@@ -152,6 +153,15 @@ def no_model(stage: Stage) -> None:
     edit(stage, 'detector = "detector"', 'detector = "nobody"')
 
 
+def corrupt_model(stage: Stage) -> None:
+    (stage.folder / "bad.tflite").write_bytes(b"junkTFL3" + b"\0" * 4000)
+    edit(stage, 'detector = "detector"', f'detector = "{stage.folder}/bad.tflite"')
+
+
+def model_without_people(stage: Stage) -> None:
+    edit(stage, 'detector = "detector"', f'detector = "{MODELS}/attributes.tflite"')
+
+
 def state_is_a_file(stage: Stage) -> None:
     (stage.folder / "state").write_text("")
 
@@ -173,6 +183,10 @@ def state_is_a_file(stage: Stage) -> None:
         pytest.param(network_camera, "has no network", id="a camera on the network"),
         pytest.param(no_camera, "/dev/video77 does not exist", id="no camera"),
         pytest.param(no_model, "no model named nobody", id="no model"),
+        pytest.param(corrupt_model, "cannot be loaded", id="a corrupt model"),
+        pytest.param(
+            model_without_people, "the model gives 1 x 2 and 1 x 4", id="wrong shape"
+        ),
         pytest.param(state_is_a_file, "is not a folder", id="state is a file"),
     ],
 )

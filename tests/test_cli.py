@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
 from doorsill import __version__, cli
 from doorsill.errors import CameraError, ConfigError, UntrustedError, UplinkError
 
+UNITS = Path(__file__).parent.parent / "firmware" / "systemd"
 EVERY = (*cli.COMMANDS, *(each.name for each in entry_points(group=cli.PLUGINS)))
 
 
@@ -50,7 +52,14 @@ def test_the_version_is_that_of_the_package() -> None:
         pytest.param(["cuont"], "invalid choice: 'cuont'", id="misspelt command"),
         pytest.param([], "required: COMMAND", id="no command"),
         pytest.param(["count"], "required: source, --line", id="no source"),
-        pytest.param(["run"], "required: --config", id="no configuration"),
+        pytest.param(
+            ["run", "--config", "nowhere.toml"], "no such file", id="no configuration"
+        ),
+        pytest.param(
+            ["count", "x.mp4", "--line", "-0.1,0,1,1"],
+            "lies outside the picture",
+            id="a line that begins with a minus",
+        ),
         pytest.param(
             ["count", "x.mp4", "--line", "0,0,1,1", "--fast"],
             "unrecognized arguments: --fast",
@@ -105,3 +114,10 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("command", ["run", "check", "status"])
+def test_the_configuration_is_looked_for_where_the_units_have_it(command: str) -> None:
+    chosen = cli._parser([command]).parse_args([command])
+    unit = (UNITS / "doorsill-vision.service").read_text()
+    assert f"--config {chosen.config}" in unit

@@ -48,3 +48,15 @@ def test_a_broken_manifest_gets_a_sentence(
     monkeypatch.setattr(release, "_folders", lambda: (tmp_path,))
     with pytest.raises(ConfigError, match=r"detector\.toml"):
         release.model_hash("detector")
+
+
+def test_a_model_given_by_its_file_has_the_hash_of_its_manifest_or_of_its_bytes(
+    tmp_path: Path,
+) -> None:
+    shipped = release.model_hash("detector")
+    assert release.model_hash(str(ROOT / "models" / "detector.toml")) == shipped
+    assert release.model_hash(str(ROOT / "models" / "detector.tflite")) == shipped
+    with pytest.raises(ConfigError, match=r"cannot read the model .*nope\.tflite"):
+        release.model_hash(str(tmp_path / "nope.tflite"))
+    with pytest.raises(ConfigError, match=r"nope\.toml is not a model"):
+        release.model_hash(str(tmp_path / "nope.toml"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -100,3 +102,20 @@ def test_json_and_the_exit_code(
     assert {each["what"] for each in found} >= {"device", "vision", "policy", "outbox"}
     assert run(["status", "--config", str(stage.configuration)]) == 1
     assert "first step" in capsys.readouterr().out
+
+
+def test_a_model_that_is_not_ours_is_named_by_its_hash(
+    shop: tuple[Stage, Config],
+) -> None:
+    _, config = shop
+    path = config.device.state / "ssd.tflite"
+    path.write_bytes(b"a model of the field")
+    model = replace(config.model, detector=str(path))
+    found = findings(replace(config, model=model))["model"]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (found.light, found.says) == (
+        "orange",
+        f"ssd.tflite, {digest[:16]}, not ours",
+    )
+    gone = replace(config, model=replace(config.model, detector="nope.tflite"))
+    assert findings(gone)["model"].light == "red"

@@ -20,6 +20,7 @@ from doorsill import policy
 from doorsill.config import (
     Config,
     ConsentSection,
+    add_config,
     read_config,
     refuse_network_camera,
 )
@@ -27,15 +28,15 @@ from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, store_of
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.registry import shipped, verified_model
-from doorsill.vision.detectors import model_bytes
+from doorsill.vision.detectors import open_detector, with_probed_delegate
 
 EXPIRES_SOON = timedelta(days=30)
 EPILOG = """\
 examples:
-  doorsill check --config /etc/doorsill/doorsill.toml
+  doorsill check
   doorsill check --config shop.toml && systemctl restart doorsill.target
 
-Leaves with 0 when nothing is wrong, and with 2 otherwise.
+Exit code: 0 when nothing is wrong, 2 otherwise.
 """
 
 
@@ -47,7 +48,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    add_config(parser)
     parser.set_defaults(func=run)
 
 
@@ -145,7 +146,7 @@ def _camera_problems(config: Config, now: datetime) -> Iterator[str]:
 
 
 def _model_problems(config: Config, now: datetime) -> Iterator[str]:
-    model_bytes(config.model)
+    open_detector(with_probed_delegate(config.model))
     yield from ()
 
 

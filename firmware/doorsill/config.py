@@ -7,6 +7,7 @@ bound. What the device may do stands in the signed policy, not here.
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import re
 import tomllib
@@ -19,6 +20,7 @@ from typing import Any
 from doorsill.errors import ConfigError
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 
+INSTALLED = Path("/etc/doorsill/doorsill.toml")  # where the units look for it
 ID_PATTERN = r"[a-z0-9-]{1,16}"
 NETWORK_SOURCES = ("rtsp:", "rtsps:", "rtmp:", "http:", "https:", "udp:", "tcp:")
 
@@ -146,6 +148,17 @@ class Config:
     def face_socket(self) -> Path:
         """Where vision listens for the vault."""
         return self.device.run / "faces.sock"
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """``--config FILE`` for a command about one camera."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=INSTALLED,
+        metavar="FILE",
+        help=f"of this camera (default: {INSTALLED})",
+    )
 
 
 def load_config(path: Path) -> Config:

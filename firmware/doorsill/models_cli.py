@@ -1,6 +1,6 @@
-"""``doorsill models``: list, check, measure and fetch models.
+"""List, check, measure and fetch models.
 
-A model is named (``detector``) or given as a path to a manifest (.toml) or to a
+A model is named (such as detector) or given as a path to a manifest (.toml) or to a
 standard SSD-type file (.tflite).
 """
 

@@ -78,6 +78,7 @@ points = {points}
 # max_bytes = 8388608
 # max_crops = 1000
 """
+CONTROLLER = "name and address of who is responsible"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -107,14 +108,22 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def _add_new(actions: argparse._SubParsersAction[Any]) -> None:
     new = actions.add_parser("new", help="write a draft, and the sign for the door")
-    new.add_argument("draft", type=Path)
+    new.add_argument("draft", type=Path, metavar="DRAFT.toml", help="to be written")
+    for name, default, metavar, words in (
+        ("--purpose", "count visitors per hour", "TEXT", "why people are counted"),
+        ("--controller", CONTROLLER, "TEXT", "who is responsible, with an address"),
+        ("--timezone", "UTC", "NAME", "such as Europe/Lisbon"),
+        ("--line", "0,0.5,1,0.5", "X0,Y0,X1,Y1", "where people cross"),
+    ):
+        default_is = f"{words} (default: {default})"
+        new.add_argument(name, default=default, metavar=metavar, help=default_is)
     new.add_argument("--site", required=True, help="a-z, 0-9 and -, at most 16")
-    new.add_argument("--version", type=int, default=1)
-    new.add_argument("--purpose", default="count visitors per hour")
-    new.add_argument("--controller", default="name and address of who is responsible")
-    new.add_argument("--timezone", default="UTC", help="IANA name: Europe/Lisbon")
-    new.add_argument("--line", default="0,0.5,1,0.5", help="X0,Y0,X1,Y1[,X,Y ...]")
-    new.add_argument("--notice", help="id of the sign; switches the attributes on")
+    new.add_argument(
+        "--version", type=int, default=1, metavar="N", help="above the last one's"
+    )
+    new.add_argument(
+        "--notice", metavar="ID", help="of the sign; switches the attributes on"
+    )
     new.set_defaults(func=new_draft)
 
 

@@ -21,7 +21,12 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from doorsill.config import Config, load_config, refuse_network_camera
+from doorsill.config import (
+    Config,
+    add_config,
+    load_config,
+    refuse_network_camera,
+)
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    add_config(parser)
     parser.add_argument("--only", choices=tuple(PROCESSES), help="one process of them")
     parser.set_defaults(func=run)
 

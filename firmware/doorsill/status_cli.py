@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -20,25 +21,26 @@ from rich.console import Console
 from rich.table import Table
 
 from doorsill import __version__
-from doorsill.config import Config, load_config
+from doorsill.config import Config, add_config, load_config
 from doorsill.consent.control import ask
 from doorsill.consent.premises import socket_of
 from doorsill.device import identity
 from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, DoorsillError, UplinkError
 from doorsill.privacy.budget import day_of
-from doorsill.registry import shipped, verified_model
+from doorsill.registry import load_manifest, shipped, verified_model
 from doorsill.uplink.glance import glance
+from doorsill.vision.detectors import model_bytes
 
 GREEN, ORANGE, RED = "green", "orange", "red"
 DAYS_SOON = 30
 WAITING_MANY = 120  # rows: an hour of two lines
 EPILOG = """\
 examples:
-  doorsill status --config /etc/doorsill/doorsill.toml
+  doorsill status
   doorsill status --config shop.toml --json
 
-Leaves with 0 when everything is green or orange, and with 1 when something is red.
+Exit code: 0 when everything is green or orange, 1 when something is red.
 """
 
 
@@ -60,7 +62,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(func=run)
 
@@ -163,7 +165,11 @@ def _certificate(config: Config, now: datetime) -> Finding:
 
 
 def _model(config: Config, now: datetime) -> Finding:
-    manifest = shipped(config.model.detector)
+    name = config.model.detector
+    if name.endswith(".tflite"):
+        digest = hashlib.sha256(model_bytes(config.model)).hexdigest()
+        return Finding("model", ORANGE, f"{Path(name).name}, {digest[:16]}, not ours")
+    manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)
     verified_model(manifest)
     says = f"{manifest.name} {manifest.version}, {manifest.sha256[:16]}"
     light = GREEN if manifest.status == "stable" else ORANGE

@@ -31,9 +31,13 @@ def model_hash(name: str) -> str:
     The manifest is read here without ``registry``: this process loads no numpy.
     """
     if name.endswith(".tflite"):
-        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
-    for folder in _folders():
-        path = folder / f"{name}.toml"
+        try:
+            return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        except OSError as error:
+            why = f"cannot read the model {name}: {error.strerror}"
+            raise ConfigError(why) from None
+    named = [Path(name)] if name.endswith(".toml") else []
+    for path in named or [folder / f"{name}.toml" for folder in _folders()]:
         try:
             digest = tomllib.loads(path.read_text("utf-8"))["model"]["sha256"]
         except FileNotFoundError:
