@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,15 @@ def processes() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def before() -> set[str]:
-    return processes()
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the demo makes its folder, so that no other demo is taken for ours."""
+    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("d"))
+    yield tempfile.tempdir
+    tempfile.tempdir = before
 
 
 @pytest.fixture(scope="module")
-def outcome(before: set[str]) -> Outcome:
+def outcome(place: str) -> Outcome:
     return play(Plan(SECONDS), Console(quiet=True))
 
 
@@ -69,9 +74,23 @@ def test_no_raw_face_is_stored(outcome: Outcome) -> None:
     assert outcome.raw_faces == 0
 
 
-def test_nothing_is_left_running(outcome: Outcome, before: set[str]) -> None:
-    mine = {each for each in processes() - before if "/doorsill-" in each}
-    assert mine == set()
+def test_nothing_is_left_running(place: str, outcome: Outcome) -> None:
+    assert outcome.failures == []
+    assert [each for each in processes() if place in each] == []
+
+
+def test_what_runs_would_be_seen(place: str) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "input()",
+        "doorsill",
+        "run",
+        f"{place}/doorsill-x",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+        assert [each for each in processes() if place in each]
+        child.communicate(b"\n")
 
 
 def test_with_a_token_it_is_blank_open_blank_and_the_certificates_hold() -> None:
@@ -130,3 +149,29 @@ def test_what_is_not_ours_is_counted_and_not_shown() -> None:
     received.take(message["topic"], b"{}")
     assert received.messages == 1
     assert received.last_topic == ""
+
+
+def test_a_process_that_fails_says_why() -> None:
+    outcome = play(Plan(15.0, detector="nobody"), Console(quiet=True))
+    assert outcome.failures[0] in ("vision ended with 2", "uplink ended with 2")
+    assert any("nobody" in each for each in outcome.failures[1:])
+
+
+def test_a_recording_that_shows_nothing_is_no_success(tmp_path: Path) -> None:
+    source = tmp_path / "text.mp4"
+    source.write_text("this is no video\n" * 100)
+    line = ((0.5, 0.0), (0.5, 1.0))
+    outcome = play(Plan(6.0, str(source), (line,)), Console(quiet=True))
+    assert outcome.failures[0] == "the camera showed nothing"
+    assert any("text.mp4 cannot be opened" in each for each in outcome.failures)
+
+
+def test_the_view_is_not_broken_by_what_the_processes_log() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "doorsill", "demo", "--seconds", "6"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("everything that was started has ended\n")

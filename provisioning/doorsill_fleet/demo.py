@@ -23,6 +23,7 @@ from doorsill.config import Config
 from doorsill.drivers.clip import street_truth
 from doorsill.errors import CameraError
 from doorsill.run_cli import children, names_of, prepare
+from doorsill.vision.window import RUNNING_S
 from doorsill_fleet.broker import HOST, running_broker
 from doorsill_fleet.demo_token import Token
 from doorsill_fleet.demo_view import Measured, Received, Truth, picture
@@ -33,8 +34,8 @@ from doorsill_fleet.subscriber import Reader, Subscriber
 Running = dict[str, subprocess.Popen[bytes]]
 REFRESH_S = 0.25
 PLAIN_EVERY_S = 10.0  # between two lines where there is no terminal
-LOG_NAME, LOG_LINES = "doorsill.log", 20  # what the processes say
 READY_WITHIN_S = 20.0
+LOG, LINES = "processes.log", 20  # the last lines are shown where a process failed
 LAST_WITHIN_S = 5.0  # for the last windows to arrive
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".raw", ".yuv", ".rgb", ".mp4")
 
@@ -48,6 +49,7 @@ class Plan:
     lines: tuple[tuple[Point, ...], ...] = ()
     detector: str = "detector"
     token: bool = False
+    verbose: bool = False  # the processes' logs on our stderr, through the view
 
 
 @dataclass(slots=True)
@@ -83,23 +85,25 @@ def play(plan: Plan, console: Console) -> Outcome:
         exits.callback(store.close)
         exits.enter_context(_subscriber(stage, store, received))
         show = _Show(plan, config, received, console, token)
-        log = exits.enter_context((folder / LOG_NAME).open("w+b"))
-        processes = children(stage.configuration, names_of(config), log)
-        with _environment(token), processes as running:
+        names = names_of(config)
+        log = None if plan.verbose else exits.enter_context((folder / LOG).open("wb"))
+        with (
+            _environment(token),
+            children(stage.configuration, names, log) as running,
+        ):
             failures = show.watch(running)
-        if failures:  # else it would only tear the picture
-            console.print(_end_of(folder / LOG_NAME), markup=False, highlight=False)
         _wait_for_last(received)
         outcome = _outcome(
             plan, folder, store, received, failures, token, config, stage
         )
         outcome.vault = show.vault
+        if outcome.looked_s == 0 and not failures:
+            failures.append("the camera showed nothing")
+        if failures and log is not None:
+            failures += (
+                (folder / LOG).read_text("utf-8", "replace").splitlines()[-LINES:]
+            )
         return outcome
-
-
-def _end_of(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
-    return "\n".join(lines[-LOG_LINES:])
 
 
 @dataclass(slots=True)
@@ -112,6 +116,7 @@ class _Show:
     console: Console
     token: Token | None
     vault: list[str] = field(default_factory=list)
+    began: float | None = None  # when the camera did, in seconds of the demo
 
     def watch(self, running: Running) -> list[str]:
         """The failures; empty when all went well."""
@@ -146,7 +151,14 @@ class _Show:
         vault = self._vault()
         faces = raw_faces(self.config)
         measured = Measured(elapsed, self.plan.seconds, faces, vault)
-        return picture(self.received, truth_of(self.plan, elapsed), measured)
+        truth = truth_of(self.plan, self._looked(elapsed))
+        return picture(self.received, truth, measured)
+
+    def _looked(self, elapsed: float) -> float:
+        """Seconds since the camera began: its first totals come ``RUNNING_S`` later."""
+        if self.began is None and self.received.live:
+            self.began = max(0.0, elapsed - RUNNING_S)
+        return 0.0 if self.began is None else elapsed - self.began
 
     def _plain(self, elapsed: float) -> str:
         counted = " ".join(f"in {i} out {o}" for i, o in self.received.live) or "-"
@@ -264,9 +276,11 @@ def _outcome(
 ) -> Outcome:
     count = len(stage.lines)
     looked = store.covered(DEVICE, 0)
+    # Each window tells its whole seconds only; half of one is lost on average.
+    rest = 0.5 * len(store.windows(DEVICE, 0))
     return Outcome(
         counted=[store.totals(DEVICE, line) for line in range(count)],
-        truth=truth_of(plan, looked).lines,
+        truth=truth_of(plan, looked + rest).lines,
         received=received,
         looked_s=looked,
         raw_faces=raw_faces(config),
