@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -93,3 +94,15 @@ def test_the_file_is_a_png_with_the_same_pixels(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot write"):
         save_png(tmp_path / "no" / "such" / "out.png", walked(None))
+
+
+def test_where_a_track_only_coasts_nothing_is_drawn() -> None:
+    plot = TrackPlot()
+    coasting = np.full(1, -1, np.intp)
+    for step in range(11):
+        each = tracks((7, step / 10, 0.25))
+        plot.add(each if step <= 5 else replace(each, detection=coasting), [])
+    plot.add(replace(tracks((8, 0.5, 0.75)), detection=coasting), [])
+    canvas = plot.draw([LINE], 16 / 9)
+    assert colour_at(canvas, 0.25, 0.25) == pytest.approx(GREY, abs=3)
+    assert colour_at(canvas, 0.75, 0.25) == GROUND

@@ -137,3 +137,13 @@ def test_show_says_that_it_did_not_check(signed: Run) -> None:
     code, said, _ = signed("show", "p.json")
     assert code == 0 and "signature was not checked" in said
     assert signed("show", "p.json", "--sign")[1].startswith("=====")
+
+
+def test_a_sign_that_names_nobody_is_not_passed_over(doorsill: Run) -> None:
+    _, said, _ = doorsill("new", "a.toml", "--site", "porto-1")
+    assert "the sign names nobody yet" in said
+    doorsill("key", "c.key")
+    _, said, _ = doorsill("sign", "a.toml", "--key", "c.key", "--out", "a.json")
+    assert "the sign names nobody yet" in said
+    _, said, _ = doorsill("new", "b.toml", "--site", "s", "--controller", "Ana, Porto")
+    assert "names nobody" not in said and "Ana, Porto" in said

@@ -286,4 +286,7 @@ def _print_tables(tally: Tally, args: argparse.Namespace) -> None:
         f"nothing moved in {tally.gated} of them"
     )
     if args.save_plot:
-        console.print(f"tracks drawn in {args.save_plot}")
+        console.print(
+            f"tracks drawn in {args.save_plot}: teal went IN, orange OUT, thin grey was "
+            "not counted; the line's short arm shows where IN leads"
+        )

@@ -34,8 +34,11 @@ class TrackPlot:
         self._directions: dict[int, Direction] = {}
 
     def add(self, tracks: Tracks, crossings: Iterable[Crossing]) -> None:
-        """Note the feet of confirmed tracks and which track was counted how."""
-        for row in np.flatnonzero(tracks.confirmed):
+        """Note the feet that were seen and which track was counted how.
+
+        Where a track only coasts nobody was seen, and nothing is drawn.
+        """
+        for row in np.flatnonzero(tracks.confirmed & (tracks.detection >= 0)):
             identity = int(tracks.ids[row])
             if identity not in self._paths and len(self._paths) >= TRACK_LIMIT:
                 continue
@@ -43,7 +46,8 @@ class TrackPlot:
             if len(path) < POINT_LIMIT:
                 path.append((float(tracks.feet[row, 0]), float(tracks.feet[row, 1])))
         for crossing in crossings:
-            self._directions[crossing.track] = crossing.direction
+            if crossing.track in self._paths:
+                self._directions[crossing.track] = crossing.direction
 
     def draw(self, lines: Sequence[Sequence[Point]], aspect: float) -> Canvas:
         """The picture, (h, w, 3); ``aspect`` is width over height of the video."""

@@ -174,6 +174,7 @@ def new_draft(args: argparse.Namespace) -> int:
     replace(sign, notice_text(found).encode())
     _say(f"wrote {args.draft} and the sign for the door, {sign}:\n")
     _say(notice_text(found))
+    _remind(found)
     return 0
 
 
@@ -186,7 +187,14 @@ def sign_draft(args: argparse.Namespace) -> int:
     replace(sign, notice_text(found).encode())
     _say(f"signed {args.out}: version {found.version}, SHA-256 {found.digest}")
     _say(f"the sign for the door: {sign}")
+    _remind(found)
     return 0
+
+
+def _remind(found: policy.Policy) -> None:
+    """The sign of a draft that was never edited would name nobody."""
+    if found.controller == CONTROLLER:
+        _say("the sign names nobody yet: put name and address in as controller")
 
 
 def show_policy(args: argparse.Namespace) -> int:
