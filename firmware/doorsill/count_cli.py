@@ -287,6 +287,6 @@ def _print_tables(tally: Tally, args: argparse.Namespace) -> None:
     )
     if args.save_plot:
         console.print(
-            f"tracks drawn in {args.save_plot}: teal went IN, orange OUT, thin grey was "
-            "not counted; the line's short arm shows where IN leads"
+            f"tracks drawn in {args.save_plot}: teal went IN, orange OUT, thin grey "
+            "was not counted; the line's short arm shows where IN leads"
         )
