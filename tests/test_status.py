@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -119,3 +120,37 @@ def test_a_model_that_is_not_ours_is_named_by_its_hash(
     )
     gone = replace(config, model=replace(config.model, detector="nope.tflite"))
     assert findings(gone)["model"].light == "red"
+
+
+def test_a_broker_that_cannot_be_reached_is_orange_and_one_that_is_connected_green(
+    shop: tuple[Stage, Config],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        config = replace(shop[1], broker=replace(shop[1].broker, port=port))
+        found = findings(config)["broker"]
+        assert (found.light, bool(found.step)) == ("orange", True)
+        assert f":{port}; what is counted is kept" in found.says
+        with socket.create_connection(server.getsockname()):
+            assert findings(config)["broker"].light == "green"
+
+
+@pytest.mark.parametrize(
+    ("free", "light"),
+    [
+        pytest.param(15 << 20, "red", id="full"),
+        pytest.param(100 << 20, "orange", id="soon full"),
+        pytest.param(1 << 30, "green", id="room"),
+    ],
+)
+def test_a_disk_that_is_full_is_red_before_anything_is_lost(
+    shop: tuple[Stage, Config], monkeypatch: pytest.MonkeyPatch, free: int, light: str
+) -> None:
+    class Usage:
+        def __init__(self, _: Path) -> None:
+            self.free = free
+
+    monkeypatch.setattr("doorsill.status_cli.shutil.disk_usage", Usage)
+    found = findings(shop[1])["disk"]
+    assert found.light == light
+    assert ("make room" in found.step) == (light != "green")

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -34,6 +35,9 @@ from doorsill.vision.detectors import model_bytes
 
 GREEN, ORANGE, RED = "green", "orange", "red"
 DAYS_SOON = 30
+MIB = 1 << 20
+DISK_LEAST_MIB, DISK_SOON_MIB = 16, 128  # of the file system
+ESTABLISHED = "01"  # of the kernel's list of connections
 WAITING_MANY = 120  # rows: an hour of two lines
 EPILOG = """\
 examples:
@@ -93,7 +97,9 @@ def report(config: Config, now: datetime) -> Iterator[Finding]:
         ("policy", _policy, "doorsill policy check FILE --controller KEY"),
         ("certificate", _certificate, "have the fleet issue a new one"),
         ("model", _model, "doorsill models verify"),
+        ("broker", _broker, "journalctl -u doorsill-uplink"),
         ("outbox", _outbox, "journalctl -u doorsill-uplink"),
+        ("disk", _disk, "have a look at the disk"),
     )
     if config.consent is not None:
         parts += (("vault", _vault, "journalctl -u doorsill-vault"),)
@@ -150,7 +156,8 @@ def _listens(path: Path) -> bool:
 def _policy(config: Config, now: datetime) -> Finding:
     found = store_of(config).load()
     attributes = f"attributes on, notice {found.notice}" if found.attributes else ""
-    says = f"version {found.version}, {len(found.lines)} lines, {found.digest[:16]}"
+    lines = f"{len(found.lines)} line{'s' * (len(found.lines) != 1)}"
+    says = f"version {found.version}, {lines}, {found.digest[:16]}"
     return Finding("policy", GREEN, ", ".join(filter(None, (says, attributes))))
 
 
@@ -176,6 +183,27 @@ def _model(config: Config, now: datetime) -> Finding:
     return Finding("model", light, f"{says}, {manifest.status}")
 
 
+def _broker(config: Config, now: datetime) -> Finding:
+    broker = config.broker
+    where = f"{broker.host}:{broker.port}"
+    if _is_connected(broker.port):
+        return Finding("broker", GREEN, f"a connection to {where} is open")
+    says = f"no connection to {where}; what is counted is kept until there is one"
+    step = "journalctl -u doorsill-uplink says why; is the broker reachable?"
+    return Finding("broker", ORANGE, says, step)
+
+
+def _is_connected(port: int) -> bool:
+    """Whether a process of this machine has a TCP connection to ``port`` open."""
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        with contextlib.suppress(OSError):
+            for row in table.read_text("ascii").splitlines()[1:]:
+                remote, state = row.split()[2:4]
+                if state == ESTABLISHED and int(remote.rsplit(":")[-1], 16) == port:
+                    return True
+    return False
+
+
 def _outbox(config: Config, now: datetime) -> Finding:
     if not config.outbox.exists():
         return Finding("outbox", ORANGE, "is not there yet; uplink has not run")
@@ -189,6 +217,19 @@ def _outbox(config: Config, now: datetime) -> Finding:
     many = numbers["waiting"] > WAITING_MANY
     step = "is the broker reachable? nothing is lost yet" if many else ""
     return Finding("outbox", ORANGE if many else GREEN, says, step)
+
+
+def _disk(config: Config, now: datetime) -> Finding:
+    folder = config.device.state
+    try:
+        free = shutil.disk_usage(folder).free / MIB
+    except OSError as error:
+        return Finding(
+            "disk", ORANGE, f"{folder}: {error.strerror}", "start uplink once"
+        )
+    light = RED if free < DISK_LEAST_MIB else ORANGE if free < DISK_SOON_MIB else GREEN
+    step = "" if light == GREEN else f"make room there: df {folder}"
+    return Finding("disk", light, f"{free:.0f} MiB free under {folder}", step)
 
 
 def _outbox_numbers(path: Path, today: int) -> dict[str, int | float]:

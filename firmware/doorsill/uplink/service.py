@@ -69,8 +69,10 @@ class Uplink:
     utc: Callable[[], float] = time.time
     connections: int = 0
     takeovers: int = 0
+    away: str = ""  # why there is no broker, as last logged
     _lived_at: float = field(default_factory=time.monotonic)
     _disk_at: float = 0.0  # not to be written to before, s, monotonic
+    _disk_takes: bool = True
     _heard_of_vision: bool = False  # its first health is told at once
 
     def step(self, timeout: float) -> None:
@@ -113,10 +115,13 @@ class Uplink:
         try:
             self._live_on(now)
             self.delivery.note()
+            self._disk_takes = True
         except UplinkError as error:
             self.intake.disk_failures += 1
             self._disk_at = now + DISK_RETRY_S
-            log.warning("%s", error)
+            if self._disk_takes:  # once, not with every attempt
+                log.warning("%s", error)
+            self._disk_takes = False
 
     def _hear(self, now: float) -> None:
         events = self.delivery.publisher.poll()
@@ -126,12 +131,15 @@ class Uplink:
         for event in events:
             if isinstance(event, Connected):
                 self.connections += 1
+                self.away = ""
                 self.voice.greet()
                 self.voice.describe(now)
                 log.info("connected to the broker")
             elif isinstance(event, Disconnected):
                 self.takeovers += event.taken_over
-                log.warning("not connected to the broker: %s", event.reason)
+                if event.reason != self.away:  # once, not with every attempt
+                    self.away = event.reason
+                    log.warning("not connected to the broker: %s", event.reason)
 
     def _tell(self, now: float) -> None:
         newest = self.intake.newest
