@@ -17,50 +17,32 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from bench.hour_of_frames import DrivenDoor
 from bench.rows import Row
 
+from doorsill.config import Config
 from doorsill.device.policy_store import store_of
 from doorsill.drivers.camera import open_camera
 from doorsill.drivers.clip import street_truth
 from doorsill.link import CellServer
+from doorsill.policy import Policy
 from doorsill.values import Frame, Pixels
 from doorsill.vision.detectors import open_detector
-from doorsill.vision.service import Door
 from doorsill_fleet.stage import Stage
 
 DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
 FPS = 12.5
 PEOPLE = (4, 6)  # in view, about five
 ROUNDS = 3
+HOUR = Path(__file__).parent / "hour_of_frames.py"
 IDLE_FRAMES = 750
 HOUR_FRAMES = 45_000
-RESIDENT_KIB = 90 * 1024
-HOUR = """
-import sys; sys.path[:0] = [{tests!r}]
-from bench.door import door, frames_for_ever
-from doorsill.device.health import resident_kib
-seen = []
-with door() as found:
-    for number, frame in enumerate(frames_for_ever()):
-        look = found._look if found._steps else found._begin_and_look
-        look(frame); frame.release()
-        if number in (1500, {frames} // 2, {frames} - 1): seen.append(resident_kib())
-        if number == {frames} - 1: break
-print(seen)
-"""
-
-
-class DrivenDoor(Door):
-    """The door of the product, given frames by hand instead of by a camera."""
-
-    def _begin_and_look(self, frame: Frame) -> None:
-        self._steps = self._begin(frame)
-        self._look(frame)
+RESIDENT_KIB = 90_000_000 // 1024
 
 
 @contextmanager
-def door() -> Iterator[DrivenDoor]:
-    """A door with a signed policy, our detector, and nobody on the other end."""
+def shop() -> Iterator[tuple[Config, Policy, Path]]:
+    """A folder with a signed policy in force; the path is that of its configuration."""
     line = street_truth()["line"]
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder), ((tuple(line[:2]), tuple(line[2:])),))
@@ -68,9 +50,15 @@ def door() -> Iterator[DrivenDoor]:
         config.device.run.mkdir(parents=True)
         config.policy_in_force.parent.mkdir(parents=True)
         policy = store_of(config).take_over(config.policy.file)
+        yield config, policy, stage.configuration
+
+
+@contextmanager
+def door() -> Iterator[DrivenDoor]:
+    """A door with a signed policy, our detector, and nobody on the other end."""
+    with shop() as (config, policy, _):
         cells = CellServer(config.cell_socket)
-        found = DrivenDoor(config, policy, open_detector(config.model), cells)
-        yield found
+        yield DrivenDoor(config, policy, open_detector(config.model), cells)
         cells.close()
 
 
@@ -83,21 +71,10 @@ def street() -> list[Pixels]:
     return pictures
 
 
-def frames_for_ever() -> Iterator[Frame]:
-    """The clip round after round, at the speed of the machine."""
-    camera = open_camera("street", "loop", (320, 256), live=False)
-    while (frame := camera.read()) is not None:
-        yield frame
-
-
 def look_at(found: DrivenDoor, pictures: list[Pixels], start: float) -> float:
     """Show ``pictures`` at the pace of a camera; the time of the next one."""
     for number, pixels in enumerate(pictures):
-        frame = Frame(pixels, start + number / FPS)
-        if found._steps is None:
-            found._begin_and_look(frame)
-        else:
-            found._look(frame)
+        found.show(Frame(pixels, start + number / FPS))
     return start + len(pictures) / FPS
 
 
@@ -155,14 +132,14 @@ def idle() -> Row:
 
 def memory() -> Row:
     """Resident memory of the vision loop after 2 minutes, half an hour, an hour."""
-    code = HOUR.format(tests=str(Path(__file__).parent.parent), frames=HOUR_FRAMES)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
-    )
+    with shop() as (_, _, configuration):
+        done = subprocess.run(
+            [sys.executable, str(HOUR), str(configuration), str(HOUR_FRAMES)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
+        )
     first, half, last = json.loads(done.stdout)
     return Row(
         "resident memory of vision over an hour of frames",

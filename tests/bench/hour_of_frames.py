@@ -1,0 +1,69 @@
+"""The vision loop over an hour of frames, faster than the clock: ``CONFIG FRAMES``.
+
+Loads what the vision process loads and nothing else, and prints its resident memory in
+KiB after two minutes, at half time and at the end. The policy must be in force already.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from doorsill.config import load_config
+from doorsill.device.health import resident_kib
+from doorsill.device.policy_apart import policy_in_force
+from doorsill.drivers.camera import open_camera
+from doorsill.link import CellServer
+from doorsill.values import Frame
+from doorsill.vision.detectors import open_detector
+from doorsill.vision.service import Door
+
+FIRST = 1500  # frames: two minutes at 12.5 a second
+
+
+class DrivenDoor(Door):
+    """The door of the product, given frames by hand instead of by a camera."""
+
+    def _begin_and_look(self, frame: Frame) -> None:
+        self._steps = self._begin(frame)
+        self._look(frame)
+
+    def show(self, frame: Frame) -> None:
+        """Look at one frame."""
+        if self._steps is None:
+            self._begin_and_look(frame)
+        else:
+            self._look(frame)
+
+
+def frames_for_ever() -> Iterator[Frame]:
+    """The clip round after round, at the speed of the machine."""
+    camera = open_camera("street", "loop", (320, 256), live=False)
+    while (frame := camera.read()) is not None:
+        yield frame
+
+
+def main(configuration: Path, frames: int) -> None:
+    """Show ``frames`` frames; print the memory at three moments as JSON."""
+    config = load_config(configuration)
+    policy = policy_in_force(config)
+    cells = CellServer(config.cell_socket)
+    door = DrivenDoor(config, policy, open_detector(config.model), cells)
+    gc.freeze()
+    seen = []
+    for number, frame in enumerate(frames_for_ever(), 1):
+        door.show(frame)
+        frame.release()
+        if number in (FIRST, frames // 2, frames):
+            seen.append(resident_kib())
+        if number == frames:
+            break
+    cells.close()
+    sys.stdout.write(json.dumps(seen) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
