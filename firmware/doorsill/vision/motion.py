@@ -33,7 +33,8 @@ LEAST_CHANGE = 3.0  # levels of a cell's mean
 NOISES = 7.0  # a change is this many times the usual step from frame to frame
 MOST_NOISE = 2.5  # levels; a scene that steps more is not noisy, it moves
 NOISE_S = 2.0  # in which the noise is learnt
-LEARN_EVERY_S = 0.25  # while nothing moves, and while somebody is followed
+LEARN_EVERY_S = 0.25  # while nothing moves
+KEEP_UP_S = 1.0  # while somebody is followed, and every frame is wanted in any case
 
 
 class MotionGate:
@@ -55,8 +56,8 @@ class MotionGate:
         if pixels.shape != self._shape or not 0.0 < now - self._last < GAP_S:
             self._begin(pixels, now)
         self._last = now
-        if following and now - self._learned < LEARN_EVERY_S:
-            self._looked = now  # wanted in any case; keep up now and then only
+        if following and now - self._learned < KEEP_UP_S:
+            self._looked = now
             return True
         cells = self._coarse.cells(pixels)
         away = cells - self._known
