@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -184,3 +187,24 @@ def test_what_comes_before_the_damage_can_still_be_counted(tmp_path: Path) -> No
     assert hint is not None, done.stderr
     part = counted(str(tmp_path / "cut.mp4"), "--line", LINE, "--seconds", hint[1])
     assert part["frames"] == 10 * int(hint[1]) + 1
+
+
+def test_in_a_terminal_it_shows_how_far_it_is_and_what_it_counted() -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "doorsill", "count", str(STREET), "--line"]
+    with subprocess.Popen(
+        [*command, "0,0.5,1,0.5", "--seconds", "5", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    ) as child:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal says that it is closed
+            while part := os.read(ours, 4096):
+                shown += part
+        assert child.stdout is not None
+        assert json.loads(child.stdout.read())["frames"] > 0
+    os.close(ours)
+    assert child.returncode == 0, shown
+    assert b"counting" in shown and b" %" in shown and b"in 0 out 0" in shown

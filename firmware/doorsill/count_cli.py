@@ -173,7 +173,8 @@ def count(camera: Camera, detector: Detector, args: argparse.Namespace) -> Tally
     steps: Pipeline | None = None
     begun = perf_counter()
     with _progress() as progress:
-        task = progress.add_task("counting", total=args.seconds or duration(camera))
+        length = args.seconds or duration(camera)
+        task = progress.add_task("counting", total=length, people=_people(tally))
         while (frame := _read(camera, steps, tally)) is not None:
             if args.seconds is not None and frame.time > args.seconds:
                 frame.release()
