@@ -7,9 +7,7 @@ import itertools
 import json
 import math
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from rich.console import Console
@@ -17,16 +15,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from doorsill.config import ModelSection
+from doorsill.counting import Tally, Wanted, count, duration
 from doorsill.drivers.camera import Camera, open_camera
 from doorsill.drivers.png import save_png
-from doorsill.errors import CameraError, ConfigError
-from doorsill.plot import TrackPlot
-from doorsill.values import Direction, Frame
+from doorsill.errors import ConfigError
+from doorsill.values import Direction
 from doorsill.vision.detector import Detector
 from doorsill.vision.detectors import open_detector
-from doorsill.vision.motion import MotionGate
-from doorsill.vision.pipeline import Pipeline, pipeline
-from doorsill.vision.timing import STAGES
 
 Point = tuple[float, float]
 EPILOG = """\
@@ -50,25 +45,6 @@ examples:
   doorsill count rtsp://camera/1 --seconds 60 --line 0,0.5,1,0.5
   doorsill count door.mp4 --line 0,0.5,1,0.5 --model ssd_mobilenet.tflite
 """
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a recording came to."""
-
-    lines: list[list[int]]  # [in, out] for each line
-    frames: int = 0
-    gated: int = 0
-    seconds: float = 0.0
-    last: float = 0.0  # s, time of the last frame
-    aspect: float = 4 / 3
-    plot: TrackPlot | None = None
-    stages_ms: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def fps(self) -> float:
-        """Frames a second, everything included."""
-        return self.frames / self.seconds if self.seconds else 0.0
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -153,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     detector = open_detector(ModelSection(detector=args.model, threads=args.threads))
     camera = open_camera("video", args.source, detector.fit, live=False)
     try:
-        tally = count(camera, detector, args)
+        tally = _counted(camera, detector, args)
     finally:
         camera.close()
     if args.save_plot:
@@ -166,36 +142,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def count(camera: Camera, detector: Detector, args: argparse.Namespace) -> Tally:
-    """Count everything that ``camera`` delivers."""
-    tally = Tally([[0, 0] for _ in args.line])
-    tally.plot = TrackPlot() if args.save_plot else None
-    steps: Pipeline | None = None
-    begun = perf_counter()
+def _counted(camera: Camera, detector: Detector, args: argparse.Namespace) -> Tally:
+    """Count with a progress bar."""
     with _progress() as progress:
         length = args.seconds or duration(camera)
-        task = progress.add_task("counting", total=length, people=_people(tally))
-        while (frame := _read(camera, steps, tally)) is not None:
-            if args.seconds is not None and frame.time > args.seconds:
-                frame.release()
-                break
-            if steps is None:
-                steps = _pipeline(frame, detector, args, tally)
-            _step(steps, frame, tally)
-            if tally.frames % 10 == 0:
-                progress.update(task, completed=frame.time, people=_people(tally))
-    tally.seconds = perf_counter() - begun
-    if steps is not None:
-        _book(steps.finish(tally.last), tally)
-        per_frame = 1000 * max(1, tally.frames)
-        totals = steps.timing.total_us
-        tally.stages_ms = {name: totals[name] / per_frame for name in STAGES}
-    return tally
+        task = progress.add_task("counting", total=length, people="")
 
+        def tell(tally: Tally) -> None:
+            progress.update(task, completed=tally.last, people=_people(tally))
 
-def duration(camera: Camera) -> float | None:
-    """Seconds of video, where the source says it."""
-    return getattr(camera, "duration", None)
+        wanted = Wanted(args.line, args.seconds, args.every_frame, bool(args.save_plot))
+        return count(camera, detector, wanted, tell)
 
 
 def as_json(tally: Tally) -> dict[str, Any]:
@@ -208,47 +165,6 @@ def as_json(tally: Tally) -> dict[str, Any]:
         "gated": tally.gated,
         "seconds": round(tally.seconds, 3),
     }
-
-
-def _read(camera: Camera, steps: Pipeline | None, tally: Tally) -> Frame | None:
-    if steps is None:
-        return camera.read()
-    steps.timing.begin()
-    try:
-        frame = camera.read()
-    except CameraError as error:
-        if int(tally.last) < 1:
-            raise
-        hint = f"`--seconds {int(tally.last)}` counts what comes before"
-        raise CameraError(f"{error}; {hint}") from error
-    steps.timing.lap("capture")
-    return frame
-
-
-def _pipeline(
-    frame: Frame, detector: Detector, args: argparse.Namespace, tally: Tally
-) -> Pipeline:
-    height, width = frame.pixels.shape[:2]
-    tally.aspect = width / height
-    gate = None if args.every_frame else MotionGate()
-    return pipeline(detector, args.line, aspect=tally.aspect, gate=gate)
-
-
-def _step(steps: Pipeline, frame: Frame, tally: Tally) -> None:
-    seen = steps.step(frame)
-    tally.last = frame.time
-    frame.release()
-    steps.timing.end_frame()
-    tally.frames += 1
-    tally.gated += not seen.looked
-    _book(seen.crossings, tally)
-    if tally.plot is not None:
-        tally.plot.add(seen.tracks, seen.crossings)
-
-
-def _book(crossings: Any, tally: Tally) -> None:
-    for crossing in crossings:
-        tally.lines[crossing.line][crossing.direction] += 1
 
 
 def _people(tally: Tally) -> str:

@@ -24,6 +24,7 @@ from doorsill.device.policy_store import (
 )
 from doorsill.errors import ConfigError
 from doorsill.notice import notice_text
+from doorsill.policy_draft import CONTROLLER, draft_text
 
 EPILOG = """\
 examples:
@@ -39,46 +40,6 @@ The device applies only a policy that is signed by its controller and newer than
 one in force. No policy can go below the floors: k of at least 10, and at most 2.0 of
 epsilon a day.
 """
-DRAFT = """\
-# What this device may do. Edit, then: doorsill policy sign FILE --key controller.key
-format = "doorsill-policy/1"
-version = {version}                     # a device applies only a higher one
-site = "{site}"
-purpose = "{purpose}"
-controller = "{controller}"
-timezone = "{timezone}"
-
-# Apparent age band and gender expression: off, unless a notice hangs at the door.
-attributes = {attributes}
-{notice}
-k = 10                          # smallest group published; 10 is the floor
-epsilon_per_day = 1.0           # privacy budget a day; 2.0 is the ceiling
-
-# x to the right, y down, fractions of the picture. IN is from the left of the
-# directed line to its right.
-[[lines]]
-id = "door"
-points = {points}
-
-# [[zones]]
-# id = "staff"
-# kind = "exclude"              # or "count"
-# polygon = [[0.8, 0.0], [1.0, 0.0], [1.0, 0.4]]
-
-# [[hours]]                     # without any, always open
-# days = ["mon", "tue", "wed", "thu", "fri", "sat"]
-# opens = "09:00"
-# closes = "20:00"
-
-# [consent]                     # without it no face can ever be stored
-# purposes = ["validation"]
-# ca = "SHA-256 of the consent CA's certificate"
-# revoked = []
-# max_seconds = 1800
-# max_bytes = 8388608
-# max_crops = 1000
-"""
-CONTROLLER = "name and address of who is responsible"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -156,17 +117,14 @@ def new_draft(args: argparse.Namespace) -> int:
     """Write a draft that is valid as it stands, and print the sign."""
     if args.draft.exists():
         raise ConfigError(f"{args.draft} exists; give another name")
-    text = DRAFT.format(
+    text = draft_text(
         version=args.version,
-        site=_quoted(args.site),
-        purpose=_quoted(args.purpose),
-        controller=_quoted(args.controller),
-        timezone=_quoted(args.timezone),
-        attributes="true" if args.notice else "false",
-        notice=f'notice = "{_quoted(args.notice)}"'
-        if args.notice
-        else "# notice = ...",
-        points=_points(args.line),
+        site=args.site,
+        purpose=args.purpose,
+        controller=args.controller,
+        timezone=args.timezone,
+        line=args.line,
+        notice=args.notice,
     )
     found = policy.parse(_toml(text.encode(), args.draft))
     replace(args.draft, text.encode())
@@ -269,20 +227,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _points(text: str) -> list[list[float]]:
-    try:
-        numbers = [float(each) for each in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) < 4 or len(numbers) % 2:
-        raise ConfigError(f"--line {text} must be X0,Y0,X1,Y1 with numbers from 0 to 1")
-    return [list(pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
 
 
 def _say(text: str) -> None:
