@@ -7,6 +7,7 @@ decoded before the clock starts.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,27 @@ def door() -> Iterator[DrivenDoor]:
         cells.close()
 
 
+@contextmanager
+def undisturbed() -> Iterator[str]:
+    """Keep this process on one processor and others off it, where we may; says so.
+
+    A program that takes turns with ours empties the caches, and what the row compares
+    then is how much of each part has to come from memory.
+    """
+    before, processors = os.sched_getscheduler(0), os.sched_getaffinity(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+    except PermissionError:
+        yield "beside other programs"
+        return
+    os.sched_setaffinity(0, {max(processors)})
+    try:
+        yield "nothing else on its processor"
+    finally:
+        os.sched_setaffinity(0, processors)
+        os.sched_setscheduler(0, before, os.sched_param(0))
+
+
 def street() -> list[Pixels]:
     """All pictures of the clip, decoded."""
     camera, pictures = open_camera("street", "once", (320, 256), live=False), []
@@ -81,7 +103,7 @@ def look_at(found: DrivenDoor, pictures: list[Pixels], start: float) -> float:
 def overhead() -> Row:
     """Everything from the buffer to the cell but the invoke, with five in view."""
     pictures, shares, ours, bare = street(), [], [], []
-    with door() as found:
+    with undisturbed() as how, door() as found:
         now = time.monotonic()
         for _ in range(ROUNDS):
             for pixels in pictures:
@@ -97,7 +119,7 @@ def overhead() -> Row:
     share = median(ours) / median(bare)
     return Row(
         f"buffer to cell minus invoke, {PEOPLE[0]} to {PEOPLE[1]} people, "
-        f"{len(shares)} frames",
+        f"{len(shares)} frames, {how}",
         f"{median(ours)} µs on {median(bare)} µs: {share:.0%}",
         target="<= 25 % of the invoke",
         ok=share <= 0.25,
