@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 import random
 import secrets
 import shutil
@@ -124,6 +125,17 @@ def proc(pid: int, name: str) -> str:
     return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
 
 
+def look_inside(pid: int) -> None:
+    """Nobody may look into such a process but root: others see that, and no more."""
+    if os.geteuid() != 0:
+        with pytest.raises(PermissionError):
+            proc(pid, "maps")
+        with pytest.raises(PermissionError):
+            list(Path(f"/proc/{pid}/fd").iterdir())
+        assert proc(os.getpid(), "maps")  # the control: into our own we may
+        pytest.skip("the process lets nobody but root look into it, and it is so")
+
+
 def open_for_writing(pid: int) -> set[str]:
     """Files on a disk that a process holds open for writing."""
     found = set()
@@ -142,6 +154,9 @@ def test_the_process_that_sees_pixels_has_no_network_and_no_writable_disk(
 ) -> None:
     """``test_confine`` tries all ways out; this is the process of the product."""
     pid = running["vision"]
+    assert "NoNewPrivs:\t1" in proc(pid, "status")
+    assert "Seccomp:\t2" in proc(pid, "status")
+    look_inside(pid)
     sockets = {
         handle.readlink().name for handle in Path(f"/proc/{pid}/fd").iterdir()
         if handle.readlink().name.startswith("socket:")
@@ -149,11 +164,12 @@ def test_the_process_that_sees_pixels_has_no_network_and_no_writable_disk(
     local = {f"socket:[{row.split()[6]}]" for row in proc(pid, "net/unix").splitlines()}
     assert sockets <= local
     assert open_for_writing(pid) == set()
-    assert "NoNewPrivs:\t1" in proc(pid, "status")
 
 
 def test_the_process_with_the_network_has_no_camera(running: dict[str, int]) -> None:
     pid = running["uplink"]
+    assert "NoNewPrivs:\t1" in proc(pid, "status")
+    look_inside(pid)
     handles = {str(h.readlink()) for h in Path(f"/proc/{pid}/fd").iterdir()}
     assert not [each for each in handles if each.startswith(("/dev/video", "/dev/med"))]
     loaded = proc(pid, "maps")
@@ -166,6 +182,7 @@ def test_negative_control_the_process_that_sees_loads_what_sees(
     running: dict[str, int],
 ) -> None:
     """It loads its model after it has confined itself, so this may take a moment."""
+    look_inside(running["vision"])
     until(lambda: "ai_edge_litert" in proc(running["vision"], "maps"))
     assert "numpy" in proc(running["vision"], "maps")
 
