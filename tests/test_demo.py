@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from broker import until
 from rich.console import Console
 
 from doorsill_fleet.demo import Outcome, Plan, play, truth_of
@@ -89,7 +90,7 @@ def test_what_runs_would_be_seen(place: str) -> None:
         f"{place}/doorsill-x",
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
-        assert [each for each in processes() if place in each]
+        until(lambda: [each for each in processes() if place in each])
         child.communicate(b"\n")
 
 

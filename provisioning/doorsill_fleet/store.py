@@ -110,6 +110,15 @@ class Store:
         ).fetchone()
         return int(row[0])
 
+    def told(self, device: str, line: int) -> int:
+        """Seconds from the first window to the last, whether it looked or not."""
+        row = self._database.execute(
+            "SELECT ifnull(sum(end - start), 0) FROM line_windows "
+            "WHERE device = ? AND line = ?",
+            (device, line),
+        ).fetchone()
+        return int(row[0])
+
     def windows(self, device: str, line: int) -> list[tuple[int, int, int, str]]:
         """(start, in, out, quality) of one line, by start."""
         return list(
