@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import ssl
@@ -396,3 +397,16 @@ def test_a_file_that_is_no_good_is_named(
 def test_words_for_what_the_network_says() -> None:
     assert explain("[Errno 111] Connection refused").startswith("nobody listens")
     assert len(explain("x" * 9999)) <= 120
+
+
+def test_a_thread_that_outlives_its_publisher_writes_into_nobodys_file(
+    site: Site, tmp_path: Path
+) -> None:
+    publisher = device(site.address("cam-01"), FAST).publisher
+    _, bell = publisher._wake
+    publisher.stop()
+    with (tmp_path / "certificate.json").open("w+b", buffering=0) as file:
+        os.dup2(file.fileno(), bell)  # the number is somebody else's by now
+        publisher._say("lost", ("late",))
+        os.close(bell)
+        assert file.seek(0, os.SEEK_END) == 0

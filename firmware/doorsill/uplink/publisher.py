@@ -111,6 +111,8 @@ class Publisher:
     _said: deque[tuple[str, Any]] = field(default_factory=deque, init=False)
     _sent: dict[int, _Sent] = field(default_factory=dict, init=False)
     _wake: tuple[int, int] = field(init=False)
+    _bell: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _closed: bool = field(default=False, init=False)
     _network: threading.Thread | None = field(default=None, init=False)
     # The next three are the network thread's own.
     _trouble: str = field(default="", init=False)
@@ -192,8 +194,10 @@ class Publisher:
         self._drop_connection()
         if self._network is not None:
             self._network.join(self.timing.farewell_s)
-        for end in self._wake:
-            os.close(end)
+        with self._bell:  # the thread may outlive its time, the numbers of files do not
+            self._closed = True
+            for end in self._wake:
+                os.close(end)
 
     def _event(self, kind: str, value: Any) -> Event | None:
         if kind == "connected":
@@ -252,8 +256,9 @@ class Publisher:
 
     def _say(self, kind: str, value: Any = None) -> None:
         self._said.append((kind, value))
-        with contextlib.suppress(OSError):  # full is as good: it is readable
-            os.write(self._wake[1], b"!")
+        with self._bell, contextlib.suppress(BlockingIOError):  # full is as good
+            if not self._closed:
+                os.write(self._wake[1], b"!")
 
     def _on_connect(
         self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
