@@ -3,7 +3,7 @@
 About three and a half hours on two quiet cores, from measured paces: rendering 20
 minutes, detector 150, portraits and attributes 40. Every step goes on where it was
 stopped. ``--start WEIGHTS`` trains the detector on instead of from nothing, for example
-from what ``recover.py`` reads out of a shipped file: the last two runs alone. Weights
+from what ``recover.py`` reads out of a shipped file: the last three runs alone. Weights
 differ in their last digits from one processor to the next, so the models will be
 alike, not equal; worlds, portraits and the street are equal by seed on one renderer.
 """
@@ -17,9 +17,10 @@ from pathlib import Path
 from smoke import run
 
 WORLDS, HELD_OUT = 26, 4
-# Steps and highest rate of each run; a warm restart begins where the last one ended.
-RUNS = ((3250, 3e-3), (800, 3e-3), (550, 1.5e-3), (2500, 2e-3), (2000, 1.5e-3))
-LAST_RUNS = RUNS[3:]
+# Steps, highest rate, and how much oftener views from above are shown; a warm restart
+# begins where the last run ended.
+RUNS = ((3250, 3e-3, 1.0), (800, 3e-3, 1.0), (550, 1.5e-3, 1.0))
+LAST_RUNS = ((2500, 2e-3, 1.0), (2000, 1.5e-3, 1.0), (1000, 1e-3, 1.5))
 PORTRAIT_SHARDS, ATTRIBUTES_STEPS = 26, 3000
 
 
@@ -33,10 +34,12 @@ def commit() -> str:
 def train_detector(worlds: Path, folder: Path, start: Path | None) -> Path:
     """A long run and warm restarts, each of which ended in a lower loss."""
     weights: list[object] = ["--start", start] if start else []
-    for number, (steps, rate) in enumerate(LAST_RUNS if start else RUNS, 1):
+    runs = LAST_RUNS if start else RUNS + LAST_RUNS
+    for number, (steps, rate, above) in enumerate(runs, 1):
         out = folder / str(number)
         run("detector.py", "--worlds", worlds, "--out", out, "--steps", steps,
-            "--rate", rate, "--seed", number, *weights)  # fmt: skip
+            "--rate", rate, "--above", above, "--seed", number,
+            *weights)  # fmt: skip
         weights = ["--start", out / "last.weights.h5"]
     return out / "last.weights.h5"
 
