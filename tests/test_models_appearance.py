@@ -9,9 +9,17 @@ import pytest
 
 from doorsill.drivers.runtime import Output, Tensor
 from doorsill.values import Age, Expression
-from doorsill.vision.appearance import GREY, Appearance, portrait, softmax
+from doorsill.vision.appearance import (
+    ABOVE,
+    GREY,
+    TALL,
+    Appearance,
+    portrait,
+    softmax,
+)
 
-SIDE = 16
+LONG, WIDE = 60, 30  # of a crop: 8 pixels to a head
+HEAD_ROW, HEAD_COLUMN = round(ABOVE / TALL * LONG), WIDE // 2
 
 
 @dataclass(frozen=True)
@@ -28,9 +36,9 @@ class Net:
     """Answers with fixed logits and remembers what it was shown."""
 
     def __init__(self, age: list[float], expression: list[float]) -> None:
-        self.input = Tensor("x", (1, SIDE, SIDE, 3), np.dtype(np.int8), 1 / 128, 0)
+        self.input = Tensor("x", (1, LONG, WIDE, 3), np.dtype(np.int8), 1 / 128, 0)
         self.post_process = ()
-        self.memory = np.zeros((1, SIDE, SIDE, 3), np.int8)
+        self.memory = np.zeros((1, LONG, WIDE, 3), np.int8)
         self.shown: list[np.ndarray] = []
         self.logits = (age, expression)
 
@@ -62,30 +70,55 @@ def picture() -> np.ndarray:
 
 
 def cut(head: list[float], body: list[float]) -> np.ndarray:
-    out = np.zeros((SIDE, SIDE, 3), np.uint8)
+    out = np.zeros((LONG, WIDE, 3), np.uint8)
     portrait(picture(), np.array(head), np.array(body), out)
     return out
 
 
-def test_a_crop_keeps_the_aspect_and_shows_the_head() -> None:
-    out = cut([0.45, 0.3, 0.55, 0.5], [0.4, 0.3, 0.6, 0.9])
-    step_x = np.diff(out[8, :, 0].astype(int)).mean()
-    step_y = np.diff(out[:, 8, 1].astype(int)).mean()
-    assert step_x == pytest.approx(step_y, abs=0.3)
-    assert int(out[8, 8, 0]) == pytest.approx(100, abs=4)
+def middle(out: np.ndarray) -> tuple[float, float]:
+    """Where in the picture the place of the head was read from: x, y."""
+    x, y, _ = out[HEAD_ROW, HEAD_COLUMN].astype(float)
+    return x, y
 
 
-def test_a_crop_leans_from_the_head_towards_the_body() -> None:
-    below = cut([0.45, 0.3, 0.55, 0.5], [0.4, 0.3, 0.6, 0.9])
-    above = cut([0.45, 0.5, 0.55, 0.7], [0.4, 0.1, 0.6, 0.7])
-    assert below[8, 8, 1] > 40 + 5
-    assert above[8, 8, 1] < 60 - 5
+HEAD = [0.45, 0.4, 0.55, 0.6]  # at (100, 50), 20 pixels wide and high
+
+
+def test_a_crop_keeps_the_aspect_and_shows_the_whole_person() -> None:
+    out = cut([0.475, 0.05, 0.525, 0.15], [0.4, 0.05, 0.6, 0.75])  # a head of 10 pixels
+    step_x = np.diff(out[20, :, 0].astype(int)).mean()
+    step_y = np.diff(out[5:55, 8, 1].astype(int)).mean()
+    assert step_x == pytest.approx(step_y, abs=0.1)
+    assert middle(out) == pytest.approx((100, 10), abs=2)
+    assert int(out[-1, 8, 1]) == pytest.approx(10 + (TALL - ABOVE) * 10, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("body", "below", "right"),
+    [
+        pytest.param([0.4, 0.4, 0.6, 1.0], (0, 1), (1, 0), id="upright"),
+        pytest.param([0.4, 0.0, 0.6, 0.6], (0, -1), (-1, 0), id="seen head down"),
+        pytest.param([0.45, 0.3, 1.0, 0.7], (1, 0), (0, -1), id="to the right"),
+        pytest.param([0.0, 0.3, 0.55, 0.7], (-1, 0), (0, 1), id="to the left"),
+        pytest.param([0.42, 0.36, 0.58, 0.6], (0, 1), (1, 0), id="from right above"),
+    ],
+)
+def test_the_body_lies_below_the_head_in_any_view(
+    body: list[float], below: tuple[int, int], right: tuple[int, int]
+) -> None:
+    out = cut(HEAD, body)
+    assert middle(out) == pytest.approx((100, 50), abs=3)
+    down = out[HEAD_ROW + 10, HEAD_COLUMN, :2] - out[HEAD_ROW, HEAD_COLUMN, :2] * 1.0
+    side = out[HEAD_ROW, HEAD_COLUMN + 5, :2] - out[HEAD_ROW, HEAD_COLUMN, :2] * 1.0
+    assert down == pytest.approx(np.multiply(below, 25), abs=2)
+    assert side == pytest.approx(np.multiply(right, 12.5), abs=2)
 
 
 def test_what_lies_beside_the_picture_is_grey() -> None:
-    out = cut([-0.05, 0.0, 0.05, 0.2], [-0.1, 0, 0.1, 0.6])
+    out = cut([-0.05, 0.0, 0.05, 0.2], [-0.1, 0, 0.1, 0.9])
     assert (out[:, 0] == GREY).all()
-    assert (out[8, -1] != GREY).any()
+    assert (out[-1] == GREY).all()
+    assert (out[HEAD_ROW, -1] != GREY).any()
 
 
 def test_shares_sum_to_one_and_nobody_stays_in_memory() -> None:

@@ -18,8 +18,9 @@ from doorsill.values import Age, Attributes, Boxes, Expression, Pixels
 Shares = NDArray[np.float32]  # (n, labels), each row sums to 1
 
 GREY = 128  # what stands where the crop reaches beyond the picture
-WINDOW = 3.2  # side of the crop in heads
-SHIFT = 0.8  # heads, from the head's centre towards the body
+TALL = 7.5  # the crop's length in heads
+ABOVE = 0.85  # heads, from the upper edge to the head's centre
+NEAR = 0.5  # heads: a body's centre nearer than this gives no direction
 
 
 class Output(Protocol):
@@ -45,25 +46,46 @@ class Output(Protocol):
 def portrait(
     pixels: Pixels, head: NDArray[Any], body: NDArray[Any], out: NDArray[np.uint8]
 ) -> None:
-    """Cut head and shoulders out of a picture into the square ``out`` (side, side, 3).
+    """Cut a person out of a picture into the tall ``out`` (tall, wide, 3).
 
-    ``head`` and ``body`` are x0, y0, x1, y1 in 0..1. The window is ``WINDOW`` heads
-    wide and shifted from the head towards the body, so that it fits any view.
+    ``head`` and ``body`` are x0, y0, x1, y1 in 0..1. The window is ``TALL`` heads long
+    and turned by quarters, so that the body lies below the head in any view: how long
+    a body is against its head is what tells a child.
     """
-    rows, columns = pixels.shape[:2]
-    side, whole = out.shape[0], np.array([columns, rows], np.float32)
+    tall, wide = out.shape[:2]
+    whole = np.array(pixels.shape[1::-1], np.float32)
     low, high = head[:2] * whole, head[2:] * whole
-    size = float((high - low).max())
-    middle = (low + high) / 2
-    towards = (body[:2] + body[2:]) / 2 * whole - middle
-    reach = SHIFT * size / max(float(np.hypot(*towards)), SHIFT * size, 1e-6)
-    steps = ((np.arange(side) + 0.5) / side - 0.5) * WINDOW * size
-    across, down = (middle + towards * reach)[:, None] + steps
-    across, down = np.floor(across).astype(np.intp), np.floor(down).astype(np.intp)
-    cut = pixels.take(down.clip(0, rows - 1), axis=0)
-    np.copyto(out, cut.take(across.clip(0, columns - 1), axis=1))
-    out[(down < 0) | (down >= rows)] = GREY
-    out[:, (across < 0) | (across >= columns)] = GREY
+    size, middle = float((high - low).max()), (low + high) / 2
+    x, y = quarter((body[:2] + body[2:]) / 2 * whole - middle, NEAR * size)
+    step = TALL * size / tall  # pixels of the picture in one of the crop
+    down = (np.arange(tall) + 0.5) * step - ABOVE * size
+    across = (np.arange(wide) + 0.5 - wide / 2) * step
+    if x:  # the body lies to the side of the head: rows of the crop are columns
+        copied(pixels, middle[1] - x * across, middle[0] + x * down, out.swapaxes(0, 1))
+    else:
+        copied(pixels, middle[1] + y * down, middle[0] + y * across, out)
+
+
+def quarter(towards: NDArray[Any], least: float) -> tuple[int, int]:
+    """The main direction as (x, y), one of them 0; downwards when below ``least``."""
+    x, y = float(towards[0]), float(towards[1])
+    if max(abs(x), abs(y)) < least:
+        return 0, 1
+    if abs(x) > abs(y):
+        return (1 if x > 0 else -1), 0
+    return 0, (1 if y > 0 else -1)
+
+
+def copied(
+    pixels: Pixels, y: NDArray[Any], x: NDArray[Any], out: NDArray[np.uint8]
+) -> None:
+    """Fill ``out`` (len(y), len(x), 3) from these rows and columns; grey outside."""
+    rows, columns = pixels.shape[:2]
+    y, x = np.floor(y).astype(np.intp), np.floor(x).astype(np.intp)
+    cut = pixels.take(y.clip(0, rows - 1), axis=0)
+    np.copyto(out, cut.take(x.clip(0, columns - 1), axis=1))
+    out[(y < 0) | (y >= rows)] = GREY
+    out[:, (x < 0) | (x >= columns)] = GREY
 
 
 class Appearance:
