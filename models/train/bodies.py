@@ -18,7 +18,7 @@ import numpy as np
 VERTICES = 19158
 INFLUENCES = 6  # bones kept per vertex
 GENDERS = ("female", "male")
-AGES = ("child", "young", "old")
+AGES = ("baby", "child", "young", "old")  # about 1, 12, 25 and 90 years
 LEVELS = ("min", "average", "max")
 PEOPLES = ("african", "asian", "caucasian")  # averaged: shape says nothing of origin
 
@@ -53,7 +53,7 @@ class Atlas:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What a body is like. ``age`` 0 child, 1 young, 2 old; the others -1..1."""
+    """What a body is like. ``age`` -1 baby .. 2 old, as AGES; the others -1..1."""
 
     masculinity: float  # 0..1
     age: float
@@ -188,7 +188,9 @@ def read_garment(path: Path) -> Garment:
 def load_atlas(root: Path, cache: Path | None = None) -> Atlas:
     """Read the unpacked data (30 s), or the pickle that an earlier call left."""
     if cache and cache.exists():
-        return pickle.loads(cache.read_bytes())  # noqa: S301 (our own file)
+        atlas = pickle.loads(cache.read_bytes())  # noqa: S301 (our own file)
+        if (GENDERS[0], AGES[0]) in atlas.targets:  # else it is older than the babies
+            return atlas
     base, faces = read_obj(root / "base.obj")
     bones, parents, joints, weights = read_rig(root / "rigs")
     order = np.argsort(-weights, axis=1)[:, :INFLUENCES]
@@ -212,12 +214,8 @@ def levels(x: float) -> dict[str, float]:
 def shaped(atlas: Atlas, figure: Figure) -> np.ndarray:
     """Blend the targets for a figure: (19158, 3) at rest."""
     body = atlas.base.copy()
-    age = float(np.clip(figure.age, 0, 2))
-    ages = {
-        "child": max(1 - age, 0.0),
-        "young": 1 - abs(age - 1),
-        "old": max(age - 1, 0.0),
-    }
+    age = float(np.clip(figure.age, -1, 2))
+    ages = {name: max(1 - abs(age - at), 0.0) for at, name in enumerate(AGES, -1)}
     genders = {"male": figure.masculinity, "female": 1 - figure.masculinity}
     for gender, gender_share in genders.items():
         for years, age_share in ages.items():

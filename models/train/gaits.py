@@ -12,9 +12,13 @@ import numpy as np
 
 X, Y, Z = (1.0, 0, 0), (0, 1.0, 0), (0, 0, 1.0)
 KINDS = ("walk", "stand", "phone", "push", "hold", "reach", "akimbo", "sit")
+FRAME = "frame"  # leans on a walking frame; never drawn by itself
 SHARES = (0.56, 0.1, 0.08, 0.08, 0.06, 0.05, 0.03, 0.04)
 STRIDE_M = 1.4  # two steps of an adult
 LEAN_FORWARD = 3.0
+# by age band: how far the legs swing, and the rounding of the back (mean, spread)
+STEPS = ((0.6, 1.3), (0.6, 1.25), (0.5, 1.15), (0.25, 0.85))
+STOOP = ((0, 3), (0, 4), (3, 5), (17, 11))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +33,22 @@ class Gait:
     lean: float
     twist: float
     neck: tuple[float, float, float]  # turn, nod, tilt
+    stoop: float  # degrees, a rounded back with the head in front
 
 
-def sample_gait(rng: np.random.Generator, kind: str | None = None) -> Gait:
+def sample_gait(
+    rng: np.random.Generator, kind: str | None = None, band: int = 2
+) -> Gait:
+    """``band`` is the apparent age (``people.BANDS``): the oldest stoop, step less."""
     kind = kind or str(rng.choice(KINDS, p=SHARES))
-    moving = kind in ("walk", "phone", "push", "hold")
-    swing = rng.uniform(0.55, 1.25) if moving else rng.uniform(0.0, 0.15)
+    moving = kind in ("walk", "phone", "push", "hold", FRAME)
+    swing = rng.uniform(*STEPS[band]) if moving else rng.uniform(0.0, 0.15)
+    stoop = max(0.0, rng.normal(*STOOP[band]))
     down, elbow, lift = rng.uniform(38, 50, 2), rng.uniform(8, 35, 2), np.zeros(2)
     busy = rng.permutation(2)[0]
-    if kind in ("push", "sit"):
+    if kind == FRAME:
+        lift, elbow = rng.uniform(10, 20, 2), rng.uniform(25, 40, 2)
+    elif kind in ("push", "sit"):
         lift, elbow = rng.uniform(20, 40, 2), rng.uniform(45, 65, 2)
     elif kind == "hold":
         lift, elbow = rng.uniform(15, 35, 2), rng.uniform(65, 95, 2)
@@ -51,7 +62,7 @@ def sample_gait(rng: np.random.Generator, kind: str | None = None) -> Gait:
     lean = rng.normal(LEAN_FORWARD, 3) + (rng.random() < 0.06) * rng.uniform(15, 50)
     return Gait(
         kind, swing, tuple(down), tuple(elbow), tuple(lift), lean,
-        rng.normal(0, 3), (rng.normal(0, 20), nod, rng.normal(0, 4)),
+        rng.normal(0, 3), (rng.normal(0, 20), nod, rng.normal(0, 4)), stoop,
     )  # fmt: skip
 
 
@@ -96,8 +107,9 @@ def pose(gait: Gait, phase: float) -> dict[str, np.ndarray]:
     sway = 6 * gait.swing * np.sin(phase)
     out["spine05"] = turn(X, gait.lean * 0.6)
     out["spine02"] = turn(Y, sway + gait.twist)
-    out["spine01"] = turn(X, gait.lean * 0.4)
+    out["spine03"] = turn(X, gait.stoop * 0.5)
+    out["spine01"] = turn(X, gait.lean * 0.4 + gait.stoop * 0.6)
     yaw, nod, tilt = gait.neck
-    out["neck01"] = turn(X, nod * 0.5)
-    out["head"] = turn(Y, yaw) @ turn(X, nod * 0.5) @ turn(Z, tilt)
+    out["neck01"] = turn(X, nod * 0.5 + gait.stoop * 0.3)
+    out["head"] = turn(Y, yaw) @ turn(X, nod * 0.5 - gait.stoop) @ turn(Z, tilt)
     return out
