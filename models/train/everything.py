@@ -21,7 +21,7 @@ WORLDS, HELD_OUT = 26, 4
 # begins where the last run ended.
 RUNS = ((3250, 3e-3, 1.0), (800, 3e-3, 1.0), (550, 1.5e-3, 1.0))
 LAST_RUNS = ((2500, 2e-3, 1.0), (2000, 1.5e-3, 1.0), (1000, 1e-3, 1.5))
-PORTRAIT_SHARDS, ATTRIBUTES_STEPS = 26, 3000
+PORTRAIT_SHARDS, HELD_OUT_SHARDS, ATTRIBUTES_STEPS = 40, 20, 11000
 
 
 def commit() -> str:
@@ -60,12 +60,11 @@ def main() -> None:
     weights = train_detector(worlds, detector, args.start)
     run("publish.py", "--weights", weights, "--worlds", worlds, *made)
     run("portraits.py", "--data", args.data, "--out", portraits,
-        "--shards", PORTRAIT_SHARDS, "--held-out", HELD_OUT)  # fmt: skip
-    people = ["--portraits", portraits, "--worlds", worlds]
-    run("attributes.py", *people, "--out", attributes, "--start", weights,
-        "--steps", ATTRIBUTES_STEPS)  # fmt: skip
-    weights = attributes / "last.weights.h5"
-    run("publish_attributes.py", "--weights", weights, *people, *made)
+        "--shards", PORTRAIT_SHARDS, "--held-out", HELD_OUT_SHARDS)  # fmt: skip
+    run("attributes.py", "--portraits", portraits, "--out", attributes,
+        "--start", weights, "--steps", ATTRIBUTES_STEPS)  # fmt: skip
+    weights = attributes / "best.weights.h5"
+    run("publish_attributes.py", "--weights", weights, "--portraits", portraits, *made)
     run("golden.py")
 
 

@@ -2,7 +2,8 @@
 
 Half of the held-out people fixes the temperatures and the least confidences; the other
 half gives the numbers, which go to ``eval/attributes.json``. All of it through the int8
-file.
+file, for a person seen a few times on a walk, as the firmware averages a track's
+readings; and beside it for one crop alone.
 """
 
 from __future__ import annotations
@@ -14,18 +15,21 @@ from pathlib import Path
 import attributes
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from crops import COLUMN, Crops, as_seen, calibrating, one_each
 from export import converted
 from operators import operations
-from publish import arguments, input_section, model_section, output_sections
+from portraits import HEIGHT, READINGS, WIDTH
+from publish import MODELS, input_section, model_section, output_sections
 
 from doorsill.models_measure import Share
 from doorsill.registry import ALLOWED_ATTRIBUTES
 
-UNKNOWN_AT_MOST, RIGHT_AT_LEAST, FEWEST = 0.2, 0.65, 40
+UNKNOWN, RIGHT_AT_LEAST, FEWEST = 0.185, 0.65, 40  # of the calibrating half
 CONFUSION = "confusion_truth_by_answer_then_unknown"
-TEMPERATURES = np.exp(np.linspace(np.log(0.4), np.log(4), 60))
+TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(4), 80))
 TONE_GROUPS = ("light", "middle", "dark")  # of the rendered skin
 SHAPE_GROUPS = ("slim", "average", "heavy")
+VIEW_GROUPS = ("low", "oblique", "steep")
 
 
 def logits(model: bytes, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -46,15 +50,16 @@ def logits(model: bytes, images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def shares(values: np.ndarray, temperature: float) -> np.ndarray:
-    raised = np.exp((values - values.max(axis=1, keepdims=True)) / temperature)
-    return raised / raised.sum(axis=1, keepdims=True)
+    """(people, readings, labels) logits -> (people, labels), averaged as on a device"""
+    raised = np.exp((values - values.max(axis=2, keepdims=True)) / temperature)
+    return (raised / raised.sum(axis=2, keepdims=True)).mean(axis=1)
 
 
 def calibrate(values: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """Temperature of the least surprise, and the least confidence.
 
-    A fifth is left out; more, where those that remain are right too seldom: then nearly
-    all, or all, is unknown.
+    Nearly a fifth is left out; more, where those that remain are right too seldom:
+    then nearly all, or all, is unknown.
     """
     rows = np.arange(len(truth))
     surprise = [
@@ -63,7 +68,7 @@ def calibrate(values: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     temperature = float(TEMPERATURES[int(np.argmin(surprise))])
     sure = shares(values, temperature)
     confidence, right = sure.max(axis=1), sure.argmax(axis=1) == truth
-    for least in np.linspace(np.quantile(confidence, UNKNOWN_AT_MOST), 1, 80):
+    for least in np.linspace(np.quantile(confidence, UNKNOWN), 1, 80):
         known = confidence >= least
         if known.sum() >= FEWEST and right[known].mean() >= RIGHT_AT_LEAST:
             return temperature, float(least)
@@ -71,11 +76,22 @@ def calibrate(values: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 
 
 def groups(rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Membership of each skin-tone and shape group."""
-    tone = np.minimum(rows[:, 2] // (5 / 3), 2).astype(int)
-    shape = np.digitize(rows[:, 3], (-0.25, 0.45))
+    """Membership of each skin-tone and shape group, and of each condition."""
+    tone = np.minimum(rows[:, COLUMN["tone"]] // (5 / 3), 2).astype(int)
+    shape = np.digitize(rows[:, COLUMN["weight"]], (-0.25, 0.45))
+    view, cut = rows[:, COLUMN["view"]], rows[:, COLUMN["cut"]] > 0
+    covered = rows[:, COLUMN["covered"]] > 0
     out = {f"skin {name}": tone == k for k, name in enumerate(TONE_GROUPS)}
-    return out | {f"shape {name}": shape == k for k, name in enumerate(SHAPE_GROUPS)}
+    out |= {f"shape {name}": shape == k for k, name in enumerate(SHAPE_GROUPS)}
+    out |= {f"view {name}": view == k for k, name in enumerate(VIEW_GROUPS)}
+    return out | {"whole": ~cut & ~covered, "cut": cut, "covered": covered}
+
+
+def gap(right: np.ndarray, rows: np.ndarray, kind: str) -> float:
+    """Largest difference between groups of a kind, in points."""
+    members = [m for name, m in groups(rows).items() if name.startswith(kind)]
+    parts = [float(right[m].mean()) for m in members if m.any()]
+    return round(100 * (max(parts) - min(parts)), 1) if parts else 0.0
 
 
 def measured(
@@ -88,12 +104,14 @@ def measured(
     known = confidence >= least
     right = best == truth
     confusion = confusions(
-        truth, np.where(known, best, values.shape[1]), values.shape[1]
+        truth, np.where(known, best, values.shape[2]), values.shape[2]
     )
     table = {}
     for name, member in groups(rows).items():
         mine = member & known
-        table[name] = str(Share(int(right[mine].sum()), int(mine.sum())))
+        share = Share(int(right[mine].sum()), int(mine.sum()))
+        unknown = 1 - mine.sum() / max(member.sum(), 1)
+        table[name] = f"{share}, unknown {unknown:.3f}"
     return {
         "accuracy": str(Share(int(right[known].sum()), int(known.sum()))),
         "accuracy_without_unknown": str(Share(int(right.sum()), len(right))),
@@ -101,6 +119,8 @@ def measured(
         "calibration_error": round(calibration_error(confidence, right), 3),
         CONFUSION: confusion.tolist(),
         "groups": table,
+        "gap_skin_points": gap(right[known], rows[known], "skin"),
+        "gap_shape_points": gap(right[known], rows[known], "shape"),
     }
 
 
@@ -124,44 +144,72 @@ def calibration_error(
     return float(sum(gaps))
 
 
-def main() -> None:
-    parser = arguments(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--portraits", type=Path, required=True)
-    args = parser.parse_args()
+    parser.add_argument("--version", default="0.2.0")
+    parser.add_argument("--status", choices=("stable", "experimental"), required=True)
+    parser.add_argument("--commit", required=True, help="of the training code")
+    parser.add_argument("--out", type=Path, default=MODELS)
+    return parser.parse_args()
+
+
+def int8(images: np.ndarray) -> list[np.ndarray]:
+    return list((images.astype(np.int16) - 128).astype(np.int8))
+
+
+def compiled(weights: Path, portraits: Path) -> bytes:
+    """The int8 file; quantised on people to train on, as a camera sees them."""
     network = attributes.build()
-    network.load_weights(args.weights)
-    trained = attributes.Portraits(args.portraits, held_out=False)
-    rng = np.random.default_rng(5)
-    chosen = [trained.get(int(n), rng)[0] for n in rng.integers(len(trained), size=200)]
-    model = converted(
-        network, [(image.astype(np.int16) - 128).astype(np.int8) for image in chosen]
-    )
+    network.load_weights(weights)
+    trained = Crops(portraits, held_out=False)
+    some = np.random.default_rng(5).integers(len(trained), size=250)
+    model = converted(network, int8(as_seen(trained.take(some), seed=5)))
     operations(model)
-    held = attributes.Portraits(args.portraits, held_out=True)
-    seen = np.array([held.get(n, rng)[0] for n in range(len(held))])
-    values, rows = logits(model, seen), held.rows
-    truth = {
-        "age": rows[:, 0].astype(int),
-        "expression": (rows[:, 1] > 0.5).astype(int),
-    }
-    first = np.arange(len(rows)) % 2 == 0
+    return model
+
+
+def judged(model: bytes, held: Crops) -> tuple[dict, dict]:
+    """The report, and what the manifest says of each output."""
+    people = len(held) // READINGS
+    everyone = held.take(np.arange(people * READINGS))
+    values = logits(model, as_seen(everyone, seed=6, together=READINGS))
+    rows, first = held.rows[one_each(people)], calibrating(people)
     report, more = {}, {}
     for name in ("age", "expression"):
-        rule = calibrate(values[name][first], truth[name][first])
-        report[name] = measured(
-            values[name][~first], truth[name][~first], rows[~first], rule
-        )
-        half = measured(values[name][first], truth[name][first], rows[first], rule)
-        report[name]["confusion_of_the_calibration_half"] = half[CONFUSION]
+        truth = getattr(held, name)[one_each(people)]
+        walks = values[name].reshape(people, READINGS, -1)
+        rule = calibrate(walks[first], truth[first])
+        once = values[name][one_each(people)][:, None]
+        found = {
+            label: measured(seen[half], truth[half], rows[half], rule)
+            for label, seen, half in (
+                ("walk", walks, ~first),
+                ("calibrating", walks, first),
+                ("once", once, ~first),
+            )
+        }
+        report[name] = found["walk"]
+        other = found["calibrating"][CONFUSION]
+        report[name]["confusion_of_the_calibration_half"] = other
+        report[name]["one_crop_alone"] = found["once"]
         names = ", ".join(f'"{label}"' for label in ALLOWED_ATTRIBUTES[name])
         more[name] = {
             "labels": Raw(f"[{names}]"),
             "least_confidence": round(rule[1], 4),
             "temperature": round(rule[0], 4),
         }
+    return report, more
+
+
+def main() -> None:
+    args = arguments()
+    model = compiled(args.weights, args.portraits)
+    report, more = judged(model, Crops(args.portraits, held_out=True))
     parts = [
         model_section("attributes", "attributes", model, args),
-        input_section(attributes.SIDE, attributes.SIDE, "rgb"),
+        input_section(WIDTH, HEIGHT, "rgb"),
         output_sections(model, {4: "age", 2: "expression"}, more),
     ]
     (args.out / "attributes.tflite").write_bytes(model)
@@ -169,6 +217,7 @@ def main() -> None:
     target = args.out / "eval" / "attributes.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report, indent=1))
 
 
 class Raw:
