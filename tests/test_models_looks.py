@@ -65,7 +65,7 @@ def test_an_eighth_of_all_are_dressed_as_anybody(looks: ModuleType) -> None:
 def test_long_hair_is_worn_by_some_of_either(looks: ModuleType) -> None:
     long = [[], []]
     for _, masculine, style in styles(looks):
-        long[masculine].append(style.hair in looks.LONG)
+        long[masculine].append(style.hair in looks.TIPPED)
     assert 0.5 < np.mean(long[0]) < 0.9
     assert 0.04 < np.mean(long[1]) < 0.2
 

@@ -21,7 +21,7 @@ WORLDS, HELD_OUT = 26, 4
 # begins where the last run ended.
 RUNS = ((3250, 3e-3, 1.0), (800, 3e-3, 1.0), (550, 1.5e-3, 1.0))
 LAST_RUNS = ((2500, 2e-3, 1.0), (2000, 1.5e-3, 1.0), (1000, 1e-3, 1.5))
-PORTRAIT_SHARDS, HELD_OUT_SHARDS, ATTRIBUTES_STEPS = 40, 20, 11000
+PORTRAIT_SHARDS, HELD_OUT_SHARDS, ATTRIBUTES_STEPS = 28, 20, (11000, 2000)
 
 
 def commit() -> str:
@@ -61,10 +61,14 @@ def main() -> None:
     run("publish.py", "--weights", weights, "--worlds", worlds, *made)
     run("portraits.py", "--data", args.data, "--out", portraits,
         "--shards", PORTRAIT_SHARDS, "--held-out", HELD_OUT_SHARDS)  # fmt: skip
-    run("attributes.py", "--portraits", portraits, "--out", attributes,
-        "--start", weights, "--steps", ATTRIBUTES_STEPS)  # fmt: skip
-    weights = attributes / "best.weights.h5"
-    run("publish_attributes.py", "--weights", weights, "--portraits", portraits, *made)
+    people = ["--portraits", portraits]
+    first, again = ATTRIBUTES_STEPS
+    run("attributes.py", *people, "--out", attributes / "1", "--steps", first,
+        "--start", weights)  # fmt: skip
+    run("attributes.py", *people, "--out", attributes / "2", "--steps", again,
+        "--again", attributes / "1" / "best.weights.h5")  # fmt: skip
+    weights = attributes / "2" / "best.weights.h5"
+    run("publish_attributes.py", "--weights", weights, *people, *made)
     run("golden.py")
 
 
