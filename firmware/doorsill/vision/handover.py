@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 
 from doorsill.vision.geometry import Point
 
-HANDOVER_S = 4.0
+HANDOVER_S = 2.5
 REACH = 0.5  # body widths
 DRIFT = 0.2  # body widths a second by which the reach grows, up to
 REACH_LIMIT = 1.0
