@@ -13,8 +13,7 @@ back once, to be settled, and forgotten.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from doorsill.vision.geometry import Point
 
@@ -27,8 +26,7 @@ LIMIT = 64  # loose ends kept at most
 Left = TypeVar("Left")
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):  # made for everybody in every frame
     """When and where somebody was seen, in picture heights; ``width`` is the body's."""
 
     time: float
