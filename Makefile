@@ -67,8 +67,8 @@ train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK=; hours
 train-smoke: $(STAMPS)/train ## render 60, train a few steps, export, evaluate (minutes)
 	@$(TRAIN) models/train/smoke.py --data "$(MAKEHUMAN)" --out "$(WORK)/smoke"
 
-noise: $(STAMPS)/train ## measure the detector's faults anew for the simulated street (MAKEHUMAN= WORK=)
-	@$(TRAIN) models/train/noise.py --worlds "$(WORK)/worlds" --data "$(MAKEHUMAN)"
+noise: $(STAMPS)/train ## measure the detector's faults anew for the simulated street (WORK=)
+	@$(TRAIN) models/train/noise.py --worlds "$(WORK)/worlds"
 
 $(STAMPS)/train: $(STAMPS)/system requirements/train.txt pyproject.toml
 	@SUDO="$(SUDO)" bash scripts/install-system libegl1 libgl1-mesa-dri libglx-mesa0

@@ -1,19 +1,20 @@
 """Where everybody is on ``street.mp4``, what a detector says of it, and for how long.
 
-The walkers' paths are those of ``street.py``; a person who is off or not found in one
-frame is likely so in the next. ``Walk`` holds what follows from that.
+The walkers' paths are those of ``street.py``. How tall each was drawn is found on the
+clip itself, as the height at which most answers lie: the people of ``people.py`` change
+with its code, the clip does not. So a head that is always too high or too low does not
+show here. Who is off or not found in one frame is likely so in the next; ``Walk`` holds
+what follows from that.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from bodies import load_atlas
-from data import unpacked
-from street import FPS, HEIGHT, WIDTH, cast_walkers, door_camera
+from street import EPISODES, FPS, HEIGHT, WIDTH, door_camera, path_for
 
 from doorsill.drivers.clip import STREET
 from doorsill.drivers.street.eye import HEAD_M
@@ -27,28 +28,58 @@ NEAR = 1.0  # heads
 GAP = 6  # frames for which an invented box may be away
 LEAST = 20  # frames of one person who is looked at
 ASPECT = WIDTH / HEIGHT
+HEIGHTS_M = np.arange(0.9, 2.1, 0.02)  # of the middle of a head
+FITS = 0.4  # heads from a place to an answer that speaks for a height
 Frame = dict[int, np.ndarray]  # walker -> (6,) foot x y, head x y, head sizes there
 
 
-def walked(data: Path, work: Path) -> list[Frame]:
+def walked(answers: Sequence[Detections]) -> list[Frame]:
     """Everybody's foot and head in each frame, in picture heights."""
-    walkers, camera = cast_walkers(load_atlas(unpacked(data, work))), door_camera()
-    tall = [float(each.person.mesh(0.0)[0][:, 1].max()) for each in walkers]
-    frames: list[Frame] = []
-    for number in range(round(max(each.path[-1, 0] for each in walkers) * FPS)):
-        frame: Frame = {}
-        for row, walker in enumerate(walkers):
-            spot = walker.at(number / FPS)
-            if spot is None:
-                continue
-            ends = np.array([0.0, tall[row] - HEAD_M / 2])
-            world = np.stack([np.full(2, spot[0]), ends, np.full(2, spot[1])], axis=1)
-            pixels, depth = camera.project(world)
-            sizes = HEAD_M * camera.focal / np.maximum(depth, 0.1) / HEIGHT
-            if depth.min() > 0.3 and (pixels[1] > 0).all() and pixels[1, 0] < WIDTH:
-                frame[row] = np.concatenate([*(pixels / HEIGHT), sizes])
-        frames.append(frame)
+    paths = [
+        path_for(behaviour, start, lane, way, speed)
+        for start, behaviour, people in EPISODES
+        for lane, way, speed in people
+    ]
+    frames: list[Frame] = [{} for _ in answers]
+    for row, path in enumerate(paths):
+        tall = _height(path, answers)
+        for number in range(len(frames)):
+            place = _place(path, number / FPS, tall)
+            if place is not None:
+                frames[number][row] = place
     return frames
+
+
+def _place(path: np.ndarray, t: float, tall: float) -> np.ndarray | None:
+    """(6,) as in a Frame at a time, or None where the head is not in the picture."""
+    if not path[0, 0] <= t <= path[-1, 0]:
+        return None
+    x, z = (np.interp(t, path[:, 0], path[:, column]) for column in (1, 2))
+    camera = door_camera()
+    pixels, depth = camera.project(np.array([[x, 0.0, z], [x, tall, z]]))
+    sizes = HEAD_M * camera.focal / np.maximum(depth, 0.1) / HEIGHT
+    (_, _), (head_x, head_y) = pixels
+    inside = 0 < head_x < WIDTH and 0 < head_y < HEIGHT and depth.min() > 0.3
+    return np.concatenate([*(pixels / HEIGHT), sizes]) if inside else None
+
+
+def _height(path: np.ndarray, answers: Sequence[Detections]) -> float:
+    """Metres to the middle of the head: where most answers lie."""
+    votes = np.zeros(len(HEIGHTS_M))
+    for number, found in enumerate(answers):
+        at = _middles(found)
+        for row, tall in enumerate(HEIGHTS_M.tolist()):
+            place = _place(path, number / FPS, tall) if len(at) else None
+            if place is not None:
+                far = np.hypot(*(at - place[2:4]).T) / place[5]
+                votes[row] += max(0.0, 1.0 - far.min() / FITS)
+    return float(HEIGHTS_M[votes.argmax()])
+
+
+def _middles(found: Detections) -> np.ndarray:
+    """(n, 2) of the heads, in picture heights."""
+    heads = found.heads * [ASPECT, 1, ASPECT, 1]
+    return (heads[:, :2] + heads[:, 2:]) / 2
 
 
 @dataclass(slots=True)
@@ -82,38 +113,44 @@ class Walk:
         return f"found {self.share:.3f} of all in the clip; missed in a row: {runs}"
 
 
-def seen_on_clip(manifest: Manifest, frames: list[Frame]) -> Walk:
+def seen_on_clip(manifest: Manifest) -> Walk:
     """Run the detector over the clip and hold its answers against the walkers."""
-    net = NetDetector(opened(manifest), heads_decoder(manifest))
-    camera = open_recording(str(STREET), net.fit)
+    answers = _answers(manifest)
     seen: dict[int, list[np.ndarray]] = {}
     invented = Invented()
     missed: Counter[int] = Counter()
     last: dict[int, int] = {}
-    there = found = 0
-    for number, frame in enumerate(frames):
-        picture = camera.read()
-        if picture is None:
-            break
-        answers = net.detect(picture)
-        picture.release()
-        partner = _partners(frame, answers)
-        there, found = there + len(frame), found + len(partner)
+    there = 0
+    for number, frame in enumerate(walked(answers)):
+        found = answers[number]
+        partner = _partners(frame, found)
+        there += len(frame)
         for walker, row in partner.items():
             gap = number - last.get(walker, number) - 1
             missed.update([gap] * (gap > 0))
             last[walker] = number
-            off = _off(frame[walker], answers, row)
+            off = _off(frame[walker], found, row)
             seen.setdefault(walker, []).append(np.append(number, off))
-        invented.add(number, frame, answers, set(partner.values()))
+        invented.add(number, frame, found, set(partner.values()))
     people = [np.array(each) for each in seen.values() if len(each) >= LEAST]
-    return Walk(people, invented.runs(), missed, found / there)
+    share = sum(map(len, seen.values())) / there
+    return Walk(people, invented.runs(), missed, share)
+
+
+def _answers(manifest: Manifest) -> list[Detections]:
+    """What the detector says in each frame."""
+    net = NetDetector(opened(manifest), heads_decoder(manifest))
+    camera, found = open_recording(str(STREET), net.fit), []
+    while (picture := camera.read()) is not None:
+        found.append(net.detect(picture))
+        picture.release()
+    camera.close()
+    return found
 
 
 def _partners(frame: Frame, found: Detections) -> dict[int, int]:
     """Walker -> row of the answer, the nearest first."""
-    heads = found.heads * [ASPECT, 1, ASPECT, 1]
-    at = (heads[:, :2] + heads[:, 2:]) / 2
+    at = _middles(found)
     near = sorted(
         (float(np.hypot(*(at[row] - place[2:4])) / place[5]), walker, row)
         for walker, place in frame.items()

@@ -1,6 +1,6 @@
 """Measure a detector's faults for the simulated street.
 
-``noise.py --worlds W --data MAKEHUMAN`` writes ``firmware/doorsill/assets/noise.json``,
+``noise.py --worlds W`` writes ``firmware/doorsill/assets/noise.json``,
 which ``doorsill.drivers.street.faults`` describes, and prints the shares behind it.
 
 Single pictures say how often and how much, the clip of the street how long: whom the
@@ -229,16 +229,15 @@ def told(view: str, whole: list[Look], extra: list[Extra], frames: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--worlds", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True, help="MakeHuman data")
     parser.add_argument("--manifest", type=Path, default=Path("models/detector.toml"))
     parser.add_argument("--out", type=Path, default=FILE)
     args = parser.parse_args()
-    from clip_truth import seen_on_clip, walked  # draws: needs the renderer
+    from clip_truth import seen_on_clip  # it imports the renderer
 
     manifest = registry.load_manifest(args.manifest)
     detect = int8_detector(manifest, manifest.decode.threshold)
     shards = samples.Shards(args.worlds, held_out=True)
-    walk = seen_on_clip(manifest, walked(args.data, args.worlds))
+    walk = seen_on_clip(manifest)
     print(walk)
     whole: list[Look] = []
     extra: list[Extra] = []
