@@ -10,7 +10,7 @@ PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd openssl git
 DEMO_SECONDS ?= 60
 
-.PHONY: help setup demo test check format bench train train-smoke hil lock clean
+.PHONY: help setup demo test check format bench train train-smoke noise hil lock clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK=; hours
 
 train-smoke: $(STAMPS)/train ## render 60, train a few steps, export, evaluate (minutes)
 	@$(TRAIN) models/train/smoke.py --data "$(MAKEHUMAN)" --out "$(WORK)/smoke"
+
+noise: $(STAMPS)/train ## measure the detector's faults anew for the simulated street (WORK=)
+	@$(TRAIN) models/train/noise.py --worlds "$(WORK)/worlds"
 
 $(STAMPS)/train: $(STAMPS)/system requirements/train.txt pyproject.toml
 	@SUDO="$(SUDO)" bash scripts/install-system libegl1 libgl1-mesa-dri libglx-mesa0

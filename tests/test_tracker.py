@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from doorsill.values import Detections, Tracks
 from doorsill.vision.assignment import assign, pair
-from doorsill.vision.tracker import COAST_S, CONFIRM_HITS, TRACKS_LIMIT, Tracker
+from doorsill.vision.person import COAST_S, CONFIRM_HITS
+from doorsill.vision.tracker import TRACKS_LIMIT, Tracker
 
 WIDE, TALL = 0.06, 0.24
 
@@ -215,3 +216,60 @@ def test_a_large_assignment_is_quick() -> None:
     rows, columns = assign(cost, 2.0)
     assert time.perf_counter() - start < 0.05
     assert len(rows) == 20 and len(set(columns.tolist())) == 20
+
+
+def test_a_foot_that_jumps_does_not_break_a_track() -> None:
+    tracker, rng, ids = Tracker(), np.random.default_rng(4), set()
+    for row, y in enumerate(np.linspace(0.4, 0.8, 40)):
+        frame = seen([(0.5, y)])
+        frame.feet[:] += rng.normal(0, 0.04, (1, 2))
+        ids.update(tracker.update(frame, row * 0.08).ids.tolist())
+    assert len(ids) == 1
+
+
+def test_the_foot_of_a_track_is_steadier_than_its_detections() -> None:
+    tracker, rng = Tracker(), np.random.default_rng(5)
+    said, kept = [], []
+    for row in range(200):
+        frame = seen([(0.5, 0.6)])
+        frame.feet[:] += rng.normal(0, 0.02, (1, 2))
+        said.append(frame.feet[0, 1])
+        kept.append(tracker.update(frame, row * 0.08).feet[0, 1])
+    assert np.std(kept[20:]) < 0.5 * np.std(said[20:])
+
+
+def test_somebody_barely_seen_is_followed_but_has_to_be_seen_longer() -> None:
+    tracker, confirmed = Tracker(), []
+    for row, score in enumerate([0.55, *[0.35] * 9]):
+        frame = seen([(0.5, 0.5 + 0.01 * row)], [score])
+        confirmed.append(bool(tracker.update(frame, row * 0.08).confirmed[0]))
+    assert len(tracker) == 1
+    assert confirmed == sorted(confirmed) and 3 < confirmed.index(True) < 7
+
+
+def test_who_is_alone_may_jump_after_a_gap() -> None:
+    tracker = Tracker()
+    before = follow(tracker, [seen([(0.5, y)]) for y in np.linspace(0.3, 0.4, 10)])
+    for row in range(6):
+        tracker.update(Detections.none(), 5.8 + row * 0.08)
+    after = tracker.update(seen([(0.5, 0.5)]), 5.8 + 6 * 0.08)
+    assert after.ids.tolist() == before.ids.tolist() and after.detection[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("ways", "left"),
+    [
+        pytest.param(np.linspace(0.9, 1.08, 10), True, id="walks out"),
+        pytest.param(np.linspace(0.4, 0.5, 10), False, id="is lost inside"),
+    ],
+)
+def test_a_track_says_whether_somebody_left(ways: np.ndarray, left: bool) -> None:
+    tracker = Tracker()
+    track = follow(tracker, [seen([(x, 0.6)]) for x in ways]).ids[0]
+    gone: list[int] = []
+    ended: list[int] = []
+    for row in range(30):
+        tracks = tracker.update(Detections.none(), 5.8 + row * 0.08)
+        gone += tracks.left
+        ended += tracks.ended
+    assert ended == [track] and (gone == [track]) is left

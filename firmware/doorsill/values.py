@@ -115,6 +115,7 @@ class Tracks:
     detection: NDArray[np.intp]  # (n,) row in Detections, or -1
     confirmed: NDArray[np.bool_]  # (n,)
     ended: tuple[int, ...] = ()  # ids that ended in this frame, no longer in ``ids``
+    left: tuple[int, ...] = ()  # those of them who had walked out of the picture
 
 
 class Direction(IntEnum):

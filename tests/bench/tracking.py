@@ -1,12 +1,15 @@
 """Who counts right, and how fast: ours beside ByteTrack + LineZone and norfair.
 
-``TUNED`` seeds were used to set our constants; every figure here is from others.
+``TUNED`` seeds were used to set our constants; every figure here is from others, fixed
+before anything was measured on them. The hour's detector has our detector's measured
+faults, that of the hard crowd the given ones (``drivers/street``). The peers, slow to
+run, are held against ours on the first of the hours.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,11 +27,13 @@ from bench.rows import Row
 from doorsill.drivers.street import HARD, HOUR, Scene, Street
 from doorsill.drivers.street.people import TrueCrossing
 from doorsill.drivers.street.score import Score
+from doorsill.models_measure import Share
 from doorsill.values import Detections, Direction
 
-TUNED = (1, 2, 3)
-HELD_OUT = (101, 102, 103)
-PEOPLE = 20
+TUNED = (1, 2, 3, 4, 5, 6, 7, 8)
+HELD_OUT_HOURS = (101, 301, 302, 401, 402)
+HELD_OUT_CROWDS = (101, 102, 103, 301, 302, 303, 304, 401)
+PEOPLE, FEW = 20, 5
 FRAMES = 1500
 
 
@@ -61,60 +66,102 @@ def wrong(score: Score) -> str:
     return f"{shares[0]} % in, {shares[1]} % out ({missed} missed, {extra} extra)"
 
 
-def hard() -> Row:
+def found(score: Score, way: Direction) -> Share:
+    """The true crossings of one direction that were counted."""
+    missed = sum(n for (each, _), n in score.missed.items() if each is way)
+    return Share(score.true[way] - missed, score.true[way])
+
+
+def pooled(scores: Iterable[Score]) -> Score:
+    total = Score()
+    for each in scores:
+        total.true += each.true
+        total.missed += each.missed
+        total.extra += each.extra
+        total.of += each.of
+    return total
+
+
+def hard() -> list[Row]:
     """A dense two-way crowd through a bad detector."""
-    shows = [Shown(seed, replace(HARD, seconds=300.0)) for seed in HELD_OUT]
-    ours = judge(Ours, shows)
-    byte, nor = best(BYTETRACK, shows), best(NORFAIR, shows)
+    shows = {
+        seed: Shown(seed, replace(HARD, seconds=300.0)) for seed in HELD_OUT_CROWDS
+    }
+    apart = {seed: judge(Ours, [shown]) for seed, shown in shows.items()}
+    ours, streets = pooled(apart.values()), list(shows.values())
+    byte, nor = best(BYTETRACK, streets), best(NORFAIR, streets)
     number = sum(ours.true.values())
-    return Row(
-        f"wrong of {number} crossings, hard detections",
-        wrong(ours),
-        {"ByteTrack + LineZone": wrong(byte), "norfair": wrong(nor)},
-        "<= 2 %",
-        ours.worst <= 0.02 and ours.worst < min(byte.worst, nor.worst),
+    each = ", ".join(
+        f"{seed}: {100 * score.worst:.1f}" for seed, score in apart.items()
     )
+    return [
+        Row(
+            f"wrong of {number} crossings, hard detections",
+            wrong(ours),
+            {"ByteTrack + LineZone": wrong(byte), "norfair": wrong(nor)},
+            "<= 2 %",
+            ours.worst <= 0.02 and ours.worst < min(byte.worst, nor.worst),
+        ),
+        Row("  % wrong of the worse direction, by seed", each, {}, "", None),
+    ]
 
 
 def hour() -> list[Row]:
     """An hour with all behaviours; the misses and extras by behaviour."""
-    shows = [Shown(HELD_OUT[0], HOUR)]
-    ours = judge(Ours, shows)
-    byte, nor = best(BYTETRACK, shows), best(NORFAIR, shows)
-    counted = {
-        way: 1
-        - sum(n for (each, _), n in ours.missed.items() if each is way) / ours.true[way]
-        for way in Direction
-    }
-    number = sum(ours.true.values())
-    found = ", ".join(f"{100 * counted[way]:.1f} % {way.name}" for way in Direction)
+    apart, first = {}, []
+    for seed in HELD_OUT_HOURS:
+        shown = Shown(seed, HOUR)
+        apart[seed] = judge(Ours, [shown])
+        first = first or [shown]
+    ours = pooled(apart.values())
+    byte, nor = best(BYTETRACK, first), best(NORFAIR, first)
+    there = apart[HELD_OUT_HOURS[0]]
     rows = [
         Row(
-            f"crossings found of {number} in an hour, all behaviours",
-            found,
+            f"crossings {way.name} found in {len(apart)} hours, all behaviours",
+            str(found(ours, way)),
             {},
             ">= 99 %",
-            min(counted.values()) >= 0.99,
-        ),
+            found(ours, way).hits >= 0.99 * found(ours, way).total,
+        )
+        for way in Direction
+    ]
+    rows += [
+        Row(f"  hour {seed}", f"{told(score)}; wrong {wrong(score)}", {}, "", None)
+        for seed, score in apart.items()
+    ]
+    rows.append(
         Row(
-            "wrong (missed and extra) in the same hour",
-            wrong(ours),
+            f"wrong (missed and extra) in hour {HELD_OUT_HOURS[0]}",
+            wrong(there),
             {"ByteTrack + LineZone": wrong(byte), "norfair": wrong(nor)},
             "best of three",
-            ours.worst <= min(byte.worst, nor.worst),
-        ),
-    ]
+            there.worst <= min(byte.worst, nor.worst),
+        )
+    )
     for name, table in (("missed", ours.missed), ("extra", ours.extra)):
         listed = ", ".join(
             f"{way.name} {who}: {n}" for (way, who), n in sorted(table.items())
         )
-        rows.append(Row(f"  {name} by behaviour", listed or "none", {}, "", True))
+        rows.append(Row(f"  {name} by behaviour", listed or "none", {}, "", None))
     return rows
 
 
-def speed() -> Row:
-    """Tracker, line and window for 20 people in view, all three in one run."""
-    frames = throng(PEOPLE)
+def told(score: Score) -> str:
+    shares = {way: found(score, way) for way in Direction}
+    return "found " + ", ".join(
+        f"{100 * each.hits / each.total:.1f} % {way.name}"
+        for way, each in shares.items()
+    )
+
+
+def speed() -> list[Row]:
+    """Tracker, line and window, all three in one run, for many people and for few."""
+    return [_speed(PEOPLE), _speed(FEW)]
+
+
+def _speed(people: int) -> Row:
+    frames = throng(people)
     line = ((0.0, 0.5), (1.0, 0.5))
     spent: dict[str, list[float]] = {"ours": [], "byte": [], "norfair": []}
     for turn in range(3):  # in turns, so that a busy machine is busy for all
@@ -125,7 +172,7 @@ def speed() -> Row:
     median = {name: 1e6 * statistics.median(each) for name, each in spent.items()}
     times = {name: median[name] / median["ours"] for name in ("byte", "norfair")}
     return Row(
-        f"tracker + line + window, {PEOPLE} people, median of a frame",
+        f"tracker + line + window, {people} people, median of a frame",
         f"{median['ours']:.0f} us",
         {
             "ByteTrack + LineZone": f"{median['byte']:.0f} us ({times['byte']:.1f} x)",

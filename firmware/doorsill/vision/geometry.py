@@ -17,11 +17,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 Point = tuple[float, float]
-Array = NDArray[np.float64]
 
 
 def from_fractions(points: Sequence[Point], aspect: float) -> tuple[Point, ...]:
@@ -64,27 +60,38 @@ def inside(polygon: Sequence[Point], point: Point) -> bool:
 
 
 class Segments:
-    """All segments of several poly-lines side by side, for distances in one go."""
+    """All segments of several poly-lines, for the distances of a point to each line.
+
+    A door has a line or two and a few people: sums in plain Python cost less than
+    numpy's calls.
+    """
 
     def __init__(self, lines: Sequence[Sequence[Point]]) -> None:
-        pairs = [pair for line in lines for pair in itertools.pairwise(line)]
-        ends = np.array(pairs, np.float64).reshape(-1, 2, 2)
-        self._start, self._step = ends[:, 0].T.copy(), (ends[:, 1] - ends[:, 0]).T
-        self._per_length = self._step / (self._step**2).sum(0)
-        lengths = [len(line) - 1 for line in lines]
-        self._first = np.cumsum([0, *lengths[:-1]])
-        self._single = all(length == 1 for length in lengths)
+        self._lines = [
+            [_segment(*ends) for ends in itertools.pairwise(line)] for line in lines
+        ]
 
-    def distances(self, x: Array, y: Array) -> Array:
-        """Squared distance of n points to each of L lines: (n, L)."""
-        off_x = x[:, None] - self._start[0]
-        off_y = y[:, None] - self._start[1]
-        along = off_x * self._per_length[0] + off_y * self._per_length[1]
-        along = np.minimum(np.maximum(along, 0.0), 1.0)
-        off_x -= along * self._step[0]
-        off_y -= along * self._step[1]
-        squared: Array = off_x * off_x + off_y * off_y
-        if self._single:
-            return squared
-        nearest: Array = np.minimum.reduceat(squared, self._first, axis=1)
-        return nearest
+    def distances(self, x: float, y: float) -> list[float]:
+        """Squared distance of a point to each line."""
+        return [
+            min([_squared(segment, x, y) for segment in line]) for line in self._lines
+        ]
+
+
+Segment = tuple[float, float, float, float, float]  # start, step, 1 / length squared
+
+
+def _segment(start: Point, end: Point) -> Segment:
+    step_x, step_y = end[0] - start[0], end[1] - start[1]
+    return *start, step_x, step_y, 1.0 / (step_x * step_x + step_y * step_y)
+
+
+def _squared(segment: Segment, x: float, y: float) -> float:
+    start_x, start_y, step_x, step_y, per = segment
+    x -= start_x
+    y -= start_y
+    along = (x * step_x + y * step_y) * per
+    along = 0.0 if along < 0.0 else min(along, 1.0)
+    x -= along * step_x
+    y -= along * step_y
+    return x * x + y * y

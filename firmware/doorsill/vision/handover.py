@@ -13,12 +13,11 @@ back once, to be settled, and forgotten.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from doorsill.vision.geometry import Point
 
-HANDOVER_S = 4.0
+HANDOVER_S = 2.5
 REACH = 0.5  # body widths
 DRIFT = 0.2  # body widths a second by which the reach grows, up to
 REACH_LIMIT = 1.0
@@ -27,8 +26,7 @@ LIMIT = 64  # loose ends kept at most
 Left = TypeVar("Left")
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):  # made for everybody in every frame
     """When and where somebody was seen, in picture heights; ``width`` is the body's."""
 
     time: float

@@ -21,24 +21,19 @@ back. Where two tracks turn back at one place and time, in opposite ways, both p
 are taken to have walked on, and a level that comes back to nought is booked each way.
 
 *Broken ids.* A track that ends near the line leaves where it was last clear of the
-band; a confirmed track born there within four seconds starts from that point, not from
-its own (see ``handover``). Who stood by the line when the id broke may still turn
-back, so a level that is not yet booked goes on as well; who walked is booked at once.
-Where nobody goes on, the side on which it was last seen
-is believed.
+band and its level; a confirmed track born there soon after goes on from that point, not
+from its own (see ``handover``). Where nobody does, the side on which it was last seen
+is believed. Who walked out of the picture has gone, and is booked at once.
 
 Unconfirmed tracks and tracks that start or end in an exclusion polygon never count.
-Nothing about a track outlives it, but for the four seconds of a hand-over.
+Nothing about a track outlives it, but for the seconds of a hand-over.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from doorsill.values import Crossing, Direction, Tracks
 from doorsill.vision.geometry import (
@@ -58,7 +53,6 @@ CLEAR_IN_CROWD = 1.4  # and beside somebody who comes the other way (see ``swaps
 HOLD_S = 0.6
 SETTLE_S = 8.0
 AT_LINE = 1.0  # body widths from the line within which somebody has not left it
-STANDS = 0.5  # body widths a second below which somebody stands
 NEAR = 3.0  # body widths from the line within which a broken id is handed over
 DECIDED_WITHIN_S = SETTLE_S + 4.0  # no crossing is told later than this
 DEFAULT_ASPECT = 4 / 3
@@ -100,7 +94,7 @@ class LineCounter:
         if len(self._paths) > len(ids) or tracks.ended:
             alive = set(ids)
             for track in [each for each in self._paths if each not in alive]:
-                self._end(track, now, found)
+                self._end(track, now, track in tracks.left, found)
         for broken in self._broken.expire(now):
             self._settle(broken, found)
         return found
@@ -108,22 +102,18 @@ class LineCounter:
     def _follow(
         self, ids: list[int], tracks: Tracks, now: float, found: list[Crossing]
     ) -> None:
-        boxes = tracks.boxes.astype(np.float64)
-        x = tracks.feet[:, 0].astype(np.float64) * self.aspect
-        y = tracks.feet[:, 1].astype(np.float64)
-        sides = boxes[:, 2:] - boxes[:, :2]
-        width = np.minimum(sides[:, 0] * self.aspect, sides[:, 1])
-        far = self._segments.distances(x, y).tolist()
+        aspect, distances = self.aspect, self._segments.distances
         rows = zip(
             ids,
             tracks.detection.tolist(),
             tracks.confirmed.tolist(),
-            zip(x.tolist(), y.tolist(), strict=True),
-            width.tolist(),
-            far,
+            tracks.feet.tolist(),
+            tracks.boxes.tolist(),
             strict=True,
         )
-        for track, detection, confirmed, foot, wide, squared in rows:
+        for track, detection, confirmed, (x, y), (x0, y0, x1, y1) in rows:
+            foot, wide = (x * aspect, y), min((x1 - x0) * aspect, y1 - y0)
+            squared = distances(*foot)
             path = self._paths.get(track)
             if path is None:
                 path = self._paths[track] = self._begin(Spot(now, foot, wide))
@@ -201,18 +191,21 @@ class LineCounter:
         if broken is not None:
             path.inherit(broken, self.lines)
 
-    def _end(self, track: int, now: float, found: list[Crossing]) -> None:
+    def _end(
+        self, track: int, now: float, left_picture: bool, found: list[Crossing]
+    ) -> None:
         path = self._paths.pop(track)
         if not path.confirmed:
             return
         path.excluded = path.excluded or self._excludes(path.last.at)
-        stands = math.hypot(*path.speed) <= STANDS * path.last.width
         for index, leg in enumerate(path.legs):
-            if path.excluded or (stands and leg.near):
+            if path.excluded or (leg.near and not left_picture):
                 continue
             since = max(leg.since, now - DECIDED_WITHIN_S)
             _count(index, leg.level, since, track, found)
             leg.level = 0
+        if left_picture and not path.excluded:
+            return
         earliest = now + HANDOVER_S - DECIDED_WITHIN_S
         levels = tuple((leg.level, max(leg.since, earliest)) for leg in path.legs)
         anchors = tuple(

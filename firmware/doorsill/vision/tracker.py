@@ -1,46 +1,38 @@
 """Follow people from frame to frame by motion alone.
 
-    Detections, now ─► predict ─► pair (surely seen) ─► pair (barely seen) ─► Tracks
-                                      │                                         ▲
-                                      └─ left over, surely seen: a new track ───┘
+    Detections, now ─► predict ─► pair ─► correct ─► who met and parted ─► Tracks
+                                   │                                        ▲
+                                   └─ left over, surely seen: a new track ──┘
 
 SORT (Bewley et al. 2016) with a constant-velocity Kalman filter and a second pass for
-weak detections (ByteTrack, Zhang et al. 2022). A person is eight numbers: the foot, the
-middle of the head, and the box. All eight share one variance, in body widths, so that
-a track needs one 2x2 covariance. The few people of a door are followed in plain Python:
-dozens of numpy calls on five rows each take several times as long.
+weak detections (ByteTrack, Zhang et al. 2022). What is followed is the head: detectors
+see it well and guess the foot. How much a foot is worth is learned from how far feet
+are off (``_learn``), one number for the whole picture. The few people of a door are
+followed in plain Python: dozens of numpy calls on five rows each take several times as
+long. Read ``person`` for one track, ``pairing`` for who is whom, ``meetings`` for those
+who swap their ids.
 
 Time is an argument: nothing here depends on a frame rate. No appearance is looked at;
-ids are random, and neither an id nor anything else outlives its track.
+ids are random, and neither an id nor anything else of a person outlives the track.
 """
 
 from __future__ import annotations
 
 import secrets
-from bisect import bisect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import log, sqrt
 
 import numpy as np
 
 from doorsill.values import Detections, Tracks
-from doorsill.vision.assignment import pair
+from doorsill.vision.meetings import Meetings
+from doorsill.vision.pairing import partners
+from doorsill.vision.person import MEASURED, Person, Spot
 
-SURE, WEAK, BORN = 0.5, 0.15, 0.5  # scores: first pass, second pass, new tracks
-MEASURED = 0.15**2  # variance of a detection, body widths squared
-ACCELERATION = 3.0  # white noise, squared body widths per s cubed
-SPEED = 3.0**2  # variance of a stranger's speed, squared body widths per s squared
-REACH = 0.8  # body widths between a prediction and its detection at most
-NEAR = sqrt(2) * REACH  # foot and head together
-GATE = 5.0  # squared Mahalanobis distance at most
-CONFIRM_HITS = 3
-DOUBT_S = 0.4  # an unconfirmed track unseen for longer ends
-DOUBT, TRUSTED = 10.0, 0.7  # cost for each point of score below the trusted one
-COAST_S = 1.5  # a confirmed one
-TWIN = 0.3  # body widths: a detection nearer to a track's own is no new person
+BORN = 0.5  # score of a new track
+FOOT, FOOT_LEAST = 0.3**2, 0.1**2  # variance of a foot's place: at first, at least,
+FOOT_MOST = 1.0  # and of one foot, body widths squared
+FOOT_GAIN = 0.005  # how fast it is learned
 WIDTH_LEAST = 0.005  # picture heights
-WIDTH_GAIN = 0.2
 TRACKS_LIMIT = 64
 STEP_LIMIT_S = 1.0  # after a longer pause everybody is somebody else
 
@@ -48,103 +40,6 @@ STEP_LIMIT_S = 1.0  # after a longer pause everybody is somebody else
 def random_id() -> int:
     """63 random bits from the operating system: no id is ever used again."""
     return secrets.randbits(63)
-
-
-@dataclass(slots=True)
-class _Spot:
-    """One detection, in picture heights."""
-
-    at: Sequence[float]  # foot, middle of the head, box corners: eight numbers
-    width: float
-    score: float
-
-
-# Foot and head of a detection, what it costs for its low score, and its row.
-Choice = tuple[float, float, float, float, float, int]
-
-
-@dataclass(slots=True)
-class _Person:
-    """One track: eight places and speeds with one covariance, in body widths and s."""
-
-    id: int
-    at: Sequence[float]  # as in a _Spot
-    width: float
-    seen: float  # when it was last
-    speed: Sequence[float] = (0.0,) * 8
-    hits: int = 1
-    p00: float = MEASURED
-    p01: float = 0.0
-    p11: float = SPEED
-
-    def predict(self, step: float) -> None:
-        """Go on for ``step`` seconds at the same speed."""
-        p01, p11 = self.p01, self.p11
-        self.p00 += step * (2 * p01 + step * (p11 + step * (ACCELERATION / 3)))
-        self.p01 = p01 + step * (p11 + step * (ACCELERATION / 2))
-        self.p11 = p11 + step * ACCELERATION
-        self.at = [x + step * v for x, v in zip(self.at, self.speed, strict=True)]
-
-    def wish(self, choices: Sequence[Choice]) -> list[tuple[float, int]]:
-        """Cost and row of the detections that may be this person.
-
-        ``choices`` are sorted, so that those within reach lie side by side.
-        The squared Mahalanobis distance of foot and head, and the log of its scale:
-        a track that is sure of its place is preferred to one that has not been seen
-        for a while and could be anywhere.
-        """
-        x, y, head_x, head_y, *_ = self.at
-        reach = NEAR * self.width
-        first = bisect(choices, (x - reach,))
-        last = bisect(choices, (x + reach,))
-        spread, area = self.p00 + MEASURED, self.width * self.width
-        unsure, weight = log(spread / MEASURED), 0.5 / (spread * area)
-        found = []
-        for foot_x, foot_y, top_x, top_y, doubt, row in choices[first:last]:
-            off_x, off_y = x - foot_x, y - foot_y
-            squared = off_x * off_x + off_y * off_y
-            off_x, off_y = head_x - top_x, head_y - top_y
-            squared += off_x * off_x + off_y * off_y
-            cost = squared * weight + unsure + doubt
-            if squared <= reach * reach and cost < GATE:
-                found.append((cost, row))
-        return found
-
-    def correct(self, spot: _Spot, now: float) -> None:
-        """This person was seen at ``spot``."""
-        p00, p01 = self.p00, self.p01
-        gain = 1.0 / (p00 + MEASURED)
-        near, far = gain * p00, gain * p01
-        at: list[float] = []
-        speed: list[float] = []
-        for x, v, there in zip(self.at, self.speed, spot.at, strict=True):
-            off = there - x
-            at.append(x + near * off)
-            speed.append(v + far * off)
-        self.at, self.speed = at, speed
-        self.p11 -= far * p01
-        self.p01 = p01 - near * p01
-        self.p00 = p00 - near * p00
-        self.width += WIDTH_GAIN * (spot.width - self.width)
-        self.seen = now
-        self.hits += 1
-
-    def is_gone(self, now: float, aspect: float) -> bool:
-        """Unseen for too long, or unseen and out of the picture."""
-        unseen = now - self.seen
-        if unseen <= 0.0:
-            return False
-        if unseen > (COAST_S if self.hits >= CONFIRM_HITS else DOUBT_S):
-            return True
-        left, top, right, bottom = self.at[4:]
-        x, y = (left + right) * 0.5, (top + bottom) * 0.5
-        return not (0.0 <= x <= aspect and 0.0 <= y <= 1.0)
-
-    def is_at(self, spot: _Spot) -> bool:
-        """So near that it is the same person, seen twice."""
-        pairs = zip(self.at[:4], spot.at[:4], strict=True)
-        squared = sum((x - there) ** 2 for x, there in pairs)
-        return squared / spot.width**2 <= 2 * TWIN**2
 
 
 class Tracker:
@@ -159,7 +54,9 @@ class Tracker:
         self._aspect = aspect
         self._new_id = new_id
         self._time = 0.0
-        self._people: list[_Person] = []
+        self._people: list[Person] = []
+        self._foot = FOOT
+        self._meetings = Meetings()
         self._ids = np.empty(0, np.int64)  # of the people, in their order
 
     def __len__(self) -> int:
@@ -174,26 +71,42 @@ class Tracker:
                 person.predict(step)
         else:
             ended, self._people = [each.id for each in self._people], []
+            self._meetings = Meetings()
         spots = self._measure(detections)
-        partner = _pair(self._people, spots)
+        partner = partners(self._people, spots, self._foot, self._meetings, now)
+        share = MEASURED / max(self._foot, 2 * MEASURED)
         for person, row in zip(self._people, partner, strict=True):
             if row >= 0:
-                person.correct(spots[row], now)
-        gone = [person.is_gone(now, self._aspect) for person in self._people]
+                self._learn(person, spots[row])
+                person.correct(spots[row], now, share)
+        swapped = self._meetings.settle(self._people, now)
+        aspect, left = self._aspect, []
+        gone = [person.is_gone(now, aspect) for person in self._people]
         if True in gone:
-            ended += [p.id for p, out in zip(self._people, gone, strict=True) if out]
-            partner = [r for r, out in zip(partner, gone, strict=True) if not out]
-            stay = [p for p, out in zip(self._people, gone, strict=True) if not out]
-            self._people = stay
+            out = [p for p, is_gone in zip(self._people, gone, strict=True) if is_gone]
+            ended += [person.id for person in out]
+            left = [person.id for person in out if person.is_outside(aspect)]
+            rows = zip(self._people, partner, gone, strict=True)
+            stay = [(person, row) for person, row, is_gone in rows if not is_gone]
+            self._people = [person for person, _ in stay]
+            partner = [row for _, row in stay]
         born = _born(self._people, partner, spots)
         if born:
             self._people += [self._begin(spots[row], now) for row in born]
             partner += born
-        if born or ended:
+        if born or ended or swapped:
             self._ids = np.array([each.id for each in self._people], np.int64)
-        return self._tracks(partner, tuple(ended))
+        return self._tracks(partner, tuple(ended), tuple(left))
 
-    def _measure(self, detections: Detections) -> list[_Spot]:
+    def _learn(self, person: Person, spot: Spot) -> None:
+        """How far off feet are: how well a detector guesses them differs."""
+        x, y = person.below[:2]
+        toe_x, toe_y = spot.below[:2]
+        squared = ((x - toe_x) ** 2 + (y - toe_y) ** 2) / person.width**2
+        off = min(max(0.5 * squared, FOOT_LEAST), FOOT_MOST)
+        self._foot += FOOT_GAIN * (off - self._foot)
+
+    def _measure(self, detections: Detections) -> list[Spot]:
         aspect, spots = self._aspect, []
         rows = zip(
             detections.feet.tolist(),
@@ -205,22 +118,29 @@ class Tracker:
         for (x, y), (x0, y0, x1, y1), (left, top, right, bottom), score in rows:
             left, right = left * aspect, right * aspect
             head_x, head_y = (x0 + x1) * 0.5 * aspect, (y0 + y1) * 0.5
-            at = (x * aspect, y, head_x, head_y, left, top, right, bottom)
+            below = (
+                *(x * aspect - head_x, y - head_y),
+                *(left - head_x, top - head_y, right - head_x, bottom - head_y),
+            )
             width = max(min(right - left, bottom - top), WIDTH_LEAST)
-            spots.append(_Spot(at, width, score))
+            spots.append(Spot(head_x, head_y, below, width, score))
         return spots
 
-    def _begin(self, spot: _Spot, now: float) -> _Person:
-        return _Person(self._new_id(), spot.at, spot.width, now)
+    def _begin(self, spot: Spot, now: float) -> Person:
+        return Person(self._new_id(), spot.x, spot.y, spot.below, spot.width, now)
 
-    def _tracks(self, partner: list[int], ended: tuple[int, ...]) -> Tracks:
+    def _tracks(
+        self, partner: list[int], ended: tuple[int, ...], left: tuple[int, ...]
+    ) -> Tracks:
         aspect = self._aspect
         numbers: list[float] = []
         for person in self._people:
-            x, y, _, _, left, top, right, bottom = person.at
-            numbers += (left / aspect, top, right / aspect, bottom, x / aspect, y)
+            x, y = person.x, person.y
+            foot_x, foot_y, x0, y0, x1, y1 = person.below
+            numbers += ((x + x0) / aspect, y + y0, (x + x1) / aspect, y + y1)
+            numbers += ((x + foot_x) / aspect, y + foot_y)
         at = np.array(numbers, np.float32).reshape(-1, 6)
-        confirmed = [person.hits >= CONFIRM_HITS for person in self._people]
+        confirmed = [person.confirmed for person in self._people]
         return Tracks(
             ids=self._ids,
             boxes=at[:, :4],
@@ -228,37 +148,12 @@ class Tracker:
             detection=np.array(partner, np.intp),
             confirmed=np.array(confirmed, np.bool_),
             ended=ended,
+            left=left,
         )
 
 
-def _pair(people: Sequence[_Person], spots: Sequence[_Spot]) -> list[int]:
-    """For each track the row of its detection, or -1: first the surely seen ones."""
-    sure: list[Choice] = []
-    weak: list[Choice] = []
-    for row, spot in enumerate(spots):
-        x, y, head_x, head_y, *_ = spot.at
-        doubt = DOUBT * max(0.0, TRUSTED - spot.score)
-        if spot.score >= SURE:
-            sure.append((x, y, head_x, head_y, doubt, row))
-        elif spot.score >= WEAK:
-            weak.append((x, y, head_x, head_y, doubt, row))
-    sure.sort()
-    partner = pair([person.wish(sure) for person in people], GATE)
-    if weak:
-        weak.sort()
-        left = [
-            index
-            for index, row in enumerate(partner)
-            if row < 0 and people[index].hits >= CONFIRM_HITS
-        ]
-        rows = pair([people[index].wish(weak) for index in left], GATE)
-        for index, row in zip(left, rows, strict=True):
-            partner[index] = row
-    return partner
-
-
 def _born(
-    people: Sequence[_Person], partner: Sequence[int], spots: Sequence[_Spot]
+    people: Sequence[Person], partner: Sequence[int], spots: Sequence[Spot]
 ) -> list[int]:
     """Detections that start a track: sure, nobody's, and not somebody's twin."""
     taken = set(partner)

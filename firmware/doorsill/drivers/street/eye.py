@@ -20,6 +20,7 @@ from doorsill.drivers.street.people import Behaviour, Floor
 from doorsill.values import Detections
 
 Array = NDArray[np.float64]
+HEAD_M = 0.24  # wide and high, as drawn here
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +59,28 @@ class Eye:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What the detector does wrong."""
+    """What a detector does wrong whose faults are given, not measured."""
 
     missed: float = 0.03  # share of people in plain view that it drops
     jitter: float = 0.03  # metres, one standard deviation
     memory: float = 0.5  # how much of the last frame's jitter remains
     false: float = 0.02  # invented boxes a frame
-    merged: float = 0.15  # chance that two who overlap a lot become one box
     score: float = 0.78
     score_spread: float = 0.12
-    hiding: bool = True  # people behind others are missed, suppressed or merged
-    blind_from: float = 0.45  # share hidden by others from which people are missed
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """People as the picture shows them, side by side, in fractions of it."""
+
+    boxes: Array  # (n, 4)
+    heads: Array  # (n, 4)
+    feet: Array  # (n, 2)
+    metre: Array  # (n,) picture heights that a metre has at the feet,
+    head_metre: Array  # (n,) and at the head
 
 
 MOUNTED = Eye()  # as the handbook asks: 3 m up or more, looking down 45 degrees
-PLAIN = Noise()
-WEAK_LIGHT = Noise(missed=0.35, jitter=0.06, false=0.05, score=0.48, score_spread=0.15)
 
 
 class Detector:
@@ -111,39 +118,16 @@ class Detector:
         if not count:
             self._jitter.clear()
             return np.empty((0, 4)), np.empty((0, 4)), np.empty((0, 2)), np.empty(0)
-        boxes, heads, feet, metre = self._shapes(floor)
-        hidden, overlap = _hidden(boxes, metre)
-        if not noise.hiding:
-            hidden[:], overlap[:] = 0.0, 0.0
-        self._shake(floor, noise, (boxes, heads, feet), metre, hidden)
+        there = shapes(self._eye, floor)
+        boxes, heads, feet, metre = there.boxes, there.heads, there.feet, there.metre
+        self._shake(floor, noise, (boxes, heads, feet), metre)
         middle_x = (boxes[:, 0] + boxes[:, 2]) / 2
         middle_y = (boxes[:, 1] + boxes[:, 3]) / 2
         seen = (middle_x > 0) & (middle_x < 1) & (middle_y > 0) & (middle_y < 1)
-        draw = self._random.random(count)
-        over = np.maximum(0.0, hidden - noise.blind_from)
-        seen &= draw > noise.missed + 2.5 * over
+        seen &= self._random.random(count) > noise.missed
         scores = self._random.normal(noise.score, noise.score_spread, count)
-        scores = np.clip(scores - 0.35 * hidden, 0.05, 0.99)
-        self._merge(noise, seen, overlap, (boxes, heads, feet), scores)
+        scores = np.clip(scores, 0.05, 0.99)
         return boxes[seen], heads[seen], feet[seen], scores[seen]
-
-    def _shapes(self, floor: Floor) -> tuple[Array, Array, Array, Array]:
-        x, y = floor.at[:, 0], floor.at[:, 1]
-        tall = np.array([person.height for person in floor.people])
-        cart = np.array([person.behaviour is Behaviour.CART for person in floor.people])
-        floor_x, floor_y, floor_m = self._eye.project(x, y, np.zeros_like(x))
-        head_x, head_y, head_m = self._eye.project(x, y, tall - 0.12)
-        radius = np.where(cart, 0.36, 0.24) / self._eye.aspect
-        left = np.minimum(floor_x - radius * floor_m, head_x - radius * head_m)
-        right = np.maximum(floor_x + radius * floor_m, head_x + radius * head_m)
-        ends = floor_y + 0.12 * floor_m, head_y - 0.13 * head_m
-        boxes = np.stack([left, np.minimum(*ends), right, np.maximum(*ends)], 1)
-        side = 0.12 * head_m
-        wide = side / self._eye.aspect
-        heads = np.stack(
-            [head_x - wide, head_y - side, head_x + wide, head_y + side], 1
-        )
-        return boxes, heads, np.stack([floor_x, floor_y], 1), floor_m
 
     def _shake(
         self,
@@ -151,7 +135,6 @@ class Detector:
         noise: Noise,
         shapes: tuple[Array, Array, Array],
         metre: Array,
-        hidden: Array,
     ) -> None:
         serial = floor.serial.tolist()
         still = np.zeros(6)
@@ -161,9 +144,8 @@ class Detector:
         self._jitter = dict(zip(serial, new, strict=True))
         per = np.array([1 / self._eye.aspect, 1.0])
         size = (noise.jitter * metre)[:, None] * per
-        blur = (1 + 2 * hidden)[:, None]  # legs behind somebody else are guessed
         foot, head, rim = (
-            new[:, :2] * size * blur,
+            new[:, :2] * size,
             new[:, 2:4] * size,
             new[:, 4:] * size,
         )
@@ -172,28 +154,6 @@ class Detector:
         heads += np.tile(head, 2)
         boxes[:, :2] += head + 0.5 * rim
         boxes[:, 2:] += foot - 0.5 * rim
-
-    def _merge(
-        self,
-        noise: Noise,
-        seen: NDArray[np.bool_],
-        overlap: Array,
-        shapes: tuple[Array, Array, Array],
-        scores: Array,
-    ) -> None:
-        """Two who overlap: the weaker is suppressed, or both become one box."""
-        boxes, heads, feet = shapes
-        for one, other in zip(*np.nonzero(np.triu(overlap > 0.4, 1)), strict=True):
-            if not (seen[one] and seen[other]):
-                continue
-            if self._random.random() < noise.merged:
-                boxes[one, :2] = np.minimum(boxes[one, :2], boxes[other, :2])
-                boxes[one, 2:] = np.maximum(boxes[one, 2:], boxes[other, 2:])
-                heads[one] = (heads[one] + heads[other]) / 2
-                feet[one] = (feet[one] + feet[other]) / 2
-                seen[other] = False
-            elif overlap[one, other] > 0.6:
-                seen[one if scores[one] < scores[other] else other] = False
 
     def _invent(self, noise: Noise, now: float) -> list[Array]:
         self._ghosts = [ghost for ghost in self._ghosts if ghost[0] >= now]
@@ -208,13 +168,38 @@ class Detector:
         return [box + self._random.normal(0, 0.004, 4) for _, box in self._ghosts]
 
 
-def _hidden(boxes: Array, metre: Array) -> tuple[Array, Array]:
-    """Share of each box behind a nearer one, and all overlaps (union share)."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    both = np.prod(np.maximum(high - low, 0.0), axis=-1)
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1)
+def shapes(eye: Eye, floor: Floor) -> Shapes:
+    """Everybody on the floor as a picture shows them."""
+    x, y = floor.at[:, 0], floor.at[:, 1]
+    tall = np.array([person.height for person in floor.people])
+    cart = np.array([person.behaviour is Behaviour.CART for person in floor.people])
+    floor_x, floor_y, floor_m = eye.project(x, y, np.zeros_like(x))
+    head_x, head_y, head_m = eye.project(x, y, tall - HEAD_M / 2)
+    radius = np.where(cart, 0.36, 0.24) / eye.aspect
+    left = np.minimum(floor_x - radius * floor_m, head_x - radius * head_m)
+    right = np.maximum(floor_x + radius * floor_m, head_x + radius * head_m)
+    ends = floor_y + 0.12 * floor_m, head_y - 0.13 * head_m
+    boxes = np.stack([left, np.minimum(*ends), right, np.maximum(*ends)], 1)
+    side = HEAD_M / 2 * head_m
+    wide = side / eye.aspect
+    heads = np.stack([head_x - wide, head_y - side, head_x + wide, head_y + side], 1)
+    return Shapes(boxes, heads, np.stack([floor_x, floor_y], 1), floor_m, head_m)
+
+
+def hidden(parts: Array, boxes: Array, metre: Array) -> Array:
+    """Share of each person's part behind the box of somebody nearer."""
+    if not len(parts):
+        return np.empty(0)
+    both = _both(parts, boxes)
     np.fill_diagonal(both, 0.0)
     nearer = metre[None] > metre[:, None]
-    hidden = (both * nearer / area[:, None]).max(axis=1)
-    return hidden, both / (area[:, None] + area[None] - both)
+    area = np.prod(parts[:, 2:] - parts[:, :2], axis=-1)
+    share: Array = (both * nearer / area[:, None]).max(axis=1)
+    return share
+
+
+def _both(parts: Array, boxes: Array) -> Array:
+    low = np.maximum(parts[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(parts[:, None, 2:], boxes[None, :, 2:])
+    area: Array = np.prod(np.maximum(high - low, 0.0), axis=-1)
+    return area

@@ -1,0 +1,88 @@
+"""Boxes that a detector invents: where nobody is, and a second one on somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doorsill.drivers.street.eye import HEAD_M, Shapes
+from doorsill.drivers.street.faults import FRAME_S, Invention, Measured
+
+Array = NDArray[np.float64]
+FLICKER = 0.04  # of the score, from frame to frame
+WOBBLE = 0.004  # of the place, pictures
+TALL = 0.12, 0.5  # of a box where nobody is, pictures
+
+
+@dataclass(frozen=True, slots=True)
+class _Ghost:
+    until: float
+    score: float
+    host: int  # serial of the person on whom it sits, or -1
+    place: Array  # (10,) box, head, foot; or (4,) heads off the host's head and foot
+
+
+class Inventions:
+    """What is invented now; some stay for a while."""
+
+    def __init__(self, aspect: float, random: np.random.Generator) -> None:
+        self._aspect = aspect
+        self._random = random
+        self._ghosts: list[_Ghost] = []
+
+    def look(
+        self, serial: list[int], there: Shapes, noise: Measured, now: float
+    ) -> Iterator[Array]:
+        """(11,) for each: box, head, foot, score."""
+        self._ghosts = [each for each in self._ghosts if each.until >= now]
+        for _ in range(self._births(noise.elsewhere, noise.invents)):
+            self._add(noise.elsewhere, now, -1, self._nobody())
+        for host in serial:
+            for _ in range(self._births(noise.on_people)):
+                mean, spread = np.array(noise.on_people.off).T
+                off = self._random.normal(mean, spread)
+                self._add(noise.on_people, now, host, off)
+        rows = {each: row for row, each in enumerate(serial)}
+        for ghost in self._ghosts:
+            if ghost.host < 0:
+                place = ghost.place
+            elif ghost.host in rows:
+                place = self._twin(ghost.place, there, rows[ghost.host])
+            else:
+                continue
+            score = ghost.score + self._random.normal(0, FLICKER)
+            yield np.append(place + self._random.normal(0, WOBBLE, 10), score)
+
+    def _births(self, made: Invention, times: float = 1.0) -> int:
+        mean = max(sum(made.stays_s) / len(made.stays_s), FRAME_S)
+        return int(self._random.poisson(times * made.rate * FRAME_S / mean))
+
+    def _add(self, made: Invention, now: float, host: int, place: Array) -> None:
+        stays, score = self._drawn(made.stays_s), self._drawn(made.scores)
+        self._ghosts.append(_Ghost(now + stays - FRAME_S, score, host, place))
+
+    def _drawn(self, steps: tuple[float, ...]) -> float:
+        places = np.linspace(0, 1, len(steps))
+        return float(np.interp(self._random.random(), places, steps))
+
+    def _nobody(self) -> Array:
+        tall = self._random.uniform(*TALL)
+        wide = tall * self._random.uniform(0.3, 0.6) / self._aspect
+        x, y = self._random.uniform(0, 1 - wide), self._random.uniform(0, 1 - tall)
+        middle, side = x + wide / 2, tall * 0.08
+        head = middle - side, y, middle + side, y + 2 * side
+        return np.array([x, y, x + wide, y + tall, *head, middle, y + tall])
+
+    def _twin(self, off: Array, there: Shapes, row: int) -> Array:
+        head_m, foot_m = float(there.head_metre[row]), float(there.metre[row])
+        per = HEAD_M * np.array([1 / self._aspect, 1.0])
+        head_off, foot_off = off[:2] * per * head_m, off[2:] * per * foot_m
+        head = there.heads[row] + np.tile(head_off, 2)
+        foot = there.feet[row] + foot_off
+        half = (there.boxes[row, 2] - there.boxes[row, 0]) / 2
+        middle, top = (head[0] + head[2] + 2 * foot[0]) / 4, head[1]
+        bottom = max(foot[1], top + 0.02)
+        return np.array([middle - half, top, middle + half, bottom, *head, *foot])

@@ -1,0 +1,94 @@
+r"""Two who meet may swap their ids: see that it has happened, and swap them back.
+
+really        tracked          each seems to take over the other's way of walking;
+a \   / b     a \   / b        then both are taken to have walked on as before
+   \ /           ) (
+b / \ a       a /   \ b
+
+A meeting begins when two tracks want one detection and is over when they have not done
+so for a while. From then on each track goes its way under the id of the one whose speed
+before the meeting fits better to its speed now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from doorsill.vision.assignment import Wish
+from doorsill.vision.person import Person
+
+PARTED_S = 0.4  # without wanting the same thing
+SURE = 2.0  # squared body widths per s squared by which swapping has to fit better
+LIMIT = 128  # meetings at most
+
+
+class Meetings:
+    """Pairs of tracks that are near each other, by their ids."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[int, int], float] = {}
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    def note(
+        self, people: Sequence[Person], wishes: Sequence[Wish], now: float
+    ) -> None:
+        """Remember who wants the same detection."""
+        wanted: dict[int, Person] = {}
+        for person, wish in zip(people, wishes, strict=True):
+            if not person.confirmed:
+                continue
+            for _, column in wish:
+                other = wanted.setdefault(column, person)
+                if other is not person:
+                    self._meet(other, person, now)
+
+    def _meet(self, one: Person, other: Person, now: float) -> None:
+        ids = (one.id, other.id) if one.id < other.id else (other.id, one.id)
+        if ids not in self._last:
+            if len(self._last) >= LIMIT:
+                return
+            one.met += 1
+            other.met += 1
+        self._last[ids] = now
+
+    def settle(self, people: Sequence[Person], now: float) -> bool:
+        """End the meetings that are over; True where two ids were swapped back."""
+        over = [ids for ids, last in self._last.items() if now - last > PARTED_S]
+        if not over:
+            return False
+        by_id = {person.id: person for person in people}
+        swapped = False
+        for ids in over:
+            del self._last[ids]
+            one, other = by_id.get(ids[0]), by_id.get(ids[1])
+            for each in (one, other):
+                if each is not None:
+                    each.met -= 1
+            if one is not None and other is not None and _are_swapped(one, other):
+                self._swap(one, other)
+                by_id[one.id], by_id[other.id] = one, other
+                swapped = True
+        return swapped
+
+    def _swap(self, one: Person, other: Person) -> None:
+        one.id, other.id = other.id, one.id
+        one.hits, other.hits = other.hits, one.hits
+        one.scores, other.scores = other.scores, one.scores
+        one.confirmed, other.confirmed = other.confirmed, one.confirmed
+        one.met, other.met = other.met, one.met
+        one.calm_x, other.calm_x = other.calm_x, one.calm_x
+        one.calm_y, other.calm_y = other.calm_y, one.calm_y
+
+
+def _are_swapped(one: Person, other: Person) -> bool:
+    kept = _change(one, one) + _change(other, other)
+    swapped = _change(one, other) + _change(other, one)
+    return kept - swapped > SURE * one.width * other.width
+
+
+def _change(before: Person, after: Person) -> float:
+    """Squared change of speed from what one had to what another has."""
+    x, y = after.speed_x - before.calm_x, after.speed_y - before.calm_y
+    return x * x + y * y
