@@ -65,16 +65,14 @@ def rate(step: int, steps: int, peak: float) -> float:
     return peak * warm * (0.5 + 0.5 * np.cos(np.pi * min(1.0, step / steps))) + 1e-5
 
 
-def dataset(
-    shards: samples.Shards, encoding: str, seed: int, above: float, workers: int = 2
-):
+def dataset(shards: samples.Shards, encoding: str, seed: int, workers: int = 2):
     """Batches from parallel generators."""
     image = tf.TensorSpec((net.HEIGHT, net.WIDTH, 3), tf.int8)
     want = tf.TensorSpec((net.ROWS, net.COLUMNS, samples.TARGET_CHANNELS), tf.float32)
 
     def one(number: tf.Tensor) -> tf.data.Dataset:
         return tf.data.Dataset.from_generator(
-            lambda n: samples.stream(shards, encoding, int(n) + seed, above),
+            lambda n: samples.stream(shards, encoding, int(n) + seed),
             output_signature=(image, want), args=(number,),
         )  # fmt: skip
 
@@ -86,9 +84,9 @@ def dataset(
 class Run:
     """One training run in a folder: weights, optimiser and log."""
 
-    def __init__(self, folder: Path, encoding: str, variant: str, above: float):
+    def __init__(self, folder: Path, encoding: str, variant: str):
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.encoding, self.above = folder, encoding, above
+        self.folder, self.encoding = folder, encoding
         self.model = net.build(variant)
         self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=1e-4)
         self.optimizer.build(self.model.trainable_variables)
@@ -125,7 +123,7 @@ def train(
     recent: list[list[float]] = []
     best, worse, start = -1.0, 0, time.monotonic()
     first = int(run.step.numpy())
-    for image, want in dataset(shards, run.encoding, first, run.above):
+    for image, want in dataset(shards, run.encoding, first):
         step = int(run.step.numpy())
         if step >= steps:
             break
@@ -163,12 +161,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help="highest")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=Path, help="weights to start from")
-    parser.add_argument(
-        "--above", type=float, default=1.0, help="views from above, how much oftener"
-    )
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
-    run = Run(args.out, args.encoding, args.variant, args.above)
+    run = Run(args.out, args.encoding, args.variant)
     if args.start and int(run.step.numpy()) == 0:
         run.model.load_weights(args.start)
     shards = samples.Shards(args.worlds, held_out=False)

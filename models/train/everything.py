@@ -16,11 +16,10 @@ from pathlib import Path
 
 from smoke import run
 
-WORLDS, HELD_OUT = 26, 4
-# Steps, highest rate, and how much oftener views from above are shown; a warm restart
-# begins where the last run ended.
-RUNS = ((3250, 3e-3, 1.0), (800, 3e-3, 1.0), (550, 1.5e-3, 1.0))
-LAST_RUNS = ((2500, 2e-3, 1.0), (2000, 1.5e-3, 1.0), (1000, 1e-3, 1.5))
+WORLDS, ROADS, HELD_OUT = 26, 3, 4
+# Steps and highest rate; a warm restart begins where the last run ended.
+RUNS = ((3250, 3e-3), (800, 3e-3), (550, 1.5e-3))
+LAST_RUNS = ((2500, 2e-3), (2000, 1.5e-3), (500, 8e-4))
 PORTRAIT_SHARDS, HELD_OUT_SHARDS, ATTRIBUTES_STEPS = 28, 20, (11000, 2000)
 
 
@@ -35,11 +34,10 @@ def train_detector(worlds: Path, folder: Path, start: Path | None) -> Path:
     """A long run and warm restarts, each of which ended in a lower loss."""
     weights: list[object] = ["--start", start] if start else []
     runs = LAST_RUNS if start else RUNS + LAST_RUNS
-    for number, (steps, rate, above) in enumerate(runs, 1):
+    for number, (steps, rate) in enumerate(runs, 1):
         out = folder / str(number)
         run("detector.py", "--worlds", worlds, "--out", out, "--steps", steps,
-            "--rate", rate, "--above", above, "--seed", number,
-            *weights)  # fmt: skip
+            "--rate", rate, "--seed", number, *weights)  # fmt: skip
         weights = ["--start", out / "last.weights.h5"]
     return out / "last.weights.h5"
 
@@ -56,7 +54,7 @@ def main() -> None:
     detector, attributes = args.work / "detector", args.work / "attributes"
     made = ["--status", args.status, "--commit", commit()]
     run("render.py", "--data", args.data, "--out", worlds, "--worlds", WORLDS,
-        "--held-out", HELD_OUT)  # fmt: skip
+        "--roads", ROADS, "--held-out", HELD_OUT)  # fmt: skip
     weights = train_detector(worlds, detector, args.start)
     run("publish.py", "--weights", weights, "--worlds", worlds, *made)
     run("portraits.py", "--data", args.data, "--out", portraits,

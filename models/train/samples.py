@@ -287,19 +287,14 @@ def mark(out: np.ndarray, row: np.ndarray) -> None:
 
 
 def stream(
-    shards: Shards, encoding: str, seed: int, above: float = 1.0
+    shards: Shards, encoding: str, seed: int
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Endless samples: image (256, 320, 3) int8, target (32, 40, 13) float32.
-
-    ``above``: how much more often a view from above is shown than any other.
-    """
+    """Endless samples: image (256, 320, 3) int8, target (32, 40, 13) float32."""
     rng = np.random.default_rng(seed)
     while True:
         shards.look()
         for at in rng.permutation(len(shards.index)):
             planes, rows, view = shards.get(int(at))
-            if view != "overhead" and rng.random() * above > 1:
-                continue
             if encoding == "rgb":
                 planes = planes[:3]
             if view == "overhead" and rng.random() < 0.5:
