@@ -16,7 +16,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -136,14 +136,27 @@ def look_inside(pid: int) -> None:
         pytest.skip("the process lets nobody but root look into it, and it is so")
 
 
+def handles(pid: int) -> set[str]:
+    """What a process holds open; what it closes meanwhile is not."""
+    found = set()
+    for handle in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(str(handle.readlink()))
+    assert found
+    return found
+
+
 def open_for_writing(pid: int) -> set[str]:
     """Files on a disk that a process holds open for writing."""
     found = set()
     for handle in Path(f"/proc/{pid}/fd").iterdir():
         if handle.name in {"0", "1", "2"}:
             continue  # whatever its supervisor gave it
-        flags = int(proc(pid, f"fdinfo/{handle.name}").split("flags:")[1].split()[0], 8)
-        target = str(handle.readlink())
+        try:
+            target, told = str(handle.readlink()), proc(pid, f"fdinfo/{handle.name}")
+        except FileNotFoundError:
+            continue  # closed meanwhile
+        flags = int(told.split("flags:")[1].split()[0], 8)
         if flags & 3 and target.startswith("/") and not target.startswith("/dev/"):
             found.add(target)
     return found
@@ -157,10 +170,7 @@ def test_the_process_that_sees_pixels_has_no_network_and_no_writable_disk(
     assert "NoNewPrivs:\t1" in proc(pid, "status")
     assert "Seccomp:\t2" in proc(pid, "status")
     look_inside(pid)
-    sockets = {
-        handle.readlink().name for handle in Path(f"/proc/{pid}/fd").iterdir()
-        if handle.readlink().name.startswith("socket:")
-    }  # fmt: skip
+    sockets = {each for each in handles(pid) if each.startswith("socket:")}
     local = {f"socket:[{row.split()[6]}]" for row in proc(pid, "net/unix").splitlines()}
     assert sockets <= local
     assert open_for_writing(pid) == set()
@@ -170,8 +180,8 @@ def test_the_process_with_the_network_has_no_camera(running: dict[str, int]) -> 
     pid = running["uplink"]
     assert "NoNewPrivs:\t1" in proc(pid, "status")
     look_inside(pid)
-    handles = {str(h.readlink()) for h in Path(f"/proc/{pid}/fd").iterdir()}
-    assert not [each for each in handles if each.startswith(("/dev/video", "/dev/med"))]
+    cameras = ("/dev/video", "/dev/med")
+    assert not [each for each in handles(pid) if each.startswith(cameras)]
     loaded = proc(pid, "maps")
     for library in ("numpy", "/av/", "ai_edge_litert", "libcamera"):
         assert library not in loaded
