@@ -57,7 +57,7 @@ class Inventions:
             yield np.append(place + self._random.normal(0, WOBBLE, 10), score)
 
     def _births(self, made: Invention, times: float = 1.0) -> int:
-        mean = max(sum(made.stays_s) / len(made.stays_s), FRAME_S)
+        mean = max(_mean(made.stays_s), FRAME_S)
         return int(self._random.poisson(times * made.rate * FRAME_S / mean))
 
     def _add(self, made: Invention, now: float, host: int, place: Array) -> None:
@@ -86,3 +86,8 @@ class Inventions:
         middle, top = (head[0] + head[2] + 2 * foot[0]) / 4, head[1]
         bottom = max(foot[1], top + 0.02)
         return np.array([middle - half, top, middle + half, bottom, *head, *foot])
+
+
+def _mean(steps: tuple[float, ...]) -> float:
+    """Of what is drawn between evenly spaced quantiles: the ends count for half."""
+    return (sum(steps) - (steps[0] + steps[-1]) / 2) / (len(steps) - 1)
