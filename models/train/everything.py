@@ -1,9 +1,9 @@
 """Make the shipped models again: ``python everything.py --data DATA --work FOLDER``.
 
-About three and a half hours on two quiet cores, from measured paces: rendering 20
-minutes, detector 150, portraits and attributes 40. Every step goes on where it was
+About three hours on two quiet cores, from measured paces: rendering 20
+minutes, detector 110, portraits and attributes 40. Every step goes on where it was
 stopped. ``--start WEIGHTS`` trains the detector on instead of from nothing, for example
-from what ``recover.py`` reads out of a shipped file: the last runs alone. Weights
+from what ``recover.py`` reads out of a shipped file: the last run alone. Weights
 differ in their last digits from one processor to the next, so the models will be
 alike, not equal; worlds, portraits and the street are equal by seed on one renderer.
 """
@@ -16,11 +16,9 @@ from pathlib import Path
 
 from smoke import run
 
-WORLDS, ROADS, HELD_OUT = 26, 3, 4
-# Steps and highest rate; a warm restart begins where the last run ended.
-RUNS = ((3250, 3e-3), (800, 3e-3), (550, 1.5e-3))
-LAST_RUNS = ((2500, 2e-3), (2000, 1.5e-3), (1000, 1e-3), (500, 8e-4))
-SETTLE = (300, 4e-4)  # from the average of what the last runs ended with
+WORLDS, HELD_OUT = 26, 4
+# Steps and highest rate of each run; a warm restart begins where the last one ended.
+RUNS = ((3250, 3e-3), (800, 3e-3), (550, 1.5e-3), (2500, 2e-3))
 PORTRAIT_SHARDS, HELD_OUT_SHARDS, ATTRIBUTES_STEPS = 28, 20, (11000, 2000)
 
 
@@ -32,22 +30,14 @@ def commit() -> str:
 
 
 def train_detector(worlds: Path, folder: Path, start: Path | None) -> Path:
-    """A long run, warm restarts, the average of their ends, and a short run from it."""
-
-    def train(name: object, steps: int, rate: float, before: Path | None) -> Path:
-        out = folder / str(name)
-        weights = ["--start", before] if before else []
+    """A long run and warm restarts, each of which ended in a lower loss."""
+    weights: list[object] = ["--start", start] if start else []
+    for number, (steps, rate) in enumerate(RUNS[-1:] if start else RUNS, 1):
+        out = folder / str(number)
         run("detector.py", "--worlds", worlds, "--out", out, "--steps", steps,
-            "--rate", rate, "--seed", len(ends) + 1, *weights)  # fmt: skip
-        return out / "last.weights.h5"
-
-    ends: list[Path] = []
-    for steps, rate in LAST_RUNS if start else RUNS + LAST_RUNS:
-        before = ends[-1] if ends else start
-        ends.append(train(len(ends) + 1, steps, rate, before))
-    average = folder / "average.weights.h5"
-    run("average.py", "--worlds", worlds, "--out", average, *ends[-len(LAST_RUNS) :])
-    return train("settled", *SETTLE, average)
+            "--rate", rate, "--seed", number, *weights)  # fmt: skip
+        weights = ["--start", out / "last.weights.h5"]
+    return out / "last.weights.h5"
 
 
 def main() -> None:
@@ -62,7 +52,7 @@ def main() -> None:
     detector, attributes = args.work / "detector", args.work / "attributes"
     made = ["--status", args.status, "--commit", commit()]
     run("render.py", "--data", args.data, "--out", worlds, "--worlds", WORLDS,
-        "--roads", ROADS, "--held-out", HELD_OUT)  # fmt: skip
+        "--held-out", HELD_OUT)  # fmt: skip
     weights = train_detector(worlds, detector, args.start)
     run("publish.py", "--weights", weights, "--worlds", worlds, *made)
     run("portraits.py", "--data", args.data, "--out", portraits,

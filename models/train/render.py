@@ -3,8 +3,7 @@
 A shard is one world (its own people and clothes) of 200 scenes, decided by its seed
 alone. It is written when complete, so a stopped run goes on where it was. Each shard is
 ``NNNNNN.frames.npy`` (n, 5, 256, 320) uint8 - red, green, blue, luma one step before,
-luma of the empty scene - and ``NNNNNN.labels.npz``. Seeds from 900,000 on are held out;
-those from 800,000 on show nobody, but cars on a road.
+luma of the empty scene - and ``NNNNNN.labels.npz``. Seeds from 900,000 on are held out.
 """
 
 from __future__ import annotations
@@ -29,13 +28,12 @@ from scenes import (
     Scene,
     actor_draws,
     free,
-    sample_road,
     sample_scene,
     shoot,
     step_length,
 )
 
-HELD_OUT, ROADS = 900_000, 800_000
+HELD_OUT = 900_000
 POOL, SCENES, REFRESH_EVERY = 24, 200, 8
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -186,10 +184,7 @@ def render_shard(
             pool = (pool[fresh:] if i else []) + [
                 upload_person(p, renderer, rng) for p in people
             ]
-        road = ROADS <= seed < HELD_OUT
-        scene = (
-            sample_road(renderer, rng) if road else sample_scene(renderer, pool, rng)
-        )
+        scene = sample_scene(renderer, pool, rng)
         planes, found = picture(scene, renderer, rng)
         free(scene)
         frames.append(planes)
@@ -242,7 +237,6 @@ def main() -> None:
     parser.add_argument(
         "--held-out", type=int, default=3, help="worlds never trained on"
     )
-    parser.add_argument("--roads", type=int, default=0, help="worlds without people")
     parser.add_argument("--scenes", type=int, default=SCENES, help="per world")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
@@ -250,7 +244,6 @@ def main() -> None:
     args.data = unpacked(args.data, args.out)
     load_atlas(args.data, args.out / "atlas.pickle")
     seeds = [HELD_OUT + i for i in range(args.held_out)] + list(range(args.worlds))
-    seeds += [ROADS + i for i in range(args.roads)]
     jobs = [
         Process(target=work, args=(args, seeds[i :: args.jobs]))
         for i in range(args.jobs)

@@ -328,37 +328,6 @@ def add_furniture(scene: Scene, renderer: Renderer, rng: np.random.Generator) ->
         scene.room.append(draw)
 
 
-def sample_road(renderer: Renderer, rng: np.random.Generator) -> Scene:
-    """Nobody: cars on a road, seen from a bridge. A car's roof is no head."""
-    tilt, height = np.radians(rng.uniform(35, 90)), rng.uniform(5, 10)
-    forward = np.array([0, -np.sin(tilt), np.cos(tilt)])
-    eye, focal = np.array([0, height, 0.0]), 160 / np.tan(rng.uniform(0.25, 0.75))
-    camera = Camera(eye, look(eye, eye + forward, np.array([0.02, 0.3, 1])), focal)
-    light = sample_light(rng)
-    scene = Scene("road", camera, light, drifted(light, rng), outdoors=True)
-    light.centre = scene.back_light.centre = np.array([0, 0, 3.5])
-    renderer.set_picture(sample_picture(rng))
-    furnish(scene, renderer, rng)
-    scene.room = scene.room[:1]  # the ground alone
-    scene.moved_room = []
-    for _ in range(rng.integers(1, 6)):
-        at = on_ground(camera, rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT))
-        if at is None:
-            continue
-        solid = furniture.FURNITURE["car"](rng)
-        turned = rng.choice([0, np.pi, np.pi / 2]) + rng.normal(0, 0.3)
-        draw = Draw(renderer.upload(solid.vertices()), place(turned, at[0], at[2]))
-        draw.gloss = float(rng.choice([0, 0.3, 0.8]))
-        scene.room.append(draw)
-    return scene
-
-
-def on_ground(camera: Camera, u: float, v: float) -> np.ndarray | None:
-    """The floor under pixel (u, v), however far below the camera."""
-    ray = camera.ray(u, v)
-    return camera.eye - camera.eye[1] / ray[1] * ray if ray[1] < -0.1 else None
-
-
 def sample_scene(
     renderer: Renderer,
     pool: list[Cast],
