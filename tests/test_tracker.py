@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorsill.values import Detections, Tracks
-from doorsill.vision.assignment import assign, pair
+from doorsill.vision.assignment import pair
 from doorsill.vision.person import COAST_S, CONFIRM_HITS
 from doorsill.vision.tracker import TRACKS_LIMIT, Tracker
 
@@ -173,6 +173,21 @@ def test_rows_speak_of_the_same_person() -> None:
     ):
         assert foot == pytest.approx(places[order][detection], abs=0.01)
         assert box[3] == pytest.approx(foot[1], abs=0.01)
+
+
+def assign(cost: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns that ``pair`` joins, from a table of costs.
+
+    ``cost`` is (n, m); a pair that costs ``limit`` or more is left unmade, as is one
+    whose price is more than the ``limit`` that leaving a row alone costs.
+    """
+    wishes = [
+        [(each, column) for column, each in enumerate(row) if each < limit]
+        for row in cost.tolist()
+    ]
+    found = np.array(pair(wishes, limit), np.intp)
+    rows = np.flatnonzero(found >= 0)
+    return rows, found[rows]
 
 
 @settings(max_examples=200, deadline=None)

@@ -11,27 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
 Wish = Sequence[tuple[float, int]]  # what a row may have: cost, column
-
-
-def assign(cost: Array, limit: float) -> tuple[Rows, Rows]:
-    """Rows and columns of the pairs with the least total cost.
-
-    ``cost`` is (n, m); a pair that costs ``limit`` or more is left unmade, as is one
-    whose price is more than the ``limit`` that leaving a row alone costs.
-    """
-    wishes = [
-        [(each, column) for column, each in enumerate(row) if each < limit]
-        for row in cost.tolist()
-    ]
-    found = np.array(pair(wishes, limit), np.intp)
-    rows = np.flatnonzero(found >= 0)
-    return rows, found[rows]
 
 
 def pair(wishes: Sequence[Wish], limit: float) -> list[int]:
