@@ -8,7 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import virtual
@@ -19,11 +21,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smartcard import scard
 
 from doorsill.consent.challenge import Answer, Binding, Challenge, require_answer
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.consent.trust import verify
+from doorsill.drivers import pcsc
 from doorsill.drivers.apdu import ApduError, Command, exchange, parse_tlv, tlv
 from doorsill.drivers.pcscd import VirtualSlot
 from doorsill.drivers.piv import (
@@ -205,6 +209,63 @@ def test_a_card_comes_and_goes(recorder: Recorder, slot: VirtualSlot) -> None:
         with pytest.raises(TokenError):
             recorder.token.sign(challenge())
         recorder.until_out(Reason.REMOVED)
+
+
+class Watched:
+    """The real scard; counts how many are at once in the calls that must not meet.
+
+    Each lingers until another comes, and is then made alone: nothing crashes here.
+    """
+
+    ALONE = ("SCardEstablishContext", "SCardReleaseContext", "SCardDisconnect")
+    LINGER_S = 0.05
+
+    def __init__(self) -> None:
+        self.most = self._inside = 0
+        self._changed, self._real = threading.Condition(), threading.Lock()
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(scard, name)
+        return partial(self._noted, found) if name in self.ALONE else found
+
+    def _noted(self, call: Callable[..., object], *arguments: object) -> object:
+        with self._changed:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._inside > 1, self.LINGER_S)
+        try:
+            with self._real:
+                return call(*arguments)
+        finally:
+            with self._changed:
+                self._inside -= 1
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_no_context_goes_while_a_card_is_let_go(
+    slot: VirtualSlot, monkeypatch: pytest.MonkeyPatch, guarded: bool
+) -> None:
+    """libpcsclite 1.9.9 crashes then; without the guard these threads do meet."""
+    watched = Watched()
+    monkeypatch.setattr(pcsc, "scard", watched)
+    if not guarded:
+        monkeypatch.setattr(pcsc, "CONTEXTS", nullcontext())
+    slot.insert(virtual.made_card(LOJA))
+    lives = [threading.Thread(target=_one_life) for _ in range(3)]
+    for life in lives:
+        life.start()
+    for life in lives:
+        life.join(virtual.LIMIT_S)
+        assert not life.is_alive()
+    assert (watched.most == 1) is guarded, watched.most
+
+
+def _one_life() -> None:
+    recorder = Recorder()
+    recorder.until_in()
+    recorder.token.certificate()
+    recorder.close()
 
 
 def test_two_cards_are_none(recorder: Recorder, slot: VirtualSlot) -> None:

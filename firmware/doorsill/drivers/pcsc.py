@@ -29,6 +29,12 @@ RECONNECT_S = 0.25
 WAIT_MS = 1000  # how long a wait lasts when nothing happens; it costs nothing
 COUNTER = 16  # the upper half of a reader's state counts its cards
 
+# libpcsclite 1.9.9: SCardDisconnect walks the process's list of contexts without the
+# list's lock, and crashes if another thread makes or releases one meanwhile. So only
+# one of these calls at a time. None of them waits for a card, except a disconnect while
+# another program holds a transaction.
+CONTEXTS = threading.Lock()
+
 DEAD = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
 
 REASONS = {
@@ -80,18 +86,19 @@ class Presence:
     def close(self) -> None:
         """End the events, also from another thread."""
         self._closed.set()
-        if self._context is not None:
-            scard.SCardCancel(self._context)
+        context = self._context  # the other thread may let go of it now
+        if context is not None:
+            scard.SCardCancel(context)
 
     def _seen(self) -> Iterator[TokenEvent]:
         while not self._closed.is_set():
-            code, self._context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+            code, self._context = _establish()
             if code == scard.SCARD_S_SUCCESS:
                 try:
                     yield from self._watch(self._context)
                 finally:
                     context, self._context = self._context, None
-                    scard.SCardReleaseContext(context)
+                    _release(context)
             if not self._closed.is_set():
                 yield TokenOut(Reason.DAEMON_GONE, time.monotonic())
                 self._closed.wait(RECONNECT_S)
@@ -192,9 +199,10 @@ class Channel:
     def close(self) -> None:
         """Hang up; the card stays powered for others."""
         if self._card is not None:
-            scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
+            with CONTEXTS:
+                scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
         if self._context is not None:
-            scard.SCardReleaseContext(self._context)
+            _release(self._context)
         self._context = self._card = None
 
     def _begin(self, reader: str) -> None:
@@ -211,7 +219,7 @@ class Channel:
         _require(code)
 
     def _connect(self, reader: str) -> None:
-        code, self._context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        code, self._context = _establish()
         _require(code)
         code, self._card, self._protocol = scard.SCardConnect(
             self._context,
@@ -224,6 +232,18 @@ class Channel:
             self.close()
         _require(code)
         self._reader = reader
+
+
+def _establish() -> tuple[int, Any]:
+    """A code, and a context where the code is success."""
+    with CONTEXTS:
+        code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    return code, context
+
+
+def _release(context: Any) -> None:
+    with CONTEXTS:
+        scard.SCardReleaseContext(context)
 
 
 def _require(code: int) -> None:
