@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from cryptography import x509
@@ -42,6 +42,13 @@ try:
 except DoorsillError as error:
     sys.exit("doorsill: " + str(error))
 """
+
+
+class Shut(NamedTuple):
+    """Seconds from the act until vision may hand over no more: between the two."""
+
+    after: float  # it could still then
+    by: float  # it could not any more
 
 
 class VaultProcess:
@@ -148,27 +155,31 @@ class VaultProcess:
 
         self.until(enough)
 
-    def until_shut(self, act: Callable[[], None]) -> float:
-        """Put the card in, then ``act``; seconds until vision may hand over no more.
+    def until_shut(self, act: Callable[[], None]) -> Shut:
+        """Put the card in, then ``act``; wait until vision may hand over no more.
 
         The street goes on at the pace of a camera meanwhile.
         """
         self.stage.insert()
         self.until_open()
         self.until(lambda: self.offer() and self.vision.open)
-        began = offered = time.monotonic()
+        began = offered = seen = time.monotonic()
         act()
-        while self.vision.open:
+        while True:
+            at = time.monotonic()
+            if not self.vision.open:
+                break
+            seen = at
             if time.monotonic() - offered >= FRAME_S:
                 offered = time.monotonic()
                 self.offer()
             self.vision.offer(NOBODY, NO_HEADS, 0.0)  # takes what the vault says
             time.sleep(0.0005)
-        span = time.monotonic() - began
+        shut = Shut(seen - began, time.monotonic() - began)
         assert self.offer() == 0
         self.until_blank()
         assert self.status()["last_reason"] != "limit"  # it was not us who ended it
-        return span
+        return shut
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from unplugging import Cable
-from vault_process import VaultProcess
+from vault_process import Shut, VaultProcess
 
 from doorsill.consent.reasons import WORDS, Reason
 
@@ -35,28 +35,28 @@ def measure(pulls: int) -> dict[str, list[float]]:
         with VaultProcess(Path(folder), library=cable.library) as site:
             site.start()
             for _ in range(pulls):
-                spans["pulled"].append(site.until_shut(site.stage.pull))
+                spans["pulled"].append(site.until_shut(site.stage.pull).by)
                 if site.status()["last_reason"] == "removed":
                     seen = site.status()["shut_after_us"]
                     spans["seen"] += [each / 1e6 for each in seen]
             for _ in range(min(LOSSES, pulls)):
-                spans["unplugged"].append(unplug(site, cable))
+                spans["unplugged"].append(unplug(site, cable).by)
             for _ in range(min(LOSSES, pulls)):
-                spans["killed"].append(site.until_shut(site.stage.daemon.kill))
+                spans["killed"].append(site.until_shut(site.stage.daemon.kill).by)
                 site.stage.daemon.start()
             site.stop()
             assert site.chain()[-1].body["reason"] == "shutdown"
     return spans
 
 
-def unplug(site: VaultProcess, cable: Cable) -> float:
+def unplug(site: VaultProcess, cable: Cable) -> Shut:
     """Unplug the reader with the card in it, and plug it in again, empty."""
-    span = site.until_shut(lambda: cable.pull(site.stage.daemon))
+    shut = site.until_shut(lambda: cable.pull(site.stage.daemon))
     words = (WORDS[Reason.READER_GONE], WORDS[Reason.REMOVED])
     site.until(lambda: site.status()["last_card"] in words)  # pcscd is done with it
     site.stage.pull()
     cable.plug_in(site.stage.daemon)
-    return span
+    return shut
 
 
 def row(name: str, values: list[float]) -> str:
