@@ -172,29 +172,6 @@ def shoes(rng: Rng) -> Solid:
     return s
 
 
-def car(rng: Rng) -> Solid:
-    s, paint, glass = (
-        Solid(),
-        muted(rng, 0.05, 0.95),
-        np.full(3, rng.uniform(0.02, 0.2)),
-    )
-    long, wide, h = (
-        rng.uniform(1.8, 2.3),
-        rng.uniform(0.8, 0.95),
-        rng.uniform(0.75, 0.95),
-    )
-    s.box((-long, 0.3, -wide), (long, h, wide), paint)
-    cabin = long * rng.uniform(0.45, 0.7)
-    s.box((-cabin, h, -wide * 0.9), (cabin * 0.8, h + 0.5, wide * 0.9), glass)
-    s.box((-cabin, h + 0.5, -wide * 0.85), (cabin * 0.7, h + 0.55, wide * 0.85), paint)
-    for x in (-long * 0.62, long * 0.62):
-        for z in (-wide, wide):
-            s.ball((x, 0.32, z), (0.32, 0.32, 0.1), np.full(3, 0.03))
-    for z in (-wide * 0.7, wide * 0.7):
-        s.ball((long, 0.6, z), (0.05, 0.1, 0.15), np.ones(3) * rng.uniform(0.5, 1.5))
-    return s
-
-
 def shopping_cart(rng: Rng) -> Solid:
     s, steel = Solid(), rng.choice([0.35, 0.6, 0.8]) * np.ones(3)
     for x in np.linspace(-0.28, 0.28, 7):
@@ -268,12 +245,11 @@ def suitcase(rng: Rng) -> Solid:
 
 
 MAKERS = (pillar, shelf, chair, table, clothes_rack, mannequin, plant, tree, lamp)
-MAKERS += (balls, bin_, boxes, shoes, car, shopping_cart, pram, wheelchair, suitcase)
+MAKERS += (balls, bin_, boxes, shoes, shopping_cart, pram, wheelchair, suitcase)
 FURNITURE: dict[str, Callable[[Rng], Solid]] = {
     maker.__name__.strip("_"): maker for maker in MAKERS
 }
 INDOORS = ("pillar", "shelf", "shelf", "shelf", "chair", "table", "clothes_rack")
 INDOORS += ("mannequin", "plant", "lamp", "balls", "bin", "boxes", "boxes", "shoes")
 INDOORS += ("shopping_cart", "pram", "suitcase")
-OUTDOORS = ("pillar", "car", "car", "tree", "tree", "plant", "bin", "boxes")
-OUTDOORS += ("lamp", "pram")
+OUTDOORS = ("pillar", "tree", "tree", "plant", "bin", "boxes", "lamp", "pram")

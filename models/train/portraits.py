@@ -24,8 +24,9 @@ from gaits import STRIDE_M
 from people import Person, recoloured, sample_person
 from PIL import Image
 from render import HELD_OUT, head_points
-from renderer import Camera, Draw, Renderer, look
-from scenes import place, sample_light, sample_picture
+from renderer import Camera, Draw, Renderer, look, place
+from rooms import sample_picture
+from scenes import sample_light
 from solids import Solid, muted
 
 from doorsill.vision.appearance import portrait

@@ -1,7 +1,8 @@
 """A small rasteriser on moderngl/EGL: colour with shadows, and an id pass.
 
 Light is added in linear light; what comes out is linear too, as float16, so that
-exposure and sensor noise can be applied afterwards. No window, no GPU needed.
+exposure and sensor noise can be applied afterwards. A shiny floor shows the scene as a
+camera below it would see it. No window, no GPU needed.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Draw:
     scale: float = 1.0
     gloss: float = 0.0
     casts: bool = True
+    mirror: float = 0.0  # of a floor at y = 0: how much of the scene it shows
+    haze: float = 0.0  # how blurred, in halvings of the picture
 
 
 @dataclass(slots=True)
@@ -94,6 +97,17 @@ def look(eye: np.ndarray, at: np.ndarray, up: np.ndarray) -> np.ndarray:
     return m
 
 
+def place(
+    angle: float, x: float, z: float, size: float = 1.0, y: float = 0.0
+) -> np.ndarray:
+    """(4, 4): turned around y, scaled, moved."""
+    m = np.eye(4)
+    c, s = np.cos(angle) * size, np.sin(angle) * size
+    m[0, 0], m[0, 2], m[2, 0], m[2, 2], m[1, 1] = c, s, -s, c, size
+    m[0, 3], m[1, 3], m[2, 3] = x, y, z
+    return m
+
+
 def sun_matrix(light: Light, reach: float = 6.5) -> np.ndarray:
     p = np.eye(4)
     p[0, 0] = p[1, 1] = 1 / reach
@@ -126,6 +140,8 @@ class Renderer:
             [colours], gl.depth_renderbuffer(size, samples=samples)
         )
         self.plain = gl.framebuffer([gl.renderbuffer(size, 4, dtype="f2")])
+        self.mirror_image = gl.texture(size, 4, dtype="f2")
+        self.mirrored = gl.framebuffer([self.mirror_image])
         self.id_buffer = gl.framebuffer(
             [gl.renderbuffer(size, 4)], gl.depth_renderbuffer(size)
         )
@@ -157,26 +173,44 @@ class Renderer:
 
     def render(self, draws: list[Draw], camera: Camera, light: Light) -> np.ndarray:
         """(h, w, 3) float32, linear light; draw the nearest first, it hides the rest"""
-        sun = sun_matrix(light)
+        self.cast_shadows(draws, light)
+        self.shadow_map.use(0)
+        self.picture.use(1)
+        self.mirror_image.use(2)
+        if any(draw.mirror for draw in draws):
+            above = [draw for draw in draws if not draw.mirror]
+            self.paint(above, camera, light, below=True)
+            self.gl.copy_framebuffer(self.mirrored, self.multi)
+            self.mirror_image.build_mipmaps()
+        self.paint(draws, camera, light)
+        self.gl.copy_framebuffer(self.plain, self.multi)
+        image = self.read(self.plain, np.float16).astype(np.float32)
+        return np.nan_to_num(image, nan=0.0, posinf=8.0)
+
+    def cast_shadows(self, draws: list[Draw], light: Light) -> None:
         self.shadow_buffer.use()
         self.shadow_buffer.clear(depth=1.0)
-        self.depth["VP"].write(raw(sun))
+        self.depth["VP"].write(raw(sun_matrix(light)))
         for draw in draws:
             if draw.casts:
                 self.depth["M"].write(raw(draw.place))
                 draw.mesh.arrays[2].render()
-        program = self.colour
+
+    def paint(
+        self, draws: list[Draw], camera: Camera, light: Light, below: bool = False
+    ) -> None:
+        """Into the multisampled buffer; ``below`` through the camera's mirror image."""
+        program, flip = self.colour, np.diag([1.0, -1.0 if below else 1.0, 1.0, 1.0])
         self.multi.use()
         self.multi.clear(*light.sky, 1.0, depth=1.0)
-        self.shadow_map.use(0)
-        self.picture.use(1)
-        program["depth"].value, program["picture"].value = 0, 1
-        program["shadows"].value = 1.0
+        for number, name in enumerate(("depth", "picture", "mirror")):
+            program[name].value = number
+        program["shadows"].value, program["below"].value = 1.0, float(below)
         for name in ("sun_to", "sky", "ground", "sun"):
             program[name].value = tuple(getattr(light, name))
-        program["eye"].value = tuple(camera.eye)
-        program["VP"].write(raw(camera.matrix))
-        program["LVP"].write(raw(sun))
+        program["eye"].value = tuple(camera.eye * flip.diagonal()[:3])
+        program["VP"].write(raw(camera.matrix @ flip))
+        program["LVP"].write(raw(sun_matrix(light)))
         white = np.ones((16, 3), "f4")
         for draw in draws:
             program["M"].write(raw(draw.place))
@@ -185,10 +219,8 @@ class Renderer:
             program["pat"].value, program["freq"].value = draw.pattern, draw.scale
             program["col2"].value = tuple(draw.second)
             program["gloss"].value = draw.gloss
+            program["polish"].value = (draw.mirror, draw.haze)
             draw.mesh.arrays[0].render()
-        self.gl.copy_framebuffer(self.plain, self.multi)
-        image = self.read(self.plain, np.float16).astype(np.float32)
-        return np.nan_to_num(image, nan=0.0, posinf=8.0)
 
     def identify(self, draws: list[Draw], camera: Camera) -> np.ndarray:
         """(h, w, 2) uint8: person id, and whether the pixel is head."""

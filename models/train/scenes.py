@@ -12,12 +12,26 @@ import furniture
 import numpy as np
 from gaits import STRIDE_M
 from people import Person
-from renderer import HEIGHT, WIDTH, Camera, Draw, Light, Mesh, Renderer, look
-from solids import Solid, cloth_colour, muted, vivid
+from renderer import (
+    HEIGHT,
+    WIDTH,
+    Camera,
+    Draw,
+    Light,
+    Mesh,
+    Renderer,
+    look,
+    place,
+)
+from roads import Mover, build_road, moved, road_camera
+from rooms import add_furniture, furnish, on_floor, sample_picture
+from solids import Solid, cloth_colour
 
 HEAD_M = 0.24
 VIEWS = ("low", "oblique", "overhead")
-VIEW_P = (0.36, 0.32, 0.32)
+VIEW_P = (0.28, 0.28, 0.44)
+ROAD_P = 0.13  # of the scenes: a road from above, most of them without a person
+PEOPLE_P = (0.15, 0.3, 0.23, 0.14, 0.09, 0.05, 0.04)  # none, one, ...
 STILL_P = 0.25
 BEYOND_P = 0.3  # of the people: may stand so that the edge cuts the head off
 
@@ -55,16 +69,10 @@ class Scene:
     room: list[Draw] = field(default_factory=list)
     moved_room: list[Draw] = field(default_factory=list)  # doors, in the background
     actors: list[Actor] = field(default_factory=list)
+    traffic: list[Mover] = field(default_factory=list)  # not in the background
+    shutter: float = 0.0  # of the step between two frames
     back_wall: float = 10.0
     outdoors: bool = False
-
-
-def place(angle: float, x: float, z: float, size: float = 1.0, y: float = 0.0):
-    m = np.eye(4)
-    c, s = np.cos(angle) * size, np.sin(angle) * size
-    m[0, 0], m[0, 2], m[2, 0], m[2, 2], m[1, 1] = c, s, -s, c, size
-    m[0, 3], m[1, 3], m[2, 3] = x, y, z
-    return m
 
 
 def sample_camera(rng: np.random.Generator) -> tuple[str, Camera]:
@@ -109,109 +117,6 @@ def drifted(light: Light, rng: np.random.Generator) -> Light:
     sun = light.sun * np.exp(rng.normal(0, 0.3))
     turn /= np.linalg.norm(turn)
     return Light(turn, light.sky * scale, light.ground * scale, sun)
-
-
-def sample_picture(rng: np.random.Generator) -> np.ndarray:
-    """Dead leaves: (256, 256, 3) of overlapping shapes at all scales, a busy wall."""
-    from PIL import Image, ImageDraw
-
-    image = Image.new("RGB", (256, 256), tuple(rng.integers(0, 256, 3).tolist()))
-    draw = ImageDraw.Draw(image)
-    mean, spread = muted(rng) * 200, rng.uniform(5, 30)
-    for _ in range(rng.integers(60, 500)):
-        size = np.exp(rng.uniform(np.log(4), np.log(90)))
-        x, y = rng.uniform(-20, 256, 2)
-        colour = np.clip(mean + rng.normal(0, spread, 3) + rng.normal(0, 40), 0, 255)
-        fill = tuple(int(c) for c in colour)
-        box = (x, y, x + size * rng.uniform(0.3, 1.5), y + size)
-        kind = rng.integers(4)
-        if kind == 0:
-            draw.ellipse(box, fill=fill)
-        elif kind == 1:
-            draw.polygon(
-                [tuple(p) for p in np.add((x, y), rng.uniform(0, size, (4, 2)))], fill
-            )
-        elif kind == 2:
-            draw.line(
-                (x, y, *(rng.uniform(0, 256, 2))), fill=fill, width=1 + int(size / 15)
-            )
-        else:
-            draw.rectangle(box, fill=fill)
-    return np.asarray(image)
-
-
-def furnish(scene: Scene, renderer: Renderer, rng: np.random.Generator) -> None:
-    """Floor, walls, door, ceiling, posters."""
-    level, still = scene.view == "low", np.eye(4)
-
-    def put(solid: Solid, casts: bool = False, pattern: int = 0, **kw: object) -> None:
-        mesh = renderer.upload(solid.vertices())
-        draw = Draw(mesh, still, casts=casts, pattern=pattern, **kw)
-        scene.room.append(draw)
-
-    floor, base = Solid(), muted(rng, 0.15, 0.8)
-    floor.box((-25, -0.05, -25), (25, 0, 35), base)
-    second = np.clip(base * rng.uniform(0.55, 1.25) + rng.normal(0, 0.03, 3), 0.02, 1)
-    put(floor, False, int(rng.choice([0, 0, 1, 2, 3, 4, 4, 4, 6, 7])), second=second,
-        scale=rng.uniform(0.4, 3), gloss=rng.choice([0, 0.1, 0.3]))  # fmt: skip
-    if rng.random() < 0.35:
-        mat, x, z = Solid(), rng.uniform(-2, 2), rng.uniform(-1, 3)
-        high = (x + rng.uniform(0.5, 1.6), 0.012, z + rng.uniform(1, 3))
-        mat.box((x - 0.6, 0, z), high, muted(rng))
-        put(mat, False, int(rng.choice([0, 1, 7])), second=muted(rng), scale=6.0)
-    scene.back_wall = rng.uniform(4, 14) if level else rng.uniform(2.2, 8)
-    paint, z = muted(rng, 0.3, 0.95), scene.back_wall
-    busy = rng.random() < 0.45
-    pattern = int(rng.choice([5, 6, 6, 7, 7, 7] if busy else [0, 0, 0, 1, 4]))
-    look_ = {"second": np.clip(paint * rng.uniform(0.3, 1.2), 0, 1)}
-    look_ |= {"scale": rng.uniform(0.5, 2.5)}
-    wall, door = Solid(), rng.uniform(-2, 2) if rng.random() < 0.5 else None
-    if scene.outdoors and rng.random() < 0.5:
-        wall.box((-25, 0, z), (25, rng.uniform(1.0, 4), z + 0.2), paint)
-    elif door is None:
-        wall.box((-25, 0, z), (25, 5, z + 0.2), paint)
-    else:
-        wall.box((-25, 0, z), (door - 0.6, 5, z + 0.2), paint)
-        wall.box((door + 0.6, 0, z), (25, 5, z + 0.2), paint)
-        wall.box((door - 0.6, 2.1, z), (door + 0.6, 5, z + 0.2), paint)
-        glow = np.ones(3) * rng.choice([0.1, 0.5, 1.5, 3.0])
-        wall.box((door - 3, 0, z + 2), (door + 3, 5, z + 2.2), glow)
-    for side in (-1, 1):
-        if rng.random() < (0.2 if scene.outdoors else 0.55):
-            x, depth = side * rng.uniform(1.8, 6), 0.2 * side
-            wall.box(
-                (min(x, x + depth), 0, -8), (max(x, x + depth), 5, z), paint * 0.95
-            )
-    put(wall, False, pattern, **look_)
-    if not scene.outdoors and rng.random() < 0.5:
-        roof, y = Solid(), max(3.9, scene.camera.eye[1] + 0.5)
-        roof.box((-25, y, -8), (25, y + 0.2, z), np.ones(3) * rng.uniform(0.4, 0.95))
-        put(roof)
-    posters = Solid()
-    for _ in range(rng.integers(0, 7)):
-        x, y = rng.uniform(-4, 4), rng.uniform(0.2, 2.2)
-        high = (x + rng.uniform(0.1, 1.6), y + rng.uniform(0.1, 1.5), z - 0.01)
-        posters.box(
-            (x, y, z - 0.02), high, muted(rng) if rng.random() < 0.6 else vivid(rng)
-        )
-    if posters.points:
-        put(posters, False, int(rng.choice([0, 1, 7])), second=vivid(rng), scale=2.0)
-    if door is not None:
-        leaf = Solid()
-        leaf.box((0, 0, -0.02), (1.1, 2.1, 0.02), muted(rng))
-        mesh, swing = renderer.upload(leaf.vertices()), rng.uniform(0, 1.6)
-        scene.room.append(Draw(mesh, place(swing, door - 0.55, z)))
-        angle = swing if rng.random() < 0.6 else rng.uniform(0, 1.6)
-        scene.moved_room.append(Draw(mesh, place(angle, door - 0.55, z)))
-
-
-def on_floor(camera: Camera, u: float, v: float, y: float) -> np.ndarray | None:
-    """The point at height y under pixel (u, v), or None when too far."""
-    ray = camera.ray(u, v)
-    if ray[1] > -0.02:
-        return None
-    reach = (y - camera.eye[1]) / ray[1]
-    return camera.eye + reach * ray if 0.4 < reach < 14 else None
 
 
 def spot(scene: Scene, height: float, rng: np.random.Generator) -> np.ndarray | None:
@@ -304,48 +209,43 @@ def add_people(
         scene.actors.append(Actor(cast, here, back, still, props, palette, second))
 
 
-def add_furniture(scene: Scene, renderer: Renderer, rng: np.random.Generator) -> None:
-    count = int(rng.choice([0, 1, 2, 4, 8], p=[0.1, 0.18, 0.28, 0.26, 0.18]))
-    kinds = furniture.OUTDOORS if scene.outdoors else furniture.INDOORS
-    taken = [a.place[[0, 2], 3] for a in scene.actors]
-    for _ in range(count + (3 if not scene.actors else 0)):
-        at = on_floor(
-            scene.camera, rng.uniform(-20, WIDTH + 20), rng.uniform(0, HEIGHT), 0
-        )
-        if at is None or at[2] > scene.back_wall - 0.3:
-            continue
-        solid = furniture.FURNITURE[str(rng.choice(kinds))](rng)
-        flat = np.concatenate([p[:, [0, 2]] for p in solid.points])
-        radius, near = np.abs(flat).max(), np.hypot(at[0], at[2])
-        if any(np.hypot(*(t - at[[0, 2]])) < radius * 0.8 + 0.3 for t in taken):
-            continue
-        if solid.top > scene.camera.eye[1] - 0.7 and near < radius + 1.6:
-            continue
-        turned = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.2)
-        draw = Draw(renderer.upload(solid.vertices()), place(turned, at[0], at[2]))
-        draw.pattern, draw.second = int(rng.choice([0, 0, 0, 1, 4])), muted(rng)
-        draw.scale, draw.gloss = rng.uniform(1, 4), float(rng.choice([0, 0.1, 0.3]))
-        scene.room.append(draw)
-
-
 def sample_scene(
     renderer: Renderer,
     pool: list[Cast],
     rng: np.random.Generator,
     count: int | None = None,
 ) -> Scene:
-    view, camera = sample_camera(rng)
+    renderer.set_picture(sample_picture(rng))
     light = sample_light(rng)
+    if count is None and rng.random() < ROAD_P:
+        return road_scene(renderer, pool, light, rng)
+    view, camera = sample_camera(rng)
     scene = Scene(view, camera, light, drifted(light, rng))
     scene.outdoors = bool(rng.random() < (0.35 if view == "low" else 0.15))
     light.centre = np.array([0, 0, 0.5 if view == "overhead" else 3.5])
     scene.back_light.centre = light.centre
-    renderer.set_picture(sample_picture(rng))
     furnish(scene, renderer, rng)
     if count is None:
-        count = int(rng.choice(7, p=[0.1, 0.3, 0.25, 0.15, 0.1, 0.06, 0.04]))
+        count = int(rng.choice(len(PEOPLE_P), p=PEOPLE_P))
     add_people(scene, pool, renderer, count, rng)
     add_furniture(scene, renderer, rng)
+    return scene
+
+
+def road_scene(
+    renderer: Renderer, pool: list[Cast], light: Light, rng: np.random.Generator
+) -> Scene:
+    """Traffic under a bridge or a high window; now and then somebody walks there."""
+    view, camera, centre = road_camera(rng)
+    scene = Scene(view, camera, light, drifted(light, rng), outdoors=True)
+    light.centre = scene.back_light.centre = centre
+    scene.back_wall, scene.shutter = 40.0, float(rng.choice([0, 0.15, 0.4]))
+    if rng.random() < 0.2:
+        add_people(scene, pool, renderer, int(rng.integers(1, 4)), rng)
+    taken = [actor.place[[0, 2], 3] for actor in scene.actors]
+    room, traffic = build_road(renderer, centre, taken, rng)
+    scene.room += room
+    scene.traffic += traffic
     return scene
 
 
@@ -360,15 +260,23 @@ def actor_draws(actor: Actor, number: int, before: bool) -> list[Draw]:
 
 def shoot(scene: Scene, renderer: Renderer) -> tuple[np.ndarray, ...]:
     """now, before, background (h, w, 3) linear; ids (h, w, 2)."""
-    now = [d for i, a in enumerate(scene.actors) for d in actor_draws(a, i + 1, False)]
-    before = [
-        d for i, a in enumerate(scene.actors) for d in actor_draws(a, i + 1, True)
+    people = [
+        [d for i, a in enumerate(scene.actors) for d in actor_draws(a, i + 1, before)]
+        for before in (False, True)
     ]
-    image = renderer.render(now + scene.room[::-1], scene.camera, scene.light)
-    ids = renderer.identify(now + scene.room[::-1], scene.camera)
+    room = scene.room[::-1]
+
+    def seen(people: list[Draw], step: float) -> np.ndarray:
+        draws = people + [moved(m, step) for m in scene.traffic] + room
+        return renderer.render(draws, scene.camera, scene.light)
+
+    open_for = np.linspace(0, scene.shutter, 4 if scene.shutter else 1)
+    image = np.mean([seen(people[0], step) for step in open_for], axis=0)
+    standing = [m.draw for m in scene.traffic]
+    ids = renderer.identify(people[0] + standing + room, scene.camera)
     earlier = image
-    if scene.actors:
-        earlier = renderer.render(before + scene.room[::-1], scene.camera, scene.light)
+    if scene.actors or scene.traffic:
+        earlier = seen(people[1], 1.0)
     doors = {id(d.mesh) for d in scene.moved_room}
     room = [d for d in scene.room if id(d.mesh) not in doors] + scene.moved_room
     empty = renderer.render(room[::-1], scene.camera, scene.back_light)
@@ -376,7 +284,7 @@ def shoot(scene: Scene, renderer: Renderer) -> tuple[np.ndarray, ...]:
 
 
 def free(scene: Scene) -> None:
-    for draw in scene.room:
+    for draw in [*scene.room, *(m.draw for m in scene.traffic)]:
         draw.mesh.free()
     for actor in scene.actors:
         for mesh in actor.props:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# vertex columns: position 3, normal 3, rest 3, colour 3, slot 1, head 1
+# vertex columns: position 3, normal 3, rest 3, colour 3, slot 1, head 1;
+# of things, which have no head, the last is how much they mirror: 0 to MOST_SHINE
 COLUMNS = 14
+MOST_SHINE = 0.45
 PAINTED = 15.0  # palette slot that is always white: the vertex's own colour shows
 
 SQUARE = [[0, 0], [1, 0], [1, 1], [0, 1]]
@@ -48,11 +50,39 @@ class Solid:
     points: list[np.ndarray] = field(default_factory=list)
     normals: list[np.ndarray] = field(default_factory=list)
     colours: list[np.ndarray] = field(default_factory=list)
+    shines: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, points: np.ndarray, normals: np.ndarray, colour: np.ndarray) -> None:
+    def add(
+        self,
+        points: np.ndarray,
+        normals: np.ndarray,
+        colour: np.ndarray,
+        shine: np.ndarray | float = 0.0,
+    ) -> None:
         self.points.append(points)
         self.normals.append(normals)
         self.colours.append(np.broadcast_to(np.clip(colour, 0, 3), points.shape))
+        shine = np.clip(shine, 0, MOST_SHINE)
+        self.shines.append(np.broadcast_to(shine, len(points)))
+
+    def loft(
+        self, lattice: np.ndarray, colours: np.ndarray, shines: np.ndarray
+    ) -> None:
+        """A smooth skin over (rows, columns, 3) points.
+
+        ``colours`` (rows - 1, columns - 1, 3) and ``shines`` (rows - 1, columns - 1)
+        are of its patches.
+        """
+        along, around = np.gradient(lattice, axis=0), np.gradient(lattice, axis=1)
+        n = np.cross(along, around)
+        n /= np.maximum(np.linalg.norm(n, axis=2, keepdims=True), 1e-9)
+        points, normals = (triangles(grid_quads(x)) for x in (lattice, n))
+        each = np.repeat(colours.reshape(-1, 3), 6, axis=0)
+        self.add(points, normals, each, np.repeat(shines.ravel(), 6))
+
+    def join(self, other: Solid) -> None:
+        for name in ("points", "normals", "colours", "shines"):
+            getattr(self, name).extend(getattr(other, name))
 
     def flat(self, points: np.ndarray, colour: np.ndarray) -> None:
         """Loose triangles with their own flat normals."""
@@ -65,6 +95,12 @@ class Solid:
         low_, high_ = np.asarray(low, float), np.asarray(high, float)
         corners = CORNERS * (high_ - low_) + low_
         self.flat(corners[SIDES].reshape(-1, 3), colour)
+
+    def pane(self, low: object, high: object, shine: float) -> None:
+        """A box of dark glass."""
+        before = len(self.points)
+        self.box(low, high, np.full(3, 0.04))
+        self.shines[before] = np.full(len(self.points[before]), shine)
 
     def ball(self, centre: object, radius: object, colour: np.ndarray) -> None:
         r = np.broadcast_to(np.asarray(radius, float), 3)
@@ -114,6 +150,8 @@ class Solid:
     def vertices(self, slot: float = PAINTED, head: float = 0.0) -> np.ndarray:
         points = np.concatenate(self.points)
         tail = np.full((len(points), 2), (slot, head))
+        if not head:
+            tail[:, 1] = np.concatenate(self.shines)
         parts = [points, np.concatenate(self.normals), points]
         out = np.concatenate([*parts, np.concatenate(self.colours), tail], axis=1)
         return out.astype(np.float32)

@@ -26,8 +26,7 @@ from data import unpacked
 from furniture import plant, pram, shelf, shopping_cart, wheelchair
 from gaits import STRIDE_M
 from people import Person, sample_person
-from renderer import Camera, Draw, Light, Mesh, Renderer, look
-from scenes import place
+from renderer import Camera, Draw, Light, Mesh, Renderer, look, place
 from solids import Solid, muted
 
 WIDTH, HEIGHT, FPS, SECONDS = 480, 360, 12.5, 62

@@ -1,13 +1,19 @@
 #version 330
 uniform vec3 sun_to, sky, ground, sun, eye, col2; uniform int pat;
-uniform float freq, gloss, shadows; uniform sampler2D depth, picture;
+uniform float freq, gloss, shadows, below; uniform vec2 polish; uniform sampler2D depth, picture, mirror;
 in vec3 n, r, c, w; in vec4 lp; in vec2 t; out vec4 o;
 float hash(vec3 p) { p = fract(p*.3183099+.1); p *= 17.; return fract(p.x*p.y*p.z*(p.x+p.y+p.z)); }
 float noise(vec3 x) { vec3 i = floor(x), f = fract(x); f = f*f*(3.-2.*f);
   return mix(mix(mix(hash(i),hash(i+vec3(1,0,0)),f.x),mix(hash(i+vec3(0,1,0)),hash(i+vec3(1,1,0)),f.x),f.y),
     mix(mix(hash(i+vec3(0,0,1)),hash(i+vec3(1,0,1)),f.x),mix(hash(i+vec3(0,1,1)),hash(i+vec3(1,1,1)),f.x),f.y),f.z); }
 vec2 wall() { return abs(n.x) > .6 ? w.zy : (abs(n.y) > .6 ? w.xz : w.xy); }
+// What a shiny thing mirrors: a bright sky, the sun, a broken horizon, the ground.
+vec3 around(vec3 d) {
+  vec3 up = sky*(1. + smoothstep(0., .7, d.y)) + 4.*sun*pow(max(dot(d, sun_to), 0.), 90.);
+  float far = .45*noise(vec3(normalize(d.xz + 1e-4)*4., freq));
+  return mix(ground*(.35 + .4*noise(d*5.)), up, smoothstep(far - .04, far + .04, d.y)); }
 void main() {
+  if (below > .5 && w.y < 0.) discard;
   vec3 N = normalize(n), V = normalize(eye - w);
   if (dot(N, V) < 0.) N = -N;
   vec3 a = c; float k = 0.; vec2 q = wall() * freq;
@@ -41,5 +47,11 @@ void main() {
   float near = mix(.72, 1., clamp(w.y*2.5, 0., 1.));
   if (any && n.y > .9 && w.y < .05) near = 1.;
   vec3 light = mix(ground, sky, N.y*.5 + .5)*near + sun*s*max(dot(N, sun_to), 0.);
-  o = vec4(a*light + gloss*s*sun*pow(max(dot(N, H), 0.), 24.), 1);
+  vec3 lit = a*light + gloss*s*sun*pow(max(dot(N, H), 0.), 24.);
+  float graze = pow(1. - max(dot(N, V), 0.), 4.), shine = t.y < .5 ? t.y : 0.;
+  if (shine > .005) lit = mix(lit, around(reflect(-V, N)), shine + (1. - shine)*.7*graze);
+  if (polish.x > 0. && n.y > .9) {
+    vec2 at = gl_FragCoord.xy/vec2(textureSize(mirror, 0)) + .006*(noise(w*6.) - .5);
+    lit = mix(lit, textureLod(mirror, at, polish.y).rgb, polish.x*(.4 + .6*sqrt(graze))); }
+  o = vec4(lit, 1);
 }
