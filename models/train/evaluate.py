@@ -64,7 +64,7 @@ def measure(
         found = detect(samples.encode(planes, encoding))
         sure, loose = rows[good], rows[~good]
         heads = matched(
-            found.heads * size, sure[:, labels.HEAD], loose[:, labels.HEAD], 0.5
+            found.heads * size, sure[:, labels.HEAD], labels.ignored(rows), 0.5
         )
         people = matched(
             found.boxes * size, sure[:, labels.BODY], loose[:, labels.BODY], 0.5

@@ -48,7 +48,7 @@ def found_rows(
         planes, table, view = held.get(at)
         good = labels.usable(table)
         found = detect(samples.encode(planes, manifest.encoding))
-        truth, loose = table[good][:, labels.HEAD], table[~good][:, labels.HEAD]
+        truth, loose = table[good][:, labels.HEAD], labels.ignored(table)
         verdict, _ = matched(found.heads * size, truth, loose, 0.5)
         for row, box in zip(table[good], truth, strict=True):
             hit, _ = matched(found.heads * size, box[None], truth[:0], 0.5)

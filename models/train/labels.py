@@ -37,6 +37,16 @@ def headless(rows: np.ndarray) -> np.ndarray:
     )
 
 
+def ignored(rows: np.ndarray) -> np.ndarray:
+    """(n, 4) boxes in which an answer, right or wrong, says nothing about heads.
+
+    Heads that need not be found, and bodies whose head lies beyond the picture's edge:
+    who is marked there is a person, but shows no head to compare with.
+    """
+    good, cut = usable(rows), headless(rows)
+    return np.concatenate([rows[~good][:, HEAD], rows[~good & cut][:, BODY]])
+
+
 def usable(rows: np.ndarray) -> np.ndarray:
     """(n,) True where a head is to be found; the others are ignored."""
     size = np.maximum(rows[:, 2] - rows[:, 0], rows[:, 3] - rows[:, 1])

@@ -24,27 +24,37 @@ TARGET_CHANNELS = 13
 MASK, WEIGHT = 11, 12
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 ENCODINGS = ("rgb", "change")
+HELD_OUT = 900_000  # first world that is never trained on
+NEVER = 1_000_000
 RAMP = np.arange(256, dtype=np.float32) / 255
 
 Rng = np.random.Generator
 
 
 class Shards:
-    """All finished shards of a folder, memory-mapped; ``look`` finds new ones."""
+    """All finished shards of a folder, memory-mapped; ``look`` finds new ones.
 
-    def __init__(self, folder: Path, held_out: bool):
+    ``often`` says how often each scene is drawn, in relation to the others: ``twice``
+    as often from that world on, and ``above`` times as often if seen from above.
+    """
+
+    def __init__(
+        self, folder: Path, held_out: bool, twice: int = NEVER, above: float = 1.0
+    ):
         self.folder, self.held_out = folder, held_out
+        self.twice, self.above = twice, above
         self.frames: list[np.ndarray] = []
         self.rows: list[list[np.ndarray]] = []
         self.views: list[np.ndarray] = []
         self.seen: set[str] = set()
         self.index: list[tuple[int, int]] = []
+        self.often: list[float] = []
         self.look()
 
     def look(self) -> int:
         for path in sorted(self.folder.glob("*.frames.npy")):
             seed = path.name[:6]
-            if seed in self.seen or (int(seed) >= 900_000) != self.held_out:
+            if seed in self.seen or (int(seed) >= HELD_OUT) != self.held_out:
                 continue
             if path.name.endswith(".part.npy"):
                 continue
@@ -54,6 +64,9 @@ class Shards:
             self.views.append(table["views"])
             shard = len(self.frames) - 1
             self.index += [(shard, i) for i in range(len(self.frames[-1]))]
+            fresh = 2.0 if int(seed) >= self.twice else 1.0
+            above = np.where(self.views[-1] == "overhead", self.above, 1.0)
+            self.often += (fresh * above).tolist()
             self.seen.add(seed)
         return len(self.index)
 
@@ -293,7 +306,8 @@ def stream(
     rng = np.random.default_rng(seed)
     while True:
         shards.look()
-        for at in rng.permutation(len(shards.index)):
+        share = np.array(shards.often) / np.sum(shards.often)
+        for at in rng.choice(len(share), len(share), p=share):
             planes, rows, view = shards.get(int(at))
             if encoding == "rgb":
                 planes = planes[:3]

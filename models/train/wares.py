@@ -173,8 +173,8 @@ def pedestal(rng: Rng) -> Solid:
 
 
 def pendant(rng: Rng) -> Solid:
-    """A lamp that hangs from the ceiling over people's heads."""
-    s, y, r = Solid(), rng.uniform(1.7, 2.2), rng.uniform(0.08, 0.2)
+    """A hanging lamp or a mobile; of its cord only the end, lest it hide all below."""
+    s, y, r = Solid(), rng.uniform(1.2, 2.0), rng.uniform(0.08, 0.2)
     glow = np.full(3, rng.uniform(0.8, 2.5)) if rng.random() < 0.4 else shade(rng)
     if rng.random() < 0.5:
         s.ball((0, y, 0), (r, r * rng.uniform(0.6, 1.1), r), glow)
@@ -183,7 +183,7 @@ def pendant(rng: Rng) -> Solid:
             np.array([(0, y - r, 0, r * 1.4, r * 1.4), (0, y, 0, r * 0.3, r * 0.3)]),
             glow,
         )
-    s.cylinder((0, y, 0), 0.008, 3.5, np.full(3, 0.05))
+    s.cylinder((0, y, 0), 0.008, 0.3, np.full(3, 0.05))
     return s
 
 

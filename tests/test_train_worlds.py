@@ -1,0 +1,155 @@
+"""What the renderer puts into pictures that is no person, and what is asked there."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+TRAIN = Path(__file__).parent.parent / "models" / "train"
+MODULES = ("furniture", "labels", "samples", "solids", "vehicles", "wares")
+MAKERS = [("vehicles", name) for name in ("car", "van", "lorry")]
+MAKERS += [("vehicles", name) for name in ("bicycle", "motorcycle")]
+MAKERS += [("wares", name) for name in ("stool", "pot", "hat_stand", "dress_form")]
+MAKERS += [("wares", name) for name in ("hanging", "basket", "wet_floor", "pouf")]
+MAKERS += [("wares", name) for name in ("pedestal", "pendant", "discs", "bottles")]
+SEEDS = range(12)
+HEAD_SEEN_FROM, PICTURE = 0.5, (320, 256)
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+    monkeypatch.syspath_prepend(str(TRAIN))
+    for name in MODULES:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return {name: importlib.import_module(name) for name in MODULES}
+
+
+def made(train: dict[str, ModuleType], maker: tuple[str, str], seed: int) -> np.ndarray:
+    """(n, 14) vertices of one thing."""
+    module, name = maker
+    solid = getattr(train[module], name)(np.random.default_rng(seed))
+    return np.asarray(solid.vertices())
+
+
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker[1])
+def test_no_thing_has_a_head_and_each_stands_on_the_floor(
+    train: dict[str, ModuleType], maker: tuple[str, str]
+) -> None:
+    for seed in SEEDS:
+        vertices = made(train, maker, seed)
+        low, high = vertices[:, :3].min(axis=0), vertices[:, :3].max(axis=0)
+        assert np.isfinite(vertices).all()
+        assert (vertices[:, 13] < HEAD_SEEN_FROM).all()
+        assert -0.1 < low[1] < 2.2
+        assert 0.005 < high[1] < 4.0
+        assert np.abs([low[[0, 2]], high[[0, 2]]]).max() < 7
+
+
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker[1])
+def test_the_same_seed_makes_the_same_thing(
+    train: dict[str, ModuleType], maker: tuple[str, str]
+) -> None:
+    assert np.array_equal(made(train, maker, 5), made(train, maker, 5))
+    assert not np.array_equal(made(train, maker, 5), made(train, maker, 6))
+
+
+@pytest.mark.parametrize("name", ["car", "van", "lorry"])
+def test_a_vehicle_is_longer_than_wide_and_its_glass_mirrors(
+    train: dict[str, ModuleType], name: str
+) -> None:
+    for seed in SEEDS:
+        vertices = made(train, ("vehicles", name), seed)
+        long, _, wide = np.ptp(vertices[:, :3], axis=0)
+        assert 3.5 < long < 9
+        assert 1.6 < wide < 3.1, "the widest lorry that may drive, and its mirrors"
+        glass = vertices[:, 13] > 0.1
+        assert 0.02 < glass.mean() < 0.6
+        assert vertices[glass, 9:12].max() < 0.2, "glass is dark"
+
+
+def test_the_skin_of_a_ball_points_outwards(train: dict[str, ModuleType]) -> None:
+    around, down = np.meshgrid(np.linspace(0, 2 * np.pi, 25), np.linspace(0.1, 3, 15))
+    ring = [np.sin(down) * np.cos(around), np.cos(down), np.sin(down) * np.sin(around)]
+    lattice = np.stack(ring, axis=2)
+    solid, patches = train["solids"].Solid(), (14, 24)
+    solid.loft(lattice, np.ones((*patches, 3)), np.zeros(patches))
+    vertices = solid.vertices()
+    inner = np.abs(vertices[:, 1]) < 0.9
+    along = (vertices[inner, :3] * vertices[inner, 3:6]).sum(axis=1)
+    assert np.abs(along).min() > 0.95
+    assert np.unique(np.sign(along)).size == 1
+
+
+def row(train: dict[str, ModuleType], **values: float) -> np.ndarray:
+    """(1, 23): a person in full view, but for what is given."""
+    names = train["labels"].COLUMN
+    usual = {"head_x0": 100, "head_y0": 50, "head_x1": 130, "head_y1": 80}
+    usual |= {"body_x0": 80, "body_y0": 50, "body_x1": 150, "body_y1": 200}
+    usual |= {"head_seen": 1, "head_inside": 1, "body_seen": 1}
+    usual |= {"head_contrast": 50, "body_contrast": 50}
+    out = np.zeros((1, len(names)), np.float32)
+    for name, value in (usual | values).items():
+        out[0, names[name]] = value
+    return out
+
+
+@pytest.mark.parametrize(
+    ("values", "boxes"),
+    [
+        pytest.param({}, [], id="a clear head has to be found"),
+        pytest.param(
+            {"head_contrast": 2}, [[100, 50, 130, 80]], id="a head one cannot see"
+        ),
+        pytest.param(
+            {"head_y0": -40, "head_y1": -10, "head_inside": 0, "body_y0": 0},
+            [[100, -40, 130, -10], [80, 0, 150, 200]],
+            id="a body without a head: whoever is marked there is there",
+        ),
+        pytest.param(
+            {"head_y0": -40, "head_y1": -10, "head_inside": 0, "body_seen": 0.1},
+            [[100, -40, 130, -10]],
+            id="a body behind something, its head beyond the edge",
+        ),
+    ],
+)
+def test_where_an_answer_counts_for_nothing(
+    train: dict[str, ModuleType], values: dict[str, float], boxes: list[list[float]]
+) -> None:
+    ignored = train["labels"].ignored(row(train, **values))
+    assert ignored.tolist() == boxes
+
+
+def save_world(folder: Path, seed: int, views: list[str]) -> None:
+    frames = np.zeros((len(views), 5, *PICTURE[::-1]), np.uint8)
+    np.save(folder / f"{seed:06d}.frames.npy", frames)
+    np.savez(
+        folder / f"{seed:06d}.labels.npz",
+        rows=np.zeros((0, 23), np.float32), counts=[0] * len(views), views=views,
+    )  # fmt: skip
+
+
+def test_new_worlds_and_views_from_above_are_drawn_more_often(
+    train: dict[str, ModuleType], tmp_path: Path
+) -> None:
+    save_world(tmp_path, 3, ["low", "overhead"])
+    save_world(tmp_path, 7, ["oblique", "overhead"])
+    save_world(tmp_path, 900_000, ["low"])
+    shards = train["samples"].Shards(tmp_path, False, twice=5, above=1.5)
+    assert shards.often == [1.0, 1.5, 2.0, 3.0]
+    assert train["samples"].Shards(tmp_path, held_out=True).often == [1.0]
+
+
+def test_a_world_with_nobody_in_it_teaches_that_nobody_is_there(
+    train: dict[str, ModuleType], tmp_path: Path
+) -> None:
+    save_world(tmp_path, 3, ["low", "overhead"])
+    shards = train["samples"].Shards(tmp_path, held_out=False)
+    image, target = next(train["samples"].stream(shards, "rgb", seed=1))
+    assert image.shape == (256, 320, 3)
+    assert target[..., 0].max() == 0, "no heat"
+    assert target[..., train["samples"].WEIGHT].min() == 1, "everywhere"
