@@ -44,6 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         out = args.out or Path(temporary)
         worlds, trained = out / "worlds", out / "run"
+        run("prove.py")
         render = ["--data", args.data, "--out", worlds, "--scenes", SCENES]
         run("render.py", *render, "--worlds", 1, "--held-out", 1)
         run("sheet.py", worlds / "000000.frames.npy", out / "sheet.png")

@@ -1,0 +1,87 @@
+"""Prove what the renderer promises, on the machine that renders: ``python prove.py``.
+
+A shiny floor shows what stands on it, upside down and where a mirror would; it is no
+label. Traffic moves between frames, and the background is the empty road.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from renderer import HEIGHT, WIDTH, Camera, Draw, Light, Renderer, look, place
+from roads import Mover, moved
+from scenes import Scene, shoot
+from solids import Solid
+
+RED, GREY = np.array([0.9, 0.02, 0.02]), np.full(3, 0.3)
+BALL = np.array([0.2, 0.8, 5.0])
+
+
+def camera() -> Camera:
+    eye = np.array([0, 1.6, 0.0])
+    return Camera(eye, look(eye, np.array([0, 0.4, 5.0]), np.array([0, 1.0, 0])), 250.0)
+
+
+def light() -> Light:
+    one = np.ones(3)
+    return Light(np.array([0.0, 1, 0]), one * 0.6, one * 0.4, one * 0.3)
+
+
+def floor(renderer: Renderer, mirror: float) -> Draw:
+    solid = Solid()
+    solid.box((-25, -0.05, -25), (25, 0, 35), GREY)
+    mesh = renderer.upload(solid.vertices())
+    return Draw(mesh, np.eye(4), casts=False, mirror=mirror)
+
+
+def ball(renderer: Renderer) -> Draw:
+    solid = Solid()
+    solid.ball((0, 0, 0), 0.25, RED)
+    return Draw(
+        renderer.upload(solid.vertices()), place(0, BALL[0], BALL[2], y=BALL[1])
+    )
+
+
+def redness(image: np.ndarray, point: np.ndarray) -> float:
+    """Red over green where a point of the world is seen."""
+    ((u, v),), _ = camera().project(point[None])
+    patch = image[int(v) - 2 : int(v) + 3, int(u) - 2 : int(u) + 3].mean(axis=(0, 1))
+    return float(patch[0] / patch[1])
+
+
+def prove_mirror(renderer: Renderer) -> None:
+    below = BALL * [1, -1, 1]
+    thing = ball(renderer)
+    dull, shiny = (
+        renderer.render([thing, floor(renderer, mirror)], camera(), light())
+        for mirror in (0.0, 1.0)
+    )
+    assert redness(dull, BALL) > 5, "the ball is not where it should be"
+    assert redness(dull, below) < 1.2, "a dull floor mirrors"
+    assert redness(shiny, below) > 1.5, "a shiny floor does not mirror"
+    ids = renderer.identify([thing, floor(renderer, 1.0)], camera())
+    assert not ids.any(), "a thing, or its image, is taken for a person"
+
+
+def prove_traffic(renderer: Renderer) -> None:
+    scene = Scene("low", camera(), light(), light(), [floor(renderer, 0.0)])
+    scene.traffic, step = [Mover(ball(renderer), 1.0)], np.array([1.0, 0, 0])
+    now, before, empty, _ = shoot(scene, renderer)
+    assert redness(now, BALL) > 5 > 1.2 > redness(now, BALL - step)
+    assert redness(before, BALL - step) > 5 > 1.2 > redness(before, BALL)
+    assert redness(empty, BALL) < 1.2, "what drives is in the background"
+    assert moved(scene.traffic[0], 0.5).place[0, 3] == BALL[0] - 0.5
+    scene.shutter = 0.5
+    blurred, *_ = shoot(scene, renderer)
+    trail = redness(blurred, BALL - step / 4), redness(now, BALL - step / 4)
+    assert trail[0] > 1.2 * trail[1], "an open shutter does not blur"
+
+
+def main() -> None:
+    renderer = Renderer(WIDTH, HEIGHT)
+    prove_mirror(renderer)
+    prove_traffic(renderer)
+    print("mirrors and traffic: as promised")
+
+
+if __name__ == "__main__":
+    main()
