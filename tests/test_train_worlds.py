@@ -145,8 +145,8 @@ def test_new_worlds_and_views_from_above_are_drawn_more_often(
     save_world(tmp_path, 3, ["low", "overhead"])
     save_world(tmp_path, 7, ["oblique", "overhead"])
     save_world(tmp_path, 900_000, ["low"])
-    shards = train["samples"].Shards(tmp_path, False, twice=5, above=1.5)
-    assert shards.often == [1.0, 1.5, 2.0, 3.0]
+    shards = train["samples"].Shards(tmp_path, False, fresh=5, above=1.5)
+    assert shards.often == [1.0, 1.5, 3.0, 4.5]
     assert train["samples"].Shards(tmp_path, held_out=True).often == [1.0]
 
 

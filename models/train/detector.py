@@ -163,14 +163,14 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="weights to start from")
     often = "how often scenes from above are drawn"
     parser.add_argument("--above", type=float, default=1.0, help=often)
-    twice = "worlds from this one on are drawn twice as often"
-    parser.add_argument("--twice-from", type=int, default=samples.NEVER, help=twice)
+    fresh = "worlds from this one on are drawn three times as often"
+    parser.add_argument("--fresh", type=int, default=samples.NEVER, help=fresh)
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
     run = Run(args.out, args.encoding, args.variant)
     if args.start and int(run.step.numpy()) == 0:
         run.model.load_weights(args.start)
-    shards = samples.Shards(args.worlds, False, args.twice_from, args.above)
+    shards = samples.Shards(args.worlds, False, args.fresh, args.above)
     train(
         run, shards, samples.Shards(args.worlds, held_out=True), args.steps, args.rate
     )

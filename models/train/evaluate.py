@@ -55,13 +55,19 @@ def average_precision(scores: np.ndarray, verdicts: np.ndarray, total: int) -> f
 def measure(
     detect: Detect, shards: samples.Shards, encoding: str, limit: int, threshold: float
 ) -> dict[str, float]:
-    """AP50 of heads and people per view, and precision and recall at a threshold."""
+    """AP50 of heads and people per view, and precision and recall at a threshold.
+
+    ``invented`` is the share of pictures without anybody that get an answer there.
+    """
     size = np.array([samples.WIDTH, samples.HEIGHT] * 2, np.float32)
     table: dict[str, list] = {}
+    invented: list[bool] = []
     for at in np.linspace(0, len(shards.index) - 1, min(limit, len(shards.index))):
         planes, rows, view = shards.get(int(at))
         good = labels.usable(rows)
         found = detect(samples.encode(planes, encoding))
+        if not len(rows):
+            invented.append(bool((found.scores >= threshold).any()))
         sure, loose = rows[good], rows[~good]
         heads = matched(
             found.heads * size, sure[:, labels.HEAD], labels.ignored(rows), 0.5
@@ -72,7 +78,7 @@ def measure(
         entry = (found.scores, heads, people, good.sum())
         for name in (view, "all"):
             table.setdefault(name, []).append(entry)
-    out: dict[str, float] = {}
+    out = {"empty": float(len(invented)), "invented": float(np.mean(invented or [0]))}
     for name, entries in table.items():
         scores = np.concatenate([e[0] for e in entries])
         verdict = np.concatenate([e[1][0] for e in entries])

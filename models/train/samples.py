@@ -26,6 +26,8 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 ENCODINGS = ("rgb", "change")
 HELD_OUT = 900_000  # first world that is never trained on
 NEVER = 1_000_000
+FRESH = 3.0
+LOOK_EVERY = 256  # scenes drawn, for worlds that have been finished meanwhile
 RAMP = np.arange(256, dtype=np.float32) / 255
 
 Rng = np.random.Generator
@@ -34,15 +36,15 @@ Rng = np.random.Generator
 class Shards:
     """All finished shards of a folder, memory-mapped; ``look`` finds new ones.
 
-    ``often`` says how often each scene is drawn, in relation to the others: ``twice``
-    as often from that world on, and ``above`` times as often if seen from above.
+    ``often`` says how often each scene is drawn, in relation to the others: three times
+    as often from world ``fresh`` on, and ``above`` times as often if seen from above.
     """
 
     def __init__(
-        self, folder: Path, held_out: bool, twice: int = NEVER, above: float = 1.0
+        self, folder: Path, held_out: bool, fresh: int = NEVER, above: float = 1.0
     ):
         self.folder, self.held_out = folder, held_out
-        self.twice, self.above = twice, above
+        self.fresh, self.above = fresh, above
         self.frames: list[np.ndarray] = []
         self.rows: list[list[np.ndarray]] = []
         self.views: list[np.ndarray] = []
@@ -64,7 +66,7 @@ class Shards:
             self.views.append(table["views"])
             shard = len(self.frames) - 1
             self.index += [(shard, i) for i in range(len(self.frames[-1]))]
-            fresh = 2.0 if int(seed) >= self.twice else 1.0
+            fresh = FRESH if int(seed) >= self.fresh else 1.0
             above = np.where(self.views[-1] == "overhead", self.above, 1.0)
             self.often += (fresh * above).tolist()
             self.seen.add(seed)
@@ -307,7 +309,7 @@ def stream(
     while True:
         shards.look()
         share = np.array(shards.often) / np.sum(shards.often)
-        for at in rng.choice(len(share), len(share), p=share):
+        for at in rng.choice(len(share), LOOK_EVERY, p=share):
             planes, rows, view = shards.get(int(at))
             if encoding == "rgb":
                 planes = planes[:3]
