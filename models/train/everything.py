@@ -16,7 +16,7 @@ from pathlib import Path
 
 from smoke import run
 
-WORLDS, HELD_OUT = 32, 6
+WORLDS, HELD_OUT = 36, 6
 # Steps, highest rate, and how often views from above are drawn in each run; a warm
 # restart begins where the last one ended.
 RUNS = ((3250, 3e-3, 1.0), (800, 3e-3, 1.0), (550, 1.5e-3, 1.0), (2500, 2e-3, 1.0))
