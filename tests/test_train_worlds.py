@@ -16,7 +16,9 @@ MAKERS = [("vehicles", name) for name in ("car", "van", "lorry")]
 MAKERS += [("vehicles", name) for name in ("bicycle", "motorcycle")]
 MAKERS += [("wares", name) for name in ("stool", "pot", "hat_stand", "dress_form")]
 MAKERS += [("wares", name) for name in ("hanging", "basket", "wet_floor", "pouf")]
-MAKERS += [("wares", name) for name in ("pedestal", "pendant", "discs", "bottles")]
+MAKERS += [
+    ("wares", name) for name in ("pedestal", "pendant", "discs", "bottles", "post")
+]
 SEEDS = range(12)
 HEAD_SEEN_FROM, PICTURE = 0.5, (320, 256)
 

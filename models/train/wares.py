@@ -187,6 +187,31 @@ def pendant(rng: Rng) -> Solid:
     return s
 
 
+def post(rng: Rng) -> Solid:
+    """A painted column with signs, bands and boxes on it: as tall as a person."""
+    s, colour = Solid(), vivid(rng) if rng.random() < 0.6 else muted(rng)
+    w, d = rng.uniform(0.06, 0.28), rng.uniform(0.06, 0.28)
+    top = rng.choice([1.2, 1.7, 2.0, 2.6, 3.8])
+    s.box((-w, 0, -d), (w, top, d), colour)
+    for _ in range(rng.integers(0, 5)):  # bands, and boards on one side
+        y, tall = rng.uniform(0.2, top), rng.uniform(0.05, 0.45)
+        out = rng.uniform(0.005, 0.06)
+        other = muted(rng) if rng.random() < 0.6 else vivid(rng)
+        if rng.random() < 0.5:
+            s.box((-w - out, y, -d - out), (w + out, y + tall, d + out), other)
+        else:
+            side = rng.uniform(0.05, 0.25)
+            s.box((-side, y, -d - out - 0.01), (side, y + tall, -d), other)
+    if rng.random() < 0.5:  # an extinguisher or a bag on a hook
+        y, r = rng.uniform(0.7, 1.5), rng.uniform(0.06, 0.12)
+        s.ball((w * 0.5, y, -d - r), (r, r * rng.uniform(1, 2.5), r), shade(rng))
+    for _ in range(rng.integers(0, 3)):  # cartons at its foot
+        x, tall = rng.uniform(-0.4, 0.2), rng.uniform(0.15, 0.5)
+        s.box((x, 0, -d - 0.45), (x + rng.uniform(0.2, 0.5), tall, -d - 0.05),
+              from_hsv(0.08, rng.uniform(0.1, 0.6), rng.uniform(0.2, 0.7)))  # fmt: skip
+    return s
+
+
 def discs(rng: Rng) -> Solid:
     """Stickers, drains and covers in the floor: head-sized, but flat."""
     s = Solid()
@@ -211,5 +236,5 @@ def bottles(rng: Rng) -> Solid:
 
 MAKERS: tuple[Callable[[Rng], Solid], ...] = (
     stool, pot, pot, hat_stand, dress_form, hanging, basket, wet_floor, pouf,
-    pedestal, pendant, discs, bottles,
+    pedestal, post, post, post, pendant, discs, bottles,
 )  # fmt: skip
