@@ -149,10 +149,12 @@ class Renderer:
         self.shadow_map.compare_func = ""
         self.shadow_buffer = gl.framebuffer(depth_attachment=self.shadow_map)
         self.picture = gl.texture((256, 256), 3)
+        self.picture_pixels = np.zeros((256, 256, 3), np.uint8)
         gl.enable(moderngl.DEPTH_TEST)
 
     def set_picture(self, image: np.ndarray) -> None:
         """(256, 256, 3) uint8 for pattern 7."""
+        self.picture_pixels = image
         self.picture.write(image.tobytes())
         self.picture.build_mipmaps()
 
