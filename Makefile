@@ -10,7 +10,7 @@ PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd openssl git
 DEMO_SECONDS ?= 60
 
-.PHONY: help setup demo test check format bench train train-smoke noise hil lock clean
+.PHONY: help setup demo test check format bench train train-smoke cycles noise hil lock clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,17 @@ train-smoke: $(STAMPS)/train ## render 60, train a few steps, export, evaluate (
 
 noise: $(STAMPS)/train ## measure the detector's faults anew for the simulated street (WORK=)
 	@$(TRAIN) models/train/noise.py --worlds "$(WORK)/worlds"
+
+# Blender's module is under the GPL: an environment and a process of its own.
+cycles: $(STAMPS)/cycles ## prove the path tracer that `render.py --cycles` uses (1 GB)
+	@$(TRAIN) models/train/prove.py --blender $(VENV)-cycles/bin/python
+
+$(STAMPS)/cycles: $(STAMPS)/train requirements/cycles.txt
+	@SUDO="$(SUDO)" bash scripts/install-system libxrender1 libxfixes3 libxi6 libxxf86vm1 libxkbcommon0 libsm6 libgomp1
+	@[ -d $(VENV)-cycles ] || python3 -m venv $(VENV)-cycles
+	@echo "make: installing Blender's Cycles (about 400 MB)"
+	@$(VENV)-cycles/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/cycles.txt
+	@touch $@
 
 $(STAMPS)/train: $(STAMPS)/system requirements/train.txt pyproject.toml
 	@SUDO="$(SUDO)" bash scripts/install-system libegl1 libgl1-mesa-dri libglx-mesa0

@@ -16,8 +16,8 @@ import bpy
 import numpy as np
 
 SAMPLES, BOUNCES = 16, 4
+POLISH = 2.6  # a waxed floor's index of refraction, and some: it shows a fifth
 BRIGHTEST = 0.92  # what reflects more than this would light up the room
-SHINY = 0.25  # a gloss from which on a floor is a mirror
 
 Nodes = Any  # a material's tree of nodes
 
@@ -90,7 +90,9 @@ def product(tree: Nodes, one: Any, other: Any, kind: str = "MULTIPLY") -> Any:
 def flat_place(tree: Nodes, lying: bool) -> Any:
     """World metres as the texture's plane: x and z on floors, along and up on walls."""
     place = tree.nodes.new("ShaderNodeNewGeometry")
-    parts, plane = (tree.nodes.new(f"ShaderNode{n}XYZ") for n in ("Separate", "Combine"))
+    parts, plane = (
+        tree.nodes.new(f"ShaderNode{n}XYZ") for n in ("Separate", "Combine")
+    )
     linked(tree, place.outputs["Position"], parts.inputs[0])
     x, y, z = parts.outputs
     linked(tree, x if lying else product(tree, x, z, "ADD"), plane.inputs[0])
@@ -106,14 +108,17 @@ def material(draw: dict[str, Any], picture: Any) -> Any:
     tree = made.node_tree
     surface = tree.nodes["Principled BSDF"]
     gloss, kind = float(draw["gloss"]), int(draw["pattern"])
-    surface.inputs["Roughness"].default_value = max(0.05, 0.85 - 2.6 * gloss)
-    surface.inputs["Specular IOR Level"].default_value = 0.5 if gloss > SHINY else 0.2
+    surface.inputs["Roughness"].default_value = max(0.3, 0.85 - 1.8 * gloss)
+    surface.inputs["Specular IOR Level"].default_value = 0.2
+    surface.inputs["Coat Weight"].default_value = float(draw["mirror"])
+    surface.inputs["Coat IOR"].default_value = POLISH
+    surface.inputs["Coat Roughness"].default_value = 0.04 * float(draw["haze"])
     colour = attribute(tree, "colour").outputs["Color"]
     if kind == 7 and not draw["person"]:
         image = tree.nodes.new("ShaderNodeTexImage")
         image.image = picture
-        linked(tree, scaled(tree, flat_place(tree, draw["lying"]), 0.35 * draw["scale"]),
-               image.inputs["Vector"])  # fmt: skip
+        place = scaled(tree, flat_place(tree, draw["lying"]), 0.35 * draw["scale"])
+        linked(tree, place, image.inputs["Vector"])
         colour = mixed(tree, None, colour, image.outputs["Color"], "MULTIPLY")
     elif kind:
         amount = share(tree, draw, kind)
@@ -159,8 +164,16 @@ def mixed(tree: Nodes, amount: Any, one: Any, other: Any, kind: str = "MIX") -> 
     return made.outputs[2]
 
 
+def wound(points: np.ndarray, normals: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(n, 3) faces whose winding agrees with the normals; a rasteriser does not care"""
+    a, b, c = (points[faces[:, i]] for i in range(3))
+    against = (np.cross(b - a, c - a) * normals[faces].sum(axis=1)).sum(axis=1) < 0
+    return np.where(against[:, None], faces[:, ::-1], faces)
+
+
 def mesh(draw: dict[str, Any]) -> Any:
-    points, faces = draw["points"], draw["faces"].reshape(-1, 3)
+    points = draw["points"]
+    faces = wound(points, draw["normals"], draw["faces"].reshape(-1, 3))
     made = bpy.data.meshes.new("doorsill")
     made.vertices.add(len(points))
     made.vertices.foreach_set("co", points.ravel())

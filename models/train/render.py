@@ -25,6 +25,7 @@ from renderer import HEIGHT, WIDTH, Renderer
 from scenes import (
     Actor,
     Cast,
+    Paint,
     Scene,
     actor_draws,
     free,
@@ -32,6 +33,7 @@ from scenes import (
     shoot,
     step_length,
 )
+from tracer import Tracer
 
 HELD_OUT = 900_000
 POOL, SCENES, REFRESH_EVERY = 24, 200, 8
@@ -63,6 +65,17 @@ def head_points(vertices: np.ndarray) -> np.ndarray:
     near = head[hair][:, :3]
     keep = (near >= low - margin * [1, 0, 1]) & (near <= high + margin)
     return np.concatenate([skull, near[keep.all(axis=1)]])
+
+
+class Share:
+    """Which scenes are path-traced: decided by the seed, and it changes no other."""
+
+    def __init__(self, part: float, blender: Path, renderer: Renderer) -> None:
+        self.part, self.tracer = part, Tracer(blender, renderer)
+
+    def of(self, seed: int, number: int) -> Paint | None:
+        drawn = np.random.default_rng([seed, number]).random()
+        return self.tracer.render if drawn < self.part else None
 
 
 class Lens:
@@ -146,10 +159,10 @@ def label(
 
 
 def picture(
-    scene: Scene, renderer: Renderer, rng: np.random.Generator
+    scene: Scene, renderer: Renderer, rng: np.random.Generator, paint: Paint | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Planes (5, h, w) uint8 and label rows (n, 23)."""
-    now, before, empty, ids = shoot(scene, renderer)
+    now, before, empty, ids = shoot(scene, renderer, paint)
     lens = Lens(rng.uniform(0.03, 0.28) if rng.random() < 0.3 else 0.0)
     now, before, empty = exposed([lens.image(i) for i in (now, before, empty)], rng)
     ids = lens.image(ids)
@@ -168,8 +181,9 @@ def picture(
 
 
 def render_shard(
-    atlas: Atlas, renderer: Renderer, seed: int, folder: Path, scenes: int = SCENES
-) -> None:
+    atlas: Atlas, renderer: Renderer, seed: int, folder: Path, scenes: int = SCENES,
+    share: Share | None = None,
+) -> None:  # fmt: skip
     rng = np.random.default_rng(seed)
     held_out = seed >= HELD_OUT
     pool: list[Cast] = []
@@ -185,7 +199,8 @@ def render_shard(
                 upload_person(p, renderer, rng) for p in people
             ]
         scene = sample_scene(renderer, pool, rng)
-        planes, found = picture(scene, renderer, rng)
+        paint = share.of(seed, i) if share else None
+        planes, found = picture(scene, renderer, rng, paint)
         free(scene)
         frames.append(planes)
         rows.append(found)
@@ -209,11 +224,12 @@ def render_shard(
 def work(args: argparse.Namespace, seeds: list[int]) -> None:
     atlas = load_atlas(args.data, args.out / "atlas.pickle")
     renderer = Renderer()
+    share = Share(args.cycles, args.blender, renderer) if args.cycles else None
     for number, seed in enumerate(seeds):
         if (args.out / f"{seed:06d}.frames.npy").exists():
             continue
         start = time.monotonic()
-        render_shard(atlas, renderer, seed, args.out, args.scenes)
+        render_shard(atlas, renderer, seed, args.out, args.scenes, share)
         pace = (time.monotonic() - start) / args.scenes
         left = len(seeds) - number - 1
         bar = "#" * round(20 * (number + 1) / len(seeds))
@@ -222,6 +238,8 @@ def work(args: argparse.Namespace, seeds: list[int]) -> None:
             f"{left * pace * args.scenes / 60:.0f} min",
             flush=True,
         )
+    if share:
+        share.tracer.close()
 
 
 def main() -> None:
@@ -239,7 +257,17 @@ def main() -> None:
     )
     parser.add_argument("--scenes", type=int, default=SCENES, help="per world")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--cycles", type=float, default=0.0, metavar="SHARE",
+        help="this part of the scenes is path-traced, 0..1: 10 s each on one core",
+    )  # fmt: skip
+    parser.add_argument(
+        "--blender", type=Path, default=Path(".venv-cycles/bin/python"),
+        help="a Python that has bpy (`make cycles`); default %(default)s",
+    )  # fmt: skip
     args = parser.parse_args()
+    if args.cycles and not args.blender.exists():
+        parser.error(f"--cycles: there is no {args.blender}; run `make cycles`")
     args.out.mkdir(parents=True, exist_ok=True)
     args.data = unpacked(args.data, args.out)
     load_atlas(args.data, args.out / "atlas.pickle")

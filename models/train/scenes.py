@@ -6,6 +6,7 @@ now, the previous step, and the empty background.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import furniture
@@ -26,6 +27,8 @@ from renderer import (
 from roads import Mover, build_road, moved, road_camera
 from rooms import add_furniture, furnish, on_floor, sample_picture
 from solids import Solid, cloth_colour
+
+Paint = Callable[[list[Draw], Camera, Light], np.ndarray]  # Renderer.render's
 
 HEAD_M = 0.24
 VIEWS = ("low", "oblique", "overhead")
@@ -258,8 +261,14 @@ def actor_draws(actor: Actor, number: int, before: bool) -> list[Draw]:
     return draws + [Draw(m, at) for m in actor.props]
 
 
-def shoot(scene: Scene, renderer: Renderer) -> tuple[np.ndarray, ...]:
-    """now, before, background (h, w, 3) linear; ids (h, w, 2)."""
+def shoot(
+    scene: Scene, renderer: Renderer, paint: Paint | None = None
+) -> tuple[np.ndarray, ...]:
+    """now, before, background (h, w, 3) linear; ids (h, w, 2).
+
+    ``paint`` makes the pictures in the renderer's place; the ids are always its own.
+    """
+    paint = paint or renderer.render
     people = [
         [d for i, a in enumerate(scene.actors) for d in actor_draws(a, i + 1, before)]
         for before in (False, True)
@@ -268,7 +277,7 @@ def shoot(scene: Scene, renderer: Renderer) -> tuple[np.ndarray, ...]:
 
     def seen(people: list[Draw], step: float) -> np.ndarray:
         draws = people + [moved(m, step) for m in scene.traffic] + room
-        return renderer.render(draws, scene.camera, scene.light)
+        return paint(draws, scene.camera, scene.light)
 
     open_for = np.linspace(0, scene.shutter, 4 if scene.shutter else 1)
     image = np.mean([seen(people[0], step) for step in open_for], axis=0)
@@ -279,7 +288,7 @@ def shoot(scene: Scene, renderer: Renderer) -> tuple[np.ndarray, ...]:
         earlier = seen(people[1], 1.0)
     doors = {id(d.mesh) for d in scene.moved_room}
     room = [d for d in scene.room if id(d.mesh) not in doors] + scene.moved_room
-    empty = renderer.render(room[::-1], scene.camera, scene.back_light)
+    empty = paint(room[::-1], scene.camera, scene.back_light)
     return image, earlier, empty, ids
 
 

@@ -92,5 +92,6 @@ def read_back(draw: Draw) -> dict[str, object]:
         "person": draw.person, "pattern": draw.pattern, "scale": float(draw.scale),
         "second": tuple(float(c) for c in np.clip(draw.second, 0, 1)),
         "gloss": float(draw.gloss), "casts": draw.casts,
+        "mirror": float(draw.mirror), "haze": float(draw.haze),
         "lying": bool(np.ptp(table[:, 1]) < 0.2),
     }  # fmt: skip
