@@ -17,7 +17,8 @@ MAKERS += [("vehicles", name) for name in ("bicycle", "motorcycle")]
 MAKERS += [("wares", name) for name in ("stool", "pot", "hat_stand", "dress_form")]
 MAKERS += [("wares", name) for name in ("hanging", "basket", "wet_floor", "pouf")]
 MAKERS += [
-    ("wares", name) for name in ("pedestal", "pendant", "discs", "bottles", "post")
+    ("wares", name)
+    for name in ("pedestal", "pendant", "discs", "bottles", "post", "gallery")
 ]
 SEEDS = range(12)
 HEAD_SEEN_FROM, PICTURE = 0.5, (320, 256)

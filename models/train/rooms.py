@@ -106,6 +106,9 @@ def furnish(scene: Scene, renderer: Renderer, rng: np.random.Generator) -> None:
     posters = Solid()
     for _ in range(rng.integers(0, 7)):
         x, y = rng.uniform(-4, 4), rng.uniform(0.2, 2.2)
+        if rng.random() < 0.4:
+            wares.framed(posters, (x, y + 0.5, z - 0.02), rng)
+            continue
         high = (x + rng.uniform(0.1, 1.6), y + rng.uniform(0.1, 1.5), z - 0.01)
         posters.box(
             (x, y, z - 0.02), high, muted(rng) if rng.random() < 0.6 else vivid(rng)

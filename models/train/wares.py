@@ -212,6 +212,38 @@ def post(rng: Rng) -> Solid:
     return s
 
 
+def framed(s: Solid, at: tuple[float, float, float], rng: Rng) -> None:
+    """A picture in its frame at (x, y, z), facing -z: often of somebody's head."""
+    (x, y, z), w, h = at, *rng.uniform((0.05, 0.07), (0.22, 0.28))
+    rim = rng.uniform(0.1, 0.3)
+    frame = shade(rng) if rng.random() < 0.7 else vivid(rng)
+    s.box((x - w, y - h, z - 0.02), (x + w, y + h, z), frame)
+    w, h = w * (1 - rim), h * (1 - rim)
+    ground = np.ones(3) * rng.uniform(0.3, 0.95) if rng.random() < 0.6 else muted(rng)
+    s.box((x - w, y - h, z - 0.022), (x + w, y + h, z - 0.02), ground)
+    for _ in range(rng.integers(1, 5)):
+        size = rng.uniform(0.2, 0.7, 2) * (w, h)
+        middle = (x + rng.uniform(-0.3, 0.3) * w, y + rng.uniform(-0.4, 0.4) * h)
+        hue = from_hsv(rng.uniform(0.02, 0.1), rng.uniform(0.2, 0.7), rng.uniform(0, 1))
+        colour = hue if rng.random() < 0.6 else shade(rng)
+        s.ball((*middle, z - 0.022), (*size, 0.004), colour)
+
+
+def gallery(rng: Rng) -> Solid:
+    """A column, a board or a shelf's end with framed pictures, as high as heads."""
+    s, paint = Solid(), vivid(rng) if rng.random() < 0.6 else muted(rng)
+    w, d = rng.uniform(0.1, 0.7) * rng.choice([0.4, 1.0]), rng.uniform(0.04, 0.25)
+    top = rng.uniform(1.5, 3.2)
+    s.box((-w, 0, -d), (w, top, d), paint)
+    if rng.random() < 0.4:  # two colours, as a dress and a head would be
+        y = rng.uniform(0.7, top)
+        s.box((-w - 0.004, y, -d - 0.004), (w + 0.004, top, d + 0.004), muted(rng))
+    for _ in range(rng.integers(1, 5)):
+        at = rng.uniform(-w, w), rng.uniform(0.8, top), -d - 0.005
+        framed(s, at, rng)
+    return s
+
+
 def discs(rng: Rng) -> Solid:
     """Stickers, drains and covers in the floor: head-sized, but flat."""
     s = Solid()
@@ -236,5 +268,5 @@ def bottles(rng: Rng) -> Solid:
 
 MAKERS: tuple[Callable[[Rng], Solid], ...] = (
     stool, pot, pot, hat_stand, dress_form, hanging, basket, wet_floor, pouf,
-    pedestal, post, post, post, pendant, discs, bottles,
+    pedestal, post, post, gallery, gallery, gallery, pendant, discs, bottles,
 )  # fmt: skip
