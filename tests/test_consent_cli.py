@@ -13,9 +13,10 @@ from vault_process import VaultProcess
 
 from doorsill import cli
 from doorsill.consent.cli import read_office
+from doorsill.consent.enrolled import read_enrolled
 from doorsill.consent.issue_fido import enrol_key
 from doorsill.consent.issuing import Grant
-from doorsill.drivers.fido import FidoToken, read_enrolled
+from doorsill.drivers.fido import FidoToken
 from doorsill.drivers.fido_fake import VirtualKey
 from doorsill.drivers.pcscd import VirtualSlot
 from doorsill.drivers.piv import PRESENCE, SEALING

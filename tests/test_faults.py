@@ -26,6 +26,7 @@ from vaults import consent_policy, crop
 
 from doorsill.consent import issuing
 from doorsill.consent.challenge import Challenge
+from doorsill.consent.enrolled import read_enrolled
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, Lost, Switched
 from doorsill.consent.issue import Office
 from doorsill.consent.issue_fido import enrol_key
@@ -33,7 +34,7 @@ from doorsill.consent.medium import read_all
 from doorsill.consent.premises import folder_of
 from doorsill.consent.reasons import Reason
 from doorsill.drivers.apdu import tlv
-from doorsill.drivers.fido import FidoToken, read_enrolled
+from doorsill.drivers.fido import FidoToken
 from doorsill.drivers.fido_fake import VirtualKey
 from doorsill.drivers.gpio_fake import FakeLine
 from doorsill.drivers.gpio_line import KeySwitch

@@ -23,17 +23,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorsill.consent import issuing
 from doorsill.consent.challenge import Challenge, require_answer
+from doorsill.consent.enrolled import Enrolled, read_enrolled
 from doorsill.consent.gate import Answered, Ask, Inserted, Opened, State, step
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.consent.trust import ConsentCertificate, verify, verify_sealing
-from doorsill.drivers.fido import (
-    Enrolled,
-    FidoToken,
-    enrol,
-    read_enrolled,
-    sealing_key,
-)
+from doorsill.drivers.ctap import enrol, sealing_key
+from doorsill.drivers.fido import FidoToken
 from doorsill.drivers.fido_fake import VirtualKey
 from doorsill.errors import ConfigError, UntrustedError
 

@@ -213,7 +213,8 @@ def open_token(consent: ConsentSection) -> Token:
         from doorsill.drivers.piv import PivToken
 
         return PivToken(consent.reader)
-    from doorsill.drivers.fido import FidoToken, read_enrolled
+    from doorsill.consent.enrolled import read_enrolled
+    from doorsill.drivers.fido import FidoToken
 
     return FidoToken(read_enrolled(consent.ca.parent / ENROLLED_NAME))
 

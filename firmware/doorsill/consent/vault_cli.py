@@ -161,7 +161,8 @@ def _require_token(token: Token) -> None:
 def _token(args: argparse.Namespace) -> tuple[Token, str | None]:
     """The driver, and the PIN where it takes one."""
     if args.fido is not None:
-        from doorsill.drivers.fido import FidoToken, read_enrolled
+        from doorsill.consent.enrolled import read_enrolled
+        from doorsill.drivers.fido import FidoToken
 
         _say("touch the key when it blinks")
         return FidoToken(read_enrolled(args.fido)), None

@@ -1,10 +1,9 @@
 """A FIDO2 key as a consent token: it is touched once, then answers silently.
 
 The touch is the deliberate act; the silent answers (CTAP 2.1, 6.2: ``up`` false) show
-each second that the key is still there. A key holds no certificate of ours, so what
-``doorsill consent issue`` made lies in a file on the device, and ``credential`` in it
-says which key it belongs to. Its sealing key is derived inside hmac-secret, after a
-touch, and forgotten.
+each second that the key is still there. Which keys are ours stands in the files of
+``consent/enrolled.py``, what is said to one in ``ctap.py``. Its sealing key is derived
+inside hmac-secret, after a touch, and forgotten.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -18,48 +17,30 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from doorsill.canonical import P256_ORDER
-from doorsill.consent.challenge import RELYING_PARTY, Answer, Challenge
+from doorsill.consent.challenge import Answer, Challenge
+from doorsill.consent.enrolled import Enrolled
 from doorsill.consent.gate import TOUCH_S
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
-from doorsill.consent.trust import credential_of
+from doorsill.drivers.ctap import assertion, enrol, refused, sealing_key, wants_pin
 from doorsill.errors import ConfigError
 
 try:
-    from fido2.cose import ES256
     from fido2.ctap import CtapDevice, CtapError
-    from fido2.ctap2.base import AssertionResponse, Ctap2
-    from fido2.ctap2.pin import ClientPin
+    from fido2.ctap2.base import AssertionResponse
     from fido2.hid import open_device
     from fido2.hid.linux import get_descriptor
 except ImportError:
     raise ConfigError("FIDO2 keys need fido2: pip install 'doorsill[pi]'") from None
 
 POLL_S = 0.02  # a key that is pulled is a device file that is gone
-CARDS_LIMIT = 64  # enrolled keys on one device
-HMAC_SECRET = "hmac-secret"  # noqa: S105 - the extension's name
-SALT = hashlib.sha256(b"doorsill consent sealing key 1").digest()
 
 T = TypeVar("T")
 Finder = Callable[[], Mapping[str, Callable[[], CtapDevice]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """One key that the controller knows: its two certificates in DER."""
-
-    credential: bytes
-    presence: bytes
-    sealing: bytes = b""
 
 
 def plugged_in() -> Mapping[str, Callable[[], CtapDevice]]:
@@ -78,25 +59,6 @@ def _keys_among(names: tuple[str, ...]) -> tuple[str, ...]:
         except (OSError, ValueError):
             continue  # a mouse, or not ours to open
         found.append(name)
-    return tuple(found)
-
-
-def read_enrolled(folder: Path) -> tuple[Enrolled, ...]:
-    """The keys in ``folder``: one PEM file each, the presence certificate first."""
-    found = []
-    paths = sorted(folder.glob("*.pem"))
-    if len(paths) > CARDS_LIMIT:
-        raise ConfigError(f"{folder} holds {len(paths)} keys; the limit {CARDS_LIMIT}")
-    for path in paths:
-        try:
-            chain = x509.load_pem_x509_certificates(path.read_bytes())
-            credential = credential_of(chain[0])
-        except (OSError, ValueError, UnsupportedAlgorithm) as error:
-            raise ConfigError(f"{path} is not a FIDO2 key's file: {error}") from None
-        if credential is None:
-            raise ConfigError(f"{path} names no FIDO2 credential")
-        raw = [each.public_bytes(serialization.Encoding.DER) for each in chain]
-        found.append(Enrolled(credential, raw[0], raw[1] if len(raw) > 1 else b""))
     return tuple(found)
 
 
@@ -187,11 +149,8 @@ class FidoToken:
         timer.start()
         try:
             return self._guarded(
-                lambda: Ctap2(self._open()).get_assertion(
-                    RELYING_PARTY, digest, _named(allowed), None, {"up": touch},
-                    event=cancel,
-                )
-            )  # fmt: skip
+                lambda: assertion(self._open(), allowed, digest, touch, cancel)
+            )
         finally:
             timer.cancel()
 
@@ -215,7 +174,7 @@ class FidoToken:
             try:
                 return work()
             except CtapError as error:
-                raise _refused(error) from None
+                raise refused(error) from None
             except (OSError, ConnectionError):
                 self._hang_up()
                 raise TokenError(Reason.REMOVED, "the FIDO2 key was pulled") from None
@@ -250,96 +209,14 @@ def enrol_one(finder: Finder, holder: str, ask_pin: Callable[[], str | None]) ->
         raise ConfigError(f"{len(keys)} FIDO2 keys are plugged in; it must be 1")
     try:
         with next(iter(keys.values()))() as device:
-            has_pin = Ctap2(device).info.options.get("clientPin")
-            credential, public = enrol(device, holder, ask_pin() if has_pin else None)
+            pin = ask_pin() if wants_pin(device) else None
+            credential, public = enrol(device, holder, pin)
             return Made(
                 credential, public, sealing_key(device, credential).public_key()
             )
     except CtapError as error:
-        raise ConfigError(str(_refused(error))) from None
+        raise ConfigError(str(refused(error))) from None
     except (OSError, ConnectionError):
         raise ConfigError("the FIDO2 key was pulled half-way; do the same again") from (
             None
         )
-
-
-def enrol(
-    device: CtapDevice, holder: str, pin: str | None = None
-) -> tuple[bytes, ec.EllipticCurvePublicKey]:
-    """Make a credential on ``device`` (touch it): its id and its public key."""
-    ctap, digest = Ctap2(device), hashlib.sha256(b"doorsill consent issue").digest()
-    proof, version = None, None
-    if pin is not None:
-        client = ClientPin(ctap)
-        token = client.get_pin_token(pin)
-        proof = client.protocol.authenticate(token, digest)
-        version = client.protocol.VERSION
-    made = ctap.make_credential(
-        digest,
-        {"id": RELYING_PARTY, "name": "doorsill consent"},
-        {"id": hashlib.sha256(holder.encode()).digest(), "name": holder},
-        [{"type": "public-key", "alg": ES256.ALGORITHM}],
-        extensions={HMAC_SECRET: True},
-        pin_uv_param=proof,
-        pin_uv_protocol=version,
-    )
-    found = made.auth_data.credential_data
-    if found is None or not isinstance(found.public_key, ES256):
-        raise TokenError(Reason.CARD_ERROR, "the FIDO2 key made no P-256 credential")
-    return found.credential_id, _public(found.public_key)
-
-
-def sealing_key(device: CtapDevice, credential: bytes) -> ec.EllipticCurvePrivateKey:
-    """The key that hmac-secret hides in ``device`` (touch it); never store it."""
-    ctap = Ctap2(device)
-    client = ClientPin(ctap)
-    agreement, shared = client._get_shared_secret()
-    salt = client.protocol.encrypt(shared, SALT)
-    asked = {
-        1: agreement,
-        2: salt,
-        3: client.protocol.authenticate(shared, salt),
-        4: client.protocol.VERSION,
-    }
-    nothing = hashlib.sha256(b"").digest()
-    found = ctap.get_assertion(
-        RELYING_PARTY, nothing, _named([credential]), {HMAC_SECRET: asked}
-    )
-    hidden = (found.auth_data.extensions or {}).get(HMAC_SECRET)
-    if not hidden:
-        raise TokenError(Reason.CARD_ERROR, "the FIDO2 key knows no hmac-secret")
-    secret = client.protocol.decrypt(shared, hidden)
-    wide = HKDF(hashes.SHA256(), 48, None, b"doorsill consent sealing").derive(secret)
-    scalar = int.from_bytes(wide, "big") % (P256_ORDER - 1) + 1
-    return ec.derive_private_key(scalar, ec.SECP256R1())
-
-
-def _named(credentials: list[bytes]) -> list[Mapping[str, Any]]:
-    return [{"type": "public-key", "id": each} for each in credentials]
-
-
-def _public(key: ES256) -> ec.EllipticCurvePublicKey:
-    try:
-        numbers = ec.EllipticCurvePublicNumbers(
-            int.from_bytes(key[-2], "big"),
-            int.from_bytes(key[-3], "big"),
-            ec.SECP256R1(),
-        )
-        return numbers.public_key()
-    except (KeyError, ValueError):
-        raise TokenError(Reason.CARD_ERROR, "the FIDO2 key's point is no point") from (
-            None
-        )
-
-
-def _refused(error: CtapError) -> TokenError:
-    late = (
-        CtapError.ERR.USER_ACTION_TIMEOUT,
-        CtapError.ERR.KEEPALIVE_CANCEL,
-        CtapError.ERR.ACTION_TIMEOUT,
-    )
-    if error.code in late:
-        return TokenError(Reason.MISSED_BEAT, "the FIDO2 key was not touched in time")
-    if error.code == CtapError.ERR.NO_CREDENTIALS:
-        return TokenError(Reason.UNTRUSTED, "the FIDO2 key is not enrolled here")
-    return TokenError(Reason.CARD_ERROR, f"the FIDO2 key refused: {error}")

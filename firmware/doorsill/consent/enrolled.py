@@ -1,0 +1,47 @@
+"""The FIDO2 keys that the controller enrolled: one PEM file each on the device.
+
+A key holds no certificate of ours, so what ``doorsill consent issue`` made lies in such
+a file, and ``credential`` in it says which key it belongs to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from doorsill.consent.trust import credential_of
+from doorsill.errors import ConfigError
+
+CARDS_LIMIT = 64  # enrolled keys on one device
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """One key that the controller knows: its two certificates in DER."""
+
+    credential: bytes
+    presence: bytes
+    sealing: bytes = b""
+
+
+def read_enrolled(folder: Path) -> tuple[Enrolled, ...]:
+    """The keys in ``folder``: one PEM file each, the presence certificate first."""
+    found = []
+    paths = sorted(folder.glob("*.pem"))
+    if len(paths) > CARDS_LIMIT:
+        raise ConfigError(f"{folder} holds {len(paths)} keys; the limit {CARDS_LIMIT}")
+    for path in paths:
+        try:
+            chain = x509.load_pem_x509_certificates(path.read_bytes())
+            credential = credential_of(chain[0])
+        except (OSError, ValueError, UnsupportedAlgorithm) as error:
+            raise ConfigError(f"{path} is not a FIDO2 key's file: {error}") from None
+        if credential is None:
+            raise ConfigError(f"{path} names no FIDO2 credential")
+        raw = [each.public_bytes(serialization.Encoding.DER) for each in chain]
+        found.append(Enrolled(credential, raw[0], raw[1] if len(raw) > 1 else b""))
+    return tuple(found)
