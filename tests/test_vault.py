@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vaults import SEALING_KEY, SIZE, Bench, consent_policy, crop, lease, picture
 
-from doorsill.consent import claims, vault
+from doorsill.consent import claims, marker
 from doorsill.consent.disk import DiskMedium
 from doorsill.consent.medium import MemoryMedium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason
 from doorsill.consent.sealing import DataKey, unwrap
+from doorsill.consent.vault import Vault
 from doorsill.drivers.sram import SramMedium
 from doorsill.drivers.sram_chip import SimulatedSram
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
@@ -63,7 +64,7 @@ def test_the_medium_holds_ciphertext_only(bench: Bench) -> None:
     ids=["open", "seal"],
 )
 def test_nothing_works_before_the_first_blanking(
-    bench: Bench, act: Callable[[vault.Vault], object]
+    bench: Bench, act: Callable[[Vault], object]
 ) -> None:
     with pytest.raises(UntrustedError, match="blank"):
         act(bench.vault)
@@ -142,7 +143,7 @@ def test_after_a_power_cut_nothing_is_readable_and_the_next_start_blanks_first(
     body = bench.verified()[-1].body
     assert body["reason"] == claims.DIED and body["key"]["id"] == key_id
     assert body["leases"][0]["reason"] == claims.DIED
-    assert not (tmp_path / vault.MARKER_NAME).exists()
+    assert not (tmp_path / marker.MARKER_NAME).exists()
 
 
 def test_a_record_cut_in_the_middle_is_blanked_like_any_other(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_record_cut_in_the_middle_is_blanked_like_any_other(tmp_path: Path) ->
 
 @pytest.mark.parametrize("text", [b"", b"{", b"{}", b"[]", b'{"lease":{"a":1}}'])
 def test_an_unreadable_marker_is_a_crash_too(bench: Bench, text: bytes) -> None:
-    (bench.home / vault.MARKER_NAME).write_bytes(text)
+    (bench.home / marker.MARKER_NAME).write_bytes(text)
     bench.vault.start()
     assert bench.verified()[-1].body["reason"] == claims.DIED
 
@@ -470,7 +471,7 @@ def test_the_marker_holds_nothing_of_the_key(bench: Bench) -> None:
     bench.vault.open(lease())
     session = bench.vault.session
     assert session is not None
-    text = (bench.home / vault.MARKER_NAME).read_text()
+    text = (bench.home / marker.MARKER_NAME).read_text()
     raw = bytes(session.key._memory.view)
     assert raw.hex() not in text and set(json.loads(text)) == {"key_id", "lease"}
     assert raw.hex() not in repr(session)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from doorsill import canonical
 from doorsill.canonical import PrivateKey
 from doorsill.consent.sealing import NONCE_BYTES, WrappedKey
-from doorsill.consent.vault import Record, Session
+from doorsill.consent.session import Record, Session
 from doorsill.errors import UntrustedError
 
 FORMAT = "doorsill-export/1"

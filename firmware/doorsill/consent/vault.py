@@ -10,14 +10,13 @@ volatile medium without power is blanked and read back when it answers again, fi
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from doorsill.consent import claims
+from doorsill.consent import claims, marker
+from doorsill.consent.blanking import blanked
 from doorsill.consent.certificate import (
     Blanking,
     CertificateChain,
@@ -29,43 +28,14 @@ from doorsill.consent.gate import Lease
 from doorsill.consent.medium import Medium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason
 from doorsill.consent.sealing import DataKey
-from doorsill.device import policy_store
-from doorsill.errors import DoorsillError, UntrustedError
+from doorsill.consent.session import Record, Session, begun
+from doorsill.errors import UntrustedError
 from doorsill.policy import Policy
 
 log = logging.getLogger(__name__)
 
 LOOK_MOST = 64  # records at one look, so that no beat of the card is missed
 VERIFIED = "blank (verified)"
-MARKER_NAME = "open.json"  # there while a session is, for the certificate after a crash
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Where one sealed crop lies; says nothing of what is in it."""
-
-    offset: int
-    size: int
-    width: int
-    height: int
-    utc_ms: int
-
-    @property
-    def context(self) -> bytes:
-        """What the ciphertext is bound to besides the key."""
-        return f"{self.offset}|{self.width}x{self.height}|{self.utc_ms}".encode()
-
-
-@dataclass(slots=True)
-class Session:
-    """What is open now."""
-
-    lease: Lease
-    interval: LeaseInterval
-    key: DataKey = field(repr=False)
-    records: list[Record] = field(default_factory=list)
-    used: int = 0  # bytes on the medium
-    exported: int = 0  # crops that a person took out, sealed to the card
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +55,6 @@ class Vault:
     def __init__(self, ground: Ground, policy: Policy | None) -> None:
         self._ground = ground
         self._policy = policy
-        self._marker = ground.folder / MARKER_NAME
         self._ready = False
         self.silent = False  # the medium did not answer when it was to be blanked
         self.session: Session | None = None
@@ -98,7 +67,7 @@ class Vault:
 
     def start(self) -> None:
         """Blank whatever the last process left, before anything else."""
-        died = self._read_marker()
+        died = marker.read(self._ground.folder)
         if died is not None:
             leases, key_id = died
             self._blank(claims.DIED, key_id, leases)
@@ -119,20 +88,10 @@ class Vault:
             raise UntrustedError("the vault is not verified blank, so it stays shut")
         if self._ground.chain.full:
             raise UntrustedError("the chain of certificates is full; the vault is shut")
-        utc_ms = self._ground.utc_ms()
-        interval = LeaseInterval(
-            opened_ms=utc_ms,
-            closed_ms=utc_ms,
-            reason=claims.DIED,
-            card=lease.card.fingerprint,
-            purpose=lease.card.purpose,
-            sealed=0,
-            sealed_bytes=0,
-            exported=0,
-        )
+        interval = begun(lease, self._ground.utc_ms())
         key = DataKey()
         try:
-            self._write_marker(interval, key.key_id)
+            marker.write(self._ground.folder, interval, key.key_id)
         except BaseException:
             key.destroy()
             raise
@@ -184,14 +143,7 @@ class Vault:
         """Blank, read back and sign what :meth:`revoke` gave; None for None."""
         if session is None:
             return None
-        interval = replace(
-            session.interval,
-            closed_ms=max(session.interval.opened_ms, self._ground.utc_ms()),
-            reason=reason,
-            sealed=len(session.records),
-            sealed_bytes=session.used,
-            exported=session.exported,
-        )
+        interval = session.ended(reason, self._ground.utc_ms())
         return self._blank(reason, session.key.key_id, (interval,))
 
     def close(self, reason: str) -> Path | None:
@@ -242,39 +194,30 @@ class Vault:
     ) -> Path:
         medium, chain = self._ground.medium, self._ground.chain
         self._ready = False
-        destroyed: tuple[str, ...] = ("key-destroyed",) if key_id else ()
-        steps, self.silent = destroyed, False
-        found, blank, fault = hashlib.sha256().hexdigest(), False, None
-        try:
-            steps += medium.blank()
-            found, blank = read_all(medium, chain.seed(key_id))
-        except NoAnswer:
-            steps, self.silent = (*destroyed, claims.NO_ANSWER), True
-            found = claims.blank_digest(chain.seed(key_id), 0)
-        except DoorsillError as error:
-            fault = error  # and say so in the certificate, which will not verify
+        found = blanked(medium, chain.seed(key_id))
+        self.silent = found.silent
         certificate = chain.append(
             Blanking(
                 reason=reason,
                 medium=medium.facts,
-                methods=steps,
+                methods=(("key-destroyed",) if key_id else ()) + found.methods,
                 key_id=key_id,
-                read_back_sha256=found,
-                blank=blank,
+                read_back_sha256=found.read_back_sha256,
+                blank=found.blank,
                 leases=leases,
                 policy=self._policy.digest if self._policy else None,
                 surroundings=self._ground.observe(),
             )
         )
         self.last = certificate
-        self._marker.unlink(missing_ok=True)
-        if self.silent:
+        marker.remove(self._ground.folder)
+        if found.silent:
             log.warning("the medium is without power: not read back yet")
             return certificate
-        if fault is not None or not blank:
+        if found.fault is not None or not found.blank:
             raise UntrustedError(
-                f"the medium is NOT blank: {fault or 'not nought when read back'}; "
-                f"{certificate.name} says so, and the vault stays shut"
+                f"the medium is NOT blank: {found.fault or 'not nought when read back'}"
+                f"; {certificate.name} says so, and the vault stays shut"
             )
         self._ready = True
         log.info("vault %s: %s", VERIFIED, claims.REASONS[reason])
@@ -301,18 +244,3 @@ class Vault:
             self.silent = said_silent
             return said_silent
         return blank and not said_silent
-
-    def _write_marker(self, interval: LeaseInterval, key_id: str) -> None:
-        text = json.dumps({"key_id": key_id, "lease": asdict(interval)})
-        policy_store.replace(self._marker, text.encode())
-
-    def _read_marker(self) -> tuple[tuple[LeaseInterval, ...], str] | None:
-        """The session that a crash cut off; a marker that is unreadable is one too."""
-        if not self._marker.exists():
-            return None
-        try:
-            found = json.loads(self._marker.read_bytes())
-            lease = LeaseInterval(**found["lease"])
-            return (lease,), str(found["key_id"])
-        except (OSError, ValueError, TypeError, KeyError):
-            return (), "0" * 32
