@@ -19,8 +19,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from doorsill.uplink.codec import encode
+from doorsill.uplink.events import Event
 from doorsill.uplink.guard import EgressGuard
-from doorsill.uplink.publisher import Event, Publisher, Timing
+from doorsill.uplink.publisher import Publisher
+from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
 from doorsill.uplink.wire import State
 from doorsill_fleet.broker import HOST, Broker, client_context, running_broker

@@ -44,9 +44,9 @@ from doorsill.registry import (
 )
 from doorsill.run_cli import children, names_of, prepare
 from doorsill.uplink.codec import decode, encode
+from doorsill.uplink.events import Answered
 from doorsill.uplink.guard import RATES, EgressGuard, Outgoing
 from doorsill.uplink.looks import Desk, Rules, consider
-from doorsill.uplink.publisher import Answered
 from doorsill.uplink.reports import Release
 from doorsill.uplink.rules import rules_of
 from doorsill.uplink.wire import Attributes, stream_of

@@ -22,15 +22,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.uplink.codec import decode, encode
+from doorsill.uplink.events import Answered, Connected, Disconnected
 from doorsill.uplink.guard import EgressGuard
-from doorsill.uplink.publisher import (
-    IN_FLIGHT_LIMIT,
-    Answered,
-    Connected,
-    Disconnected,
-    Publisher,
-    Timing,
-)
+from doorsill.uplink.publisher import IN_FLIGHT_LIMIT, Publisher
+from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import explain
 from doorsill.uplink.wire import State
 from doorsill_fleet.broker import client_context

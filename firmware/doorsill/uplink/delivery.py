@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from doorsill.errors import UntrustedError, UplinkError
+from doorsill.uplink.events import Answered
 from doorsill.uplink.guard import EgressGuard, RateError
 from doorsill.uplink.outbox import Outbox
-from doorsill.uplink.publisher import Answered, Publisher
+from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.reports import as_told_now
 from doorsill.uplink.rows import Row
 

@@ -16,7 +16,6 @@ import contextlib
 import logging
 import math
 import os
-import secrets
 import socket
 import sys
 import threading
@@ -33,7 +32,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import UntrustedError, UplinkError
+from doorsill.uplink.events import Answered, Connected, Disconnected, Event
 from doorsill.uplink.guard import Outgoing
+from doorsill.uplink.timing import Timing, spread
 from doorsill.uplink.tls import Address, explain, tls_context
 
 log = logging.getLogger(__name__)
@@ -41,56 +42,6 @@ log = logging.getLogger(__name__)
 IN_FLIGHT_LIMIT = 256
 WAKE_S = 0.1  # how long a message waits for the network thread at most
 TAKEN_OVER = 0x8E
-# Not authorized, topic name invalid, packet too large, payload format invalid.
-NEVER = frozenset({0x87, 0x90, 0x95, 0x99})
-FAILURE = 0x80
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds; tests make them short."""
-
-    connect_s: float = 5.0
-    keepalive_s: int = 30
-    ack_s: float = 20.0
-    least_wait_s: float = 1.0
-    most_wait_s: float = 60.0
-    steady_s: float = 30.0  # a connection that ends sooner makes us more patient
-    farewell_s: float = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The broker took us in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnected:
-    """The connection ended, or none came about."""
-
-    reason: str
-    taken_over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The broker's PUBACK for the message sent with ``tag``."""
-
-    tag: int
-    reason: int
-
-    @property
-    def accepted(self) -> bool:
-        """The broker has it."""
-        return self.reason < FAILURE
-
-    @property
-    def hopeless(self) -> bool:
-        """The broker will refuse it again however often we ask."""
-        return self.reason in NEVER
-
-
-Event = Connected | Disconnected | Answered
 
 
 @dataclass(slots=True)
@@ -276,16 +227,10 @@ class Publisher:
     def _on_disconnect(
         self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
     ) -> None:
-        """Wait longer after each connection that was refused or short: a device that is
-        revoked does not hammer, and two clients with one certificate do not throw each
-        other out for ever."""
         taken_over = reason.value == TAKEN_OVER
-        steady = time.monotonic() - self._since >= self.timing.steady_s
-        self._patience = self.timing.least_wait_s if steady else self._patience * 2
+        lasted_s = time.monotonic() - self._since
+        self._patience = self.timing.patience(self._patience, lasted_s, taken_over)
         self._since = math.inf
-        if taken_over:
-            self._patience = self.timing.most_wait_s
-        self._patience = min(self._patience, self.timing.most_wait_s)
         _wait_between(client, self._patience, 2 * self.timing.most_wait_s)
         self._say("lost", (self._trouble or str(reason), taken_over))
         self._trouble = ""
@@ -301,9 +246,5 @@ class Publisher:
 
 
 def _wait_between(client: Any, least: float, most: float) -> None:
-    """Seconds before a new try, doubling; paho takes fractions and does not say so.
-
-    Spread by half, so that the cameras of a chain do not all come back at once.
-    """
-    spread = 0.5 + secrets.randbelow(1000) / 1000
-    client.reconnect_delay_set(least * spread, most)
+    """Seconds before a new try, doubling; paho takes fractions and does not say so."""
+    client.reconnect_delay_set(spread(least), most)

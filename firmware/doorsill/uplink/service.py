@@ -33,19 +33,15 @@ from doorsill.privacy.noise import MICRO
 from doorsill.uplink.codec import encode
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.discovery import describe
+from doorsill.uplink.events import Answered, Connected, Disconnected
 from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.looks import Rules
 from doorsill.uplink.outbox import Outbox
-from doorsill.uplink.publisher import (
-    Answered,
-    Connected,
-    Disconnected,
-    Publisher,
-    Timing,
-)
+from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.release import release_of
 from doorsill.uplink.reports import Release
+from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
 from doorsill.uplink.voice import Fares, Voice, health_of, live_of, state_of
 from doorsill.uplink.wire import State

@@ -1,0 +1,43 @@
+"""What the broker said, in the words of MQTT 5's reason codes (OASIS MQTT 5.0, 2.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Not authorized, topic name invalid, packet too large, payload format invalid.
+NEVER = frozenset({0x87, 0x90, 0x95, 0x99})
+FAILURE = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker took us in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection ended, or none came about."""
+
+    reason: str
+    taken_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The broker's PUBACK for the message sent with ``tag``."""
+
+    tag: int
+    reason: int
+
+    @property
+    def accepted(self) -> bool:
+        """The broker has it."""
+        return self.reason < FAILURE
+
+    @property
+    def hopeless(self) -> bool:
+        """The broker will refuse it again however often we ask."""
+        return self.reason in NEVER
+
+
+Event = Connected | Disconnected | Answered
