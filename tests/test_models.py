@@ -15,8 +15,9 @@ import pytest
 
 from doorsill import cli, models_fetch, models_measure, registry
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
-from doorsill.models_cli import _find, operations_on_the_cpu
+from doorsill.models_edgetpu import operations_on_the_cpu
 from doorsill.models_measure import Share, Tally, matched
+from doorsill.models_named import find
 from doorsill.values import Detections
 
 ROOT = Path(__file__).parent.parent
@@ -240,7 +241,7 @@ def test_evaluate_measures_on_labelled_real_frames(
 @needs_data
 def test_on_real_frames_nearly_all_heads_are_found_and_little_else() -> None:
     labels = ROOT / "models" / "eval" / "labels" / "real.json"
-    net = _find("detector").detector()
+    net = find("detector").detector()
     total = Tally()
     read = models_measure.read_labels(labels)
     for _, tally in models_measure.evaluate(net, read, DATA / "clips", partial(int)):

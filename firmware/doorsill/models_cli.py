@@ -8,26 +8,20 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
-from doorsill import models_fetch, models_measure, registry
-from doorsill.drivers.runtime import RUNTIMES, Interpreter, load
-from doorsill.errors import ConfigError, UntrustedError
+from doorsill import models_edgetpu, models_fetch, models_measure, registry
+from doorsill.drivers.runtime import RUNTIMES
+from doorsill.errors import ConfigError
 from doorsill.models_measure import Tally
-from doorsill.vision.detector import NetDetector
-from doorsill.vision.ssd import SsdDecoder
+from doorsill.models_named import find, read
 
-SSD_SCORE = 0.5
 EPILOG = """\
 examples:
   doorsill models list
@@ -42,35 +36,6 @@ A label file is JSON: {"clips": {"door.mp4": {"17": {"heads": [[x0, y0, x1, y1]]
 "people": [...], "ignore": [...]}}}}, boxes in 0..1, "17" the number of the frame.
 Where the labels hold no frame of a clip, that clip is not looked at.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model that was named or given by path; only ours has a manifest."""
-
-    title: str
-    path: Path
-    manifest: registry.Manifest | None
-
-    def interpreter(self, threads: int = 1, runtime: str = "litert") -> Interpreter:
-        """Loaded; one of ours is verified first."""
-        if self.manifest is not None:
-            return registry.opened(self.manifest, threads=threads, runtime=runtime)
-        return load(_read(self.path), threads=threads, runtime=runtime)
-
-    def detector(self) -> NetDetector:
-        """Ready to find people in single frames: only what is sure counts."""
-        net = self.interpreter()
-        if self.manifest is not None and self.manifest.decode is not None:
-            sure = replace(self.manifest.decode, threshold=self.manifest.decode.sure)
-            alone = replace(self.manifest, decode=sure)
-            return NetDetector(net, registry.heads_decoder(alone))
-        if len(net.post_process) != 4:
-            raise ConfigError(f"{self.title} is not a detector that can be evaluated")
-        height, width = net.input.shape[1:3]
-        order = net.post_process
-        places = (order[0], order[1], order[2], order[3])
-        return NetDetector(net, SsdDecoder(places, width / height, 0, SSD_SCORE))
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -118,24 +83,6 @@ def run(args: argparse.Namespace) -> int:
     return int(args.do(args))
 
 
-def _find(name: str) -> Model:
-    path = Path(name)
-    if path.suffix == ".toml":
-        manifest = registry.load_manifest(path)
-        return Model(manifest.name, manifest.model_path, manifest)
-    if path.suffix == ".tflite":
-        return Model(path.name, path, None)
-    manifest = registry.shipped(name)
-    return Model(manifest.name, manifest.model_path, manifest)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-
-
 def _say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
@@ -150,7 +97,7 @@ def _list(_: argparse.Namespace) -> int:
         raise ConfigError("this installation holds no models")
     _say(f"{'name':12} {'kind':11} {'version':8} {'status':13} {'input':10} size")
     for each in found:
-        size = len(_read(each.model_path)) // 1000
+        size = len(read(each.model_path)) // 1000
         shape = f"{each.width}x{each.height}"
         _say(
             f"{each.name:12} {each.kind:11} {each.version:8} {each.status:13}"
@@ -160,7 +107,7 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    model = _find(args.model)
+    model = find(args.model)
     if model.manifest is None:
         net = model.interpreter()
         tensor = net.input
@@ -187,7 +134,7 @@ def _verify(args: argparse.Namespace) -> int:
     if not names:
         raise ConfigError("this installation holds no models")
     for name in names:
-        model = _find(name)
+        model = find(name)
         if model.manifest is None:
             raise ConfigError(f"{name} has no manifest to be verified against")
         registry.opened(model.manifest)
@@ -203,7 +150,7 @@ def _bench(args: argparse.Namespace) -> int:
         raise ConfigError(f"--threads {args.threads} must lie between 1 and 64")
     if not 1 <= args.runs <= 100_000:
         raise ConfigError(f"--runs {args.runs} must lie between 1 and 100000")
-    models = [_find(name) for name in args.models]
+    models = [find(name) for name in args.models]
     _say(f"{'model':28} {'runtime':15} threads  median ms  p95 ms")
     for model in models:
         for runtime in _runtimes():
@@ -231,7 +178,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     labels = models_measure.read_labels(args.labels or args.data / "labels.json")
     frames = sum(len(clip) for clip in labels.values())
     for name in args.models:
-        model = _find(name)
+        model = find(name)
         net = model.detector()
         _say(f"{model.title}, shares with 95 % Wilson intervals")
         with _progress() as progress:
@@ -270,38 +217,10 @@ def _fetch(args: argparse.Namespace) -> int:
 
 
 def _compile(args: argparse.Namespace) -> int:
-    model = _find(args.model)
-    compiler = shutil.which(args.compiler)
-    if compiler is None:
-        raise ConfigError(
-            f"{args.compiler} is not installed; see coral.ai/docs/edgetpu/compiler"
-        )
+    model = find(args.model)
+    compiler = models_edgetpu.installed(args.compiler)
     if model.manifest is not None:
         registry.verified_model(model.manifest)
-    with tempfile.TemporaryDirectory() as folder:
-        command = [compiler, "--show_operations", "--out_dir", folder, str(model.path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-        if done.returncode:
-            raise ConfigError(f"{args.compiler} failed: {done.stdout[-300:].strip()}")
-        left = operations_on_the_cpu(done.stdout)
-        if left:
-            raise UntrustedError(
-                f"{model.title} does not run on the Edge TPU alone; on the CPU stay:"
-                f" {', '.join(left)}"
-            )
-        made = next(Path(folder).glob("*_edgetpu.tflite"), None)
-        if made is None:
-            raise ConfigError(f"{args.compiler} wrote no model")
-        args.to.mkdir(parents=True, exist_ok=True)
-        target = args.to / made.name
-        shutil.copyfile(made, target)
+    target = models_edgetpu.compiled(model.path, model.title, compiler, args.to)
     _say(f"{target}: every operation runs on the Edge TPU")
     return 0
-
-
-def operations_on_the_cpu(report: str) -> list[str]:
-    """The operations of a compiler report that were not mapped."""
-    rows = re.findall(r"^([A-Z][A-Z0-9_]+)\s+(\d+)\s+(.+)$", report, re.MULTILINE)
-    if not rows:
-        raise ConfigError("the compiler's report lists no operations")
-    return [f"{name} ({why.strip()})" for name, _, why in rows if "Mapped" not in why]
