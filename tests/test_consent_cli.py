@@ -12,8 +12,8 @@ import virtual
 from vault_process import VaultProcess
 
 from doorsill import cli
-from doorsill.consent.cli import read_office
 from doorsill.consent.enrolled import read_enrolled
+from doorsill.consent.issue_cli import read_office
 from doorsill.consent.issue_fido import enrol_key
 from doorsill.consent.issuing import Grant
 from doorsill.drivers.fido import FidoToken

@@ -1,0 +1,150 @@
+"""``doorsill consent ca`` and ``issue``: the office where consent cards are made."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+
+from doorsill.consent import issuing
+from doorsill.consent.issue import Office, holder_before, make, with_one_card
+from doorsill.consent.issuing import Grant
+from doorsill.consent.spoken import described, say
+from doorsill.consent.trust import ConsentCertificate
+from doorsill.device import identity
+from doorsill.device.policy_store import replace
+from doorsill.drivers.piv import FACTORY_MANAGEMENT_KEY, PivCard, PivToken
+from doorsill.errors import ConfigError, UntrustedError
+
+KEY_NAME, CA_NAME = "consent-ca.key", "consent-ca.pem"
+
+
+def add_ca(actions: argparse._SubParsersAction[Any]) -> None:
+    """Join ``doorsill consent ca``."""
+    ca = actions.add_parser("ca", help="make the CA that signs cards; keep it offline")
+    ca.add_argument("folder", type=Path)
+    ca.add_argument("--controller", required=True, help="who is responsible")
+    ca.add_argument("--days", type=int, default=1825)
+    ca.set_defaults(func=make_ca)
+
+
+def add_issue(actions: argparse._SubParsersAction[Any]) -> None:
+    """Join ``doorsill consent issue``."""
+    issue = actions.add_parser("issue", help="make a card (or enrol a FIDO2 key)")
+    issue.add_argument("--ca", type=Path, required=True, metavar="FOLDER")
+    issue.add_argument("--holder", required=True, help="whose card it is")
+    issue.add_argument("--site", required=True)
+    issue.add_argument("--purpose", required=True, help="as the policy names it")
+    issue.add_argument("--days", type=int, default=90, help="at most 365; 90")
+    issue.add_argument("--begins", default="", metavar="YYYY-MM-DD", help="today")
+    issue.add_argument("--reader", default="", help="part of the reader's name")
+    issue.add_argument("--wait", type=float, default=30.0, help="seconds for the card")
+    issue.add_argument(
+        "--management-key",
+        type=Path,
+        metavar="FILE",
+        help="the card's 9B key in hexadecimal; the factory's if not given",
+    )
+    issue.add_argument("--overwrite", action="store_true", help="replace what is there")
+    issue.add_argument("--fido2", type=Path, metavar="FILE", help="enrol into FILE")
+    issue.set_defaults(func=issue_card)
+
+
+def make_ca(args: argparse.Namespace) -> int:
+    """Make the consent CA; its key is never overwritten."""
+    args.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key_path, ca_path = args.folder / KEY_NAME, args.folder / CA_NAME
+    if ca_path.exists():
+        raise ConfigError(f"{ca_path} exists; a CA is never overwritten")
+    now = _now()
+    issuing.require_authority(args.controller, args.days)
+    key = identity.create_key(key_path)
+    office = Office(issuing.authority(key, args.controller, now, args.days), key)
+    replace(ca_path, office.ca.public_bytes(serialization.Encoding.PEM))
+    say(f"wrote {key_path} (keep it offline) and {ca_path} (for the devices)")
+    say(f'for the policy: ca = "{office.pin}"')
+    return 0
+
+
+def issue_card(args: argparse.Namespace) -> int:
+    """Make the card in the reader, or enrol the FIDO2 key, and prove that it works."""
+    office = read_office(args.ca)
+    grant = Grant(args.holder, args.site, args.purpose, _begins(args.begins), args.days)
+    issuing.require_within(office.ca, grant)
+    if args.fido2:
+        from doorsill.consent.issue_fido import enrol_key
+
+        found = enrol_key(office, grant, args.fido2, say, ask_pin=_ask_pin)
+    else:
+        management_key = _management_key(args.management_key)
+
+        def work(card: PivCard) -> ConsentCertificate:
+            before = holder_before(card)
+            if before is not None and not args.overwrite:
+                raise ConfigError(
+                    f"the card was made for {before} before; --overwrite replaces it"
+                )
+            say("making the card; leave it in ...")
+            return make(card, office, grant, management_key, _now())
+
+        token = PivToken(args.reader)
+        try:
+            found = with_one_card(token, work, args.wait, say)
+        finally:
+            token.close()
+        _warn_factory(management_key)
+    say(f"done: {described(found)}")
+    say(f"serial number, should the card be taken back: {found.serial:x}")
+    return 0
+
+
+def read_office(folder: Path) -> Office:
+    """The consent CA in ``folder``; ConfigError where it is not whole."""
+    key = identity.read_key(folder / KEY_NAME)
+    ca = identity.read_certificate(folder / CA_NAME)
+    if ca.public_key() != key.public_key():
+        raise ConfigError(f"{folder / KEY_NAME} is not the key of {CA_NAME} beside it")
+    return Office(ca, key)
+
+
+def _management_key(path: Path | None) -> bytes:
+    if path is None:
+        return FACTORY_MANAGEMENT_KEY
+    try:
+        return bytes.fromhex(path.read_text(encoding="ascii"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{path} is not a key in hexadecimal") from None
+
+
+def _warn_factory(key: bytes) -> None:
+    if key == FACTORY_MANAGEMENT_KEY:
+        say(
+            "the card still has the factory's management key; whoever holds the card "
+            "can write to it. Change it, and the PIN, with the maker's tool"
+        )
+
+
+def _begins(day: str) -> float:
+    if not day:
+        return _now() - 60.0  # a device's clock may be a little behind
+    try:
+        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise ConfigError(f"--begins {day} is not a date as 2027-01-31") from None
+
+
+def _ask_pin() -> str:
+    if not sys.stdin.isatty():
+        raise UntrustedError("the FIDO2 key wants its PIN; run this in a terminal")
+    return getpass.getpass("PIN of the FIDO2 key: ")
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()

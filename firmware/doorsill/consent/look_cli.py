@@ -1,0 +1,129 @@
+"""``doorsill consent status`` and ``watch``: what a card in the reader opens."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from doorsill.config import INSTALLED, load_config
+from doorsill.consent import issuing, premises, service, trust
+from doorsill.consent.attendant import Attendant
+from doorsill.consent.gate import Action, Closed, Opened, Refused
+from doorsill.consent.issue import with_one_card
+from doorsill.consent.issue_cli import CA_NAME
+from doorsill.consent.reasons import WORDS
+from doorsill.consent.spoken import described, say
+from doorsill.consent.surroundings import boot_id
+from doorsill.consent.token import Token
+from doorsill.consent.trust import ConsentCertificate
+from doorsill.consent.watch import Watch
+from doorsill.device import identity
+from doorsill.device.policy_store import store_of
+from doorsill.drivers.piv import PRESENCE, PivToken
+from doorsill.errors import ConfigError
+
+
+def add_looks(actions: argparse._SubParsersAction[Any]) -> None:
+    """Join ``doorsill consent status`` and ``watch``."""
+    status = actions.add_parser("status", help="say what the card in the reader opens")
+    watch = actions.add_parser("watch", help="follow the card as the vault would")
+    for each in (status, watch):
+        each.add_argument("--config", type=Path, default=INSTALLED, metavar="FILE")
+        each.add_argument("--ca", type=Path, metavar="FOLDER", help="without --config")
+        each.add_argument("--site", default="")
+        each.add_argument("--purpose", default="")
+        each.add_argument("--reader", default="", help="part of the reader's name")
+    status.add_argument("--wait", type=float, default=3.0, help="seconds for the card")
+    status.set_defaults(func=show_status)
+    watch.add_argument("--seconds", type=float, default=float("inf"))
+    watch.set_defaults(func=watch_card)
+
+
+def show_status(args: argparse.Namespace) -> int:
+    """Say whose card is in the reader and whether it opens this site's vault."""
+    token = PivToken(args.reader)
+    try:
+        der = with_one_card(
+            token, lambda card: card.certificate(PRESENCE), args.wait, lambda _: None
+        )
+        judge, _ = _judged_by(args)
+        found = judge(der, token.sealing_certificate())
+    finally:
+        token.close()
+    say(f"this card opens the vault: {described(found)}")
+    return 0
+
+
+def watch_card(args: argparse.Namespace) -> int:
+    """Print each change until interrupted; nothing is sealed here."""
+    judge, binding = _judged_by(args)
+    token: Token
+    if args.ca is None:
+        token = service.open_token(premises.consent_of(load_config(args.config)))
+    else:
+        token = PivToken(args.reader)
+    attendant = Attendant(token, judge)
+    attendant.start()
+    watch, ends = (
+        Watch(attendant, binding, service.now),
+        time.monotonic() + args.seconds,
+    )
+    _line("BLANK", "waiting for a card; Ctrl-C ends this")
+    try:
+        while time.monotonic() < ends:
+            for action in watch.turn(0.25):
+                _show(action)
+    finally:
+        attendant.close()
+    return 0
+
+
+def _judged_by(args: argparse.Namespace) -> tuple[Any, Any]:
+    """How a card is judged, and what its answers are bound to."""
+    if args.ca is None:
+        config = load_config(args.config)
+        rules = service.Rules(store_of(config).load())
+        ca = identity.read_certificate(premises.consent_of(config).ca)
+        der = ca.public_bytes(serialization.Encoding.DER)
+        bound = service.binding_of(config, rules)
+        return (lambda card, sealing: service.judged(rules, der, card, sealing)), bound
+    if not args.site or not args.purpose:
+        raise ConfigError("--ca needs --site and --purpose as well")
+    ca = identity.read_certificate(args.ca / CA_NAME)
+    return _by_hand(ca, args.site, args.purpose)
+
+
+def _by_hand(ca: x509.Certificate, site: str, purpose: str) -> tuple[Any, Any]:
+    from doorsill.consent.challenge import Binding
+
+    der = issuing.der(ca)
+    pin = trust.fingerprint(der)
+
+    def judge(card: bytes, sealing: bytes) -> ConsentCertificate:
+        authority = trust.authority(der, pin, (), _now())
+        return trust.verify(card, authority, site, [purpose], _now())
+
+    return judge, Binding("this-machine", boot_id(), pin, site, 3600.0)
+
+
+def _show(action: Action) -> None:
+    if isinstance(action, Opened):
+        _line("OPEN", described(action.lease.card))
+    elif isinstance(action, Closed):
+        _line("BLANK", WORDS[action.reason])
+    elif isinstance(action, Refused):
+        _line("BLANK", f"not opened: {WORDS[action.reason]}")
+
+
+def _line(state: str, words: str) -> None:
+    say(f"{datetime.now(UTC):%H:%M:%S}  {state:5}  {words}")
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()
