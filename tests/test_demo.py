@@ -13,7 +13,8 @@ import pytest
 from broker import until
 from rich.console import Console
 
-from doorsill_fleet.demo import Outcome, Plan, play, truth_of
+from doorsill_fleet.demo import Outcome, play
+from doorsill_fleet.demo_plan import Plan, truth_of
 from doorsill_fleet.demo_view import Received
 
 SECONDS = 20.0

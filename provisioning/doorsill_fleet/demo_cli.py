@@ -11,7 +11,8 @@ from rich.table import Table
 
 from doorsill.count_cli import line_argument
 from doorsill.errors import ConfigError
-from doorsill_fleet.demo import Outcome, Plan, play
+from doorsill_fleet.demo import Outcome, play
+from doorsill_fleet.demo_plan import Plan
 
 SECONDS, LEAST_SECONDS = 60.0, 3.0
 EPILOG = """\
