@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from doorsill.consent import issuing, trust
 from doorsill.consent.challenge import Answer, Binding, Challenge
-from doorsill.consent.gate import Gate, Moment
+from doorsill.consent.events import Moment
+from doorsill.consent.gate import Gate
 from doorsill.consent.trust import Authority, ConsentCertificate
 
 UTC = 1_800_000_000.0

@@ -18,7 +18,8 @@ from vaults import Bench, consent_policy, crop
 from doorsill.consent import trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Binding, Challenge
-from doorsill.consent.gate import Moment, State
+from doorsill.consent.events import Moment
+from doorsill.consent.gate import State
 from doorsill.consent.keeper import Keeper
 from doorsill.consent.medium import read_all
 from doorsill.consent.token import Switch, Token

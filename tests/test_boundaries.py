@@ -47,7 +47,14 @@ RULES = [
     pytest.param("", {"doorsill_fleet"}, id="a camera never knows the fleet"),
     pytest.param(
         "vision",
-        SPEAKS | {"doorsill.uplink", "doorsill.consent.vault", "doorsill.consent.gate"},
+        SPEAKS
+        | {
+            "doorsill.uplink",
+            "doorsill.consent.vault",
+            "doorsill.consent.session",
+            "doorsill.consent.gate",
+            "doorsill.consent.events",
+        },
         id="what sees pixels cannot speak or write",
     ),
     pytest.param(

@@ -27,7 +27,8 @@ from vaults import consent_policy, crop
 from doorsill.consent import issuing
 from doorsill.consent.challenge import Challenge
 from doorsill.consent.enrolled import read_enrolled
-from doorsill.consent.gate import ANSWER_MAX_AGE_S, Lost, Switched
+from doorsill.consent.events import Lost, Switched
+from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.consent.issue import Office
 from doorsill.consent.issue_fido import enrol_key
 from doorsill.consent.medium import read_all

@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from doorsill.consent import issuing
 from doorsill.consent.challenge import Challenge, require_answer
 from doorsill.consent.enrolled import Enrolled, read_enrolled
-from doorsill.consent.gate import Answered, Ask, Inserted, Opened, State, step
+from doorsill.consent.events import Answered, Ask, Inserted, Opened
+from doorsill.consent.gate import State, step
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.consent.trust import ConsentCertificate, verify, verify_sealing

@@ -19,25 +19,27 @@ from hypothesis.stateful import (
 )
 
 from doorsill.consent.challenge import Answer, Challenge
-from doorsill.consent.gate import (
-    ANSWER_MAX_AGE_S,
-    BEAT_S,
-    TOUCH_S,
+from doorsill.consent.events import (
     Action,
     Answered,
     Ask,
     Closed,
     Event,
-    Gate,
     Inserted,
     Lost,
     Moment,
     Opened,
     Rebound,
     Refused,
-    State,
     Switched,
     Tick,
+)
+from doorsill.consent.gate import (
+    ANSWER_MAX_AGE_S,
+    BEAT_S,
+    TOUCH_S,
+    Gate,
+    State,
     deadline,
     require_lease,
     step,

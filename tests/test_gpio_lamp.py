@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from test_keeper import Room
 
-from doorsill.consent.gate import BEAT_S, Lost
+from doorsill.consent.events import Lost
+from doorsill.consent.gate import BEAT_S
 from doorsill.consent.reasons import Reason
 from doorsill.drivers.gpio_fake import FakeOutput
 from doorsill.drivers.gpio_lamp import ConsentLamp, Output, open_lamp

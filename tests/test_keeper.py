@@ -26,7 +26,8 @@ from doorsill.consent import issuing, locked, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Answer, Binding, Challenge
 from doorsill.consent.crops import CropSource
-from doorsill.consent.gate import ANSWER_MAX_AGE_S, BEAT_S, Lost, Moment
+from doorsill.consent.events import Lost, Moment
+from doorsill.consent.gate import ANSWER_MAX_AGE_S, BEAT_S
 from doorsill.consent.handover import GAP_S, Handover
 from doorsill.consent.keeper import LOOK_S, Keeper
 from doorsill.consent.medium import MemoryMedium

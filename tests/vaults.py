@@ -13,8 +13,8 @@ from devices import AROUND, DeviceCA
 from doorsill import policy
 from doorsill.consent.certificate import CertificateChain, Surroundings
 from doorsill.consent.crops import Crop
+from doorsill.consent.events import Lease, Moment
 from doorsill.consent.examine import Verified
-from doorsill.consent.gate import Lease, Moment
 from doorsill.consent.handover import _sealed
 from doorsill.consent.medium import Medium, MemoryMedium
 from doorsill.consent.trust import ConsentCertificate

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 
 from doorsill.consent.challenge import Challenge
-from doorsill.consent.gate import Answered, Event, Inserted, Lost, Switched
+from doorsill.consent.events import Answered, Event, Inserted, Lost, Switched
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import Switch, Token, TokenError, TokenIn
 from doorsill.consent.trust import ConsentCertificate

@@ -18,10 +18,24 @@ from enum import Enum
 
 from doorsill.consent.challenge import (
     NONCE_BYTES,
-    Answer,
     Binding,
     Challenge,
     require_answer,
+)
+from doorsill.consent.events import (
+    Action,
+    Answered,
+    Ask,
+    Closed,
+    Event,
+    Inserted,
+    Lease,
+    Lost,
+    Moment,
+    Opened,
+    Rebound,
+    Refused,
+    Switched,
 )
 from doorsill.consent.reasons import Reason
 from doorsill.consent.trust import ConsentCertificate
@@ -39,100 +53,6 @@ class State(Enum):
     BLANK = "blank"
     CHALLENGING = "challenging"
     OPEN = "open"
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Now, on both clocks: the first decides, the second judges dates."""
-
-    monotonic: float  # s
-    utc: float  # s
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to seal faces, for as long as the gate stays open."""
-
-    card: ConsentCertificate
-    opened: Moment
-    expires: float  # UTC s
-
-
-@dataclass(frozen=True, slots=True)
-class Inserted:
-    """A card whose certificate was verified is in the reader."""
-
-    card: ConsentCertificate
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The card answered ``digest``."""
-
-    digest: bytes
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Whatever ends consent from outside: card, reader, daemon, person, medium."""
-
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Rebound:
-    """Another policy is in force, or this one says something else."""
-
-    binding: Binding
-
-
-@dataclass(frozen=True, slots=True)
-class Switched:
-    """The key switch was turned; it never opens anything alone."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time passed."""
-
-
-Event = Inserted | Answered | Lost | Rebound | Switched | Tick
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Put this question to the card."""
-
-    challenge: Challenge
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """Make a new key; crops may be sealed from now on."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """Destroy the key and blank the medium, now."""
-
-    lease: Lease
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """It was never open, and will not be with this card as it is."""
-
-    card: ConsentCertificate
-    reason: Reason
-
-
-Action = Ask | Opened | Closed | Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,11 @@ from doorsill.consent import export, gate
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import NONCE_BYTES, Binding
 from doorsill.consent.crops import Crop, CropSource
-from doorsill.consent.gate import (
-    ANSWER_MAX_AGE_S,
+from doorsill.consent.events import (
     Answered,
     Ask,
     Closed,
     Event,
-    Gate,
     Inserted,
     Lost,
     Moment,
@@ -35,6 +33,7 @@ from doorsill.consent.gate import (
     Refused,
     Tick,
 )
+from doorsill.consent.gate import ANSWER_MAX_AGE_S, Gate
 from doorsill.consent.lamp import Light
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Lamp

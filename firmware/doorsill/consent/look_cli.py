@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from doorsill.config import INSTALLED, load_config
 from doorsill.consent import issuing, premises, service, trust
 from doorsill.consent.attendant import Attendant
-from doorsill.consent.gate import Action, Closed, Opened, Refused
+from doorsill.consent.events import Action, Closed, Opened, Refused
 from doorsill.consent.issue import with_one_card
 from doorsill.consent.issue_cli import CA_NAME
 from doorsill.consent.reasons import WORDS

@@ -27,7 +27,7 @@ from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Binding
 from doorsill.consent.control import Counter, Request
 from doorsill.consent.crops import CropSource
-from doorsill.consent.gate import Moment
+from doorsill.consent.events import Moment
 from doorsill.consent.keeper import Keeper
 from doorsill.consent.premises import (
     consent_of,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from doorsill.consent import claims
 from doorsill.consent.certificate import LeaseInterval
-from doorsill.consent.gate import Lease
+from doorsill.consent.events import Lease
 from doorsill.consent.sealing import DataKey
 
 

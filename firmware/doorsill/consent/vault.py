@@ -24,7 +24,7 @@ from doorsill.consent.certificate import (
     Surroundings,
 )
 from doorsill.consent.crops import Crop
-from doorsill.consent.gate import Lease
+from doorsill.consent.events import Lease
 from doorsill.consent.medium import Medium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason
 from doorsill.consent.sealing import DataKey

@@ -12,17 +12,19 @@ from collections.abc import Callable, Iterator
 from doorsill.consent import gate as gates
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import NONCE_BYTES, Binding
-from doorsill.consent.gate import (
+from doorsill.consent.events import (
     Action,
     Ask,
     Closed,
     Event,
-    Gate,
     Inserted,
+    Lease,
     Lost,
     Moment,
     Refused,
+    Tick,
 )
+from doorsill.consent.gate import Gate
 from doorsill.consent.reasons import Reason
 
 RETRY_S = 2.0  # before a card that failed, but did not lie, is read anew
@@ -44,7 +46,7 @@ class Watch:
         due = min(gates.deadline(self.gate), self._retry) - now
         handle = self._attendant.fileno()
         select.select([handle], [], [], max(0.0, min(wait_s, due)))
-        for event in (*self._attendant.take(), gates.Tick()):
+        for event in (*self._attendant.take(), Tick()):
             if not (isinstance(event, Inserted) and event.card == self.gate.card):
                 yield from self.step(event)  # a card may be read twice
         if self._clock().monotonic >= self._retry:
@@ -66,7 +68,7 @@ class Watch:
                 self._again(action.reason)
             yield action
 
-    def lease(self) -> gates.Lease:
+    def lease(self) -> Lease:
         """The lease at this moment; UntrustedError when blank."""
         return gates.require_lease(self.gate, self._clock())
 
