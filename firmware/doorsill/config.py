@@ -8,34 +8,19 @@ bound. What the device may do stands in the signed policy, not here.
 from __future__ import annotations
 
 import argparse
-import difflib
-import re
 import tomllib
-import types
 import typing
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from doorsill.errors import ConfigError
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
+from doorsill.sections import Section, option, unknown, without_none
 
 INSTALLED = Path("/etc/doorsill/doorsill.toml")  # where the units look for it
 ID_PATTERN = r"[a-z0-9-]{1,16}"
 NETWORK_SOURCES = ("rtsp:", "rtsps:", "rtmp:", "http:", "https:", "udp:", "tcp:")
-
-
-def option(
-    default: Any = MISSING,
-    *,
-    least: float | None = None,
-    most: float | None = None,
-    choices: tuple[str, ...] | None = None,
-    pattern: str | None = None,
-) -> Any:
-    """A field of a section with its bounds; without ``default`` it must be given."""
-    bounds = {"least": least, "most": most, "choices": choices, "pattern": pattern}
-    return field(default=default, metadata=bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +176,12 @@ def parse_config(
     known = typing.get_type_hints(Config)
     for name in document:
         if name not in known:
-            problems.append(_unknown(f"[{name}]", name, known, "section"))
+            problems.append(unknown(f"[{name}]", name, known, "section"))
     for section in fields(Config):
-        kind = _without_none(known[section.name])
+        kind = without_none(known[section.name])
         if section.name in document:
             table = document[section.name]
-            reader = _Section(section.name, kind, folder, problems)
+            reader = Section(section.name, kind, folder, problems)
             sections[section.name] = reader.read(table)
         elif section.default is MISSING and section.default_factory is MISSING:
             problems.append(f"section [{section.name}] is missing")
@@ -213,71 +198,3 @@ def refuse_network_camera(source: str) -> None:
             "pixels has no network; attach a camera, or use `doorsill count` to "
             "evaluate a stream"
         )
-
-
-class _Section:
-    """Reads one table into one dataclass and notes every problem on the way."""
-
-    def __init__(self, name: str, kind: Any, folder: Path, problems: list[str]) -> None:
-        self._name = name
-        self._kind = kind
-        self._folder = folder
-        self._problems = problems
-
-    def read(self, table: Any) -> Any:
-        if not isinstance(table, dict):
-            self._problems.append(f"{self._name} must be a section, [{self._name}]")
-            return None
-        hints = typing.get_type_hints(self._kind)
-        options = {each.name: each for each in fields(self._kind)}
-        for key in table:
-            if key not in options:
-                name = f"{self._name}.{key}"
-                self._problems.append(_unknown(name, key, options, "option"))
-        before = len(self._problems)
-        values = {}
-        for name, each in options.items():
-            if name in table:
-                values[name] = self._value(each, hints[name], table[name])
-            elif each.default is MISSING:
-                self._problems.append(f"{self._name}.{name} is missing")
-        return None if len(self._problems) > before else self._kind(**values)
-
-    def _value(self, each: Field[Any], kind: type, value: Any) -> Any:
-        name = f"{self._name}.{each.name}"
-        if kind is float and type(value) is int:
-            value = float(value)
-        wanted = str if kind is Path else kind
-        if type(value) is not wanted:
-            words = {str: "a text", int: "a whole number", float: "a number"}
-            must = words.get(wanted, "true or false")
-            self._problems.append(f"{name} = {value!r} must be {must}")
-            return value
-        problem = _out_of_bounds(value, each.metadata)
-        if problem:
-            self._problems.append(f"{name} = {value} {problem}")
-        return self._folder / str(value) if kind is Path else value
-
-
-def _out_of_bounds(value: Any, bounds: Any) -> str | None:
-    if bounds["least"] is not None and not value >= bounds["least"]:
-        return f"is below the minimum of {bounds['least']}"
-    if bounds["most"] is not None and not value <= bounds["most"]:
-        return f"is above the maximum of {bounds['most']}"
-    if bounds["choices"] and value not in bounds["choices"]:
-        return f"is none of {', '.join(bounds['choices'])}"
-    if bounds["pattern"] and not re.fullmatch(bounds["pattern"], value):
-        return f"does not match {bounds['pattern']}"
-    return None
-
-
-def _unknown(name: str, key: str, known: Any, what: str) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-    return f"{name} is an unknown {what}; {hint}"
-
-
-def _without_none(kind: Any) -> Any:
-    if isinstance(kind, types.UnionType):
-        return next(each for each in typing.get_args(kind) if each is not type(None))
-    return kind
