@@ -26,6 +26,7 @@ from doorsill.drivers import picamera
 from doorsill.drivers.picamera_fake import FakePi, FakeRequest
 from doorsill.values import Frame, Pixels
 from doorsill.vision import service
+from doorsill.vision.door import Door
 
 PERIOD_S = 0.08
 PICTURE = 240 * 320 * 3  # bytes of the buffer; the one behind them pulls the cable
@@ -53,13 +54,13 @@ def lens(handle: int, platform: str) -> FakePi:
 
 def leak(what: str) -> None:
     """Become a build that keeps crops, as they are or encoded, or whole frames."""
-    sealed, look = handover._sealed, service.Door._look
+    sealed, look = handover._sealed, Door._look
 
     def keep_crop(pixels: Pixels) -> int:
         LEAKS.append(pixels.tobytes())
         return sealed(pixels)
 
-    def keep_frame(self: service.Door, frame: Frame) -> None:
+    def keep_frame(self: Door, frame: Frame) -> None:
         LEAKS.append(frame.pixels.copy())
         look(self, frame)
 
@@ -74,7 +75,7 @@ def leak(what: str) -> None:
     elif what == "jpeg":
         handover._sealed = keep_jpeg
     elif what == "frames":
-        service.Door._look = keep_frame  # type: ignore[method-assign]
+        Door._look = keep_frame  # type: ignore[method-assign]
 
 
 def main() -> None:

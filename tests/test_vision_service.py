@@ -9,14 +9,13 @@ from bench.door import door
 
 from doorsill.link import CellClient
 from doorsill.values import LineCell
-from doorsill.vision import service
 
 
 def test_a_closed_window_goes_at_once_though_the_uplink_is_looked_for_seldom(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with door() as found:
-        monkeypatch.setattr(service, "UPLINK_S", 1000.0)
+        monkeypatch.setattr("doorsill.vision.door.UPLINK_S", 1000.0)
         uplink = CellClient(found.config.cell_socket)
         found._tick()  # takes the uplink
         assert uplink.receive(0) is None

@@ -19,7 +19,7 @@ from doorsill.drivers.camera import open_camera
 from doorsill.link import CellServer
 from doorsill.values import Frame
 from doorsill.vision.detectors import open_detector
-from doorsill.vision.service import Door
+from doorsill.vision.door import Door
 
 FIRST = 1500  # frames: two minutes at 12.5 a second
 

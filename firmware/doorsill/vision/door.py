@@ -1,0 +1,220 @@
+"""One door: frames of one camera become cells, one window after the other.
+
+    opening hours ─► camera ─► pipeline ─► looks, zones ─► window ─► cells
+
+The camera may come and go; the windows close all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from doorsill.config import Config
+from doorsill.consent.handover import Handover
+from doorsill.device.health import resident_kib
+from doorsill.drivers.camera import Camera, open_camera
+from doorsill.drivers.restart import RestartingCamera
+from doorsill.link import CellServer
+from doorsill.policy import Policy, is_open
+from doorsill.values import Frame, HealthCell, Quality
+from doorsill.vision.attributes import Looks, allowed
+from doorsill.vision.detector import Detector
+from doorsill.vision.detectors import open_reader
+from doorsill.vision.motion import MotionGate
+from doorsill.vision.pipeline import Pipeline, pipeline
+from doorsill.vision.quality import QualityWatch
+from doorsill.vision.window import WindowKeeper, ZoneTotals
+from doorsill.vision.zone import ZoneCounter
+
+log = logging.getLogger(__name__)
+
+HEALTH_S = 60.0  # between two accounts of how the process fares
+FIRST_HEALTH_S = 5.0  # the first one comes sooner, for whoever installs it
+HOURS_S = 1.0  # between two looks at the opening hours
+GIVE_UP_AFTER = 10  # failures in a row: let the supervisor start a fresh process
+FAREWELL_S = 2.0  # for the uplink to acknowledge the last windows
+UPLINK_S = 0.25  # between two looks for a new uplink and what it acknowledged
+REST_S = 0.5  # between two looks at the clock while there is no picture
+
+
+@dataclass(slots=True)
+class Door:
+    """One camera at one door: frames in, cells out, nothing kept."""
+
+    config: Config
+    policy: Policy
+    detector: Detector
+    cells: CellServer
+    faces: Handover | None = None
+    _camera: RestartingCamera = field(init=False)
+    _window: WindowKeeper = field(init=False)
+    _zones: ZoneCounter | None = None
+    _looks: Looks | None = None
+    _quality: QualityWatch = field(default_factory=QualityWatch)
+    _steps: Pipeline | None = None
+    _frames: int = 0
+    _gated: int = 0
+    _health_at: float = 0.0  # when the next account is due
+    _health_since: float = 0.0  # since when frames are counted for it
+    _hours_at: float = 0.0
+    _uplink_at: float = 0.0
+    _open: bool = True
+    _failures: int = 0
+
+    def __post_init__(self) -> None:
+        now = time.monotonic()
+        self._window = WindowKeeper(len(self.policy.lines), now, time.time())
+        self._health_at, self._health_since = now + FIRST_HEALTH_S, now
+        if allowed(self.policy) and self.config.model.attributes:
+            self._looks = Looks(lambda: open_reader(self.config.model))
+        self._camera = RestartingCamera(self._open_camera, wait=self._wait)
+
+    def watch(self) -> None:
+        """Look at frames until the recording ends or the process is stopped."""
+        while True:
+            if self._is_closed():
+                self._rest()
+                continue
+            frame = self._next_frame()
+            if frame is None:
+                log.info("the recording is over")
+                return
+            self._look(frame)
+            frame.release()
+            del frame  # or its buffer would live until the next one is there
+
+    def close(self) -> None:
+        """Close the last window and hand on what can be handed on."""
+        self._camera.close()
+        now, utc = time.monotonic(), time.time()
+        if self._steps is not None:
+            self._window.crossed(self._steps.finish(now))
+        for cell in self._window.close(now, utc, self._totals):
+            self.cells.send(cell)
+        self.cells.send(self._health(now, utc))
+        while self.cells.pending and time.monotonic() < now + FAREWELL_S:
+            self.cells.poll()
+            time.sleep(0.02)
+        self.cells.close()
+        if self.faces is not None:
+            self.faces.close()
+
+    def _next_frame(self) -> Frame | None:
+        steps = self._steps
+        if steps is None:
+            frame = self._camera.read()
+            if frame is not None:
+                self._steps = self._begin(frame)
+            return frame
+        steps.timing.begin()
+        frame = self._camera.read()
+        steps.timing.lap("capture")
+        return frame
+
+    def _look(self, frame: Frame) -> None:
+        steps = self._steps
+        assert steps is not None  # noqa: S101 - made with the first frame
+        seen = steps.step(frame)
+        if self.faces is not None:
+            self.faces.offer(frame, seen.detections.heads, frame.time)
+        timing = steps.timing
+        timing.begin()
+        quality = self._quality.look(frame)
+        timing.lap("quality")
+        self._window.crossed(seen.crossings)
+        if self._looks is not None:
+            self._looks.update(frame.pixels, seen.detections, seen.tracks, frame.time)
+            for crossing in seen.crossings:
+                self._window.looked(crossing, self._looks.decide(crossing))
+        timing.lap("attributes")
+        if self._zones is not None:
+            self._zones.update(seen.tracks, frame.time)
+        self._window.frame(frame.time, quality)
+        self._tick()
+        timing.lap("window")
+        timing.end_frame()
+        self._frames += 1
+        self._gated += not seen.looked
+
+    def _tick(self) -> None:
+        """Send what is due, whether there was a frame or not."""
+        now, utc = time.monotonic(), time.time()
+        for cell in self._window.tick(now, utc, self._totals):
+            self.cells.send(cell)
+        if now >= self._health_at:
+            self.cells.send(self._health(now, utc))
+            self._health_at, self._health_since = now + HEALTH_S, now
+            self._frames = self._gated = 0
+        if now >= self._uplink_at:  # a closed cell is sent at once, without it
+            self._uplink_at = now + UPLINK_S
+            self.cells.poll()
+
+    def _is_closed(self) -> bool:
+        """Whether the shop is shut; looked up once a second."""
+        now = time.monotonic()
+        if now >= self._hours_at:
+            self._hours_at = now + HOURS_S
+            was, self._open = self._open, is_open(self.policy, time.time())
+            if was != self._open:
+                log.info("the shop is %s", "open" if self._open else "closed")
+        return not self._open
+
+    def _rest(self) -> None:
+        """The shop is closed: no camera, no picture, and the windows say so."""
+        self._camera.close()
+        self._window.frame(time.monotonic(), Quality.CLOSED)
+        self._tick()
+        time.sleep(REST_S)
+
+    def _wait(self, seconds: float) -> bool:
+        """While the camera is away; False gives up and ends the process."""
+        self._tick()
+        time.sleep(seconds)
+        return self._camera.failures_in_a_row < GIVE_UP_AFTER
+
+    def _open_camera(self) -> Camera:
+        camera = self.config.camera
+        return open_camera(
+            camera.driver,
+            camera.source,
+            self.detector.fit,
+            frame_rate=camera.frame_rate,
+        )
+
+    def _begin(self, frame: Frame) -> Pipeline:
+        height, width = frame.pixels.shape[:2]
+        polygons = {
+            kind: [zone.polygon for zone in self.policy.zones if zone.kind == kind]
+            for kind in ("count", "exclude")
+        }
+        if polygons["count"]:
+            self._zones = ZoneCounter(polygons["count"], width / height)
+        return pipeline(
+            self.detector,
+            [line.points for line in self.policy.lines],
+            aspect=width / height,
+            exclude=polygons["exclude"],
+            gate=MotionGate(),
+        )
+
+    def _totals(self, closing: bool) -> Sequence[ZoneTotals]:
+        return () if self._zones is None else self._zones.totals(closing)
+
+    def _health(self, now: float, utc: float) -> HealthCell:
+        seconds = max(now - self._health_since, 0.1)
+        timing = None if self._steps is None else self._steps.timing
+        return HealthCell(
+            epoch=self._window.epoch,
+            start=int(utc),
+            frames=self._frames,
+            gated=self._gated,
+            frame_rate_milli=round(1000 * self._frames / seconds),
+            invoke_us=0 if timing is None else timing.invoke_us,
+            overhead_us=0 if timing is None else timing.overhead_us,
+            resident_kib=resident_kib(),
+            camera_restarts=self._camera.restarts,
+            dropped=self.cells.dropped,
+        )
