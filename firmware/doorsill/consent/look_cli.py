@@ -15,6 +15,7 @@ from doorsill.config import INSTALLED, load_config
 from doorsill.consent import issuing, premises, service, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.events import Action, Closed, Opened, Refused
+from doorsill.consent.hardware import open_token
 from doorsill.consent.issue import with_one_card
 from doorsill.consent.issue_cli import CA_NAME
 from doorsill.consent.reasons import WORDS
@@ -65,7 +66,7 @@ def watch_card(args: argparse.Namespace) -> int:
     judge, binding = _judged_by(args)
     token: Token
     if args.ca is None:
-        token = service.open_token(premises.consent_of(load_config(args.config)))
+        token = open_token(premises.consent_of(load_config(args.config)))
     else:
         token = PivToken(args.reader)
     attendant = Attendant(token, judge)

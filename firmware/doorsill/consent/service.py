@@ -20,7 +20,7 @@ from types import FrameType
 
 from cryptography.hazmat.primitives import serialization
 
-from doorsill.config import Config, ConsentSection
+from doorsill.config import Config
 from doorsill.confine import Confinement, confine, unix_sockets_only
 from doorsill.consent import trust
 from doorsill.consent.attendant import Attendant
@@ -28,6 +28,11 @@ from doorsill.consent.challenge import Binding
 from doorsill.consent.control import Counter, Request
 from doorsill.consent.crops import CropSource
 from doorsill.consent.events import Moment
+from doorsill.consent.hardware import (
+    open_consent_lamp,
+    open_key_switch,
+    open_token,
+)
 from doorsill.consent.keeper import Keeper
 from doorsill.consent.premises import (
     consent_of,
@@ -38,7 +43,6 @@ from doorsill.consent.premises import (
 )
 from doorsill.consent.reasons import Reason
 from doorsill.consent.surroundings import boot_id
-from doorsill.consent.token import Lamp, Switch, Token
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.device import identity
 from doorsill.device.identity import Identity
@@ -48,7 +52,6 @@ from doorsill.policy import ConsentRules, Policy
 
 log = logging.getLogger(__name__)
 
-ENROLLED_NAME = "consent-keys"  # beside the consent CA: the FIDO2 keys that may open
 RECONNECT_S = 0.5  # between two attempts to reach vision
 POLICY_S = 1.0  # between two looks at the policy in force
 
@@ -205,36 +208,6 @@ def binding_of(config: Config, rules: Rules) -> Binding:
         session_s=float(consent.max_seconds) if consent else 0.0,
         needs_line=bool(consent_of(config).gpio_line),
     )
-
-
-def open_token(consent: ConsentSection) -> Token:
-    """The token driver that the configuration names."""
-    if consent.token == "piv":  # noqa: S105 - a kind of token, no secret
-        from doorsill.drivers.piv import PivToken
-
-        return PivToken(consent.reader)
-    from doorsill.consent.enrolled import read_enrolled
-    from doorsill.drivers.fido import FidoToken
-
-    return FidoToken(read_enrolled(consent.ca.parent / ENROLLED_NAME))
-
-
-def open_key_switch(consent: ConsentSection) -> Switch | None:
-    """The key switch that must be on as well, where one is configured."""
-    if not consent.gpio_line:
-        return None
-    from doorsill.drivers.gpio_line import open_switch
-
-    return open_switch(consent.gpio_line)
-
-
-def open_consent_lamp(consent: ConsentSection) -> Lamp | None:
-    """The lamp that is lit while the vault is open, where one is configured."""
-    if not consent.lamp_line:
-        return None
-    from doorsill.drivers.gpio_lamp import open_lamp
-
-    return open_lamp(consent.lamp_line)
 
 
 def _writable(config: Config) -> list[Path]:

@@ -1,0 +1,41 @@
+"""What the configuration names for the vault: token, key switch, lamp.
+
+A driver is loaded only where it is named: most vaults have a card and nothing else.
+"""
+
+from __future__ import annotations
+
+from doorsill.config import ConsentSection
+from doorsill.consent.token import Lamp, Switch, Token
+
+ENROLLED_NAME = "consent-keys"  # beside the consent CA: the FIDO2 keys that may open
+
+
+def open_token(consent: ConsentSection) -> Token:
+    """The token driver that the configuration names."""
+    if consent.token == "piv":  # noqa: S105 - a kind of token, no secret
+        from doorsill.drivers.piv import PivToken
+
+        return PivToken(consent.reader)
+    from doorsill.consent.enrolled import read_enrolled
+    from doorsill.drivers.fido import FidoToken
+
+    return FidoToken(read_enrolled(consent.ca.parent / ENROLLED_NAME))
+
+
+def open_key_switch(consent: ConsentSection) -> Switch | None:
+    """The key switch that must be on as well, where one is configured."""
+    if not consent.gpio_line:
+        return None
+    from doorsill.drivers.gpio_line import open_switch
+
+    return open_switch(consent.gpio_line)
+
+
+def open_consent_lamp(consent: ConsentSection) -> Lamp | None:
+    """The lamp that is lit while the vault is open, where one is configured."""
+    if not consent.lamp_line:
+        return None
+    from doorsill.drivers.gpio_lamp import open_lamp
+
+    return open_lamp(consent.lamp_line)
