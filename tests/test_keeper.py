@@ -126,7 +126,7 @@ class Room:
         self.began = time.monotonic()
         self.keeper = Keeper(self.vault, self.attendant, BINDING, self.now, self.lamp)
         self.vision = Handover(self.folder / "faces.sock", self.monotonic)
-        self.keeper.source = CropSource(self.folder / "faces.sock")
+        self.keeper.sight.source = CropSource(self.folder / "faces.sock")
         self.frames = 0
         self.attendant.start()
 
@@ -172,8 +172,8 @@ class Room:
     def close(self) -> None:
         self.attendant.close()
         self.vision.close()
-        if self.keeper.source is not None:
-            self.keeper.source.close()
+        if self.keeper.sight.source is not None:
+            self.keeper.sight.source.close()
 
 
 @pytest.fixture
@@ -363,10 +363,10 @@ def new_policy(room: Room) -> None:
 
 
 def vision_lies(room: Room) -> None:
-    source = room.keeper.source
+    source = room.keeper.sight.source
     assert source is not None and room.vision._peer is not None
     room.vision._peer.send(b"not a crop")
-    room.until(lambda: room.keeper.source is None)
+    room.until(lambda: room.keeper.sight.source is None)
     room.token.pull()
 
 
@@ -583,7 +583,7 @@ def test_the_medium_is_looked_at_every_hour(room: Room) -> None:
 
 def test_crops_on_their_way_when_it_shuts_are_turned_away_unread(room: Room) -> None:
     room.open()
-    room.until(lambda: not select.select([room.keeper.source], [], [], 0)[0])
+    room.until(lambda: not select.select([room.keeper.sight.source], [], [], 0)[0])
     sealed = room.keeper.tally.sealed
     waiting = sum(room.offer() for _ in range(5))
     room.keeper.step(Lost(Reason.REMOVED))

@@ -12,14 +12,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from doorsill.consent import export, gate
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import NONCE_BYTES, Binding
-from doorsill.consent.crops import Crop, CropSource
+from doorsill.consent.crops import Crop
 from doorsill.consent.events import (
     Answered,
     Ask,
@@ -36,6 +35,8 @@ from doorsill.consent.events import (
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, Gate
 from doorsill.consent.lamp import Light
 from doorsill.consent.reasons import WORDS, Reason
+from doorsill.consent.sight import Sight
+from doorsill.consent.tally import Tally, told
 from doorsill.consent.token import Lamp
 from doorsill.consent.vault import Vault
 from doorsill.device.identity import Identity
@@ -49,18 +50,6 @@ LOOK_S = 3600.0  # between two read-backs of the medium
 CROPS_AT_ONCE = 4  # before everything else is looked at again
 
 Clock = Callable[[], Moment]
-
-
-@dataclass(slots=True)
-class Tally:
-    """What this process did; for whoever asks."""
-
-    sealed: int = 0
-    turned_away: int = 0  # crops that came while it was shut
-    sessions: int = 0
-    last_reason: str = ""
-    last_card: str = ""  # why the last card was not accepted
-    shut_after_us: list[int] = field(default_factory=list)  # token seen gone to shut
 
 
 class Keeper:
@@ -77,7 +66,7 @@ class Keeper:
         self.vault = vault
         self._lamp = Light(lamp)
         self.attendant = attendant
-        self.source: CropSource | None = None
+        self.sight = Sight()
         self.tally = Tally()
         self.gate = Gate(binding, clock())
         self._clock = clock
@@ -126,7 +115,7 @@ class Keeper:
         if isinstance(event, Answered) and self.gate.lease is not None:
             self._light()  # again with each answer: it may have failed meanwhile
         if isinstance(event, Answered) and self.gate.lease is not None:
-            self._lease(self.gate.fresh + ANSWER_MAX_AGE_S)
+            self.sight.lease(self.gate.fresh + ANSWER_MAX_AGE_S)
 
     def rebind(self, policy: Policy, binding: Binding) -> None:
         """Another policy is in force: shut under the old one first."""
@@ -156,24 +145,7 @@ class Keeper:
 
     def status(self) -> dict[str, Any]:
         """What a person may know: no face, no key, no name."""
-        session = self.vault.session
-        return {
-            "state": self.gate.state.value,
-            "verified_blank": self.vault.verified_blank,
-            "without_power": self.vault.silent,
-            "lamp": self._lamp.says,
-            "sealed": len(session.records) if session else 0,
-            "bytes": session.used if session else 0,
-            "purpose": session.interval.purpose if session else None,
-            "card": session.interval.card if session else None,
-            "sessions": self.tally.sessions,
-            "sealed_total": self.tally.sealed,
-            "turned_away": self.tally.turned_away,
-            "shut_after_us": self.tally.shut_after_us[-1:],
-            "last_reason": self.tally.last_reason,
-            "last_card": self.tally.last_card,
-            "certificate": self.vault.last.name if self.vault.last else None,
-        }
+        return told(self.gate.state, self.vault, self._lamp.says, self.tally)
 
     def exported(self, device: Identity) -> tuple[dict[str, Any], int]:
         """The open session as a memfd; UntrustedError where nothing is open."""
@@ -220,7 +192,7 @@ class Keeper:
     def _shut(self, reason: Reason) -> None:
         """First nobody may hand over or seal any more; then the rest."""
         session = self.vault.revoke()
-        self._lease(0.0)
+        self.sight.lease(0.0)
         self._lamp.off()
         if reason in self.attendant.gone:
             late_us = round((self._now - self.attendant.gone[reason]) * 1e6)
@@ -240,23 +212,9 @@ class Keeper:
         log.warning("the card does not open the vault: %s", WORDS[reason])
         self._note(reason)
 
-    def _lease(self, until: float) -> None:
-        if self.source is None:
-            return
-        try:
-            self.source.lease(until)
-        except UntrustedError as error:
-            self._lose_vision(error)
-
     def _crop(self) -> bool:
         """Take one crop if there is one; whether there was."""
-        if self.source is None:
-            return False
-        try:
-            crop = self.source.receive()
-        except UntrustedError as error:
-            self._lose_vision(error)
-            return False
+        crop = self.sight.receive()
         if crop is None:
             return False
         try:
@@ -283,12 +241,6 @@ class Keeper:
             self.step(Lost(Reason.MEDIUM))
             return
         self.tally.sealed += 1
-
-    def _lose_vision(self, error: UntrustedError) -> None:
-        log.warning("%s", error)
-        if self.source is not None:
-            self.source.close()
-            self.source = None
 
     def _look_at_medium(self) -> None:
         try:

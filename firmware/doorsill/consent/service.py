@@ -130,8 +130,8 @@ class _Loop:
             self._follow_policy()
             waiting = [bell, self._keeper.attendant.fileno()]
             waiting += [each.fileno() for each in self._counter.sockets()]
-            if self._keeper.source is not None:
-                waiting.append(self._keeper.source.fileno())
+            if self._keeper.sight.source is not None:
+                waiting.append(self._keeper.sight.source.fileno())
             limit = min(self._keeper.wait_s(), RECONNECT_S)
             if bell in select.select(waiting, [], [], limit)[0]:
                 return
@@ -140,11 +140,11 @@ class _Loop:
                 self._answer(request)
 
     def _connect(self) -> None:
-        if self._keeper.source is not None or time.monotonic() < self._connect_at:
+        if self._keeper.sight.source is not None or time.monotonic() < self._connect_at:
             return
         self._connect_at = time.monotonic() + RECONNECT_S
         try:
-            self._keeper.source = CropSource(self._config.face_socket)
+            self._keeper.sight.source = CropSource(self._config.face_socket)
         except UntrustedError as error:
             log.debug("%s", error)
 

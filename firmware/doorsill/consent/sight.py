@@ -1,0 +1,45 @@
+"""Vision as the vault has it: not there yet, there, or gone without a word."""
+
+from __future__ import annotations
+
+import logging
+
+from doorsill.consent.crops import Crop, CropSource
+from doorsill.errors import UntrustedError
+
+log = logging.getLogger(__name__)
+
+
+class Sight:
+    """Hands leases to vision and takes its crops; whatever goes wrong ends it.
+
+    Whoever made the connection puts it into ``source``.
+    """
+
+    def __init__(self) -> None:
+        self.source: CropSource | None = None
+
+    def lease(self, until: float) -> None:
+        """Let crops come until then (monotonic s); 0.0 shuts at once."""
+        if self.source is None:
+            return
+        try:
+            self.source.lease(until)
+        except UntrustedError as error:
+            self._lose(error)
+
+    def receive(self) -> Crop | None:
+        """The next crop; None where none waits or there is no vision."""
+        if self.source is None:
+            return None
+        try:
+            return self.source.receive()
+        except UntrustedError as error:
+            self._lose(error)
+            return None
+
+    def _lose(self, error: UntrustedError) -> None:
+        log.warning("%s", error)
+        if self.source is not None:
+            self.source.close()
+            self.source = None
