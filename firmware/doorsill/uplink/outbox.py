@@ -25,11 +25,11 @@ from pathlib import Path
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import CEILING_MICRO, Ledger
-from doorsill.uplink.rows import TABLES, Batch, Bounds, Counters, Row, Running
+from doorsill.uplink.database import moved_aside, opened
+from doorsill.uplink.rows import Batch, Bounds, Counters, Row, Running
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
 _STEP = 1000  # rows looked at for their age at once
 
 
@@ -48,7 +48,7 @@ class Outbox:
 
     def __post_init__(self) -> None:
         try:
-            self._open()
+            self._database = opened(self.path)
         except (OSError, sqlite3.OperationalError) as error:
             raise UplinkError(f"cannot open the outbox {self.path}: {error}") from None
         except sqlite3.DatabaseError as error:
@@ -175,40 +175,16 @@ class Outbox:
             self._set_aside(error)
             raise UplinkError(f"the outbox {self.path} was broken: {error}") from None
 
-    def _open(self) -> None:
-        self.path.touch(mode=0o600)
-        database = sqlite3.connect(self.path, isolation_level=None, timeout=5.0)
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
-            version = database.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, FORMAT):
-                raise sqlite3.DatabaseError(f"format {version} is not {FORMAT}")
-            database.executescript(f"BEGIN; {TABLES} PRAGMA user_version={FORMAT}; END")
-        except sqlite3.Error:
-            database.close()
-            raise
-        self._database = database
-
     def _set_aside(self, reason: sqlite3.DatabaseError) -> None:
-        """Keep the broken file for a technician, one at most, and start a new one.
+        """Start a new file in the place of the broken one.
 
         What today's reports have cost is lost with it, so the day counts as spent.
         """
         with contextlib.suppress(AttributeError):
             self._database.close()
-        broken = self.path.with_suffix(".broken")
-        log.error(
-            "outbox %s is broken (%s); set aside as %s", self.path, reason, broken
-        )
         try:
-            for suffix in ("-wal", "-shm"):
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            self.path.replace(broken)
-            self._open()
+            moved_aside(self.path, reason)
+            self._database = opened(self.path)
             with self._database as database:
                 database.execute("UPDATE counters SET resets = resets + 1")
                 database.execute(
