@@ -20,8 +20,7 @@ from doorsill import models_edgetpu, models_fetch, models_measure, registry
 from doorsill.drivers.runtime import RUNTIMES
 from doorsill.errors import ConfigError
 from doorsill.models_measure import Tally
-from doorsill.models_named import find as _find  # models/train/real.py knows it here
-from doorsill.models_named import read
+from doorsill.models_named import find, read
 
 EPILOG = """\
 examples:
@@ -108,7 +107,7 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    model = _find(args.model)
+    model = find(args.model)
     if model.manifest is None:
         net = model.interpreter()
         tensor = net.input
@@ -135,7 +134,7 @@ def _verify(args: argparse.Namespace) -> int:
     if not names:
         raise ConfigError("this installation holds no models")
     for name in names:
-        model = _find(name)
+        model = find(name)
         if model.manifest is None:
             raise ConfigError(f"{name} has no manifest to be verified against")
         registry.opened(model.manifest)
@@ -151,7 +150,7 @@ def _bench(args: argparse.Namespace) -> int:
         raise ConfigError(f"--threads {args.threads} must lie between 1 and 64")
     if not 1 <= args.runs <= 100_000:
         raise ConfigError(f"--runs {args.runs} must lie between 1 and 100000")
-    models = [_find(name) for name in args.models]
+    models = [find(name) for name in args.models]
     _say(f"{'model':28} {'runtime':15} threads  median ms  p95 ms")
     for model in models:
         for runtime in _runtimes():
@@ -179,7 +178,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     labels = models_measure.read_labels(args.labels or args.data / "labels.json")
     frames = sum(len(clip) for clip in labels.values())
     for name in args.models:
-        model = _find(name)
+        model = find(name)
         net = model.detector()
         _say(f"{model.title}, shares with 95 % Wilson intervals")
         with _progress() as progress:
@@ -218,7 +217,7 @@ def _fetch(args: argparse.Namespace) -> int:
 
 
 def _compile(args: argparse.Namespace) -> int:
-    model = _find(args.model)
+    model = find(args.model)
     compiler = models_edgetpu.installed(args.compiler)
     if model.manifest is not None:
         registry.verified_model(model.manifest)

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from doorsill.drivers.video import open_recording
-from doorsill.models_cli import _find
 from doorsill.models_measure import Share
+from doorsill.models_named import find
 from doorsill.vision.detector import NetDetector
 from doorsill.vision.tracker import Tracker
 
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True)
     args = parser.parse_args()
     for name in args.models:
-        report(name, _find(name).detector(), args.clips)
+        report(name, find(name).detector(), args.clips)
 
 
 if __name__ == "__main__":
