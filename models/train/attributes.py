@@ -4,7 +4,8 @@
 then ``--again RUN/best.weights.h5`` with mixed pictures against learning by heart;
 ``publish_attributes.py`` then calibrates, measures and writes the model. Goes on where
 it was stopped; keeps the weights that did best on the calibrating half of the held-out
-people (``best.weights.h5``).
+people (``best.weights.h5``). While it learns it is also asked for ``people.CUES``, such
+as a beard or a cane, so that it looks for what can be seen; that output is never saved.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import tensorflow as tf
 from crops import Crops, as_seen, calibrating, one_each, varied
 from keras import layers
 from net import convolved, residual
+from people import CUES
 from portraits import HEIGHT, READINGS, WIDTH
 
 BATCH, SAVE_EVERY = 64, 500
-FIRST = {"rate": 2e-3, "decay": 2e-3, "dropout": 0.2, "mix": 0.0}
+FIRST = {"rate": 2e-3, "decay": 5e-3, "dropout": 0.3, "mix": 0.15}
 AGAIN = {"rate": 1e-3, "decay": 2e-2, "dropout": 0.4, "mix": 0.3}  # a warm restart
 SMOOTHING = 0.04
+CUES_WEIGHT = 4.0  # of their mean cross-entropy
 AGES, EXPRESSIONS = 4, 2
 
 
@@ -41,13 +44,20 @@ def build() -> keras.Model:
     """
     a, b, c, d = net.WIDTHS["s"][:4]
     image = keras.Input((HEIGHT, WIDTH, 3))
-    x = convolved(convolved(convolved(image, a, 3, 2), b, 3, 2), c, 3, 2)
-    x = convolved(residual(x, c), d, 3, 2)
+    x = residual(convolved(convolved(image, a, 3, 2), b, 3, 2), b)
+    x = convolved(residual(convolved(x, c, 3, 2), c), d, 3, 2)
     x = residual(residual(x, d), d)
     x = layers.Flatten()(convolved(x, 40, 1))
     x = layers.Dropout(0.2, name="left_out")(layers.Dense(64, activation="relu")(x))
     age = layers.Dense(AGES, name="age")(x)
     return keras.Model(image, [age, layers.Dense(EXPRESSIONS, name="expression")(x)])
+
+
+def asked(model: keras.Model) -> keras.Model:
+    """The same network with one more output, logits (n, CUES), for training alone."""
+    features = model.get_layer("left_out").output
+    more = layers.Dense(len(CUES), name="cues")(features)
+    return keras.Model(model.input, [*model.outputs, more])
 
 
 def take_over(model: keras.Model, weights: Path) -> int:
@@ -68,21 +78,22 @@ def take_over(model: keras.Model, weights: Path) -> int:
 
 
 def batches(crops: Crops, seed: int) -> Iterator[tuple[np.ndarray, ...]]:
-    """Endless (images uint8, ages, expressions), each person once in an epoch."""
+    """Endless (images uint8, ages, expressions, cues), each once in an epoch."""
     rng = np.random.default_rng(seed)
     while True:
         crops.look()
-        age, expression = crops.age, crops.expression
+        age, expression, cues = crops.age, crops.expression, crops.cues
         order = rng.permutation(len(crops))
         for at in range(0, len(order) - BATCH + 1, BATCH):
             rows = order[at : at + BATCH]
             images = [varied(image, rng) for image in crops.take(rows)]
-            yield np.stack(images), age[rows], expression[rows]
+            yield np.stack(images), age[rows], expression[rows], cues[rows]
 
 
 def dataset(crops: Crops, seed: int) -> tf.data.Dataset:
     whole = tf.TensorSpec((BATCH,), tf.int32)
-    kinds = (tf.TensorSpec((BATCH, HEIGHT, WIDTH, 3), tf.uint8), whole, whole)
+    image = tf.TensorSpec((BATCH, HEIGHT, WIDTH, 3), tf.uint8)
+    kinds = (image, whole, whole, tf.TensorSpec((BATCH, len(CUES)), tf.float32))
     made = tf.data.Dataset.from_generator(
         lambda: batches(crops, seed), output_signature=kinds
     )
@@ -121,7 +132,9 @@ class Watch:
         loss = surprise(age, self.age) + surprise(expression, self.expression)
         if loss < self.best:
             self.best = loss
-            model.save_weights(self.path)
+            partial = self.path.with_name("part.weights.h5")
+            model.save_weights(partial)
+            partial.replace(self.path)
             self.note.write_text(str(loss))
         right = (age.argmax(1) == self.age).mean()
         also = (expression.argmax(1) == self.expression).mean()
@@ -134,49 +147,72 @@ def mixed(x: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     return x * (1 - share) + x[::-1] * share
 
 
+Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]  # as ``batches`` yields
+
+
+class Learner:
+    """A network that is asked for cues as well, and how far it has come."""
+
+    def __init__(self, model: keras.Model, recipe: dict[str, float]):
+        model.get_layer("left_out").rate = recipe["dropout"]
+        self.model, self.mix = asked(model), recipe["mix"]
+        self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=recipe["decay"])
+        self.optimizer.build(self.model.trainable_variables)
+        self.step = tf.Variable(0, dtype=tf.int64)
+        self.entropy = keras.losses.CategoricalCrossentropy(
+            True, label_smoothing=SMOOTHING
+        )
+
+    def files(self, out: Path) -> tf.train.CheckpointManager:
+        """Goes on from the last checkpoint there, if there is one."""
+        state = tf.train.Checkpoint(
+            model=self.model, optimizer=self.optimizer, step=self.step
+        )
+        files = tf.train.CheckpointManager(state, str(out), 1)
+        if files.latest_checkpoint:
+            state.restore(files.latest_checkpoint)
+        return files
+
+    @tf.function
+    def learn(self, batch: Batch) -> tf.Tensor:
+        image, age, expression, cues = batch
+        half = tf.cast(tf.random.uniform((BATCH,)) < 0.5, tf.float32)
+        share = tf.random.uniform((BATCH,), 0, self.mix) * half
+        wanted = tf.one_hot(age, AGES), tf.one_hot(expression, EXPRESSIONS), cues
+        wanted = [mixed(one, share) for one in wanted]
+        with tf.GradientTape() as tape:
+            found = self.model(mixed(centred(image), share), training=True)
+            loss = sum(map(self.entropy, wanted[:2], found[:2]))
+            apart = tf.nn.sigmoid_cross_entropy_with_logits(wanted[2], found[2])
+            whole = loss + CUES_WEIGHT * tf.reduce_mean(apart)
+        weights = self.model.trainable_variables
+        slopes = tape.gradient(whole, weights)
+        self.optimizer.apply_gradients(zip(slopes, weights, strict=True))
+        self.step.assign_add(1)
+        return loss
+
+
 def train(
     model: keras.Model, recipe: dict, crops: Crops, watch: Watch, out: Path, steps: int
 ) -> None:
-    model.get_layer("left_out").rate = recipe["dropout"]
-    optimizer = keras.optimizers.AdamW(1e-3, weight_decay=recipe["decay"])
-    optimizer.build(model.trainable_variables)
-    step = tf.Variable(0, dtype=tf.int64)
-    state = tf.train.Checkpoint(model=model, optimizer=optimizer, step=step)
-    files = tf.train.CheckpointManager(state, str(out), 1)
-    if files.latest_checkpoint:
-        state.restore(files.latest_checkpoint)
-    entropy = keras.losses.CategoricalCrossentropy(True, label_smoothing=SMOOTHING)
-
-    @tf.function
-    def learn(image: tf.Tensor, age: tf.Tensor, expression: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            half = tf.cast(tf.random.uniform((BATCH,)) < 0.5, tf.float32)
-            share = tf.random.uniform((BATCH,), 0, recipe["mix"]) * half
-            ages, expressions = model(mixed(centred(image), share), training=True)
-            loss = entropy(mixed(tf.one_hot(age, AGES), share), ages)
-            truth = mixed(tf.one_hot(expression, EXPRESSIONS), share)
-            loss += entropy(truth, expressions)
-        slopes = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(slopes, model.trainable_variables, strict=True))
-        return loss
-
-    begun, first, recent = time.monotonic(), int(step.numpy()), []
-    for image, age, expression in dataset(crops, first):
-        at = int(step.numpy())
+    learner = Learner(model, recipe)
+    files = learner.files(out)
+    begun, first, recent = time.monotonic(), int(learner.step.numpy()), []
+    for batch in dataset(crops, first):
+        at = int(learner.step.numpy())
         if at >= steps:
             break
         warm = min(1.0, (at + 1) / 200)
         rate = recipe["rate"] * warm * (0.5 + 0.5 * np.cos(np.pi * at / steps)) + 1e-5
-        optimizer.learning_rate.assign(rate)
-        recent = [*recent[-99:], float(learn(image, age, expression))]
-        step.assign_add(1)
+        learner.optimizer.learning_rate.assign(rate)
+        recent = [*recent[-99:], float(learner.learn(batch))]
         if at % 100 == 0:
             pace = (at + 1 - first) / (time.monotonic() - begun)
             left = (steps - at) / pace / 60
             print(
                 f"step {at} loss {np.mean(recent):.3f} {left:.1f} min left", flush=True
             )
-        if (at + 1) % SAVE_EVERY == 0 or at + 1 == steps:
+        if (at + 1) % min(SAVE_EVERY, max(1, steps // 4)) == 0 or at + 1 == steps:
             files.save()
             print(watch.look(model), flush=True)
     model.save_weights(out / "last.weights.h5")

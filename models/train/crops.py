@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from portraits import COLUMNS, HEIGHT, READINGS, WIDTH
+from portraits import COLUMNS, CONDITIONS, HEIGHT, READINGS, WIDTH
 from render import HELD_OUT
 
 from doorsill.vision.appearance import copied
@@ -50,6 +50,10 @@ class Crops:
     @property
     def expression(self) -> np.ndarray:
         return (self.rows[:, COLUMN["masculinity"]] > 0.5).astype(np.int32)
+
+    @property
+    def cues(self) -> np.ndarray:
+        return self.rows[:, len(CONDITIONS) :]
 
     def take(self, numbers: np.ndarray) -> np.ndarray:
         """(n, 128, 64, 3) uint8 of these people."""

@@ -6,7 +6,7 @@ it. Metres, y up, feet at y = 0, facing +z. The held-out wardrobe is never train
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from bodies import (
@@ -46,7 +46,11 @@ from dress import (
 )
 from gaits import Gait, pose, sample_gait
 from looks import (
+    AIDS,
     COVERING,
+    FORMAL,
+    HELD_LONG,
+    LONG_HAIR,
     Style,
     cloth_pattern,
     hair_colour,
@@ -60,6 +64,10 @@ from solids import muted
 BANDS = ("child", "young adult", "adult", "older")
 AGES = ((-0.55, 0.2), (0.68, 1.15), (1.3, 1.6), (1.75, 2.0))  # Figure.age by band
 WEIGHTS = ((-0.05, 0.4), (-0.05, 0.4), (0.25, 0.45), (0.2, 0.45))  # mean and spread
+CUES = (
+    "years", "grey", "wrinkles", "stoop", "long hair", "no hair", "thin hair", "beard",
+    "hat", "skirt", "coat", "formal", "backpack", "hood", "handbag", "aid",
+)  # fmt: skip
 OWN_COLOUR = 14  # palette slot that stays white
 
 
@@ -178,13 +186,18 @@ def sample_person(
     )  # fmt: skip
 
 
-def recoloured(person: Person, rng: np.random.Generator) -> Person:
-    """The same body in the same clothes, with other colours, patterns and skin."""
-    tone, style = float(rng.uniform(0, 5)), person.style
-    return replace(
-        person, tone=tone, palette=sample_palette(rng, tone, style),
-        pattern=cloth_pattern(rng, style),
+def cues(person: Person) -> tuple[float, ...]:
+    """``CUES``, each 0..1: what the attributes network is helped to look for."""
+    style, age = person.style, (person.figure.age + 1) / 3
+    long = style.hair in (*LONG_HAIR, *HELD_LONG) or style.loose
+    shown = (
+        age, style.grey, style.wrinkles, min(person.gait.stoop / 30, 1.0), long,
+        style.hair == "none", style.scalp != "full", style.beard != "none",
+        style.headwear != "none", style.skirt is not None, style.coat is not None,
+        style.suit in FORMAL, style.backpack, style.hood_on_back,
+        style.thing == "handbag", style.thing in AIDS,
     )  # fmt: skip
+    return tuple(float(value) for value in shown)
 
 
 def what_is_held(thing: str, kind: str | None) -> tuple[str, str | None]:

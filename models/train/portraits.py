@@ -2,8 +2,9 @@
 
 ``python portraits.py --data MAKEHUMAN --out FOLDER --shards N``: shards of 500 crops as
 the firmware cuts them (128 x 64), ``NNNNNN.crops.npz`` with ``images`` and ``rows``
-(``COLUMNS``). Resumable; seeds from 900,000 on are held out. ``--sheet SHARD PNG``
-makes a contact sheet.
+(``COLUMNS``). Everybody is another body: a new one costs no more than twice another
+picture of the same, and teaches far more. Resumable, parallel; seeds from 900,000 on
+are held out. ``--sheet SHARD PNG`` makes a contact sheet.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import numpy as np
 from bodies import Atlas, load_atlas
 from data import unpacked
 from gaits import STRIDE_M
-from people import Person, recoloured, sample_person
+from people import CUES, Person, cues, sample_person
 from PIL import Image
-from render import HELD_OUT, head_points
+from render import HELD_OUT, head_points, in_processes
 from renderer import Camera, Draw, Renderer, look, place
 from rooms import sample_picture
 from scenes import sample_light
@@ -34,9 +35,9 @@ from doorsill.vision.appearance import portrait
 WIDTH, HEIGHT = 64, 128  # of a crop
 VIEW_WIDTH, VIEW_HEIGHT = 136, 224  # of the picture that it is cut from
 PER_SHARD = 500
-RECOLOURED = 3  # more pictures of each body to train on
-READINGS = 4  # pictures of each one held out, on a walk; the firmware takes up to 8
-COLUMNS = ("band", "masculinity", "tone", "weight", "view", "cut", "covered")
+READINGS = 8  # pictures of each one held out, on a walk, as many as the firmware takes
+CONDITIONS = ("band", "masculinity", "tone", "weight", "view", "cut", "covered")
+COLUMNS = (*CONDITIONS, *CUES)
 KINDS = ("walk", "walk", "walk", "stand", "stand", "phone", "push", "hold", "akimbo")
 VIEWS, VIEW_P = ((-4, 28), (26, 60), (60, 88)), (0.45, 0.40, 0.15)  # degrees downwards
 CUT_P, COVERED_P, BESIDE_P = 0.2, 0.1, 0.15
@@ -224,7 +225,7 @@ def pictures(
     draws += turned(surroundings(renderer, rng), around + rng.normal(0, 0.3))
     person, exposure, out = first.person, None, []
     row = [person.band, person.figure.masculinity, person.tone, person.figure.weight,
-           view, cut, covered]  # fmt: skip
+           view, cut, covered, *cues(person)]  # fmt: skip
     for who, (head, body, _) in zip(walk, found, strict=True):
         moved = walked(draws, first, who, renderer)
         image = renderer.render(moved, fixed.camera(who), light)
@@ -286,10 +287,6 @@ def render_shard(
         person = sample_person(atlas, rng, held_out, str(rng.choice(KINDS)), COARSE)
         walk = walk_of(person, rng, READINGS if held_out else 1)
         made += pictures(walk, other, renderer, rng)
-        for _ in range(0 if held_out else RECOLOURED):
-            again = replace(walk[0], person=recoloured(person, rng))
-            again = replace(again, place=place(rng.uniform(0, 2 * np.pi), 0, 0))
-            made += pictures([again], other, renderer, rng)
         other = walk[0]
     partial = folder / f"{seed:06d}.part.npz"
     rows = np.array([row for _, row in made], np.float32)
@@ -310,24 +307,9 @@ def sheet(shard: Path, out: Path, columns: int = 20, lines: int = 6) -> None:
     whole.save(out)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--shards", type=int, default=60, help="of 500 crops")
-    parser.add_argument("--held-out", type=int, default=8)
-    parser.add_argument("--per-shard", type=int, default=PER_SHARD)
-    parser.add_argument("--sheet", type=Path, nargs=2, metavar=("SHARD", "PNG"))
-    args = parser.parse_args()
-    if args.sheet:
-        return sheet(*args.sheet)
-    args.out.mkdir(parents=True, exist_ok=True)
-    data = unpacked(args.data, args.out)
-    atlas = load_atlas(data, args.out / "atlas.pickle")
+def work(args: argparse.Namespace, seeds: list[int]) -> None:
+    atlas = load_atlas(args.data, args.out / "atlas.pickle")
     renderer = Renderer(VIEW_WIDTH, VIEW_HEIGHT, samples=0)  # thrice as fast
-    held = [HELD_OUT + i for i in range(args.held_out)]
-    seeds = [s for pair in zip(held, range(len(held)), strict=True) for s in pair]
-    seeds += list(range(len(held), args.shards))
     for number, seed in enumerate(seeds):
         if (args.out / f"{seed:06d}.crops.npz").exists():
             continue
@@ -340,6 +322,25 @@ def main() -> None:
             f"{pace / args.per_shard:.3f} s each, {left:.0f} min left",
             flush=True,
         )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--shards", type=int, default=60, help="of 500 crops")
+    parser.add_argument("--held-out", type=int, default=8)
+    parser.add_argument("--per-shard", type=int, default=PER_SHARD)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--sheet", type=Path, nargs=2, metavar=("SHARD", "PNG"))
+    args = parser.parse_args()
+    if args.sheet:
+        return sheet(*args.sheet)
+    args.out.mkdir(parents=True, exist_ok=True)
+    args.data = unpacked(args.data, args.out)
+    load_atlas(args.data, args.out / "atlas.pickle")
+    seeds = [HELD_OUT + i for i in range(args.held_out)] + list(range(args.shards))
+    in_processes(work, args, seeds)
 
 
 if __name__ == "__main__":

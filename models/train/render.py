@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Callable
 from multiprocessing import Process
 from pathlib import Path
 
@@ -242,6 +243,23 @@ def work(args: argparse.Namespace, seeds: list[int]) -> None:
         share.tracer.close()
 
 
+def in_processes(
+    work: Callable[[argparse.Namespace, list[int]], None],
+    args: argparse.Namespace, seeds: list[int],
+) -> None:  # fmt: skip
+    """Share the seeds out; SystemExit when one of the processes did not end well."""
+    jobs = [
+        Process(target=work, args=(args, seeds[i :: args.jobs]))
+        for i in range(args.jobs)
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    if any(job.exitcode for job in jobs):
+        raise SystemExit("a renderer stopped early; run the same command again")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -272,16 +290,7 @@ def main() -> None:
     args.data = unpacked(args.data, args.out)
     load_atlas(args.data, args.out / "atlas.pickle")
     seeds = [HELD_OUT + i for i in range(args.held_out)] + list(range(args.worlds))
-    jobs = [
-        Process(target=work, args=(args, seeds[i :: args.jobs]))
-        for i in range(args.jobs)
-    ]
-    for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join()
-    if any(job.exitcode for job in jobs):
-        raise SystemExit("a renderer stopped early; run the same command again")
+    in_processes(work, args, seeds)
 
 
 if __name__ == "__main__":
