@@ -60,9 +60,10 @@ $(STAMPS)/bench: $(STAMPS)/system requirements/bench.txt pyproject.toml
 TRAIN := $(VENV)-train/bin/python
 MAKEHUMAN ?= ../shared/data/makehuman/makehuman-cc0.tar.xz
 WORK ?= build/train
+SCALE ?= 1
 
-train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK=; hours)
-	@$(TRAIN) models/train/everything.py --data "$(MAKEHUMAN)" --work "$(WORK)"
+train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK= SCALE=; hours)
+	@$(TRAIN) models/train/everything.py --data "$(MAKEHUMAN)" --work "$(WORK)" --scale $(SCALE)
 
 train-smoke: $(STAMPS)/train ## render 60, train a few steps, export, evaluate (minutes)
 	@$(TRAIN) models/train/smoke.py --data "$(MAKEHUMAN)" --out "$(WORK)/smoke"

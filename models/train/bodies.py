@@ -203,7 +203,9 @@ def load_atlas(root: Path, cache: Path | None = None) -> Atlas:
         order, kept, {p.stem: read_garment(p) for p in clothes},
     )  # fmt: skip
     if cache:
-        cache.write_bytes(pickle.dumps(atlas))
+        partial = cache.with_suffix(".part")  # a stop leaves no half of a pickle
+        partial.write_bytes(pickle.dumps(atlas))
+        partial.replace(cache)
     return atlas
 
 

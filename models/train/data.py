@@ -9,6 +9,7 @@ data, which is CC0, is read; MakeHuman's code is AGPL and is not used.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -25,6 +26,10 @@ def unpacked(data: Path, folder: Path) -> Path:
         found = hashlib.sha256(data.read_bytes()).hexdigest()
         if found != ARCHIVE_SHA256:
             raise SystemExit(f"{data} has sha256 {found}, not {ARCHIVE_SHA256}")
+        partial = folder / "unpacking"  # a stop leaves no half of the data
+        shutil.rmtree(partial, ignore_errors=True)
         with tarfile.open(data) as archive:
-            archive.extractall(folder, filter="data")
+            archive.extractall(partial, filter="data")
+        shutil.rmtree(target, ignore_errors=True)
+        (partial / INSIDE).replace(target)
     return target

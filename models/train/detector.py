@@ -136,7 +136,7 @@ def train(
             left = round((steps - step) * BATCH / pace / 60, 1)
             entry = {"heat": focal, "reg": apart, "images_s": round(pace, 1)}
             run.note(step=step, **entry, worlds=len(shards.seen), left_min=left)
-        if (step + 1) % SAVE_EVERY == 0:
+        if (step + 1) % min(SAVE_EVERY, max(1, steps // 4)) == 0:
             run.files.save()
         if (step + 1) % MEASURE_EVERY == 0 and len(held.index):
             found = measure_model(run.model, held, run.encoding, limit=200)

@@ -1,25 +1,71 @@
 """Make the shipped models again: ``python everything.py --data DATA --work FOLDER``.
 
-About three hours on two quiet cores, from measured paces: rendering 20
-minutes, detector 110, portraits and attributes 40. Every step goes on where it was
-stopped. ``--start WEIGHTS`` trains the detector on instead of from nothing, for example
-from what ``recover.py`` reads out of a shipped file: the last run alone. Weights
-differ in their last digits from one processor to the next, so the models will be
-alike, not equal; worlds, portraits and the street are equal by seed on one renderer.
+PACES
+
+Every step goes on where it was stopped, and one that has ended is not run again while
+its arguments stay the same (``FOLDER/done``). ``--start WEIGHTS`` trains the detector
+on instead of from nothing, for example from what ``recover.py`` reads out of a shipped
+file: the last run alone. ``--scale 0.01`` goes the whole road with a hundredth of all
+worlds, scenes, people and steps, in a folder of its own, never over what is shipped.
+Weights differ in their last digits from one processor to the next, so the models will
+be alike, not equal; worlds, portraits and the street are equal by seed on one renderer.
 """
 
 from __future__ import annotations
 
 import argparse
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
-from smoke import run
+import smoke
 
-WORLDS, HELD_OUT = 26, 4
-# Steps and highest rate of each run; a warm restart begins where the last one ended.
+MODELS = Path(__file__).resolve().parent.parent
+# The detector: steps and highest rate of each run; a warm restart begins where the last
+# one ended.
 RUNS = ((3250, 3e-3), (800, 3e-3), (550, 1.5e-3), (2500, 2e-3))
-PORTRAIT_SHARDS, HELD_OUT_SHARDS, ATTRIBUTES_STEPS = 28, 20, (11000, 2000)
+DETECTOR = ("--version", "0.6.0", "--threshold", 0.25, "--sure", 0.45)
+ATTRIBUTES = ("--version", "0.2.0")
+ATTRIBUTES_STEPS = (11000, 2000)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of everything; 1 makes what is shipped."""
+
+    factor: float
+
+    def of(self, whole: int, least: int = 1) -> int:
+        return max(least, round(whole * self.factor))
+
+    def folders(self, work: Path, out: Path | None) -> tuple[Path, Path]:
+        """Where everything is made, and where the models go.
+
+        SystemExit, where a smaller model would take the place of a shipped one.
+        """
+        if self.factor == 1:
+            return work, out or MODELS
+        if out and out.resolve() == MODELS:
+            raise SystemExit(f"--scale {self.factor:g} does not write over {MODELS}")
+        work = work / f"scale-{self.factor:g}"
+        return work, out or work / "models"
+
+
+class Road:
+    """Runs one script after the other; remembers in a folder which have ended."""
+
+    def __init__(self, done: Path):
+        self.done = done
+        done.mkdir(parents=True, exist_ok=True)
+
+    def run(self, name: str, script: str, *arguments: object) -> None:
+        note, command = self.done / name, " ".join(map(str, (script, *arguments)))
+        if note.exists() and note.read_text() == command:
+            print(f"{name}: was made before", flush=True)
+            return
+        print(f"{name}: {command}", flush=True)
+        smoke.run(script, *arguments)
+        note.write_text(command)
 
 
 def commit() -> str:
@@ -29,43 +75,68 @@ def commit() -> str:
     return subprocess.check_output(command, cwd=here, text=True).strip()
 
 
-def train_detector(worlds: Path, folder: Path, start: Path | None) -> Path:
-    """A long run and warm restarts, each of which ended in a lower loss."""
+def detector(
+    road: Road, scale: Scale, data: Path, work: Path, start: Path | None
+) -> Path:
+    """Worlds, a long run and warm restarts, each of which ended in a lower loss."""
+    worlds = work / "worlds"
+    road.run("worlds", "render.py", "--data", data, "--out", worlds,
+             "--worlds", scale.of(26), "--held-out", scale.of(4),
+             "--scenes", scale.of(200, 30))  # fmt: skip
     weights: list[object] = ["--start", start] if start else []
     for number, (steps, rate) in enumerate(RUNS[-1:] if start else RUNS, 1):
-        out = folder / str(number)
-        run("detector.py", "--worlds", worlds, "--out", out, "--steps", steps,
-            "--rate", rate, "--seed", number, *weights)  # fmt: skip
+        out = work / "detector" / str(number)
+        road.run(f"detector-{number}", "detector.py", "--worlds", worlds, "--out", out,
+                 "--steps", scale.of(steps, 8), "--rate", rate, "--seed", number,
+                 *weights)  # fmt: skip
         weights = ["--start", out / "last.weights.h5"]
     return out / "last.weights.h5"
+
+
+def attributes(
+    road: Road, scale: Scale, data: Path, work: Path, start: Path
+) -> tuple[Path, Path]:
+    """Portraits, a run that begins with the detector's first layers, and a restart."""
+    portraits, runs = work / "portraits", work / "attributes"
+    road.run("portraits", "portraits.py", "--data", data, "--out", portraits,
+             "--shards", scale.of(50), "--held-out", scale.of(40),
+             "--per-shard", scale.of(500, 64))  # fmt: skip
+    people, (first, again) = ["--portraits", portraits], ATTRIBUTES_STEPS
+    road.run("attributes-1", "attributes.py", *people, "--out", runs / "1",
+             "--steps", scale.of(first, 8), "--start", start)  # fmt: skip
+    road.run("attributes-2", "attributes.py", *people, "--out", runs / "2",
+             "--steps", scale.of(again, 8),
+             "--again", runs / "1" / "best.weights.h5")  # fmt: skip
+    return portraits, runs / "2" / "best.weights.h5"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path, help="where the models go")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of everything")
     parser.add_argument("--status", default="experimental")
     parser.add_argument("--start", type=Path, help="a detector's weights to go on from")
     args = parser.parse_args()
+    scale = Scale(args.scale)
+    work, out = scale.folders(args.work, args.out)
+    (out / "eval").mkdir(parents=True, exist_ok=True)
     print(__doc__.split("\n\n")[1], flush=True)
-    worlds, portraits = args.work / "worlds", args.work / "portraits"
-    detector, attributes = args.work / "detector", args.work / "attributes"
-    made = ["--status", args.status, "--commit", commit()]
-    run("render.py", "--data", args.data, "--out", worlds, "--worlds", WORLDS,
-        "--held-out", HELD_OUT)  # fmt: skip
-    weights = train_detector(worlds, detector, args.start)
-    run("publish.py", "--weights", weights, "--worlds", worlds, *made)
-    run("portraits.py", "--data", args.data, "--out", portraits,
-        "--shards", PORTRAIT_SHARDS, "--held-out", HELD_OUT_SHARDS)  # fmt: skip
-    people = ["--portraits", portraits]
-    first, again = ATTRIBUTES_STEPS
-    run("attributes.py", *people, "--out", attributes / "1", "--steps", first,
-        "--start", weights)  # fmt: skip
-    run("attributes.py", *people, "--out", attributes / "2", "--steps", again,
-        "--again", attributes / "1" / "best.weights.h5")  # fmt: skip
-    weights = attributes / "2" / "best.weights.h5"
-    run("publish_attributes.py", "--weights", weights, *people, *made)
-    run("golden.py")
+    road, made = Road(work / "done"), ["--status", args.status, "--commit", commit()]
+    weights = detector(road, scale, args.data, work, args.start)
+    worlds = ["--worlds", work / "worlds"]
+    road.run("publish", "publish.py", "--weights", weights, *worlds, *made, *DETECTOR,
+             "--out", out)  # fmt: skip
+    road.run("groups", "groups.py", *worlds, "--out", out / "eval/detector.json",
+             out / "detector.toml")  # fmt: skip
+    portraits, best = attributes(road, scale, args.data, work, weights)
+    road.run("publish-attributes", "publish_attributes.py", "--weights", best,
+             "--portraits", portraits, *made, *ATTRIBUTES, "--out", out)  # fmt: skip
+    road.run("shares", "shares.py", out / "eval/attributes.json",
+             "--out", out / "eval/shares.json")  # fmt: skip
+    road.run("golden", "golden.py", "--models", out)
+    print(f"the models are in {out}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,94 @@
+"""``make train``: a stop loses nothing, and a small run replaces nothing shipped."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TRAIN, MODELS = ROOT / "models" / "train", ROOT / "models"
+
+
+@pytest.fixture
+def everything(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(TRAIN))
+    for name in ("everything", "smoke"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return importlib.import_module("everything")
+
+
+@pytest.fixture
+def runs(everything: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """What would have been run; a script named broken fails."""
+    seen: list[tuple] = []
+
+    def run(script: str, *arguments: object) -> None:
+        seen.append((script, *arguments))
+        if script == "broken.py":
+            raise RuntimeError("killed")
+
+    monkeypatch.setattr(everything.smoke, "run", run)
+    return seen
+
+
+def test_what_has_ended_is_not_run_again(
+    everything: ModuleType, runs: list[tuple], tmp_path: Path
+) -> None:
+    for _ in range(2):
+        everything.Road(tmp_path).run("worlds", "render.py", "--worlds", 3)
+    assert runs == [("render.py", "--worlds", 3)]
+
+
+def test_other_arguments_run_it_again(
+    everything: ModuleType, runs: list[tuple], tmp_path: Path
+) -> None:
+    for worlds in (3, 4):
+        everything.Road(tmp_path).run("worlds", "render.py", "--worlds", worlds)
+    assert [arguments[-1] for arguments in runs] == [3, 4]
+
+
+def test_what_was_stopped_is_run_again(
+    everything: ModuleType, runs: list[tuple], tmp_path: Path
+) -> None:
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            everything.Road(tmp_path).run("worlds", "broken.py")
+    assert len(runs) == 2
+
+
+def test_a_small_run_has_folders_of_its_own(
+    everything: ModuleType, tmp_path: Path
+) -> None:
+    work, out = everything.Scale(0.01).folders(tmp_path, None)
+    assert work != tmp_path
+    assert tmp_path in work.parents
+    assert work in out.parents
+    assert everything.Scale(0.01).of(200, 30) == 30
+
+
+def test_a_small_run_does_not_write_over_what_is_shipped(
+    everything: ModuleType, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match="does not write over"):
+        everything.Scale(0.5).folders(tmp_path, MODELS / "train" / "..")
+
+
+def test_a_whole_run_makes_what_is_shipped(
+    everything: ModuleType, tmp_path: Path
+) -> None:
+    assert everything.Scale(1.0).folders(tmp_path, None) == (tmp_path, MODELS)
+    assert everything.Scale(1.0).of(200, 30) == 200
+
+
+@pytest.mark.parametrize("name", ["detector", "attributes"])
+def test_the_version_that_is_made_is_the_shipped_one(
+    everything: ModuleType, name: str
+) -> None:
+    options = {"detector": everything.DETECTOR, "attributes": everything.ATTRIBUTES}
+    manifest = (MODELS / f"{name}.toml").read_text()
+    version = options[name][options[name].index("--version") + 1]
+    assert f'\nversion = "{version}"\n' in manifest
