@@ -26,11 +26,13 @@ from crops import Crops, as_seen, calibrating, one_each, varied
 from keras import layers
 from net import convolved, residual
 from people import CUES
-from portraits import HEIGHT, READINGS, WIDTH
+from portraits import HEIGHT, WIDTH
+
+from doorsill.vision.attributes import READINGS
 
 BATCH, SAVE_EVERY = 64, 500
 FIRST = {"rate": 2e-3, "decay": 5e-3, "dropout": 0.3, "mix": 0.15}
-AGAIN = {"rate": 1e-3, "decay": 2e-2, "dropout": 0.4, "mix": 0.3}  # a warm restart
+AGAIN = {"rate": 1.2e-3, "decay": 2e-3, "dropout": 0.1, "mix": 0.0}  # a warm restart
 SMOOTHING = 0.04
 CUES_WEIGHT = 4.0  # of their mean cross-entropy
 AGES, EXPRESSIONS = 4, 2

@@ -31,11 +31,11 @@ from scenes import sample_light
 from solids import Solid, muted
 
 from doorsill.vision.appearance import portrait
+from doorsill.vision.attributes import READINGS  # pictures of each one held out
 
 WIDTH, HEIGHT = 64, 128  # of a crop
 VIEW_WIDTH, VIEW_HEIGHT = 136, 224  # of the picture that it is cut from
 PER_SHARD = 500
-READINGS = 8  # pictures of each one held out, on a walk, as many as the firmware takes
 CONDITIONS = ("band", "masculinity", "tone", "weight", "view", "cut", "covered")
 COLUMNS = (*CONDITIONS, *CUES)
 KINDS = ("walk", "walk", "walk", "stand", "stand", "phone", "push", "hold", "akimbo")

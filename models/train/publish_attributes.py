@@ -18,11 +18,12 @@ from ai_edge_litert.interpreter import Interpreter
 from crops import COLUMN, Crops, as_seen, calibrating, one_each
 from export import converted
 from operators import operations
-from portraits import HEIGHT, READINGS, WIDTH
+from portraits import HEIGHT, WIDTH
 from publish import MODELS, input_section, model_section, output_sections
 
 from doorsill.models_measure import Share
 from doorsill.registry import ALLOWED_ATTRIBUTES
+from doorsill.vision.attributes import READINGS
 
 UNKNOWN, RIGHT_AT_LEAST, FEWEST = 0.185, 0.65, 40  # of the calibrating half
 CONFUSION = "confusion_truth_by_answer_then_unknown"
