@@ -136,6 +136,7 @@ def main() -> None:
              "--portraits", portraits, *made, *ATTRIBUTES, "--out", out)  # fmt: skip
     road.run("shares", "shares.py", out / "eval/attributes.json",
              "--out", out / "eval/shares.json")  # fmt: skip
+    road.run("tables", "tables.py", "--models", out)
     road.run("golden", "golden.py", "--models", out)
     print(f"the models are in {out}")
 

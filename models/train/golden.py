@@ -17,6 +17,7 @@ from doorsill import registry
 from doorsill.drivers.runtime import load_reference
 
 MODELS = Path(__file__).resolve().parent.parent
+GOLDEN = MODELS / "eval" / "golden.json"
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -49,7 +50,7 @@ def main() -> None:
         manifest = registry.load_manifest(path)
         found[manifest.name] = {"model": manifest.sha256} | answers(manifest)
     text = json.dumps(found, indent=1, sort_keys=True) + "\n"
-    (models / "eval" / "golden.json").write_text(text)
+    (models / GOLDEN.relative_to(MODELS)).write_text(text)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ same aim, but with neighbouring age bands it was still far off after 400 rounds.
 
 Three questions about each mix. With the *right* matrix, is the correction unbiased?
 With a matrix measured on as many people but others each day (*redrawn*), is it so on
-average, and how far off is one such matrix for good (*offset*, root mean square)? And
-with the one that is *published*, of the calibrating half, for the test half?
+average, and how far off is one such matrix for good (*offset*, root mean square; also
+for both halves' people together)? And with the one that is *published*, of the
+calibrating half, for the test half?
 """
 
 from __future__ import annotations
@@ -121,9 +122,17 @@ def asked(
         errors, inside = days(mix, real, each, rng)
         out[f"{kind}_bias_points"] = float(np.abs(errors.mean(axis=0)).max() * 100)
         out[f"{kind}_intervals_hold"] = float(inside.mean() * 100)
+    both = np.array([drawn(real * (1 + size), rng) for _ in range(DAYS)])
+    for name, matrices in (("offset", others), ("offset_of_both", both)):
+        out[f"{name}_points"] = offset(mix, real, matrices)
+    return out
+
+
+def offset(mix: list[float], real: np.ndarray, known: np.ndarray) -> float:
+    """Points (root mean square) that matrices ``known`` (n, ...) are off for good."""
     expected = np.array(mix) @ (real / real.sum(axis=1, keepdims=True))
-    off = corrected(np.broadcast_to(expected, (DAYS, len(expected))), others) - mix
-    return out | {"offset_points": float(np.sqrt((off**2).mean(axis=0)).max() * 100)}
+    off = corrected(np.broadcast_to(expected, (len(known), len(expected))), known) - mix
+    return float(np.sqrt((off**2).mean(axis=0)).max() * 100)
 
 
 def main() -> None:
