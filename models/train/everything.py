@@ -26,7 +26,7 @@ MODELS = Path(__file__).resolve().parent.parent
 # one ended.
 RUNS = ((3250, 3e-3), (800, 3e-3), (550, 1.5e-3), (2500, 2e-3))
 DETECTOR = ("--version", "0.6.0", "--threshold", 0.25, "--sure", 0.45)
-ATTRIBUTES = ("--version", "0.2.0")
+ATTRIBUTES = ("--version", "0.3.0")
 ATTRIBUTES_STEPS = (7000, 4000)
 
 
