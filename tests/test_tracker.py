@@ -276,6 +276,9 @@ def test_who_is_alone_may_jump_after_a_gap() -> None:
     [
         pytest.param(np.linspace(0.9, 1.08, 10), True, id="walks out"),
         pytest.param(np.linspace(0.4, 0.5, 10), False, id="is lost inside"),
+        pytest.param(
+            np.linspace(0.34, 0.6, 10), False, id="is lost long before the edge"
+        ),
     ],
 )
 def test_a_track_says_whether_somebody_left(ways: np.ndarray, left: bool) -> None:

@@ -23,6 +23,8 @@ GATE = 7.0  # half the squared Mahalanobis distance and the other costs at most
 LOOSE = 2.0  # the distance alone, where nobody else is in question
 CONFIRM_HITS, CONFIRM_SCORES = 3, 1.9  # detections, and the sum of their scores
 DOUBT_S = 0.4  # unseen for longer, an unconfirmed track ends, or one outside
+EDGE = 1.0  # body widths from the picture's edge within which somebody walks out
+LEFT_S = 0.8  # unseen for longer, who was not that near may still be inside
 COAST_S = 1.5  # a confirmed one
 TWIN = 0.3  # body widths: a detection nearer to a track's own is no new person
 WIDTH_GAIN = 0.2
@@ -142,6 +144,14 @@ class Person:
             return False
         unsure = not self.confirmed or self.is_outside(aspect)
         return unsure or unseen > COAST_S
+
+    def has_left(self, now: float, aspect: float) -> bool:
+        """Whether somebody outside was last seen on the way out, near the edge."""
+        unseen = now - self.seen
+        x, y = self.x - unseen * self.speed_x, self.y - unseen * self.speed_y
+        near = EDGE * self.width
+        at_edge = not (near < x < aspect - near and near < y < 1.0 - near)
+        return (at_edge or unseen <= LEFT_S) and self.is_outside(aspect)
 
     def is_outside(self, aspect: float) -> bool:
         """Whether the head is outside the picture."""

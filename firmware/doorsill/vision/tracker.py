@@ -85,7 +85,7 @@ class Tracker:
         if True in gone:
             out = [p for p, is_gone in zip(self._people, gone, strict=True) if is_gone]
             ended += [person.id for person in out]
-            left = [person.id for person in out if person.is_outside(aspect)]
+            left = [person.id for person in out if person.has_left(now, aspect)]
             rows = zip(self._people, partner, gone, strict=True)
             stay = [(person, row) for person, row, is_gone in rows if not is_gone]
             self._people = [person for person, _ in stay]
