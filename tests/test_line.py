@@ -156,6 +156,45 @@ def test_who_stood_past_the_line_when_the_id_broke(
     assert tally(drive(LineCounter(ACROSS), [*stood, *steps])) == truth
 
 
+@pytest.mark.parametrize(
+    ("tall", "truth"),
+    [
+        pytest.param(0.2, (0, 0), id="inside the picture: the one who stood there"),
+        pytest.param(0.27, (1, 1), id="at its edge: somebody who comes in"),
+    ],
+)
+def test_who_appears_at_the_edge_takes_up_nothing(
+    tall: float, truth: tuple[int, int]
+) -> None:
+    went = [*walk(B, 0.27), *at(*[0.27] * 8), *[{}] * 4]
+    steps = [*went, *walk(0.27, B, track=2)]
+    assert tally(drive(LineCounter(ACROSS), steps, tall=tall)) == truth
+
+
+def test_who_is_lost_on_the_way_out_does_not_come_in_at_once() -> None:
+    counter, found = LineCounter(ACROSS), []
+    steps = [*walk(B, 0.3), *[{}] * 4, *walk(0.3, B, track=2), *[{}] * 150]
+    for row, step in enumerate(steps):
+        tracks = tracks_of(step)
+        tracks.confirmed[:] = row not in range(24, 27)  # the second one's first frames
+        found += counter.update(tracks, 10.0 + row * FRAME_S)
+    assert tally(found) == (1, 1)
+
+
+@pytest.mark.parametrize(("others", "told"), [(0, 0), (1, 0), (2, 1)])
+def test_the_more_come_the_other_way_the_sooner_a_crossing_is_told(
+    others: int, told: int
+) -> None:
+    steps = []
+    for y in np.linspace(A, 0.5 + 1.5 * WIDE * 4 / 3, 30).tolist():
+        step = {1: (0.5, y)}
+        for other in range(others):
+            step[2 + other] = (0.47 + 0.06 * other, 1.2 - y)
+        steps.append(step)
+    found = drive(LineCounter(ACROSS), steps, finish=False)
+    assert tally(found)[0] == told
+
+
 def test_the_heir_may_be_born_while_the_old_track_still_coasts() -> None:
     counter = LineCounter(ACROSS)
     found = drive(counter, walk(A, 0.47, 8), finish=False)
@@ -296,6 +335,27 @@ def reachable(root: object) -> set[int]:
     return numbers
 
 
+STILL, DOWN, UP, CREEPS = (0.0, 0.0), (0.0, 0.2), (0.0, -0.2), (0.0, -0.01)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        pytest.param(DOWN, DOWN, True, id="walks on"),
+        pytest.param(STILL, UP, True, id="had stopped"),
+        pytest.param(DOWN, CREEPS, True, id="slows down, and jitters"),
+        pytest.param(DOWN, UP, False, id="comes the other way at once"),
+    ],
+)
+def test_who_walks_the_other_way_is_somebody_else(
+    before: tuple[float, float], after: tuple[float, float], same: bool
+) -> None:
+    ends: LooseEnds[int] = LooseEnds()
+    ends.leave(Spot(1.0, (0.5, 0.5), 0.1), before, 7)
+    assert ends.claim(Spot(1.4, (0.5, 0.52), 0.1), after) == (7 if same else None)
+    assert len(ends) == (0 if same else 1)
+
+
 def test_loose_ends_are_bounded_and_claimed_once() -> None:
     ends: LooseEnds[int] = LooseEnds()
     overdue = [
@@ -305,8 +365,8 @@ def test_loose_ends_are_bounded_and_claimed_once() -> None:
         list(itertools.chain(*overdue)) == list(range(70 - LIMIT))
         and len(ends) == LIMIT
     )
-    assert ends.claim(Spot(1.5, (0.9, 0.5), 0.1)) is None  # too far
-    assert ends.claim(Spot(1.5, (0.55, 0.5), 0.1)) is not None
+    assert ends.claim(Spot(1.5, (0.9, 0.5), 0.1), STILL) is None  # too far
+    assert ends.claim(Spot(1.5, (0.55, 0.5), 0.1), STILL) is not None
     assert len(ends.expire(1.0 + HANDOVER_S + 0.1)) == LIMIT - 1 and len(ends) == 0
 
 

@@ -79,4 +79,5 @@ UP, DOWN = (0.5, 0.3), (0.1, 0.3)
 )
 def test_who_meets_somebody(other: Path, met: bool) -> None:
     one = path(DOWN)
-    assert meets(one, [one, other]) is met
+    assert meets(one, [one, other]) == met
+    assert meets(one, [one, other, other]) == 2 * met

@@ -59,6 +59,14 @@ def inside(polygon: Sequence[Point], point: Point) -> bool:
     return hit
 
 
+def touches_edge(
+    box: tuple[float, float, float, float], aspect: float, margin: float
+) -> bool:
+    """Whether a box in 0..1 comes within ``margin`` picture heights of the edge."""
+    x0, y0, x1, y1 = box
+    return min(x0 * aspect, y0, (1.0 - x1) * aspect, 1.0 - y1) < margin
+
+
 class Segments:
     """All segments of several poly-lines, for the distances of a point to each line.
 

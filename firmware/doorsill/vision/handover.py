@@ -22,8 +22,18 @@ REACH = 0.5  # body widths
 DRIFT = 0.2  # body widths a second by which the reach grows, up to
 REACH_LIMIT = 1.0
 LIMIT = 64  # loose ends kept at most
+BRISK = 0.8  # body widths a second, faster than who turns round unseen
 
 Left = TypeVar("Left")
+
+
+def turns(before: Point, after: Point, width: float) -> bool:
+    """Whether somebody walked briskly one way and now the other: that is two people.
+
+    Speeds are in picture heights a second, ``width`` is the body's.
+    """
+    brisk = BRISK * width
+    return before[0] * after[0] + before[1] * after[1] < -brisk * brisk
 
 
 class Spot(NamedTuple):  # made for everybody in every frame
@@ -67,12 +77,17 @@ class LooseEnds(Generic[Left]):
         self._ends = self._ends[-LIMIT:]
         return [each for _, _, each in overdue]
 
-    def claim(self, birth: Spot) -> Left | None:
-        """What the nearest broken track left for a track born there, once."""
+    def claim(self, birth: Spot, speed: Point) -> Left | None:
+        """What the nearest broken track left for one born there, once.
+
+        ``speed`` is that of the new track, in picture heights a second.
+        """
         best: tuple[float, int] | None = None
-        for row, (last, speed, _) in enumerate(self._ends):
-            distance = last.reaches(birth, speed)
-            if distance is not None and (best is None or distance < best[0]):
+        for row, (last, before, _) in enumerate(self._ends):
+            distance = last.reaches(birth, before)
+            if distance is None or turns(before, speed, last.width):
+                continue
+            if best is None or distance < best[0]:
                 best = (distance, row)
         return None if best is None else self._ends.pop(best[1])[2]
 

@@ -10,9 +10,9 @@
 
 *Late count.* A level that is not nought is booked as a crossing when the track ends,
 when the foot has been past the line for ``HOLD_S`` and is ``CLEAR`` body widths from
-it, or ``CLEAR_IN_CROWD`` where others come the other way (unless an exclusion polygon
-may still take the track back), or ``SETTLE_S`` after it left the line's neighbourhood,
-whichever comes first; who turns back before that has brought the level back to nought
+it, less where others come the other way (unless an exclusion polygon may still take the
+track back), or ``SETTLE_S`` after it left the line's neighbourhood, whichever comes
+first; who turns back before that has brought the level back to nought
 and is not counted. What is booked is never taken back: who returns later has gone in
 *and* out. In all cases ``in - out`` is the net change of side.
 
@@ -23,7 +23,8 @@ are taken to have walked on, and a level that comes back to nought is booked eac
 *Broken ids.* A track that ends near the line leaves where it was last clear of the
 band and its level; a confirmed track born there soon after goes on from that point, not
 from its own (see ``handover``). Where nobody does, the side on which it was last seen
-is believed. Who walked out of the picture has gone, and is booked at once.
+is believed. Who walked out of the picture has gone, and is booked at once; who appears
+at its edge has come in there and takes up nothing.
 
 Unconfirmed tracks and tracks that start or end in an exclusion polygon never count.
 Nothing about a track outlives it, but for the seconds of a hand-over.
@@ -31,29 +32,25 @@ Nothing about a track outlives it, but for the seconds of a hand-over.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from doorsill.values import Crossing, Direction, Tracks
-from doorsill.vision.geometry import (
-    Point,
-    Segments,
-    crossings,
-    from_fractions,
-    inside,
-)
+from doorsill.vision import geometry
+from doorsill.vision.geometry import Point, Segments, crossings, inside
 from doorsill.vision.handover import HANDOVER_S, LooseEnds, Spot
-from doorsill.vision.paths import TRAIL, Broken, Leg, Path, heir
+from doorsill.vision.paths import Broken, Path, begin, heir
 from doorsill.vision.swaps import meets, mirrored
 
 BAND = 0.25  # body widths to each side of the line, about 12 cm
 CLEAR = 4.0  # body widths from the line after which a crossing is past doubt,
-CLEAR_IN_CROWD = 1.4  # and beside somebody who comes the other way (see ``swaps``)
+CLEAR_MEETING = 1.7  # beside one who comes the other way (see ``swaps``),
+CLEAR_IN_CROWD = 1.0  # and beside several
 HOLD_S = 0.6
 SETTLE_S = 8.0
 AT_LINE = 1.0  # body widths from the line within which somebody has not left it
 NEAR = 3.0  # body widths from the line within which a broken id is handed over
+EDGE = 0.2  # body widths from the picture's edge within which somebody comes in
 DECIDED_WITHIN_S = SETTLE_S + 4.0  # no crossing is told later than this
 DEFAULT_ASPECT = 4 / 3
 
@@ -74,8 +71,10 @@ class LineCounter:
     _broken: LooseEnds[Broken] = field(init=False, default_factory=LooseEnds)
 
     def __post_init__(self) -> None:
-        self.lines = [from_fractions(line, self.aspect) for line in self.lines]
-        self.exclude = [from_fractions(area, self.aspect) for area in self.exclude]
+        self.lines = [geometry.from_fractions(line, self.aspect) for line in self.lines]
+        self.exclude = [
+            geometry.from_fractions(area, self.aspect) for area in self.exclude
+        ]
         if self.lines:
             self._segments = Segments(self.lines)
 
@@ -116,7 +115,12 @@ class LineCounter:
             squared = distances(*foot)
             path = self._paths.get(track)
             if path is None:
-                path = self._paths[track] = self._begin(Spot(now, foot, wide))
+                path = self._paths[track] = begin(
+                    Spot(now, foot, wide), len(self.lines), self._excludes(foot)
+                )
+                path.entered = geometry.touches_edge(
+                    (x0, y0, x1, y1), aspect, EDGE * wide
+                )
             elif detection >= 0:
                 path.see(Spot(now, foot, wide))
             if detection >= 0:
@@ -126,11 +130,6 @@ class LineCounter:
                 self._take_over(path)
             if confirmed and not path.excluded:
                 self._book(track, path, squared, now, found)
-
-    def _begin(self, birth: Spot) -> Path:
-        legs = [Leg(birth.at) for _ in self.lines]
-        trail = deque([(birth.time, birth.at)], TRAIL)
-        return Path(birth, birth, trail, legs, self._excludes(birth.at))
 
     def _excludes(self, point: Point) -> bool:
         return any(inside(area, point) for area in self.exclude)
@@ -181,15 +180,17 @@ class LineCounter:
     def _is_clear(self, path: Path, squared: float) -> bool:
         """Whether somebody is so far from a line that they will not turn back."""
         wide = path.last.width
-        if squared <= (CLEAR_IN_CROWD * wide) ** 2:
-            return False
-        return squared > (CLEAR * wide) ** 2 or meets(path, self._paths.values())
+        if not (CLEAR_IN_CROWD * wide) ** 2 < squared <= (CLEAR * wide) ** 2:
+            return squared > (CLEAR * wide) ** 2
+        met = meets(path, self._paths.values())
+        return met > 1 or (met == 1 and squared > (CLEAR_MEETING * wide) ** 2)
 
     def _take_over(self, path: Path) -> None:
         """A newly confirmed track goes on where a broken one was lost."""
-        broken = self._broken.claim(path.birth)
-        if broken is not None:
-            path.inherit(broken, self.lines)
+        if not path.entered:
+            broken = self._broken.claim(path.birth, path.speed)
+            if broken is not None:
+                path.inherit(broken, self.lines)
 
     def _end(
         self, track: int, now: float, left_picture: bool, found: list[Crossing]

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from doorsill.vision.geometry import Point, crossings
-from doorsill.vision.handover import Spot
+from doorsill.vision.handover import Spot, turns
 
 TRAIL_S, TRAIL = 0.15, 40  # spacing and length of a path's trail
 TURN_S = 0.7  # how long before and after a turn is looked at
@@ -53,6 +53,7 @@ class Path:
     legs: list[Leg]
     excluded: bool
     confirmed: bool = False
+    entered: bool = False  # at the edge of the picture
     inherited: bool = False  # what a broken track left is taken up once
 
     def see(self, spot: Spot) -> None:
@@ -98,12 +99,21 @@ class Path:
                 leg.anchor, leg.clear = anchor, True
 
 
+def begin(birth: Spot, lines: int, excluded: bool) -> Path:
+    """The path of a new track, with a leg for each line."""
+    legs = [Leg(birth.at) for _ in range(lines)]
+    trail = deque([(birth.time, birth.at)], TRAIL)
+    return Path(birth, birth, trail, legs, excluded)
+
+
 def heir(lost: Path, others: Iterable[Path]) -> Path | None:
     """The live track that began where this one was lost, while it coasted."""
     nearest: tuple[float, Path] | None = None
     speed = lost.speed
     for path in others:
-        if not path.confirmed or path.inherited:
+        if not path.confirmed or path.inherited or path.entered:
+            continue
+        if turns(speed, path.speed, lost.last.width):
             continue
         distance = lost.last.reaches(path.birth, speed)
         if distance is not None and (nearest is None or distance < nearest[0]):

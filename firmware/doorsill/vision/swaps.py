@@ -18,16 +18,16 @@ TURN = 0.3  # body widths that the other one goes to and fro at least
 BRISK = 0.8  # body widths that who swapped an id goes to and fro meanwhile
 
 
-def meets(path: Path, others: Iterable[Path]) -> bool:
-    """Whether somebody near comes the other way, so that ids may be swapped."""
+def meets(path: Path, others: Iterable[Path]) -> int:
+    """How many near come the other way, with whom the id may be swapped."""
     (x, y), wide, way = path.last.at, path.last.width, path.speed
+    met = 0
     for other in others:
         near = apart(other.last.at, (x, y)) < CROWD * wide
         if near and other.confirmed and other is not path:
             come = other.speed
-            if come[0] * way[0] + come[1] * way[1] < 0:
-                return True
-    return False
+            met += come[0] * way[0] + come[1] * way[1] < 0
+    return met
 
 
 def mirrored(path: Path, since: float, others: Iterable[Path]) -> bool:
