@@ -30,7 +30,7 @@ from doorsill.drivers.street.score import Score
 from doorsill.models_measure import Share
 from doorsill.values import Detections, Direction
 
-TUNED = (1, 2, 3, 4, 5, 6, 7, 8)
+TUNED = tuple(range(1, 25))  # hours to 8, crowds to 24
 HELD_OUT_HOURS = (101, 301, 302, 401, 402)
 HELD_OUT_CROWDS = (101, 102, 103, 301, 302, 303, 304, 401)
 PEOPLE, FEW = 20, 5
