@@ -62,8 +62,9 @@ MAKEHUMAN ?= ../shared/data/makehuman/makehuman-cc0.tar.xz
 WORK ?= build/train
 SCALE ?= 1
 
-train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK= SCALE=; 3 hours)
-	@$(TRAIN) models/train/everything.py --data "$(MAKEHUMAN)" --work "$(WORK)" --scale $(SCALE)
+train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK= SCALE= CYCLES=; 3 hours)
+	@$(TRAIN) models/train/everything.py --data "$(MAKEHUMAN)" --work "$(WORK)" --scale $(SCALE) \
+	  $(if $(CYCLES),--cycles $(CYCLES))
 
 train-smoke: $(STAMPS)/train ## render 60, train a few steps, export, evaluate (minutes)
 	@$(TRAIN) models/train/smoke.py --data "$(MAKEHUMAN)" --out "$(WORK)/smoke"

@@ -92,3 +92,14 @@ def test_the_version_that_is_made_is_the_shipped_one(
     manifest = (MODELS / f"{name}.toml").read_text()
     version = options[name][options[name].index("--version") + 1]
     assert f'\nversion = "{version}"\n' in manifest
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_a_share_of_the_scenes_is_path_traced_if_asked_for(
+    everything: ModuleType, runs: list[tuple], tmp_path: Path, share: float
+) -> None:
+    road, scale = everything.Road(tmp_path / "done"), everything.Scale(0.01)
+    everything.detector(road, scale, tmp_path, tmp_path, None, share)
+    (render,) = (run for run in runs if run[0] == "render.py")
+    assert ("--cycles" in render) is bool(share)
+    assert render[-1] == (0.1 if share else scale.of(200, 30))

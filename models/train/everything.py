@@ -8,8 +8,12 @@ its arguments stay the same (``FOLDER/done``). ``--start WEIGHTS`` trains the de
 on instead of from nothing, for example from what ``recover.py`` reads out of a shipped
 file: the last run alone. ``--scale 0.01`` goes the whole road with a hundredth of all
 worlds, scenes, people and steps, in a folder of its own, never over what is shipped.
+``--cycles 0.1`` has a tenth of the detector's scenes path-traced (`make cycles` first).
+
 Weights differ in their last digits from one processor to the next, so the models will
 be alike, not equal; worlds, portraits and the street are equal by seed on one renderer.
+The renderer goes on: to see a shipped model's own worlds, check out the training commit
+in its manifest.
 """
 
 from __future__ import annotations
@@ -77,13 +81,14 @@ def commit() -> str:
 
 
 def detector(
-    road: Road, scale: Scale, data: Path, work: Path, start: Path | None
+    road: Road, scale: Scale, data: Path, work: Path, start: Path | None, cycles: float
 ) -> Path:
     """Worlds, a long run and warm restarts, each of which ended in a lower loss."""
     worlds = work / "worlds"
+    traced = ["--cycles", cycles] if cycles else []
     road.run("worlds", "render.py", "--data", data, "--out", worlds,
              "--worlds", scale.of(26), "--held-out", scale.of(4),
-             "--scenes", scale.of(200, 30))  # fmt: skip
+             "--scenes", scale.of(200, 30), *traced)  # fmt: skip
     weights: list[object] = ["--start", start] if start else []
     for number, (steps, rate) in enumerate(RUNS[-1:] if start else RUNS, 1):
         out = work / "detector" / str(number)
@@ -119,13 +124,14 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="share of everything")
     parser.add_argument("--status", default="experimental")
     parser.add_argument("--start", type=Path, help="a detector's weights to go on from")
+    parser.add_argument("--cycles", type=float, default=0.0, help="path-traced share")
     args = parser.parse_args()
     scale = Scale(args.scale)
     work, out = scale.folders(args.work, args.out)
     (out / "eval").mkdir(parents=True, exist_ok=True)
     print(__doc__.split("\n\n")[1], flush=True)
     road, made = Road(work / "done"), ["--status", args.status, "--commit", commit()]
-    weights = detector(road, scale, args.data, work, args.start)
+    weights = detector(road, scale, args.data, work, args.start, args.cycles)
     worlds = ["--worlds", work / "worlds"]
     road.run("publish", "publish.py", "--weights", weights, *worlds, *made, *DETECTOR,
              "--out", out)  # fmt: skip
