@@ -55,8 +55,9 @@ def attribute(tree: Nodes, name: str) -> Any:
 def pattern(tree: Nodes, where: Any, kind: int, scale: float) -> Any:
     """A socket 0..1 as the rasteriser's fragment shader has it, by kind."""
     if kind in (2, 3, 5):
-        makers = {2: "ShaderNodeTexChecker", 3: "ShaderNodeTexBrick"}
-        made = node(tree, makers.get(kind, "ShaderNodeTexBrick"), Scale=scale)
+        made = node(
+            tree, f"ShaderNodeTex{'Checker' if kind == 2 else 'Brick'}", Scale=scale
+        )
         for name, grey in (("Color1", 0.0), ("Color2", 1.0 if kind == 2 else 0.5)):
             made.inputs[name].default_value = (grey, grey, grey, 1)
         if kind != 2:
