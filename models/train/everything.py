@@ -1,12 +1,12 @@
 """Make the shipped models again: ``python everything.py --data DATA --work FOLDER``.
 
-About three hours on two quiet cores, from measured paces: rendering 25
-minutes, detector 95, portraits 10, attributes 40; with ``--scale 0.01`` four minutes.
+Two and a half hours on two quiet cores, from measured paces: rendering 25
+minutes, detector 65, portraits 10, attributes 40; with ``--scale 0.01`` four minutes.
 
 Every step goes on where it was stopped, and one that has ended is not run again while
 its arguments stay the same (``FOLDER/done``). ``--start WEIGHTS`` trains the detector
 on instead of from nothing, for example from what ``recover.py`` reads out of a shipped
-file: the last run alone. ``--scale 0.01`` goes the whole road with a hundredth of all
+file. ``--scale 0.01`` goes the whole road with a hundredth of all
 worlds, scenes, people and steps, in a folder of its own, never over what is shipped.
 ``--cycles 0.1`` has a tenth of the detector's scenes path-traced (`make cycles` first).
 
@@ -27,11 +27,8 @@ import smoke
 
 MODELS = Path(__file__).resolve().parent.parent
 WORLDS, HELD_OUT = 40, 6
-# The detector: steps and highest rate of each run; a warm restart begins where the last
-# one ended.
-RUNS = ((7000, 3e-3), (3000, 2e-3))
-ABOVE = 1.3  # how often scenes from above are drawn
-DETECTOR = ("--version", "0.7.0", "--threshold", 0.25, "--sure", 0.45)
+STEPS, ABOVE = 7000, 1.3  # how often scenes from above are drawn
+DETECTOR = ("--version", "0.7.0", "--threshold", 0.3, "--sure", 0.45)
 ATTRIBUTES = ("--version", "0.3.0")
 ATTRIBUTES_STEPS = (7000, 4000)
 
@@ -85,19 +82,15 @@ def commit() -> str:
 def detector(
     road: Road, scale: Scale, data: Path, work: Path, start: Path | None, cycles: float
 ) -> Path:
-    """Worlds, a long run and a warm restart, which ended in a lower loss."""
-    worlds = work / "worlds"
+    """Worlds, and one long run."""
+    worlds, out = work / "worlds", work / "detector"
     traced = ["--cycles", cycles] if cycles else []
     road.run("worlds", "render.py", "--data", data, "--out", worlds,
              "--worlds", scale.of(WORLDS), "--held-out", scale.of(HELD_OUT),
              "--scenes", scale.of(200, 30), *traced)  # fmt: skip
-    weights: list[object] = ["--start", start] if start else []
-    for number, (steps, rate) in enumerate(RUNS[-1:] if start else RUNS, 1):
-        out = work / "detector" / str(number)
-        road.run(f"detector-{number}", "detector.py", "--worlds", worlds, "--out", out,
-                 "--steps", scale.of(steps, 8), "--rate", rate, "--seed", number,
-                 "--above", ABOVE, *weights)  # fmt: skip
-        weights = ["--start", out / "last.weights.h5"]
+    weights = ["--start", start] if start else []
+    road.run("detector", "detector.py", "--worlds", worlds, "--out", out,
+             "--steps", scale.of(STEPS, 8), "--above", ABOVE, *weights)  # fmt: skip
     return out / "last.weights.h5"
 
 
