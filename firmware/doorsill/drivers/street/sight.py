@@ -21,7 +21,7 @@ from doorsill.values import Detections
 from doorsill.vision.heads import HeadsDecode, same_person
 
 Array = NDArray[np.float64]
-DECODE = HeadsDecode(threshold=0.25)
+DECODE = HeadsDecode(threshold=0.3)
 
 
 class MeasuredDetector:
