@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from doorsill import registry
 from doorsill.drivers.street import DAY_PROFILE, HARD, HOUR, Scene, Street, day
 from doorsill.drivers.street.eye import Eye, Noise
-from doorsill.drivers.street.faults import in_weak_light, measured
+from doorsill.drivers.street.faults import FILE, in_weak_light, measured
 from doorsill.drivers.street.people import (
     Arrivals,
     Behaviour,
@@ -155,6 +158,14 @@ def test_misses_and_extras_are_never_netted(
 
 
 VIEWS = ("low", "oblique", "overhead")
+
+
+def test_the_measured_faults_are_those_of_the_shipped_detector() -> None:
+    models = Path(__file__).parent.parent / "models"
+    shipped = registry.load_manifest(models / "detector.toml")
+    told = json.loads(FILE.read_text())
+    assert told["detector"] == shipped.version
+    assert measured().threshold == shipped.decode.threshold
 
 
 @pytest.mark.parametrize("view", VIEWS)

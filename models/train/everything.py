@@ -1,13 +1,13 @@
 """Make the shipped models again: ``python everything.py --data DATA --work FOLDER``.
 
 Two and a half hours on two quiet cores, from measured paces: rendering 25
-minutes, detector 65, portraits 10, attributes 40; with ``--scale 0.01`` four minutes.
+minutes, detector 65, portraits 10, attributes 40; with ``--scale 0.01`` two minutes.
 
 Every step goes on where it was stopped, and one that has ended is not run again while
 its arguments stay the same (``FOLDER/done``). ``--start WEIGHTS`` trains the detector
 on instead of from nothing, for example from what ``recover.py`` reads out of a shipped
-file. ``--scale 0.01`` goes the whole road with a hundredth of all
-worlds, scenes, people and steps, in a folder of its own, never over what is shipped.
+file. ``--scale 0.01`` goes the whole road with a hundredth of all worlds, scenes,
+people and steps, in a folder of its own, never over what is shipped.
 ``--cycles 0.1`` has a tenth of the detector's scenes path-traced (`make cycles` first).
 
 Weights differ in their last digits from one processor to the next, so the models will

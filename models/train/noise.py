@@ -257,6 +257,7 @@ def main() -> None:
         made = [each for each in extra if each.view == view]
         told(view, mine, made, frames[view])
         table[view] = {
+            "threshold": manifest.decode.threshold,
             "covers": COVERS,
             "scores": score_table(view, whole),
             **wobbles(mine, walk),

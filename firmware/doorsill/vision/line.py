@@ -180,8 +180,10 @@ class LineCounter:
     def _is_clear(self, path: Path, squared: float) -> bool:
         """Whether somebody is so far from a line that they will not turn back."""
         wide = path.last.width
-        if not (CLEAR_IN_CROWD * wide) ** 2 < squared <= (CLEAR * wide) ** 2:
-            return squared > (CLEAR * wide) ** 2
+        if squared > (CLEAR * wide) ** 2:
+            return True
+        if squared <= (CLEAR_IN_CROWD * wide) ** 2:
+            return False
         met = meets(path, self._paths.values())
         return met > 1 or (met == 1 and squared > (CLEAR_MEETING * wide) ** 2)
 

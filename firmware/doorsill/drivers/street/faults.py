@@ -42,6 +42,7 @@ class Invention:
 class Measured:
     """What the detector does wrong in one view, and what weak light adds to it."""
 
+    threshold: float  # lowest score that the detector gives
     covers: tuple[float, ...]  # hidden shares of a head, and for each of them
     scores: tuple[tuple[float, ...], ...]  # from the lowest to the highest
     seen: Wobble  # of the place among the scores

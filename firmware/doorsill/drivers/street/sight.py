@@ -21,7 +21,6 @@ from doorsill.values import Detections
 from doorsill.vision.heads import HeadsDecode, same_person
 
 Array = NDArray[np.float64]
-DECODE = HeadsDecode(threshold=0.3)
 
 
 class MeasuredDetector:
@@ -105,15 +104,16 @@ def _told(table: Array, noise: Measured, random: np.random.Generator) -> list[in
     """The rows that the decoder gives: in the picture, sure enough, and one each."""
     middle = (table[:, 4:6] + table[:, 6:8]) / 2  # of the head
     seen = ((middle > 0) & (middle < 1)).all(axis=1)
-    seen &= table[:, 10] >= DECODE.threshold
+    seen &= table[:, 10] >= noise.threshold
     seen &= random.random(len(table)) >= noise.dropped
     rows: list[int] = []
+    rule = HeadsDecode(noise.threshold)
     people = table.tolist()
     for row in np.argsort(-table[:, 10]).tolist():
         if not seen[row]:
             continue
         box, head = people[row][:4], people[row][4:8]
         others = (people[each] for each in rows)
-        if not any(same_person(o[4:8], o[:4], head, box, DECODE) for o in others):
+        if not any(same_person(o[4:8], o[:4], head, box, rule) for o in others):
             rows.append(row)
     return rows
