@@ -29,7 +29,7 @@ MODELS = Path(__file__).resolve().parent.parent
 WORLDS, HELD_OUT = 40, 6
 STEPS, ABOVE = 7000, 1.3  # how often scenes from above are drawn
 DETECTOR = ("--version", "0.7.0", "--threshold", 0.3, "--sure", 0.45)
-ATTRIBUTES = ("--version", "0.3.0")
+ATTRIBUTES = ("--version", "0.4.0")
 ATTRIBUTES_STEPS = (7000, 4000)
 
 
