@@ -69,8 +69,9 @@ train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK= SCALE=
 train-smoke: $(STAMPS)/train ## render 60, train a few steps, export, evaluate (minutes)
 	@$(TRAIN) models/train/smoke.py --data "$(MAKEHUMAN)" --out "$(WORK)/smoke"
 
-noise: $(STAMPS)/train ## measure the detector's faults anew for the simulated street (WORK=)
-	@$(TRAIN) models/train/noise.py --worlds "$(WORK)/worlds"
+noise: $(STAMPS)/train ## film held-out doors, measure the detector's faults there for the simulated street (MAKEHUMAN= WORK=; 10 minutes)
+	@$(TRAIN) models/train/doors.py --data "$(MAKEHUMAN)" --out "$(WORK)/doors" --held-out 36
+	@$(TRAIN) models/train/noise.py --doors "$(WORK)/doors"
 
 # Blender's module is under the GPL: an environment and a process of its own.
 cycles: $(STAMPS)/cycles ## prove the path tracer that `render.py --cycles` uses (1 GB)

@@ -12,7 +12,7 @@ import pytest
 
 from doorsill import registry
 from doorsill.drivers.street import DAY_PROFILE, HARD, HOUR, Scene, Street, day
-from doorsill.drivers.street.eye import Eye, Noise
+from doorsill.drivers.street.eye import HEAD_M, Eye, Noise
 from doorsill.drivers.street.faults import FILE, in_weak_light, measured
 from doorsill.drivers.street.people import (
     Arrivals,
@@ -157,9 +157,6 @@ def test_misses_and_extras_are_never_netted(
     assert all(who == NOBODY for _, who in score.extra)
 
 
-VIEWS = ("low", "oblique", "overhead")
-
-
 def test_the_measured_faults_are_those_of_the_shipped_detector() -> None:
     models = Path(__file__).parent.parent / "models"
     shipped = registry.load_manifest(models / "detector.toml")
@@ -168,16 +165,46 @@ def test_the_measured_faults_are_those_of_the_shipped_detector() -> None:
     assert measured().threshold == shipped.decode.threshold
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_the_measured_faults_are_told_for_each_view(view: str) -> None:
-    faults = measured(view)
-    assert len(faults.covers) == len(faults.scores) and faults.covers[0] == 0.0
-    for row in faults.scores:
-        assert list(row) == sorted(row) and row[0] >= 0.0 and 0.25 < row[-1] <= 1.0
+def test_the_measured_faults_are_told() -> None:
+    faults = measured()
+    classes = ((faults.sizes, faults.scores), (faults.covers, faults.scores_hidden))
+    for steps, rows in classes:
+        assert len(steps) == len(rows) and list(steps) == sorted(steps)
+        for row in rows:
+            assert list(row) == sorted(row) and row[0] >= 0.0 and 0.25 < row[-1] <= 1.0
+    assert np.mean(faults.scores[0]) < np.mean(faults.scores[2])  # small heads, larger
+    assert np.mean(faults.scores_hidden[-1]) < np.mean(faults.scores[0])
     for each in faults.wobbles:
         assert each.size > 0 and 0 <= each.steady < 1 and 0 <= each.memory < 1
     assert faults.foot_y.size > faults.head_y.size  # heads are seen, feet are guessed
     assert faults.elsewhere.rate > 0 and len(faults.on_people.off) == 4
+    assert {len(each) for each in faults.elsewhere.places} == {10}
+
+
+@pytest.mark.parametrize("size", range(4))
+def test_who_stands_in_plain_view_is_found_as_often_as_measured(size: int) -> None:
+    random, faults = np.random.default_rng(12), measured()
+    nothing = replace(faults.elsewhere, rate=0.0)
+    faults = replace(faults, elsewhere=nothing, on_people=nothing)
+    eye, found = Eye(), 0
+    places = itertools.product(np.arange(-3, 2.5, 0.05).tolist(), (1.3, 1.9))
+    away, tall = min(
+        (each for each in places if 0.03 < head(eye, *each)[0] < 0.97),
+        key=lambda each: abs(head(eye, *each)[1] - faults.sizes[size]),
+    )
+    for _ in range(600):
+        floor, detector = Floor(random), MeasuredDetector(eye, random)
+        floor.enter(replace(person((0, 6, 0)), height=tall), (0.0, away))
+        found += len(detector.look(floor, faults, 0.0))
+    row = np.array(faults.scores[size])
+    assert abs(found / 600 - np.mean(row >= faults.threshold)) < 0.06
+
+
+def head(eye: Eye, away: float, tall: float) -> tuple[float, float]:
+    """Its place below the upper edge, and its size; in picture heights."""
+    at = (np.array([value]) for value in (0.0, away, tall - HEAD_M / 2))
+    _, down, metre = eye.project(*at)
+    return float(down[0]), HEAD_M * float(metre[0])
 
 
 def answers(people: list[tuple[float, float]], weak: bool = False) -> int:
@@ -198,7 +225,7 @@ def answers(people: list[tuple[float, float]], weak: bool = False) -> int:
 def test_who_is_hidden_or_in_weak_light_is_found_less_often() -> None:
     apart, behind = [(-1.0, -0.4), (1.0, 0.0)], [(0.0, -0.4), (0.0, 0.0)]
     clear = answers(apart)
-    assert clear > 260
+    assert clear > 240
     assert answers(behind) < 0.8 * clear
     assert answers(apart, weak=True) < 0.8 * clear
 
@@ -225,7 +252,7 @@ def test_inventions_stay_on_people_and_elsewhere() -> None:
     )
     empty = [len(detector.look(floor, measured(), row * 0.08)) for row in range(2000)]
     assert 0.5 < np.mean(empty) / measured().elsewhere.rate < 2.0
-    assert sum(a > 0 and b > 0 for a, b in itertools.pairwise(empty)) > 200
+    assert sum(a > 0 and b > 0 for a, b in itertools.pairwise(empty)) > 100
 
 
 WALKERS = (Behaviour.SINGLE, Behaviour.PAIR, Behaviour.CART, Behaviour.RUNNER)
@@ -265,7 +292,7 @@ def test_some_minutes_of_everything_with_given_faults() -> None:
 def test_some_minutes_of_everything_with_the_measured_faults() -> None:
     score = scored(HELD_OUT, replace(HOUR, seconds=420.0, per_minute=14.0))
     assert sum(score.true.values()) > 60
-    assert score.worst <= 0.10  # of 72: feet are a fifth of a metre off
+    assert score.worst <= 0.20  # of 108: small heads are missed; the bench has more
 
 
 def test_a_dense_crowd_through_a_bad_detector() -> None:

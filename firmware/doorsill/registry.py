@@ -172,13 +172,15 @@ def opened(
     return interpreter
 
 
-def heads_decoder(manifest: Manifest) -> Decode:
+def heads_decoder(
+    manifest: Manifest, decoder: type[HeadDecoder] = HeadDecoder
+) -> Decode:
     """The decode for a model of kind ``heads``, whatever the order of its outputs."""
     heat, reg = manifest.output("heat"), manifest.output("reg")
     if manifest.decode is None:
         raise ConfigError(f"{manifest.name} is of kind {manifest.kind}, not heads")
     shape = (heat.shape[1], heat.shape[2])
-    heads = HeadDecoder(shape, heat.quantisation, reg.quantisation, manifest.decode)
+    heads = decoder(shape, heat.quantisation, reg.quantisation, manifest.decode)
 
     def decode(outputs: tuple[Output, ...], place: Letterbox) -> Detections:
         first, second = outputs[0].values, outputs[1].values

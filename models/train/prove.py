@@ -3,7 +3,8 @@
 With ``--blender PYTHON`` the same of Cycles, if that interpreter has bpy.
 
 A shiny floor shows what stands on it, upside down and where a mirror would; it is no
-label. Traffic moves between frames, and the background is the empty road.
+label. Traffic moves between frames, and the background is the empty road. A shop's door
+is seen as the simulated street's camera projects it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from pathlib import Path
 import numpy as np
 from renderer import HEIGHT, WIDTH, Camera, Draw, Light, Renderer, look, place
 from roads import Mover, moved
+from samples import DOOR
 from scenes import Paint, Scene, shoot
+from shops import camera_of
 from solids import Solid
 from tracer import Tracer
+
+from doorsill.drivers.street.eye import MOUNTED
 
 RED, GREY = np.array([0.9, 0.02, 0.02]), np.full(3, 0.3)
 BALL = np.array([0.2, 0.8, 5.0])
@@ -82,6 +87,17 @@ def prove_traffic(renderer: Renderer, paint: Paint) -> None:
     assert trail[0] > 1.2 * trail[1], "an open shutter does not blur"
 
 
+def prove_door() -> None:
+    x, y, z = np.meshgrid([-1.7, 0.0, 1.2], [-3.0, 0.0, 2.0], [0.0, 1.5])
+    points = np.stack([x, z, MOUNTED.back - y], axis=-1).reshape(-1, 3)
+    pixels, depth = camera_of(MOUNTED).project(points)
+    right, down, metre = MOUNTED.project(x.ravel(), y.ravel(), z.ravel())
+    there = np.stack([right * DOOR[0], down * DOOR[1] + (HEIGHT - DOOR[1]) / 2], axis=1)
+    assert np.abs(pixels - there).max() < 0.01, "the two cameras see another floor"
+    focal = camera_of(MOUNTED).focal / DOOR[1]
+    assert np.abs(metre - focal / depth).max() < 1e-6, "they see another size"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--blender", type=Path, help="a Python that has bpy")
@@ -91,7 +107,8 @@ def main() -> None:
     paint = tracer.render if tracer else renderer.render
     prove_mirror(renderer, paint)
     prove_traffic(renderer, paint)
-    print(f"mirrors and traffic{', traced' if tracer else ''}: as promised")
+    prove_door()
+    print(f"mirrors, traffic and doors{', traced' if tracer else ''}: as promised")
     if tracer:
         tracer.close()
 

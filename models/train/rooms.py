@@ -75,7 +75,8 @@ def furnish(scene: Scene, renderer: Renderer, rng: np.random.Generator) -> None:
         high = (x + rng.uniform(0.5, 1.6), 0.012, z + rng.uniform(1, 3))
         mat.box((x - 0.6, 0, z), high, muted(rng))
         put(mat, False, int(rng.choice([0, 1, 7])), second=muted(rng), scale=6.0)
-    scene.back_wall = rng.uniform(4, 14) if level else rng.uniform(2.2, 8)
+    wall_z = rng.uniform(4, 14) if level else rng.uniform(2.2, 8)
+    scene.back_wall = max(scene.deep, wall_z)
     paint, z = muted(rng, 0.3, 0.95), scene.back_wall
     busy = rng.random() < 0.45
     pattern = int(rng.choice([5, 6, 6, 7, 7, 7] if busy else [0, 0, 0, 1, 4]))

@@ -19,6 +19,7 @@ from doorsill.vision.heads import FOOT_OFFSET, PERSON_OFFSET, PERSON_SIZE
 
 WIDTH, HEIGHT, STRIDE = 320, 256, 8
 ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE
+DOOR = WIDTH, 240  # a held-out door's picture, between two bars
 # heat 1, reg 10, mask of reg 1, weight of heat 1
 TARGET_CHANNELS = 13
 MASK, WEIGHT = 11, 12
@@ -127,10 +128,18 @@ def zoomed(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, 
 
 def barred(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, ...]:
     """A 16:9 camera: bars above and below, and whatever lay there cannot be seen."""
-    top = int(rng.integers(8, 42))
+    return between_bars(
+        planes, rows, int(rng.integers(8, 42)), int(rng.choice([0, 114, 128]))
+    )
+
+
+def between_bars(
+    planes: np.ndarray, rows: np.ndarray, top: int, grey: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Planes and rows with bars of ``top`` pixels above and below."""
     low, high = top, HEIGHT - top
     planes, rows = planes.copy(), rows.copy()
-    planes[:, :low] = planes[:, high:] = int(rng.choice([0, 114, 128]))
+    planes[:, :low] = planes[:, high:] = grey
     y0, y1 = rows[:, 1], rows[:, 3]
     seen = (np.minimum(y1, high) - np.maximum(y0, low)) / np.maximum(y1 - y0, 1)
     rows[:, labels.COLUMN["head_inside"]] *= np.clip(seen, 0, 1)

@@ -76,6 +76,7 @@ class Scene:
     shutter: float = 0.0  # of the step between two frames
     back_wall: float = 10.0
     outdoors: bool = False
+    deep: float = 0.0  # metres to the back wall at least
 
 
 def sample_camera(rng: np.random.Generator) -> tuple[str, Camera]:
@@ -172,6 +173,17 @@ def props_for(cast: Cast, renderer: Renderer, rng: np.random.Generator) -> list[
     return meshes
 
 
+def recoloured(
+    person: Person, rng: np.random.Generator
+) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Other colours for somebody's clothes, and one for their pattern."""
+    palette = person.palette.copy()
+    for slot in (3, 4, 5, 6, 10, 11, 12):
+        palette[slot] = cloth_colour(rng) ** 2.2
+    second = np.clip(palette[3] * rng.uniform(0.2, 2.0) + rng.normal(0, 0.05, 3), 0, 1)
+    return palette, tuple(second)
+
+
 def add_people(
     scene: Scene,
     pool: list[Cast],
@@ -202,12 +214,7 @@ def add_people(
         size, still = rng.uniform(0.96, 1.04), rng.random() < STILL_P
         here = place(angle, at[0], at[2], size)
         back = here @ place(0, 0, 0 if still else -cast.step_m)
-        palette = cast.person.palette.copy()
-        for slot in (3, 4, 5, 6, 10, 11, 12):
-            palette[slot] = cloth_colour(rng) ** 2.2
-        second = tuple(
-            np.clip(palette[3] * rng.uniform(0.2, 2.0) + rng.normal(0, 0.05, 3), 0, 1)
-        )
+        palette, second = recoloured(cast.person, rng)
         props = props_for(cast, renderer, rng)
         scene.actors.append(Actor(cast, here, back, still, props, palette, second))
 

@@ -1,9 +1,9 @@
 """The whole road in miniature, in less than four minutes: ``python smoke.py --data D``.
 
-Renders 60 scenes, trains a tiny detector for a few steps, exports it to int8, writes a
-manifest, and counts heads on held-out scenes through the firmware's own decode; then
-the same for the attributes, from 128 people. It shows that the road is whole; the
-numbers at its end mean nothing.
+Renders 60 scenes and a shop's door, trains a tiny detector for a few steps, exports it
+to int8, writes a manifest, and counts heads on held-out scenes through the firmware's
+own decode; then the same for the attributes, from 128 people. It shows that the road is
+whole; the numbers at its end mean nothing.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def main() -> None:
         run("prove.py")
         render = ["--data", args.data, "--out", worlds, "--scenes", SCENES]
         run("render.py", *render, "--worlds", 1, "--held-out", 1)
+        run("doors.py", "--data", args.data, "--out", worlds, "--shops", 1,
+            "--pictures", SCENES // 3)  # fmt: skip
         run("sheet.py", worlds / "000000.frames.npy", out / "sheet.png")
         run("detector.py", "--worlds", worlds, "--out", trained,
             "--variant", "tiny", "--steps", STEPS)  # fmt: skip

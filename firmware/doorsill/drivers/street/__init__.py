@@ -62,7 +62,7 @@ class Scene:
     crowd_per_s: float = 1.2  # people, both ways together
     dark_every_s: float = 400.0  # how often the light changes
     dark_s: float = 4.0
-    noise: Noise | str = "oblique"  # given, or the view of the measured faults
+    noise: Noise | None = None  # given, or else as measured
     eye: Eye = MOUNTED
     frame_s: float = FRAME_S
 
@@ -138,10 +138,10 @@ class Street:
 
 def _watch(scene: Scene, random: np.random.Generator) -> Look:
     """What looks at the floor, in good light and in weak."""
-    if isinstance(scene.noise, Noise):
-        given, noise = Detector(scene.eye, random), scene.noise
+    if (noise := scene.noise) is not None:
+        given = Detector(scene.eye, random)
         return lambda floor, now, dark: given.look(floor, noise, now)
-    light = measured(scene.noise)
+    light = measured()
     weak = in_weak_light(light)
     detector = MeasuredDetector(scene.eye, random)
     return lambda floor, now, dark: detector.look(floor, weak if dark else light, now)

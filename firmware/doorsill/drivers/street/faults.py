@@ -1,10 +1,10 @@
 """The faults of our detector, as they were measured.
 
-``assets/noise.json`` holds the numbers, for each view (low, oblique, overhead), and
-``models/train/noise.py`` writes it. On held-out rendered worlds it measures whom the
-shipped detector finds and with what score, by how much of the head is hidden, how far
-off the answer is, and what is invented; on the rendered clip of the street, for how
-long a fault stays. Lengths are in heads, so that they fit any camera.
+``assets/noise.json`` holds the numbers, and ``models/train/noise.py`` writes it: the
+street's own walkers are rendered as its camera sees them, in rooms and clothes that the
+detector was not trained on, and frame by frame it is noted whom the shipped detector
+finds and with what score, by how much of the head is hidden, how far off the answer is,
+what is invented, and for how long each of these stays. Lengths are in heads.
 """
 
 from __future__ import annotations
@@ -36,15 +36,18 @@ class Invention:
     stays_s: tuple[float, ...]  # likewise
     off: tuple[tuple[float, float], ...] = ()  # heads: mean and spread of how far it
     # is from the person's head in x and y, and from the foot
+    places: tuple[tuple[float, ...], ...] = ()  # box, head and foot of some elsewhere
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the detector does wrong in one view, and what weak light adds to it."""
+    """What the detector does wrong, and what weak light adds to it."""
 
     threshold: float  # lowest score that the detector gives
-    covers: tuple[float, ...]  # hidden shares of a head, and for each of them
+    sizes: tuple[float, ...]  # picture heights of a head in plain view, for each its
     scores: tuple[tuple[float, ...], ...]  # from the lowest to the highest
+    covers: tuple[float, ...]  # hidden shares of a head, and for each of them the
+    scores_hidden: tuple[tuple[float, ...], ...]  # scores at all sizes
     seen: Wobble  # of the place among the scores
     head_x: Wobble
     head_y: Wobble
@@ -67,9 +70,9 @@ class Measured:
         return self.seen, *places, self.left, self.right
 
 
-def measured(view: str = "oblique", file: Path = FILE) -> Measured:
-    """The faults of the shipped detector in a view."""
-    table = json.loads(file.read_text(encoding="utf-8"))["views"][view]
+def measured(file: Path = FILE) -> Measured:
+    """The faults of the shipped detector at a door."""
+    table = json.loads(file.read_text(encoding="utf-8"))
     kinds = {"elsewhere": Invention, "on_people": Invention}
     made: dict[str, Any] = {}
     for name in (each.name for each in fields(Measured)):

@@ -14,7 +14,6 @@ from doorsill.drivers.street.faults import FRAME_S, Invention, Measured
 Array = NDArray[np.float64]
 FLICKER = 0.04  # of the score, from frame to frame
 WOBBLE = 0.004  # of the place, pictures
-TALL = 0.12, 0.5  # of a box where nobody is, pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Inventions:
         """(11,) for each: box, head, foot, score."""
         self._ghosts = [each for each in self._ghosts if each.until >= now]
         for _ in range(self._births(noise.elsewhere, noise.invents)):
-            self._add(noise.elsewhere, now, -1, self._nobody())
+            self._add(noise.elsewhere, now, -1, self._nobody(noise.elsewhere))
         for host in serial:
             for _ in range(self._births(noise.on_people)):
                 mean, spread = np.array(noise.on_people.off).T
@@ -54,6 +53,7 @@ class Inventions:
             else:
                 continue
             score = ghost.score + self._random.normal(0, FLICKER)
+            score = max(score, noise.threshold)  # a stay is measured without its gaps
             yield np.append(place + self._random.normal(0, WOBBLE, 10), score)
 
     def _births(self, made: Invention, times: float = 1.0) -> int:
@@ -68,13 +68,9 @@ class Inventions:
         places = np.linspace(0, 1, len(steps))
         return float(np.interp(self._random.random(), places, steps))
 
-    def _nobody(self) -> Array:
-        tall = self._random.uniform(*TALL)
-        wide = tall * self._random.uniform(0.3, 0.6) / self._aspect
-        x, y = self._random.uniform(0, 1 - wide), self._random.uniform(0, 1 - tall)
-        middle, side = x + wide / 2, tall * 0.08
-        head = middle - side, y, middle + side, y + 2 * side
-        return np.array([x, y, x + wide, y + tall, *head, middle, y + tall])
+    def _nobody(self, made: Invention) -> Array:
+        """One of the places in which something was invented."""
+        return np.array(made.places[self._random.integers(len(made.places))])
 
     def _twin(self, off: Array, there: Shapes, row: int) -> Array:
         head_m, foot_m = float(there.head_metre[row]), float(there.metre[row])

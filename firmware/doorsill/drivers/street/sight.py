@@ -1,9 +1,9 @@
 """A detector with the faults that ours was measured to have: people in, boxes out.
 
 How well somebody is seen is one normal number, partly theirs for good, partly passing.
-Its place among the measured scores, with noughts for those not found, is the score: a
-miss lasts as long as the number stays low. Of two answers that speak of one person the
-stronger stays, by the decoder's own rule.
+Its place among the scores measured for heads of that size, or so far hidden, with
+noughts for those not found, is the score: a miss lasts as long as the number stays low.
+Of two answers that speak of one person the stronger stays, by the decoder's own rule.
 """
 
 from __future__ import annotations
@@ -75,10 +75,16 @@ def _scores(there: Shapes, state: Array, noise: Measured) -> Array:
     if not len(state):
         return state
     share = [0.5 * math.erfc(-each / math.sqrt(2)) for each in state.tolist()]
-    steps = np.linspace(0, 1, len(noise.scores[0]))
-    by_cover = np.array([np.interp(share, steps, row) for row in noise.scores])
+    plain, partly = (
+        np.array([np.interp(share, np.linspace(0, 1, len(row)), row) for row in rows])
+        for rows in (noise.scores, noise.scores_hidden)
+    )
+    size = HEAD_M * there.head_metre
     cover = hidden(there.heads, there.boxes, there.metre)
-    found = [np.interp(x, noise.covers, by_cover[:, k]) for k, x in enumerate(cover)]
+    covers, found = (0.0, *noise.covers), []
+    for k, (tall, part) in enumerate(zip(size.tolist(), cover.tolist(), strict=True)):
+        clear = np.interp(tall, noise.sizes, plain[:, k])
+        found.append(np.interp(part, covers, [clear, *partly[:, k]]))
     return np.array(found) - noise.fainter
 
 
