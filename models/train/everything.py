@@ -31,7 +31,7 @@ WORLDS, HELD_OUT = 40, 6
 STEPS, ABOVE = 7000, 1.3  # how often scenes from above are drawn
 SHOPS, PICTURES = 120, 50  # filmed doors, for the second run
 MORE_STEPS, MORE_RATE = 5000, 2e-3
-DETECTOR = ("--version", "0.7.0", "--threshold", 0.3, "--sure", 0.45)
+DETECTOR = ("--version", "0.8.0", "--threshold", 0.3, "--sure", 0.5)
 ATTRIBUTES = ("--version", "0.4.0")
 ATTRIBUTES_STEPS = (7000, 4000)
 
@@ -84,8 +84,11 @@ def commit() -> str:
 
 def detector(
     road: Road, scale: Scale, data: Path, work: Path, start: Path | None, cycles: float
-) -> Path:
-    """Worlds and one long run, then the doors of shops as well and a second run."""
+) -> tuple[Path, Path]:
+    """Worlds and a long run; the doors of shops and a second one; the mean of both.
+
+    The first run's weights, with which the attributes begin, and that mean.
+    """
     worlds, out, again = work / "worlds", work / "detector", work / "detector-doors"
     traced = ["--cycles", cycles] if cycles else []
     road.run("worlds", "render.py", "--data", data, "--out", worlds,
@@ -99,7 +102,10 @@ def detector(
     road.run("detector-doors", "detector.py", "--worlds", worlds, "--out", again,
              "--steps", scale.of(MORE_STEPS, 8), "--rate", MORE_RATE, "--above", ABOVE,
              "--start", out / "last.weights.h5")  # fmt: skip
-    return again / "last.weights.h5"
+    mean = again / "mean.weights.h5"
+    road.run("mean", "mean.py", out / "last.weights.h5", again / "last.weights.h5",
+             "--out", mean)  # fmt: skip
+    return out / "last.weights.h5", mean
 
 
 def attributes(
@@ -134,13 +140,13 @@ def main() -> None:
     (out / "eval").mkdir(parents=True, exist_ok=True)
     print(__doc__.split("\n\n")[1], flush=True)
     road, made = Road(work / "done"), ["--status", args.status, "--commit", commit()]
-    weights = detector(road, scale, args.data, work, args.start, args.cycles)
+    first, weights = detector(road, scale, args.data, work, args.start, args.cycles)
     worlds = ["--worlds", work / "worlds"]
     road.run("publish", "publish.py", "--weights", weights, *worlds, *made, *DETECTOR,
              "--out", out)  # fmt: skip
     road.run("groups", "groups.py", *worlds, "--out", out / "eval/detector.json",
              out / "detector.toml")  # fmt: skip
-    portraits, best = attributes(road, scale, args.data, work, weights)
+    portraits, best = attributes(road, scale, args.data, work, first)
     road.run("publish-attributes", "publish_attributes.py", "--weights", best,
              "--portraits", portraits, *made, *ATTRIBUTES, "--out", out)  # fmt: skip
     road.run("shares", "shares.py", out / "eval/attributes.json",
