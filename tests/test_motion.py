@@ -292,6 +292,7 @@ class Shared:
         self._frame: Frame | None = None
         self._found = Detections.none()
         self.fit, self.stages = self._detector.fit, Stages()
+        self.born = self._detector.born
 
     def detect(self, frame: Frame) -> Detections:
         if frame is not self._frame:

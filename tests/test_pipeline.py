@@ -29,6 +29,7 @@ class Walker:
 
     fit: tuple[int, int] = (320, 256)
     stages: Stages = field(default_factory=lambda: Stages(20, 1000, 80))
+    born: float = 0.5
     asked: int = 0
     first: int = 10
     last: int = 60

@@ -1,8 +1,8 @@
 """Make the shipped models again: ``python everything.py --data DATA --work FOLDER``.
 
-Three hours on two quiet cores, from measured paces: rendering 25 minutes, detector
-65, doors 15, the detector again 45, portraits 10, attributes 20; with ``--scale 0.01``
-two minutes.
+Three and a half hours on two quiet cores, from measured paces: rendering 25 minutes,
+detector 65, doors 15, the detector again 50, portraits 10, attributes 25; with
+``--scale 0.01`` two minutes.
 
 Every step goes on where it was stopped, and one that has ended is not run again while
 its arguments stay the same (``FOLDER/done``). ``--start WEIGHTS`` trains the detector

@@ -23,12 +23,12 @@ from watched import PLACES, Invented, Look, Watched, watched
 from doorsill import registry
 from doorsill.drivers.street.faults import FILE, FRAME_S
 from doorsill.models_measure import Share
+from doorsill.vision.heads import BORN
 
 SIZES = (9, 12, 16, 22, 32)  # pixels of a head in plain view, a class between two
 COVERS = (0.1, 0.25, 0.5, 0.75, 0.99, 2.0)  # hidden share of a head, likewise
 CLEAR, HALF = 0.1, 0.5  # hidden share of a body: hardly, half
 KNOTS = np.linspace(0, 100, 41)
-SURE = 0.5  # from which the tracker begins a track
 LEAST = 20  # frames of one person whose changes are looked at
 SHOWN = 120  # invented boxes whose places the street draws from
 
@@ -157,7 +157,7 @@ def told(seen: Watched) -> None:
     print(f"{len(seen.looks)} looks at people in {seen.frames} frames of {seen.shops}")
     for (low, high), part in zip(pairwise(SIZES), by_size(seen.looks), strict=True):
         found, sure = (
-            Share(sum(e.score >= s for e in part), len(part)) for s in (0.01, SURE)
+            Share(sum(e.score >= s for e in part), len(part)) for s in (0.01, BORN)
         )
         print(f"  clear heads of {low} to {high} px: found {found}, sure {sure}")
     for low, part in zip(COVERS[:-1], by_cover(seen.looks), strict=True):
@@ -166,7 +166,7 @@ def told(seen: Watched) -> None:
     clear = [each for each in seen.looks if each.cover < COVERS[0]]
     print(f"  in plain view missed in a row: {missed_in_a_row(clear)}")
     made = [score for each in seen.invented for score in each.scores]
-    sure, frames = sum(score >= SURE for score in made), seen.frames
+    sure, frames = sum(score >= BORN for score in made), seen.frames
     print(f"  invented: {len(made) / frames:.2f} a frame, {sure / frames:.2f} sure")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from doorsill.values import Crossing, Detections, Direction
 from doorsill.vision.line import DECIDED_WITHIN_S, LineCounter
-from doorsill.vision.tracker import Tracker
+from doorsill.vision.tracker import BORN, Tracker
 from doorsill.vision.window import WindowKeeper
 
 with warnings.catch_warnings():
@@ -45,12 +45,13 @@ class Ours:
     """Tracker, line and window, as in the vision process."""
 
     line: Line
+    born: float = BORN
     tracker: Tracker = field(init=False)
     lines: LineCounter = field(init=False)
     window: WindowKeeper = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tracker = Tracker(WIDTH / HEIGHT)
+        self.tracker = Tracker(WIDTH / HEIGHT, born=self.born)
         self.lines = LineCounter([self.line], aspect=WIDTH / HEIGHT)
         self.window = WindowKeeper(1, 0.0, 1_000_000.0)
 

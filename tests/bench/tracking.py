@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from bench.peers import (
@@ -46,6 +47,7 @@ class Shown:
         self.line: Line = street.line
         self.truth: list[TrueCrossing] = street.truth
         self.at_the_line = street.at_the_line
+        self.ours: Make = partial(Ours, born=street.born)
 
 
 def judge(make: Make, shows: Sequence[Shown]) -> Score:
@@ -87,7 +89,7 @@ def hard() -> list[Row]:
     shows = {
         seed: Shown(seed, replace(HARD, seconds=300.0)) for seed in HELD_OUT_CROWDS
     }
-    apart = {seed: judge(Ours, [shown]) for seed, shown in shows.items()}
+    apart = {seed: judge(shown.ours, [shown]) for seed, shown in shows.items()}
     ours, streets = pooled(apart.values()), list(shows.values())
     byte, nor = best(BYTETRACK, streets), best(NORFAIR, streets)
     number = sum(ours.true.values())
@@ -111,7 +113,7 @@ def hour() -> list[Row]:
     apart, first = {}, []
     for seed in HELD_OUT_HOURS:
         shown = Shown(seed, HOUR)
-        apart[seed] = judge(Ours, [shown])
+        apart[seed] = judge(shown.ours, [shown])
         first = first or [shown]
     ours = pooled(apart.values())
     byte, nor = best(BYTETRACK, first), best(NORFAIR, first)

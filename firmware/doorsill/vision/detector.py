@@ -16,6 +16,7 @@ from doorsill.drivers.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.values import Detections, Frame, Pixels
 from doorsill.vision.letterbox import Letterbox
+from doorsill.vision.tracker import BORN
 
 # From the outputs, and where the picture lies in the input, to people in the picture.
 Decode = Callable[[tuple[Output, ...], Letterbox], Detections]
@@ -43,6 +44,10 @@ class Detector(Protocol):
     def stages(self) -> Stages:
         """How long the last frame took."""
 
+    @property
+    def born(self) -> float:
+        """The score from which somebody new is believed."""
+
     def detect(self, frame: Frame) -> Detections:
         """People in fractions of the picture; the frame is not kept."""
 
@@ -50,8 +55,11 @@ class Detector(Protocol):
 class NetDetector:
     """A detector made of one network and the decoder that understands it."""
 
-    def __init__(self, interpreter: Interpreter, decode: Decode) -> None:
+    def __init__(
+        self, interpreter: Interpreter, decode: Decode, born: float = BORN
+    ) -> None:
         self._interpreter = interpreter
+        self.born = born
         self._decode = decode
         self.fit = input_size(interpreter)
         self._signed = interpreter.input.dtype == np.int8

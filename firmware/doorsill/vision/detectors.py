@@ -18,6 +18,7 @@ from doorsill.registry import (
     shipped,
     verified_model,
 )
+from doorsill.vision import heads
 from doorsill.vision.appearance import Appearance
 from doorsill.vision.detector import Detector, NetDetector
 from doorsill.vision.ssd import ssd_decoder
@@ -101,12 +102,9 @@ def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
         runtime=section.runtime,
         delegate=section.delegate or None,
     )
-    decode = (
-        heads_decoder(manifest)
-        if manifest.kind == "heads"
-        else ssd_decoder(interpreter)
-    )
-    return NetDetector(interpreter, decode)
+    if manifest.kind == "heads":
+        return NetDetector(interpreter, heads_decoder(manifest), heads.BORN)
+    return NetDetector(interpreter, ssd_decoder(interpreter))
 
 
 def open_reader(section: ModelSection) -> Appearance:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import log
 
 MEASURED = 0.1**2  # variance of a head's place, body widths squared
-ACCELERATION = 3.0  # white noise, squared body widths per s cubed
+ACCELERATION = 2.0  # white noise, squared body widths per s cubed
 SPEED = 3.0**2  # variance of a stranger's speed, squared body widths per s squared
 REACH = 0.9  # body widths between a predicted head and its detection at most
 FOOT_LIMIT = 2.0  # what a foot in the wrong place costs at most

@@ -100,7 +100,8 @@ def pipeline(
 ) -> Pipeline:
     """Join the parts; ``aspect`` is the picture's width over its height."""
     counter = LineCounter([beyond_edges(line) for line in lines], exclude, aspect)
-    return Pipeline(detector, Tracker(aspect), counter, gate)
+    tracker = Tracker(aspect, born=detector.born)
+    return Pipeline(detector, tracker, counter, gate)
 
 
 def beyond_edges(line: Sequence[Point]) -> tuple[Point, ...]:

@@ -28,7 +28,7 @@ from doorsill.vision.meetings import Meetings
 from doorsill.vision.pairing import partners
 from doorsill.vision.person import MEASURED, Person, Spot
 
-BORN = 0.5  # score of a new track
+BORN = 0.5  # score of a new track, where a detector has no other
 FOOT, FOOT_LEAST = 0.3**2, 0.1**2  # variance of a foot's place: at first, at least,
 FOOT_MOST = 1.0  # and of one foot, body widths squared
 FOOT_GAIN = 0.005  # how fast it is learned
@@ -45,14 +45,19 @@ def random_id() -> int:
 class Tracker:
     """Detections in, tracks out; call once per frame, also when nobody is there.
 
-    ``aspect`` is the picture's width over its height.
+    ``aspect`` is the picture's width over its height, ``born`` the score from which a
+    detection that is nobody's begins a track.
     """
 
     def __init__(
-        self, aspect: float = 4 / 3, new_id: Callable[[], int] = random_id
+        self,
+        aspect: float = 4 / 3,
+        new_id: Callable[[], int] = random_id,
+        born: float = BORN,
     ) -> None:
         self._aspect = aspect
         self._new_id = new_id
+        self._born_at = born
         self._time = 0.0
         self._people: list[Person] = []
         self._foot = FOOT
@@ -90,7 +95,7 @@ class Tracker:
             stay = [(person, row) for person, row, is_gone in rows if not is_gone]
             self._people = [person for person, _ in stay]
             partner = [row for _, row in stay]
-        born = _born(self._people, partner, spots)
+        born = _born(self._people, partner, spots, self._born_at)
         if born:
             self._people += [self._begin(spots[row], now) for row in born]
             partner += born
@@ -153,12 +158,17 @@ class Tracker:
 
 
 def _born(
-    people: Sequence[Person], partner: Sequence[int], spots: Sequence[Spot]
+    people: Sequence[Person],
+    partner: Sequence[int],
+    spots: Sequence[Spot],
+    least: float,
 ) -> list[int]:
     """Detections that start a track: sure, nobody's, and not somebody's twin."""
     taken = set(partner)
     born = [
-        row for row, spot in enumerate(spots) if spot.score >= BORN and row not in taken
+        row
+        for row, spot in enumerate(spots)
+        if spot.score >= least and row not in taken
     ]
     if not born:
         return born

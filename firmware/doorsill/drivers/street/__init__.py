@@ -29,6 +29,7 @@ from doorsill.drivers.street.people import (
 )
 from doorsill.drivers.street.sight import MeasuredDetector
 from doorsill.values import Detections
+from doorsill.vision import heads, tracker
 
 Look = Callable[[Floor, float, bool], Detections]  # at a time, whether it is dark
 FRAME_S = 0.08
@@ -94,6 +95,11 @@ class Street:
         self._arrivals = Arrivals(self._random)
         self._look = _watch(scene, self._random)
         self.at_the_line: list[tuple[float, Behaviour]] = []  # a sample, for blame
+
+    @property
+    def born(self) -> float:
+        """The score from which a tracker should believe what the detector says."""
+        return tracker.BORN if self.scene.noise is not None else heads.BORN
 
     @property
     def truth(self) -> list[TrueCrossing]:
