@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from doorsill.config import ModelSection
 from doorsill.values import Detections, Tracks
 from doorsill.vision.assignment import pair
+from doorsill.vision.detectors import open_detector
 from doorsill.vision.person import COAST_S, CONFIRM_HITS
 from doorsill.vision.tracker import TRACKS_LIMIT, Tracker
 
@@ -43,6 +45,16 @@ def test_one_walker_keeps_one_id_at_any_frame_rate(rate: float) -> None:
         ids.update(tracks.ids.tolist())
     assert len(ids) == 1 and tracks.confirmed.all()
     assert tracks.feet[0] == pytest.approx((0.5, ys[-1]), abs=0.02)
+
+
+@pytest.mark.parametrize(("score", "followed"), [(0.39, 0), (0.41, 1)])
+def test_a_detector_says_from_which_score_somebody_is_believed(
+    score: float, followed: int
+) -> None:
+    ours = open_detector(ModelSection())
+    frames = [seen([(0.5, 0.5)], [score])] * 3
+    assert len(follow(Tracker(born=ours.born), frames).ids) == followed
+    assert len(follow(Tracker(), frames).ids) == 0  # any other detector: from 0.5
 
 
 def test_two_who_meet_keep_their_ids() -> None:
