@@ -226,7 +226,7 @@ def answers(people: list[tuple[float, float]], weak: bool = False) -> int:
 def test_who_is_hidden_or_in_weak_light_is_found_less_often() -> None:
     apart, behind = [(-1.0, -0.4), (1.0, 0.0)], [(0.0, -0.4), (0.0, 0.0)]
     clear = answers(apart)
-    assert clear > 240
+    assert clear > 260
     assert answers(behind) < 0.8 * clear
     assert answers(apart, weak=True) < 0.8 * clear
 
@@ -253,7 +253,7 @@ def test_inventions_stay_on_people_and_elsewhere() -> None:
     )
     empty = [len(detector.look(floor, measured(), row * 0.08)) for row in range(2000)]
     assert 0.5 < np.mean(empty) / measured().elsewhere.rate < 2.0
-    assert sum(a > 0 and b > 0 for a, b in itertools.pairwise(empty)) > 100
+    assert sum(a > 0 and b > 0 for a, b in itertools.pairwise(empty)) > 200
 
 
 WALKERS = (Behaviour.SINGLE, Behaviour.PAIR, Behaviour.CART, Behaviour.RUNNER)
@@ -293,10 +293,8 @@ def test_some_minutes_of_everything_with_given_faults() -> None:
 def test_some_minutes_of_everything_with_the_measured_faults() -> None:
     score = scored(HELD_OUT, replace(HOUR, seconds=420.0, per_minute=14.0))
     assert sum(score.true.values()) > 100
-    assert score.missed.total() <= 4
-    assert (
-        score.extra.total() <= 20
-    )  # feet are guessed, and loiterers stand on the line
+    assert score.missed.total() <= 2
+    assert score.extra.total() <= 16  # feet are guessed: loiterers on the line
 
 
 def test_a_dense_crowd_through_a_bad_detector() -> None:

@@ -154,6 +154,5 @@ def test_a_score_becomes_its_place_among_all_and_a_miss_the_lowest(
     numbers = train["noise"].normal_scores(looks)
     first, second, third, last = (numbers[id(each)] for each in looks)
     assert first == second < 0 < third < last
-    assert first == pytest.approx(
-        -0.674, abs=0.01
-    )  # a quarter of the normal lies below
+    quarter = -0.674  # of the normal lies below
+    assert first == pytest.approx(quarter, abs=0.01)

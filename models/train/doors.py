@@ -18,10 +18,9 @@ from pathlib import Path
 
 os.environ.setdefault("LP_NUM_THREADS", "1")
 
-import numpy as np
 from bodies import Atlas, load_atlas
 from data import unpacked
-from render import in_processes
+from render import in_processes, save_shard
 from renderer import Renderer
 from samples import HELD_OUT
 from shops import Shop
@@ -38,7 +37,7 @@ def film(
 ) -> None:
     """Write one shop."""
     shop, every = Shop(atlas, renderer, seed), 1 if seed >= HELD_OUT else EVERY
-    frames, rows, counts, serials, numbers = [], [], [], [], []
+    frames, rows, serials, numbers = [], [], [], []
     first = round(EMPTY_S / FRAME_S)
     for number in range(first + pictures * every):
         shop.step(number * FRAME_S)
@@ -47,18 +46,12 @@ def film(
         planes, found, who = shop.picture()
         frames.append(planes)
         rows.append(found)
-        counts.append(len(found))
         serials += who
         numbers.append(number)
     shop.free()
-    path = folder / f"{seed:06d}"
-    np.savez(
-        path.with_suffix(".labels.npz"), rows=np.concatenate(rows), counts=counts,
-        views=["oblique"] * len(frames), serials=serials, numbers=numbers,
-    )  # fmt: skip
-    partial = path.with_suffix(".part.npy")
-    np.save(partial, np.array(frames))
-    partial.replace(path.with_suffix(".frames.npy"))
+    views = ["oblique"] * len(frames)
+    more = {"views": views, "serials": serials, "numbers": numbers}
+    save_shard(folder, seed, frames, rows, **more)
 
 
 def work(args: argparse.Namespace, seeds: list[int]) -> None:

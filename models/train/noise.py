@@ -18,14 +18,20 @@ from statistics import NormalDist
 
 import numpy as np
 from samples import DOOR
-from watched import PLACES, Invented, Look, Watched, watched
+from watched import HEAD_PX, PLACES, Invented, Look, Watched, watched
 
 from doorsill import registry
 from doorsill.drivers.street.faults import FILE, FRAME_S
 from doorsill.models_measure import Share
 from doorsill.vision.heads import BORN
 
-SIZES = (9, 12, 16, 22, 32)  # pixels of a head in plain view, a class between two
+SIZES = (
+    HEAD_PX[0],
+    12,
+    16,
+    22,
+    HEAD_PX[1],
+)  # pixels of a head in plain view, a class between two
 COVERS = (0.1, 0.25, 0.5, 0.75, 0.99, 2.0)  # hidden share of a head, likewise
 CLEAR, HALF = 0.1, 0.5  # hidden share of a body: hardly, half
 KNOTS = np.linspace(0, 100, 41)

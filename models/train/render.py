@@ -188,7 +188,7 @@ def render_shard(
     rng = np.random.default_rng(seed)
     held_out = seed >= HELD_OUT
     pool: list[Cast] = []
-    frames, rows, counts, views = [], [], [], []
+    frames, rows, views = [], [], []
     for i in range(scenes):
         if i % REFRESH_EVERY == 0:
             fresh = POOL if not pool else 3
@@ -205,19 +205,22 @@ def render_shard(
         free(scene)
         frames.append(planes)
         rows.append(found)
-        counts.append(len(found))
         views.append(scene.view)
     for cast in pool:
         cast.now.free()
         cast.before.free()
+    save_shard(folder, seed, frames, rows, views=views)
+
+
+def save_shard(
+    folder: Path, seed: int, frames: list[np.ndarray], rows: list[np.ndarray],
+    **more: list,
+) -> None:  # fmt: skip
+    """The frames last, under their name only when whole: then the shard is there."""
     path = folder / f"{seed:06d}"
     partial = path.with_suffix(".part.npy")
-    np.savez(
-        path.with_suffix(".labels.npz"),
-        rows=np.concatenate(rows),
-        counts=counts,
-        views=views,
-    )
+    table = {"rows": np.concatenate(rows), "counts": [len(each) for each in rows]}
+    np.savez(path.with_suffix(".labels.npz"), **table, **more)
     np.save(partial, np.array(frames))
     partial.replace(path.with_suffix(".frames.npy"))
 

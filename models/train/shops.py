@@ -17,7 +17,7 @@ from bodies import Atlas
 from gaits import STRIDE_M
 from people import Person, sample_person
 from render import LUMA, Lens, exposed, head_points, label
-from renderer import HEIGHT, WIDTH, Camera, Mesh, Renderer, look, place
+from renderer import HEIGHT, WIDTH, Camera, Draw, Mesh, Renderer, look, place
 from rooms import add_furniture, furnish, sample_picture
 from samples import DOOR, HELD_OUT, between_bars
 from scenes import (
@@ -152,12 +152,12 @@ class Shop:
         furnish(scene, renderer, rng)
         walls = len(scene.room)
         add_furniture(scene, renderer, rng)
-        for draw in scene.room[walls:]:
+        things, scene.room = scene.room[walls:], scene.room[:walls]
+        for draw in things:
             if abs(draw.place[0, 3]) < AISLE_M:
                 draw.mesh.free()
-        scene.room[walls:] = [
-            draw for draw in scene.room[walls:] if abs(draw.place[0, 3]) >= AISLE_M
-        ]
+            else:
+                scene.room.append(draw)
         return scene
 
     def step(self, now: float) -> None:
@@ -198,12 +198,13 @@ class Shop:
             )  # fmt: skip
         return actors
 
-    def _paint(self, actors: list[Actor]) -> np.ndarray:
+    def _draws(self, actors: list[Actor]) -> list[Draw]:
         people = [d for i, a in enumerate(actors) for d in actor_draws(a, i + 1, False)]
-        scene = self.scene
-        image = self.renderer.render(
-            people + scene.room[::-1], scene.camera, scene.light
-        )
+        return people + self.scene.room[::-1]
+
+    def _paint(self, actors: list[Actor]) -> np.ndarray:
+        camera, light = self.scene.camera, self.scene.light
+        image = self.renderer.render(self._draws(actors), camera, light)
         return self.lens.image(image)
 
     def picture(self) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -214,9 +215,8 @@ class Shop:
         steady = np.random.default_rng([self.seed, 1])  # one camera exposes alike
         now, last, empty = exposed([now, last, self.empty], steady)
         change = np.abs(now.astype(np.int16) - empty).max(axis=2)
-        people = [d for i, a in enumerate(actors) for d in actor_draws(a, i + 1, False)]
         camera, lens = self.scene.camera, self.lens
-        ids = lens.image(self.renderer.identify(people + self.scene.room[::-1], camera))
+        ids = lens.image(self.renderer.identify(self._draws(actors), camera))
         rows, who = [], []
         for number, (actor, serial) in enumerate(zip(actors, serials, strict=True), 1):
             draws = actor_draws(actor, number, False)[:1]
