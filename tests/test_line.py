@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorsill.values import Crossing, Direction, Tracks
-from doorsill.vision.geometry import crossings, inside
+from doorsill.vision.geometry import Point, crossings, inside
 from doorsill.vision.handover import HANDOVER_S, LIMIT, LooseEnds, Spot
 from doorsill.vision.line import DECIDED_WITHIN_S, SETTLE_S, LineCounter
 
@@ -335,6 +335,20 @@ def reachable(root: object) -> set[int]:
     return numbers
 
 
+def spot(time: float, foot: Point, head: Point | None = None) -> Spot:
+    x, y = foot
+    return Spot(time, foot, head or (x, y - 0.3), 0.1)
+
+
+def test_a_birth_is_near_where_the_heads_are_near() -> None:
+    """A detector guesses feet: two that are apart may be one person's."""
+    lost, strays, elsewhere = (0.5, 0.5), (0.5, 0.62), (0.62, 0.5)
+    ends: LooseEnds[int] = LooseEnds()
+    ends.leave(spot(1.0, lost), STILL, 7)
+    assert ends.claim(spot(1.2, elsewhere), STILL) is None  # the head as well
+    assert ends.claim(spot(1.2, strays, head=(0.5, 0.2)), STILL) == 7
+
+
 STILL, DOWN, UP, CREEPS = (0.0, 0.0), (0.0, 0.2), (0.0, -0.2), (0.0, -0.01)
 
 
@@ -351,22 +365,20 @@ def test_who_walks_the_other_way_is_somebody_else(
     before: tuple[float, float], after: tuple[float, float], same: bool
 ) -> None:
     ends: LooseEnds[int] = LooseEnds()
-    ends.leave(Spot(1.0, (0.5, 0.5), 0.1), before, 7)
-    assert ends.claim(Spot(1.4, (0.5, 0.52), 0.1), after) == (7 if same else None)
+    ends.leave(spot(1.0, (0.5, 0.5)), before, 7)
+    assert ends.claim(spot(1.4, (0.5, 0.52)), after) == (7 if same else None)
     assert len(ends) == (0 if same else 1)
 
 
 def test_loose_ends_are_bounded_and_claimed_once() -> None:
     ends: LooseEnds[int] = LooseEnds()
-    overdue = [
-        ends.leave(Spot(1.0, (0.5, 0.5), 0.1), (0, 0), each) for each in range(70)
-    ]
+    overdue = [ends.leave(spot(1.0, (0.5, 0.5)), (0, 0), each) for each in range(70)]
     assert (
         list(itertools.chain(*overdue)) == list(range(70 - LIMIT))
         and len(ends) == LIMIT
     )
-    assert ends.claim(Spot(1.5, (0.9, 0.5), 0.1), STILL) is None  # too far
-    assert ends.claim(Spot(1.5, (0.55, 0.5), 0.1), STILL) is not None
+    assert ends.claim(spot(1.5, (0.9, 0.5)), STILL) is None  # too far
+    assert ends.claim(spot(1.5, (0.55, 0.5)), STILL) is not None
     assert len(ends.expire(1.0 + HANDOVER_S + 0.1)) == LIMIT - 1 and len(ends) == 0
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from doorsill.values import Detections
-from doorsill.vision.meetings import LIMIT, PARTED_S, Meetings
+from doorsill.vision.meetings import LIMIT, PARTED_S, WAIT_S, Meetings
 from doorsill.vision.person import Person
 from doorsill.vision.tracker import Tracker
 
@@ -46,7 +46,10 @@ def test_ids_are_swapped_back_where_each_walks_on_as_the_other_did(
     people = [person(1, *one), person(2, *other)]
     meetings = meet(*people)
     assert not meetings.settle(people, 1.0 + PARTED_S / 2)  # not yet
-    assert meetings.settle(people, 1.1 + PARTED_S) is swapped
+    walk_on = STANDS not in (one[1], other[1])
+    assert meetings.settle(people, 1.1 + PARTED_S) is (swapped and walk_on)
+    assert len(meetings) == (0 if walk_on else 1)  # who gave way is waited for
+    assert meetings.settle(people, 1.1 + WAIT_S) is (swapped and not walk_on)
     assert [each.id for each in people] == ([2, 1] if swapped else [1, 2])
     assert len(meetings) == 0 and [each.met for each in people] == [0, 0]
 

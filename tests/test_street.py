@@ -291,10 +291,13 @@ def test_some_minutes_of_everything_with_given_faults() -> None:
 
 
 def test_some_minutes_of_everything_with_the_measured_faults() -> None:
-    score = scored(HELD_OUT, replace(HOUR, seconds=420.0, per_minute=14.0))
-    assert sum(score.true.values()) > 100
-    assert score.missed.total() <= 2
-    assert score.extra.total() <= 16  # feet are guessed: loiterers on the line
+    scene = replace(HOUR, seconds=420.0, per_minute=14.0)
+    scores = [scored(seed, scene) for seed in range(HELD_OUT, HELD_OUT + 4)]
+    true = sum(score.true.total() for score in scores)
+    assert true > 400
+    assert sum(score.missed.total() for score in scores) <= 0.03 * true
+    # Feet are guessed: who loiters on the line or turns back there is counted.
+    assert sum(score.extra.total() for score in scores) <= 0.11 * true
 
 
 def test_a_dense_crowd_through_a_bad_detector() -> None:

@@ -22,7 +22,10 @@ def path(
     """Somebody seen at these heights, three spots of the trail from one to the next."""
     marks = np.arange(len(heights)) * 3
     steps = np.interp(np.arange(marks[-1] + 1), marks, heights).tolist()
-    spots = [Spot(late_s + row * TRAIL_S, (x, y), WIDE) for row, y in enumerate(steps)]
+    spots = [
+        Spot(late_s + row * TRAIL_S, (x, y), (x, y - 0.2), WIDE)
+        for row, y in enumerate(steps)
+    ]
     trail = deque([(spot.time, spot.at) for spot in spots], TRAIL)
     leg = Leg(spots[0].at)
     return Path(spots[0], spots[-1], trail, [leg], excluded=False, confirmed=sure)

@@ -117,6 +117,16 @@ def test_who_walks_out_of_the_picture_is_let_go_at_once() -> None:
     assert any(ended)
 
 
+def test_who_comes_in_where_another_has_just_left_is_somebody_else() -> None:
+    tracker = Tracker()
+    out = follow(tracker, [seen([(x, 0.6)]) for x in np.linspace(0.7, 0.995, 12)])
+    ended: list[int] = []
+    for row in range(4):
+        ended += tracker.update(Detections.none(), 5.96 + row * 0.08).left
+    back = tracker.update(seen([(0.98, 0.6)]), 5.96 + 4 * 0.08)
+    assert ended == out.ids.tolist() and back.ids.tolist() not in ([], ended)
+
+
 def test_ids_are_random_and_never_come_again() -> None:
     ids: list[int] = []
     for _ in range(3):

@@ -18,7 +18,7 @@ from typing import Generic, NamedTuple, TypeVar
 from doorsill.vision.geometry import Point
 
 HANDOVER_S = 2.5
-REACH = 0.5  # body widths
+REACH = 0.6  # body widths
 DRIFT = 0.2  # body widths a second by which the reach grows, up to
 REACH_LIMIT = 1.0
 LIMIT = 64  # loose ends kept at most
@@ -40,11 +40,12 @@ class Spot(NamedTuple):  # made for everybody in every frame
     """When and where somebody was seen, in picture heights; ``width`` is the body's."""
 
     time: float
-    at: Point
+    at: Point  # the foot
+    head: Point  # its top, which is seen better
     width: float
 
     def reaches(self, birth: Spot, speed: Point) -> float | None:
-        """Distance to a birth in body widths, or None where it is too far or late.
+        """Distance of the heads in body widths, or None where it is too far or late.
 
         ``speed`` is in picture heights a second.
         """
@@ -52,7 +53,7 @@ class Spot(NamedTuple):  # made for everybody in every frame
         if not 0.0 <= gap <= HANDOVER_S:
             return None
         way_x, way_y = speed[0] * gap, speed[1] * gap
-        dx, dy = birth.at[0] - self.at[0], birth.at[1] - self.at[1]
+        dx, dy = birth.head[0] - self.head[0], birth.head[1] - self.head[1]
         way = way_x * way_x + way_y * way_y
         share = min(1.0, max(0.0, (dx * way_x + dy * way_y) / way)) if way else 0.0
         far = math.hypot(dx - share * way_x, dy - share * way_y)

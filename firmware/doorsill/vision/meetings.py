@@ -6,8 +6,9 @@ a \   / b     a \   / b        then both are taken to have walked on as before
 b / \ a       a /   \ b
 
 A meeting begins when two tracks want one detection and is over when they have not done
-so for a while. From then on each track goes its way under the id of the one whose speed
-before the meeting fits better to its speed now.
+so for a while. When both walk on, each track goes its way under the id of the one whose
+speed before the meeting fits better to its speed now. Who stops and gives way is waited
+for: where neither walks, speeds say nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from doorsill.vision.assignment import Wish
 from doorsill.vision.person import Person
 
 PARTED_S = 0.4  # without wanting the same thing
+WAIT_S = 1.0  # and at most until both walk on,
+BRISK = 0.8  # body widths a second
 SURE = 2.0  # squared body widths per s squared by which swapping has to fit better
 LIMIT = 128  # meetings at most
 
@@ -61,8 +64,10 @@ class Meetings:
         by_id = {person.id: person for person in people}
         swapped = False
         for ids in over:
-            del self._last[ids]
             one, other = by_id.get(ids[0]), by_id.get(ids[1])
+            if now - self._last[ids] <= WAIT_S and not (_walks(one) and _walks(other)):
+                continue
+            del self._last[ids]
             for each in (one, other):
                 if each is not None:
                     each.met -= 1
@@ -80,6 +85,14 @@ class Meetings:
         one.met, other.met = other.met, one.met
         one.calm_x, other.calm_x = other.calm_x, one.calm_x
         one.calm_y, other.calm_y = other.calm_y, one.calm_y
+
+
+def _walks(person: Person | None) -> bool:
+    """True also of who is gone, for whom nobody waits."""
+    if person is None:
+        return True
+    squared = person.speed_x * person.speed_x + person.speed_y * person.speed_y
+    return squared > (BRISK * person.width) ** 2
 
 
 def _are_swapped(one: Person, other: Person) -> bool:

@@ -20,9 +20,10 @@ FOOT_LIMIT = 2.0  # what a foot in the wrong place costs at most
 BELOW_GAIN = 0.12  # how fast the foot's place below the head is learned
 UNSURE = 1.5  # cost of a place that is e times as uncertain
 GATE = 7.0  # half the squared Mahalanobis distance and the other costs at most
-LOOSE = 2.0  # the distance alone, where nobody else is in question
+LOOSE = 2.0  # the head's distance alone, where nobody else is in question
 CONFIRM_HITS, CONFIRM_SCORES = 3, 1.9  # detections, and the sum of their scores
-DOUBT_S = 0.4  # unseen for longer, an unconfirmed track ends, or one outside
+DOUBT_S = 0.4  # unseen for longer, an unconfirmed track ends,
+EXIT_S = 0.2  # and one outside the picture: the next one there is somebody else
 EDGE = 1.0  # body widths from the picture's edge within which somebody walks out
 LEFT_S = 0.8  # unseen for longer, who was not that near may still be inside
 COAST_S = 1.5  # a confirmed one
@@ -60,7 +61,7 @@ class Person:
     speed_y: float = 0.0
     calm_x: float = 0.0  # what it was before somebody came near
     calm_y: float = 0.0
-    met: int = 0  # meetings that are not over
+    met: int = 0  # meetings that are not settled
     hits: int = 1
     scores: float = 0.0  # sum of them
     confirmed: bool = False
@@ -83,10 +84,10 @@ class Person:
         """Cost and row of the detections that may be this person.
 
         ``choices`` are sorted, so that those within reach lie side by side.
-        Half the squared Mahalanobis distance of the head and, as far as ``foot`` its
-        variance lets it be believed, of the foot. Unless ``loose``, the log of the
-        head's scale as well: a track that is sure of its place is preferred to one
-        that has not been seen for a while and could be anywhere.
+        Half the squared Mahalanobis distance of the head and, unless ``loose``, as far
+        as ``foot`` its variance lets it be believed, of the foot, and the log of the
+        head's scale: a track that is sure of its place is preferred to one that has
+        not been seen for a while and could be anywhere.
         """
         x, y, width = self.x, self.y, self.width
         foot_x, foot_y = x + self.below[0], y + self.below[1]
@@ -100,11 +101,11 @@ class Person:
         for head_x, head_y, toe_x, toe_y, doubt, row in choices[first:last]:
             off_x, off_y = x - head_x, y - head_y
             squared = off_x * off_x + off_y * off_y
-            off_x, off_y = foot_x - toe_x, foot_y - toe_y
-            stray = foot_weight * (off_x * off_x + off_y * off_y)
-            cost = squared * weight + min(stray, FOOT_LIMIT)
+            cost = squared * weight
             if not loose:
-                cost += unsure + doubt
+                off_x, off_y = foot_x - toe_x, foot_y - toe_y
+                stray = foot_weight * (off_x * off_x + off_y * off_y)
+                cost += min(stray, FOOT_LIMIT) + unsure + doubt
             if squared <= reach * reach and cost < limit:
                 found.append((cost, row))
         return found
@@ -140,10 +141,11 @@ class Person:
     def is_gone(self, now: float, aspect: float) -> bool:
         """Unseen for too long, which outside the picture is soon."""
         unseen = now - self.seen
-        if unseen <= DOUBT_S:
+        if unseen <= EXIT_S:
             return False
-        unsure = not self.confirmed or self.is_outside(aspect)
-        return unsure or unseen > COAST_S
+        if self.is_outside(aspect) or unseen > COAST_S:
+            return True
+        return not self.confirmed and unseen > DOUBT_S
 
     def has_left(self, now: float, aspect: float) -> bool:
         """Whether somebody outside was last seen on the way out, near the edge."""
