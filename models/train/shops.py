@@ -4,7 +4,7 @@
 
 Two in three shops have the mix of the street's hour, the third a dense crowd that walks
 both ways. A held-out shop is seen by the street's own camera; one for training by some
-camera that hangs over a door.
+camera that hangs over a door, or looks down an aisle between shelves.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import labels
 import numpy as np
 from bodies import Atlas
+from furniture import shelf
 from gaits import STRIDE_M
 from people import Person, sample_person
 from render import LUMA, Lens, exposed, head_points, label
@@ -40,6 +41,7 @@ PER_MINUTE, CROWD_PER_S = 24.0, 1.0
 WARDROBE, PHASES = 16, 12
 KINDS, KIND_P = ("walk", "phone", "hold", "sit"), (0.84, 0.07, 0.06, 0.03)
 AISLE_M = 2.2  # from the middle: where people walk there stands nothing
+AISLE_P = 0.4  # of the shops for training
 TURN_MPS = 0.2  # who is slower looks on to where they looked before
 GREY = 128  # of the bars
 
@@ -104,9 +106,14 @@ class Wardrobe:
                 cast.now.free()
 
 
-def mounted(rng: np.random.Generator) -> Eye:
-    """A camera that looks down on a door, near where the handbook hangs it."""
+def mounted(rng: np.random.Generator, aisle: bool = False) -> Eye:
+    """A camera that looks down on a door, near where the handbook hangs it.
+
+    One in an aisle looks more nearly level.
+    """
     height, tilt = rng.uniform(2.6, 4.0), rng.uniform(36, 64)
+    if aisle:
+        height, tilt = rng.uniform(2.3, 3.6), rng.uniform(24, 46)
     middle = (height - 0.8) / np.tan(np.radians(tilt))  # of the picture, on the floor
     back = middle + rng.uniform(0.0, 1.2)
     return Eye(height, back, tilt, field_of_view=rng.uniform(42, 66))
@@ -121,6 +128,25 @@ def camera_of(eye: Eye) -> Camera:
     return Camera(at, look(at, at + forward, np.array([0.0, 1, 0])), float(focal))
 
 
+def line_with_shelves(
+    scene: Scene, renderer: Renderer, rng: np.random.Generator, end: float
+) -> None:
+    """Full shelves along both sides of the aisle and across its ``end`` (metres)."""
+    side = rng.uniform(AISLE_M, AISLE_M + 0.9)
+    rows = [(1, -2.0, end), (-1, -2.0, end), (0, -side, side)]
+    for row, start, stop in rows:
+        along = start
+        while along < stop:
+            solid = shelf(rng)
+            half = float(max(np.abs(part[:, 0]).max() for part in solid.points))
+            at = (row * side, along + half) if row else (along + half, end)
+            turned = row * np.pi / 2  # open towards the aisle
+            draw = Draw(renderer.upload(solid.vertices()), place(turned, *at))
+            draw.gloss = float(rng.choice([0, 0.1, 0.3]))
+            scene.room.append(draw)
+            along += 2 * half + rng.choice([0.02, 0.02, 0.4])
+
+
 class Shop:
     """A room with a door, a camera, and whoever comes."""
 
@@ -128,9 +154,10 @@ class Shop:
         self.seed, self.renderer = seed, renderer
         rng = self.rng = np.random.default_rng(seed)
         unseen = seed >= HELD_OUT
-        self.eye = MOUNTED if unseen else mounted(rng)
+        aisle = not unseen and rng.random() < AISLE_P
+        self.eye = MOUNTED if unseen else mounted(rng, aisle)
         self.crowded = seed % 3 == 2
-        self.scene = self._room()
+        self.scene = self._room(aisle)
         self.wardrobe = Wardrobe(atlas, renderer, rng, unseen)
         self.floor, self.arrivals = Floor(rng), Arrivals(rng)
         self.walkers: dict[int, Walker] = {}
@@ -141,14 +168,14 @@ class Shop:
         self.empty = self._paint([])
         self.last = self.empty
 
-    def _room(self) -> Scene:
+    def _room(self, aisle: bool) -> Scene:
         rng, renderer = self.rng, self.renderer
         renderer.set_picture(sample_picture(rng))
         light = sample_light(rng)
         light.centre = np.array([0, 0, self.eye.back])
         scene = Scene("oblique", camera_of(self.eye), light, replace(light))
         scene.outdoors = bool(rng.random() < 0.15)
-        scene.deep = self.eye.back + rng.uniform(3.8, 6.5)
+        scene.deep = end = self.eye.back + rng.uniform(3.8, 6.5)
         furnish(scene, renderer, rng)
         walls = len(scene.room)
         add_furniture(scene, renderer, rng)
@@ -158,6 +185,8 @@ class Shop:
                 draw.mesh.free()
             else:
                 scene.room.append(draw)
+        if aisle:
+            line_with_shelves(scene, renderer, rng, end - 0.4)
         return scene
 
     def step(self, now: float) -> None:
