@@ -37,6 +37,7 @@ from scenes import (
 from tracer import Tracer
 
 HELD_OUT = 900_000
+TRIES = 5  # of a process that a signal ends
 POOL, SCENES, REFRESH_EVERY = 24, 200, 8
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -250,17 +251,25 @@ def in_processes(
     work: Callable[[argparse.Namespace, list[int]], None],
     args: argparse.Namespace, seeds: list[int],
 ) -> None:  # fmt: skip
-    """Share the seeds out; SystemExit when one of the processes did not end well."""
-    jobs = [
-        Process(target=work, args=(args, seeds[i :: args.jobs]))
-        for i in range(args.jobs)
-    ]
-    for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join()
-    if any(job.exitcode for job in jobs):
-        raise SystemExit("a renderer stopped early; run the same command again")
+    """Share the seeds out to processes; what is written already is passed over.
+
+    The software renderer dies of a segfault in about one of a hundred worlds, and the
+    same world goes well again: such a process is begun anew, ``TRIES`` times.
+    SystemExit when one stops for another reason, or too often.
+    """
+    shares = [seeds[i :: args.jobs] for i in range(args.jobs)]
+    for left in reversed(range(TRIES)):
+        jobs = [Process(target=work, args=(args, share)) for share in shares]
+        for job in jobs:
+            job.start()
+        for job in jobs:
+            job.join()
+        died = [job.exitcode for job in jobs if job.exitcode]
+        if not died:
+            return
+        if left == 0 or any(code > 0 for code in died):
+            raise SystemExit("a renderer stopped early; run the same command again")
+        print(f"a renderer died of signal {-died[0]}: beginning anew", flush=True)
 
 
 def main() -> None:
