@@ -62,7 +62,7 @@ MAKEHUMAN ?= ../shared/data/makehuman/makehuman-cc0.tar.xz
 WORK ?= build/train
 SCALE ?= 1
 
-train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK= SCALE= CYCLES=; 3.5 hours)
+train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK= SCALE= CYCLES=; 4.5 hours)
 	@$(TRAIN) models/train/everything.py --data "$(MAKEHUMAN)" --work "$(WORK)" --scale $(SCALE) \
 	  $(if $(CYCLES),--cycles $(CYCLES))
 
