@@ -47,7 +47,7 @@ def test_one_walker_keeps_one_id_at_any_frame_rate(rate: float) -> None:
     assert tracks.feet[0] == pytest.approx((0.5, ys[-1]), abs=0.02)
 
 
-@pytest.mark.parametrize(("score", "followed"), [(0.39, 0), (0.41, 1)])
+@pytest.mark.parametrize(("score", "followed"), [(0.44, 0), (0.46, 1)])
 def test_a_detector_says_from_which_score_somebody_is_believed(
     score: float, followed: int
 ) -> None:
