@@ -70,8 +70,13 @@ class Path:
         return (self.last.at[0] - at[0]) / seconds, (self.last.at[1] - at[1]) / seconds
 
     def where(self, time: float) -> tuple[float, Point]:
-        """The spot of the trail that is nearest to ``time``."""
-        return min(self.trail, key=lambda spot: abs(spot[0] - time))
+        """The spot of the trail that is nearest to ``time``, seldom long ago."""
+        after = self.trail[-1]
+        for spot in reversed(self.trail):
+            if spot[0] <= time:
+                return spot if time - spot[0] <= after[0] - time else after
+            after = spot
+        return after
 
     def turn(self, time: float, way: Point) -> tuple[float, float]:
         """The steps before and after ``time``, times how far they go along ``way``."""

@@ -125,8 +125,12 @@ class Person:
         self.p01 = p01 - near * p01
         self.p00 = p00 - near * p00
         learn = max(BELOW_GAIN, 1.0 / (self.hits + 1))
-        self.below = tuple(
-            [x + learn * (to - x) for x, to in zip(self.below, spot.below, strict=True)]
+        foot_x, foot_y, x0, y0, x1, y1 = self.below
+        to_x, to_y, to_x0, to_y0, to_x1, to_y1 = spot.below
+        self.below = (
+            *(foot_x + learn * (to_x - foot_x), foot_y + learn * (to_y - foot_y)),
+            *(x0 + learn * (to_x0 - x0), y0 + learn * (to_y0 - y0)),
+            *(x1 + learn * (to_x1 - x1), y1 + learn * (to_y1 - y1)),
         )
         self.width += WIDTH_GAIN * (spot.width - self.width)
         if not self.met:
