@@ -2,7 +2,7 @@
 
 Four and a half hours on two quiet cores, from measured paces: rendering 25 minutes,
 detector 65, doors 15, the detector again 50, more worlds 15 and the detector once more
-40, portraits 10, attributes 25; with ``--scale 0.01`` three minutes.
+40, portraits 10, attributes 25; with ``--scale 0.01`` four minutes.
 
 Every step goes on where it was stopped, and one that has ended is not run again while
 its arguments stay the same (``FOLDER/done``). ``--start WEIGHTS`` trains the detector
