@@ -20,7 +20,8 @@ os.environ.setdefault("LP_NUM_THREADS", "1")
 
 from bodies import Atlas, load_atlas
 from data import unpacked
-from render import in_processes, save_shard
+from processes import in_processes
+from render import save_shard
 from renderer import Renderer
 from samples import HELD_OUT
 from shops import Shop

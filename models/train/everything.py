@@ -107,9 +107,9 @@ def detector(
     mean = again / "mean.weights.h5"
     road.run("mean", "mean.py", out / "last.weights.h5", again / "last.weights.h5",
              "--out", mean)  # fmt: skip
-    # One more than before, even in miniature.
-    more = max(scale.of(MORE_WORLDS), scale.of(WORLDS) + 1)
-    road.run("more-worlds", "render.py", *rendered, "--worlds", more)
+    road.run(
+        "more-worlds", "render.py", *rendered, "--worlds", scale.of(MORE_WORLDS, 2)
+    )
     road.run("detector-last", "detector.py", "--worlds", worlds, "--out", last,
              "--steps", scale.of(LAST_STEPS, 8), "--rate", MORE_RATE, "--above", ABOVE,
              "--start", mean)  # fmt: skip

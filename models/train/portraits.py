@@ -24,7 +24,8 @@ from data import unpacked
 from gaits import STRIDE_M
 from people import CUES, Person, cues, sample_person
 from PIL import Image
-from render import HELD_OUT, head_points, in_processes
+from processes import in_processes
+from render import HELD_OUT, head_points
 from renderer import Camera, Draw, Renderer, look, place
 from rooms import sample_picture
 from scenes import sample_light

@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable
-from multiprocessing import Process
 from pathlib import Path
 
 os.environ.setdefault("LP_NUM_THREADS", "1")
@@ -22,6 +20,7 @@ import numpy as np
 from bodies import Atlas, load_atlas
 from data import unpacked
 from people import HAIR, TIPS, Person, sample_person
+from processes import in_processes
 from renderer import HEIGHT, WIDTH, Renderer
 from scenes import (
     Actor,
@@ -37,7 +36,6 @@ from scenes import (
 from tracer import Tracer
 
 HELD_OUT = 900_000
-TRIES = 5  # of a process that a signal ends
 POOL, SCENES, REFRESH_EVERY = 24, 200, 8
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -245,31 +243,6 @@ def work(args: argparse.Namespace, seeds: list[int]) -> None:
         )
     if share:
         share.tracer.close()
-
-
-def in_processes(
-    work: Callable[[argparse.Namespace, list[int]], None],
-    args: argparse.Namespace, seeds: list[int],
-) -> None:  # fmt: skip
-    """Share the seeds out to processes; what is written already is passed over.
-
-    The software renderer dies of a segfault in about one of a hundred worlds, and the
-    same world goes well again: such a process is begun anew, ``TRIES`` times.
-    SystemExit when one stops for another reason, or too often.
-    """
-    shares = [seeds[i :: args.jobs] for i in range(args.jobs)]
-    for left in reversed(range(TRIES)):
-        jobs = [Process(target=work, args=(args, share)) for share in shares]
-        for job in jobs:
-            job.start()
-        for job in jobs:
-            job.join()
-        died = [job.exitcode for job in jobs if job.exitcode]
-        if not died:
-            return
-        if left == 0 or any(code > 0 for code in died):
-            raise SystemExit("a renderer stopped early; run the same command again")
-        print(f"a renderer died of signal {-died[0]}: beginning anew", flush=True)
 
 
 def main() -> None:

@@ -160,6 +160,24 @@ def set_out(
         scene.room.append(Draw(renderer.upload(panes.vertices()), np.eye(4)))
 
 
+def line_with_shelves(
+    scene: Scene, renderer: Renderer, rng: np.random.Generator, side: float
+) -> None:
+    """Full shelves at an aisle's sides, ``side`` metres off, and across its end."""
+    end = scene.deep - 0.4
+    for row, start, stop in ((1, -2.0, end), (-1, -2.0, end), (0, -side, side)):
+        along = start
+        while along < stop:
+            solid = furniture.shelf(rng)
+            half = float(max(np.abs(part[:, 0]).max() for part in solid.points))
+            at = (row * side, along + half) if row else (along + half, end)
+            turned = row * np.pi / 2  # open towards the aisle
+            draw = Draw(renderer.upload(solid.vertices()), place(turned, *at))
+            draw.gloss = float(rng.choice([0, 0.1, 0.3]))
+            scene.room.append(draw)
+            along += 2 * half + rng.choice([0.02, 0.02, 0.4])
+
+
 def on_floor(camera: Camera, u: float, v: float, y: float) -> np.ndarray | None:
     """The point at height y under pixel (u, v), or None when too far."""
     ray = camera.ray(u, v)

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field, replace
 import labels
 import numpy as np
 from bodies import Atlas
-from furniture import shelf
 from gaits import STRIDE_M
 from people import Person, sample_person
 from render import LUMA, Lens, exposed, head_points, label
 from renderer import HEIGHT, WIDTH, Camera, Draw, Mesh, Renderer, look, place
-from rooms import add_furniture, furnish, sample_picture
+from rooms import add_furniture, furnish, line_with_shelves, sample_picture
 from samples import DOOR, HELD_OUT, between_bars
 from scenes import (
     Actor,
@@ -111,9 +110,8 @@ def mounted(rng: np.random.Generator, aisle: bool = False) -> Eye:
 
     One in an aisle looks more nearly level.
     """
-    height, tilt = rng.uniform(2.6, 4.0), rng.uniform(36, 64)
-    if aisle:
-        height, tilt = rng.uniform(2.3, 3.6), rng.uniform(24, 46)
+    height = rng.uniform(2.3, 3.6) if aisle else rng.uniform(2.6, 4.0)
+    tilt = rng.uniform(24, 46) if aisle else rng.uniform(36, 64)
     middle = (height - 0.8) / np.tan(np.radians(tilt))  # of the picture, on the floor
     back = middle + rng.uniform(0.0, 1.2)
     return Eye(height, back, tilt, field_of_view=rng.uniform(42, 66))
@@ -126,25 +124,6 @@ def camera_of(eye: Eye) -> Camera:
     tall = WIDTH / eye.aspect
     focal = tall / 2 / np.tan(np.radians(eye.field_of_view / 2))
     return Camera(at, look(at, at + forward, np.array([0.0, 1, 0])), float(focal))
-
-
-def line_with_shelves(
-    scene: Scene, renderer: Renderer, rng: np.random.Generator, end: float
-) -> None:
-    """Full shelves along both sides of the aisle and across its ``end`` (metres)."""
-    side = rng.uniform(AISLE_M, AISLE_M + 0.9)
-    rows = [(1, -2.0, end), (-1, -2.0, end), (0, -side, side)]
-    for row, start, stop in rows:
-        along = start
-        while along < stop:
-            solid = shelf(rng)
-            half = float(max(np.abs(part[:, 0]).max() for part in solid.points))
-            at = (row * side, along + half) if row else (along + half, end)
-            turned = row * np.pi / 2  # open towards the aisle
-            draw = Draw(renderer.upload(solid.vertices()), place(turned, *at))
-            draw.gloss = float(rng.choice([0, 0.1, 0.3]))
-            scene.room.append(draw)
-            along += 2 * half + rng.choice([0.02, 0.02, 0.4])
 
 
 class Shop:
@@ -175,7 +154,7 @@ class Shop:
         light.centre = np.array([0, 0, self.eye.back])
         scene = Scene("oblique", camera_of(self.eye), light, replace(light))
         scene.outdoors = bool(rng.random() < 0.15)
-        scene.deep = end = self.eye.back + rng.uniform(3.8, 6.5)
+        scene.deep = self.eye.back + rng.uniform(3.8, 6.5)
         furnish(scene, renderer, rng)
         walls = len(scene.room)
         add_furniture(scene, renderer, rng)
@@ -186,7 +165,8 @@ class Shop:
             else:
                 scene.room.append(draw)
         if aisle:
-            line_with_shelves(scene, renderer, rng, end - 0.4)
+            side = rng.uniform(AISLE_M, AISLE_M + 0.9)
+            line_with_shelves(scene, renderer, rng, side)
         return scene
 
     def step(self, now: float) -> None:

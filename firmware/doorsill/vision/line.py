@@ -113,16 +113,17 @@ class LineCounter:
         for track, detection, confirmed, (x, y), (x0, y0, x1, y1) in rows:
             foot, wide = (x * aspect, y), min((x1 - x0) * aspect, y1 - y0)
             squared = distances(*foot)
+            spot = Spot(now, foot, ((x0 + x1) * 0.5 * aspect, y0), wide)
             path = self._paths.get(track)
-            if path is None or detection >= 0:
-                spot = Spot(now, foot, ((x0 + x1) * 0.5 * aspect, y0), wide)
-                if path is None:
-                    path = begin(spot, len(self.lines), self._excludes(foot))
-                    edges = (x0, y0, x1, y1)
-                    path.entered = geometry.touches_edge(edges, aspect, EDGE * wide)
-                    self._paths[track] = path
-                else:
-                    path.see(spot)
+            if path is None:
+                path = self._paths[track] = begin(
+                    spot, len(self.lines), self._excludes(foot)
+                )
+                path.entered = geometry.touches_edge(
+                    (x0, y0, x1, y1), aspect, EDGE * wide
+                )
+            elif detection >= 0:
+                path.see(spot)
             if detection >= 0:
                 self._step(track, path, squared, found)
             if confirmed and not path.confirmed:

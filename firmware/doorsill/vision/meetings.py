@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from doorsill.vision.assignment import Wish
+from doorsill.vision.handover import BRISK
 from doorsill.vision.person import Person
 
 PARTED_S = 0.4  # without wanting the same thing
 WAIT_S = 1.0  # likewise, and it is over although not both walk on
-BRISK = 0.8  # body widths a second, from which somebody walks
 SURE = 2.0  # squared body widths per s squared by which swapping has to fit better
 LIMIT = 128  # meetings at most
 
