@@ -10,7 +10,7 @@ PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd openssl git
 DEMO_SECONDS ?= 60
 
-.PHONY: help setup demo test check format bench train train-smoke cycles noise hil lock clean
+.PHONY: help setup demo test check format bench train train-smoke cycles noise hil try-wheel lock clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ $(STAMPS)/train: $(STAMPS)/system requirements/train.txt pyproject.toml
 	@$(VENV)-train/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+try-wheel: setup ## use the plain wheel in an empty environment (PYTHON=python3.13)
+	@PYTHON="$(PYTHON)" bash scripts/try-wheel
+
 hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0, --token)
 	@$(PY) -m pytest tests/hil
 
@@ -99,6 +102,7 @@ lock: ## resolve the locked requirements anew (needs uv)
 	@lock() { uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header "$$@"; }; \
 	  lock --extra pi --extra fleet --extra dev -o requirements/dev.txt && \
+	  lock -c requirements/dev.txt -o requirements/device.txt && \
 	  lock --extra train -c requirements/dev.txt -o requirements/train.txt && \
 	  lock --extra pi --extra bench -o requirements/bench.txt
 

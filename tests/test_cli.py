@@ -5,16 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-from doorsill import __version__, cli
+from doorsill import cli
 from doorsill.errors import CameraError, ConfigError, UntrustedError, UplinkError
 
 UNITS = Path(__file__).parent.parent / "firmware" / "systemd"
-EVERY = (*cli.COMMANDS, *(each.name for each in entry_points(group=cli.PLUGINS)))
+EVERY = (*cli.COMMANDS, *cli.plugins())
+# What a person who only asks for help or the version has not to wait for.
+HEAVY = ("numpy", "av", "cryptography", "paho", "rich", "ai_edge_litert", "smartcard")
 
 
 def doorsill(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,8 +43,35 @@ def test_every_command_has_help_with_examples(name: str) -> None:
     assert f"doorsill {name}" in done.stdout
 
 
-def test_the_version_is_that_of_the_package() -> None:
-    assert doorsill("--version").stdout.strip() == __version__
+@pytest.mark.parametrize("asked", ["--help", "--version", "nonsense"])
+def test_what_only_speaks_loads_nothing_heavy(asked: str) -> None:
+    program = (
+        "import sys\nfrom doorsill.cli import main\n"
+        f"try: main([{asked!r}])\n"
+        f"finally: print(sorted(sys.modules.keys() & set({HEAVY!r})), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_command_loads_what_it_needs() -> None:  # the control of the test above
+    program = (
+        "import sys\nfrom doorsill.cli import main\n"
+        "try: main(['count', '--help'])\n"
+        f"finally: print(sorted(sys.modules.keys() & set({HEAVY!r})), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "numpy" in done.stderr.splitlines()[-1]
+
+
+def test_a_32_bit_system_gets_a_sentence() -> None:
+    with pytest.raises(ConfigError, match="needs a 64-bit system"):
+        cli.refuse_32_bits(2**31 - 1)
+    cli.refuse_32_bits(sys.maxsize)
 
 
 @pytest.mark.parametrize(

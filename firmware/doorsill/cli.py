@@ -12,10 +12,8 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from doorsill import __version__
 from doorsill.errors import (
     CameraError,
     ConfigError,
@@ -25,7 +23,8 @@ from doorsill.errors import (
 )
 
 # Each module has add_parser(subparsers); it is imported only when it is asked for.
-# What is not part of a camera (the demo, the fleet) joins as an entry point.
+# What is not part of a camera (the demo, the fleet) joins as an entry point, which
+# names a table like this one.
 COMMANDS = {
     "count": ("doorsill.count_cli", "count a recording as fast as the machine can"),
     "run": ("doorsill.run_cli", "count at a door; what systemd starts on a camera"),
@@ -38,6 +37,7 @@ COMMANDS = {
     "verify": ("doorsill.consent.verify_cli", "check blanking certificates offline"),
 }
 PLUGINS = "doorsill.commands"
+SIXTY_FOUR_BITS = 2**63 - 1
 EXIT_CODES: tuple[tuple[type[DoorsillError], int], ...] = (
     (ConfigError, 2),
     (UntrustedError, 3),
@@ -63,6 +63,7 @@ def run(arguments: Sequence[str]) -> int:
     # Before anything loads numpy: what confines itself must have one thread.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
+        refuse_32_bits(sys.maxsize)
         chosen = _parser(arguments).parse_args(_with_negatives(arguments))
         _log_to_stderr(chosen.verbose)
         return int(chosen.func(chosen) or 0)
@@ -85,18 +86,48 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="version, commit and models"
+    )
     parser.add_argument("--verbose", action="store_true", help="say more on stderr")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    wanted = next((each for each in arguments if not each.startswith("-")), None)
-    if wanted in COMMANDS:
-        importlib.import_module(COMMANDS[wanted][0]).add_parser(subparsers)
+    wanted = next((each for each in arguments if not each.startswith("-")), "")
+    commands = COMMANDS if wanted in COMMANDS else COMMANDS | plugins()
+    if wanted in commands:
+        importlib.import_module(commands[wanted][0]).add_parser(subparsers)
         return parser
-    for name, (_, help_text) in COMMANDS.items():
+    for name, (_, help_text) in commands.items():
         subparsers.add_parser(name, help=help_text, add_help=False)
-    for plugin in entry_points(group=PLUGINS):
-        plugin.load()(subparsers)
     return parser
+
+
+def plugins() -> dict[str, tuple[str, str]]:
+    """The commands that other packages add: a module and a line of help for each."""
+    from importlib.metadata import entry_points  # 40 ms that a camera does not need
+
+    found: dict[str, tuple[str, str]] = {}
+    for each in entry_points(group=PLUGINS):
+        found.update(each.load())
+    return found
+
+
+def refuse_32_bits(largest: int) -> None:
+    """ConfigError where ``largest``, the greatest size of this Python, has 32 bits."""
+    if largest < SIXTY_FOUR_BITS:
+        raise ConfigError(
+            "doorsill needs a 64-bit system (Raspberry Pi OS 64-bit, Debian arm64 or "
+            "amd64); this Python has 32 bits, for which there is no model runtime"
+        )
+
+
+class _Version(argparse.Action):
+    """``--version``: the line is put together only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        from doorsill.version import version_line
+
+        sys.stdout.write(version_line() + "\n")
+        parser.exit()
 
 
 def _with_negatives(arguments: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -24,12 +25,14 @@ from doorsill.run_cli import children, names_of, prepare
 from doorsill_fleet.broker import HOST, running_broker
 from doorsill_fleet.demo_plan import Plan, truth_of
 from doorsill_fleet.demo_show import Show
-from doorsill_fleet.demo_token import Token
 from doorsill_fleet.demo_view import Received
 from doorsill_fleet.raw_faces import raw_faces
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store import Store
 from doorsill_fleet.subscriber import Reader, Subscriber
+
+if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
+    from doorsill_fleet.demo_token import Token
 
 READY_WITHIN_S = 20.0
 LOG, LINES = "processes.log", 20  # the last lines are shown where a process failed
@@ -59,6 +62,8 @@ def play(plan: Plan, console: Console) -> Outcome:
         folder = Path(name)
         token = None
         if plan.token:
+            from doorsill_fleet.demo_token import Token
+
             token = exits.enter_context(Token(folder, SITE, plan.seconds))
         stage = _stage(plan, folder, token)
         config = stage.set()

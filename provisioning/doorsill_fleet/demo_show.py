@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -12,9 +13,11 @@ from rich.live import Live
 from doorsill.config import Config
 from doorsill.vision.window import RUNNING_S
 from doorsill_fleet.demo_plan import Plan, truth_of
-from doorsill_fleet.demo_token import Token
 from doorsill_fleet.demo_view import Measured, Received, picture
 from doorsill_fleet.raw_faces import raw_faces
+
+if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
+    from doorsill_fleet.demo_token import Token
 
 Running = dict[str, subprocess.Popen[bytes]]
 REFRESH_S = 0.25

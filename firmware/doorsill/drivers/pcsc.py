@@ -20,7 +20,10 @@ from doorsill.errors import ConfigError
 try:
     from smartcard import scard
 except ImportError:
-    raise ConfigError("cards need pyscard: pip install 'doorsill[pi]'") from None
+    raise ConfigError(
+        "cards need pyscard: apt install swig libpcsclite-dev gcc python3-dev, "
+        "then pip install 'doorsill[pi]'"
+    ) from None
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,64 @@
+"""Which doorsill this is: its version, the commit that it was built from, its models.
+
+A wheel carries the commit in a file that the build writes (``hatch_build.py``); a
+source tree asks git. Nothing here loads more than the standard library, so that
+``doorsill --version`` answers at once.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+from doorsill import __version__
+
+PACKAGE = Path(__file__).parent
+BUILT_FROM = PACKAGE / "commit.txt"  # only in a wheel
+GIT_S = 2.0  # a git that takes longer is treated as none, in seconds
+UNKNOWN = "unknown commit"
+
+
+def version_line() -> str:
+    """One line for people, such as ``doorsill 0.1.0 (9f3c…, detector 0.9.0)``."""
+    return f"doorsill {__version__} ({', '.join((commit(), *models()))})"
+
+
+def commit() -> str:
+    """The first twelve digits of the commit, or that it is not known."""
+    try:
+        return BUILT_FROM.read_text(encoding="ascii").strip()
+    except OSError:
+        return _asked_of_git(PACKAGE.parent.parent)
+
+
+def models() -> tuple[str, ...]:
+    """Name and version of each model that came with this installation."""
+    for folder in (PACKAGE / "models", PACKAGE.parent.parent / "models"):
+        if found := sorted(folder.glob("*.toml")):
+            return tuple(_named(path) for path in found)
+    return ("no models",)
+
+
+def _named(manifest: Path) -> str:
+    try:
+        model = tomllib.loads(manifest.read_text(encoding="utf-8"))["model"]
+        return f"{model['name']} {model['version']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{manifest.stem} unreadable"
+
+
+def _asked_of_git(tree: Path) -> str:
+    if not (tree / ".git").exists():
+        return UNKNOWN
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(tree), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=GIT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return UNKNOWN
+    return answer.stdout.strip() or UNKNOWN
