@@ -3,14 +3,13 @@
 import hashlib
 import itertools
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loops import detach, loop_device, require_loop
 
 from doorsill.consent import disk, locked
 from doorsill.consent.claims import blank_digest
@@ -33,15 +32,6 @@ RECORD = bytes(range(1, 256)) * 40
 Maker = Callable[[], Medium]
 
 
-def loop_device(image: Path, *options: str) -> str | None:
-    """A loop device on ``image``, or None where this machine has none."""
-    if os.geteuid() != 0 or shutil.which("losetup") is None:
-        return None
-    command = ["losetup", "--find", "--show", *options, str(image)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
-
-
 @pytest.fixture(params=["memory", "file", "partition", "sram"])
 def medium(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Medium]:
     loop = None
@@ -49,9 +39,7 @@ def medium(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Medium]:
         made: Medium = SramMedium(SimulatedSram())
     elif request.param == "partition":
         (tmp_path / "disk").write_bytes(b"\x55" * (1 << 20))
-        loop = loop_device(tmp_path / "disk")
-        if loop is None:
-            pytest.skip("no loop device without root")
+        loop = require_loop(tmp_path / "disk")
         made = open_medium(loop, LEAST_BYTES)
     else:
         path = str(tmp_path / "medium") if request.param == "file" else "memory"
@@ -59,7 +47,7 @@ def medium(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Medium]:
     yield made
     made.close()
     if loop:
-        subprocess.run(["losetup", "--detach", loop], check=True)
+        detach(loop)
 
 
 def test_what_was_appended_is_read_back(medium: Medium) -> None:
@@ -165,7 +153,7 @@ def test_a_read_only_medium_is_refused(tmp_path: Path) -> None:
             DiskMedium(Path(loop or tmp_path / "disk"), LEAST_BYTES)
     finally:
         if loop:
-            subprocess.run(["losetup", "--detach", loop], check=True)
+            detach(loop)
 
 
 def test_a_disk_that_has_no_room_is_refused(
@@ -226,7 +214,6 @@ def test_a_disk_that_keeps_what_was_to_be_blanked_is_seen(
     medium = DiskMedium(tmp_path / "m", LEAST_BYTES)
     medium.append(RECORD)
     monkeypatch.setattr(os, "pwrite", lambda handle, data, offset: len(data))
-    monkeypatch.setattr(DiskMedium, "_discard", lambda self: True)
     medium.blank()
     assert read_all(medium, SEED)[1] is False
     monkeypatch.undo()

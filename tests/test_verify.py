@@ -166,6 +166,14 @@ CLAIMS = [
         change(methods=["key-destroyed", "overwritten", "discarded"]),
         "a memory medium cannot be discarded",
     ),
+    (
+        "discarded file",
+        change(
+            medium__kind="file", methods=["key-destroyed", "discarded", "overwritten"]
+        ),
+        "gives its blocks back before",
+    ),
+    ("a file in the words of a disk", change(medium__kind="file"), "words of its own"),
     ("claims Purge", change(nist_class="Purge"), "claims 'Purge'"),
     ("own words", change(nist_words="Physically blank."), "words of its own"),
     ("limits left out", change(limits=[]), "does not state the limits"),

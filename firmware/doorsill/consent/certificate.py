@@ -135,6 +135,7 @@ class CertificateChain:
         around = asdict(blanking.surroundings)
         der = self._identity.certificate.public_bytes(serialization.Encoding.DER)
         seed, read = self.seed(blanking.key_id), blanking.answered
+        nist_class, nist_words = claims.class_of(blanking.medium.kind, read)
         return {
             "format": claims.FORMAT,
             "counter": self._counter + 1,
@@ -148,8 +149,8 @@ class CertificateChain:
             "reason": blanking.reason,
             "medium": asdict(blanking.medium),
             "methods": list(blanking.methods),
-            "nist_class": claims.CLASS if read else claims.NOT_YET,
-            "nist_words": claims.CLASS_WORDS if read else claims.NOT_YET_WORDS,
+            "nist_class": nist_class,
+            "nist_words": nist_words,
             "key": {
                 "id": blanking.key_id,
                 "destroyed": "key-destroyed" in blanking.methods,

@@ -19,6 +19,7 @@ LARGEST_MEDIUM = 1 << 30
 MEDIA = ("memory", "file", "partition", "sram")
 NO_ANSWER = "no-answer"
 METHODS = ("key-destroyed", "discarded", "overwritten", NO_ANSWER)
+DISCARDABLE = ("partition",)  # a file that is discarded was not overwritten first
 VOLATILE = ("sram",)  # media whose power may be cut, so that they do not answer
 CLASS = "Clear"
 CLASS_WORDS = (
@@ -26,6 +27,15 @@ CLASS_WORDS = (
     "existed, then every block that software can address, through the normal "
     "interface, and all of it read back. Not Purge, not Destroy: no statement is made "
     "about copies that a storage controller may keep out of software's reach."
+)
+FILE_CLASS = "Clear, of one file only"
+FILE_WORDS = (
+    "Clear in the sense of NIST SP 800-88 Rev. 2 for the blocks that the file lay in "
+    "when it was overwritten, and for nothing else: the key was overwritten where one "
+    "existed, then the file where it lies, and all of it read back. No statement is "
+    "made about blocks that the file lay in before the vault was started, about copies "
+    "that a backup, a snapshot or a defragmentation made, or about copies that a "
+    "storage controller may keep out of software's reach. Not Purge, not Destroy."
 )
 NOT_YET = "none yet"
 NOT_YET_WORDS = (
@@ -54,6 +64,13 @@ LIMITS = (
     "certificate was held back shows only against a head recorded elsewhere.",
     "The time is the device's own, from the source that it names.",
 )
+
+
+def class_of(kind: str, answered: bool) -> tuple[str, str]:
+    """The class of NIST SP 800-88 and the words that a medium of ``kind`` may claim."""
+    if not answered:
+        return NOT_YET, NOT_YET_WORDS
+    return (FILE_CLASS, FILE_WORDS) if kind == "file" else (CLASS, CLASS_WORDS)
 
 
 def read_back_seed(previous: str, counter: int, key_id: str | None) -> bytes:

@@ -1,9 +1,11 @@
 """A raw partition or a file as a medium: ciphertext only, and nothing cached.
 
-Blanking discards where the device offers it, then overwrites, then syncs; reading
-back drops the page cache first, so that it asks the device. What a flash controller
-keeps to itself no software can overwrite (Wei et al., FAST '11): that is why the key
-is destroyed first, and why the certificate says Clear and not Purge.
+Blanking overwrites, syncs, reads back, and only then discards: blocks that are given
+back first are no longer ours, and the zeros never reach them. A file is overwritten
+where it lies (:mod:`doorsill.consent.in_place`) and never discarded. Reading back drops
+the page cache first, so that it asks the device. What a flash controller keeps to
+itself no software can overwrite (Wei et al., FAST '11): that is why the key is
+destroyed first, and why the certificate says Clear and not Purge.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import struct
 from pathlib import Path
 
 from doorsill.consent.certificate import MediumFacts
-from doorsill.consent.medium import require_room, require_same, require_size
+from doorsill.consent.in_place import Place, place_of, require_in_place
+from doorsill.consent.medium import read_all, require_room, require_same, require_size
 from doorsill.errors import ConfigError, UntrustedError
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -27,7 +30,6 @@ _libc.fallocate.argtypes = (
     ctypes.c_int64,
     ctypes.c_int64,
 )
-KEEP_SIZE, PUNCH_HOLE = 1, 2  # linux/falloc.h
 BLKROGET, BLKDISCARD, BLKGETSIZE64 = 0x125E, 0x1277, 0x80081272  # linux/fs.h
 CHUNK = 1 << 20
 NOT_OFFERED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS)
@@ -43,6 +45,7 @@ class DiskMedium:
         """
         self._handle = _open(path)
         self._used = 0
+        self._place: Place = ()  # of a file: where its blocks are
         try:
             self._block = stat.S_ISBLK(os.fstat(self._handle).st_mode)
             self.facts = self._facts(path, size)
@@ -74,11 +77,15 @@ class DiskMedium:
 
     def blank(self) -> tuple[str, ...]:
         """See :class:`doorsill.consent.medium.Medium`."""
-        discarded = self._discard()
-        for offset in range(0, self.facts.size, CHUNK):
-            self._write(offset, bytes(min(CHUNK, self.facts.size - offset)))
-        self._used = 0
-        return ("discarded", "overwritten") if discarded else ("overwritten",)
+        self._overwrite()
+        if not self._block:
+            self._require_place()
+            return ("overwritten",)
+        if not read_all(self, b"")[1] or not self._discard():
+            return ("overwritten",)
+        if not read_all(self, b"")[1]:  # a device may answer anything after a discard
+            self._overwrite()
+        return ("overwritten", "discarded")
 
     def close(self) -> None:
         """See :class:`doorsill.consent.medium.Medium`."""
@@ -94,11 +101,13 @@ class DiskMedium:
             (whole,) = struct.unpack("Q", answer)
             return MediumFacts("partition", name, require_size(whole, name))
         require_size(size, name)
+        require_in_place(self._handle, path)
         if _libc.fallocate(self._handle, 0, 0, size) != 0:
             problem = os.strerror(ctypes.get_errno())
             raise ConfigError(f"the medium {path} cannot hold {size} bytes: {problem}")
         # A file that was larger is blanked whole, not only the part in use.
         whole = os.fstat(self._handle).st_size
+        self._place = place_of(self._handle)
         return MediumFacts("file", name, require_size(whole, name))
 
     def _write(self, offset: int, data: bytes) -> None:
@@ -110,25 +119,33 @@ class DiskMedium:
         except OSError as error:
             raise self._failed("cannot be written", error) from None
 
-    def _discard(self) -> bool:
-        """Whether the device took a discard of everything."""
+    def _overwrite(self) -> None:
+        for offset in range(0, self.facts.size, CHUNK):
+            self._write(offset, bytes(min(CHUNK, self.facts.size - offset)))
         try:
-            if self._block:
-                span = struct.pack("QQ", 0, self.facts.size)
-                fcntl.ioctl(self._handle, BLKDISCARD, span)
-                return True
+            os.fsync(self._handle)
+        except OSError as error:
+            raise self._failed("cannot be written", error) from None
+        self._used = 0
+
+    def _require_place(self) -> None:
+        """The zeros went to the blocks that held the records, or UntrustedError."""
+        if place_of(self._handle) != self._place:
+            raise UntrustedError(
+                f"the file system moved the medium {self.facts.identity}; what lay in "
+                "its old blocks is not overwritten"
+            )
+
+    def _discard(self) -> bool:
+        """Whether the device took a discard of everything; a partition only."""
+        try:
+            span = struct.pack("QQ", 0, self.facts.size)
+            fcntl.ioctl(self._handle, BLKDISCARD, span)
         except OSError as error:
             if error.errno in NOT_OFFERED:
                 return False
             raise self._failed("cannot be discarded", error) from None
-        how = KEEP_SIZE | PUNCH_HOLE
-        if _libc.fallocate(self._handle, how, 0, self.facts.size) == 0:
-            return True
-        number = ctypes.get_errno()
-        if number in NOT_OFFERED:
-            return False
-        failure = OSError(number, os.strerror(number))
-        raise self._failed("cannot be discarded", failure)
+        return True
 
     def _forget_cache(self) -> None:
         os.fdatasync(self._handle)

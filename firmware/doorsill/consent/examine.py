@@ -34,7 +34,6 @@ UNREADABLE = (
     CryptographyDeprecationWarning,
 )
 
-CLEAR = (claims.CLASS, claims.CLASS_WORDS)
 Document = tuple[str, bytes]  # its name, for messages, and its bytes
 
 
@@ -200,9 +199,9 @@ def _check_claims(body: dict[str, Any]) -> None:
         raise UntrustedError("its method and its key do not say the same")
     if key["id"] is not None and not key["destroyed"]:
         raise UntrustedError(f"the key {key['id']} existed and was not destroyed")
-    if "discarded" in methods and medium["kind"] not in ("file", "partition"):
-        raise UntrustedError(f"a {medium['kind']} medium cannot be discarded")
-    may = (claims.NOT_YET, claims.NOT_YET_WORDS) if silent else CLEAR
+    if "discarded" in methods:
+        _check_discarded(medium["kind"])
+    may = claims.class_of(medium["kind"], not silent)
     if (body["nist_class"], body["nist_words"]) != may:
         raise UntrustedError(
             f"it claims {body['nist_class']!r} in words of its own; only "
@@ -214,6 +213,16 @@ def _check_claims(body: dict[str, Any]) -> None:
         _check_silence(body)
     else:
         _check_read_back(body)
+
+
+def _check_discarded(kind: str) -> None:
+    if kind == "file":
+        raise UntrustedError(
+            "a file that is discarded gives its blocks back before they are "
+            "overwritten: what was sealed still lies on the device"
+        )
+    if kind not in claims.DISCARDABLE:
+        raise UntrustedError(f"a {kind} medium cannot be discarded")
 
 
 def _check_silence(body: dict[str, Any]) -> None:
