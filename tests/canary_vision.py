@@ -85,7 +85,7 @@ def main() -> None:
         confine.PR_SET_DUMPABLE = 1  # PR_SET_PDEATHSIG, which 0 leaves as it is
     leak(what)
     board = lens(int(handle), platform)
-    picamera._import = board.library  # type: ignore[assignment]
+    picamera.find_library = board.library
     FakeRequest.get_metadata = lambda self: {"SensorTimestamp": time.monotonic_ns()}  # type: ignore[method-assign]
     service.main(load_config(Path(config)))
 

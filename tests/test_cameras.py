@@ -40,10 +40,24 @@ def open_file(path, **options):
     return open_camera("video", str(path), FIT, live=False, **options)
 
 
-@pytest.fixture(params=["mp4", "gif", "live file", "rtsp", "Pi 5", "Pi 4", "street"])
+KINDS = ["mp4", "gif", "live file", "rtsp", "Pi 5", "Pi 4", "street", "real"]
+
+
+@pytest.fixture(params=KINDS)
 def camera(request, tmp_path):
-    """Each kind of camera, open, with at least 12 frames to give."""
+    """Each kind of camera, open, with at least 12 frames to give.
+
+    A real one is named as for tests/hil: DOORSILL_CAMERA=picamera:0.
+    """
     kind = request.param
+    if kind == "real":
+        if not (named := os.environ.get("DOORSILL_CAMERA")):
+            pytest.skip("DOORSILL_CAMERA names no camera")
+        driver, source = named.split(":", 1)
+        opened = open_camera(driver, source, FIT, frame_rate=12.5)
+        yield opened
+        opened.close()
+        return
     if kind in ("Pi 5", "Pi 4"):
         pi = FakePi(scene, "PISP" if kind == "Pi 5" else "VC4")
         opened = open_picamera("", FIT, library=pi.library())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +15,7 @@ from doorsill import canonical
 from doorsill.check_cli import problems_of
 from doorsill.cli import run
 from doorsill.config import load_config
+from doorsill.run_cli import prepare
 from doorsill_fleet.ca import Authority
 from doorsill_fleet.consent_stage import ConsentStage
 from doorsill_fleet.stage import DEVICE, SITE, Stage
@@ -44,6 +48,35 @@ def test_a_good_shop_has_no_problem(
     assert problems(stage) == []
     assert run(["check", "--config", str(stage.configuration)]) == 0
     assert "nothing is wrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_picamera2_that_cannot_be_imported_is_one_sentence(
+    stage: Stage, command: str
+) -> None:
+    """As on Raspberry Pi OS 12, where it is built for numpy 1."""
+    fault = "numpy.dtype size changed, may indicate binary incompatibility"
+    (stage.folder / "picamera2.py").write_text(f"raise ValueError({fault!r})\n")
+    edit(stage, 'driver = "street"', 'driver = "picamera"')
+    edit(stage, 'source = "loop"', 'source = "0"')
+    only = ["--only", "vision"] if command == "run" else []
+    if only:
+        prepare(load_config(stage.configuration))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "doorsill", command, *only),
+            *("--config", str(stage.configuration)),
+        ],
+        env={**os.environ, "PYTHONPATH": str(stage.folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = [line for line in (done.stdout + done.stderr).splitlines() if fault in line]
+    assert done.returncode == 2, done.stderr
+    assert len(said) == 1 and "`pip install 'numpy<2'`" in said[0]
+    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture

@@ -1,6 +1,12 @@
 """The Pi's camera: what we ask of picamera2, and what becomes of its buffers."""
 
+import contextlib
+import gc
+import logging
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +14,7 @@ import pytest
 from doorsill.drivers.camera import open_camera
 from doorsill.drivers.picamera import open_picamera
 from doorsill.drivers.picamera_fake import SPOILED, FakePi, to_yuv
+from doorsill.drivers.picamera_library import find_library, require_board
 from doorsill.drivers.yuv import YuvConverter
 from doorsill.errors import CameraError, ConfigError
 
@@ -71,7 +78,7 @@ def test_what_is_asked_of_the_pipeline(board):
     assert asked["main"]["size"] == (640, 480)
     assert asked["queue"] is False
     assert asked["colour_space"] == "Smpte170m"
-    assert asked["controls"] == {"FrameDurationLimits": (50_000, 50_000)}
+    assert asked["controls"]["FrameDurationLimits"] == (50_000, 50_000)
     assert asked["sensor"]["output_size"] == (1640, 1232), (
         "half of all, nothing cropped"
     )
@@ -144,11 +151,203 @@ def test_a_camera_that_stalls_is_an_error_and_can_be_opened_again():
     camera = opened(pi)
     camera.read()
     camera.read()
-    with pytest.raises(CameraError, match="the camera stopped: Timed out after 5 s"):
+    with pytest.raises(CameraError, match="the camera stopped: no frame within 5 s"):
         camera.read()
     camera.close()
     pi.frames_left = None
     assert opened(pi).read() is not None
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        pytest.param(
+            {"busy": True},
+            "camera 0 cannot be opened: Camera __init__ sequence did not complete:"
+            " Failed to acquire camera: Device or resource busy; another program uses"
+            " it: end that program",
+            id="busy",
+        ),
+        pytest.param(
+            {"cameras": 0},
+            "camera 0 cannot be opened: No camera number 0 found - use"
+            ' "rpicam-hello --list-cameras" to check connected cameras',
+            id="none there",
+        ),
+    ],
+)
+def test_the_cause_is_said_and_what_to_do(fault, sentence):
+    with pytest.raises(CameraError) as raised:
+        opened(FakePi(patches, **fault))
+    assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["no frame", "just too late"])
+def test_a_timeout_that_recovers_costs_no_buffer(late):
+    pi = FakePi(patches)
+    camera = opened(pi)
+    for _ in range(20):  # of four buffers
+        pi.frames_left, pi.comes_late = (1 if late else 0), late
+        with pytest.raises(CameraError, match="no frame within 5 s"):
+            camera.read()
+        pi.frames_left = None
+        frame = camera.read()
+        assert frame is not None and pi.out == 1
+        frame.release()
+        assert pi.out == 0
+    assert pi.waited_s == 20 * 5.0
+    camera.close()
+
+
+def test_control_a_driver_that_merely_waits_loses_a_buffer_with_each_timeout():
+    pi = FakePi(patches)
+    raw = opened(pi)._camera
+    for lost in range(1, 4):
+        pi.frames_left = 0
+        with pytest.raises(TimeoutError):
+            raw.capture_request(wait=5.0)
+        pi.frames_left = None
+        raw.capture_request(wait=5.0).release()
+        assert pi.out == lost
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_who_reads_a_frame_cannot_write_into_it(board):
+    camera = opened(FakePi(patches, board))
+    frame = camera.read()
+    if board == "PISP":  # the image processor's own buffer
+        with pytest.raises(ValueError, match="read-only"):
+            frame.pixels[0, 0, 0] = 1
+    frame.release()
+    camera.close()
+
+
+def test_a_request_whose_picture_cannot_be_had_goes_back(monkeypatch):
+    pi = FakePi(patches)
+    camera = opened(pi)
+    gone = {"ExposureTime": 8000}
+    monkeypatch.setattr(
+        "doorsill.drivers.picamera_fake.FakeRequest.get_metadata", lambda _: gone
+    )
+    for _ in range(5):
+        with pytest.raises(CameraError, match="the camera stopped: 'SensorTimestamp'"):
+            camera.read()
+        assert pi.out == 0
+    camera.close()
+
+
+def test_a_closed_camera_says_so_at_once():
+    pi = FakePi(patches)
+    camera = opened(pi)
+    camera.close()
+    camera.close()
+    with pytest.raises(CameraError, match="the camera stopped: it is closed"):
+        camera.read()
+    assert (pi.closed, pi.waited_s) == (1, 0.0)
+
+
+def test_a_close_that_may_open_nothing_any_more_is_a_line_in_the_log(caplog):
+    """picamera2 opens its heap of buffers again while it closes."""
+    pi = FakePi(patches)
+    camera = opened(pi)
+    pi.heap_opens = False
+    with caplog.at_level(logging.WARNING):
+        camera.close()
+    assert pi.opened == pi.closed
+    assert "does not close: Could not open any dmaHeap device" in caplog.text
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("fault", [{}, {"busy": True}, {"cameras": 0}, {"stall": True}])
+def test_descriptors_do_not_grow_over_100_reopenings(fault):
+    pi = FakePi(patches, frames_left=0 if fault.get("stall") else None)
+    pi.busy, pi.cameras = fault.get("busy", False), fault.get("cameras", 1)
+    gc.collect()
+    gc.disable()  # nobody else shall tidy up meanwhile
+    try:
+        before = descriptors()
+        for _ in range(100):
+            with contextlib.suppress(CameraError):
+                camera = opened(pi)
+                try:
+                    camera.read()
+                finally:
+                    camera.close()
+        assert descriptors() == before
+    finally:
+        gc.enable()
+    assert pi.opened == pi.closed == (0 if pi.busy or not pi.cameras else 100)
+
+
+def test_control_picamera2_by_itself_leaves_descriptors_open():
+    pi = FakePi(patches)
+    kind = pi.library().open
+    gc.disable()
+    try:
+        before = descriptors()
+        for _ in range(10):
+            kind(0).close()
+        assert descriptors() == before + 10, "until the collector runs"
+    finally:
+        gc.enable()
+        gc.collect()
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Puts a picamera2 of ours in place of any other, and takes it away again."""
+    names = ("picamera2", "libcamera")
+    before = {name: sys.modules.pop(name, None) for name in names}
+
+    def write(picamera2: str, libcamera: str = "") -> None:
+        for name, code in zip(names, (picamera2, libcamera), strict=True):
+            (tmp_path / f"{name}.py").write_text(code)
+        monkeypatch.syspath_prepend(tmp_path)
+
+    yield write
+    for name, module in before.items():
+        sys.modules.pop(name, None)
+        if module is not None:
+            sys.modules[name] = module
+
+
+OLD_NUMPY = (
+    "numpy.dtype size changed, may indicate binary incompatibility."
+    " Expected 96 from C header, got 88 from PyObject"
+)
+REINSTALL = "reinstall it: `sudo apt install --reinstall python3-picamera2`"
+BROKEN = [
+    pytest.param(f"raise ValueError({OLD_NUMPY!r})", "'numpy<2'", id="numpy 1"),
+    pytest.param(
+        "raise ImportError('numpy.core.multiarray failed to import')",
+        "'numpy<2'",
+        id="numpy 2",
+    ),
+    pytest.param(
+        "raise AttributeError('_ARRAY_API not found')", "'numpy<2'", id="array API"
+    ),
+    pytest.param("raise OSError('libcamera.so.0.7: No such file')", REINSTALL, id="so"),
+    pytest.param("raise RuntimeError('of\\nits own')", REINSTALL, id="its own"),
+    pytest.param("1 +", REINSTALL, id="half written"),
+    pytest.param("class Picamera2: pass", REINSTALL, id="of another version"),
+    pytest.param(
+        "import prctl_that_nobody_has",
+        "needs a Raspberry Pi with python3-picamera2",
+        id="a part is missing",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "cure"), BROKEN)
+def test_an_import_that_fails_is_one_sentence_with_the_cure(install, code, cure):
+    install(code)
+    with pytest.raises(ConfigError) as raised:
+        open_camera("picamera", "", FIT)
+    assert cure in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_without_libcamera_there_is_one_clear_sentence(monkeypatch):
@@ -157,6 +356,51 @@ def test_without_libcamera_there_is_one_clear_sentence(monkeypatch):
         ConfigError, match="needs a Raspberry Pi with python3-picamera2"
     ):
         open_camera("picamera", "", FIT)
+
+
+TREE = b"raspberrypi,5-model-b\0brcm,bcm2712\0"
+TREE_4 = b"raspberrypi,4-model-b\0brcm,bcm2711\0"
+
+
+@pytest.mark.parametrize(
+    ("platform", "tree"),
+    [("PISP", TREE), ("VC4", TREE_4), ("VC4", b""), ("PISP", b"")],
+)
+def test_a_board_that_both_know_alike_is_taken(platform, tree):
+    require_board(platform, tree)
+
+
+PI_4 = """
+class Picamera2:
+    class platform:
+        name = "VC4"
+MappedArray = None
+"""
+COLOURS = """
+class ColorSpace:
+    Smpte170m = None
+"""
+
+
+def test_a_pi_5_is_not_taken_for_a_pi_4_because_devices_were_closed(
+    tmp_path, monkeypatch, install
+):
+    """picamera2 asks /dev/video* once, and says VC4 where it may open none."""
+    tree = tmp_path / "compatible"
+    tree.write_bytes(TREE)
+    where = "doorsill.drivers.picamera_library"
+    monkeypatch.setattr(f"{where}.COMPATIBLE", (tmp_path / "hidden", tree))
+    install(PI_4, COLOURS)
+    with pytest.raises(CameraError, match="takes this Raspberry Pi 5 for an older one"):
+        find_library()
+
+
+def test_nothing_of_picamera2_is_loaded_before_it_is_asked_for():
+    code = (
+        "import sys, doorsill.drivers.picamera, doorsill.vision.door;"
+        "assert not {'picamera2', 'libcamera'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
 
 
 @pytest.mark.parametrize("source", ["/dev/video0", "-1", "8", "front"])

@@ -135,6 +135,10 @@ def _dates(path: Path, certificate: Any, now: datetime) -> Iterator[str]:
 
 def _camera_problems(config: Config, now: datetime) -> Iterator[str]:
     camera = config.camera
+    if camera.driver == "picamera":
+        from doorsill.drivers.picamera_library import find_library  # loads a lot
+
+        find_library()
     if camera.driver == "video":
         refuse_network_camera(camera.source)
         if not camera.source:

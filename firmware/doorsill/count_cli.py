@@ -42,6 +42,7 @@ examples:
   doorsill count door.mp4 --line 0.5,0,0.5,1
   doorsill count door.mp4 --line 0,0.6,1,0.6 --line 0.2,0,0.2,1 --json
   doorsill count door.mp4 --line 0.5,0,0.5,1 --save-plot tracks.png
+  doorsill count /dev/video0 --seconds 60 --line 0,0.5,1,0.5     a minute from now
   doorsill count rtsp://camera/1 --seconds 60 --line 0,0.5,1,0.5
   doorsill count door.mp4 --line 0,0.5,1,0.5 --model ssd_mobilenet.tflite
 """
@@ -149,7 +150,7 @@ def _counted(camera: Camera, detector: Detector, args: argparse.Namespace) -> Ta
         task = progress.add_task("counting", total=length, people="")
 
         def tell(tally: Tally) -> None:
-            progress.update(task, completed=tally.last, people=_people(tally))
+            progress.update(task, completed=tally.reached, people=_people(tally))
 
         wanted = Wanted(args.line, args.seconds, args.every_frame, bool(args.save_plot))
         return count(camera, detector, wanted, tell)

@@ -37,10 +37,16 @@ class Tally:
     frames: int = 0
     gated: int = 0
     seconds: float = 0.0
+    first: float = 0.0  # s, time of the first frame: a live source goes by our clock
     last: float = 0.0  # s, time of the last frame
     aspect: float = 4 / 3
     plot: TrackPlot | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def reached(self) -> float:
+        """Seconds of video so far."""
+        return self.last - self.first
 
     @property
     def fps(self) -> float:
@@ -63,11 +69,11 @@ def count(
     steps: Pipeline | None = None
     begun = perf_counter()
     while (frame := _read(camera, steps, tally)) is not None:
-        if wanted.seconds is not None and frame.time > wanted.seconds:
-            frame.release()
-            break
         if steps is None:
             steps = _pipeline(frame, detector, wanted, tally)
+        if wanted.seconds is not None and frame.time - tally.first > wanted.seconds:
+            frame.release()
+            break
         _step(steps, frame, tally)
         if tally.frames % TELL_EVERY == 0:
             tell(tally)
@@ -92,9 +98,9 @@ def _read(camera: Camera, steps: Pipeline | None, tally: Tally) -> Frame | None:
     try:
         frame = camera.read()
     except CameraError as error:
-        if int(tally.last) < 1:
+        if int(tally.reached) < 1:
             raise
-        hint = f"`--seconds {int(tally.last)}` counts what comes before"
+        hint = f"`--seconds {int(tally.reached)}` counts what comes before"
         raise CameraError(f"{error}; {hint}") from error
     steps.timing.lap("capture")
     return frame
@@ -105,6 +111,7 @@ def _pipeline(
 ) -> Pipeline:
     height, width = frame.pixels.shape[:2]
     tally.aspect = width / height
+    tally.first = tally.last = frame.time
     gate = None if wanted.every_frame else MotionGate()
     return pipeline(detector, wanted.lines, aspect=tally.aspect, gate=gate)
 

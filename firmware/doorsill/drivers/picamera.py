@@ -4,39 +4,38 @@ The image processor scales to the model's size on its own ("lores" stream): RGB 
 Pi 5, mapped without a copy; YUV 4:2:0 on a Pi 4 and older, converted here. The whole
 sensor is seen, because a mode is asked for that halves it and crops nothing.
 
-Written against picamera2 0.3.36 as its source reads, tested with the fake beside this
-file; it has not run on a Pi yet.
+Written against picamera2 0.3.36 and 0.3.38 as their source reads, run once with 0.3.38
+on libcamera's virtual camera, and tested with the fake beside this file; it has not run
+on a Pi yet.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import gc
+import logging
+import os
+from concurrent.futures import CancelledError
 from typing import Any
 
 from doorsill.drivers.camera import Camera, Size, content_size
+from doorsill.drivers.picamera_library import Library, find_library
 from doorsill.drivers.yuv import YuvConverter
 from doorsill.errors import CameraError, ConfigError
 from doorsill.values import Frame, Pixels
 
+log = logging.getLogger(__name__)
+
 DEFAULT_RATE = 12.5  # frames a second
 BUFFERS = 4
 SILENCE_S = 5.0  # a camera that delivers nothing for this long is gone
+SETTLE_S = 0.5  # for picamera2's own thread to finish what it began
 NS = 1e-9
-# What picamera2 raises: IndexError where there is no camera, RuntimeError where it is
-# busy or refuses a configuration, TimeoutError where frames stop.
-FAILURES = (RuntimeError, IndexError, OSError, TimeoutError)
-
-
-@dataclass(frozen=True, slots=True)
-class Library:
-    """The part of picamera2 and libcamera that is used here."""
-
-    open: Callable[[int], Any]  # picamera2.Picamera2
-    mapped_array: Callable[..., Any]  # picamera2.MappedArray
-    colour_space: Callable[[], Any]  # libcamera.ColorSpace.Smpte170m
-    platform: str  # PISP: Pi 5; VC4: before
+# What picamera2 raises: RuntimeError where there is no camera, where it is busy or
+# refuses a configuration, TimeoutError (an OSError) where frames stop, LookupError
+# where libcamera leaves something out, ValueError for what it does not know.
+FAILURES = (RuntimeError, OSError, LookupError, ValueError)
+BUSY = "Device or resource busy"
 
 
 def open_picamera(
@@ -49,16 +48,13 @@ def open_picamera(
     """Open camera number ``source`` (empty: 0); see ``open_camera``."""
     if source and not (source.isdecimal() and int(source) < 8):
         raise ConfigError(f"camera.source = {source!r} is not a camera number, 0 to 7")
-    found = library or _import()
-    try:
-        camera = found.open(int(source or 0))
-    except FAILURES as error:
-        raise CameraError(f"camera {source or 0} cannot be opened: {error}") from error
+    found, number = library or find_library(), int(source or 0)
+    camera = _opened(found, number)
     try:
         return PiCamera(camera, found, fit, frame_rate or DEFAULT_RATE)
     except FAILURES as error:
-        camera.close()
-        raise CameraError(f"camera {source or 0} cannot start: {error}") from error
+        _let_go(camera)
+        raise CameraError(f"camera {number} cannot start: {_why(error)}") from error
 
 
 class PiCamera:
@@ -80,15 +76,11 @@ class PiCamera:
         """Wait for the next frame; the one before is taken back if it still is out."""
         self._take_back()
         try:
-            request = self._camera.capture_request(wait=SILENCE_S)
-            taken = request.get_metadata()["SensorTimestamp"] * NS
-            mapped = self._mapped_array(request, "lores", write=False)
-            pixels: Pixels = mapped.__enter__().array
+            request = self._next_request()
+            taken, pixels = self._lend(request)
         except FAILURES as error:
-            reason = str(error) or "no frame in time"
-            raise CameraError(f"the camera stopped: {reason}") from error
-
-        self._lent = lent = (mapped, request)
+            raise CameraError(f"the camera stopped: {_why(error)}") from error
+        lent = self._lent
 
         def give_back() -> None:
             if self._lent is lent:  # else it was taken back long ago
@@ -102,8 +94,39 @@ class PiCamera:
 
     def close(self) -> None:
         """Stop the camera and let go of it."""
-        self._take_back()
-        self._camera.close()
+        if self._camera is not None:
+            self._take_back()
+            camera, self._camera = self._camera, None
+            _let_go(camera)
+
+    def _next_request(self) -> Any:
+        if self._camera is None:
+            raise RuntimeError("it is closed")
+        job = self._camera.capture_request(wait=False)
+        try:
+            return job.get_result(timeout=SILENCE_S)
+        except TimeoutError:
+            self._forget(job)
+            raise RuntimeError(f"no frame within {SILENCE_S:g} s") from None
+
+    def _forget(self, job: Any) -> None:
+        """Nobody waits any more for ``job``: else it would keep the next buffer."""
+        self._camera.cancel_all_and_flush()
+        with contextlib.suppress(CancelledError, TimeoutError):
+            job.get_result(timeout=SETTLE_S).release()  # it came just now
+
+    def _lend(self, request: Any) -> tuple[float, Pixels]:
+        """When a request's picture was taken, and its pixels, which it still owns."""
+        try:
+            taken = request.get_metadata()["SensorTimestamp"] * NS
+            mapped = self._mapped_array(request, "lores", write=False)
+            pixels: Pixels = mapped.__enter__().array
+        except FAILURES:
+            request.release()
+            raise
+        pixels.flags.writeable = False  # picamera2 leaves it writeable all the same
+        self._lent = mapped, request
+        return taken, pixels
 
     def _take_back(self) -> None:
         if self._lent is not None:
@@ -146,18 +169,46 @@ def _even(size: Size) -> Size:
     return max(2, size[0] & ~1), max(2, size[1] & ~1)
 
 
-def _import() -> Library:
+def _opened(library: Library, number: int) -> Any:
+    """An open camera; one that does not open leaves no descriptor behind."""
+    kind: Any = library.open
+    camera = kind.__new__(kind)
     try:
-        picamera2 = importlib.import_module("picamera2")
-        libcamera = importlib.import_module("libcamera")
-    except ImportError as error:
-        raise ConfigError(
-            "camera.driver = 'picamera' needs a Raspberry Pi with python3-picamera2"
-            f" from apt, in a virtual environment with --system-site-packages: {error}"
-        ) from error
-    return Library(
-        picamera2.Picamera2,
-        picamera2.MappedArray,
-        libcamera.ColorSpace.Smpte170m,
-        picamera2.Picamera2.platform.name,
-    )
+        kind.__init__(camera, number)
+    except FAILURES as error:
+        _let_go(camera)
+        said = _why(error)
+        step = "; another program uses it: end that program" if BUSY in said else ""
+        sentence = f"camera {number} cannot be opened: {said}{step}"
+        raise CameraError(sentence) from error
+    return camera
+
+
+def _let_go(camera: Any) -> None:
+    """Close ``camera`` as far as that goes, and what picamera2 leaves open.
+
+    That is its pipe, where it never came as far as to open a camera, and a heap of
+    buffers, which it opens again while it closes.
+    """
+    try:
+        camera.close()
+    except FAILURES as error:
+        log.warning("the camera does not close: %s", _why(error))
+    camera.allocator = None
+    bell = getattr(camera, "notifymeread", None)
+    if bell is not None and not bell.closed:
+        bell.close()
+        os.close(camera.notifyme_w)
+    gc.collect()  # its parts know each other, and each holds descriptors
+
+
+def _why(error: BaseException) -> str:
+    """What an error and its causes say, outermost first."""
+    said: list[str] = []
+    link: BaseException | None = error
+    while link is not None:
+        text = str(link).strip().rstrip(".")
+        if text and text not in said:
+            said.append(text)
+        link = link.__cause__
+    return ": ".join(said) or type(error).__name__

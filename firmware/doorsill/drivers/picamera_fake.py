@@ -1,24 +1,30 @@
 """A Raspberry Pi camera that can be driven, with the surface of picamera2 that we use.
 
-It refuses what picamera2 refuses, pads rows as the two image processors pad them,
-recycles its buffers, and spoils a buffer as soon as it is given back, so that whoever
-looks at a frame after ``release`` sees rubbish.
+It refuses what picamera2 refuses and in its words, pads rows as the two image
+processors pad them, recycles its buffers, and spoils a buffer as soon as it is given
+back, so that whoever looks at a frame after ``release`` sees rubbish. What it answers
+where was measured with picamera2 0.3.38 on libcamera 0.7.1, or read in that source;
+``tests/test_picamera_library.py`` asks both the same.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from doorsill.drivers.picamera import Library
+from doorsill.drivers.picamera_library import Library
 from doorsill.values import Pixels
 
 ROW_ALIGNMENT = {"VC4": 64, "PISP": 128}  # bytes
 SPOILED = 0xEE
 KEYS = {"format", "size", "stride", "preserve_ar"}
+FAILED = "Camera __init__ sequence did not complete."
+BUSY = "Failed to acquire camera: Device or resource busy"
 
 
 @dataclass(slots=True)
@@ -31,34 +37,60 @@ class FakePi:
     busy: bool = False
     cameras: int = 1
     frames_left: int | None = None  # then it stalls as an unplugged cable does
+    comes_late: bool = False  # the next frame comes just after the wait for it ended
+    heap_opens: bool = True  # /dev/dma_heap; a close opens it again
+    raw: bool = True  # a Bayer sensor; without, "raw" and "sensor" are dropped
+    buffers: int | None = None  # a pipeline that takes another number of them
     forced_size: tuple[int, int] | None = None  # a pipeline that gives another size
     configuration: dict[str, Any] = field(default_factory=dict)
     opened: int = 0
     closed: int = 0
     out: int = 0  # requests that are not given back
     taken: int = 0
+    waited_s: float = 0.0  # for frames that did not come; nobody really waits
 
     def library(self) -> Library:
         """What the driver takes in place of picamera2 and libcamera."""
-        return Library(self._open, FakeMappedArray, lambda: "Smpte170m", self.platform)
+        kind = type("Picamera2", (FakePicamera2,), {"pi": self})
+        return Library(kind, FakeMappedArray, lambda: "Smpte170m", self.platform)
 
-    def _open(self, number: int) -> FakePicamera2:
-        if number >= self.cameras:
-            raise IndexError("list index out of range")
-        if self.busy:
-            raise RuntimeError("Camera __init__ sequence did not complete.")
-        self.opened += 1
-        return FakePicamera2(self)
+
+class FakeHeap:
+    """As ``DmaAllocator``: one descriptor, closed when nobody has it any more."""
+
+    def __init__(self, pi: FakePi) -> None:
+        if not pi.heap_opens:
+            raise RuntimeError("Could not open any dmaHeap device")
+        self._handle = os.memfd_create("dma_heap", os.MFD_CLOEXEC)
+
+    def __del__(self) -> None:
+        if (handle := getattr(self, "_handle", None)) is not None:
+            os.close(handle)
 
 
 class FakePicamera2:
     """As much of ``picamera2.Picamera2`` as the driver calls."""
 
-    def __init__(self, pi: FakePi) -> None:
-        self._pi = pi
-        self._started = False
+    pi: ClassVar[FakePi]
+
+    def __init__(self, number: int = 0) -> None:
+        reading, self.notifyme_w = os.pipe2(os.O_NONBLOCK)
+        self.notifymeread = os.fdopen(reading, "rb")
+        self.is_open = False
+        if number >= self.pi.cameras:
+            raise RuntimeError(
+                f'No camera number {number} found - use "rpicam-hello --list-cameras"'
+                " to check connected cameras"
+            )
+        if self.pi.busy:
+            raise RuntimeError(FAILED) from RuntimeError(BUSY)
+        self.helpers = self  # a cycle: only the collector finds it
+        self.is_open, self._started = True, False
         self._free: list[Pixels] = []
-        self.sensor_resolution = pi.sensor
+        self._jobs: list[FakeJob] = []
+        self.sensor_resolution = self.pi.sensor
+        self.allocator: FakeHeap | None = FakeHeap(self.pi)
+        self.pi.opened += 1
 
     def create_video_configuration(self, **wanted: Any) -> dict[str, Any]:
         """Streams become even in size; an unknown key of a stream is refused."""
@@ -67,64 +99,124 @@ class FakePicamera2:
                 if key not in KEYS:
                     raise ValueError(f"Bad key {key!r}")
             width, height = wanted[name]["size"]
-            wanted[name] = wanted[name] | {"size": (width & ~1, height & ~1)}
+            even = {"size": (width & ~1, height & ~1)}
+            wanted[name] = {"preserve_ar": True} | wanted[name] | even
+        if self.pi.raw:  # a Pi's own camera
+            wanted["controls"] = {"NoiseReductionMode": "Fast"} | wanted["controls"]
+        else:
+            wanted["raw"] = wanted["sensor"] = None
         return wanted
 
     def configure(self, wanted: dict[str, Any]) -> None:
-        """Refuse what the pipeline refuses, then fill in the strides."""
+        """Refuse what the pipeline refuses, then say what it gives."""
         main, lores = wanted["main"], wanted["lores"]
         if lores["size"][0] > main["size"][0] or lores["size"][1] > main["size"][1]:
             raise RuntimeError("lores stream dimensions may not exceed main stream")
-        if self._pi.platform == "VC4" and lores["format"] != "YUV420":
+        if self.pi.platform == "VC4" and lores["format"] != "YUV420":
             raise RuntimeError("lores stream must be YUV")
-        size = self._pi.forced_size or lores["size"]
-        bytes_a_pixel = 1 if lores["format"] == "YUV420" else 3
-        align = ROW_ALIGNMENT[self._pi.platform]
-        stride = -(-size[0] * bytes_a_pixel // align) * align
-        lores = lores | {"size": size, "stride": stride}
-        self._pi.configuration = wanted | {"lores": lores}
-        rows = size[1] * 3 // 2 if bytes_a_pixel == 1 else size[1]
-        self._free = [
-            np.full(rows * stride, SPOILED, np.uint8)
-            for _ in range(wanted["buffer_count"])
-        ]
+        count = self.pi.buffers or wanted["buffer_count"]
+        lores = self._given(lores | {"size": self.pi.forced_size or lores["size"]})
+        given = {"main": self._given(main), "lores": lores, "buffer_count": count}
+        self.pi.configuration = wanted | given
+        frame = lores["framesize"]
+        self._free = [np.full(frame, SPOILED, np.uint8) for _ in range(count)]
 
-    def stream_configuration(self, name: str) -> dict[str, Any]:
+    def _given(self, stream: dict[str, Any]) -> dict[str, Any]:
+        """A stream with its stride and the bytes of a frame."""
+        width, height = stream["size"]
+        planar = stream["format"] == "YUV420"
+        align = ROW_ALIGNMENT[self.pi.platform]
+        stride = -(-width * (1 if planar else 3) // align) * align
+        rows = height * 3 // 2 if planar else height
+        return stream | {"stride": stride, "framesize": rows * stride}
+
+    def stream_configuration(self, name: str = "main") -> dict[str, Any]:
         """The stream as it was really configured."""
-        stream: dict[str, Any] = self._pi.configuration[name]
+        stream: dict[str, Any] = self.pi.configuration[name]
         return stream
 
     def start(self) -> None:
         """Frames come from now on."""
         self._started = True
 
-    def capture_request(self, wait: float) -> FakeRequest:
-        """The next frame; a TimeoutError where no buffer is free or no frame comes."""
-        if not self._started:
-            raise RuntimeError("Camera is not started")
-        if not self._free or self._pi.frames_left == 0:
-            raise TimeoutError(f"Timed out after {wait:g} s")
-        if self._pi.frames_left is not None:
-            self._pi.frames_left -= 1
-        buffer = self._free.pop(0)
-        lores = self._pi.configuration["lores"]
-        picture = self._pi.picture(self._pi.taken, lores["size"])
-        store(picture, buffer, lores["format"], lores["stride"])
-        self._pi.taken += 1
-        self._pi.out += 1
-        limits = self._pi.configuration["controls"]["FrameDurationLimits"]
-        stamp = 10_000_000_000 + self._pi.taken * limits[0] * 1000
-        return FakeRequest(buffer, lores, stamp, self._back)
+    def capture_request(self, wait: float | bool | None = None) -> Any:
+        """The next request; ``wait=False``: a job that gets it.
+
+        A job that nobody waits for any more stays in the queue and takes a request.
+        """
+        job = FakeJob(self)
+        self._jobs.append(job)
+        if wait is False:
+            return job
+        return job.get_result(None if wait is True else wait)
+
+    def cancel_all_and_flush(self) -> None:
+        """Whoever waits gets a CancelledError; nobody is in the queue any more."""
+        for job in self._jobs:
+            job.cancelled = True
+        self._jobs = []
+
+    def serve(self) -> None:
+        """Give the jobs what the sensor has, the oldest first."""
+        while self._jobs and self._started and self._free and self.pi.frames_left != 0:
+            if self.pi.frames_left is not None:
+                self.pi.frames_left -= 1
+            self._jobs.pop(0).request = self._next()
 
     def close(self) -> None:
-        """Stop; every buffer is gone."""
-        self._started = False
-        self._pi.closed += 1
+        """Stop; every buffer is gone. Once more is harmless."""
+        if not self.is_open:
+            return
+        self.is_open = self._started = False
+        self.pi.closed += 1
+        self.notifymeread.close()
+        os.close(self.notifyme_w)
+        del self.allocator
+        self.allocator = FakeHeap(self.pi)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _next(self) -> FakeRequest:
+        lores, buffer = self.pi.configuration["lores"], self._free.pop(0)
+        picture = self.pi.picture(self.pi.taken, lores["size"])
+        store(picture, buffer, lores["format"], lores["stride"])
+        self.pi.taken += 1
+        self.pi.out += 1
+        limits = self.pi.configuration["controls"]["FrameDurationLimits"]
+        stamp = 10_000_000_000 + self.pi.taken * limits[0] * 1000
+        return FakeRequest(buffer, lores, stamp, self._back)
 
     def _back(self, buffer: Pixels) -> None:
         buffer[:] = SPOILED
-        self._pi.out -= 1
+        self.pi.out -= 1
         self._free.append(buffer)
+
+
+@dataclass(slots=True, eq=False)
+class FakeJob:
+    """As ``picamera2.job.Job``: what it is for may come long after it was asked for."""
+
+    camera: FakePicamera2
+    request: FakeRequest | None = None
+    cancelled: bool = False
+
+    def get_result(self, timeout: float | None = None) -> FakeRequest:
+        """The request; TimeoutError without a text where none came in time."""
+        pi = self.camera.pi
+        late, pi.comes_late = pi.comes_late, False
+        if not late:
+            self.camera.serve()
+        if self.request is not None:
+            return self.request
+        if self.cancelled:
+            raise CancelledError
+        if timeout is None:
+            raise AssertionError("this would wait for ever")
+        pi.waited_s += timeout
+        if late:
+            self.camera.serve()
+        raise TimeoutError
 
 
 @dataclass(slots=True)
@@ -138,7 +230,7 @@ class FakeRequest:
     references: int = 1
 
     def get_metadata(self) -> dict[str, Any]:
-        """The time at which the sensor began the frame, in ns."""
+        """The time at which the sensor began the frame, in ns of CLOCK_MONOTONIC."""
         return {"SensorTimestamp": self.stamp, "ExposureTime": 8000}
 
     def release(self) -> None:
@@ -150,13 +242,15 @@ class FakeRequest:
 
 
 class FakeMappedArray:
-    """As ``picamera2.MappedArray``: a view of the buffer while the block lasts."""
+    """As ``picamera2.MappedArray``: a view of the buffer while the block lasts.
+
+    ``write=False`` tells the kernel what is meant; the array can be written to.
+    """
 
     def __init__(self, request: FakeRequest, stream: str, write: bool = True) -> None:
         if stream != "lores":
             raise RuntimeError(f"Stream {stream!r} is not defined")
         self._request = request
-        self._write = write
         self.array: Pixels | None = None
 
     def __enter__(self) -> FakeMappedArray:
@@ -165,7 +259,6 @@ class FakeMappedArray:
         array: Pixels = self._request.buffer.reshape(-1, stride)
         if config["format"] != "YUV420":
             array = array[:, : width * 3].reshape(height, width, 3)
-        array.flags.writeable = self._write
         self.array = array
         return self
 
