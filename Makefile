@@ -11,7 +11,7 @@ PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
             e2fsprogs btrfs-progs
 DEMO_SECONDS ?= 60
 
-.PHONY: help setup demo test check format bench train train-smoke cycles noise hil try-wheel lock clean
+.PHONY: help setup demo test test-on check format bench train train-smoke cycles noise hil try-wheel lock clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +34,11 @@ demo: setup ## count on the simulated street for DEMO_SECONDS (SOURCE= LINE= TOK
 	@$(BIN)/doorsill demo --seconds $(DEMO_SECONDS) \
 	  $(if $(SOURCE),--source "$(SOURCE)") $(if $(LINE),--line "$(LINE)") $(if $(TOKEN),--token)
 
-test: setup ## pass the tests
-	@$(PY) -m pytest
+test: setup ## pass the tests (T="tests/test_line.py -k turn" for a part)
+	@$(PY) -m pytest $(T)
+
+test-on: ## pass the tests in a fresh Debian RELEASE=bookworm|trixie, as root (AS_USER=1|both T= DO="demo TOKEN=1")
+	@bash scripts/test-on "$(RELEASE)" $(or $(DO),test) $(if $(T),T="$(T)")
 
 check: setup ## format, lint, types and tests, as CI does
 	@$(BIN)/ruff format --check .
