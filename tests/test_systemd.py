@@ -1,18 +1,71 @@
-"""The units are the privacy argument, so they are scored."""
+"""The units are the privacy argument, so they are scored, and installed in a tree.
+
+That they run is shown under a real systemd: ``make units`` (``tests/units``).
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-UNITS = Path(__file__).parent.parent / "firmware" / "systemd"
+from doorsill.config import read_config
+from doorsill.device import identity
+
+REPOSITORY = Path(__file__).parent.parent
+UNITS = REPOSITORY / "firmware" / "systemd"
+SYSTEM = Path("/usr/lib/systemd/system")  # of this machine: the targets ours stand on
+SERVICES = ("policy", "vision", "uplink", "vault")
+LASTING = ("vision", "uplink", "vault")  # all but policy, which does one thing and ends
+PROGRAM = "opt/doorsill/bin/doorsill"
 
 pytestmark = pytest.mark.skipif(
     not Path("/usr/bin/systemd-analyze").exists(), reason="needs systemd-analyze"
 )
+
+
+@cache
+def settings(service: str) -> dict[str, list[str]]:
+    """What a unit says: each key with its values in their order."""
+    found: dict[str, list[str]] = {}
+    for line in (UNITS / f"doorsill-{service}.service").read_text().splitlines():
+        key, separator, value = line.partition("=")
+        if separator and not line.startswith("#"):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def words(service: str, key: str) -> list[str]:
+    """All values of ``key`` as words, whichever line they stand on."""
+    return " ".join(settings(service).get(key, [])).split()
+
+
+def installed(root: Path) -> Path:
+    """A root folder with the units of this machine's systemd, then ours on top."""
+    shutil.copytree(SYSTEM, root / "usr/lib/systemd/system", symlinks=True)
+    (root / "etc").mkdir()
+    program = root / PROGRAM
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    script = ["bash", str(REPOSITORY / "scripts/install-units"), str(root)]
+    subprocess.run(script, check=True, capture_output=True)
+    return root
+
+
+def verified(root: Path, *units: str) -> str:
+    """What ``systemd-analyze verify`` complains of; it asks man for the manual page."""
+    done = subprocess.run(
+        ["systemd-analyze", "verify", f"--root={root}", *units],
+        env={**os.environ, "MANPATH": str(root / "usr/share/man")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
 
 
 def exposure(unit: Path) -> float:
@@ -94,3 +147,135 @@ def test_vision_is_told_which_user_asks_for_faces() -> None:
     """In a user namespace every other user is nobody, and nobody is not the vault."""
     lines = (UNITS / "doorsill-vision.service").read_text().splitlines()
     assert not any(line.startswith("PrivateUsers") for line in lines)
+
+
+def sysusers(file: Path, root: Path) -> subprocess.CompletedProcess[str]:
+    (root / "etc").mkdir(exist_ok=True)
+    return subprocess.run(
+        ["systemd-sysusers", "--dry-run", f"--root={root}", str(file)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_systemd_makes_every_user_and_group_that_the_units_name(tmp_path: Path) -> None:
+    done = sysusers(UNITS / "doorsill.sysusers", tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = set(re.findall(r"Creating (?:user|group) '([\w-]+)'", done.stderr))
+    for service in SERVICES:
+        named = words(service, "User") + words(service, "Group")
+        named += words(service, "SupplementaryGroups")
+        assert named and set(named) <= made, service
+    drop_in = (UNITS / "doorsill-vault-devices.conf").read_text()
+    groups = re.findall(r"(?m)^SupplementaryGroups=(.*)$", drop_in)[0].split()
+    rules = re.findall(r'GROUP="([\w-]+)"', (UNITS / "70-doorsill.rules").read_text())
+    assert {*groups, *rules} <= made
+
+
+def test_negative_control_a_colon_in_a_name_is_seen(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    text = (UNITS / "doorsill.sysusers").read_text()
+    wrong.write_text(text.replace("doorsill sees", "doorsill: sees"))
+    done = sysusers(wrong, tmp_path)
+    assert done.returncode != 0
+    assert "is not a valid GECOS field" in done.stderr
+
+
+def test_systemd_finds_nothing_wrong_with_the_installed_units(tmp_path: Path) -> None:
+    root = installed(tmp_path)
+    names = [f"doorsill-{each}.service" for each in SERVICES]
+    assert verified(root, "doorsill.target", *names) == ""
+
+
+def test_negative_control_no_manual_no_program(tmp_path: Path) -> None:
+    root = installed(tmp_path)
+    (root / "usr/share/man/man1/doorsill.1").unlink()
+    (root / PROGRAM).unlink()
+    complaints = verified(root, "doorsill-vision.service")
+    assert "man doorsill(1)" in complaints and "is not executable" in complaints
+
+
+def test_the_manual_page_has_every_command_and_exit_code() -> None:
+    from doorsill.cli import COMMANDS, EXIT_CODES
+
+    page = (UNITS / "doorsill.1").read_text()
+    bold = set(re.findall(r"(?m)^\.B (\w+)$", page))
+    assert {*COMMANDS, "demo"} <= bold
+    assert {str(code) for _, code in EXIT_CODES} | {"0", "1", "130"} <= bold
+
+
+def test_one_name_for_the_key_in_units_program_and_example() -> None:
+    """systemd copies what the example names, under the name the program looks for."""
+    config, _ = read_config(UNITS / "doorsill.toml")
+    assert config is not None
+    key = Path("/etc/doorsill") / config.broker.key.name
+    for service in ("uplink", "vault"):
+        assert words(service, "LoadCredential") == [f"{identity.KEY_NAME}:{key}"]
+    for service in ("policy", "vision"):
+        assert not words(service, "LoadCredential")
+
+
+@pytest.mark.parametrize("service", LASTING)
+def test_what_a_person_must_mend_is_not_tried_for_ever(service: str) -> None:
+    never = words(service, "RestartPreventExitStatus")
+    assert words(service, "Restart") == ["always"]
+    assert {"2", "3"} <= set(never) and not {"1", "4", "5"} & set(never)
+    assert words(service, "StartLimitBurst") and words(service, "StartLimitIntervalSec")
+
+
+@pytest.mark.parametrize("service", LASTING)
+def test_a_process_that_hangs_is_killed_without_a_dump(service: str) -> None:
+    assert words(service, "Type") == ["notify"]
+    assert words(service, "WatchdogSec")
+    assert words(service, "WatchdogSignal") == ["SIGKILL"]
+    assert "/run/systemd/notify" in words(service, "BindReadOnlyPaths")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    ("key", "wanted"),
+    [
+        pytest.param("PrivateIPC", "yes", id="no memory or queue outlives it"),
+        pytest.param("TemporaryFileSystem", "/tmp:ro", id="no folder of /tmp on disk"),  # noqa: S108
+        pytest.param("TemporaryFileSystem", "/var:ro", id="nor of /var"),
+        pytest.param("TemporaryFileSystem", "/run:ro", id="no daemon but those named"),
+        pytest.param("SystemCallFilter", "setxattr", id="no metadata on the disk"),
+        pytest.param("SystemCallFilter", "~@chown", id="no owners changed"),
+        pytest.param("SystemCallFilter", "@ipc", id="no System V IPC"),
+        pytest.param("SystemCallFilter", "@keyring", id="no keyring of the kernel"),
+        pytest.param("LogRateLimitIntervalSec", "60", id="the journal is no channel"),
+    ],
+)
+def test_a_unit_leaves_nothing_behind(service: str, key: str, wanted: str) -> None:
+    assert wanted in words(service, key)
+    assert not words(service, "PrivateTmp")  # a folder on the disk, and it would win
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_of_run_a_process_sees_what_it_needs_and_no_more(service: str) -> None:
+    """Not the system bus, not the journal; resolvers are uplink's alone."""
+    wanted = {
+        "policy": set(),
+        "vision": {"systemd/notify"},
+        "vault": {"systemd/notify", "doorsill", "pcscd"},
+        "uplink": {
+            "systemd/notify", "doorsill",
+            "systemd/resolve", "NetworkManager", "resolvconf", "dhcpcd",
+        },
+    }  # fmt: skip
+    bound = [each.lstrip("-") for each in words(service, "BindReadOnlyPaths")]
+    seen = {each.removeprefix("/run/") for each in bound if each.startswith("/run/")}
+    assert seen == wanted[service]
+    assert not words(service, "BindPaths")
+
+
+def test_the_folder_of_the_sockets_outlives_vision_as_others_are_bound_to_it() -> None:
+    made = (UNITS / "doorsill.tmpfiles").read_text().splitlines()[-1].split()
+    assert made[:5] == ["d", "/run/doorsill", "0750", "doorsill-vision", "doorsill"]
+    assert words("vision", "RuntimeDirectoryPreserve") == ["yes"]
+    assert words("vision", "RuntimeDirectoryMode") == ["0750"]
+
+
+def test_uplink_names_no_port_of_its_own_but_any_free_one() -> None:
+    """paho binds to port 0 before it connects: SocketBindDeny=any stops it for good."""
+    assert words("uplink", "SocketBindDeny") == ["1-65535"]
+    assert {"listen", "accept"} <= set(words("uplink", "SystemCallFilter"))

@@ -6,7 +6,6 @@ Whoever opens it, the service or a person at the command line, goes through here
 from __future__ import annotations
 
 import fcntl
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,7 +81,7 @@ def opened(config: Config) -> Iterator[tuple[Vault, Identity]]:
 
 def _vault_on(medium: Medium, config: Config) -> tuple[Vault, Identity]:
     try:
-        device = identity.read(_key_of(config), config.broker.certificate)
+        device = identity.read(identity.key_of(config), config.broker.certificate)
         chain = CertificateChain(certificates_of(config), device)
     except DoorsillError:
         medium.blank()  # it cannot be certified, but blank it is
@@ -102,10 +101,3 @@ def _vault_on(medium: Medium, config: Config) -> tuple[Vault, Identity]:
     vault = Vault(ground, policy)
     vault.start()
     return vault, device
-
-
-def _key_of(config: Config) -> Path:
-    """The device's key: systemd's copy for this service, or the file itself."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    copy = Path(folder) / identity.KEY_NAME if folder else None
-    return copy if copy and copy.exists() else config.broker.key

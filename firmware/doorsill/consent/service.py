@@ -49,6 +49,7 @@ from doorsill.device.identity import Identity
 from doorsill.device.policy_store import store_of
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy import ConsentRules, Policy
+from doorsill.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def main(config: Config) -> None:
         socket_of(config).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         counter = Counter(socket_of(config))
         bell = _bell_of_signals()
+        supervisor = Supervisor(os.environ)
         confine(Confinement(writable=_writable(config), sockets=True))
         unix_sockets_only()
 
@@ -94,8 +96,10 @@ def main(config: Config) -> None:
         attendant.start()
         shut = "without power" if vault.silent else "blank (verified)"
         log.info("vault at work, %s, policy %d", shut, rules.policy.version)
+        supervisor.ready("at work")
         try:
-            _Loop(config, keeper, rules, device, counter).run(bell)
+            _Loop(config, keeper, rules, device, counter).run(bell, supervisor)
+            supervisor.stopping()
         except BaseException:
             with suppress(DoorsillError):
                 keeper.end(Reason.SHUTDOWN)
@@ -123,9 +127,10 @@ class _Loop:
         self._connect_at = self._policy_at = 0.0
         self._policy_state = _state_of(config.policy_in_force)
 
-    def run(self, bell: int) -> None:
-        """Until ``bell`` rings."""
+    def run(self, bell: int, supervisor: Supervisor) -> None:
+        """Until ``bell`` rings; each turn is a sign of life."""
         while True:
+            supervisor.alive(time.monotonic())
             self._connect()
             self._follow_policy()
             waiting = [bell, self._keeper.attendant.fileno()]

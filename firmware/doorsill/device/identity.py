@@ -20,10 +20,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from doorsill.canonical import PrivateKey, require_p256
+from doorsill.config import Config
 from doorsill.errors import ConfigError, UntrustedError
 
-KEY_NAME = "device.key"
+KEY_NAME = "device.key"  # also of the copy that systemd hands to a service
 CERTIFICATE_NAME = "device.crt"
+CREDENTIALS = "CREDENTIALS_DIRECTORY"  # where systemd puts such copies
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,16}")
 
 
@@ -89,6 +91,16 @@ def read(key_path: Path, certificate_path: Path) -> Identity:
     return Identity(common_name(certificate), certificate, key)
 
 
+def key_of(config: Config) -> Path:
+    """The device's key: systemd's copy for this service, or the file itself.
+
+    On a camera the file is root's alone, so a service can read only its copy.
+    """
+    folder = os.environ.get(CREDENTIALS)
+    copy = Path(folder) / KEY_NAME if folder else None
+    return copy if copy and copy.exists() else config.broker.key
+
+
 def read_key(path: Path) -> PrivateKey:
     """A private P-256 key in PEM that nobody but its owner can read."""
     pem = _read_private(path)
@@ -145,7 +157,7 @@ def _require_private(path: Path, state: os.stat_result) -> None:
     if not stat.S_ISREG(state.st_mode):
         raise ConfigError(f"the key {path} is not a file")
     # systemd may show its own copy for one service as readable by root's group.
-    credential = path.parent == Path(os.environ.get("CREDENTIALS_DIRECTORY", "/"))
+    credential = path.parent == Path(os.environ.get(CREDENTIALS, "/"))
     if state.st_mode & (0o037 if credential and state.st_gid == 0 else 0o077):
         mode = stat.S_IMODE(state.st_mode)
         raise ConfigError(f"the key {path} has mode {mode:04o}; the limit is 0600")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import secrets
 import signal
 import time
@@ -24,12 +25,14 @@ from typing import Any
 import doorsill
 from doorsill.config import Config
 from doorsill.confine import Confinement, confine
+from doorsill.device import identity
 from doorsill.device.policy_store import store_of
 from doorsill.errors import UplinkError
 from doorsill.link import CellClient
 from doorsill.policy import Policy
 from doorsill.privacy.budget import day_of
 from doorsill.privacy.noise import MICRO
+from doorsill.supervisor import Supervisor
 from doorsill.uplink.codec import encode
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.discovery import describe
@@ -173,12 +176,13 @@ def main(config: Config) -> None:
     """Run until SIGTERM or SIGINT; what systemd starts."""
     policy = store_of(config).load()
     uplink = build(config, policy, release_of(config, policy))
+    supervisor = Supervisor(os.environ)
     confine(
         Confinement(
             writable=[config.outbox.parent], ports=[config.broker.port], sockets=True
         )
     )
-    run(uplink)
+    run(uplink, supervisor)
 
 
 def build(
@@ -217,8 +221,8 @@ def rules_of(config: Config, policy: Policy) -> Rules:
     )
 
 
-def run(uplink: Uplink) -> None:
-    """Turn the loop until a signal asks to stop."""
+def run(uplink: Uplink, supervisor: Supervisor) -> None:
+    """Turn the loop until a signal asks to stop; each turn is a sign of life."""
     asked: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -227,8 +231,11 @@ def run(uplink: Uplink) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, ask)
     uplink.delivery.publisher.start()
+    supervisor.ready("at work")
     while not asked:
         uplink.step(STEP_S)
+        supervisor.alive(time.monotonic())
+    supervisor.stopping()
     uplink.leave()
 
 
@@ -240,5 +247,5 @@ def _address(config: Config) -> Address:
         broker.port,
         broker.ca,
         broker.certificate,
-        broker.key,
+        identity.key_of(config),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from doorsill.config import Config
@@ -49,6 +49,7 @@ class Door:
     detector: Detector
     cells: CellServer
     faces: Handover | None = None
+    alive: Callable[[float], None] = lambda now: None  # with each turn; s, monotonic
     _camera: RestartingCamera = field(init=False)
     _window: WindowKeeper = field(init=False)
     _zones: ZoneCounter | None = None
@@ -142,6 +143,7 @@ class Door:
     def _tick(self) -> None:
         """Send what is due, whether there was a frame or not."""
         now, utc = time.monotonic(), time.time()
+        self.alive(now)
         for cell in self._window.tick(now, utc, self._totals):
             self.cells.send(cell)
         if now >= self._health_at:

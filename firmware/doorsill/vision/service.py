@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from doorsill.confine import Confinement, confine
 from doorsill.consent.handover import Handover
 from doorsill.device.policy_apart import policy_in_force
 from doorsill.link import CellServer
+from doorsill.supervisor import Supervisor
 from doorsill.vision.detectors import open_detector, with_probed_delegate
 from doorsill.vision.door import Door
 
@@ -44,16 +46,20 @@ def main(config: Config) -> None:
     model = with_probed_delegate(config.model)
     cells = CellServer(config.cell_socket)
     faces = Handover(config.face_socket) if config.consent else None
+    supervisor = Supervisor(os.environ)
     confine(Confinement(writable=devices(config)))
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, _stop)
-    door = Door(config, policy, open_detector(model), cells, faces)
+    detector = open_detector(model)
+    door = Door(config, policy, detector, cells, faces, supervisor.alive)
     gc.freeze()  # what was loaded stays: the collector need not walk it between frames
+    supervisor.ready("at work")
     try:
         door.watch()
     except Stopped:
         log.info("told to stop; the running window is closed")
     finally:
+        supervisor.stopping()
         door.close()
 
 
