@@ -370,9 +370,9 @@ def test_a_build_that_keeps_a_dead_cameras_picture_is_found(tmp_path: Path) -> N
 FREES = """\
 import ctypes, sys
 import numpy as np
-from doorsill import confine
+from doorsill import hardening
 {before}
-confine.wipe_freed_memory()
+hardening.wipe_freed_memory()
 seed, size = map(int, sys.argv[1:])
 noise, libc = np.random.default_rng(seed), ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
@@ -395,7 +395,7 @@ def test_what_is_freed_is_wiped(wiped: bool, size: int) -> None:
     """The control: without it, pictures that were let go of are still there."""
     first = np.random.default_rng(KEY).random(size // 8).tobytes()
     needles = [first[at : at + canary.NEEDLE] for at in range(48, 448, 16)]
-    before = "pass" if wiped else "confine.wipe_freed_memory = lambda: None"
+    before = "pass" if wiped else "hardening.wipe_freed_memory = lambda: None"
     with subprocess.Popen(
         [sys.executable, "-c", FREES.format(before=before), str(KEY), str(size)],
         stdin=subprocess.PIPE,

@@ -26,8 +26,8 @@ allowed, forbidden = Path(plan["allowed"]), Path(plan["forbidden"])
 victim = forbidden / "victim"
 if plan["confine"]:
     confine(Confinement(
-        writable=[Path(p) for p in plan["writable"]],
-        ports=plan["ports"], sockets=plan["sockets"],
+        plan["process"],
+        writable=[Path(p) for p in plan["writable"]], ports=plan["ports"],
     ))
 
 def write(path):
@@ -105,7 +105,7 @@ def attempt_all(folder: Path, **keep: Any) -> dict[str, Any]:
         unix.listen(1)
         plan = {
             "allowed": str(allowed), "forbidden": str(forbidden), "confine": True,
-            "writable": [], "ports": [], "sockets": False,
+            "process": "vision", "writable": [], "ports": [],
             "port": tcp.getsockname()[1], "unix": str(folder / "peer.sock"),
         } | keep  # fmt: skip
         if keep.get("ports") == "ours":
@@ -156,7 +156,7 @@ def test_uplink_keeps_its_folder_and_its_broker_and_nothing_else(
     tmp_path: Path,
 ) -> None:
     result = attempt_all(
-        tmp_path, writable=[str(tmp_path / "allowed")], ports="ours", sockets=True
+        tmp_path, writable=[str(tmp_path / "allowed")], ports="ours", process="uplink"
     )
     assert result["write where it may"] == "done"
     assert result["connect by TCP"] == "done"
@@ -165,7 +165,7 @@ def test_uplink_keeps_its_folder_and_its_broker_and_nothing_else(
 
 
 def test_uplink_cannot_connect_to_another_port(tmp_path: Path) -> None:
-    result = attempt_all(tmp_path, ports=[1], sockets=True)
+    result = attempt_all(tmp_path, ports=[1], process="uplink")
     assert result["open an IPv4 socket"] == "done"
     assert result["connect by TCP"] == "PermissionError"
 
@@ -174,7 +174,7 @@ def test_a_folder_that_is_missing_gets_a_sentence(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
         "from doorsill.confine import Confinement, confine\n"
-        "confine(Confinement(writable=[Path('/nowhere/at/all')]))\n"
+        "confine(Confinement('vision', writable=[Path('/nowhere/at/all')]))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
@@ -188,7 +188,7 @@ def test_a_process_with_two_threads_is_not_confined_by_halves() -> None:
         "from doorsill.confine import Confinement, confine\n"
         "hold = threading.Event()\n"
         "threading.Thread(target=hold.wait, daemon=True).start()\n"
-        "confine(Confinement())\n"
+        "confine(Confinement('vision'))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
@@ -200,7 +200,7 @@ def test_a_client_cannot_wait_for_others_to_connect() -> None:
     code = (
         "import socket\n"
         "from doorsill.confine import Confinement, confine\n"
-        "confine(Confinement(ports=[1], sockets=True))\n"
+        "confine(Confinement('uplink', ports=[1]))\n"
         "s = socket.socket()\n"
         "s.bind(('127.0.0.1', 0))\n"
         "s.listen(1)\n"

@@ -21,7 +21,7 @@ from types import FrameType
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.config import Config
-from doorsill.confine import Confinement, confine, unix_sockets_only
+from doorsill.confine import Confinement, confine
 from doorsill.consent import trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Binding
@@ -85,8 +85,7 @@ def main(config: Config) -> None:
         counter = Counter(socket_of(config))
         bell = _bell_of_signals()
         supervisor = Supervisor(os.environ)
-        confine(Confinement(writable=_writable(config), sockets=True))
-        unix_sockets_only()
+        confine(Confinement("vault", writable=_writable(config)))
 
         def judge(card: bytes, sealing: bytes) -> ConsentCertificate:
             return judged(rules, authority, card, sealing)

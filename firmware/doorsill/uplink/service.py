@@ -179,7 +179,7 @@ def main(config: Config) -> None:
     supervisor = Supervisor(os.environ)
     confine(
         Confinement(
-            writable=[config.outbox.parent], ports=[config.broker.port], sockets=True
+            "uplink", writable=[config.outbox.parent], ports=[config.broker.port]
         )
     )
     run(uplink, supervisor)

@@ -47,7 +47,7 @@ def main(config: Config) -> None:
     cells = CellServer(config.cell_socket)
     faces = Handover(config.face_socket) if config.consent else None
     supervisor = Supervisor(os.environ)
-    confine(Confinement(writable=devices(config)))
+    confine(Confinement("vision", writable=devices(config)))
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, _stop)
     detector = open_detector(model)

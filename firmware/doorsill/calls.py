@@ -1,0 +1,209 @@
+"""Which system calls each process may make once it has started, and how.
+
+The lists come from a trace of the suite: ``scripts/trace-calls`` makes it again and
+says what is missing and what nobody used. Nothing is on a list that makes, links,
+renames or truncates by name, or changes metadata, but for a process that is given a
+folder to write in.
+
+Numbers: linux/unistd.h of x86-64 and the generic table, which arm64 uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from doorsill.seccomp import Is, Rules, Way
+
+NEWEST = 466  # the last call that somebody here has looked at; above: ENOSYS
+
+# open(2): what none may ask for who writes nothing. These flags are the same on x86-64
+# and arm64; O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND and O_TMPFILE's own bit.
+WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000 | 0o20000000
+TEMPORARY = 0o20000000  # a file without a name, which linkat(2) could give one
+
+# fcntl(2): handles, flags, locks, seals. Not F_SETOWN and F_SETSIG, which send signals.
+FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1033, 1034)
+CLONE_THREAD = 0x10000
+PROT_WRITE, PROT_EXEC = 2, 4
+PR_NAMES_AND_QUESTIONS = (
+    3,  # PR_GET_DUMPABLE
+    15,  # PR_SET_NAME: libraries name their threads
+    16,  # PR_GET_NAME
+    21,  # PR_GET_SECCOMP
+    39,  # PR_GET_NO_NEW_PRIVS
+    66,  # PR_GET_MDWE
+    0x53564D41,  # PR_SET_VMA: the C library names its memory
+)
+# ioctl(2), one door to every driver: exact requests, and kinds by their letter.
+TCGETS, FIONREAD, FIONBIO, FIOCLEX = 0x5401, 0x541B, 0x5421, 0x5451
+PLAIN_IOCTLS = (TCGETS, FIONREAD, FIONBIO, FIOCLEX)
+KIND = 0xFF00
+CAMERA_KINDS = (
+    "V",  # video4linux and its sub-devices
+    "|",  # the media controller
+    "b",  # dma-buf: the pictures' memory is shared with the image processor
+    "H",  # dma_heap: that memory is allocated
+)
+ACCELERATOR_KINDS = ("U", "\x7f", "\xdc")  # usbdevfs, apex and gasket: a Coral
+TOKEN_KINDS = ("H", "\xb4", "k")  # hidraw: a FIDO2 key; GPIO: switch, lamp; SPI memory
+MEDIUM_IOCTLS = (0x125E, 0x1277, 0x80081272)  # BLKROGET, BLKDISCARD, BLKGETSIZE64
+
+AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
+SOCK_STREAM, SOCK_DGRAM, SOCK_KIND = 1, 2, 0xF
+
+# x86-64, arm64; None where there is no such call.
+NUMBERS: dict[str, tuple[int | None, int | None]] = {
+    "read": (0, 63), "write": (1, 64), "open": (2, None), "close": (3, 57),
+    "stat": (4, None), "fstat": (5, 80), "lstat": (6, None), "poll": (7, None),
+    "lseek": (8, 62), "mmap": (9, 222), "mprotect": (10, 226), "munmap": (11, 215),
+    "brk": (12, 214), "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135),
+    "rt_sigreturn": (15, 139), "ioctl": (16, 29), "pread64": (17, 67),
+    "pwrite64": (18, 68), "readv": (19, 65), "writev": (20, 66), "access": (21, None),
+    "select": (23, None), "sched_yield": (24, 124), "mremap": (25, 216),
+    "madvise": (28, 233), "dup": (32, 23), "dup2": (33, None), "nanosleep": (35, 101),
+    "getpid": (39, 172), "socket": (41, 198), "connect": (42, 203),
+    "sendto": (44, 206), "recvfrom": (45, 207), "sendmsg": (46, 211),
+    "recvmsg": (47, 212), "shutdown": (48, 210), "bind": (49, 200),
+    "getsockname": (51, 204), "getpeername": (52, 205), "setsockopt": (54, 208),
+    "getsockopt": (55, 209), "clone": (56, 220), "exit": (60, 93), "kill": (62, 129),
+    "uname": (63, 160), "fcntl": (72, 25), "flock": (73, 32), "fsync": (74, 82),
+    "fdatasync": (75, 83), "ftruncate": (77, 46), "getcwd": (79, 17),
+    "rename": (82, None), "unlink": (87, None), "readlink": (89, None),
+    "gettimeofday": (96, 169), "getrusage": (98, 165), "sysinfo": (99, 179),
+    "times": (100, 153), "getuid": (102, 174), "getgid": (104, 176),
+    "geteuid": (107, 175), "getegid": (108, 177), "getppid": (110, 173),
+    "rt_sigtimedwait": (128, 137), "sigaltstack": (131, 132), "statfs": (137, 43),
+    "fstatfs": (138, 44), "mlock": (149, 228), "munlock": (150, 229),
+    "prctl": (157, 167), "gettid": (186, 178), "futex": (202, 98),
+    "sched_getaffinity": (204, 123), "epoll_create": (213, None),
+    "getdents64": (217, 61), "restart_syscall": (219, 128), "fadvise64": (221, 223),
+    "clock_gettime": (228, 113), "clock_getres": (229, 114),
+    "clock_nanosleep": (230, 115), "exit_group": (231, 94), "epoll_wait": (232, None),
+    "epoll_ctl": (233, 21), "tgkill": (234, 131), "openat": (257, 56),
+    "newfstatat": (262, 79), "unlinkat": (263, 35), "renameat": (264, 38),
+    "readlinkat": (267, 78), "faccessat": (269, 48), "pselect6": (270, 72),
+    "ppoll": (271, 73), "set_robust_list": (273, 99), "epoll_pwait": (281, 22),
+    "fallocate": (285, 47), "accept4": (288, 242), "eventfd2": (290, 19),
+    "epoll_create1": (291, 20), "dup3": (292, 24), "pipe2": (293, 59),
+    "preadv": (295, 69), "pwritev": (296, 70), "prlimit64": (302, 261),
+    "renameat2": (316, 276), "getrandom": (318, 278), "memfd_create": (319, 279),
+    "mlock2": (325, 284), "membarrier": (324, 283), "statx": (332, 291),
+    "rseq": (334, 293), "clone3": (435, 435), "openat2": (437, 437),
+    "faccessat2": (439, 439), "epoll_pwait2": (441, 441), "fchmodat2": (452, 452),
+}  # fmt: skip
+MACHINES = ("x86_64", "aarch64")
+
+# clone(2) can be looked at, clone3(2) cannot; the same with open, openat and openat2.
+ABSENT = ("clone3", "openat2", "fchmodat2", "epoll_pwait2")
+
+COMMON = (
+    "read", "write", "close", "stat", "fstat", "lstat", "newfstatat", "statx", "lseek",
+    "munmap", "brk", "mremap", "madvise", "rt_sigaction", "rt_sigprocmask",
+    "rt_sigreturn", "sigaltstack", "pread64", "readv", "writev", "access", "faccessat",
+    "faccessat2", "readlink", "readlinkat", "getcwd", "getdents64", "poll", "ppoll",
+    "select", "pselect6", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
+    "eventfd2", "pipe2", "dup", "dup2", "dup3", "futex", "set_robust_list", "rseq",
+    "membarrier", "sched_yield", "sched_getaffinity", "nanosleep", "clock_nanosleep",
+    "clock_gettime", "clock_getres", "gettimeofday", "getrandom", "getpid", "getppid",
+    "gettid", "getuid", "geteuid", "getgid", "getegid", "getrusage", "times", "uname",
+    "sysinfo", "exit", "exit_group", "restart_syscall", "rt_sigtimedwait",
+    "recvfrom", "recvmsg", "sendmsg", "shutdown", "getsockname", "getpeername",
+    "getsockopt", "setsockopt", "accept4",
+)  # fmt: skip
+WRITES = (
+    "pwrite64", "pwritev", "fsync", "fdatasync", "ftruncate", "fallocate", "unlink",
+    "unlinkat", "rename", "renameat", "renameat2", "statfs", "fstatfs",
+)  # fmt: skip
+PROCESSES: dict[str, tuple[str, ...]] = {
+    "vision": (*COMMON, "memfd_create", "ftruncate"),  # a crop's memory, see handover
+    "uplink": (*COMMON, *WRITES, "bind"),
+    "vault": (
+        *COMMON,
+        *WRITES,
+        "memfd_create",
+        "fadvise64",
+        "flock",
+        "mlock",
+        "mlock2",
+        "munlock",
+    ),
+}
+
+
+def rules_for(process: str, machine: str, own: int) -> tuple[Rules, tuple[int, ...]]:
+    """The rules of ``process``, a key of PROCESSES, and the calls that are absent.
+
+    ``own`` is its process id: it may signal itself and nobody else.
+    """
+    ways: dict[str, Sequence[Way]] = dict.fromkeys(PROCESSES[process], ())
+    ways.update(_common_ways(own))
+    ways.update(_OWN_WAYS[process])
+    rules = {
+        number: ways[name]
+        for name in ways
+        if (number := number_of(name, machine)) is not None
+    }
+    absent = [number_of(name, machine) for name in ABSENT]
+    return rules, tuple(each for each in absent if each is not None)
+
+
+def number_of(name: str, machine: str) -> int | None:
+    """The number of a call, None where that machine does not have it."""
+    return NUMBERS[name][MACHINES.index(machine)]
+
+
+def _common_ways(own: int) -> dict[str, Sequence[Way]]:
+    return {
+        "mmap": ((Is(2, 0, PROT_WRITE),), (Is(2, 0, PROT_EXEC),)),  # never both
+        "mprotect": ((Is(2, 0, PROT_EXEC),),),
+        "clone": ((Is(0, CLONE_THREAD, CLONE_THREAD),),),
+        "fcntl": _one_of(1, FCNTL),
+        "prctl": _one_of(0, PR_NAMES_AND_QUESTIONS),
+        "prlimit64": ((Is(2, 0), Is(2, 0, high=True)),),  # to ask, not to set
+        "kill": ((Is(0, own),),),
+        "tgkill": ((Is(0, own),),),
+        # On a connection, to where it goes: no other address.
+        "sendto": ((Is(4, 0), Is(4, 0, high=True)),),
+        "open": ((Is(1, 0, WRITING),),),
+        "openat": ((Is(2, 0, WRITING),),),
+    }
+
+
+def _one_of(argument: int, values: Sequence[int]) -> Sequence[Way]:
+    return tuple((Is(argument, each),) for each in values)
+
+
+def _ioctl(requests: Sequence[int], kinds: Sequence[str] = ()) -> Sequence[Way]:
+    of_kind = tuple((Is(1, ord(each) << 8, KIND),) for each in kinds)
+    return (*_one_of(1, (*PLAIN_IOCTLS, *requests)), *of_kind)
+
+
+def _socket(*families_and_kinds: tuple[int, int]) -> Sequence[Way]:
+    return tuple(
+        (Is(0, family), Is(1, kind, SOCK_KIND)) for family, kind in families_and_kinds
+    )
+
+
+_WRITES_FILES: Mapping[str, Sequence[Way]] = {
+    "open": ((Is(1, 0, TEMPORARY),),),
+    "openat": ((Is(2, 0, TEMPORARY),),),
+}
+_OWN_WAYS: dict[str, Mapping[str, Sequence[Way]]] = {
+    "vision": {"ioctl": _ioctl((), (*CAMERA_KINDS, *ACCELERATOR_KINDS))},
+    "uplink": {
+        **_WRITES_FILES,
+        "ioctl": _ioctl(()),
+        "socket": _socket(
+            (AF_INET, SOCK_STREAM), (AF_INET6, SOCK_STREAM),
+            (AF_INET, SOCK_DGRAM), (AF_INET6, SOCK_DGRAM),
+            (AF_UNIX, 5), (AF_UNIX, SOCK_STREAM),
+        ),
+        "connect": (),
+    },
+    "vault": {
+        **_WRITES_FILES,
+        "ioctl": _ioctl(MEDIUM_IOCTLS, TOKEN_KINDS),
+        "socket": _socket((AF_UNIX, 5), (AF_UNIX, SOCK_STREAM)),
+        "connect": (),
+    },
+}  # fmt: skip

@@ -1,0 +1,125 @@
+"""Which locks hold in a process, for ``status``, ``check`` and ``health``.
+
+Coarse on purpose: six yes-or-no answers and the ABI of landlock, in one small number.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from enum import IntFlag
+from pathlib import Path
+
+from doorsill import landlock, seccomp
+from doorsill.errors import ConfigError
+from doorsill.hardening import PR_GET_MDWE
+from doorsill.kernel import call, prctl
+
+GET_ACTION_AVAIL = 2  # seccomp(2)
+LANDLOCK_MOST = 7  # the newest ABI that we ask anything of
+
+_landlock = 0  # what this process has closed with landlock: the kernel tells nobody
+_room = False  # whether this process made itself a mount namespace
+
+
+class Lock(IntFlag):
+    """What can hold a process; several at once."""
+
+    SECCOMP = 1  # the allow list of system calls
+    LANDLOCK = 2  # paths, and with newer ABIs ports and signals
+    ROOM = 4  # a mount namespace of its own: of its unit, or made by itself
+    NO_NEW_PRIVILEGES = 8
+    NO_NEW_CODE = 16  # no memory that is writable and executable (MDWE, Linux 6.3)
+    MEMORY_LOCKED = 32  # nothing of it is swapped out
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """The locks that hold, and the ABI of landlock, 0 to 7."""
+
+    held: Lock
+    landlock: int
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """For a person: ("seccomp", "landlock 7", "no new privileges")."""
+        names = [
+            (each.name or "").lower().replace("_", " ")
+            for each in Lock
+            if each in self.held
+        ]
+        return tuple(
+            f"{name} {self.landlock}" if name == "landlock" else name for name in names
+        )
+
+    @property
+    def missing(self) -> Lock:
+        """What does not hold here and could elsewhere."""
+        return Lock(sum(Lock)) & ~self.held
+
+
+def locks() -> Locks:
+    """What holds in this process now."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    held = _of_status(status)
+    held |= Lock.NO_NEW_CODE if prctl(PR_GET_MDWE) == 1 else Lock(0)
+    held |= Lock.LANDLOCK if _landlock else Lock(0)
+    held |= Lock.ROOM if _room else Lock(0)
+    return Locks(held, _landlock)
+
+
+def locks_of(process: int) -> Lock:
+    """What can be seen from outside of another process: seccomp, room, and so on.
+
+    Not landlock and not MDWE, which the kernel tells only the process itself. Raises
+    ConfigError where there is no such process or we may not look at it.
+    """
+    there = Path("/proc") / str(process)
+    try:
+        held = _of_status((there / "status").read_text("ascii", errors="replace"))
+        ours, its = (
+            (each / "ns/mnt").readlink() for each in (Path("/proc/self"), there)
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"cannot look at process {process}: {error.strerror}"
+        ) from None
+    return held | (Lock.ROOM if ours != its else Lock(0))
+
+
+def offered() -> Locks:
+    """What this machine's kernel can give a process, for ``check``."""
+    held = Lock.NO_NEW_PRIVILEGES
+    kill = ctypes.c_uint32(seccomp.KILL)
+    number = seccomp.SECCOMP[seccomp.machine()]
+    if call(number, GET_ACTION_AVAIL, 0, ctypes.byref(kill)) == 0:
+        held |= Lock.SECCOMP
+    held |= Lock.NO_NEW_CODE if prctl(PR_GET_MDWE) >= 0 else Lock(0)
+    abi = min(LANDLOCK_MOST, landlock.version())
+    held |= Lock.LANDLOCK if abi else Lock(0)
+    return Locks(held, abi)
+
+
+def note_landlock(abi: int) -> None:
+    """Called by ``confine`` when it has closed something with landlock."""
+    global _landlock
+    _landlock = min(LANDLOCK_MOST, abi)
+
+
+def note_room() -> None:
+    """Called when this process has found or made a mount namespace of its own."""
+    global _room
+    _room = True
+
+
+def _of_status(status: str) -> Lock:
+    """What /proc/PID/status says."""
+    said = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    held = Lock(0)
+    if said.get("Seccomp", "").strip() == "2":
+        held |= Lock.SECCOMP
+    if said.get("NoNewPrivs", "").strip() == "1":
+        held |= Lock.NO_NEW_PRIVILEGES
+    if int(said.get("VmLck", "0").split()[0]) > 0:  # in KiB
+        held |= Lock.MEMORY_LOCKED
+    return held
