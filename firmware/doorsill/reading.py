@@ -1,0 +1,61 @@
+"""Read a file that somebody else put there: a regular file of a bounded size.
+
+A pipe would hold the reader up for ever, and a file of 2 GB would fill the memory of a
+camera; both get a sentence instead.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from doorsill.errors import ConfigError
+
+LARGEST_BYTES = 1 << 20  # of any file that a person or a fleet hands to a device
+
+
+def read_file(path: Path, most: int = LARGEST_BYTES) -> bytes:
+    """All of ``path``; ConfigError unless it is a regular file of ``most`` bytes."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:  # a zero byte, or half of a surrogate pair
+        raise ConfigError(f"cannot read {str(path)!r}: no file has this name") from None
+    try:
+        _require_regular(path, os.fstat(handle), most)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    finally:
+        os.close(handle)
+    if len(data) > most:  # it grew since
+        raise ConfigError(f"{path} has over {most} bytes, which is the limit")
+    return data
+
+
+def read_if_there(path: Path, most: int = LARGEST_BYTES) -> bytes | None:
+    """As :func:`read_file`, or None where nothing lies at ``path``."""
+    try:
+        return read_file(path, most)
+    except ConfigError:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()
+            raise
+    return None
+
+
+def _require_regular(path: Path, state: os.stat_result, most: int) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        raise ConfigError(f"{path} is {_kind(state.st_mode)}, and no file")
+    if state.st_size > most:
+        raise ConfigError(f"{path} has {state.st_size} bytes; the limit is {most}")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a pipe" if stat.S_ISFIFO(mode) else "a device"
