@@ -18,12 +18,11 @@ from vaults import Bench, consent_policy, crop
 from doorsill.consent import trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Binding, Challenge
-from doorsill.consent.events import Moment
+from doorsill.consent.events import Inserted, Moment
 from doorsill.consent.gate import State
 from doorsill.consent.keeper import Keeper
 from doorsill.consent.medium import read_all
 from doorsill.consent.token import Switch, Token
-from doorsill.consent.trust import ConsentCertificate
 from doorsill.drivers.pcscd import VirtualSlot
 from doorsill.drivers.piv import PivToken
 from doorsill.drivers.piv_fake import VirtualCard
@@ -47,6 +46,7 @@ class Scene:
         self.offset = 0.0  # s, by which the wall clock is wrong
         self.controller = LOJA
         self.revoked: tuple[str, ...] = ()
+        self.digest = binding.policy  # of the policy by which cards are judged
         self.bench = Bench(home)
         self.bench.vault.start()
         self.slots = [VirtualSlot(virtual.pcscd(), slot) for slot in (0, 1)]
@@ -66,14 +66,14 @@ class Scene:
     def clock(self) -> Moment:
         return Moment(time.monotonic(), time.time() + self.offset)
 
-    def judge(self, card: bytes, sealing: bytes) -> ConsentCertificate:
+    def judge(self, card: bytes, sealing: bytes) -> Inserted:
         utc = self.clock().utc
         trusted = self.controller.authority(self.revoked, utc)
         found = trust.verify(card, trusted, SITE, [PURPOSE], utc)
-        if not sealing:
-            return found
-        key = trust.verify_sealing(sealing, trusted, found, utc)
-        return replace(found, sealing_key=key)
+        if sealing:
+            key = trust.verify_sealing(sealing, trusted, found, utc)
+            found = replace(found, sealing_key=key)
+        return Inserted(found, self.digest)
 
     def insert(self, card: VirtualCard | None = None, slot: int = 0) -> VirtualCard:
         card = card or virtual.made_card(LOJA)

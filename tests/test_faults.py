@@ -177,7 +177,7 @@ UNTOUCHED = ("", "the card was pulled")
 def test_a_card_that_was_taken_back_never_opens(tmp_path: Path) -> None:
     with Scene(tmp_path) as scene:
         card = virtual.made_card(LOJA)
-        found = scene.judge(card_certificate(card), b"")
+        found = scene.judge(card_certificate(card), b"").card
         scene.revoked = (f"{found.serial:x}",)
         scene.insert(card)
         scene.until(lambda: scene.keeper.tally.last_card not in UNTOUCHED, 8.0)
@@ -237,6 +237,7 @@ def jump(seconds: float) -> Callable[[Scene, VirtualCard], None]:
 
 def other_policy(scene: Scene, card: VirtualCard) -> None:
     policy = consent_policy(max_crops=7)
+    scene.digest = policy.digest
     scene.keeper.rebind(policy, replace(BINDING, policy=policy.digest))
 
 

@@ -118,7 +118,7 @@ def test_the_gate_opens_after_a_touch_and_a_fresh_silent_answer(
     plugged: Plugged,
 ) -> None:
     card = plugged.card()
-    gate, done = step(new_gate(), Inserted(card), moment(0.0), nonce(1))
+    gate, done = step(new_gate(), Inserted(card, BINDING.policy), moment(0.0), nonce(1))
     for at, state in ((12.0, State.CHALLENGING), (12.1, State.OPEN)):
         assert isinstance(done[0], Ask)
         question = done[0].challenge

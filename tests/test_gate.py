@@ -45,11 +45,17 @@ from doorsill.consent.gate import (
     step,
 )
 from doorsill.consent.reasons import WORDS, Reason
+from doorsill.consent.trust import ConsentCertificate
 from doorsill.errors import ConfigError, UntrustedError
 
 LOJA = Controller()
 ANA, EVE = LOJA.card(), LOJA.card(holder="Eve")
 CARD = ANA.verified()
+
+
+def inserted(card: ConsentCertificate, policy: str = BINDING.policy) -> Inserted:
+    """The card, judged by the policy that is in force here."""
+    return Inserted(card, policy)
 
 
 def do(gate: Gate, *events: tuple[float, Event]) -> tuple[Gate, list[Action]]:
@@ -68,14 +74,43 @@ def right(gate: Gate, card: Card = ANA) -> Answered:
 
 
 def opened(seconds: float = 0.0, start: Gate | None = None) -> Gate:
-    gate, _ = do(start or new_gate(), (seconds, Inserted(CARD)))
+    gate, _ = do(start or new_gate(), (seconds, inserted(CARD)))
     gate, done = do(gate, (seconds + 0.1, right(gate)))
     assert isinstance(done[-1], Opened)
     return gate
 
 
+@pytest.mark.parametrize(
+    "policies",
+    [
+        pytest.param(("ab" * 32, "cd" * 32), id="judged before, put in after"),
+        pytest.param(("cd" * 32, "ab" * 32), id="judged by one not yet in force here"),
+    ],
+)
+def test_a_card_judged_by_another_policy_opens_nothing(
+    policies: tuple[str, str],
+) -> None:
+    judged, bound = policies
+    start = new_gate(replace(BINDING, policy=judged))
+    gate, _ = do(start, (0.0, Rebound(replace(BINDING, policy=bound))))
+    gate, done = do(gate, (0.1, inserted(CARD, judged)))
+    assert done == [Refused(CARD, Reason.POLICY_CHANGED)]
+    assert gate.state is State.BLANK
+    gate, _ = do(gate, (0.2, inserted(CARD, bound)))  # negative control
+    gate, done = do(gate, (0.3, right(gate)))
+    assert isinstance(done[-1], Opened)
+
+
+def test_an_answer_to_a_question_of_the_old_policy_opens_nothing() -> None:
+    gate, _ = do(new_gate(), (0.0, inserted(CARD)))
+    answer = right(gate)
+    gate, _ = do(gate, (0.1, Rebound(replace(BINDING, policy="cd" * 32))))
+    gate, done = do(gate, (0.2, answer))
+    assert (gate.state, done) == (State.BLANK, [])
+
+
 def test_a_card_that_answers_opens_and_a_card_that_goes_closes() -> None:
-    gate, asked = do(new_gate(), (0.0, Inserted(CARD)))
+    gate, asked = do(new_gate(), (0.0, inserted(CARD)))
     assert gate.state is State.CHALLENGING
     assert isinstance(asked[0], Ask)
     gate, done = do(gate, (0.2, right(gate)))
@@ -106,7 +141,7 @@ STORIES = [
     pytest.param(Lost(Reason.READER_GONE), 0.5, Reason.READER_GONE, id="reader"),
     pytest.param(Lost(Reason.DAEMON_GONE), 0.5, Reason.DAEMON_GONE, id="daemon"),
     pytest.param(Lost(Reason.SHUTDOWN), 0.5, Reason.SHUTDOWN, id="SIGTERM"),
-    pytest.param(Inserted(EVE.verified()), 0.5, Reason.SECOND_CARD, id="a second"),
+    pytest.param(inserted(EVE.verified()), 0.5, Reason.SECOND_CARD, id="a second"),
     pytest.param(Tick(), LATE, Reason.MISSED_BEAT, id="no answer in time"),
     pytest.param(Tick(), 5.0, Reason.MISSED_BEAT, id="we were stopped"),
     pytest.param(Rebound(BINDING), 0.5, Reason.POLICY_CHANGED, id="policy"),
@@ -127,7 +162,7 @@ def test_everything_else_closes(event: Event, seconds: float, reason: Reason) ->
 
 
 def test_a_new_card_after_a_missed_beat_is_a_new_question() -> None:
-    gate, done = do(opened(), (9.0, Inserted(EVE.verified())))
+    gate, done = do(opened(), (9.0, inserted(EVE.verified())))
     assert [type(each) for each in done] == [Closed, Ask]
     assert gate.state is State.CHALLENGING
 
@@ -140,7 +175,7 @@ def test_a_stopped_process_sees_no_lease_even_if_nobody_ticked() -> None:
 
 
 def wrong_answers() -> list[object]:
-    old, _ = do(new_gate(), (0.0, Inserted(CARD)))
+    old, _ = do(new_gate(), (0.0, inserted(CARD)))
     replayed = right(old)
 
     def bound(**changes: str) -> object:
@@ -180,7 +215,7 @@ def wrong_answers() -> list[object]:
 
 @pytest.mark.parametrize("make", wrong_answers())
 def test_a_wrong_answer_opens_nothing_and_closes_what_is_open(make: object) -> None:
-    waiting, _ = do(new_gate(), (0.0, Inserted(CARD)))
+    waiting, _ = do(new_gate(), (0.0, inserted(CARD)))
     gate, done = do(waiting, (0.1, make(waiting)))  # type: ignore[operator]
     assert (gate.state, type(done[0])) == (State.BLANK, Refused)
     asked, _ = do(opened(), (1.0, Tick()))
@@ -190,7 +225,7 @@ def test_a_wrong_answer_opens_nothing_and_closes_what_is_open(make: object) -> N
 
 
 def test_a_late_right_answer_does_not_count() -> None:
-    waiting, _ = do(new_gate(), (0.0, Inserted(CARD)))
+    waiting, _ = do(new_gate(), (0.0, inserted(CARD)))
     gate, done = do(waiting, (ANSWER_MAX_AGE_S, right(waiting)))
     assert gate.state is State.BLANK
     assert [type(each) for each in done] == [Refused]
@@ -236,7 +271,7 @@ def test_a_session_ends_when_the_policy_says() -> None:
 
 def test_a_session_ends_with_the_card() -> None:
     ends = replace(CARD, not_after=UTC + 3.0)
-    gate, _ = do(new_gate(), (0.0, Inserted(ends)))
+    gate, _ = do(new_gate(), (0.0, inserted(ends)))
     gate, _ = do(gate, (0.1, right(gate)))
     _, done = keep_open(gate, 0.2, 9.0)
     assert done[0].reason is Reason.EXPIRED  # type: ignore[union-attr]
@@ -251,14 +286,14 @@ def test_a_session_ends_with_the_card() -> None:
     ],
 )
 def test_a_card_that_may_not_is_not_even_asked(card: object, reason: Reason) -> None:
-    gate, done = do(new_gate(), (0.0, Inserted(card)))  # type: ignore[arg-type]
+    gate, done = do(new_gate(), (0.0, inserted(card)))  # type: ignore[arg-type]
     assert gate.state is State.BLANK
     assert [(type(each), each.reason) for each in done] == [(Refused, reason)]  # type: ignore[union-attr]
 
 
 def test_the_key_switch_is_needed_as_well_and_opens_nothing_alone() -> None:
     gate = new_gate(replace(BINDING, needs_line=True))
-    gate, done = do(gate, (0.0, Inserted(CARD)))
+    gate, done = do(gate, (0.0, inserted(CARD)))
     assert done[0].reason is Reason.LINE_LOW  # type: ignore[union-attr]
     gate, done = do(gate, (0.1, Switched(True)), (0.2, Tick()))
     assert (gate.state, done) == (State.BLANK, [])
@@ -269,7 +304,7 @@ def test_the_key_switch_is_needed_as_well_and_opens_nothing_alone() -> None:
 
 
 def test_a_touch_token_is_touched_and_then_asked_at_once() -> None:
-    gate, done = do(new_gate(), (0.0, Inserted(replace(CARD, credential=b"id"))))
+    gate, done = do(new_gate(), (0.0, inserted(replace(CARD, credential=b"id"))))
     assert done[0].challenge.touch  # type: ignore[union-attr]
     assert deadline(gate) == pytest.approx(1000.0 + TOUCH_S)
     gate, done = do(gate, (TOUCH_S, Tick()))
@@ -345,7 +380,14 @@ class AnySequence(RuleBasedStateMachine):
     @rule(card=st.sampled_from((ANA, EVE)))
     def put_in(self, card: Card) -> None:
         self.proof = None
-        self.feed(Inserted(card.verified()))
+        self.feed(inserted(card.verified(), self.gate.binding.policy))
+
+    @rule(card=st.sampled_from((ANA, EVE)))
+    def put_in_as_another_policy_judged_it(self, card: Card) -> None:
+        was = self.gate
+        self.feed(inserted(card.verified(), "ef" * 32))
+        if was.card is None:
+            assert self.gate.state is State.BLANK
 
     @precondition(lambda self: self.gate.pending)
     @rule(signer=st.sampled_from((ANA, EVE)), delay=st.floats(0.0, 0.8))

@@ -26,14 +26,13 @@ from doorsill.consent import issuing, locked, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Answer, Binding, Challenge
 from doorsill.consent.crops import CropSource
-from doorsill.consent.events import Lost, Moment
+from doorsill.consent.events import Inserted, Lost, Moment
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, BEAT_S
 from doorsill.consent.handover import GAP_S, Handover
 from doorsill.consent.keeper import LOOK_S, Keeper
 from doorsill.consent.medium import MemoryMedium
-from doorsill.consent.reasons import Reason
+from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Lamp, TokenError, TokenEvent, TokenIn, TokenOut
-from doorsill.consent.trust import ConsentCertificate
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.values import Frame
 
@@ -122,6 +121,7 @@ class Room:
         self.token = ScriptedToken(self.card)
         self.consent_pin = CONTROLLER.pin
         self.revoked: tuple[str, ...] = ()
+        self.digest = BINDING.policy
         self.attendant = Attendant(self.token, self.judge)
         self.began = time.monotonic()
         self.keeper = Keeper(self.vault, self.attendant, BINDING, self.now, self.lamp)
@@ -137,11 +137,12 @@ class Room:
         monotonic = self.monotonic()
         return Moment(monotonic, UTC + monotonic - self.began + self.utc)
 
-    def judge(self, card: bytes, sealing: bytes) -> ConsentCertificate:
+    def judge(self, card: bytes, sealing: bytes) -> Inserted:
         utc = self.now().utc
         ca = issuing.der(CONTROLLER.ca)
         authority = trust.authority(ca, self.consent_pin, self.revoked, utc)
-        return trust.verify(card, authority, SITE, [PURPOSE], utc)
+        found = trust.verify(card, authority, SITE, [PURPOSE], utc)
+        return Inserted(found, self.digest)
 
     def offer(self) -> int:
         self.frames += 1
@@ -357,7 +358,8 @@ def too_many(room: Room) -> None:
 def new_policy(room: Room) -> None:
     policy = room.vault._policy
     assert isinstance(policy, policies.Policy)
-    room.keeper.rebind(policy, replace(BINDING, policy="cd" * 32))
+    room.digest = "cd" * 32
+    room.keeper.rebind(policy, replace(BINDING, policy=room.digest))
     assert room.vault.session is None
     room.token.pull()
 
@@ -627,3 +629,40 @@ def test_no_crop_is_accepted_100_ms_after_the_card_was_seen_to_go(
     p99 = statistics.quantiles(measured, n=100)[98]
     assert p99 <= 0.100, f"p99 {p99 * 1e3:.1f} ms, worst {max(measured) * 1e3:.1f} ms"
     assert max(late) < 2.0  # and blank, read back and certified soon after
+
+
+def judged_and_waiting(room: Room) -> None:
+    """The card is in and judged, while the thread that decides is busy elsewhere."""
+    room.token.insert()
+    ends = time.monotonic() + 10
+    while not any(isinstance(each, Inserted) for each in room.attendant._events):
+        assert time.monotonic() < ends
+        room.attendant_idle()
+
+
+def rebound(room: Room) -> None:
+    """Another policy is in force: cards are judged by it, answers are for it."""
+    rules = room.vault._policy
+    assert rules is not None
+    room.digest = "cd" * 32
+    room.keeper.rebind(rules, replace(BINDING, policy=room.digest))
+
+
+def test_a_card_judged_by_the_old_policy_opens_nothing_under_the_new_one(
+    room: Room,
+) -> None:
+    judged_and_waiting(room)
+    card = x509.load_der_x509_certificate(room.card.der)
+    room.revoked = (f"{card.serial_number:x}",)
+    rebound(room)
+    room.until(lambda: room.keeper.tally.last_card == WORDS[Reason.UNTRUSTED])
+    assert room.keeper.tally.sessions == 0 and room.token.asked == []
+
+
+def test_negative_control_a_card_that_the_new_policy_knows_as_well_opens(
+    room: Room,
+) -> None:
+    judged_and_waiting(room)
+    rebound(room)
+    room.until(lambda: room.vault.session is not None)
+    assert {each.binding.policy for each in room.token.asked} == {room.digest}

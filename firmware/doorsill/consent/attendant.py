@@ -21,13 +21,12 @@ from doorsill.consent.challenge import Challenge
 from doorsill.consent.events import Answered, Event, Inserted, Lost, Switched
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import Switch, Token, TokenError, TokenIn
-from doorsill.consent.trust import ConsentCertificate
 from doorsill.errors import UntrustedError
 
 log = logging.getLogger(__name__)
 
 # The token's certificates, 9E and 9D in DER, to a card that may open this vault.
-Judge = Callable[[bytes, bytes], ConsentCertificate]
+Judge = Callable[[bytes, bytes], Inserted]
 
 
 class Attendant:
@@ -130,4 +129,4 @@ class Attendant:
         if isinstance(work, Challenge):
             return Answered(work.digest, self._token.sign(work))
         certificate = self._token.certificate()
-        return Inserted(self._judge(certificate, self._token.sealing_certificate()))
+        return self._judge(certificate, self._token.sealing_certificate())

@@ -34,6 +34,7 @@ class Inserted:
     """A card whose certificate was verified is in the reader."""
 
     card: ConsentCertificate
+    policy: str  # SHA-256 of the policy by which it was verified, hexadecimal
 
 
 @dataclass(frozen=True, slots=True)

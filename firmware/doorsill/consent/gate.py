@@ -115,7 +115,7 @@ def step(
 
 def _apply(gate: Gate, event: Event, nonce: bytes) -> tuple[Gate, tuple[Action, ...]]:
     if isinstance(event, Inserted):
-        return _insert(gate, event.card, nonce)
+        return _insert(gate, event, nonce)
     if isinstance(event, Answered):
         return _answer(gate, event, nonce)
     if isinstance(event, Lost):
@@ -129,10 +129,13 @@ def _apply(gate: Gate, event: Event, nonce: bytes) -> tuple[Gate, tuple[Action, 
 
 
 def _insert(
-    gate: Gate, card: ConsentCertificate, nonce: bytes
+    gate: Gate, event: Inserted, nonce: bytes
 ) -> tuple[Gate, tuple[Action, ...]]:
+    card = event.card
     if gate.card is not None:
         return _close(gate, Reason.SECOND_CARD)
+    if event.policy != gate.binding.policy:  # which may have taken it back
+        return gate, (Refused(card, Reason.POLICY_CHANGED),)
     if card.site != gate.binding.site:
         return gate, (Refused(card, Reason.UNTRUSTED),)
     if not card.not_before <= gate.last.utc < card.not_after:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from doorsill.config import INSTALLED, load_config
 from doorsill.consent import issuing, premises, service, trust
 from doorsill.consent.attendant import Attendant
-from doorsill.consent.events import Action, Closed, Opened, Refused
+from doorsill.consent.events import Action, Closed, Inserted, Opened, Refused
 from doorsill.consent.hardware import open_token
 from doorsill.consent.issue import with_one_card
 from doorsill.consent.issue_cli import CA_NAME
@@ -22,7 +22,6 @@ from doorsill.consent.reasons import WORDS
 from doorsill.consent.spoken import described, say
 from doorsill.consent.surroundings import boot_id
 from doorsill.consent.token import Token
-from doorsill.consent.trust import ConsentCertificate
 from doorsill.consent.watch import Watch
 from doorsill.device import identity
 from doorsill.device.policy_store import store_of
@@ -54,7 +53,7 @@ def show_status(args: argparse.Namespace) -> int:
             token, lambda card: card.certificate(PRESENCE), args.wait, lambda _: None
         )
         judge, _ = _judged_by(args)
-        found = judge(der, token.sealing_certificate())
+        found = judge(der, token.sealing_certificate()).card
     finally:
         token.close()
     say(f"this card opens the vault: {described(found)}")
@@ -106,9 +105,10 @@ def _by_hand(ca: x509.Certificate, site: str, purpose: str) -> tuple[Any, Any]:
     der = issuing.der(ca)
     pin = trust.fingerprint(der)
 
-    def judge(card: bytes, sealing: bytes) -> ConsentCertificate:
+    def judge(card: bytes, sealing: bytes) -> Inserted:
         authority = trust.authority(der, pin, (), _now())
-        return trust.verify(card, authority, site, [purpose], _now())
+        found = trust.verify(card, authority, site, [purpose], _now())
+        return Inserted(found, pin)
 
     return judge, Binding("this-machine", boot_id(), pin, site, 3600.0)
 

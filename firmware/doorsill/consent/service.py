@@ -27,7 +27,7 @@ from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Binding
 from doorsill.consent.control import Counter, Request
 from doorsill.consent.crops import CropSource
-from doorsill.consent.events import Moment
+from doorsill.consent.events import Inserted, Moment
 from doorsill.consent.hardware import (
     open_consent_lamp,
     open_key_switch,
@@ -43,9 +43,9 @@ from doorsill.consent.premises import (
 )
 from doorsill.consent.reasons import Reason
 from doorsill.consent.surroundings import boot_id
-from doorsill.consent.trust import ConsentCertificate
 from doorsill.device import identity
 from doorsill.device.identity import Identity
+from doorsill.device.obedience import Obedience
 from doorsill.device.policy_store import store_of
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy import ConsentRules, Policy
@@ -54,7 +54,6 @@ from doorsill.supervisor import Supervisor
 log = logging.getLogger(__name__)
 
 RECONNECT_S = 0.5  # between two attempts to reach vision
-POLICY_S = 1.0  # between two looks at the policy in force
 
 
 @dataclass(slots=True)
@@ -63,18 +62,19 @@ class Rules:
 
     policy: Policy
 
-    @property
-    def consent(self) -> ConsentRules:
-        """UntrustedError where the policy has no consent part: always blank."""
-        if self.policy.consent is None:
-            raise UntrustedError("the policy in force allows no consent cards")
-        return self.policy.consent
+
+def consent_of_policy(policy: Policy) -> ConsentRules:
+    """UntrustedError where the policy has no consent part: always blank."""
+    if policy.consent is None:
+        raise UntrustedError("the policy in force allows no consent cards")
+    return policy.consent
 
 
 def main(config: Config) -> None:
     """Run until SIGTERM; raises DoorsillError where it must not go on."""
     consent = consent_of(config)
     with only_one(config), opened(config) as (vault, device):
+        obedience = Obedience(config.policy_in_force)
         rules = Rules(store_of(config).load())
         authority = identity.read_certificate(consent.ca).public_bytes(
             serialization.Encoding.DER
@@ -87,7 +87,7 @@ def main(config: Config) -> None:
         supervisor = Supervisor(os.environ)
         confine(Confinement("vault", writable=_writable(config)))
 
-        def judge(card: bytes, sealing: bytes) -> ConsentCertificate:
+        def judge(card: bytes, sealing: bytes) -> Inserted:
             return judged(rules, authority, card, sealing)
 
         attendant = Attendant(token, judge, switch)
@@ -97,7 +97,8 @@ def main(config: Config) -> None:
         log.info("vault at work, %s, policy %d", shut, rules.policy.version)
         supervisor.ready("at work")
         try:
-            _Loop(config, keeper, rules, device, counter).run(bell, supervisor)
+            loop = _Loop(config, keeper, rules, device, counter, obedience)
+            loop.run(bell, supervisor)
             supervisor.stopping()
         except BaseException:
             with suppress(DoorsillError):
@@ -117,14 +118,15 @@ class _Loop:
         rules: Rules,
         device: Identity,
         counter: Counter,
+        obedience: Obedience,
     ) -> None:
         self._config = config
         self._keeper = keeper
         self._rules = rules
         self._device = device
         self._counter = counter
-        self._connect_at = self._policy_at = 0.0
-        self._policy_state = _state_of(config.policy_in_force)
+        self._obedience = obedience
+        self._connect_at = 0.0
 
     def run(self, bell: int, supervisor: Supervisor) -> None:
         """Until ``bell`` rings; each turn is a sign of life."""
@@ -153,13 +155,9 @@ class _Loop:
             log.debug("%s", error)
 
     def _follow_policy(self) -> None:
-        if time.monotonic() < self._policy_at:
+        if not self._obedience.replaced():
             return
-        self._policy_at = time.monotonic() + POLICY_S
-        state = _state_of(self._config.policy_in_force)
-        if state == self._policy_state:
-            return
-        self._policy_state = state
+        self._obedience.renew()
         policy = store_of(self._config).load()
         if policy != self._rules.policy:
             self._rules.policy = policy
@@ -170,6 +168,7 @@ class _Loop:
         try:
             if request.word == "status":
                 told = self._keeper.status()
+                told["policy"] = self._rules.policy.digest
             elif request.word == "export":
                 told, handle = self._keeper.exported(self._device)
             else:
@@ -190,15 +189,19 @@ def now() -> Moment:
 
 def judged(
     rules: Rules, authority: bytes, certificate: bytes, sealing: bytes
-) -> ConsentCertificate:
-    """The card if it may open this vault now; UntrustedError with the reason."""
-    consent, utc = rules.consent, time.time()
+) -> Inserted:
+    """The card if it may open this vault now; UntrustedError with the reason.
+
+    Another policy may come into force meanwhile, so it says which one it judged by.
+    """
+    policy, utc = rules.policy, time.time()
+    consent = consent_of_policy(policy)
     trusted = trust.authority(authority, consent.ca, consent.revoked, utc)
-    card = trust.verify(certificate, trusted, rules.policy.site, consent.purposes, utc)
-    if not sealing:
-        return card
-    key = trust.verify_sealing(sealing, trusted, card, utc)
-    return replace(card, sealing_key=key)
+    card = trust.verify(certificate, trusted, policy.site, consent.purposes, utc)
+    if sealing:
+        key = trust.verify_sealing(sealing, trusted, card, utc)
+        card = replace(card, sealing_key=key)
+    return Inserted(card, policy.digest)
 
 
 def binding_of(config: Config, rules: Rules) -> Binding:
@@ -218,14 +221,6 @@ def _writable(config: Config) -> list[Path]:
     """A FIDO2 key is a device file that comes and goes; a card is behind pcscd."""
     keys = [Path("/dev")] if consent_of(config).token != "piv" else []  # noqa: S105
     return [folder_of(config), *keys]
-
-
-def _state_of(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
 
 
 def _bell_of_signals() -> int:
