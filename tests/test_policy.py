@@ -76,7 +76,8 @@ def at(text: str, timezone: str = "Europe/Lisbon") -> float:
     return local.replace(tzinfo=ZoneInfo(timezone)).timestamp()
 
 
-CURRENT = policy.accept(None, signed(BODY), KEY)
+HERE = policy.Place("porto-1", "cam-01")
+CURRENT = policy.accept(None, signed(BODY), KEY, HERE)
 
 
 def test_a_good_policy_is_read_whole() -> None:
@@ -93,7 +94,7 @@ def test_what_may_be_left_out_may_be_left_out() -> None:
     body = changed(
         notice=..., attributes=False, consent=..., hours=..., zones=..., version=5
     )
-    found = policy.accept(CURRENT, signed(body), KEY)
+    found = policy.accept(signed(BODY), signed(body), KEY, HERE)
     assert (found.notice, found.consent, found.hours, found.zones) == (
         None,
         None,
@@ -200,7 +201,7 @@ def test_a_signed_but_impossible_policy_is_refused(
     changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        policy.accept(None, signed(changed(**changes)), KEY)
+        policy.accept(None, signed(changed(**changes)), KEY, HERE)
 
 
 def test_all_problems_are_said_at_once() -> None:
@@ -222,7 +223,9 @@ def test_all_problems_are_said_at_once() -> None:
             signed(changed(version=5), STRANGER), "other key", id="signed by another"
         ),
         pytest.param(
-            signed(changed(version=5, site="braga-1")), "is of porto-1", id="other site"
+            signed(changed(version=5, site="braga-1")),
+            "for site braga-1",
+            id="other site",
         ),
         pytest.param(
             signed(changed(version=5)).replace(b'"k":12', b'"k":10'),
@@ -239,10 +242,10 @@ def test_all_problems_are_said_at_once() -> None:
 def test_an_untrusted_policy_is_refused_and_the_current_one_stays(
     tmp_path: Path, candidate: bytes, message: str
 ) -> None:
-    store = PolicyStore(tmp_path / "policy.json", KEY)
+    store = PolicyStore(tmp_path / "policy.json", KEY, HERE)
     store.apply(signed(BODY))
     with pytest.raises(UntrustedError, match=message):
-        policy.accept(CURRENT, candidate, KEY)
+        policy.accept(signed(BODY), candidate, KEY, HERE)
     with pytest.raises(UntrustedError, match=message):
         store.apply(candidate)
     assert store.load() == CURRENT
@@ -254,7 +257,7 @@ def test_no_altered_byte_is_applied() -> None:
         altered = bytearray(document)
         altered[index] ^= 1
         with pytest.raises(UntrustedError):
-            policy.accept(CURRENT, bytes(altered), KEY)
+            policy.accept(signed(BODY), bytes(altered), KEY, HERE)
 
 
 @given(
@@ -318,11 +321,11 @@ def test_open_until_24_00_and_without_hours_always() -> None:
 
 def test_the_store_says_when_nothing_is_in_force(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no policy is in force"):
-        PolicyStore(tmp_path / "policy.json", KEY).load()
+        PolicyStore(tmp_path / "policy.json", KEY, HERE).load()
 
 
 def test_a_policy_altered_on_disk_is_not_run(tmp_path: Path) -> None:
-    store = PolicyStore(tmp_path / "policy.json", KEY)
+    store = PolicyStore(tmp_path / "policy.json", KEY, HERE)
     store.apply(signed(BODY))
     below = signed(changed(k=10), STRANGER)
     (tmp_path / "policy.json").write_bytes(below)
@@ -333,7 +336,7 @@ def test_a_policy_altered_on_disk_is_not_run(tmp_path: Path) -> None:
 def test_a_power_cut_leaves_the_old_policy_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = PolicyStore(tmp_path / "policy.json", KEY)
+    store = PolicyStore(tmp_path / "policy.json", KEY, HERE)
     store.apply(signed(BODY))
 
     def cut(_: int) -> None:
@@ -345,7 +348,7 @@ def test_a_power_cut_leaves_the_old_policy_whole(
     monkeypatch.undo()
     assert store.load() == CURRENT
     assert (
-        PolicyStore(tmp_path / "policy.json", KEY)
+        PolicyStore(tmp_path / "policy.json", KEY, HERE)
         .apply(signed(changed(version=5)))
         .version
         == 5

@@ -37,12 +37,14 @@ def test_from_nothing_to_a_policy_in_force(signed: Run, tmp_path: Path) -> None:
     code, said, _ = signed("check", "p.json", "--controller", "c.key.pub")
     assert code == 0 and "can be applied" in said
     code, said, _ = signed(
-        "apply", "p.json", "--controller", "c.key.pub", "--to", "now"
+        *("apply", "p.json", "--controller", "c.key.pub", "--to", "now"),
+        *("--site", "porto-1", "--device", "cam-01"),
     )
     body, _ = canonical.split((tmp_path / "now").read_bytes())
     assert code == 0 and canonical.digest(body) in said
     code, _, error = signed(
-        "apply", "p.json", "--controller", "c.key.pub", "--to", "now"
+        *("apply", "p.json", "--controller", "c.key.pub", "--to", "now"),
+        *("--site", "porto-1", "--device", "cam-01"),
     )
     assert code == 3 and "version 1 is not newer than 1" in error
 

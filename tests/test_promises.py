@@ -17,6 +17,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -419,16 +420,21 @@ def test_privacy_floors_are_constants_that_no_file_can_lower(
 ) -> None:
     signed = canonical.seal(body(**change), CONTROLLER)
     with pytest.raises(ConfigError, match=sentence):
-        policy.accept(None, signed, CONTROLLER.public_key())
+        policy.accept(None, signed, CONTROLLER.public_key(), HERE)
 
 
 def test_a_device_does_only_what_its_signed_policy_allows() -> None:
     stranger = ec.generate_private_key(ec.SECP256R1())
     with pytest.raises(UntrustedError):
-        policy.accept(None, canonical.seal(body(), stranger), CONTROLLER.public_key())
+        signed = canonical.seal(body(), stranger)
+        policy.accept(None, signed, CONTROLLER.public_key(), HERE)
     signed = canonical.seal(body(), CONTROLLER)
-    found = policy.accept(None, signed, CONTROLLER.public_key())
+    found = policy.accept(None, signed, CONTROLLER.public_key(), HERE)
     assert (found.attributes, found.consent) == (False, None)
+    for elsewhere in (replace(HERE, site="braga"), replace(HERE, device="cam-02")):
+        signed = canonical.seal(body(devices=["cam-01"]), CONTROLLER)
+        with pytest.raises(UntrustedError, match="the policy is for"):
+            policy.accept(None, signed, CONTROLLER.public_key(), elsewhere)
 
 
 # P10
@@ -484,6 +490,7 @@ def test_no_picture_of_anybody_is_in_the_repository() -> None:
 
 
 CONTROLLER = ec.generate_private_key(ec.SECP256R1())
+HERE = policy.Place("shop-1", "cam-01")
 
 
 def body(**change: object) -> dict[str, object]:

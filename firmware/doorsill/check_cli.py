@@ -26,7 +26,8 @@ from doorsill.config import (
 )
 from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, store_of
-from doorsill.errors import ConfigError, DoorsillError
+from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.reading import read_if_there
 from doorsill.registry import shipped, verified_model
 from doorsill.vision.detectors import open_detector, with_probed_delegate
 
@@ -83,9 +84,9 @@ def problems_of(config: Config, now: datetime) -> Iterator[str]:
 
 def _policy_of(config: Config) -> policy.Policy | None:
     """The policy that a start would take, verified; None where there is none."""
-    if config.policy.file.exists():
-        key = read_public_key(config.controller_key)
-        return policy.verify(config.policy.file.read_bytes(), key)
+    document = read_if_there(config.policy.file)
+    if document is not None:
+        return policy.verify(document, read_public_key(config.controller_key))
     if config.policy_in_force.exists():
         return store_of(config).load()
     return None
@@ -97,11 +98,10 @@ def _policy_problems(config: Config, now: datetime) -> Iterator[str]:
     if found is None:
         yield f"policy.file = {config.policy.file} does not exist, and none is in force"
         return
-    if found.site != config.device.site:
-        yield (
-            f"the policy is for site {found.site}, "
-            f"but device.site = {config.device.site}"
-        )
+    try:
+        policy.require_place(found, policy.Place(config.device.site, config.device.id))
+    except UntrustedError as error:
+        yield str(error)
     if found.consent is not None and config.consent is None:
         yield "the policy allows consent, but there is no section [consent]"
     if found.attributes and config.model.attributes:

@@ -60,8 +60,16 @@ class Fields:
         """true or false."""
         return bool(self._take(name, "true or false", bool))
 
-    def texts(self, name: str, pattern: str, most: int) -> tuple[str, ...]:
-        """A list of at most ``most`` different texts that match ``pattern``."""
+    def texts(
+        self, name: str, pattern: str, most: int, *, absent: bool = False
+    ) -> tuple[str, ...]:
+        """A list of at most ``most`` different texts that match ``pattern``.
+
+        With ``absent`` it may be left out, which means none.
+        """
+        if absent and name not in self._table:
+            self._known.append(name)
+            return ()
         values = self._list(name, most) or []
         for value in values:
             if not isinstance(value, str) or not re.fullmatch(pattern, value):

@@ -1,11 +1,13 @@
 """What a device may do: a versioned document, signed by the site's controller.
 
-    accept(current, bytes, controller key) -> Policy      pure; or an error, and
-                                                          the current one stays
+    accept(current bytes, bytes, controller key, place) -> Policy     pure; or an error,
+                                                          and the current one stays
 
-A policy is applied only if it is signed by the controller, newer than the current one,
-for the same site, complete, and not below the floors; those are constants that no file
-can lower. Attributes stay off unless the policy names the notice at the door.
+A policy is applied only if it is signed by the controller, for this site and device,
+newer than the current one, complete, and not below the floors; those are constants
+that no file can lower. Attributes stay off unless the policy names the notice at the
+door. A current one that is of another site or device, or that cannot be verified any
+more, counts as none: it must not keep a valid one out for ever.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 FORMAT = "doorsill-policy/1"
 K_CEILING = 1000
 LINES_LIMIT, ZONES_LIMIT, POINTS_LIMIT, HOURS_LIMIT = 8, 16, 32, 28
+DEVICES_LIMIT = 100
 CONSENT_SECONDS_CEILING = 4 * 3600
 CONSENT_BYTES_CEILING = 64 << 20
 CONSENT_CROPS_CEILING = 10_000
@@ -40,6 +43,14 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00"
 
 Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which device of which site asks what it may do."""
+
+    site: str
+    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,7 @@ class Policy:
 
     version: int
     site: str
+    devices: tuple[str, ...]  # the only ones that it is for; none named means all
     purpose: str
     controller: str
     notice: str | None
@@ -104,33 +116,63 @@ class Policy:
 
 
 def accept(
-    current: Policy | None, candidate: bytes, controller_key: PublicKey
+    current: bytes | None, candidate: bytes, controller_key: PublicKey, place: Place
 ) -> Policy:
-    """The policy in ``candidate`` if it may replace ``current``.
+    """The policy in ``candidate`` if it may replace the document ``current``.
 
-    Raises UntrustedError (other signer, altered, not newer, other site) or ConfigError
-    (signed, but incomplete or below the floors). Source of the shape: python-tuf.
+    Raises UntrustedError (other signer, altered, other site or device, not newer) or
+    ConfigError (signed, but incomplete or below the floors). Source of the shape:
+    python-tuf.
     """
-    policy = verify(candidate, controller_key)
-    if current is None:
-        return policy
-    if policy.site != current.site:
+    policy = require_place(verify(candidate, controller_key), place)
+    least = 0 if current is None else version_of(current, controller_key, place)
+    if policy.version <= least:
         raise UntrustedError(
-            f"the policy is for site {policy.site}; this device is of {current.site}"
-        )
-    if policy.version <= current.version:
-        raise UntrustedError(
-            f"policy version {policy.version} is not newer than {current.version}, "
+            f"policy version {policy.version} is not newer than {least}, "
             "which is in force"
         )
     return policy
 
 
 def verify(document: bytes, controller_key: PublicKey) -> Policy:
-    """The policy in a signed document, of whatever version."""
+    """The policy in a signed document, of whatever version, site and device."""
     from doorsill import canonical  # 12 MB that only those who verify shall load
 
     return parse(canonical.unseal(document, controller_key))
+
+
+def require_place(policy: Policy, place: Place) -> Policy:
+    """Give ``policy`` back if it is for ``place``; else UntrustedError."""
+    if policy.site != place.site:
+        raise UntrustedError(
+            f"the policy is for site {policy.site}, but device.site = {place.site}"
+        )
+    if policy.devices and place.device not in policy.devices:
+        raise UntrustedError(
+            f"the policy is for {', '.join(policy.devices)}, "
+            f"but device.id = {place.device}"
+        )
+    return policy
+
+
+def version_of(document: bytes, controller_key: PublicKey, place: Place) -> int:
+    """The version that a newer policy must be above; 0 where ``document`` is none.
+
+    Looks at the signature, the version and the place alone: a time zone that this
+    machine does not know any more, or a floor that is higher today, keeps nobody from
+    putting a valid policy in its place.
+    """
+    from doorsill import canonical
+
+    try:
+        body = canonical.unseal(document, controller_key)
+    except UntrustedError:
+        return 0
+    version, devices = body.get("version"), body.get("devices", [])
+    named = isinstance(devices, list) and (not devices or place.device in devices)
+    if body.get("site") != place.site or not named:
+        return 0
+    return version if type(version) is int else 0
 
 
 def parse(body: dict[str, Any]) -> Policy:
@@ -177,6 +219,7 @@ def _within(hours: OpeningHours, day: int, minute: int) -> bool:
 def _scalars(table: Fields) -> Iterator[tuple[str, object]]:
     yield "version", table.whole("version", 1, 2**31 - 1)
     yield "site", table.text("site", ID, 16)
+    yield "devices", table.texts("devices", ID, DEVICES_LIMIT, absent=True)
     yield "purpose", table.text("purpose", PRINTABLE, 200)
     yield "controller", table.text("controller", PRINTABLE, 200)
     yield "notice", table.optional_text("notice", NOTICE, 64)

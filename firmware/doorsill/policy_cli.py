@@ -93,11 +93,15 @@ def _add_checks(actions: argparse._SubParsersAction[Any]) -> None:
     check.add_argument("file", type=Path)
     check.add_argument("--controller", type=Path, help="the controller's public key")
     check.add_argument("--current", type=Path, help="the policy in force, if any")
+    check.add_argument("--site", help="of the device that it is for")
+    check.add_argument("--device", help="that it is for")
     check.set_defaults(func=check_policy)
     apply = actions.add_parser("apply", help="put a policy in force on this device")
     apply.add_argument("file", type=Path, nargs="?")
     apply.add_argument("--controller", type=Path, help="the controller's public key")
     apply.add_argument("--to", type=Path, help="the file in force")
+    apply.add_argument("--site", help="of this device")
+    apply.add_argument("--device", help="the name of this device")
     apply.add_argument("--config", type=Path, help="a device's configuration instead")
     apply.set_defaults(func=apply_policy)
 
@@ -172,8 +176,10 @@ def check_policy(args: argparse.Namespace) -> int:
         _say(f"{args.file} is complete; its signature was not checked")
     else:
         key = read_public_key(args.controller)
-        current = policy.verify(_read(args.current), key) if args.current else None
-        found = policy.accept(current, _read(args.file), key)
+        found = policy.verify(_read(args.file), key)
+        place = policy.Place(args.site or found.site, args.device or "")
+        current = _read(args.current) if args.current else None
+        found = policy.accept(current, _read(args.file), key, place)
         _say(f"{args.file} is signed by {args.controller} and can be applied")
     _say(_summary(found))
     return 0
@@ -185,11 +191,14 @@ def apply_policy(args: argparse.Namespace) -> int:
         config = load_config(args.config)
         config.policy_in_force.parent.mkdir(parents=True, exist_ok=True)
         found = store_of(config).take_over(config.policy.file)
-    elif args.file and args.controller and args.to:
-        store = PolicyStore(args.to, read_public_key(args.controller))
+    elif args.file and args.controller and args.to and args.site and args.device:
+        place = policy.Place(args.site, args.device)
+        store = PolicyStore(args.to, read_public_key(args.controller), place)
         found = store.apply(_read(args.file))
     else:
-        raise ConfigError("give --config FILE, or FILE, --controller and --to")
+        raise ConfigError(
+            "give --config FILE, or FILE with --controller, --to, --site and --device"
+        )
     _say(f"in force: version {found.version}, SHA-256 {found.digest}")
     return 0
 

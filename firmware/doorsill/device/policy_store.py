@@ -1,7 +1,8 @@
 """The policy that is in force, on disk: a thin shell around ``policy.accept``.
 
 Writes to a temporary file, syncs, and replaces: after a power cut the old or the new
-policy is there, whole. A candidate that is refused leaves the last good one alone.
+policy is there, whole. A candidate that is refused leaves the last good one alone; what
+is no policy of this device, or cannot be read any more, keeps no valid one out.
 """
 
 from __future__ import annotations
@@ -11,40 +12,58 @@ import os
 from pathlib import Path
 from typing import cast
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.canonical import PublicKey, require_p256
 from doorsill.config import Config
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.policy import Policy, accept, verify
+from doorsill.policy import (
+    Place,
+    Policy,
+    accept,
+    require_place,
+    verify,
+    version_of,
+)
+from doorsill.reading import read_file, read_if_there
 
 log = logging.getLogger(__name__)
 
 
 class PolicyStore:
-    """One file that only ever holds a policy that was accepted."""
+    """One file that only ever holds a policy that was accepted for ``place``."""
 
-    def __init__(self, path: Path, controller_key: PublicKey) -> None:
+    def __init__(self, path: Path, controller_key: PublicKey, place: Place) -> None:
         self._path = path
         self._key = controller_key
+        self._place = place
 
     def load(self) -> Policy:
-        """The policy in force, verified anew; ConfigError if there is none yet."""
-        try:
-            document = self._path.read_bytes()
-        except OSError as error:
+        """The policy in force, verified again; ConfigError if there is none yet.
+
+        UntrustedError where what lies there is not of the controller, or not for this
+        site and device.
+        """
+        document = read_if_there(self._path)
+        if document is None:
             raise ConfigError(
-                f"no policy is in force, {self._path}: {error.strerror}; "
+                f"no policy is in force: there is no {self._path}; "
                 "apply one with `doorsill policy apply`"
-            ) from None
-        policy = verify(document, self._key)
+            )
+        try:
+            policy = require_place(verify(document, self._key), self._place)
+        except (ConfigError, UntrustedError) as error:
+            raise type(error)(f"the policy in force, {self._path}: {error}") from None
         log.debug("policy %s in force: %s", policy.version, policy.digest)
         return policy
 
     def apply(self, candidate: bytes) -> Policy:
         """Put ``candidate`` in force, or raise and keep what is."""
-        current = self.load() if self._path.exists() else None
-        policy = accept(current, candidate, self._key)
+        current = self._current()
+        policy = accept(current, candidate, self._key, self._place)
+        if current and not version_of(current, self._key, self._place):
+            log.warning("what was in force is no policy of this device: replaced")
         replace(self._path, candidate)
         log.info("policy %s applied: %s", policy.version, policy.digest)
         return policy
@@ -53,36 +72,42 @@ class PolicyStore:
         """At start: put ``candidate`` in force if it is newer, else keep what is.
 
         Whatever is wrong with the candidate is logged; only a device on which nothing
-        is in force yet raises.
+        is in force raises.
         """
+        current = self._current()
         try:
-            document = candidate.read_bytes()
-        except OSError as error:
-            log.warning("no policy to take over, %s: %s", candidate, error.strerror)
-            return self.load()
-        if not self._path.exists():
-            return self.apply(document)
-        if document == self._path.read_bytes():
-            return self.load()
-        try:
-            return self.apply(document)
+            document = read_if_there(candidate)
+            if document is None:
+                log.warning("no policy to take over: there is no %s", candidate)
+            elif document != current:
+                return self.apply(document)
         except (ConfigError, UntrustedError) as error:
+            if current is None:
+                raise type(error)(f"{candidate}: {error}") from None
             log.error("%s is refused, the last good one stays: %s", candidate, error)
-            return self.load()
+        return self.load()
+
+    def _current(self) -> bytes | None:
+        """What lies where the policy in force lies; None where nothing readable is."""
+        try:
+            return read_if_there(self._path)
+        except ConfigError as error:
+            log.warning("the policy in force: %s", error)
+            return None
 
 
 def store_of(config: Config) -> PolicyStore:
     """Where this device keeps the policy in force, and whose signature counts."""
-    return PolicyStore(config.policy_in_force, read_public_key(config.controller_key))
+    place = Place(config.device.site, config.device.id)
+    key = read_public_key(config.controller_key)
+    return PolicyStore(config.policy_in_force, key, place)
 
 
 def read_public_key(path: Path) -> PublicKey:
     """A P-256 public key in PEM; ConfigError or UntrustedError otherwise."""
     try:
-        key = serialization.load_pem_public_key(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError:
+        key = serialization.load_pem_public_key(read_file(path))
+    except (ValueError, UnsupportedAlgorithm):
         raise ConfigError(f"{path} is not a public key in PEM") from None
     require_p256(key)
     return cast(PublicKey, key)
@@ -91,8 +116,10 @@ def read_public_key(path: Path) -> PublicKey:
 def replace(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` so that a power cut leaves the old or the new."""
     temporary = path.with_name(path.name + ".new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # of a power cut; it may not be a file at all
+        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
