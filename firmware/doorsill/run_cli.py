@@ -27,6 +27,7 @@ from doorsill.config import (
     load_config,
     refuse_network_camera,
 )
+from doorsill.device.obedience import Obedience
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +71,9 @@ def run(args: argparse.Namespace) -> int:
         importlib.import_module(PROCESSES[args.only]).main(config)
         return 0
     prepare(config)
+    obeyed = {name: Obedience(config.policy_in_force) for name in names_of(config)}
     with children(args.config, names_of(config)) as running:
-        return _first_end(running)
+        return _first_end(running, obeyed, args.config)
 
 
 def prepare(config: Config) -> None:
@@ -100,15 +102,21 @@ def children(
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name in names:
-            command = [sys.executable, "-m", "doorsill", "run", "--only", name]
-            running[name] = subprocess.Popen(
-                [*command, "--config", str(config)],
-                env={**os.environ, **WIPING},
-                stderr=log_to,
-            )
+            running[name] = _start(config, name, log_to)
         yield running
     finally:
         _stop(running)
+
+
+def _start(
+    config: Path, name: str, log_to: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "doorsill", "run", "--only", name]
+    return subprocess.Popen(
+        [*command, "--config", str(config)],
+        env={**os.environ, **WIPING},
+        stderr=log_to,
+    )
 
 
 def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
@@ -123,8 +131,15 @@ def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
             child.wait()
 
 
-def _first_end(running: dict[str, subprocess.Popen[bytes]]) -> int:
-    """Wait for a signal or for the first child to end."""
+def _first_end(
+    running: dict[str, subprocess.Popen[bytes]],
+    obeyed: dict[str, Obedience],
+    config: Path,
+) -> int:
+    """Wait for a signal or for the first child to end.
+
+    One that ended because another policy is in force is started again.
+    """
     asked: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -135,7 +150,10 @@ def _first_end(running: dict[str, subprocess.Popen[bytes]]) -> int:
     while not asked:
         for name, child in running.items():
             code = child.poll()
-            if code is not None:
+            if code == 0 and obeyed[name].replaced():
+                obeyed[name].renew()
+                running[name] = _start(config, name)
+            elif code is not None:
                 log.error("%s ended with %d; the others are stopped", name, code)
                 return code if code > 0 else 1
         time.sleep(POLL_S)

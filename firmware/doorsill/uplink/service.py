@@ -26,6 +26,7 @@ import doorsill
 from doorsill.config import Config
 from doorsill.confine import Confinement, confine
 from doorsill.device import identity
+from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_store import store_of
 from doorsill.errors import UplinkError
 from doorsill.link import CellClient
@@ -55,6 +56,7 @@ STEP_S = 0.5  # longest wait, so that a signal is heard
 LIVED_EVERY_S = 60.0
 LEAVE_WITHIN_S = 3.0
 DISK_RETRY_S = 5.0
+HEAR_OUT_S = 1.0  # for the last windows under a policy that is no longer in force
 
 
 @dataclass(slots=True)
@@ -174,15 +176,17 @@ class Uplink:
 
 def main(config: Config) -> None:
     """Run until SIGTERM or SIGINT; what systemd starts."""
+    obedience = Obedience(config.policy_in_force)
     policy = store_of(config).load()
     uplink = build(config, policy, release_of(config, policy))
+    declare(declaration_of(config, "uplink"), policy.digest)
     supervisor = Supervisor(os.environ)
     confine(
         Confinement(
             "uplink", writable=[config.outbox.parent], ports=[config.broker.port]
         )
     )
-    run(uplink, supervisor)
+    run(uplink, supervisor, obedience)
 
 
 def build(
@@ -221,8 +225,13 @@ def rules_of(config: Config, policy: Policy) -> Rules:
     )
 
 
-def run(uplink: Uplink, supervisor: Supervisor) -> None:
-    """Turn the loop until a signal asks to stop; each turn is a sign of life."""
+def run(
+    uplink: Uplink, supervisor: Supervisor, obedience: Obedience | None = None
+) -> None:
+    """Turn the loop until a signal asks to stop, or another policy is in force.
+
+    Each turn is a sign of life.
+    """
     asked: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -235,8 +244,19 @@ def run(uplink: Uplink, supervisor: Supervisor) -> None:
     while not asked:
         uplink.step(STEP_S)
         supervisor.alive(time.monotonic())
+        if obedience is not None and obedience.replaced():
+            log.info("another policy is in force; to obey it, the uplink starts again")
+            _hear_out(uplink)
+            break
     supervisor.stopping()
     uplink.leave()
+
+
+def _hear_out(uplink: Uplink) -> None:
+    """Vision obeys as well: it closes its window, hands it on and leaves."""
+    deadline = time.monotonic() + HEAR_OUT_S
+    while uplink.intake.link is not None and time.monotonic() < deadline:
+        uplink.step(0.05)
 
 
 def _address(config: Config) -> Address:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from doorsill.config import Config
 from doorsill.consent.handover import Handover
 from doorsill.device.health import resident_kib
+from doorsill.device.obedience import Obedience
 from doorsill.drivers.camera import Camera, open_camera
 from doorsill.drivers.restart import RestartingCamera
 from doorsill.link import CellServer
@@ -40,6 +41,10 @@ UPLINK_S = 0.25  # between two looks for a new uplink and what it acknowledged
 REST_S = 0.5  # between two looks at the clock while there is no picture
 
 
+class PolicyReplaced(Exception):
+    """Another policy is in force than the one that this door obeys."""
+
+
 @dataclass(slots=True)
 class Door:
     """One camera at one door: frames in, cells out, nothing kept."""
@@ -50,6 +55,7 @@ class Door:
     cells: CellServer
     faces: Handover | None = None
     alive: Callable[[float], None] = lambda now: None  # with each turn; s, monotonic
+    obedience: Obedience | None = None
     _camera: RestartingCamera = field(init=False)
     _window: WindowKeeper = field(init=False)
     _zones: ZoneCounter | None = None
@@ -74,7 +80,10 @@ class Door:
         self._camera = RestartingCamera(self._open_camera, wait=self._wait)
 
     def watch(self) -> None:
-        """Look at frames until the recording ends or the process is stopped."""
+        """Look at frames until the recording ends or the process is stopped.
+
+        Raises PolicyReplaced as soon as another policy is in force.
+        """
         while True:
             if self._is_closed():
                 self._rest()
@@ -142,6 +151,8 @@ class Door:
 
     def _tick(self) -> None:
         """Send what is due, whether there was a frame or not."""
+        if self.obedience is not None and self.obedience.replaced():
+            raise PolicyReplaced
         now, utc = time.monotonic(), time.time()
         self.alive(now)
         for cell in self._window.tick(now, utc, self._totals):

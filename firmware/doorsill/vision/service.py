@@ -19,11 +19,12 @@ from types import FrameType
 from doorsill.config import Config, refuse_network_camera
 from doorsill.confine import Confinement, confine
 from doorsill.consent.handover import Handover
+from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_apart import policy_in_force
 from doorsill.link import CellServer
 from doorsill.supervisor import Supervisor
 from doorsill.vision.detectors import open_detector, with_probed_delegate
-from doorsill.vision.door import Door
+from doorsill.vision.door import Door, PolicyReplaced
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,9 @@ def main(config: Config) -> None:
     camera does not come back.
     """
     refuse_network_camera(config.camera.source)
+    obedience = Obedience(config.policy_in_force)
     policy = policy_in_force(config)
+    declare(declaration_of(config, "vision"), policy.digest)
     model = with_probed_delegate(config.model)
     cells = CellServer(config.cell_socket)
     faces = Handover(config.face_socket) if config.consent else None
@@ -51,13 +54,15 @@ def main(config: Config) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, _stop)
     detector = open_detector(model)
-    door = Door(config, policy, detector, cells, faces, supervisor.alive)
+    door = Door(config, policy, detector, cells, faces, supervisor.alive, obedience)
     gc.freeze()  # what was loaded stays: the collector need not walk it between frames
     supervisor.ready("at work")
     try:
         door.watch()
     except Stopped:
         log.info("told to stop; the running window is closed")
+    except PolicyReplaced:
+        log.info("another policy is in force; to obey it, this process starts again")
     finally:
         supervisor.stopping()
         door.close()

@@ -1,0 +1,89 @@
+"""Which policy a running process obeys, and whether another one is in force by now.
+
+    Obedience(path) ─► load ─► declare(digest) ─► replaced()? ─► end, to start again
+
+What a confined process may do is fixed when it starts, so it does not change its
+policy: it ends within a second, and who started it starts it again. It says which one
+it obeys in a file that it keeps locked for as long as it lives.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from doorsill.config import Config
+from doorsill.errors import ConfigError
+
+DIGEST_CHARACTERS = 64
+
+State = tuple[int, int, int, int] | None
+
+
+class Obedience:
+    """To be made *before* the policy is loaded, so that no change falls between."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._state = _state_of(path)
+
+    def replaced(self) -> bool:
+        """Whether another policy lies at the path by now, or none."""
+        return _state_of(self._path) != self._state
+
+    def renew(self) -> None:
+        """From now on, what lies there is what is obeyed."""
+        self._state = _state_of(self._path)
+
+
+def declaration_of(config: Config, process: str) -> Path:
+    """Where vision and uplink say what they obey; the vault is asked instead."""
+    folder = config.device.run if process == "vision" else config.outbox.parent
+    return folder / f"{process}.policy"
+
+
+def declare(path: Path, digest: str) -> int:
+    """Say in ``path`` that this process obeys the policy ``digest``; keep the handle.
+
+    The lock on it ends with the process, and with it the claim.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, 0o644)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, digest.encode("ascii"), 0)
+    except BlockingIOError:
+        raise ConfigError(f"another process of this device holds {path}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+    return handle
+
+
+def declared(path: Path) -> str | None:
+    """The digest that a running process obeys; None where none runs.
+
+    Raises ConfigError where this user may not look.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(handle, DIGEST_CHARACTERS, 0).decode("ascii", "replace")
+    finally:
+        os.close(handle)
+    return None
+
+
+def _state_of(path: Path) -> State:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

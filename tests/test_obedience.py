@@ -1,0 +1,78 @@
+"""What a process obeys is said for as long as it lives, and it hears of another."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from doorsill.device.obedience import Obedience, declare, declared
+from doorsill.device.policy_store import replace
+from doorsill.errors import ConfigError
+
+DIGEST = "ab" * 32
+
+
+def test_a_policy_that_is_replaced_removed_or_comes_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    obedience = Obedience(path)
+    assert not obedience.replaced()
+    for change in (
+        lambda: replace(path, b"one"),
+        lambda: replace(path, b"two"),  # of the same size
+        path.unlink,
+    ):
+        change()
+        assert obedience.replaced()
+        obedience.renew()
+        assert not obedience.replaced()
+
+
+def test_a_change_between_start_and_load_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    replace(path, b"one")
+    obedience = Obedience(path)
+    replace(path, b"two")
+    loaded = path.read_bytes()
+    assert loaded == b"two" and obedience.replaced()  # once too often, never too seldom
+
+
+def test_what_is_obeyed_is_said_until_the_process_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "vision.policy"
+    assert declared(path) is None
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from doorsill.device.obedience import declare\n"
+        f"declare(Path(sys.argv[1]), {DIGEST!r}); print(flush=True); input()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert declared(path) == DIGEST
+        with pytest.raises(ConfigError, match="another process of this device holds"):
+            declare(path, "cd" * 32)
+        assert declared(path) == DIGEST
+        child.kill()
+        child.wait()
+    ends = time.monotonic() + 5
+    while declared(path) is not None:
+        assert time.monotonic() < ends
+    os.close(declare(path, "cd" * 32))
+
+
+def test_what_another_left_there_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("elsewhere")
+    with pytest.raises(ConfigError, match="cannot write"):
+        declare(tmp_path / "link", DIGEST)
+    with pytest.raises(ConfigError, match="cannot read"):
+        declared(tmp_path / "link")
+    assert not (tmp_path / "elsewhere").exists()
