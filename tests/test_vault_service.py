@@ -288,7 +288,7 @@ def tried(name, act):
         print(name, "WORKED", flush=True)
     except OSError as error:
         print(name, "refused", error.errno, flush=True)
-def probe(self, bell):
+def probe(self, bell, supervisor):
     for family in ("INET", "INET6", "NETLINK", "UNIX"):
         number = getattr(socket, "AF_" + family)
         tried(family, lambda: socket.socket(number, socket.SOCK_RAW - 1))
