@@ -24,6 +24,7 @@ from doorsill.consent.token import TokenError, TokenIn
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.drivers.piv import PRESENCE, SEALING, PivCard, PivToken
 from doorsill.errors import ConfigError
+from doorsill.strict_x509 import Unreadable, read_der
 
 T = TypeVar("T")
 
@@ -95,14 +96,12 @@ def with_one_card(
 def holder_before(card: PivCard) -> str | None:
     """Who the card was made for before, or None where it is empty."""
     try:
-        return trust.holder_of(
-            x509.load_der_x509_certificate(card.certificate(PRESENCE))
-        )
+        return trust.holder_of(read_der(card.certificate(PRESENCE)))
     except TokenError as error:
         if error.reason in (Reason.UNTRUSTED, Reason.CARD_ERROR):
             return None
         raise
-    except ValueError:
+    except Unreadable:
         return "somebody, in a certificate that cannot be read"
 
 

@@ -65,13 +65,19 @@ class Vault:
         """Whether it is shut, and the last blanking was read back as nought."""
         return self._ready and self.session is None
 
-    def start(self) -> None:
-        """Blank whatever the last process left, before anything else."""
-        died = marker.read(self._ground.folder)
+    def start(self, was_nought: bool | None = None) -> None:
+        """Blank whatever the last process left, before anything else.
+
+        ``was_nought`` is what the caller found the medium to be, who then blanked it.
+        """
+        around = self._ground.observe()
+        right = around.time_source == claims.SYNCHRONISED
+        latest = (around.utc_ms,) if right else ()
+        died = marker.read(self._ground.folder, *latest)
         if died is not None:
             leases, key_id = died
             self._blank(claims.DIED, key_id, leases)
-        elif self._said_before() and self._still():
+        elif self._said_before() and self._still(was_nought):
             # Started over and over, it would fill the chain with the same sentence.
             self._ready = not self.silent
             log.info("vault still %s", "without power" if self.silent else VERIFIED)
@@ -233,14 +239,16 @@ class Vault:
             and newest["medium"] == asdict(self._ground.medium.facts)
         )
 
-    def _still(self) -> bool:
+    def _still(self, was_nought: bool | None) -> bool:
         """Whether the medium is as that certificate says: nought, or without power."""
         newest = self._ground.chain.newest
         assert newest is not None  # noqa: S101 - asked after _said_before
         said_silent = claims.NO_ANSWER in newest["methods"]
+        if was_nought:
+            return not said_silent
         try:
             blank = read_all(self._ground.medium, b"")[1]
         except NoAnswer:
             self.silent = said_silent
             return said_silent
-        return blank and not said_silent
+        return blank and was_nought is None and not said_silent

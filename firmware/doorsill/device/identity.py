@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from doorsill.canonical import PrivateKey, require_p256
 from doorsill.config import Config
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.strict_x509 import Unreadable, read_pem
 
 KEY_NAME = "device.key"  # also of the copy that systemd hands to a service
 CERTIFICATE_NAME = "device.crt"
@@ -106,7 +107,12 @@ def read_key(path: Path) -> PrivateKey:
     pem = _read_private(path)
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except TypeError:
+        raise ConfigError(
+            f"{path} is encrypted; the device's key has no passphrase, its mode 0600 "
+            "protects it"
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
         raise ConfigError(f"{path} is not a private key in PEM") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise UntrustedError(f"{path} is not a P-256 key")
@@ -117,12 +123,12 @@ def read_key(path: Path) -> PrivateKey:
 def read_certificate(path: Path) -> x509.Certificate:
     """The one certificate in the PEM file ``path``."""
     try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
+        return read_pem(path.read_bytes())
     except OSError as error:
         raise ConfigError(
             f"cannot read the certificate {path}: {error.strerror}"
         ) from None
-    except (ValueError, x509.InvalidVersion):
+    except Unreadable:
         raise ConfigError(f"{path} is not a certificate in PEM") from None
 
 
