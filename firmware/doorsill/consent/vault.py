@@ -27,7 +27,7 @@ from doorsill.consent.crops import Crop
 from doorsill.consent.events import Lease
 from doorsill.consent.medium import Medium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason
-from doorsill.consent.sealing import DataKey
+from doorsill.consent.sealing import DataKey, new_key_id
 from doorsill.consent.session import Record, Session, begun
 from doorsill.errors import UntrustedError
 from doorsill.policy import Policy
@@ -94,14 +94,14 @@ class Vault:
             raise UntrustedError("the vault is not verified blank, so it stays shut")
         if self._ground.chain.full:
             raise UntrustedError("the chain of certificates is full; the vault is shut")
-        interval = begun(lease, self._ground.utc_ms())
-        key = DataKey()
+        interval, key_id = begun(lease, self._ground.utc_ms()), new_key_id()
+        marker.write(self._ground.folder, interval, key_id)
         try:
-            marker.write(self._ground.folder, interval, key.key_id)
+            # The key comes last: a disk that stalls in the marker holds up no key.
+            self.session = Session(lease, interval, DataKey(key_id))
         except BaseException:
-            key.destroy()
+            marker.remove(self._ground.folder)
             raise
-        self.session = Session(lease, interval, key)
         log.info("vault open for %s", lease.card.purpose)
 
     def seal(self, crop: Crop) -> Record:
@@ -136,6 +136,22 @@ class Vault:
         most = min(consent.max_bytes, self._ground.medium.facts.size)
         if session.used + size + 64 > most:
             raise UntrustedError(f"{most} bytes: the limit of policy and medium")
+
+    def sever(self, reason: str | None) -> None:
+        """Destroy the key and nothing else, from whatever thread; then :meth:`revoke`.
+
+        It waits for no disk: what is written meanwhile is ciphertext without a key.
+        """
+        session = self.session
+        if session is not None:
+            session.key.destroy()
+            session.severed_for = session.severed_for or reason
+
+    @property
+    def severed(self) -> bool:
+        """Whether something is open, and its key is gone."""
+        session = self.session
+        return session is not None and session.key.destroyed_at is not None
 
     def revoke(self) -> Session | None:
         """Take nothing more and destroy the key, at once; then :meth:`finish`."""
