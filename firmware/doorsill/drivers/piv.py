@@ -1,5 +1,6 @@
 """A PIV card or key (NIST SP 800-73-4), of whatever maker, in terms of what it means.
 
+    9C  digital signature: wants the PIN each time; the controller's key may live there
     9E  card authentication: signs without a PIN, so it can answer every second
     9D  key management: ECDH after the PIN, so that only its holder reads an export
     9B  the management key: who has it may make keys and write certificates
@@ -38,7 +39,12 @@ T = TypeVar("T")
 
 AID = bytes.fromhex("a000000308")
 PRESENCE, SEALING, MANAGEMENT, PIN = 0x9E, 0x9D, 0x9B, 0x80
-OBJECTS = {PRESENCE: bytes.fromhex("5fc101"), SEALING: bytes.fromhex("5fc10b")}
+SIGNATURE = 0x9C
+OBJECTS = {
+    PRESENCE: bytes.fromhex("5fc101"),
+    SEALING: bytes.fromhex("5fc10b"),
+    SIGNATURE: bytes.fromhex("5fc10a"),
+}
 P256 = 0x11
 CERTIFICATE_LIMIT = 4096
 FACTORY_MANAGEMENT_KEY = bytes.fromhex("0102030405060708" * 3)
@@ -70,9 +76,9 @@ class PivCard:
             raise TokenError(Reason.UNTRUSTED, f"{what} is over {CERTIFICATE_LIMIT}")
         return _unpack(found) if fields.get(0x71, b"\0")[:1] == b"\x01" else found
 
-    def sign(self, digest: bytes) -> bytes:
-        """ECDSA of a 32-byte digest by the 9E key, in DER."""
-        return self._authenticate(PRESENCE, tlv(0x82, b"") + tlv(0x81, digest))
+    def sign(self, digest: bytes, slot: int = PRESENCE) -> bytes:
+        """ECDSA of a 32-byte digest by the key of ``slot``, in DER."""
+        return self._authenticate(slot, tlv(0x82, b"") + tlv(0x81, digest))
 
     def agree(self, peer_public: bytes) -> bytes:
         """ECDH of the 9D key with a point of 65 bytes: 32 bytes."""
