@@ -6,16 +6,18 @@ we look next. A daemon that is gone ends the wait at once; we come back when it 
 
 from __future__ import annotations
 
+import getpass
 import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.errors import ConfigError
+from doorsill.in_time import in_time
 
 try:
     from smartcard import scard
@@ -37,6 +39,8 @@ COUNTER = 16  # the upper half of a reader's state counts its cards
 # one of these calls at a time. None of them waits for a card, except a disconnect while
 # another program holds a transaction.
 CONTEXTS = threading.Lock()
+CONTEXT_S = 10.0  # how long such a call waits for the one before it
+LEAVE_S = 1.0  # how long we wait for pcscd when we leave, as it may hang
 
 DEAD = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
 
@@ -50,6 +54,8 @@ REASONS = {
     scard.SCARD_E_SERVICE_STOPPED: Reason.DAEMON_GONE,
     scard.SCARD_F_COMM_ERROR: Reason.DAEMON_GONE,
     scard.SCARD_E_INVALID_HANDLE: Reason.DAEMON_GONE,
+    scard.SCARD_W_SECURITY_VIOLATION: Reason.DAEMON_GONE,
+    scard.SCARD_E_TIMEOUT: Reason.DAEMON_GONE,
 }
 RETRY = (
     scard.SCARD_W_RESET_CARD,  # another program reset the card
@@ -66,6 +72,7 @@ class Presence:
         self._closed = threading.Event()
         self._one: str | None = None
         self._context: Any = None
+        self._fault = 0  # what kept us from pcscd at the last attempt
 
     def one(self) -> str:
         """The reader with the one card; TokenError if there is not exactly one."""
@@ -87,24 +94,38 @@ class Presence:
             yield event
 
     def close(self) -> None:
-        """End the events, also from another thread."""
+        """End the events, also from another thread; a pcscd that hangs is left."""
         self._closed.set()
         context = self._context  # the other thread may let go of it now
         if context is not None:
-            scard.SCardCancel(context)
+            with suppress(TimeoutError):
+                in_time(LEAVE_S, "no cancel", lambda: scard.SCardCancel(context))
 
     def _seen(self) -> Iterator[TokenEvent]:
         while not self._closed.is_set():
-            code, self._context = _establish()
+            code, context = _establish()
+            self._note(code)
             if code == scard.SCARD_S_SUCCESS:
+                self._context = context
                 try:
                     yield from self._watch(self._context)
                 finally:
-                    context, self._context = self._context, None
+                    self._context = None
                     _release(context)
             if not self._closed.is_set():
-                yield TokenOut(Reason.DAEMON_GONE, time.monotonic())
+                why = words(self._fault)
+                yield TokenOut(Reason.DAEMON_GONE, time.monotonic(), why)
                 self._closed.wait(RECONNECT_S)
+
+    def _note(self, code: int) -> None:
+        """Say it once when pcscd cannot be reached, and once when it can again."""
+        if code == self._fault:
+            return
+        self._fault = code
+        if code == scard.SCARD_S_SUCCESS:
+            log.info("pcscd answers again")
+        else:
+            log.warning("%s", words(code))
 
     def _watch(self, context: Any) -> Iterator[TokenEvent]:
         """Until the daemon is gone."""
@@ -122,7 +143,7 @@ class Presence:
                 if REASONS.get(code) is Reason.READER_GONE:
                     states = {PNP: 0}
                     continue
-                log.debug("pcscd: %s", scard.SCardGetErrorMessage(code))
+                self._note(code)
                 return
             states = {n: s & ~scard.SCARD_STATE_CHANGED for n, s, _ in seen}
             before, cards = cards, _cards(seen)
@@ -202,8 +223,9 @@ class Channel:
     def close(self) -> None:
         """Hang up; the card stays powered for others."""
         if self._card is not None:
-            with CONTEXTS:
-                scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
+            with _contexts() as alone:
+                if alone:  # else it ends with this process
+                    scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
         if self._context is not None:
             _release(self._context)
         self._context = self._card = None
@@ -237,20 +259,60 @@ class Channel:
         self._reader = reader
 
 
+def words(code: int) -> str:
+    """What a person can do about a pcscd that answers with ``code``."""
+    if code == scard.SCARD_W_SECURITY_VIOLATION:
+        return (
+            f"pcscd refuses the user {_user()}: install "
+            "firmware/systemd/50-doorsill-pcsc.rules for polkit, or start it with "
+            "--disable-polkit"
+        )
+    if code in (scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED):
+        return (
+            "pcscd does not run: apt install pcscd, then systemctl start pcscd.socket"
+        )
+    said = scard.SCardGetErrorMessage(code).rstrip(".")
+    return f"pcscd cannot be reached: {said}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "of this process"
+
+
+@contextmanager
+def _contexts() -> Iterator[bool]:
+    """Whether we are alone; not so where pcscd hangs in a call of another thread."""
+    alone = CONTEXTS.acquire(timeout=CONTEXT_S)
+    try:
+        yield alone
+    finally:
+        if alone:
+            CONTEXTS.release()
+
+
 def _establish() -> tuple[int, Any]:
     """A code, and a context where the code is success."""
-    with CONTEXTS:
+    with _contexts() as alone:
+        if not alone:
+            return scard.SCARD_E_TIMEOUT, None
         code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
     return code, context
 
 
 def _release(context: Any) -> None:
-    with CONTEXTS:
-        scard.SCardReleaseContext(context)
+    with _contexts() as alone:
+        if alone:  # else it ends with this process
+            scard.SCardReleaseContext(context)
 
 
 def _require(code: int) -> None:
-    if code != scard.SCARD_S_SUCCESS:
-        words = scard.SCardGetErrorMessage(code).rstrip(".")
-        reason = REASONS.get(code, Reason.CARD_ERROR)
-        raise TokenError(reason, f"the card cannot be reached: {words}")
+    if code == scard.SCARD_S_SUCCESS:
+        return
+    reason = REASONS.get(code, Reason.CARD_ERROR)
+    if code == scard.SCARD_W_SECURITY_VIOLATION:
+        raise TokenError(reason, words(code))
+    said = scard.SCardGetErrorMessage(code).rstrip(".")
+    raise TokenError(reason, f"the card cannot be reached: {said}")

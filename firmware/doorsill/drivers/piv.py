@@ -14,6 +14,7 @@ import os
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -33,7 +34,8 @@ from doorsill.drivers.apdu import (
     parse_tlv,
     tlv,
 )
-from doorsill.drivers.pcsc import Channel, Presence
+from doorsill.drivers.pcsc import LEAVE_S, Channel, Presence
+from doorsill.in_time import in_time
 
 T = TypeVar("T")
 
@@ -49,6 +51,7 @@ P256 = 0x11
 CERTIFICATE_LIMIT = 4096
 FACTORY_MANAGEMENT_KEY = bytes.fromhex("0102030405060708" * 3)
 FACTORY_PIN = "123456"
+SPEAK_S = 60.0  # how long one question waits for the one before it
 BLOCK = {0x03: 8, 0x08: 16, 0x0A: 16, 0x0C: 16}
 ALGORITHMS = {24: (0x0A, 0x03), 16: (0x08,), 32: (0x0C,)}  # by length of the key
 
@@ -219,17 +222,25 @@ class PivToken:
         self._presence.close()
         if self._speaking.acquire(blocking=False):
             if self._channel is not None:
-                self._channel.close()
+                with suppress(TimeoutError):
+                    in_time(LEAVE_S, "no disconnect", self._channel.close)
             self._speaking.release()
 
     def with_card(self, work: Callable[[PivCard], T]) -> T:
         """Do ``work`` with the application selected, undisturbed by other programs."""
         if self._channel is None:
             self._channel = Channel()
-        with self._speaking, self._channel.transaction(self._presence.one()) as line:
-            card = PivCard(line.transmit, line.t0)
-            card.select()
-            return work(card)
+        if not self._speaking.acquire(timeout=SPEAK_S):
+            raise TokenError(
+                Reason.MISSED_BEAT, f"the card is busy for more than {SPEAK_S:g} s"
+            )
+        try:
+            with self._channel.transaction(self._presence.one()) as line:
+                card = PivCard(line.transmit, line.t0)
+                card.select()
+                return work(card)
+        finally:
+            self._speaking.release()
 
 
 def _unpack(data: bytes) -> bytes:
