@@ -6,7 +6,6 @@ we look next. A daemon that is gone ends the wait at once; we come back when it 
 
 from __future__ import annotations
 
-import getpass
 import logging
 import threading
 import time
@@ -16,16 +15,8 @@ from typing import Any
 
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
-from doorsill.errors import ConfigError
+from doorsill.drivers.pcsc_faults import REASONS, require, scard, words
 from doorsill.in_time import in_time
-
-try:
-    from smartcard import scard
-except ImportError:
-    raise ConfigError(
-        "cards need pyscard: apt install swig libpcsclite-dev gcc python3-dev, "
-        "then pip install 'doorsill[pi]'"
-    ) from None
 
 log = logging.getLogger(__name__)
 
@@ -44,19 +35,6 @@ LEAVE_S = 1.0  # how long we wait for pcscd when we leave, as it may hang
 
 DEAD = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
 
-REASONS = {
-    scard.SCARD_W_REMOVED_CARD: Reason.REMOVED,
-    scard.SCARD_E_NO_SMARTCARD: Reason.REMOVED,
-    scard.SCARD_E_READER_UNAVAILABLE: Reason.READER_GONE,
-    scard.SCARD_E_UNKNOWN_READER: Reason.READER_GONE,
-    scard.SCARD_E_NO_READERS_AVAILABLE: Reason.READER_GONE,
-    scard.SCARD_E_NO_SERVICE: Reason.DAEMON_GONE,
-    scard.SCARD_E_SERVICE_STOPPED: Reason.DAEMON_GONE,
-    scard.SCARD_F_COMM_ERROR: Reason.DAEMON_GONE,
-    scard.SCARD_E_INVALID_HANDLE: Reason.DAEMON_GONE,
-    scard.SCARD_W_SECURITY_VIOLATION: Reason.DAEMON_GONE,
-    scard.SCARD_E_TIMEOUT: Reason.DAEMON_GONE,
-}
 RETRY = (
     scard.SCARD_W_RESET_CARD,  # another program reset the card
     scard.SCARD_E_INVALID_HANDLE,  # pcscd was started anew
@@ -72,7 +50,8 @@ class Presence:
         self._closed = threading.Event()
         self._one: str | None = None
         self._context: Any = None
-        self._fault = 0  # what kept us from pcscd at the last attempt
+        self._why = ""  # what kept us from pcscd at the last attempt, for a person
+        self._told: set[str] = set()  # the same since pcscd last answered, said once
 
     def one(self) -> str:
         """The reader with the one card; TokenError if there is not exactly one."""
@@ -113,19 +92,20 @@ class Presence:
                     self._context = None
                     _release(context)
             if not self._closed.is_set():
-                why = words(self._fault)
-                yield TokenOut(Reason.DAEMON_GONE, time.monotonic(), why)
+                yield TokenOut(Reason.DAEMON_GONE, time.monotonic(), self._why)
                 self._closed.wait(RECONNECT_S)
 
     def _note(self, code: int) -> None:
         """Say it once when pcscd cannot be reached, and once when it can again."""
-        if code == self._fault:
-            return
-        self._fault = code
         if code == scard.SCARD_S_SUCCESS:
-            log.info("pcscd answers again")
-        else:
-            log.warning("%s", words(code))
+            if self._told:
+                log.info("pcscd answers again")
+            self._told.clear()
+            return
+        self._why = words(code)
+        if self._why not in self._told:
+            log.warning("%s", self._why)
+        self._told.add(self._why)
 
     def _watch(self, context: Any) -> Iterator[TokenEvent]:
         """Until the daemon is gone."""
@@ -217,7 +197,7 @@ class Channel:
     def transmit(self, apdu: bytes) -> bytes:
         """One command as it goes over the wire, and its answer."""
         code, answer = scard.SCardTransmit(self._card, self._protocol, list(apdu))
-        _require(code)
+        require(code)
         return bytes(each & 0xFF for each in answer)
 
     def close(self) -> None:
@@ -241,11 +221,11 @@ class Channel:
             self.close()
         if code != scard.SCARD_S_SUCCESS:
             self.close()
-        _require(code)
+        require(code)
 
     def _connect(self, reader: str) -> None:
         code, self._context = _establish()
-        _require(code)
+        require(code)
         code, self._card, self._protocol = scard.SCardConnect(
             self._context,
             reader,
@@ -255,31 +235,8 @@ class Channel:
         if code != scard.SCARD_S_SUCCESS:
             self._card = None
             self.close()
-        _require(code)
+        require(code)
         self._reader = reader
-
-
-def words(code: int) -> str:
-    """What a person can do about a pcscd that answers with ``code``."""
-    if code == scard.SCARD_W_SECURITY_VIOLATION:
-        return (
-            f"pcscd refuses the user {_user()}: install "
-            "firmware/systemd/50-doorsill-pcsc.rules for polkit, or start it with "
-            "--disable-polkit"
-        )
-    if code in (scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED):
-        return (
-            "pcscd does not run: apt install pcscd, then systemctl start pcscd.socket"
-        )
-    said = scard.SCardGetErrorMessage(code).rstrip(".")
-    return f"pcscd cannot be reached: {said}"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "of this process"
 
 
 @contextmanager
@@ -306,13 +263,3 @@ def _release(context: Any) -> None:
     with _contexts() as alone:
         if alone:  # else it ends with this process
             scard.SCardReleaseContext(context)
-
-
-def _require(code: int) -> None:
-    if code == scard.SCARD_S_SUCCESS:
-        return
-    reason = REASONS.get(code, Reason.CARD_ERROR)
-    if code == scard.SCARD_W_SECURITY_VIOLATION:
-        raise TokenError(reason, words(code))
-    said = scard.SCardGetErrorMessage(code).rstrip(".")
-    raise TokenError(reason, f"the card cannot be reached: {said}")
