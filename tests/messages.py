@@ -74,7 +74,18 @@ GAUGES = [
     for _, name, rule in rules.rules_of(Health)
     if isinstance(rule, rules.Whole) and name not in ("schema", "time")
 ]
-HEALTH = Health(time=1_800_000_000, **dict.fromkeys(GAUGES, 5), **RELEASE)
+HEALTH = Health(
+    time=1_800_000_000,
+    **dict.fromkeys(GAUGES, 5),
+    picture="fresh",
+    problems=("reader",),
+    locks=("seccomp", "landlock"),
+    reader="missing",
+    power="good",
+    time_synchronised=True,
+    temperature_c=51,
+    **RELEASE,
+)
 STATE = State(state="ready")
 
 EVERY: tuple[Message, ...] = (LINE, ZONE, ATTRIBUTES, LIVE, HEALTH, STATE)

@@ -31,7 +31,7 @@ HOME_ASSISTANT: dict[str, Any] = {
                 "type": "object",
                 "required": ["p", "uniq_id", "val_tpl"],
                 "properties": {
-                    "p": {"const": "sensor"},
+                    "p": {"enum": ["sensor", "binary_sensor"]},
                     "uniq_id": TEXT,
                     "stat_cla": {"enum": ["total_increasing", "measurement"]},
                     "ent_cat": {"enum": ["diagnostic"]},
@@ -53,7 +53,14 @@ def test_the_packet_is_what_home_assistant_takes() -> None:
 
 def test_in_and_out_only_grow_and_quality_is_a_diagnostic() -> None:
     parts = packet(["door"])["cmps"]
-    assert set(parts) == {"l0_in", "l0_out", "quality", "waiting"}
+    assert set(parts) == {
+        "l0_in",
+        "l0_out",
+        "quality",
+        "waiting",
+        "problem",
+        "problems",
+    }
     assert (
         parts["l0_in"]["stat_cla"] == parts["l0_out"]["stat_cla"] == "total_increasing"
     )

@@ -36,7 +36,7 @@ zones = st.builds(
     ZoneCell, counts, st.integers(0, 9), starts, counts, st.booleans(), counts, counts,
     counts, counts, counts, st.just(Quality.MOVED),
 )  # fmt: skip
-healths = st.builds(HealthCell, counts, starts, *[counts] * 8)
+healths = st.builds(HealthCell, counts, starts, *[counts] * 9)
 
 
 def line(start: int, *, closed: bool = True) -> LineCell:

@@ -11,7 +11,7 @@ import pytest
 
 from doorsill.drivers.video import open_video
 from doorsill.values import Frame, Pixels, Quality
-from doorsill.vision.quality import HOLD_S, LEARN_S, MOVED_S, QualityWatch
+from doorsill.vision.quality import FROZEN_S, HOLD_S, LEARN_S, MOVED_S, QualityWatch
 
 CLIPS = Path(__file__).parents[2] / "shared" / "data" / "clips"
 NAMES = ("one-by-one-person-detection.mp4", "car-detection.mp4")
@@ -40,6 +40,14 @@ def watched(name: str, change: Change, after: float, most: int = 300) -> list[Qu
         shown = change(pixels) if now >= after else pixels
         told.append(watch.look(Frame(np.ascontiguousarray(shown), now)))
     return told
+
+
+def alive(pixels: Pixels, row: int) -> Pixels:
+    """As a sensor gives it: one level more or less somewhere, in each frame."""
+    shown = pixels.copy()
+    shown[0, 0] ^= row & 1
+    shown[0, 0] ^= (row // 10) & 1
+    return shown
 
 
 def same(pixels: Pixels) -> Pixels:
@@ -124,7 +132,7 @@ def test_a_fault_that_ends_is_told_no_longer() -> None:
 def test_a_moved_camera_stays_moved() -> None:
     watch, scene, other = QualityWatch(), noise(1), noise(2)
     told = [
-        watch.look(Frame(scene if row < 100 else other, row * 0.1))
+        watch.look(Frame(alive(scene if row < 100 else other, row), row * 0.1))
         for row in range(2000)
     ]
     assert told[99] == Quality.GOOD and set(told[300:]) == {Quality.MOVED}
@@ -140,17 +148,27 @@ def test_a_moved_camera_stays_moved() -> None:
 )
 def test_the_frame_rate(rate: float, slow: bool) -> None:
     watch, scene = QualityWatch(), noise()
-    told = [watch.look(Frame(scene, row / rate)) for row in range(100)]
+    told = [watch.look(Frame(alive(scene, row), row / rate)) for row in range(100)]
     assert (told[-1] == Quality.LOW_FRAME_RATE) is slow
 
 
 def test_another_picture_size_begins_anew() -> None:
     watch, scene = QualityWatch(), noise()
     for row in range(100):
-        watch.look(Frame(scene, row * 0.1))
+        watch.look(Frame(alive(scene, row), row * 0.1))
     small = np.ascontiguousarray(noise(2)[:60, :80])
-    told = [watch.look(Frame(small, 10 + row * 0.1)) for row in range(200)]
+    told = [watch.look(Frame(alive(small, row), 10 + row * 0.1)) for row in range(200)]
     assert set(told) == {Quality.GOOD}
+
+
+def test_a_picture_that_stays_the_same_to_the_last_bit_is_frozen() -> None:
+    watch, scene = QualityWatch(), noise()
+    told = [watch.look(Frame(scene, row * 0.1)) for row in range(300)]
+    first = told.index(Quality.FROZEN) * 0.1
+    assert FROZEN_S <= first <= FROZEN_S + 2
+    assert set(told[200:]) == {Quality.FROZEN}
+    again = [watch.look(Frame(alive(scene, row), 30 + row * 0.1)) for row in range(99)]
+    assert set(again[20:]) == {Quality.GOOD}  # it is over with the first other one
 
 
 def test_no_picture_is_kept() -> None:

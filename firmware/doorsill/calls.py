@@ -46,8 +46,7 @@ CAMERA_KINDS = (
 )
 ACCELERATOR_KINDS = ("U", "\x7f", "\xdc")  # usbdevfs, apex and gasket: a Coral
 TOKEN_KINDS = ("H", "\xb4", "k")  # hidraw: a FIDO2 key; GPIO: switch, lamp; SPI memory
-# BLKROGET, BLKDISCARD, BLKGETSIZE64; FS_IOC_FIEMAP: where a file lies
-MEDIUM_IOCTLS = (0x125E, 0x1277, 0x80081272, 0xC020660B)
+MEDIUM_IOCTLS = (0x125E, 0x1277, 0x80081272)  # BLKROGET, BLKDISCARD, BLKGETSIZE64
 
 AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 SOCK_STREAM, SOCK_DGRAM, SOCK_KIND = 1, 2, 0xF
@@ -117,7 +116,7 @@ WRITES = (
 )  # fmt: skip
 PROCESSES: dict[str, tuple[str, ...]] = {
     "vision": (*COMMON, "memfd_create", "ftruncate"),  # a crop's memory, see handover
-    "uplink": (*COMMON, *WRITES, "bind"),
+    "uplink": (*COMMON, *WRITES, "bind", "flock"),
     "vault": (
         *COMMON,
         *WRITES,

@@ -40,6 +40,22 @@ class Quality(IntFlag):
     CLOCK = 32
     GAP = 64  # the camera or the process was away for a part of the window
     CLOSED = 128  # outside the policy's opening hours
+    FROZEN = 256  # the camera gives the same picture again and again
+    FAULT = 512  # uplink's own: something was wrong, and ``health`` says what
+
+
+class Picture(IntEnum):
+    """What the camera gives, as coarsely as a technician needs it."""
+
+    UNKNOWN = 0
+    FRESH = 1  # a frame came within ``FRESH_S``
+    OLD = 2  # the last one is older than that
+    NONE = 3  # none has come for ``GONE_S``, or none ever came
+    FROZEN = 4  # they come, and all are the same
+    CLOSED = 5  # the shop is shut, and so is the camera
+
+
+FRESH_S, GONE_S = 10.0, 600.0  # age of the last frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,7 @@ class HealthCell:
     resident_kib: int
     camera_restarts: int
     dropped: int = 0  # closed windows given up because no uplink came for days
+    picture: int = Picture.UNKNOWN
 
 
 Cell = LineCell | ZoneCell | HealthCell

@@ -44,7 +44,7 @@ _ACK = struct.Struct("<I")
 _LAYOUTS: dict[type[Any], tuple[int, struct.Struct]] = {
     LineCell: (1, struct.Struct(f"<IHqI?IIIIII{len(Age)}I{len(Expression)}I")),
     ZoneCell: (2, struct.Struct("<IHqI?IIIIII")),
-    HealthCell: (3, struct.Struct("<IqIIIIIIII")),
+    HealthCell: (3, struct.Struct("<IqIIIIIIIII")),
 }
 _KINDS: dict[int, type[Any]] = {kind: cell for cell, (kind, _) in _LAYOUTS.items()}
 

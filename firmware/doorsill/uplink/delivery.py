@@ -28,11 +28,14 @@ class Delivery:
     outbox: Outbox
     publisher: Publisher
     guard: EgressGuard
+    refused_at: float | None = None  # when the broker last did for good, s, monotonic
+    refusal: str = ""  # what it then said
     _cursor: int = 0  # the last row handed over
     _on_way: set[int] = field(default_factory=set)
     _accepted: list[int] = field(default_factory=list)
     _hopeless: list[int] = field(default_factory=list)
     _not_before: float = 0.0  # s, monotonic
+    _logged: set[str] = field(default_factory=set)  # topics, of five streams
 
     @property
     def idle(self) -> bool:
@@ -42,16 +45,27 @@ class Delivery:
     def heard(self, answers: Iterable[Answered], now: float) -> None:
         """Sort what the broker said; ``note`` writes it down."""
         for answer in answers:
+            if answer.hopeless:
+                self.refused_at, self.refusal = now, answer.words
+            if answer.tag is None:
+                self._log_refusal(answer)
+                continue
             self._on_way.discard(answer.tag)
             if answer.accepted:
                 self._accepted.append(answer.tag)
             elif answer.hopeless:
                 self._hopeless.append(answer.tag)
-                log.error("the broker refuses a message for good: %#x", answer.reason)
+                log.error("the broker refuses %s", answer.words)
             else:
-                log.warning("the broker refuses for now: %#x", answer.reason)
+                log.warning("the broker refuses for now %s", answer.words)
                 self._cursor = min(self._cursor, answer.tag - 1)
                 self._not_before = now + RETRY_S
+
+    def _log_refusal(self, answer: Answered) -> None:
+        """State, live and health go again and again: once a topic is enough."""
+        if answer.topic not in self._logged:
+            self._logged.add(answer.topic)
+            log.error("the broker refuses %s", answer.words)
 
     def note(self) -> None:
         """Put the answers on disk, many at once; UplinkError keeps them for later."""

@@ -31,7 +31,7 @@ def describe(site: str, device: str, firmware: str, lines: Sequence[str]) -> byt
             {
                 "t": topic(site, device, "state"),
                 "val_tpl": "{{'online' if value_json.state in "
-                "('ready','sleeping') else 'offline'}}",
+                "('ready','alert','sleeping') else 'offline'}}",
             }
         ],
         "stat_t": live,
@@ -40,6 +40,8 @@ def describe(site: str, device: str, firmware: str, lines: Sequence[str]) -> byt
             **_line_sensors(device, lines),
             "quality": _quality(device),
             "waiting": _waiting(device, health),
+            "problem": _problem(device, topic(site, device, "state")),
+            "problems": _problems(device, health),
         },
     }
     return json.dumps(packet, separators=(",", ":"), ensure_ascii=True).encode()
@@ -79,4 +81,29 @@ def _waiting(device: str, health: str) -> dict[str, Any]:
         "stat_t": health,
         "stat_cla": "measurement",
         "val_tpl": "{{value_json.waiting}}",
+    }
+
+
+def _problem(device: str, state: str) -> dict[str, Any]:
+    """Also while the device is lost: that is one. Who starts or left is neither."""
+    words = "{'ready':'OFF','sleeping':'OFF','alert':'ON','lost':'ON'}"
+    return {
+        "p": "binary_sensor",
+        "uniq_id": f"doorsill_{device}_problem",
+        "name": "problem",
+        "dev_cla": "problem",
+        "stat_t": state,
+        "val_tpl": f"{{{{{words}.get(value_json.state)}}}}",
+        "avty": [{"t": state, "val_tpl": "online"}],
+    }
+
+
+def _problems(device: str, health: str) -> dict[str, Any]:
+    return {
+        "p": "sensor",
+        "uniq_id": f"doorsill_{device}_problems",
+        "name": "problems",
+        "ent_cat": "diagnostic",
+        "stat_t": health,
+        "val_tpl": "{{value_json.problems|join(' ') or 'none'}}",
     }

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 # Not authorized, topic name invalid, packet too large, payload format invalid.
 NEVER = frozenset({0x87, 0x90, 0x95, 0x99})
 FAILURE = 0x80
+WORDS = {
+    0x87: "not authorised; look at the broker's access list",
+    0x90: "the topic is not allowed there",
+    0x95: "the message is too large for the broker",
+    0x97: "the broker's quota is used up",
+    0x99: "the payload is not what the broker expects",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +31,20 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The broker's PUBACK for the message sent with ``tag``."""
+    """The broker's PUBACK for the message sent with ``tag``.
 
-    tag: int
+    Without a tag only a refusal is told: nobody waits for the rest.
+    """
+
+    tag: int | None
     reason: int
+    topic: str = ""
+
+    @property
+    def words(self) -> str:
+        """For a person: which topic, and why it was refused."""
+        why = WORDS.get(self.reason, "no reason that we know")
+        return f"{self.topic or 'a message'}: {why} ({self.reason:#x})"
 
     @property
     def accepted(self) -> bool:

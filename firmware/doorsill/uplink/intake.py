@@ -84,6 +84,11 @@ class Intake:
         if self._held and now >= self._retry_at:
             self._store(now)
 
+    @property
+    def takes(self) -> bool:
+        """Whether the disk took what was last stored."""
+        return self._wait == RETRY_S[0]
+
     def close(self) -> None:
         """Leave vision; what was not acknowledged comes again."""
         if self.link is not None:

@@ -42,12 +42,14 @@ log = logging.getLogger(__name__)
 IN_FLIGHT_LIMIT = 256
 WAKE_S = 0.1  # how long a message waits for the network thread at most
 TAKEN_OVER = 0x8E
+TAKEN_OVER_WORDS = "another client came with our certificate"
 
 
 @dataclass(slots=True)
 class _Sent:
     tag: int | None
     time: float
+    topic: str
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class Publisher:
     will: Outgoing
     timing: Timing = field(default_factory=Timing)
     connected: bool = field(default=False, init=False)
+    answered_at: float | None = field(default=None, init=False)  # s, monotonic
     _client: mqtt.Client = field(init=False, repr=False)
     _said: deque[tuple[str, Any]] = field(default_factory=deque, init=False)
     _sent: dict[int, _Sent] = field(default_factory=dict, init=False)
@@ -119,7 +122,7 @@ class Publisher:
             MQTTErrorCode.MQTT_ERR_NO_CONN,  # queued, sent after the reconnect
         ):
             raise UplinkError(f"paho takes no message: {info.rc.name}")
-        self._sent[info.mid] = _Sent(tag, time.monotonic())
+        self._sent[info.mid] = _Sent(tag, time.monotonic(), outgoing.topic)
 
     def poll(self) -> list[Event]:
         """What happened since the last call; never blocks."""
@@ -157,10 +160,12 @@ class Publisher:
                 each.time = time.monotonic()  # paho sends them again
             return Connected()
         if kind == "answered":
+            self.answered_at = time.monotonic()
             sent = self._sent.pop(value[0], None)
-            if sent is None or sent.tag is None:
+            if sent is None:
                 return None
-            return Answered(sent.tag, value[1])
+            answer = Answered(sent.tag, value[1], sent.topic)
+            return None if answer.tag is None and answer.accepted else answer
         self.connected = False
         return Disconnected(*value)
 
@@ -169,7 +174,10 @@ class Publisher:
             return
         oldest = min(each.time for each in self._sent.values())
         if time.monotonic() - oldest > self.timing.ack_s:
-            self._trouble = f"the broker answered nothing for {self.timing.ack_s:g} s"
+            self._trouble = (
+                f"the broker at {self.address.where} answered nothing for "
+                f"{self.timing.ack_s:g} s"
+            )
             self._drop_connection()
 
     def _drop_connection(self) -> None:
@@ -216,13 +224,14 @@ class Publisher:
     ) -> None:
         self._trouble = ""
         if reason.is_failure:
-            self._say("lost", (f"the broker refuses us: {reason}",))
+            where = self.address.where
+            self._say("lost", (f"the broker at {where} refuses us: {reason}",))
         else:
             self._since = time.monotonic()
             self._say("connected")
 
     def _on_connect_fail(self, client: Any, data: Any) -> None:
-        self._say("lost", (explain(sys.exc_info()[1]),))
+        self._say("lost", (explain(sys.exc_info()[1], self.address.where),))
 
     def _on_disconnect(
         self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
@@ -232,7 +241,8 @@ class Publisher:
         self._patience = self.timing.patience(self._patience, lasted_s, taken_over)
         self._since = math.inf
         _wait_between(client, self._patience, 2 * self.timing.most_wait_s)
-        self._say("lost", (self._trouble or str(reason), taken_over))
+        why = TAKEN_OVER_WORDS if taken_over else self._trouble or str(reason)
+        self._say("lost", (why, taken_over))
         self._trouble = ""
 
     def _on_publish(
@@ -242,7 +252,7 @@ class Publisher:
 
     def _on_log(self, client: Any, data: Any, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
-            self._trouble = self._trouble or explain(text)
+            self._trouble = self._trouble or explain(text, self.address.where)
 
 
 def _wait_between(client: Any, least: float, most: float) -> None:

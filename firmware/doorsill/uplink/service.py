@@ -23,6 +23,7 @@ from types import FrameType
 from typing import Any
 
 import doorsill
+from doorsill.cells import Picture
 from doorsill.config import Config
 from doorsill.confine import Confinement, confine
 from doorsill.device import identity
@@ -40,11 +41,13 @@ from doorsill.uplink.discovery import describe
 from doorsill.uplink.events import Answered, Connected, Disconnected
 from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.intake import Intake
+from doorsill.uplink.lookout import Lookout
 from doorsill.uplink.looks import Rules
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.release import release_of
 from doorsill.uplink.reports import Release
+from doorsill.uplink.standing import Device, Facts, problems_of
 from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
 from doorsill.uplink.voice import Fares, Voice, health_of, live_of, state_of
@@ -71,6 +74,11 @@ class Uplink:
     connections: int = 0
     takeovers: int = 0
     away: str = ""  # why there is no broker, as last logged
+    lookout: Callable[[float], Device] = lambda now: Device()
+    problems: tuple[str, ...] = ()
+    _began: float = field(default_factory=time.monotonic)
+    _heard_at: float | None = None  # when vision last said something, s, monotonic
+    _taken_over_at: float | None = None
     _lived_at: float = field(default_factory=time.monotonic)
     _disk_at: float = 0.0  # not to be written to before, s, monotonic
     _disk_takes: bool = True
@@ -80,8 +88,10 @@ class Uplink:
         """Wait up to ``timeout`` s for vision or the broker, then do what is due."""
         publisher, link = self.delivery.publisher, self.intake.wants
         waits_on: list[Any] = [publisher] if link is None else [publisher, link]
-        select(waits_on, [], [], timeout)
+        ready = select(waits_on, [], [], timeout)[0]
         now = time.monotonic()
+        if link is not None and link in ready:
+            self._heard_at = now
         self.intake.step(now)
         self._hear(now)
         self._write(now)
@@ -138,6 +148,8 @@ class Uplink:
                 log.info("connected to the broker")
             elif isinstance(event, Disconnected):
                 self.takeovers += event.taken_over
+                if event.taken_over:
+                    self._taken_over_at = now
                 if event.reason != self.away:  # once, not with every attempt
                     self.away = event.reason
                     log.warning("not connected to the broker: %s", event.reason)
@@ -145,17 +157,48 @@ class Uplink:
     def _tell(self, now: float) -> None:
         newest = self.intake.newest
         linked = self.intake.link is not None
-        self.voice.tell_state(state_of(newest, linked=linked), now)
+        facts = self.facts(now)
+        self._say_problems(problems_of(facts))
+        state = state_of(newest, linked=linked, problems=self.problems)
+        self.voice.tell_state(state, now)
         self.voice.tell_live(live_of(newest, self.lines, self.utc()), now)
         heard = self.intake.health is not None
         due = self.voice.health_is_due(now) or (heard and not self._heard_of_vision)
         if self.delivery.publisher.connected and due:
             self._heard_of_vision = heard
             release = self.intake.release
-            health = health_of(self.intake.health, self._fare(), release, self.utc())
+            fares = self._fare(facts.device)
+            health = health_of(self.intake.health, fares, release, self.utc())
             self.voice.tell_health(health, now)
 
-    def _fare(self) -> Fares:
+    def facts(self, now: float) -> Facts:
+        """All that we know at this moment; ``now`` is monotonic s."""
+
+        def since(at: float | None) -> float | None:
+            return None if at is None else now - at
+
+        health = self.intake.health
+        return Facts(
+            device=self.lookout(now),
+            running_s=now - self._began,
+            vision_heard_s=since(self._heard_at),
+            picture=Picture.UNKNOWN if health is None else Picture(health.picture),
+            refused_s=since(self.delivery.refused_at),
+            taken_over_s=since(self._taken_over_at),
+            disk_takes=self._disk_takes and self.intake.takes,
+        )
+
+    def _say_problems(self, found: tuple[str, ...]) -> None:
+        """Once when one comes, once when it goes."""
+        for each in found:
+            if each not in self.problems:
+                log.warning("problem: %s; `doorsill status` says more", each)
+        for each in self.problems:
+            if each not in found:
+                log.info("no more problem: %s", each)
+        self.problems = found
+
+    def _fare(self, device: Device) -> Fares:
         outbox = self.delivery.outbox
         return Fares(
             waiting=outbox.waiting(),
@@ -165,6 +208,8 @@ class Uplink:
             reconnects=max(0, self.connections - 1),
             takeovers=self.takeovers,
             ledger=outbox.ledger(),
+            problems=self.problems,
+            device=device,
         )
 
     def _live_on(self, now: float) -> None:
@@ -211,7 +256,9 @@ def build(
     )
     voice = Voice(publisher, guard, discovery)
     delivery = Delivery(outbox, publisher, guard)
-    return Uplink(intake, delivery, voice, len(policy.lines))
+    uplink = Uplink(intake, delivery, voice, len(policy.lines))
+    uplink.lookout = Lookout(config, policy.digest).look
+    return uplink
 
 
 def rules_of(config: Config, policy: Policy) -> Rules:

@@ -20,6 +20,11 @@ class Address:
     certificate: Path
     key: Path
 
+    @property
+    def where(self) -> str:
+        """Host and port, for a message."""
+        return f"{self.host}:{self.port}"
+
 
 class _ClosingSocket(ssl.SSLSocket):
     """paho forgets a socket whose handshake failed; this one closes itself."""
@@ -47,12 +52,12 @@ def tls_context(address: Address) -> ssl.SSLContext:
     return context
 
 
-def explain(error: object) -> str:
-    """One short sentence for what the network or TLS said."""
+def explain(error: object, where: str = "the broker's address") -> str:
+    """One short sentence for what the network or TLS said; ``where`` is host:port."""
     text = str(error)
     for sign, sentence in _SENTENCES.items():
         if sign in text.lower().replace("_", " "):
-            return sentence
+            return sentence.format(where=where)
     return text[:120]
 
 
@@ -63,8 +68,16 @@ _SENTENCES = {
     "certificate required": "the broker wants a client certificate",
     "self-signed": "the broker's certificate is not from our CA",
     "unable to get local issuer": "the broker's certificate is not from our CA",
+    "hostname mismatch": "the broker's certificate is for another name than {where}",
+    "ip address mismatch": "the broker's certificate is for another name than {where}",
+    "certificate has expired": "the broker's certificate, or its CA, has expired",
+    "not yet valid": "the broker's certificate is not valid yet; is our clock right?",
     "verify failed": "the broker's certificate is not good for its name and date",
-    "refused": "nobody listens at the broker's address",
-    "timed out": "the broker's address does not answer",
+    "refused": "nobody listens at {where}",
+    "timed out": "{where} does not answer",
+    "name or service not known": "there is no host of the name in {where}",
+    "no address associated": "there is no host of the name in {where}",
+    "temporary failure in name": "no name server answers for {where}",
+    "unreachable": "there is no way to {where}",
     "protocol version": "the broker does not speak TLS 1.3",
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from doorsill.cells import HealthCell, LineCell, Quality
+from doorsill.cells import HealthCell, LineCell, Picture, Quality
 from doorsill.device.health import resident_kib
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.privacy.budget import Ledger
@@ -17,6 +17,7 @@ from doorsill.uplink.intake import Window
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.reports import Release
 from doorsill.uplink.rows import Counters
+from doorsill.uplink.standing import Device
 from doorsill.uplink.wire import Health, Live, Message, State, quality_words, stream_of
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 LIVE_EVERY_S = 2.0  # totals, not events: whoever came in between is told together
 HEALTH_EVERY_S = 60.0
 LARGEST = 2**32 - 1
+DAYS_MOST = 9999
 _MEASURED = ("frames", "gated", "frame_rate_milli", "invoke_us", "overhead_us")
 
 
@@ -38,6 +40,8 @@ class Fares:
     reconnects: int = 0
     takeovers: int = 0
     ledger: Ledger = field(default_factory=lambda: Ledger(0, 0))
+    problems: tuple[str, ...] = ()
+    device: Device = field(default_factory=Device)
 
 
 def live_of(newest: Mapping[str, Window], lines: int, time: float) -> Live | None:
@@ -81,11 +85,33 @@ def health_of(
         name: min(number, LARGEST) for name, number in numbers.items()
     }
     told |= {each.name: getattr(release, each.name) for each in fields(Release)}
+    told |= _of_device(cell, fares)
     return Health(time=int(time), **told)
 
 
-def state_of(newest: Mapping[str, Window], *, linked: bool) -> str:
-    """init without vision, sleeping when all lines are closed, else ready."""
+def _of_device(cell: HealthCell | None, fares: Fares) -> dict[str, Any]:
+    """What is wrong, and what was measured here; of vision only the picture's word."""
+    device = fares.device
+    picture = Picture(cell.picture) if cell else Picture.UNKNOWN
+    return {
+        "picture": picture.name.lower(),
+        "problems": fares.problems,
+        "locks": device.locks,
+        "reader": device.reader,
+        "power": device.power,
+        "time_synchronised": device.synchronised,
+        "certificate_days": max(-DAYS_MOST, min(device.certificate_days, DAYS_MOST)),
+        "temperature_c": device.temperature_c,
+        "disk_free_mib": min(device.disk_free_mib, LARGEST),
+    }
+
+
+def state_of(
+    newest: Mapping[str, Window], *, linked: bool, problems: tuple[str, ...] = ()
+) -> str:
+    """alert with a problem, init without vision, sleeping when shut, else ready."""
+    if problems:
+        return "alert"
     if not linked or not newest:
         return "init"
     closed = all(Quality.CLOSED in cell.quality for cell in newest.values())

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from doorsill.cells import Age, Expression, Quality
+from doorsill.cells import Age, Expression, Picture, Quality
 from doorsill.privacy.floors import DAY_S
 from doorsill.uplink.rules import (
     Flag,
@@ -46,7 +46,34 @@ _RELEASE = Text(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,3}", 24.0)
 _HASH = Text(r"[0-9a-f]{32}", 128.0)  # the first half of a SHA-256
 _NOISY = Whole(-1_000_000, 1_000_000)  # with noise a cell may fall below nought
 _GAUGE = Whole(0, 2**32 - 1)
-_STATES = ("init", "ready", "sleeping", "disconnected", "lost")
+_STATES = ("init", "ready", "alert", "sleeping", "disconnected", "lost")
+
+PICTURES = tuple(each.name.lower() for each in Picture)
+PROBLEMS = (
+    "vision",  # it does not run, or has said nothing for a while
+    "camera",  # no frame
+    "frozen",  # the same picture again and again
+    "locks",  # a lock of the kernel is missing that nothing stands in for
+    "policy",  # the one in force is not the one that is obeyed
+    "clock",  # earlier than it can be
+    "certificate",  # ours ends soon, or has ended
+    "access",  # the broker refused what we wrote
+    "takeover",  # another client came with our certificate
+    "reader",  # no reader, or no way to it
+    "vault",  # it does not run
+    "disk",  # full, nearly full, or it takes nothing
+    "power",  # too little voltage, or throttled by heat
+)
+LOCKS = (  # of the uplink; a room is a mount namespace of its own
+    "seccomp",
+    "landlock",
+    "room",
+    "no_new_privileges",
+    "no_new_code",
+    "memory_locked",
+)
+POWERS = ("unknown", "good", "throttled", "under_voltage")
+READERS = ("unused", "unknown", "ready", "missing", "daemon_gone", "refused")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +184,16 @@ class Health:
     reconnects: int = rule(_GAUGE)
     takeovers: int = rule(_GAUGE)  # another client came with our certificate
     epsilon_spent_micro: int = rule(Whole(0, 2_000_000))
+    # What vision supplies: one word of six. All below it the uplink measures itself.
+    picture: str = rule(Word(PICTURES))
+    problems: tuple[str, ...] = rule(Words(PROBLEMS))
+    locks: tuple[str, ...] = rule(Words(LOCKS))
+    reader: str = rule(Word(READERS))
+    power: str = rule(Word(POWERS))
+    time_synchronised: bool = rule(Flag())
+    certificate_days: int = rule(Whole(-9999, 9999))  # left; below 0: since it ended
+    temperature_c: int | None = rule(OrNull(Whole(-99, 199)))
+    disk_free_mib: int = rule(_GAUGE)
     firmware: str = rule(_RELEASE)
     model: str = rule(_HASH)
     policy: str = rule(_HASH)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from doorsill.cells import FRESH_S, GONE_S, Picture
 from doorsill.config import Config
 from doorsill.consent.handover import Handover
 from doorsill.device.health import resident_kib
@@ -57,6 +58,7 @@ class Door:
     alive: Callable[[float], None] = lambda now: None  # with each turn; s, monotonic
     obedience: Obedience | None = None
     _camera: RestartingCamera = field(init=False)
+    _since: float = field(init=False)  # when this process began, s, monotonic
     _window: WindowKeeper = field(init=False)
     _zones: ZoneCounter | None = None
     _looks: Looks | None = None
@@ -69,10 +71,14 @@ class Door:
     _hours_at: float = 0.0
     _uplink_at: float = 0.0
     _open: bool = True
+    _frame_at: float | None = None  # when the last frame came, s, monotonic
+    _told_picture: Picture = Picture.UNKNOWN
+    _seen: Quality = Quality.GOOD  # what the last frame was worth
     _failures: int = 0
 
     def __post_init__(self) -> None:
         now = time.monotonic()
+        self._since = now
         self._window = WindowKeeper(len(self.policy.lines), now, time.time())
         self._health_at, self._health_since = now + FIRST_HEALTH_S, now
         if allowed(self.policy) and self.config.model.attributes:
@@ -132,7 +138,8 @@ class Door:
             self.faces.offer(frame, seen.detections.heads, frame.time)
         timing = steps.timing
         timing.begin()
-        quality = self._quality.look(frame)
+        quality = self._seen = self._quality.look(frame)
+        self._frame_at = time.monotonic()
         timing.lap("quality")
         self._window.crossed(seen.crossings)
         if self._looks is not None:
@@ -157,7 +164,7 @@ class Door:
         self.alive(now)
         for cell in self._window.tick(now, utc, self._totals):
             self.cells.send(cell)
-        if now >= self._health_at:
+        if now >= self._health_at or self._picture(now) is not self._told_picture:
             self.cells.send(self._health(now, utc))
             self._health_at, self._health_since = now + HEALTH_S, now
             self._frames = self._gated = 0
@@ -213,11 +220,19 @@ class Door:
             gate=MotionGate(),
         )
 
+    def _picture(self, now: float) -> Picture:
+        """What the camera gives at this moment."""
+        age = now - (self._since if self._frame_at is None else self._frame_at)
+        return picture_of(
+            age, self._seen, began=self._frame_at is not None, open_=self._open
+        )
+
     def _totals(self, closing: bool) -> Sequence[ZoneTotals]:
         return () if self._zones is None else self._zones.totals(closing)
 
     def _health(self, now: float, utc: float) -> HealthCell:
         seconds = max(now - self._health_since, 0.1)
+        self._told_picture = self._picture(now)
         timing = None if self._steps is None else self._steps.timing
         return HealthCell(
             epoch=self._window.epoch,
@@ -230,4 +245,16 @@ class Door:
             resident_kib=resident_kib(),
             camera_restarts=self._camera.restarts,
             dropped=self.cells.dropped,
+            picture=self._told_picture,
         )
+
+
+def picture_of(age_s: float, quality: Quality, *, began: bool, open_: bool) -> Picture:
+    """What the camera gives; ``age_s`` is that of the last frame, or of the process."""
+    if not open_:
+        return Picture.CLOSED
+    if not began:
+        return Picture.UNKNOWN if age_s < FRESH_S else Picture.NONE
+    if age_s >= FRESH_S:
+        return Picture.OLD if age_s < GONE_S else Picture.NONE
+    return Picture.FROZEN if Quality.FROZEN in quality else Picture.FRESH

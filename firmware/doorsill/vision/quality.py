@@ -1,4 +1,4 @@
-"""Whether the camera really sees the door: covered, dark, bright, moved, too slow.
+"""Whether the camera really sees the door: covered, dark, moved, frozen, too slow.
 
     green channel, sampled ─► ROWS x n cell means ─► level, contrast   now
                          │                       └─► relief            against the
@@ -9,12 +9,15 @@ the scene's pattern without its light. The reference is such numbers, learned in
 first seconds and led slowly after the day; no picture is kept. A relief that stays
 unlike the reference means that the camera was moved, and the reference then stays as it
 is until the process starts anew, for a line drawn for another view counts wrongly.
+A picture of a sensor is never twice the same, to the last bit; where every sample is,
+for ``FROZEN_S``, the driver hands out an old one.
 
 A fault must last ``HOLD_S`` before it is told, and be gone as long before it is not.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +29,7 @@ Array = NDArray[np.float32]
 
 EVERY_S = 1.0  # between two looks at the picture
 HOLD_S = 2.0
+FROZEN_S = 10.0  # without one sample that changed
 MOVED_S = 8.0  # people stand in the way for a while; a moved camera stays moved
 LEARN_S = 3.0
 ROWS = 18  # cells from top to bottom
@@ -50,6 +54,7 @@ class _View:
 
     low: float  # the level that a tenth of the cells is below
     high: float  # the level that a tenth of the cells is above
+    mark: int  # CRC-32 of the samples: another picture has another one
     step: float  # mean difference of neighbouring samples
     contrast: float  # standard deviation of the cells
     relief: Array
@@ -83,6 +88,8 @@ class QualityWatch:
             Quality.COVERED: _Held(HOLD_S),
             Quality.MOVED: _Held(MOVED_S),
         }
+        self._mark = -1  # of the last look
+        self._same_since = 0.0  # since when it is the same, s
         self._told = Quality.GOOD
         self._shape: tuple[int, ...] = ()
         self._looked = float("-inf")
@@ -133,7 +140,15 @@ class QualityWatch:
         for fault, present in found.items():
             if self._held[fault].update(present, now):
                 told |= fault
-        return told
+        seen = not told & PICTURE  # what is dark, bright or covered may stay the same
+        return told | self._is_frozen(view, now, seen=seen)
+
+    def _is_frozen(self, view: _View, now: float, *, seen: bool) -> Quality:
+        if view.mark != self._mark or not seen:
+            self._same_since = now
+        self._mark = view.mark
+        long = now - self._same_since >= FROZEN_S
+        return Quality.FROZEN if long else Quality.GOOD
 
     def _is_covered(self, view: _View) -> bool:
         if view.contrast < UNIFORM_CONTRAST:
@@ -167,6 +182,7 @@ class QualityWatch:
         self._reference = _View(
             view.low,
             view.high,
+            view.mark,
             old.step + share * (view.step - old.step),
             old.contrast + share * (view.contrast - old.contrast),
             old.relief + share * (self._recent - old.relief),
@@ -176,7 +192,8 @@ class QualityWatch:
 def _view(pixels: Pixels) -> _View:
     height = pixels.shape[0]
     stride = max(1, height // (ROWS * SAMPLES))
-    samples = pixels[::stride, ::stride, GREEN].astype(np.float32)
+    seen = np.ascontiguousarray(pixels[::stride, ::stride, GREEN])
+    samples = seen.astype(np.float32)
     rows, columns = samples.shape[0] // SAMPLES, samples.shape[1] // SAMPLES
     step = float(np.abs(samples[:, 1:] - samples[:, :-1]).mean())
     samples = samples[: rows * SAMPLES, : columns * SAMPLES]
@@ -186,7 +203,8 @@ def _view(pixels: Pixels) -> _View:
         float(flat[len(flat) // 10]),
         float(flat[len(flat) - len(flat) // 10 - 1]),
     )
-    return _View(low, high, step, float(cells.std()), _relief(cells))
+    contrast = float(cells.std())
+    return _View(low, high, zlib.crc32(seen.data), step, contrast, _relief(cells))
 
 
 def _relief(cells: Array) -> Array:

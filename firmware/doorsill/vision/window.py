@@ -35,7 +35,7 @@ CLOCK_STEP_S = 1.0  # UTC may be slewed; more than this at once is a step
 GAP_S = 1.0  # frames further apart leave a gap
 EMPTY_LIMIT = 1440  # windows told as empty after a pause: a day
 GOOD = Quality.GOOD
-BLIND = Quality.COVERED | Quality.DARK | Quality.CLOSED
+BLIND = Quality.COVERED | Quality.DARK | Quality.CLOSED | Quality.FROZEN
 
 
 def random_epoch() -> int:

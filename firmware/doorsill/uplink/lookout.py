@@ -1,0 +1,88 @@
+"""What the uplink measures of the machine it runs on: files read, nothing written."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from doorsill.config import Config
+from doorsill.device import clock, health, identity
+from doorsill.device.obedience import declaration_of, declared
+from doorsill.errors import ConfigError
+from doorsill.locks import Lock, locks
+from doorsill.uplink.standing import Device
+
+log = logging.getLogger(__name__)
+
+PATHS = Lock.LANDLOCK | Lock.ROOM  # either of them holds what may be written
+LOOK_EVERY_S = 5.0
+DISOBEYED_LOOKS = 3  # vision starts again to obey; that takes it some seconds
+
+
+@dataclass(slots=True)
+class Lookout:
+    """Looks every few seconds; ``policy`` is the hash of the one that we obey."""
+
+    config: Config
+    policy: str
+    root: Path = Path("/")
+    _chain: Sequence[x509.Certificate] = ()
+    _floor: float = 0.0  # UTC s; before it the clock is wrong
+    _seen: Device = field(default_factory=Device)
+    _look_at: float = float("-inf")  # s, monotonic
+    _disobeyed: int = 0  # looks in a row
+
+    def __post_init__(self) -> None:
+        self._chain = identity.read_chain(self.config.broker.certificate)
+        began = [each.not_valid_before_utc.timestamp() for each in self._chain]
+        in_force = clock.written(self.config.policy_in_force)
+        self._floor = clock.floor_of([*began, *in_force])
+
+    def look(self, now: float) -> Device:
+        """What was last measured; ``now`` is monotonic s."""
+        if now >= self._look_at:
+            self._look_at = now + LOOK_EVERY_S
+            try:
+                self._seen = self._measured(time.time())
+            except OSError as error:  # a look is not worth a window
+                log.debug("cannot look around: %s", error)
+        return self._seen
+
+    def _measured(self, utc: float) -> Device:
+        ends = min(each.not_valid_after_utc for each in self._chain)
+        held = locks().held
+        found = Device(
+            locks=tuple(str(each.name).lower() for each in Lock if each in held),
+            locked=Lock.SECCOMP in held and bool(held & PATHS),
+            policy_obeyed=self._is_obeyed(),
+            clock_good=utc >= self._floor,
+            synchronised=clock.is_synchronised(self.root),
+            certificate_days=(ends - datetime.fromtimestamp(utc, UTC)).days,
+            reader=self._reader(),
+            power=health.power(self.root),
+            temperature_c=health.temperature_c(self.root),
+        )
+        with contextlib.suppress(OSError):
+            free = health.disk_free_mib(self.config.outbox.parent)
+            found = replace(found, disk_free_mib=free)
+        return found
+
+    def _is_obeyed(self) -> bool:
+        """Whether vision obeys the same policy as we do, or does not run."""
+        try:
+            theirs = declared(declaration_of(self.config, "vision"))
+        except ConfigError:
+            return True  # we may not look; ``status`` may
+        other = theirs is not None and theirs != self.policy
+        self._disobeyed = self._disobeyed + 1 if other else 0
+        return self._disobeyed < DISOBEYED_LOOKS
+
+    def _reader(self) -> str:
+        return "unused"

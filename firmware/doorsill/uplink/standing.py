@@ -1,0 +1,85 @@
+"""What is wrong with this device, in a few fixed words. Pure.
+
+    facts (from vision, the broker, the disk, the kernel) ─► problems ─► state
+                                                                      ├─► health
+                                                                      └─► quality
+
+Each witness speaks from here, so that no two of them can say different things: the
+retained ``state``, ``health``, Home Assistant's problem sensor, the flag ``fault`` of
+an interval, and ``doorsill status``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from doorsill.cells import Picture, Quality
+from doorsill.uplink.wire import PROBLEMS
+
+SILENT_S = 30.0  # vision tells its running window every 2 s; with less it hangs
+START_S = 60.0  # how long vision may take to come before it is missed
+REMEMBER_S = 600.0  # how long a refusal or another client is told after the last one
+DAYS_SOON = 30  # before the end of a certificate somebody should renew it
+DISK_LEAST_MIB = 16
+READER_BAD = ("missing", "daemon_gone", "refused")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What the uplink measures of the machine that it runs on."""
+
+    locks: tuple[str, ...] = ()
+    locked: bool = True  # every lock that is needed holds
+    policy_obeyed: bool = True
+    clock_good: bool = True
+    synchronised: bool = False
+    certificate_days: int = 9999  # left
+    reader: str = "unused"
+    power: str = "unknown"
+    temperature_c: int | None = None
+    disk_free_mib: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that the uplink knows at one moment; ages in seconds."""
+
+    device: Device
+    running_s: float = 0.0  # since this process began
+    vision_heard_s: float | None = None  # since its last word; None: none yet
+    picture: Picture = Picture.UNKNOWN
+    refused_s: float | None = None  # since the broker last refused for good
+    taken_over_s: float | None = None
+    disk_takes: bool = True
+
+
+def problems_of(facts: Facts) -> tuple[str, ...]:
+    """What is wrong, in the words and the order of the wire."""
+    device, heard = facts.device, facts.vision_heard_s
+    silent = facts.running_s > START_S if heard is None else heard > SILENT_S
+    found = {
+        "vision": silent,
+        "camera": not silent and facts.picture in (Picture.OLD, Picture.NONE),
+        "frozen": not silent and facts.picture is Picture.FROZEN,
+        "locks": not device.locked,
+        "policy": not device.policy_obeyed,
+        "clock": not device.clock_good,
+        "certificate": device.certificate_days < DAYS_SOON,
+        "access": _lately(facts.refused_s),
+        "takeover": _lately(facts.taken_over_s),
+        "reader": device.reader in READER_BAD,
+        "vault": device.reader == "unknown" and facts.running_s > START_S,
+        "disk": not facts.disk_takes or device.disk_free_mib < DISK_LEAST_MIB,
+        "power": device.power in ("throttled", "under_voltage"),
+    }
+    return tuple(word for word in PROBLEMS if found[word])
+
+
+def flagged(quality: Quality, problems: tuple[str, ...]) -> Quality:
+    """``quality`` of vision, with ``fault`` where the uplink knows of a problem."""
+    said = quality & ~Quality.FAULT  # never by vision's own word
+    return said | Quality.FAULT if problems else said
+
+
+def _lately(since_s: float | None) -> bool:
+    return since_s is not None and since_s < REMEMBER_S
