@@ -11,7 +11,7 @@ PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
             e2fsprogs btrfs-progs
 DEMO_SECONDS ?= 60
 
-.PHONY: help setup demo test test-on check format bench train train-smoke cycles noise hil try-wheel lock clean
+.PHONY: help setup demo test test-on check format bench train train-smoke cycles noise hil units try-wheel lock clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,10 @@ try-wheel: setup ## use the plain wheel in an empty environment (PYTHON=python3.
 
 hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0, --token)
 	@$(PY) -m pytest tests/hil
+
+units: setup ## start the units under a real systemd in a container, as root (RELEASE=trixie|bookworm T=)
+	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux
+	@bash scripts/run-units -s $(T)
 
 lock: ## resolve the locked requirements anew (needs uv)
 	@lock() { uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \

@@ -101,7 +101,7 @@ from doorsill.confine import Confinement, confine
 from doorsill.supervisor import Supervisor
 import os
 ours = Supervisor(os.environ)
-confine(Confinement())
+confine(Confinement("vision"))
 ours.ready("confined")
 ours.alive(1.0)
 try:

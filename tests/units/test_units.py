@@ -1,0 +1,240 @@
+"""The shipped units under a real systemd, from the first start to the last stop.
+
+The tests are one day of a camera and run in their order: ``make units``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorsill.consent.control import ask
+from doorsill.errors import ConfigError
+
+from .machine import Machine, until
+from .shop import Shop
+
+ALL = ("vision", "uplink", "vault")
+READY_S = 60.0
+MINUTE_S = 75.0  # a window and its way to the broker
+WATCHED_S = 30.0  # WatchdogSec of vision and uplink
+RESTART_S = 20.0
+
+
+def status(machine: Machine) -> dict[str, Any]:
+    """What the vault says of itself; nothing while it cannot be asked."""
+    try:
+        return ask(machine.inside("run/doorsill/vault/vault.sock"), "status")[0]
+    except ConfigError:
+        return {"state": "", "verified_blank": False}
+
+
+def until_active(machine: Machine, *services: str, within_s: float = READY_S) -> None:
+    for each in services:
+        until(
+            lambda each=each: (
+                machine.show(each, "ActiveState") == "active"
+                and machine.show(each, "SubState") == "running"
+            ),
+            within_s,
+            machine.said(each),
+        )
+
+
+def test_from_the_first_start_to_ready_at_the_broker(
+    machine: Machine, shop: Shop
+) -> None:
+    shop.listen()
+    began = time.monotonic()
+    said = machine.systemctl("start", "doorsill.target")
+    assert said == ""
+    until_active(machine, *ALL)
+    until(lambda: shop.state() == "ready", READY_S, machine.said("uplink"))
+    print(f"ready at the broker {time.monotonic() - began:.1f} s after systemctl start")
+    assert machine.show("policy", "Result") == "success"
+
+
+def test_systemd_had_nothing_to_complain_of(machine: Machine) -> None:
+    """A setting that this systemd or kernel does not know would be said here."""
+    said = machine.journal("_PID=1", "-p", "warning", "-g", "doorsill")
+    known = ("No devices matched by device filter", "-- No entries --")
+    lines = [x for x in said.splitlines() if not any(each in x for each in known)]
+    assert lines == []
+
+
+def test_a_closed_window_arrives(shop: Shop) -> None:
+    window = shop.until_interval(lambda each: True, MINUTE_S)
+    print(f"first window: {window['coverage_s']} s covered, {window['quality']}")
+    assert window["end"] > window["start"]
+
+
+def test_no_process_runs_as_root_or_sees_more_of_run_than_it_needs(
+    machine: Machine,
+) -> None:
+    """``incoming`` is an empty folder that systemd puts into each view."""
+    own = {"doorsill", "systemd"}
+    assert machine.view("vision", "run") == own
+    assert machine.view("uplink", "run") == own | {"credentials"}
+    assert machine.view("vault", "run") == own | {"credentials", "pcscd"}
+    for each in ALL:
+        assert machine.view(each, "run/systemd") == {"notify", "incoming"}
+        assert machine.view(each, "run/systemd/incoming") == set()
+        assert machine.view(each, "tmp") == set()
+        assert "tmp" not in machine.view(each, "var")
+        owner = Path(f"/proc/{machine.pid(each)}").stat().st_uid
+        assert machine.run("id", "-nu", str(owner)) == f"doorsill-{each}"
+
+
+def test_what_they_use_of_memory(machine: Machine) -> None:
+    for each in ALL:
+        text = Path(f"/proc/{machine.pid(each)}/status").read_text()
+        peak = int(re.findall(r"VmHWM:\s+(\d+) kB", text)[0]) / 1024
+        most = int(machine.show(each, "MemoryMax")) / 2**20
+        print(f"{each}: {peak:.0f} MB at most, MemoryMax {most:.0f} MB")
+        assert peak < most
+
+
+def test_card_in_the_vault_opens_card_out_it_is_blank(
+    machine: Machine, shop: Shop
+) -> None:
+    until(lambda: status(machine)["verified_blank"], READY_S, machine.said("vault"))
+    began = time.monotonic()
+    shop.insert()
+    until(lambda: status(machine)["state"] == "open", READY_S, machine.said("vault"))
+    print(f"vault open {time.monotonic() - began:.1f} s after the card")
+    began = time.monotonic()
+    shop.pull()
+    until(lambda: status(machine)["verified_blank"], READY_S, machine.said("vault"))
+    print(f"blank (verified) {time.monotonic() - began:.1f} s after the card went")
+    assert status(machine)["last_reason"] == "removed"
+
+
+def hang(machine: Machine, service: str, within_s: float) -> tuple[float, float]:
+    """Stop a process in its tracks, wait for the next one: from when to when, UTC s."""
+    before, began = machine.pid(service), time.time()
+    machine.systemctl("kill", "--signal=SIGSTOP", f"doorsill-{service}")
+    until(lambda: machine.pid(service) not in (0, before), within_s, "a new process")
+    until_active(machine, service)
+    assert "Watchdog timeout" in machine.journal("-u", f"doorsill-{service}")
+    ended = time.time()
+    print(f"{service} hung: a new one at work {ended - began:.1f} s later")
+    return began, ended
+
+
+def test_vision_hangs_it_is_restarted_and_the_window_says_gap(
+    machine: Machine, shop: Shop
+) -> None:
+    began, ended = hang(machine, "vision", WATCHED_S + RESTART_S)
+    until(lambda: shop.state() == "ready", READY_S, machine.said("uplink"))
+    window = shop.until_interval(
+        lambda each: began < each["end"] and each["end"] > ended, MINUTE_S
+    )
+    print(f"that window: {window['coverage_s']} s covered, {window['quality']}")
+    assert "gap" in window["quality"]
+    assert window["coverage_s"] <= 60 - (ended - began) + 2
+
+
+def test_uplink_hangs_it_is_restarted_and_no_window_is_lost(
+    machine: Machine, shop: Shop
+) -> None:
+    began, ended = hang(machine, "uplink", WATCHED_S + RESTART_S)
+    until(lambda: shop.state() == "ready", READY_S, machine.said("uplink"))
+    window = shop.until_interval(
+        lambda each: each["start"] <= began < each["end"], MINUTE_S
+    )
+    assert window["end"] - window["start"] == 60 and window["coverage_s"] > 0
+    shop.until_interval(lambda each: each["start"] < ended <= each["end"], MINUTE_S)
+
+
+def test_a_vault_that_hangs_is_restarted_and_blank(
+    machine: Machine, shop: Shop
+) -> None:
+    """Its three minutes are made ten seconds, and no more is changed."""
+    machine.drop_in("vault", "[Service]\nWatchdogSec=10\n")
+    machine.systemctl("restart", "doorsill-vault")
+    until_active(machine, "vault")
+    shop.insert()
+    until(lambda: status(machine)["state"] == "open", READY_S, machine.said("vault"))
+    before = machine.pid("vault")
+    machine.systemctl("kill", "--signal=SIGSTOP", "doorsill-vault")
+    shop.pull()
+    until(lambda: machine.pid("vault") not in (0, before), 10 + RESTART_S, "restart")
+    until(lambda: status(machine)["verified_blank"], READY_S, machine.said("vault"))
+    machine.drop_in("vault", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "restarted"),
+    [
+        pytest.param(1, True, id="a fault of ours"),
+        pytest.param(2, False, id="wrong configuration"),
+        pytest.param(3, False, id="not to be trusted"),
+        pytest.param(4, True, id="the camera"),
+        pytest.param(5, True, id="broker or link"),
+    ],
+)
+@pytest.mark.parametrize("service", ALL)
+def test_what_is_restarted(
+    machine: Machine, service: str, code: int, restarted: bool
+) -> None:
+    unit = f"doorsill-{service}"
+    machine.systemctl("stop", unit)
+    machine.drop_in(
+        service, f"[Service]\nExecStart=\nExecStart=/bin/sh -c 'exit {code}'\n"
+    )
+    machine.systemctl("start", "--no-block", unit)
+    if restarted:
+        again = 2
+        until(lambda: int(machine.show(service, "NRestarts")) >= again, RESTART_S, "")
+    else:
+        until(lambda: machine.show(service, "ActiveState") == "failed", RESTART_S, "")
+        assert machine.show(service, "NRestarts") == "0"
+    machine.systemctl("stop", unit)
+    machine.drop_in(service, "")
+    machine.systemctl("reset-failed", unit)
+
+
+def test_a_wrong_configuration_ends_once_and_says_why(
+    machine: Machine, shop: Shop
+) -> None:
+    root = machine.inside("")
+    shop.configure(shop.example().replace("frame_rate", "frame_rat"), root)
+    machine.systemctl("start", "--no-block", "doorsill.target")
+    for each in ALL:
+        until(lambda each=each: machine.show(each, "ActiveState") == "failed", 30, each)
+        assert machine.show(each, "ExecMainStatus") == "2"
+        assert machine.show(each, "NRestarts") == "0"
+        assert "did you mean frame_rate?" in machine.said(each)
+    shop.configure(shop.example(), root)
+    machine.systemctl("start", "doorsill.target")
+    until_active(machine, *ALL)
+    until(lambda: shop.state() == "ready", READY_S, machine.said("uplink"))
+
+
+def test_vision_stopped_and_started_is_found_again_by_the_others(
+    machine: Machine, shop: Shop
+) -> None:
+    """Its folder is bound into their view: it must be the same one afterwards."""
+    machine.systemctl("stop", "doorsill-vision")
+    until(lambda: shop.state() == "init", READY_S, f"state: {shop.state()}")
+    machine.systemctl("start", "doorsill-vision")
+    until(lambda: shop.state() == "ready", READY_S, machine.said("uplink"))
+
+
+def test_a_clean_stop(machine: Machine, shop: Shop) -> None:
+    began = time.monotonic()
+    machine.systemctl("stop", "doorsill.target")
+    for each in ALL:
+        until(
+            lambda each=each: machine.show(each, "ActiveState") == "inactive",
+            READY_S,
+            machine.said(each),
+        )
+        assert machine.show(each, "Result") == "success", machine.said(each)
+        assert machine.pid(each) == 0
+    until(lambda: shop.state() == "disconnected", READY_S, shop.state())
+    print(f"stopped {time.monotonic() - began:.1f} s after systemctl stop")
