@@ -20,8 +20,9 @@ from PIL import Image
 from doorsill.config import ModelSection
 from doorsill.consent.handover import HEADS_MOST, _cut
 from doorsill.drivers.clip import STREET
-from doorsill.drivers.decoding import Scaler, Source
+from doorsill.drivers.decoding import Source
 from doorsill.drivers.picamera_fake import store, to_yuv
+from doorsill.drivers.upright import Scaler
 from doorsill.drivers.yuv import YuvConverter
 from doorsill.values import Frame, Pixels
 from doorsill.vision.detector import Detector

@@ -17,6 +17,7 @@ from rich.table import Table
 from doorsill.config import ModelSection
 from doorsill.counting import Tally, Wanted, count, duration
 from doorsill.drivers.camera import Camera, open_camera
+from doorsill.drivers.decoding import LEAST_RATE, MOST_RATE
 from doorsill.drivers.png import save_png
 from doorsill.errors import ConfigError
 from doorsill.values import Direction
@@ -85,6 +86,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="stop after this much video",
     )
     parser.add_argument(
+        "--frame-rate",
+        type=rate_argument,
+        metavar="N",
+        help="pictures a second of a recording that does not say it, such as a raw one",
+    )
+    parser.add_argument(
         "--every-frame", action="store_true", help="infer where nothing moves, too"
     )
     parser.set_defaults(func=run)
@@ -123,12 +130,27 @@ def seconds_argument(text: str) -> float:
     return seconds
 
 
+def rate_argument(text: str) -> float:
+    """Frames a second, or a sentence on what is wrong."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be {LEAST_RATE:g} to {MOST_RATE:g} frames a second"
+        )
+    return rate
+
+
 def run(args: argparse.Namespace) -> int:
     """Count, and say what was counted."""
     if args.save_plot and args.save_plot.suffix.lower() != ".png":
         raise ConfigError(f"--save-plot {args.save_plot}: only .png can be written")
     detector = open_detector(ModelSection(detector=args.model, threads=args.threads))
-    camera = open_camera("video", args.source, detector.fit, live=False)
+    camera = open_camera(
+        "video", args.source, detector.fit, declared_rate=args.frame_rate, live=False
+    )
     try:
         tally = _counted(camera, detector, args)
     finally:

@@ -37,12 +37,15 @@ def open_camera(
     fit: Size,
     *,
     frame_rate: float | None = None,
+    declared_rate: float | None = None,
     live: bool = True,
 ) -> Camera:
     """Open a camera by the name of its driver.
 
     ``fit`` is the width and height that pictures are scaled into, aspect kept.
-    ``frame_rate`` is the most frames a second that are delivered; None: all. ``live``
+    ``frame_rate`` is the most frames a second that are delivered; None: all.
+    ``declared_rate`` says how many a recording holds that does not say so itself.
+    ``live``
     delivers a recording at the pace of the clock, with late frames left out, and not as
     fast as it can be read. Raises :class:`ConfigError` for a name or source that cannot
     be, :class:`CameraError` for a source that gives no picture now.
@@ -60,7 +63,9 @@ def open_camera(
         return open_street(source, fit, frame_rate=frame_rate, live=live)
     from doorsill.drivers.video import open_video
 
-    return open_video(source, fit, frame_rate=frame_rate, live=live)
+    return open_video(
+        source, fit, frame_rate=frame_rate, declared_rate=declared_rate, live=live
+    )
 
 
 def content_size(picture: tuple[float, float], fit: Size) -> Size:

@@ -1,4 +1,4 @@
-"""FFmpeg behind two small parts: a source that decodes, a scaler that makes RGB."""
+"""FFmpeg as a source of decoded frames with their times; ``upright`` makes RGB."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import av
-import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.format import Flags
+from av.stream import Disposition
 
-from doorsill.drivers.camera import Size, content_size
-from doorsill.errors import CameraError
-from doorsill.values import Pixels
+from doorsill.errors import CameraError, ConfigError
 
 LONGEST_SIDE = 8192  # pixels
+# A rate outside these, in frames a second, is no rate of a camera.
+LEAST_RATE, MOST_RATE = 0.5, 480.0
+ADDRESSES = ("rtsp://", "rtsps://")
+STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
+# What a recorder or a tap cuts anywhere: its first pictures may refer to missing ones.
+CUT_ANYWHERE = frozenset({"mpegts", "mpeg", "h264", "hevc", "mpegvideo", "m4v"})
 DAMAGED_IN_A_ROW = 50  # packets that a live source may lose before it counts as gone
 
 
@@ -21,7 +25,8 @@ class Source:
     """One video stream, frame by frame; whatever goes wrong is a CameraError.
 
     ``strict`` is for recordings: the first damaged frame is an error. A live source may
-    lose some and go on.
+    lose some and go on. ``rate``, in frames a second, is for a recording that does not
+    say when its pictures were taken, or says it wrongly.
     """
 
     def __init__(
@@ -31,18 +36,27 @@ class Source:
         strict: bool,
         threads: int = 1,
         timeout_s: float | None = None,
+        rate: float | None = None,
         **how: Any,
     ) -> None:
         self.name = short_name(url)
         self.count = 0  # frames so far
         self.stamp: float | None = None  # s, of the last frame
         self.first: float | None = None  # s, of the first frame
+        self.ends: float | None = (
+            None  # s, of the last frame, its own duration included
+        )
         self._strict = strict
         try:
-            self.container: Any = av.open(url, timeout=timeout_s, **how)
+            self.container: Any = av.open(_address(url), timeout=timeout_s, **how)
         except (av.FFmpegError, ValueError) as error:
             raise CameraError(f"{self.name} cannot be opened: {_why(error)}") from error
-        self.stream = self._video_stream()
+        try:
+            self.stream = self._video_stream()
+            self._every = self._seconds_apart(rate)
+        except (CameraError, ConfigError):
+            self.container.close()
+            raise
         self.stream.codec_context.thread_count = threads
         self.stream.thread_type = "AUTO" if threads > 1 else "SLICE"
         self._frames: Iterator[Any] = self.container.decode(self.stream)
@@ -50,14 +64,40 @@ class Source:
     @property
     def interval(self) -> float:
         """Seconds from frame to frame as the source declares it, or 1/25."""
+        if self._every is not None:
+            return self._every
         rate = self.stream.average_rate or self.stream.guessed_rate
         return float(1 / rate) if rate else 0.04
 
     @property
     def pixel_aspect(self) -> float:
-        """Width of a stored pixel / its height; 1 where nothing sensible is said."""
-        ratio = float(self.stream.codec_context.sample_aspect_ratio or 1)
+        """Width of a stored pixel / its height; 1 where nothing sensible is said.
+
+        The container's word counts before the codec's, as in every player.
+        """
+        said = self.stream.sample_aspect_ratio
+        ratio = float(said or self.stream.codec_context.sample_aspect_ratio or 1)
         return ratio if 0.1 < ratio < 10 else 1.0
+
+    @property
+    def length(self) -> float | None:
+        """Seconds of video that the file says it holds; None where it does not say."""
+        stream, container = self.stream, self.container
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        if container.duration and len(container.streams) == 1:
+            return float(container.duration) / 1e6
+        return None
+
+    @property
+    def declared_end(self) -> float | None:
+        """The time at which the file says that its video ends; None: not said."""
+        length = self.length
+        if length is None or self._every is not None:
+            return None
+        if self.stream.duration and self.stream.time_base:
+            return float((self.stream.start_time or 0) * self.stream.time_base) + length
+        return float(self.container.start_time or 0) / 1e6 + length
 
     def next(self) -> Any | None:
         """The next decoded frame, its time in ``stamp``; None at the end."""
@@ -68,7 +108,7 @@ class Source:
             except av.FFmpegError as error:
                 damaged += 1
                 lost = isinstance(error, av.error.InvalidDataError)
-                if self._strict or not lost or damaged > DAMAGED_IN_A_ROW:
+                if not (lost and self._may_lose(damaged)):
                     word = "is damaged" if lost else "stopped"
                     raise CameraError(self._broken(word, _why(error))) from error
                 self._frames = self.container.decode(self.stream)
@@ -76,6 +116,9 @@ class Source:
             if frame is None:
                 return None
             if frame.is_corrupt and self._strict:
+                damaged += 1
+                if self._may_lose(damaged):
+                    continue
                 raise CameraError(self._broken("is damaged", "an incomplete frame"))
             self._note(frame)
             return frame
@@ -89,55 +132,67 @@ class Source:
         """Let go of the file, the connection or the device."""
         self.container.close()
 
+    def _may_lose(self, damaged: int) -> bool:
+        """Whether one more damaged packet, the ``damaged``-th in a row, is borne."""
+        if damaged > DAMAGED_IN_A_ROW:
+            return False
+        between_keys = self.count == 0 and self.container.format.name in CUT_ANYWHERE
+        return between_keys or not self._strict
+
     def _note(self, frame: Any) -> None:
-        stamp = frame.time
+        stamp = self.count * self._every if self._every is not None else frame.time
         if self.stamp is None:
             self.stamp = self.first = 0.0 if stamp is None else float(stamp)
         elif stamp is None or stamp <= self.stamp:
             self.stamp += self.interval  # no stamp, or one that goes back
         else:
             self.stamp = float(stamp)
+        own = frame.duration * frame.time_base if frame.duration else 0
+        known = own and self._every is None
+        self.ends = self.stamp + (float(own) if known else self.interval)
         self.count += 1
 
     def _video_stream(self) -> Any:
-        streams = self.container.streams.video
-        if not streams:
-            self.container.close()
-            raise CameraError(f"{self.name} holds no video")
-        width, height = streams[0].width, streams[0].height
+        streams = self.container.streams
+        moving = [each for each in streams.video if not each.disposition & STILLS]
+        if not moving:
+            what = "only a still picture" if streams.video else "no video"
+            raise CameraError(f"{self.name} holds {what}")
+        best = streams.best("video")
+        chosen = best if best in moving else moving[0]
+        width, height = chosen.width, chosen.height
         if not (0 < width <= LONGEST_SIDE and 0 < height <= LONGEST_SIDE):
-            self.container.close()
             size = f"{width}x{height}"
             limit = f"1 to {LONGEST_SIDE} pixels a side are possible"
             raise CameraError(f"{self.name} is {size}; {limit}")
-        return streams[0]
+        return chosen
+
+    def _seconds_apart(self, rate: float | None) -> float | None:
+        """Seconds between frames where the container has no stamps; else None.
+
+        FFmpeg stamps the frames of a raw stream as if there were 25 a second.
+        """
+        if rate is not None:
+            return 1 / rate
+        kind = self.container.format
+        if not (kind.flags & Flags.no_timestamps.value or kind.name.endswith("_pipe")):
+            return None
+        declared = float(self.stream.codec_context.framerate or 0)
+        if LEAST_RATE <= declared <= MOST_RATE:
+            return 1 / declared
+        said = f"{declared:g} frames a second" if declared else "no frame rate"
+        raise ConfigError(
+            f"{self.name} declares {said}, so nobody knows when its pictures were "
+            "taken; say how many there are a second, such as `--frame-rate 12.5`"
+        )
 
     def _broken(self, word: str, reason: str) -> str:
         return f"{self.name} {word} {self.where()}: {reason}"
 
 
-class Scaler:
-    """Scales and converts in one pass; the result is a view of libswscale's buffer."""
-
-    def __init__(self, fit: Size, pixel_aspect: float = 1.0) -> None:
-        """``pixel_aspect``: width of a stored pixel / its height."""
-        self._fit = fit
-        self._pixel_aspect = pixel_aspect
-        self._reformatter = VideoReformatter()
-
-    def pixels(self, frame: Any) -> Pixels:
-        """(height, width, 3) uint8 RGB, upright, aspect kept, inside ``fit``."""
-        turns = round(frame.rotation / 90) % 4  # counter-clockwise
-        fit = self._fit if turns % 2 == 0 else (self._fit[1], self._fit[0])
-        shape = (frame.width * self._pixel_aspect, frame.height)
-        width, height = content_size(shape, fit)
-        scaled = self._reformatter.reformat(
-            frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1
-        )
-        plane = scaled.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        pixels = rows[:height, : width * 3].reshape(height, width, 3)
-        return np.rot90(pixels, turns) if turns else pixels
+def _address(url: str) -> str:
+    """What FFmpeg is asked for: a path is a file, whatever colons it has."""
+    return url if url.startswith((*ADDRESSES, "/dev/")) else f"file:{url}"
 
 
 def short_name(url: str) -> str:

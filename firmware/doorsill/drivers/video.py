@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 from doorsill.drivers.camera import Camera, Size
-from doorsill.drivers.decoding import Scaler, Source
+from doorsill.drivers.decoding import ADDRESSES, Source
 from doorsill.drivers.pace import LATE_S, FrameRate, SourceClock
+from doorsill.drivers.upright import Scaler
 from doorsill.errors import CameraError, ConfigError
 from doorsill.values import Frame
 
-NETWORK = ("rtsp://", "rtsps://")
 DEVICE = "/dev/video"
 DEVICE_STEPS = {  # what to do first, by errno
     errno.ENOENT: "no camera is attached there; `ls /dev/video*` shows those that are",
@@ -39,19 +39,22 @@ def open_video(
     fit: Size,
     *,
     frame_rate: float | None = None,
+    declared_rate: float | None = None,
     live: bool = False,
 ) -> Camera:
     """Open a file, ``rtsp://…`` or ``/dev/video…``; see ``open_camera``."""
-    if source.startswith(NETWORK):
+    if source.startswith(ADDRESSES):
         options = {"rtsp_transport": "tcp"}
         found = Source(source, strict=False, timeout_s=SILENCE_S, options=options)
         return LiveVideo(found, fit, frame_rate)
     if source.startswith(DEVICE):
         return LiveVideo(_webcam(source, frame_rate), fit, frame_rate)
-    if "://" in source:
+    if "://" in source and not Path(source).is_file():
         known = "a file, rtsp://, rtsps:// and /dev/video are"
         raise ConfigError(f"the source {source!r} is not possible; {known}")
-    return open_recording(source, fit, frame_rate=frame_rate, live=live)
+    return open_recording(
+        source, fit, frame_rate=frame_rate, declared_rate=declared_rate, live=live
+    )
 
 
 def _webcam(source: str, frame_rate: float | None) -> Source:
@@ -68,12 +71,15 @@ def open_recording(
     fit: Size,
     *,
     frame_rate: float | None = None,
+    declared_rate: float | None = None,
     live: bool = False,
     begins: float | None = None,
 ) -> Recording:
     """Open a file; with ``live`` it is delivered at the pace of the clock.
 
-    ``begins`` is the time of its first frame: if None, 0, or now when live.
+    ``declared_rate``, in frames a second, is when its pictures were taken, if the file
+    does not say so. ``begins`` is the time of its first frame: if None, 0, or now when
+    live.
     """
     path = Path(source)
     if not path.is_file():
@@ -82,8 +88,9 @@ def open_recording(
     if path.stat().st_size == 0:
         raise CameraError(f"{path.name} is empty: 0 bytes")
     threads = 1 if live else os.cpu_count() or 1
-    found = Source(source, strict=True, threads=min(threads, 4))
-    return Recording(found, fit, FrameRate(frame_rate), live=live, begins=begins)
+    found = Source(source, strict=True, threads=min(threads, 4), rate=declared_rate)
+    rate = FrameRate(frame_rate)
+    return Recording(path, found, fit, rate, live=live, begins=begins)
 
 
 class LiveVideo:
@@ -118,6 +125,7 @@ class Recording:
 
     def __init__(
         self,
+        path: Path,
         source: Source,
         fit: Size,
         rate: FrameRate,
@@ -125,6 +133,7 @@ class Recording:
         live: bool,
         begins: float | None,
     ) -> None:
+        self._path = path
         self._source = source
         self._scaler = Scaler(fit, source.pixel_aspect)
         self._rate = rate
@@ -148,7 +157,7 @@ class Recording:
     @property
     def duration(self) -> float | None:
         """Seconds that the file says it holds; None where it does not say."""
-        return _declared_length(self._source)
+        return self._source.length
 
     def close(self) -> None:
         """Let go of the file."""
@@ -170,31 +179,21 @@ class Recording:
 
     def _check_complete(self) -> None:
         source = self._source
-        length = _declared_length(source)
-        reached = (source.stamp or 0.0) - (source.first or 0.0) + source.interval
         if source.count == 0:
             raise CameraError(f"{source.name} holds no frame")
-        if length is not None and length - reached > MISSING_S:
+        end, reached = source.declared_end, source.ends or 0.0
+        if end is not None and end - reached > MISSING_S:
             raise CameraError(
-                f"{source.name} is cut short {source.where()}: {length:.1f} s declared"
+                f"{source.name} is cut short {source.where()}: "
+                f"{source.length:.1f} s declared"
             )
-        if source.container.format.name == "gif" and not _ends_as_gif(source):
+        if source.container.format.name == "gif" and not _ends_as_gif(self._path):
             raise CameraError(
                 f"{source.name} is cut short {source.where()}: no end mark"
             )
 
 
-def _declared_length(source: Source) -> float | None:
-    """Seconds of video that the file says it holds; None where it does not say."""
-    stream, container = source.stream, source.container
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    if container.duration and len(container.streams) == 1:
-        return float(container.duration) / 1e6
-    return None
-
-
-def _ends_as_gif(source: Source) -> bool:
-    with Path(source.container.name).open("rb") as file:
+def _ends_as_gif(path: Path) -> bool:
+    with path.open("rb") as file:
         file.seek(-min(1024, file.seek(0, os.SEEK_END)), os.SEEK_END)
         return file.read().rstrip(b"\0\r\n").endswith(GIF_TRAILER)

@@ -1,0 +1,126 @@
+"""From a decoded frame to the picture that a player shows, scaled for the model.
+
+    stored frame ─► one field, where two ─► pixels made ─► turned and ─► RGB inside
+                    are woven together      square         mirrored      ``fit``
+
+What a file says about its pictures stands in three places: the aspect of a pixel in the
+container and the codec, the interlacing in each frame, and a display matrix (ISO/IEC
+14496-12, 8.5.2: ``tkhd``; H.264 display orientation) beside each frame.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from av.filter import Graph
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from doorsill.drivers.camera import Size, content_size
+from doorsill.values import Pixels
+
+MATRIX = "DISPLAYMATRIX"  # FFmpeg's name of the side data
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How a stored picture is shown: rows and columns swapped first, then flipped."""
+
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    def turn(self, pixels: Pixels) -> Pixels:
+        """A view of ``pixels``, (height, width, 3), as it is shown."""
+        if self.transpose:
+            pixels = pixels.swapaxes(0, 1)
+        columns, rows = -1 if self.flip_x else 1, -1 if self.flip_y else 1
+        return pixels if columns == rows == 1 else pixels[::rows, ::columns]
+
+
+AS_STORED = Orientation()
+
+
+def orientation(matrix: bytes | None) -> Orientation:
+    """The orientation that a display matrix asks for, to the nearest quarter turn.
+
+    ``matrix`` holds nine 32-bit integers a b u c d v x y w, in this machine's byte
+    order, as FFmpeg keeps them; a point is shown at (a x + c y, b x + d y).
+    """
+    if matrix is None or len(matrix) < 20:
+        return AS_STORED
+    a, b, _, c, d = (int(each) for each in np.frombuffer(matrix[:20], np.int32))
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Orientation(False, a < 0, d < 0)
+    return Orientation(True, c < 0, b < 0)
+
+
+class Scaler:
+    """Scales and converts in one pass; the result is a view of libswscale's buffer."""
+
+    def __init__(self, fit: Size, pixel_aspect: float = 1.0) -> None:
+        """``pixel_aspect``: width of a stored pixel / its height."""
+        self._fit = fit
+        self._pixel_aspect = pixel_aspect
+        self._reformatter = VideoReformatter()
+        self._field = FirstField()
+
+    def pixels(self, frame: Any) -> Pixels:
+        """(height, width, 3) uint8 RGB, upright, aspect kept, inside ``fit``."""
+        matrix = frame.side_data.get(MATRIX) if len(frame.side_data) else None
+        turned = orientation(None if matrix is None else bytes(matrix))
+        shape = (frame.width * self._pixel_aspect, frame.height)
+        fit = self._fit[::-1] if turned.transpose else self._fit
+        width, height = content_size(shape, fit)
+        if frame.interlaced_frame:
+            frame = self._field.of(frame)
+        scaled = self._reformatter.reformat(
+            frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1
+        )
+        plane = scaled.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return turned.turn(rows[:height, : width * 3].reshape(height, width, 3))
+
+
+class FirstField:
+    """Every second row of an interlaced frame: two fields show two moments.
+
+    Whoever moves is a comb in both together. The rows are not copied: libavfilter's
+    ``field`` reads past every second one.
+    """
+
+    def __init__(self) -> None:
+        self._kind: tuple[Any, ...] = ()
+        self._graph = Graph()
+
+    def of(self, frame: Any) -> Any:
+        """The first field, of the same width and half the height."""
+        kind = (
+            frame.width,
+            frame.height,
+            frame.format.name,
+            int(frame.colorspace),
+            int(frame.color_range),
+        )
+        if kind != self._kind:
+            self._graph, self._kind = _field_graph(*kind), kind
+        self._graph.vpush(frame)
+        return self._graph.vpull()
+
+
+def _field_graph(
+    width: int, height: int, pixels: str, colours: int, span: int
+) -> Graph:
+    graph = Graph()
+    what = (
+        f"video_size={width}x{height}:pix_fmt={pixels}:time_base=1/1:"
+        f"colorspace={colours}:range={span}"
+    )
+    parts = [graph.add("buffer", what), graph.add("field", "type=top")]
+    parts.append(graph.add("buffersink"))
+    for one, following in itertools.pairwise(parts):
+        one.link_to(following)
+    graph.configure()
+    return graph
