@@ -43,9 +43,7 @@ class Source:
         self.count = 0  # frames so far
         self.stamp: float | None = None  # s, of the last frame
         self.first: float | None = None  # s, of the first frame
-        self.ends: float | None = (
-            None  # s, of the last frame, its own duration included
-        )
+        self.ends = 0.0  # s, when the last picture that was read is over
         self._strict = strict
         try:
             self.container: Any = av.open(_address(url), timeout=timeout_s, **how)
@@ -59,7 +57,7 @@ class Source:
             raise
         self.stream.codec_context.thread_count = threads
         self.stream.thread_type = "AUTO" if threads > 1 else "SLICE"
-        self._frames: Iterator[Any] = self.container.decode(self.stream)
+        self._frames: Iterator[Any] = self._decoded()
 
     @property
     def interval(self) -> float:
@@ -97,6 +95,8 @@ class Source:
             return None
         if self.stream.duration and self.stream.time_base:
             return float((self.stream.start_time or 0) * self.stream.time_base) + length
+        if "matroska" in self.container.format.name:
+            return length  # its duration is the time of its end
         return float(self.container.start_time or 0) / 1e6 + length
 
     def next(self) -> Any | None:
@@ -111,7 +111,7 @@ class Source:
                 if not (lost and self._may_lose(damaged)):
                     word = "is damaged" if lost else "stopped"
                     raise CameraError(self._broken(word, _why(error))) from error
-                self._frames = self.container.decode(self.stream)
+                self._frames = self._decoded()
                 continue
             if frame is None:
                 return None
@@ -132,6 +132,14 @@ class Source:
         """Let go of the file, the connection or the device."""
         self.container.close()
 
+    def _decoded(self) -> Iterator[Any]:
+        """Frames as they come; a picture that is held says so in its packet alone."""
+        for packet in self.container.demux(self.stream):
+            if packet.pts is not None and packet.duration and packet.time_base:
+                over = float((packet.pts + packet.duration) * packet.time_base)
+                self.ends = max(self.ends, over)
+            yield from packet.decode()
+
     def _may_lose(self, damaged: int) -> bool:
         """Whether one more damaged packet, the ``damaged``-th in a row, is borne."""
         if damaged > DAMAGED_IN_A_ROW:
@@ -147,9 +155,7 @@ class Source:
             self.stamp += self.interval  # no stamp, or one that goes back
         else:
             self.stamp = float(stamp)
-        own = frame.duration * frame.time_base if frame.duration else 0
-        known = own and self._every is None
-        self.ends = self.stamp + (float(own) if known else self.interval)
+        self.ends = max(self.ends, self.stamp + self.interval)
         self.count += 1
 
     def _video_stream(self) -> Any:

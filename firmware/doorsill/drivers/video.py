@@ -181,7 +181,7 @@ class Recording:
         source = self._source
         if source.count == 0:
             raise CameraError(f"{source.name} holds no frame")
-        end, reached = source.declared_end, source.ends or 0.0
+        end, reached = source.declared_end, source.ends
         if end is not None and end - reached > MISSING_S:
             raise CameraError(
                 f"{source.name} is cut short {source.where()}: "
