@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,10 @@ from broker import until
 from rich.console import Console
 
 from doorsill_fleet.demo import Outcome, play
+from doorsill_fleet.demo_cli import report
 from doorsill_fleet.demo_plan import Plan, truth_of
-from doorsill_fleet.demo_view import Received
+from doorsill_fleet.demo_token import Token
+from doorsill_fleet.demo_view import Received, Truth
 
 SECONDS = 20.0
 
@@ -103,6 +106,27 @@ def test_with_a_token_it_is_blank_open_blank_and_the_certificates_hold() -> None
     assert outcome.raw_faces == 0
 
 
+def test_a_card_that_never_opens_the_vault_is_no_success(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Token, "act", lambda *_: None)  # a hand that forgets the card
+    outcome = play(Plan(12.0, token=True), Console(quiet=True))
+    assert "the vault never opened, though the card was in" in outcome.failures[0]
+    assert len(outcome.failures) > 1  # and the processes' own words
+
+
+def test_a_count_that_is_far_off_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = Truth(((50, 0),))
+    monkeypatch.setattr("doorsill_fleet.demo.truth_of", lambda *_: many)
+    outcome = play(Plan(8.0), Console(quiet=True))
+    assert "in were counted, 50 are true; they may differ by 5" in outcome.failures[0]
+    console = Console(record=True, file=io.StringIO(), width=120)
+    report(outcome, console, token=False)
+    said = console.export_text()
+    assert "may differ by │ ± 5" in said
+    assert "50 are true" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
@@ -117,6 +141,16 @@ def test_with_a_token_it_is_blank_open_blank_and_the_certificates_hold() -> None
             ["--seconds", "1"], 2, "is below the minimum of 3", id="too short"
         ),
         pytest.param(["--line", "0,0,0,0"], 2, "of no length", id="no length"),
+        pytest.param(
+            ["--line", "0,0,1,1"], 2, "the street has its own line", id="no source"
+        ),
+        pytest.param(
+            ["--token", "--seconds", "6"],
+            2,
+            "--seconds 6 is below the minimum of 12 of a demo with --token",
+            id="too-short-for-a-card",
+        ),
+        pytest.param(["--seconds", "nan"], 2, "is below the minimum", id="no-number"),
     ],
 )
 def test_bad_input_gets_a_sentence(

@@ -250,7 +250,7 @@ def test_no_context_goes_while_a_card_is_let_go(
     watched = Watched()
     monkeypatch.setattr(pcsc, "scard", watched)
     if not guarded:
-        monkeypatch.setattr(pcsc, "CONTEXTS", nullcontext())
+        monkeypatch.setattr(pcsc, "_contexts", lambda: nullcontext(True))
     slot.insert(virtual.made_card(LOJA))
     lives = [threading.Thread(target=_one_life) for _ in range(3)]
     for life in lives:

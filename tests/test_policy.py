@@ -5,7 +5,7 @@ import datetime
 import os
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -129,6 +129,22 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("other format", {"format": "doorsill-policy/9"}, "policy.format"),
     ("no such timezone", {"timezone": "Mars/Base"}, "is not an IANA timezone"),
+    ("the machine's own", {"timezone": "localtime"}, "is not an IANA timezone"),
+    ("leap seconds", {"timezone": "right/Europe/Lisbon"}, "is not an IANA timezone"),
+    ("a folder of zones", {"timezone": "Europe"}, "is not an IANA timezone"),
+    ("nobody is named", {"controller": policy.PLACEHOLDER}, "names nobody yet"),
+    (
+        "nobody is named, in capitals",
+        {"controller": policy.PLACEHOLDER.upper() + " "},
+        "names nobody yet",
+    ),
+    (
+        "live each second",
+        {"live_seconds": 1},
+        "policy.live_seconds = 1 is below the minimum of 2",
+    ),
+    ("devices in capitals", {"devices": ["CAM"]}, "policy.devices holds 'CAM'"),
+    ("lamp a text", {"consent__lamp": "yes"}, "lamp = 'yes'; it must be true or f"),
     ("timezone a path", {"timezone": "../../etc/passwd"}, "policy.timezone"),
     (
         "line outside the picture",
@@ -317,6 +333,31 @@ def test_open_until_24_00_and_without_hours_always() -> None:
     assert policy.is_open(found, at("2026-06-01T23:59"))
     assert not policy.is_open(found, at("2026-06-02T00:00"))
     assert policy.is_open(policy.parse(changed(hours=[])), 0.0)
+
+
+def test_a_machine_without_zones_is_not_told_of_a_wrong_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_zone(name: str) -> ZoneInfo:
+        raise ZoneInfoNotFoundError(name)
+
+    monkeypatch.setattr(policy, "ZoneInfo", no_zone)
+    monkeypatch.setattr(policy, "available_timezones", set)
+    with pytest.raises(ConfigError, match="knows no time zones; install tzdata"):
+        policy.parse(BODY)
+    utc = policy.parse(changed(timezone="UTC"))
+    assert policy.is_open(utc, at("2026-06-01T09:00", "UTC"))
+    anywhere = policy.parse(changed(timezone="Mars/Base", hours=[]))
+    assert policy.is_open(anywhere, 0.0)  # who is always open asks for no time
+
+
+def test_a_number_of_any_length_is_a_problem_of_its_option() -> None:
+    digits = 10**400
+    for name in ("k", "epsilon_per_day", "version", "live_seconds"):
+        with pytest.raises(ConfigError, match=f"policy.{name} = .* above the maximum"):
+            policy.parse(changed(**{name: digits}))
+    with pytest.raises(ConfigError, match="outside of the picture"):
+        policy.parse(changed(lines__0__points=[[digits, 0], [0, -digits]]))
 
 
 def test_the_store_says_when_nothing_is_in_force(tmp_path: Path) -> None:

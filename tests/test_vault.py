@@ -17,7 +17,7 @@ from doorsill.consent import claims, marker
 from doorsill.consent.disk import DiskMedium
 from doorsill.consent.medium import MemoryMedium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason
-from doorsill.consent.sealing import DataKey, unwrap
+from doorsill.consent.sealing import DataKey, new_key_id, unwrap
 from doorsill.consent.vault import Vault
 from doorsill.drivers.sram import SramMedium
 from doorsill.drivers.sram_chip import SimulatedSram
@@ -436,7 +436,7 @@ def test_whatever_happens_shut_is_blank_and_the_chain_verifies(
 
 
 def test_a_wrapped_key_opens_with_the_cards_key_alone() -> None:
-    key = DataKey()
+    key = DataKey(new_key_id())
     sealed = key.seal(b"crop" * 10, b"1")
     wrapped = key.wrap(SEALING_KEY.public_key())
     key.destroy()
@@ -452,7 +452,7 @@ def test_a_wrapped_key_opens_with_the_cards_key_alone() -> None:
 
 
 def test_every_record_has_its_own_nonce_and_is_bound_to_its_place() -> None:
-    key = DataKey()
+    key = DataKey(new_key_id())
     sealed = [key.seal(b"same", b"1") for _ in range(100)]
     assert len({each[:12] for each in sealed}) == 100
     assert key.holds(sealed[0], b"1") and not key.holds(sealed[0], b"2")

@@ -295,7 +295,7 @@ def probe(self, bell, supervisor):
     tried("file", lambda: pathlib.Path(sys.argv[1] + ".x").write_bytes(b"x"))
     tried("own", lambda: P.folder_of(self._config).joinpath("x").write_bytes(b"x"))
     print("dumpable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)
-    run(self, bell)
+    run(self, bell, supervisor)
 S._Loop.run = probe
 """
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from devices import AROUND, LEASE, SIZE, UTC_MS, DeviceCA, blanking, dirty_digest
 
-from doorsill import canonical, cli
+from doorsill import canonical, cli, strict_x509
 from doorsill.consent import claims, examine, reasons, verify
 from doorsill.consent.certificate import Blanking, CertificateChain, MediumFacts
 from doorsill.consent.claims import blank_digest
@@ -84,9 +84,10 @@ def test_the_verifier_stands_alone() -> None:
     """It imports no vault, gate, medium, token or device code."""
     allowed = {
         "doorsill", "doorsill.errors", "doorsill.fields", "doorsill.canonical",
+        "doorsill.strict_x509",
         "doorsill.consent", "doorsill.consent.examine", "doorsill.consent.reasons",
     }  # fmt: skip
-    for module in (verify, examine, claims, canonical, reasons):
+    for module in (verify, examine, claims, canonical, reasons, strict_x509):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.ImportFrom) and str(node.module)[:8] == "doorsill":
                 assert node.module in allowed
@@ -380,7 +381,10 @@ def test_a_head_behind_the_chain_is_a_power_cut_not_an_attack(
         (change(format="other"), "not the head of a chain"),
         (change(sha256="00" * 32), "another certificate 4 stood here"),
         (change(device="door-8"), "head of door-8's chain"),
-        (change(counter=None), "cut off"),
+        (change(counter=None), "head.counter = None; it must be a whole number"),
+        (change(counter=9), "cut off after certificate 4; it went to 9"),
+        (change(sha256=...), "head.sha256 is missing"),
+        (change(more=1), "head.more is not an option"),
     ],
 )
 def test_a_wrong_head_is_refused(

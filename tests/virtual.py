@@ -10,6 +10,7 @@ import functools
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -64,17 +65,25 @@ def until(what: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
 
 def until_empty() -> None:
     """pcscd looks at a virtual reader each 0.4 s; wait until it has seen both empty."""
-    presence = Presence()
-    for event in presence.events():
-        if isinstance(event, TokenOut) and event.reason is Reason.REMOVED:
-            break
-    presence.close()
+    _until_seen(Reason.REMOVED)
 
 
 def until_two() -> None:
     """Wait until pcscd has seen a card in both readers."""
+    _until_seen(Reason.SECOND_CARD)
+
+
+def _until_seen(reason: Reason) -> None:
     presence = Presence()
-    for event in presence.events():
-        if isinstance(event, TokenOut) and event.reason is Reason.SECOND_CARD:
-            break
-    presence.close()
+    too_long = threading.Timer(LIMIT_S, presence.close)
+    too_long.start()
+    seen: list[object] = []
+    try:
+        for event in presence.events():
+            seen.append(event)
+            if isinstance(event, TokenOut) and event.reason is reason:
+                return
+    finally:
+        too_long.cancel()
+        presence.close()
+    raise AssertionError(f"no {reason} within {LIMIT_S:g} s, only {seen}")

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cryptography.exceptions import InvalidSignature
@@ -26,6 +27,7 @@ from doorsill.errors import ConfigError, UntrustedError
 Value = dict[str, Any] | list[Any] | str | int | float | bool | None
 PrivateKey = ec.EllipticCurvePrivateKey
 PublicKey = ec.EllipticCurvePublicKey
+SignBytes = Callable[[bytes], bytes]
 
 LARGEST_INTEGER = 2**53 - 1  # RFC 7493: what every JSON reader can hold exactly
 DEEPEST = 16
@@ -69,7 +71,12 @@ def sign(value: Value, key: PrivateKey) -> str:
     s and n - s both verify; we sign and accept the low one alone (as BIP 62 does).
     """
     require_p256(key.public_key())
-    r, s = decode_dss_signature(key.sign(encode(value), ES256))
+    return sign_by(value, lambda data: key.sign(data, ES256))
+
+
+def sign_by(value: Value, sign_bytes: SignBytes) -> str:
+    """As :func:`sign`, by whoever can sign bytes: ECDSA with SHA-256, in DER."""
+    r, s = decode_dss_signature(sign_bytes(encode(value)))
     return _base64(r.to_bytes(32, "big") + min(s, P256_ORDER - s).to_bytes(32, "big"))
 
 
@@ -92,6 +99,11 @@ def verify(value: Value, signature: object, key: PublicKey) -> Value:
 def seal(body: dict[str, Any], key: PrivateKey) -> bytes:
     """The signed document of ``body`` as canonical bytes."""
     return encode({"signature": sign(body, key), "signed": body})
+
+
+def seal_by(body: dict[str, Any], sign_bytes: SignBytes) -> bytes:
+    """As :func:`seal`, by whoever can sign bytes."""
+    return encode({"signature": sign_by(body, sign_bytes), "signed": body})
 
 
 def unseal(data: bytes, key: PublicKey) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
         _log_to_stderr(chosen.verbose)
         return int(chosen.func(chosen) or 0)
     except DoorsillError as error:
-        sys.stderr.write(f"doorsill: {error}\n")
+        sys.stderr.writelines(f"doorsill: {each}\n" for each in error.args)
         return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
     except KeyboardInterrupt:
         sys.stderr.write("doorsill: interrupted\n")

@@ -8,7 +8,6 @@ bound. What the device may do stands in the signed policy, not here.
 from __future__ import annotations
 
 import argparse
-import tomllib
 import typing
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from doorsill.errors import ConfigError
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
+from doorsill.reading import parse_toml, read_if_there
 from doorsill.sections import Section, option, unknown, without_none
 
 INSTALLED = Path("/etc/doorsill/doorsill.toml")  # where the units look for it
@@ -150,20 +150,19 @@ def load_config(path: Path) -> Config:
     """Read and check ``path``; raises one ConfigError that lists every problem."""
     config, problems = read_config(path)
     if config is None:
-        raise ConfigError(f"{path}: " + "; ".join(problems))
+        raise ConfigError(*problems).of(path)
     return config
 
 
 def read_config(path: Path) -> tuple[Config | None, list[str]]:
     """Read ``path``; a Config and no problems, or None and all of them."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None, ["there is no such file"]
-    except (OSError, UnicodeDecodeError) as error:
-        return None, [f"cannot be read: {error}"]
-    except tomllib.TOMLDecodeError as error:
-        return None, [f"is not TOML: {error}"]
+        data = read_if_there(path)
+        if data is None:
+            return None, ["there is no such file"]
+        document = parse_toml(data)
+    except ConfigError as error:
+        return None, [str(error)]
     return parse_config(document, path.parent)
 
 

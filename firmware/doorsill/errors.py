@@ -10,9 +10,20 @@ A message names the thing, the value and the limit:
 ``privacy.k = 2 is below the minimum of 10``.
 """
 
+from __future__ import annotations
+
+from typing import Self
+
 
 class DoorsillError(Exception):
-    """Any error that doorsill raises on purpose."""
+    """Any error that doorsill raises on purpose; each argument is one problem."""
+
+    def __str__(self) -> str:
+        return "; ".join(str(each) for each in self.args)
+
+    def of(self, place: object) -> Self:
+        """The same error, with the file or whatever it is of before each problem."""
+        return type(self)(*(f"{place}: {each}" for each in self.args))
 
 
 class ConfigError(DoorsillError):

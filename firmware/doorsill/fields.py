@@ -51,13 +51,23 @@ class Fields:
         value = self._take(name, "a whole number", int)
         return least if value is None else int(self._bound(name, value, least, most))
 
+    def optional_whole(self, name: str, least: int, most: int, default: int) -> int:
+        """As :meth:`whole`, or ``default`` where the option is absent."""
+        if name not in self._table:
+            self._known.append(name)
+            return default
+        return self.whole(name, least, most)
+
     def number(self, name: str, least: float, most: float) -> float:
         """A number, ``least`` and ``most`` included."""
         value = self._take(name, "a number", float)
         return least if value is None else float(self._bound(name, value, least, most))
 
-    def flag(self, name: str) -> bool:
-        """true or false."""
+    def flag(self, name: str, default: bool | None = None) -> bool:
+        """true or false; without ``default`` it must be there."""
+        if default is not None and name not in self._table:
+            self._known.append(name)
+            return default
         return bool(self._take(name, "true or false", bool))
 
     def texts(
@@ -91,7 +101,8 @@ class Fields:
             return ()
         outside = [v for v in values if not all(0 <= each <= 1 for each in v)]
         if outside:
-            self.note(name, f"has {list(outside[0])} outside of the picture, 0 to 1")
+            self.note(name, f"has {shown(outside[0])} outside of the picture, 0 to 1")
+            return ()
         return tuple((float(x), float(y)) for x, y in values)
 
     def tables(self, name: str, most: int) -> Iterator[Fields]:
@@ -152,10 +163,10 @@ class Fields:
 
     def _bound(self, name: str, value: float, least: float, most: float) -> float:
         if value != value or value < least:
-            self.note(name, f"= {value} is below the minimum of {least}")
+            self.note(name, f"= {shown(value)} is below the minimum of {least}")
             return least
         if value > most:
-            self.note(name, f"= {value} is above the maximum of {most}")
+            self.note(name, f"= {shown(value)} is above the maximum of {most}")
             return most
         return value
 
@@ -166,7 +177,10 @@ class Fields:
 
 def shown(value: object) -> str:
     """``value`` as a short text for a message."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits
+        return f"a {type(value).__name__} too long to be shown"
     return text if len(text) <= 40 else text[:37] + "..."
 
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.fields import Fields
@@ -35,6 +36,12 @@ CONSENT_SECONDS_CEILING = 4 * 3600
 CONSENT_BYTES_CEILING = 64 << 20
 CONSENT_CROPS_CEILING = 10_000
 REVOKED_LIMIT = 1000
+LIVE_SECONDS, LIVE_SECONDS_LEAST, LIVE_SECONDS_MOST = 60, 2, 3600
+# What a draft says until somebody puts a name in; a policy that nobody answers for is
+# none.
+PLACEHOLDER = "name and address of who is responsible"
+# Files beside the zones: what the machine itself is set to, and other kinds of zone.
+NO_ZONES = re.compile(r"localtime|posixrules|Factory|leapseconds|(posix|right)/.*")
 
 ID = r"[a-z0-9-]{1,16}"
 PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+"
@@ -92,6 +99,7 @@ class ConsentRules:
     max_seconds: int  # of one session
     max_bytes: int
     max_crops: int
+    lamp: bool  # whether the vault opens only with a consent lamp that is lit
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,7 @@ class Policy:
     attributes: bool
     k: int
     epsilon_per_day: float
+    live_seconds: int  # between two live messages, at least
     consent: ConsentRules | None
     hours: tuple[OpeningHours, ...]
     timezone: str
@@ -188,7 +197,7 @@ def parse(body: dict[str, Any]) -> Policy:
     table.end()
     _check_whole(values, table)
     if problems:
-        raise ConfigError("; ".join(problems))
+        raise ConfigError(*problems)
     from doorsill import canonical
 
     digest = hashlib.sha256(canonical.encode(body)).hexdigest()
@@ -202,7 +211,7 @@ def is_open(policy: Policy, utc: float) -> bool:
     """
     if not policy.hours:
         return True
-    now = datetime.fromtimestamp(utc, ZoneInfo(policy.timezone))
+    now = datetime.fromtimestamp(utc, _zone_of(policy.timezone))
     minute, today = now.hour * 60 + now.minute, now.weekday()
     yesterday = (now.date() - timedelta(days=1)).weekday()
     return any(
@@ -227,6 +236,9 @@ def _scalars(table: Fields) -> Iterator[tuple[str, object]]:
     yield "k", table.whole("k", K_FLOOR, K_CEILING)
     most = EPSILON_CEILING_PER_DAY
     yield "epsilon_per_day", table.number("epsilon_per_day", 0.01, most)
+    least, most_s = LIVE_SECONDS_LEAST, LIVE_SECONDS_MOST
+    live = table.optional_whole("live_seconds", least, most_s, LIVE_SECONDS)
+    yield "live_seconds", live
     yield "timezone", table.text("timezone", r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", 40)
 
 
@@ -239,10 +251,32 @@ def _check_whole(values: dict[str, Any], table: Fields) -> None:
         ids = [each.id for each in values[name]]
         for twice in sorted({each for each in ids if ids.count(each) > 1}):
             table.note(name, f"holds the id {twice} twice")
+    if values["controller"].strip().casefold() == PLACEHOLDER:
+        table.note("controller", "names nobody yet; put a name and an address in")
+    if values["hours"]:
+        _check_zone(values["timezone"], table)
+
+
+def _check_zone(name: str, table: Fields) -> None:
+    """Without opening hours nobody asks what time it is, so any name will do."""
     try:
-        ZoneInfo(values["timezone"] or "UTC")
+        _zone_of(name)
+    except ConfigError as error:
+        table.note("timezone", str(error))
+
+
+def _zone_of(name: str) -> tzinfo:
+    if name in ("UTC", ""):
+        return UTC  # needs no database
+    try:
+        if not NO_ZONES.fullmatch(name):
+            return ZoneInfo(name)
     except (KeyError, OSError, ValueError):
-        table.note("timezone", f"= {values['timezone']!r} is not an IANA timezone")
+        if not available_timezones():
+            raise ConfigError(
+                f"= {name!r}: this machine knows no time zones; install tzdata"
+            ) from None
+    raise ConfigError(f"= {name!r} is not an IANA timezone of this machine")
 
 
 def _line(table: Fields) -> Line:
@@ -302,6 +336,7 @@ def _consent(table: Fields | None) -> ConsentRules | None:
         max_seconds=table.whole("max_seconds", 1, CONSENT_SECONDS_CEILING),
         max_bytes=table.whole("max_bytes", 4096, CONSENT_BYTES_CEILING),
         max_crops=table.whole("max_crops", 1, CONSENT_CROPS_CEILING),
+        lamp=table.flag("lamp", default=False),
     )
     table.end()
     return rules

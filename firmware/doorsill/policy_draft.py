@@ -1,41 +1,55 @@
-"""A policy to begin with: TOML that is valid as it stands and is made to be edited."""
+"""A policy to begin with, or to go on from: TOML that is made to be edited.
+
+new ─► draft ─► edit ─► sign ─► what devices take    the next version begins with
+                                                     the draft of the last one
+"""
 
 from __future__ import annotations
 
-from doorsill.errors import ConfigError
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-CONTROLLER = "name and address of who is responsible"
-DRAFT = """\
+from doorsill.errors import ConfigError
+from doorsill.policy import FORMAT, LIVE_SECONDS, PLACEHOLDER, Policy, parse
+
+NOBODY = "(nobody is named yet)"
+HEAD = """\
 # What this device may do. Edit, then: doorsill policy sign FILE --key controller.key
-format = "doorsill-policy/1"
+format = {format}
 version = {version}                     # a device applies only a higher one
-site = "{site}"
-purpose = "{purpose}"
-controller = "{controller}"
-timezone = "{timezone}"
+site = {site}
+{devices}
+purpose = {purpose}
+controller = {controller}
+timezone = {timezone}
 
 # Apparent age band and gender expression: off, unless a notice hangs at the door.
 attributes = {attributes}
 {notice}
-k = 10                          # smallest group published; 10 is the floor
-epsilon_per_day = 1.0           # privacy budget a day; 2.0 is the ceiling
+k = {k}                          # smallest group published, in crossings; 10 at least
+epsilon_per_day = {epsilon_per_day}           # privacy budget a day; 2.0 is the ceiling
+live_seconds = {live_seconds}               # between two live messages; 2 at least
 
 # x to the right, y down, fractions of the picture. IN is from the left of the
-# directed line to its right.
-[[lines]]
-id = "door"
-points = {points}
-
+# directed line to its right; `doorsill policy show FILE` draws it.
+"""
+DEVICES = '# devices = ["cam-01"]          # without it, for every device of the site'
+ZONES = """\
+# Staff who cross many times a day give away more of themselves than shoppers do. Where
+# they stand, or walk through a door of their own, count nobody:
 # [[zones]]
 # id = "staff"
 # kind = "exclude"              # or "count"
 # polygon = [[0.8, 0.0], [1.0, 0.0], [1.0, 0.4]]
-
+"""
+HOURS = """\
 # [[hours]]                     # without any, always open
 # days = ["mon", "tue", "wed", "thu", "fri", "sat"]
 # opens = "09:00"
 # closes = "20:00"
-
+"""
+CONSENT = """\
 # [consent]                     # without it no face can ever be stored
 # purposes = ["validation"]
 # ca = "SHA-256 of the consent CA's certificate"
@@ -43,41 +57,99 @@ points = {points}
 # max_seconds = 1800
 # max_bytes = 8388608
 # max_crops = 1000
+# lamp = true                   # opens only where a consent lamp is lit meanwhile
 """
 
 
-def draft_text(
-    *,
-    version: int,
-    site: str,
-    purpose: str,
-    controller: str,
-    timezone: str,
-    line: str,
-    notice: str | None,
-) -> str:
-    """The draft; a ``notice`` turns the attributes on; ConfigError for a bad line."""
-    return DRAFT.format(
-        version=version,
-        site=_quoted(site),
-        purpose=_quoted(purpose),
-        controller=_quoted(controller),
-        timezone=_quoted(timezone),
-        attributes="true" if notice else "false",
-        notice=f'notice = "{_quoted(notice)}"' if notice else "# notice = ...",
-        points=_points(line),
+def first_body(site: str) -> dict[str, Any]:
+    """The least that a policy says: count who crosses the middle of the picture."""
+    return {
+        "format": FORMAT,
+        "version": 1,
+        "site": site,
+        "purpose": "count visitors per hour",
+        "controller": PLACEHOLDER,
+        "timezone": "UTC",
+        "attributes": False,
+        "k": 10,
+        "epsilon_per_day": 1.0,
+        "lines": lines_of(["0,0.5,1,0.5"]),
+    }
+
+
+def lines_of(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Lines as given to ``--line``: door, or door-1, door-2 and so on."""
+    names = (
+        ["door"] if len(texts) == 1 else [f"door-{i + 1}" for i in range(len(texts))]
     )
+    return [
+        {"id": name, "points": points_of("--line", text, 2)}
+        for name, text in zip(names, texts, strict=True)
+    ]
 
 
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+def staff_zones_of(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Polygons as given to ``--staff``, in which nobody is counted."""
+    names = (
+        ["staff"] if len(texts) == 1 else [f"staff-{i + 1}" for i in range(len(texts))]
+    )
+    return [
+        {"id": name, "kind": "exclude", "polygon": points_of("--staff", text, 3)}
+        for name, text in zip(names, texts, strict=True)
+    ]
 
 
-def _points(text: str) -> list[list[float]]:
+def points_of(option: str, text: str, least: int) -> list[list[float]]:
+    """X0,Y0,X1,Y1 and so on as points; ConfigError for anything else."""
     try:
         numbers = [float(each) for each in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) < 4 or len(numbers) % 2:
-        raise ConfigError(f"--line {text} must be X0,Y0,X1,Y1 with numbers from 0 to 1")
+    if len(numbers) < 2 * least or len(numbers) % 2:
+        wanted = ",".join(f"X{i},Y{i}" for i in range(least))
+        raise ConfigError(f"{option} {text} must be {wanted} with numbers from 0 to 1")
     return [list(pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
+
+
+def preview(body: dict[str, Any]) -> Policy:
+    """As ``policy.parse``, but the controller may still have to be put in."""
+    unnamed = body.get("controller") == PLACEHOLDER
+    return parse(body | {"controller": NOBODY} if unnamed else body)
+
+
+def draft_text(body: dict[str, Any]) -> str:
+    """``body`` as TOML with a comment to each part, also to parts that are missing."""
+    known = {"live_seconds": LIVE_SECONDS, **body}
+    devices, notice = known.pop("devices", None), known.pop("notice", None)
+    head = {name: toml(value) for name, value in known.items()}
+    parts = [
+        HEAD.format(
+            **head,
+            devices=f"devices = {toml(devices)}" if devices else DEVICES,
+            notice=f"notice = {toml(notice)}" if notice else "# notice = ...",
+        )
+    ]
+    parts += _tables("lines", known.pop("lines", []), "")
+    parts += _tables("zones", known.pop("zones", []), ZONES)
+    parts += _tables("hours", known.pop("hours", []), HOURS)
+    consent = known.pop("consent", None)
+    parts += ["[consent]\n" + _options(consent)] if consent else [CONSENT]
+    return "\n".join(parts)
+
+
+def toml(value: object) -> str:
+    """A value in one line of TOML; its strings are spelt as those of JSON."""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(toml(each) for each in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _tables(name: str, tables: Sequence[dict[str, Any]], absent: str) -> Iterator[str]:
+    if not tables and absent:
+        yield absent
+    for table in tables:
+        yield f"[[{name}]]\n" + _options(table)
+
+
+def _options(table: dict[str, Any]) -> str:
+    return "".join(f"{name} = {toml(value)}\n" for name, value in table.items())

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
+import tomllib
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from doorsill.errors import ConfigError
 
@@ -46,6 +48,18 @@ def read_if_there(path: Path, most: int = LARGEST_BYTES) -> bytes | None:
             path.lstat()
             raise
     return None
+
+
+def parse_toml(data: bytes) -> dict[str, Any]:
+    """A TOML document; ConfigError for whatever is none."""
+    try:
+        return tomllib.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot be read: {error}") from None
+    except RecursionError:
+        raise ConfigError("is not TOML: nested too deep") from None
+    except ValueError as error:  # of TOML, or of a number of thousands of digits
+        raise ConfigError(f"is not TOML: {error}") from None
 
 
 def _require_regular(path: Path, state: os.stat_result, most: int) -> None:

@@ -7,12 +7,15 @@ there are, says ``config.py``.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import types
 import typing
 from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
 from typing import Any
+
+from doorsill.fields import shown
 
 
 def option(
@@ -60,17 +63,30 @@ class Section:
     def _value(self, each: Field[Any], kind: type, value: Any) -> Any:
         name = f"{self._name}.{each.name}"
         if kind is float and type(value) is int:
-            value = float(value)
+            value = _as_float(value)
         wanted = str if kind is Path else kind
         if type(value) is not wanted:
             words = {str: "a text", int: "a whole number", float: "a number"}
             must = words.get(wanted, "true or false")
-            self._problems.append(f"{name} = {value!r} must be {must}")
+            self._problems.append(f"{name} = {shown(value)} must be {must}")
             return value
         problem = _out_of_bounds(value, each.metadata)
         if problem:
-            self._problems.append(f"{name} = {value} {problem}")
+            self._problems.append(f"{name} = {_plain(value)} {problem}")
         return self._folder / str(value) if kind is Path else value
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # 400 digits
+        return math.copysign(math.inf, value)
+
+
+def _plain(value: Any) -> str:
+    """As a person wrote it, unless that fills the screen."""
+    text = value if isinstance(value, str) else shown(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _out_of_bounds(value: Any, bounds: Any) -> str | None:

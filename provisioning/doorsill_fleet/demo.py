@@ -20,8 +20,9 @@ from rich.console import Console
 
 from doorsill.config import Config
 from doorsill.drivers.clip import street_truth
-from doorsill.errors import CameraError
+from doorsill.errors import CameraError, UplinkError
 from doorsill.run_cli import children, names_of, prepare
+from doorsill_fleet import demo_judge
 from doorsill_fleet.broker import HOST, running_broker
 from doorsill_fleet.demo_plan import Plan, truth_of
 from doorsill_fleet.demo_show import Show
@@ -86,8 +87,8 @@ def play(plan: Plan, console: Console) -> Outcome:
             plan, folder, store, received, failures, token, config, stage
         )
         outcome.vault = show.vault
-        if outcome.looked_s == 0 and not failures:
-            failures.append("the camera showed nothing")
+        if not failures:
+            failures += _faults(plan, outcome)
         if failures and log is not None:
             failures += (
                 (folder / LOG).read_text("utf-8", "replace").splitlines()[-LINES:]
@@ -123,7 +124,11 @@ def _subscriber(stage: Stage, store: Store, received: Received) -> Iterator[Subs
     subscriber = Subscriber(reader, store, received.take)
     subscriber.start()
     try:
-        subscriber.ready.wait(READY_WITHIN_S)
+        if not subscriber.ready.wait(READY_WITHIN_S):
+            raise UplinkError(
+                f"the broker did not take the subscriber within {READY_WITHIN_S:g} s: "
+                f"{stage.broker.last_words()}"
+            )
         yield subscriber
     finally:
         subscriber.stop()
@@ -146,6 +151,14 @@ def _wait_for_last(received: Received) -> None:
     deadline = time.monotonic() + LAST_WITHIN_S
     while received.state != "disconnected" and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def _faults(plan: Plan, outcome: Outcome) -> list[str]:
+    """What went wrong although every process ran to the end."""
+    if outcome.looked_s == 0:
+        return ["the camera showed nothing"]
+    card = demo_judge.vault_faults(outcome.vault, plan.seconds) if plan.token else []
+    return card + demo_judge.miscounts(outcome.counted, outcome.truth)
 
 
 def _outcome(

@@ -5,7 +5,8 @@
     token.sign()   ◄── speaks ─┘
 
 A card that is slow, or a daemon that hangs, holds up the one that speaks. It never
-holds up the one that waits, nor whoever decides.
+holds up the one that waits, nor the one that decides. Whichever thread hears that
+consent has ended calls ``sever`` itself: who decides may be waiting for a disk.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Attendant:
     def __init__(
         self, token: Token, judge: Judge, switch: Switch | None = None
     ) -> None:
+        self.sever: Callable[[Reason], object] = lambda _: None  # destroys the key
         self._token = token
         self._switch = switch
         self._judge = judge
@@ -86,8 +88,15 @@ class Attendant:
             thread.join(1.0)
 
     def _tell(self, event: Event) -> None:
-        self._events.append(event)
-        os.eventfd_write(self._bell, 1)
+        """First the event, then the key: so no key is made after an event unseen."""
+        try:
+            self._events.append(event)
+            os.eventfd_write(self._bell, 1)
+        finally:
+            if isinstance(event, Lost):
+                self.sever(event.reason)
+            elif isinstance(event, Switched) and not event.on:
+                self.sever(Reason.LINE_LOW)
 
     def _wait(self) -> None:
         try:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 
 from doorsill import __version__, canonical
 from doorsill.consent import claims
+from doorsill.consent.examine import check_form, check_head_form
 from doorsill.device.identity import Identity
 from doorsill.device.policy_store import replace
 from doorsill.errors import ConfigError, UntrustedError
@@ -178,13 +179,14 @@ class CertificateChain:
         document = _read(newest)
         try:
             body = canonical.unseal(document, self._identity.key.public_key())
+            check_form(body)
         except UntrustedError as error:
             raise UntrustedError(
                 f"{newest}: {error}; keep {self._directory} for the inspector, in "
                 "another place, and a new chain begins"
             ) from None
-        if body.get("counter") != int(newest.stem):
-            raise UntrustedError(f"{newest} holds certificate {body.get('counter')}")
+        if body["counter"] != int(newest.stem):
+            raise UntrustedError(f"{newest} holds certificate {body['counter']}")
         self.newest = body
         return int(newest.stem), _sha256(document)
 
@@ -194,7 +196,11 @@ class CertificateChain:
             if self._counter > 1:  # the first may have been cut off from its head
                 raise UntrustedError(f"{path} is missing; the chain was tampered with")
             return
-        head = canonical.unseal(_read(path), self._identity.key.public_key())
+        try:
+            head = canonical.unseal(_read(path), self._identity.key.public_key())
+            check_head_form(head)
+        except UntrustedError as error:
+            raise UntrustedError(f"{path}: {error}") from None
         if head["counter"] > self._counter:
             raise UntrustedError(
                 f"certificate {head['counter']} is missing: the chain ends at "

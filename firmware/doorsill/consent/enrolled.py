@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.consent.trust import credential_of
 from doorsill.errors import ConfigError
+from doorsill.strict_x509 import Unreadable, read_pem_chain
 
 CARDS_LIMIT = 64  # enrolled keys on one device
 
@@ -36,10 +35,12 @@ def read_enrolled(folder: Path) -> tuple[Enrolled, ...]:
         raise ConfigError(f"{folder} holds {len(paths)} keys; the limit {CARDS_LIMIT}")
     for path in paths:
         try:
-            chain = x509.load_pem_x509_certificates(path.read_bytes())
-            credential = credential_of(chain[0])
-        except (OSError, ValueError, UnsupportedAlgorithm) as error:
+            chain = read_pem_chain(path.read_bytes())
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+        except Unreadable as error:
             raise ConfigError(f"{path} is not a FIDO2 key's file: {error}") from None
+        credential = credential_of(chain[0])
         if credential is None:
             raise ConfigError(f"{path} names no FIDO2 credential")
         raw = [each.public_bytes(serialization.Encoding.DER) for each in chain]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,27 +11,18 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from doorsill import canonical
 from doorsill.consent import claims
 from doorsill.errors import UntrustedError
 from doorsill.fields import Fields
+from doorsill.strict_x509 import read_der
 
 HEX64 = "[0-9a-f]{64}"
 DEVICE = r"[a-z0-9-]{1,16}"
 WORDS = r"[^\x00-\x1f\x7f]*"
 LATEST_MS = 253402300799000  # the end of the year 9999
-
-
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    x509.InvalidVersion,
-    UnsupportedAlgorithm,
-    CryptographyDeprecationWarning,
-)
 
 Document = tuple[str, bytes]  # its name, for messages, and its bytes
 
@@ -44,6 +34,8 @@ class Verified:
     name: str
     body: dict[str, Any]
     sha256: str  # of the whole document: what the next one must name
+    signer: x509.Certificate
+    key: ec.EllipticCurvePublicKey  # the signer's
 
     @property
     def counter(self) -> int:
@@ -63,12 +55,12 @@ def verify_one(document: Document, authority: x509.Certificate) -> Verified:
         body, signature = canonical.split(data)
         signer, key = _signer(body, authority)
         canonical.verify(body, signature, key)
-        _check_form(body)
+        check_form(body)
         _check_signer(body, signer)
         _check_claims(body)
     except UntrustedError as error:
         raise UntrustedError(f"{name}: {error}") from None
-    return Verified(name, body, hashlib.sha256(data).hexdigest())
+    return Verified(name, body, hashlib.sha256(data).hexdigest(), signer, key)
 
 
 def _signer(
@@ -87,17 +79,12 @@ def _signer(
 
 
 def _parse(text: object) -> tuple[x509.Certificate, object]:
-    """Read strictly: what X.509 only puts up with for old times' sake is refused."""
     try:
         if not isinstance(text, str):
             raise ValueError
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", CryptographyDeprecationWarning)
-            signer = x509.load_der_x509_certificate(
-                base64.b64decode(text, validate=True)
-            )
-            return signer, signer.public_key()
-    except UNREADABLE:
+        signer = read_der(base64.b64decode(text, validate=True))
+        return signer, signer.public_key()
+    except ValueError:  # of base64 as well
         raise UntrustedError("it holds no certificate of a device") from None
 
 
@@ -119,7 +106,8 @@ def _check_signer(body: dict[str, Any], signer: x509.Certificate) -> None:
         )
 
 
-def _check_form(body: dict[str, Any]) -> None:
+def check_form(body: dict[str, Any]) -> None:
+    """UntrustedError unless ``body`` has the form of a blanking certificate."""
     problems: list[str] = []
     table = Fields("certificate", body, problems)
     table.text("format", claims.FORMAT, 32)
@@ -172,10 +160,27 @@ def _check_parts(table: Fields) -> None:
         sectors.whole(device, 0, 2**53 - 1)
     system.end()
     for lease in table.tables("leases", 1000):
-        _check_lease(lease)
+        read_lease(lease)
 
 
-def _check_lease(lease: Fields) -> None:
+def check_head_form(body: dict[str, Any]) -> None:
+    """UntrustedError unless ``body`` has the form of a chain's head."""
+    if body.get("format") != claims.HEAD_FORMAT:
+        raise UntrustedError("it is not the head of a chain")
+    problems: list[str] = []
+    table = Fields("head", body, problems)
+    table.text("format", claims.HEAD_FORMAT, 32)
+    table.text("device", DEVICE, 16)
+    table.whole("counter", 1, 2**31 - 1)
+    table.text("sha256", HEX64, 64)
+    table.whole("utc_ms", 0, LATEST_MS)
+    table.end()
+    if problems:
+        raise UntrustedError("; ".join(problems))
+
+
+def read_lease(lease: Fields) -> None:
+    """Note what is wrong with a lease, in a certificate or in a marker."""
     opened = lease.whole("opened_ms", 0, LATEST_MS)
     lease.whole("closed_ms", opened, LATEST_MS)
     lease.text("reason", "|".join(claims.REASONS), 32)

@@ -98,6 +98,17 @@ def deadline(gate: Gate) -> float:
     return gate.asked + _patience(gate.pending)
 
 
+def ends(gate: Gate) -> float:
+    """Monotonic s at which the lease ends by itself; inf when there is none."""
+    if gate.lease is None:
+        return float("inf")
+    return min(
+        gate.fresh + ANSWER_MAX_AGE_S,
+        gate.lease.opened.monotonic + gate.binding.session_s,
+        gate.last.monotonic + gate.lease.expires - gate.last.utc,
+    )
+
+
 def step(
     gate: Gate, event: Event, at: Moment, nonce: bytes
 ) -> tuple[Gate, tuple[Action, ...]]:

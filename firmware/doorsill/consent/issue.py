@@ -24,8 +24,14 @@ from doorsill.consent.token import TokenError, TokenIn
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.drivers.piv import PRESENCE, SEALING, PivCard, PivToken
 from doorsill.errors import ConfigError
+from doorsill.in_time import in_time
+from doorsill.strict_x509 import Unreadable, read_der
 
 T = TypeVar("T")
+
+WORK_S = 60.0  # for all that is done on a card; making two keys takes it seconds
+HANGS_S = 5.0  # a pcscd that hangs is given up so much later than a missing card
+HANGS = "the card service (pcscd) or the card hangs: no answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +86,11 @@ def with_one_card(
     say: Callable[[str], None],
 ) -> T:
     """Wait for the one card and do ``work`` on it; ConfigError in a person's words."""
-    _await_card(token, wait_s, say)
     try:
-        return token.with_card(work)
+        in_time(wait_s + HANGS_S, HANGS, lambda: _await_card(token, wait_s, say))
+        return in_time(WORK_S, HANGS, lambda: token.with_card(work))
+    except TimeoutError as error:
+        raise ConfigError(str(error)) from None
     except TokenError as error:
         if error.reason in (Reason.REMOVED, Reason.READER_GONE, Reason.DAEMON_GONE):
             raise ConfigError(
@@ -95,14 +103,12 @@ def with_one_card(
 def holder_before(card: PivCard) -> str | None:
     """Who the card was made for before, or None where it is empty."""
     try:
-        return trust.holder_of(
-            x509.load_der_x509_certificate(card.certificate(PRESENCE))
-        )
+        return trust.holder_of(read_der(card.certificate(PRESENCE)))
     except TokenError as error:
         if error.reason in (Reason.UNTRUSTED, Reason.CARD_ERROR):
             return None
         raise
-    except ValueError:
+    except Unreadable:
         return "somebody, in a certificate that cannot be read"
 
 
@@ -110,13 +116,13 @@ def _await_card(token: PivToken, wait_s: float, say: Callable[[str], None]) -> N
     timer = threading.Timer(wait_s, token.close)
     timer.daemon = True
     timer.start()
-    reason = Reason.REMOVED
+    reason, why = Reason.REMOVED, ""
     try:
         for event in token.events():
             if isinstance(event, TokenIn):
                 return
-            reason = event.reason
-            say("put the card in" if reason is Reason.REMOVED else WORDS[reason])
+            reason, why = event.reason, event.why
+            say("put the card in" if reason is Reason.REMOVED else why or WORDS[reason])
             if reason is Reason.SECOND_CARD:
                 break
     finally:
@@ -124,6 +130,5 @@ def _await_card(token: PivToken, wait_s: float, say: Callable[[str], None]) -> N
     words = {
         Reason.REMOVED: f"no card was put in within {wait_s:.0f} s",
         Reason.READER_GONE: "there is no card reader; plug one in",
-        Reason.DAEMON_GONE: "pcscd does not answer; start it: systemctl start pcscd",
     }
-    raise ConfigError(words.get(reason, WORDS[reason]))
+    raise ConfigError(why or words.get(reason, WORDS[reason]))

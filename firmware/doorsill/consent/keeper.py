@@ -3,8 +3,10 @@
     attendant ─ events ─► gate.step ─ Opened, Closed, Ask ─► vault, vision, card
     vision ──── crops ──► only while the gate is open ─────► vault.seal
 
-Events come before crops, and are looked for again after each crop: a card that is
-pulled is known before the next crop is touched.
+Events come before crops, and are looked for again before each crop: a card that is
+pulled is known before the next crop is touched. A disk may hold this thread up; the key
+does not wait for it: the thread that hears of the pull destroys it, and a deadman does
+so where nobody hears anything.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from doorsill.consent import export, gate
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import NONCE_BYTES, Binding
 from doorsill.consent.crops import Crop
+from doorsill.consent.deadman import Deadman
 from doorsill.consent.events import (
     Answered,
     Ask,
@@ -53,7 +56,7 @@ Clock = Callable[[], Moment]
 
 
 class Keeper:
-    """One thread decides; it never waits for a card, a disk or a person to read."""
+    """One thread decides; it never waits for a card, or for a person to read."""
 
     def __init__(
         self,
@@ -72,6 +75,8 @@ class Keeper:
         self._clock = clock
         self._retry = float("inf")
         self._look = self._now + LOOK_S
+        self._deadman = Deadman(self._sever, lambda: self._now)
+        attendant.sever = self._sever
 
     @property
     def _now(self) -> float:
@@ -86,6 +91,8 @@ class Keeper:
         """Take every event, do what is due, then take a few crops."""
         self._events()
         self.step(Tick())
+        if self.vault.severed:  # in time, though we were late
+            self.step(Lost(Reason.MISSED_BEAT))
         if self._now >= self._retry:
             self._retry = float("inf")
             if self.gate.card is None:
@@ -96,7 +103,6 @@ class Keeper:
         for _ in range(CROPS_AT_ONCE):
             if not self._crop():
                 return
-            self._events()
 
     def step(self, event: Event) -> None:
         """One step of the gate, and what it asks for."""
@@ -112,6 +118,7 @@ class Keeper:
                 self.attendant.ask(action.challenge)
             elif isinstance(action, Opened):
                 self._open(action)
+        self._deadman.set(gate.ends(self.gate))
         if isinstance(event, Answered) and self.gate.lease is not None:
             self._light()  # again with each answer: it may have failed meanwhile
         if isinstance(event, Answered) and self.gate.lease is not None:
@@ -134,6 +141,7 @@ class Keeper:
         try:
             return self._blank(reason)
         finally:
+            self._deadman.close()
             self.attendant.close()
             self._lamp.close()
 
@@ -165,6 +173,14 @@ class Keeper:
                 raise UntrustedError("the card went while the export was made")
         return {"crops": len(session.records)}, handle
 
+    def _sever(self, reason: Reason | None = None) -> None:
+        """In any thread: nobody can seal or read any more, and vision is told.
+
+        Without a reason the gate has it: time alone.
+        """
+        self.vault.sever(reason)
+        self.sight.stop()
+
     def _events(self) -> None:
         for event in self.attendant.take():
             if isinstance(event, Lost):
@@ -192,10 +208,13 @@ class Keeper:
     def _shut(self, reason: Reason) -> None:
         """First nobody may hand over or seal any more; then the rest."""
         session = self.vault.revoke()
+        if session is not None and session.severed_for is not None:
+            reason = Reason(session.severed_for)  # known before we came to it
         self.sight.lease(0.0)
         self._lamp.off()
-        if reason in self.attendant.gone:
-            late_us = round((self._now - self.attendant.gone[reason]) * 1e6)
+        destroyed_at = session.key.destroyed_at if session else None
+        if reason in self.attendant.gone and destroyed_at is not None:
+            late_us = round((destroyed_at - self.attendant.gone[reason]) * 1e6)
             self.tally.shut_after_us = [*self.tally.shut_after_us[-999:], late_us]
         self.tally.last_reason = str(reason)
         self.vault.finish(session, str(reason))
@@ -224,6 +243,7 @@ class Keeper:
         return True
 
     def _take(self, crop: Crop) -> None:
+        self._events()
         self.step(Tick())  # time alone may have shut it
         if self.vault.session is None:
             self.tally.turned_away += 1
@@ -237,17 +257,29 @@ class Keeper:
         try:
             self.vault.seal(crop)
         except DoorsillError as error:
-            log.error("a crop could not be sealed: %s", error)
-            self.step(Lost(Reason.MEDIUM))
+            self._failed("a crop could not be sealed", error)
             return
         self.tally.sealed += 1
 
-    def _look_at_medium(self) -> None:
-        try:
-            good = self.vault.check()
-        except DoorsillError as error:
-            log.error("the medium cannot be read back: %s", error)
-            good = False
-        if not good:
+    def _failed(self, what: str, error: DoorsillError) -> None:
+        """Shut, for the card where it went meanwhile, and else for the medium."""
+        if self.vault.severed:
+            self._events()
+            self.step(Tick())
+            self.step(Lost(Reason.MISSED_BEAT))
+        elif self.vault.session is not None:
+            log.error("%s: %s", what, error)
             self.step(Lost(Reason.MEDIUM))
+
+    def _look_at_medium(self) -> None:
+        self._events()
+        was_open = self.vault.session is not None
+        try:
+            if self.vault.check():
+                return
+        except DoorsillError as error:
+            self._failed("the medium cannot be read back", error)
+        if was_open:
+            self.step(Lost(Reason.MEDIUM))
+        else:
             self.vault.blank(Reason.MEDIUM)

@@ -1,20 +1,29 @@
 """The marker: on disk while a session is open, for the certificate after a crash.
 
 It holds no key and no name; what a vault that died leaves is told from it once, at the
-next start.
+next start. What it says is not believed beyond its form: a crash may have torn it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from doorsill.consent import claims
 from doorsill.consent.certificate import LeaseInterval
+from doorsill.consent.examine import LATEST_MS, read_lease
 from doorsill.device import policy_store
+from doorsill.errors import ConfigError
+from doorsill.fields import Fields
 
 MARKER_NAME = "open.json"
+MARKER_LIMIT = 4096  # bytes that are read of it; it has about 400
 UNKNOWN_KEY = "0" * 32  # of a marker that cannot be read
+
+Died = tuple[tuple[LeaseInterval, ...], str]  # the lease, where it is known; key id
 
 
 def write(folder: Path, interval: LeaseInterval, key_id: str) -> None:
@@ -23,19 +32,42 @@ def write(folder: Path, interval: LeaseInterval, key_id: str) -> None:
     policy_store.replace(folder / MARKER_NAME, text.encode())
 
 
-def read(folder: Path) -> tuple[tuple[LeaseInterval, ...], str] | None:
-    """The session that a crash cut off; a marker that is unreadable is one too."""
+def read(folder: Path, latest_ms: int = LATEST_MS) -> Died | None:
+    """The session that a crash cut off; a marker that is unreadable is one too.
+
+    ``latest_ms`` is now, on a clock that is known to be right: what begins later is
+    not believed. A device that lost its clock with its power says what it knows.
+    """
     path = folder / MARKER_NAME
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     try:
-        found = json.loads(path.read_bytes())
-        lease = LeaseInterval(**found["lease"])
-        return (lease,), str(found["key_id"])
-    except (OSError, ValueError, TypeError, KeyError):
+        with path.open("rb") as file:
+            found = json.loads(file.read(MARKER_LIMIT))
+    except (OSError, ValueError, RecursionError):
         return (), UNKNOWN_KEY
+    return _died(found, latest_ms)
 
 
 def remove(folder: Path) -> None:
     """What it told is certified."""
-    (folder / MARKER_NAME).unlink(missing_ok=True)
+    path = folder / MARKER_NAME
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot remove {path}: {error.strerror}") from None
+
+
+def _died(found: Any, latest_ms: int) -> Died:
+    problems: list[str] = []
+    table = Fields("marker", found, problems)
+    key_id = table.text("key_id", "[0-9a-f]{32}", 32)
+    read_lease(table.table("lease"))
+    table.end()
+    if problems:
+        return (), UNKNOWN_KEY
+    lease = LeaseInterval(**found["lease"])
+    begun = lease.reason == claims.DIED and lease.opened_ms == lease.closed_ms
+    if not begun or lease.closed_ms > latest_ms or lease.sealed or lease.sealed_bytes:
+        return (), key_id
+    return (lease,), key_id

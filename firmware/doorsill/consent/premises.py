@@ -8,13 +8,13 @@ from __future__ import annotations
 import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from doorsill.config import Config, ConsentSection
 from doorsill.consent.certificate import CertificateChain
-from doorsill.consent.medium import Medium, open_medium
+from doorsill.consent.medium import Medium, open_medium, read_all
 from doorsill.consent.surroundings import firmware_digest, observe
 from doorsill.consent.vault import Ground, Vault
 from doorsill.device import identity
@@ -50,20 +50,29 @@ def socket_of(config: Config) -> Path:
 @contextmanager
 def only_one(config: Config) -> Iterator[IO[bytes]]:
     """Make the folder and hold its lock; ConfigError where another vault has it."""
-    folder_of(config).mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder_of(config) / LOCK_NAME).open("wb") as lock:
+    folder = folder_of(config)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (folder / LOCK_NAME).open("wb")
+    except OSError as error:
+        raise ConfigError(
+            f"the vault cannot write in its folder {folder}: {error.strerror}"
+        ) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ConfigError(
-                f"another vault is at work in {folder_of(config)}"
-            ) from None
+            raise ConfigError(f"another vault is at work in {folder}") from None
         yield lock
 
 
 @contextmanager
 def opened(config: Config) -> Iterator[tuple[Vault, Identity]]:
-    """The vault, blanked before anything else; its key is gone when this is left."""
+    """The vault; its key is gone when this is left.
+
+    The medium is blanked before anything of this device is read: whatever is wrong with
+    its key, its certificate, its chain or its policy, yesterday's records are gone.
+    """
     consent = consent_of(config)
     name = consent.medium
     if name != "memory" and not name.startswith("spi:"):
@@ -71,7 +80,8 @@ def opened(config: Config) -> Iterator[tuple[Vault, Identity]]:
     medium = open_medium(name, consent.medium_bytes)
     vault: Vault | None = None
     try:
-        vault, device = _vault_on(medium, config)
+        was_nought = _blank_first(medium)
+        vault, device = _vault_on(medium, config, was_nought)
         yield vault, device
     finally:
         if vault is not None:
@@ -79,13 +89,26 @@ def opened(config: Config) -> Iterator[tuple[Vault, Identity]]:
         medium.close()
 
 
-def _vault_on(medium: Medium, config: Config) -> tuple[Vault, Identity]:
-    try:
-        device = identity.read(identity.key_of(config), config.broker.certificate)
-        chain = CertificateChain(certificates_of(config), device)
-    except DoorsillError:
-        medium.blank()  # it cannot be certified, but blank it is
-        raise
+def _blank_first(medium: Medium) -> bool:
+    """Nought in every byte; whether it was so before.
+
+    A medium at fault, or without power, is for the certificate to tell.
+    """
+    was_nought = False
+    with suppress(DoorsillError):
+        try:
+            was_nought = read_all(medium, b"")[1]
+        finally:
+            if not was_nought:
+                medium.blank()
+    return was_nought
+
+
+def _vault_on(
+    medium: Medium, config: Config, was_nought: bool
+) -> tuple[Vault, Identity]:
+    device = identity.read(identity.key_of(config), config.broker.certificate)
+    chain = CertificateChain(certificates_of(config), device)
     firmware = firmware_digest()
     ground = Ground(
         medium,
@@ -99,5 +122,5 @@ def _vault_on(medium: Medium, config: Config) -> tuple[Vault, Identity]:
     except DoorsillError:
         policy = None  # main says so, after the blanking
     vault = Vault(ground, policy)
-    vault.start()
+    vault.start(was_nought)
     return vault, device

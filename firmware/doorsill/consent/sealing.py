@@ -9,6 +9,8 @@ Sources: NIST SP 800-38D (a counter as nonce, under a key of one session), RFC 5
 from __future__ import annotations
 
 import os
+import threading
+import time
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -36,45 +38,50 @@ class WrappedKey:
 
 
 class DataKey:
-    """One session's key; ``destroy`` leaves nothing of it."""
+    """One session's key; ``destroy`` leaves nothing of it.
 
-    def __init__(self) -> None:
+    Whichever thread hears first that the card is gone destroys it. It is never held up
+    by more than the work on one crop in memory: no disk is touched here.
+    """
+
+    def __init__(self, key_id: str) -> None:
+        """``key_id`` of :func:`new_key_id` names it in certificates."""
         self._memory = LockedMemory(KEY_BYTES)
         self._memory.fill_random()
         self._cipher: AESGCM | None = AESGCM(self._memory.view)
         self._count = 0
-        self.key_id = os.urandom(16).hex()  # says nothing of the key
+        self._at_work = threading.Lock()
+        self.key_id = key_id
+        self.destroyed_at: float | None = None  # monotonic s
 
     def seal(self, plain: memoryview | bytes, context: bytes) -> bytes:
         """``plain`` encrypted as nonce, ciphertext, tag; bound to ``context``."""
-        if self._cipher is None:
-            raise UntrustedError("the data key is destroyed")
-        nonce = self._count.to_bytes(NONCE_BYTES, "big")
-        self._count += 1
-        return nonce + self._cipher.encrypt(nonce, plain, self._bound(context))
+        with self._at_work:
+            cipher = self._alive()
+            nonce = self._count.to_bytes(NONCE_BYTES, "big")
+            self._count += 1
+            return nonce + cipher.encrypt(nonce, plain, self._bound(context))
 
     def holds(self, record: bytes, context: bytes) -> bool:
         """Whether ``record`` is still what was sealed; the plain text is wiped."""
-        if self._cipher is None:
-            raise UntrustedError("the data key is destroyed")
-        with LockedMemory(max(1, len(record) - NONCE_BYTES - TAG_BYTES)) as plain:
+        size = max(1, len(record) - NONCE_BYTES - TAG_BYTES)
+        with self._at_work, LockedMemory(size) as plain:
             nonce, sealed = record[:NONCE_BYTES], record[NONCE_BYTES:]
+            cipher, bound = self._alive(), self._bound(context)
             try:
-                bound = self._bound(context)
-                self._cipher.decrypt_into(nonce, sealed, bound, plain.view)
+                cipher.decrypt_into(nonce, sealed, bound, plain.view)
             except (InvalidTag, ValueError):
                 return False
             return True
 
     def wrap(self, card: PublicKey) -> WrappedKey:
         """This key for the holder of the private half of ``card``."""
-        if self._cipher is None:
-            raise UntrustedError("the data key is destroyed")
         ephemeral = ec.generate_private_key(ec.SECP256R1())
         shared = ephemeral.exchange(ec.ECDH(), card)
         nonce, bound = os.urandom(NONCE_BYTES), bytes.fromhex(self.key_id)
-        with LockedMemory(KEY_BYTES) as wrapping:
+        with self._at_work, LockedMemory(KEY_BYTES) as wrapping:
             _derive(shared, self.key_id, wrapping)
+            self._alive()
             wrapped = AESGCM(wrapping.view).encrypt(nonce, self._memory.view, bound)
         point = ephemeral.public_key().public_bytes(
             serialization.Encoding.X962,
@@ -84,11 +91,24 @@ class DataKey:
 
     def destroy(self) -> None:
         """Zeroise; OpenSSL zeroises its own expanded key when the cipher goes."""
-        self._cipher = None
-        self._memory.close()
+        with self._at_work:
+            self._cipher = None
+            self._memory.close()
+            if self.destroyed_at is None:
+                self.destroyed_at = time.monotonic()
+
+    def _alive(self) -> AESGCM:
+        if self._cipher is None:
+            raise UntrustedError("the data key is destroyed")
+        return self._cipher
 
     def _bound(self, context: bytes) -> bytes:
         return bytes.fromhex(self.key_id) + context
+
+
+def new_key_id() -> str:
+    """A name for a key, at random: it says nothing of the key."""
+    return os.urandom(16).hex()
 
 
 def unwrap(wrapped: WrappedKey, shared: bytes) -> AESGCM:

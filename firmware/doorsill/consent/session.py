@@ -36,6 +36,7 @@ class Session:
     records: list[Record] = field(default_factory=list)
     used: int = 0  # bytes on the medium
     exported: int = 0  # crops that a person took out, sealed to the card
+    severed_for: str | None = None  # why the key was destroyed before it was closed
 
     def ended(self, reason: str, utc_ms: int) -> LeaseInterval:
         """What the certificate says of it, closed for ``reason`` at ``utc_ms``."""

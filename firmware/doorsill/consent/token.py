@@ -38,6 +38,7 @@ class TokenOut:
 
     reason: Reason
     at: float  # monotonic s, when it was seen
+    why: str = ""  # a sentence, where the reason alone does not say what to do
 
 
 TokenEvent = TokenIn | TokenOut

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from doorsill.errors import UntrustedError
+from doorsill.strict_x509 import Unreadable, read_der, read_list
 
 CERTIFICATE_LIMIT = 4096  # bytes; a PIV card holds about 3,000
 URN = "urn:doorsill:consent:"
@@ -84,14 +85,13 @@ def authority(
 def with_list(trusted: Authority, crl: bytes, utc: float) -> Authority:
     """``trusted`` with the cards of a revocation list (DER) taken back as well."""
     try:
-        found = x509.load_der_x509_crl(crl)
-        serials = frozenset(entry.serial_number for entry in found)
-        ends, key = found.next_update_utc, trusted.certificate.public_key()
-        signed = isinstance(key, PublicKey) and found.is_signature_valid(key)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+        found = read_list(crl)
+    except Unreadable:
         raise UntrustedError("the revocation list is not readable as X.509") from None
-    if not signed or found.issuer != trusted.certificate.subject:
+    serials = frozenset(entry.serial_number for entry in found)
+    if not _is_signed_by(found, trusted.certificate):
         raise UntrustedError("the revocation list is not signed by the consent CA")
+    ends = found.next_update_utc
     if ends is None or utc >= ends.timestamp():
         raise UntrustedError(f"the revocation list ended on {ends}; fetch a newer one")
     return Authority(trusted.certificate, trusted.revoked | serials)
@@ -186,11 +186,12 @@ def _parse(der: bytes, whose: str) -> x509.Certificate:
             f"the limit is {CERTIFICATE_LIMIT}"
         )
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        extensions = list(certificate.extensions)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
-        _refuse_unreadable(whose)
-    for each in extensions:
+        certificate = read_der(der)
+    except Unreadable:
+        raise UntrustedError(
+            f"the {whose} certificate is not readable as X.509"
+        ) from None
+    for each in certificate.extensions:
         if each.critical and not isinstance(each.value, UNDERSTOOD):
             raise UntrustedError(
                 f"the {whose} certificate demands {each.oid.dotted_string}, "
@@ -199,8 +200,15 @@ def _parse(der: bytes, whose: str) -> x509.Certificate:
     return certificate
 
 
-def _refuse_unreadable(whose: str) -> NoReturn:
-    raise UntrustedError(f"the {whose} certificate is not readable as X.509") from None
+def _is_signed_by(
+    found: x509.CertificateRevocationList, authority: x509.Certificate
+) -> bool:
+    key = authority.public_key()
+    try:
+        signed = isinstance(key, PublicKey) and found.is_signature_valid(key)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return signed and found.issuer == authority.subject
 
 
 def _require_signed(card: x509.Certificate, trusted: Authority, whose: str) -> None:
@@ -235,10 +243,7 @@ def _require_date(card: x509.Certificate, utc: float, whose: str) -> None:
 
 
 def _require_p256(card: x509.Certificate, whose: str) -> PublicKey:
-    try:
-        key = card.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        _refuse_unreadable(whose)
+    key = card.public_key()
     if isinstance(key, PublicKey) and isinstance(key.curve, ec.SECP256R1):
         return key
     name = getattr(getattr(key, "curve", None), "name", type(key).__name__)

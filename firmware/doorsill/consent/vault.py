@@ -27,7 +27,7 @@ from doorsill.consent.crops import Crop
 from doorsill.consent.events import Lease
 from doorsill.consent.medium import Medium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason
-from doorsill.consent.sealing import DataKey
+from doorsill.consent.sealing import DataKey, new_key_id
 from doorsill.consent.session import Record, Session, begun
 from doorsill.errors import UntrustedError
 from doorsill.policy import Policy
@@ -65,13 +65,19 @@ class Vault:
         """Whether it is shut, and the last blanking was read back as nought."""
         return self._ready and self.session is None
 
-    def start(self) -> None:
-        """Blank whatever the last process left, before anything else."""
-        died = marker.read(self._ground.folder)
+    def start(self, was_nought: bool | None = None) -> None:
+        """Blank whatever the last process left, before anything else.
+
+        ``was_nought`` is what the caller found the medium to be, who then blanked it.
+        """
+        around = self._ground.observe()
+        right = around.time_source == claims.SYNCHRONISED
+        latest = (around.utc_ms,) if right else ()
+        died = marker.read(self._ground.folder, *latest)
         if died is not None:
             leases, key_id = died
             self._blank(claims.DIED, key_id, leases)
-        elif self._said_before() and self._still():
+        elif self._said_before() and self._still(was_nought):
             # Started over and over, it would fill the chain with the same sentence.
             self._ready = not self.silent
             log.info("vault still %s", "without power" if self.silent else VERIFIED)
@@ -88,14 +94,14 @@ class Vault:
             raise UntrustedError("the vault is not verified blank, so it stays shut")
         if self._ground.chain.full:
             raise UntrustedError("the chain of certificates is full; the vault is shut")
-        interval = begun(lease, self._ground.utc_ms())
-        key = DataKey()
+        interval, key_id = begun(lease, self._ground.utc_ms()), new_key_id()
+        marker.write(self._ground.folder, interval, key_id)
         try:
-            marker.write(self._ground.folder, interval, key.key_id)
+            # The key comes last: a disk that stalls in the marker holds up no key.
+            self.session = Session(lease, interval, DataKey(key_id))
         except BaseException:
-            key.destroy()
+            marker.remove(self._ground.folder)
             raise
-        self.session = Session(lease, interval, key)
         log.info("vault open for %s", lease.card.purpose)
 
     def seal(self, crop: Crop) -> Record:
@@ -130,6 +136,22 @@ class Vault:
         most = min(consent.max_bytes, self._ground.medium.facts.size)
         if session.used + size + 64 > most:
             raise UntrustedError(f"{most} bytes: the limit of policy and medium")
+
+    def sever(self, reason: str | None) -> None:
+        """Destroy the key and nothing else, from whatever thread; then :meth:`revoke`.
+
+        It waits for no disk: what is written meanwhile is ciphertext without a key.
+        """
+        session = self.session
+        if session is not None:
+            session.key.destroy()
+            session.severed_for = session.severed_for or reason
+
+    @property
+    def severed(self) -> bool:
+        """Whether something is open, and its key is gone."""
+        session = self.session
+        return session is not None and session.key.destroyed_at is not None
 
     def revoke(self) -> Session | None:
         """Take nothing more and destroy the key, at once; then :meth:`finish`."""
@@ -233,14 +255,16 @@ class Vault:
             and newest["medium"] == asdict(self._ground.medium.facts)
         )
 
-    def _still(self) -> bool:
+    def _still(self, was_nought: bool | None) -> bool:
         """Whether the medium is as that certificate says: nought, or without power."""
         newest = self._ground.chain.newest
         assert newest is not None  # noqa: S101 - asked after _said_before
         said_silent = claims.NO_ANSWER in newest["methods"]
+        if was_nought:
+            return not said_silent
         try:
             blank = read_all(self._ground.medium, b"")[1]
         except NoAnswer:
             self.silent = said_silent
             return said_silent
-        return blank and not said_silent
+        return blank and was_nought is None and not said_silent

@@ -17,8 +17,12 @@ from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.sealing import unwrap
 from doorsill.consent.token import Token, TokenIn
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.in_time import in_time
 
 EXPORT_MOST = 1 << 30  # bytes
+FIRST_S = 10.0  # a token says at once whether it is there
+WORK_S = 60.0  # for the token to open an export, and a person to touch it
+HANGS = "the card service (pcscd) or the token hangs: no answer"
 UNPOWERED = "its memory has no power; it is blanked and read back when it has"
 EPILOG = """\
 examples:
@@ -139,7 +143,10 @@ def open_export(args: argparse.Namespace) -> int:
     token, pin = _token(args)
     try:
         _require_token(token)
-        cipher = unwrap(sealed.wrapped, token.unwrap(point, pin))
+        shared = in_time(WORK_S, HANGS, lambda: token.unwrap(point, pin))
+        cipher = unwrap(sealed.wrapped, shared)
+    except TimeoutError as error:
+        raise UntrustedError(str(error)) from None
     finally:
         token.close()
     args.to.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -153,9 +160,10 @@ def open_export(args: argparse.Namespace) -> int:
 
 
 def _require_token(token: Token) -> None:
-    first = next(iter(token.events()), None)
+    first = in_time(FIRST_S, HANGS, lambda: next(iter(token.events()), None))
     if not isinstance(first, TokenIn):
-        raise UntrustedError("there is not exactly one card in the reader")
+        why = first.why if first is not None else ""
+        raise UntrustedError(why or "there is not exactly one card in the reader")
 
 
 def _token(args: argparse.Namespace) -> tuple[Token, str | None]:

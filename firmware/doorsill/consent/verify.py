@@ -6,7 +6,6 @@ refusal is one sentence. What passes is still only a claim of the device that si
 
 from __future__ import annotations
 
-import base64
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,12 @@ from cryptography import x509
 
 from doorsill import canonical
 from doorsill.consent import claims
-from doorsill.consent.examine import Document, Verified, verify_one
+from doorsill.consent.examine import (
+    Document,
+    Verified,
+    check_head_form,
+    verify_one,
+)
 from doorsill.errors import UntrustedError
 
 
@@ -122,24 +126,21 @@ def _check_writes(before: Verified, after: Verified) -> None:
 def _check_head(document: Document, chain: Sequence[Verified]) -> None:
     name, data = document
     last = chain[-1]
-    der = base64.b64decode(last.body["device_certificate"])
-    key = x509.load_der_x509_certificate(der).public_key()
     try:
-        head = canonical.unseal(data, key)  # type: ignore[arg-type]
+        head = canonical.unseal(data, last.key)
+        check_head_form(head)
     except UntrustedError as error:
         raise UntrustedError(f"{name}: {error}") from None
-    if head.get("format") != claims.HEAD_FORMAT:
-        raise UntrustedError(f"{name}: it is not the head of a chain")
-    if head.get("device") != last.body["device"]:
-        raise UntrustedError(f"{name}: it is the head of {head.get('device')}'s chain")
-    counter = head.get("counter")
-    if not isinstance(counter, int) or counter > last.counter:
+    if head["device"] != last.body["device"]:
+        raise UntrustedError(f"{name}: it is the head of {head['device']}'s chain")
+    counter = head["counter"]
+    if counter > last.counter:
         raise UntrustedError(
             f"{name}: the chain was cut off after certificate {last.counter}; it "
             f"went to {counter}"
         )
     same = [each for each in chain if each.counter == counter]
-    if same and same[0].sha256 != head.get("sha256"):
+    if same and same[0].sha256 != head["sha256"]:
         raise UntrustedError(
             f"{name}: another certificate {counter} stood here than {same[0].name}"
         )

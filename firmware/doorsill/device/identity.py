@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +24,13 @@ from doorsill.canonical import PrivateKey, require_p256
 from doorsill.config import Config
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.reading import read_file
+from doorsill.strict_x509 import Unreadable, read_pem, read_pem_chain
 
 KEY_NAME = "device.key"  # also of the copy that systemd hands to a service
 CERTIFICATE_NAME = "device.crt"
 CREDENTIALS = "CREDENTIALS_DIRECTORY"  # where systemd puts such copies
+PUBLIC, ENCRYPTED = b"BEGIN PUBLIC KEY", b"BEGIN ENCRYPTED PRIVATE KEY"
+KEY_BYTES = 1 << 16  # at most, of a key file
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,16}")
 
 
@@ -42,25 +46,40 @@ class Identity:
         raise TypeError("an Identity cannot be copied, pickled or sent")
 
 
-def create_key(path: Path) -> PrivateKey:
-    """Make a new P-256 key in the new file ``path``, mode 0600; never overwrites."""
+def create_key(path: Path, passphrase: bytes = b"") -> PrivateKey:
+    """Make a new P-256 key in the new file ``path``, mode 0600; never overwrites.
+
+    With a ``passphrase`` it is encrypted with it.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
+    write_key(path, key, passphrase)
+    return key
+
+
+def write_key(path: Path, key: PrivateKey, passphrase: bytes = b"") -> None:
+    """Write ``key`` to the new file ``path``, mode 0600; ConfigError if one is there.
+
+    Follows no link, whatever stands there already.
+    """
+    guard: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        guard = serialization.BestAvailableEncryption(passphrase)
     pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, guard
     )
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(path, flags, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, 0o600)  # whatever the umask took away
+            file.write(pem)
+            file.flush()
+            os.fsync(handle)
     except FileExistsError:
         raise ConfigError(f"{path} exists; a key is never overwritten") from None
-    except OSError as error:
-        raise ConfigError(f"cannot make the key {path}: {error.strerror}") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    return key
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"cannot make the key {path}: {why}") from None
 
 
 def create(directory: Path, device: str) -> bytes:
@@ -102,12 +121,28 @@ def key_of(config: Config) -> Path:
     return copy if copy and copy.exists() else config.broker.key
 
 
-def read_key(path: Path) -> PrivateKey:
-    """A private P-256 key in PEM that nobody but its owner can read."""
+def read_key(path: Path, ask: Callable[[], bytes] | None = None) -> PrivateKey:
+    """A private P-256 key in PEM that nobody but its owner can read.
+
+    ``ask`` gives the passphrase of one that is encrypted; without it, such a key is a
+    ConfigError.
+    """
     pem = _read_private(path)
+    if PUBLIC in pem:
+        raise ConfigError(f"{path} is a public key; give the private one")
+    secret = None
+    if ENCRYPTED in pem:
+        if ask is None:
+            raise ConfigError(
+                f"{path} is encrypted; the device's key has no passphrase, its mode "
+                "0600 protects it"
+            )
+        secret = ask()
     try:
-        key = serialization.load_pem_private_key(pem, password=None)
+        key = serialization.load_pem_private_key(pem, password=secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
+        if secret is not None:
+            raise ConfigError(f"the passphrase is not that of {path}") from None
         raise ConfigError(f"{path} is not a private key in PEM") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise UntrustedError(f"{path} is not a P-256 key")
@@ -118,20 +153,20 @@ def read_key(path: Path) -> PrivateKey:
 def read_certificate(path: Path) -> x509.Certificate:
     """The one certificate in the PEM file ``path``."""
     try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
+        return read_pem(path.read_bytes())
     except OSError as error:
         raise ConfigError(
             f"cannot read the certificate {path}: {error.strerror}"
         ) from None
-    except (ValueError, x509.InvalidVersion):
+    except Unreadable:
         raise ConfigError(f"{path} is not a certificate in PEM") from None
 
 
 def read_chain(path: Path) -> list[x509.Certificate]:
     """All certificates in the PEM file ``path``; for a chain the device's is first."""
     try:
-        return x509.load_pem_x509_certificates(read_file(path))
-    except (ValueError, x509.InvalidVersion):
+        return read_pem_chain(read_file(path))
+    except Unreadable:
         raise ConfigError(f"{path} is not a certificate in PEM") from None
 
 
@@ -156,8 +191,13 @@ def _read_private(path: Path) -> bytes:
     except OSError as error:
         raise ConfigError(f"cannot read the key {path}: {error.strerror}") from None
     try:
-        _require_private(path, os.fstat(handle))
-        return os.read(handle, 1 << 16)
+        state = os.fstat(handle)
+        if stat.S_ISREG(state.st_mode):
+            pem = os.read(handle, KEY_BYTES)
+            if PUBLIC in pem:  # before its mode is looked at: it may be open to all
+                return pem
+        _require_private(path, state)
+        return pem
     finally:
         os.close(handle)
 
@@ -169,6 +209,8 @@ def _require_private(path: Path, state: os.stat_result) -> None:
     credential = path.parent == Path(os.environ.get(CREDENTIALS, "/"))
     if state.st_mode & (0o037 if credential and state.st_gid == 0 else 0o077):
         mode = stat.S_IMODE(state.st_mode)
-        raise ConfigError(f"the key {path} has mode {mode:04o}; the limit is 0600")
+        raise ConfigError(
+            f"the key {path} has mode {mode:04o}; the limit is 0600: chmod 600 {path}"
+        )
     if state.st_uid not in (os.geteuid(), 0):
         raise ConfigError(f"the key {path} belongs to user {state.st_uid}")

@@ -54,7 +54,7 @@ class PolicyStore:
         try:
             policy = require_place(verify(document, self._key), self._place)
         except (ConfigError, UntrustedError) as error:
-            raise type(error)(f"the policy in force, {self._path}: {error}") from None
+            raise error.of(f"the policy in force, {self._path}") from None
         log.debug("policy %s in force: %s", policy.version, policy.digest)
         return policy
 
@@ -83,7 +83,7 @@ class PolicyStore:
                 return self.apply(document)
         except (ConfigError, UntrustedError) as error:
             if current is None:
-                raise type(error)(f"{candidate}: {error}") from None
+                raise error.of(candidate) from None
             log.error("%s is refused, the last good one stays: %s", candidate, error)
         return self.load()
 

@@ -37,6 +37,7 @@ try:
 except ImportError:
     raise ConfigError("FIDO2 keys need fido2: pip install 'doorsill[pi]'") from None
 
+SPEAK_S = TOUCH_S + 30.0  # how long one question waits for the one before it
 POLL_S = 0.02  # a key that is pulled is a device file that is gone
 
 T = TypeVar("T")
@@ -170,19 +171,24 @@ class FidoToken:
 
     def _guarded(self, work: Callable[[], T]) -> T:
         """``work``, with whatever the key does wrong as a TokenError."""
-        with self._speaking:
-            try:
-                return work()
-            except CtapError as error:
-                raise refused(error) from None
-            except (OSError, ConnectionError):
-                self._hang_up()
-                raise TokenError(Reason.REMOVED, "the FIDO2 key was pulled") from None
-            except (ValueError, KeyError, TypeError, IndexError) as error:
-                self._hang_up()
-                raise TokenError(
-                    Reason.CARD_ERROR, f"the FIDO2 key talks nonsense: {error}"
-                ) from None
+        if not self._speaking.acquire(timeout=SPEAK_S):
+            raise TokenError(
+                Reason.MISSED_BEAT, f"the FIDO2 key is busy for more than {SPEAK_S:g} s"
+            )
+        try:
+            return work()
+        except CtapError as error:
+            raise refused(error) from None
+        except (OSError, ConnectionError):
+            self._hang_up()
+            raise TokenError(Reason.REMOVED, "the FIDO2 key was pulled") from None
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            self._hang_up()
+            raise TokenError(
+                Reason.CARD_ERROR, f"the FIDO2 key talks nonsense: {error}"
+            ) from None
+        finally:
+            self._speaking.release()
 
     def _hang_up(self) -> None:
         opened, self._opened = self._opened, None

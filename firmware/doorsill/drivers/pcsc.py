@@ -10,20 +10,13 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
-from doorsill.errors import ConfigError
-
-try:
-    from smartcard import scard
-except ImportError:
-    raise ConfigError(
-        "cards need pyscard: apt install swig libpcsclite-dev gcc python3-dev, "
-        "then pip install 'doorsill[pi]'"
-    ) from None
+from doorsill.drivers.pcsc_faults import REASONS, require, scard, words
+from doorsill.in_time import in_time
 
 log = logging.getLogger(__name__)
 
@@ -37,20 +30,11 @@ COUNTER = 16  # the upper half of a reader's state counts its cards
 # one of these calls at a time. None of them waits for a card, except a disconnect while
 # another program holds a transaction.
 CONTEXTS = threading.Lock()
+CONTEXT_S = 10.0  # how long such a call waits for the one before it
+LEAVE_S = 1.0  # how long we wait for pcscd when we leave, as it may hang
 
 DEAD = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
 
-REASONS = {
-    scard.SCARD_W_REMOVED_CARD: Reason.REMOVED,
-    scard.SCARD_E_NO_SMARTCARD: Reason.REMOVED,
-    scard.SCARD_E_READER_UNAVAILABLE: Reason.READER_GONE,
-    scard.SCARD_E_UNKNOWN_READER: Reason.READER_GONE,
-    scard.SCARD_E_NO_READERS_AVAILABLE: Reason.READER_GONE,
-    scard.SCARD_E_NO_SERVICE: Reason.DAEMON_GONE,
-    scard.SCARD_E_SERVICE_STOPPED: Reason.DAEMON_GONE,
-    scard.SCARD_F_COMM_ERROR: Reason.DAEMON_GONE,
-    scard.SCARD_E_INVALID_HANDLE: Reason.DAEMON_GONE,
-}
 RETRY = (
     scard.SCARD_W_RESET_CARD,  # another program reset the card
     scard.SCARD_E_INVALID_HANDLE,  # pcscd was started anew
@@ -66,6 +50,8 @@ class Presence:
         self._closed = threading.Event()
         self._one: str | None = None
         self._context: Any = None
+        self._why = ""  # what kept us from pcscd at the last attempt, for a person
+        self._told: set[str] = set()  # the same since pcscd last answered, said once
 
     def one(self) -> str:
         """The reader with the one card; TokenError if there is not exactly one."""
@@ -87,24 +73,39 @@ class Presence:
             yield event
 
     def close(self) -> None:
-        """End the events, also from another thread."""
+        """End the events, also from another thread; a pcscd that hangs is left."""
         self._closed.set()
         context = self._context  # the other thread may let go of it now
         if context is not None:
-            scard.SCardCancel(context)
+            with suppress(TimeoutError):
+                in_time(LEAVE_S, "no cancel", lambda: scard.SCardCancel(context))
 
     def _seen(self) -> Iterator[TokenEvent]:
         while not self._closed.is_set():
-            code, self._context = _establish()
+            code, context = _establish()
+            self._note(code)
             if code == scard.SCARD_S_SUCCESS:
+                self._context = context
                 try:
                     yield from self._watch(self._context)
                 finally:
-                    context, self._context = self._context, None
+                    self._context = None
                     _release(context)
             if not self._closed.is_set():
-                yield TokenOut(Reason.DAEMON_GONE, time.monotonic())
+                yield TokenOut(Reason.DAEMON_GONE, time.monotonic(), self._why)
                 self._closed.wait(RECONNECT_S)
+
+    def _note(self, code: int) -> None:
+        """Say it once when pcscd cannot be reached, and once when it can again."""
+        if code == scard.SCARD_S_SUCCESS:
+            if self._told:
+                log.info("pcscd answers again")
+            self._told.clear()
+            return
+        self._why = words(code)
+        if self._why not in self._told:
+            log.warning("%s", self._why)
+        self._told.add(self._why)
 
     def _watch(self, context: Any) -> Iterator[TokenEvent]:
         """Until the daemon is gone."""
@@ -122,7 +123,7 @@ class Presence:
                 if REASONS.get(code) is Reason.READER_GONE:
                     states = {PNP: 0}
                     continue
-                log.debug("pcscd: %s", scard.SCardGetErrorMessage(code))
+                self._note(code)
                 return
             states = {n: s & ~scard.SCARD_STATE_CHANGED for n, s, _ in seen}
             before, cards = cards, _cards(seen)
@@ -196,14 +197,15 @@ class Channel:
     def transmit(self, apdu: bytes) -> bytes:
         """One command as it goes over the wire, and its answer."""
         code, answer = scard.SCardTransmit(self._card, self._protocol, list(apdu))
-        _require(code)
+        require(code)
         return bytes(each & 0xFF for each in answer)
 
     def close(self) -> None:
         """Hang up; the card stays powered for others."""
         if self._card is not None:
-            with CONTEXTS:
-                scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
+            with _contexts() as alone:
+                if alone:  # else it ends with this process
+                    scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
         if self._context is not None:
             _release(self._context)
         self._context = self._card = None
@@ -219,11 +221,11 @@ class Channel:
             self.close()
         if code != scard.SCARD_S_SUCCESS:
             self.close()
-        _require(code)
+        require(code)
 
     def _connect(self, reader: str) -> None:
         code, self._context = _establish()
-        _require(code)
+        require(code)
         code, self._card, self._protocol = scard.SCardConnect(
             self._context,
             reader,
@@ -233,24 +235,31 @@ class Channel:
         if code != scard.SCARD_S_SUCCESS:
             self._card = None
             self.close()
-        _require(code)
+        require(code)
         self._reader = reader
+
+
+@contextmanager
+def _contexts() -> Iterator[bool]:
+    """Whether we are alone; not so where pcscd hangs in a call of another thread."""
+    alone = CONTEXTS.acquire(timeout=CONTEXT_S)
+    try:
+        yield alone
+    finally:
+        if alone:
+            CONTEXTS.release()
 
 
 def _establish() -> tuple[int, Any]:
     """A code, and a context where the code is success."""
-    with CONTEXTS:
+    with _contexts() as alone:
+        if not alone:
+            return scard.SCARD_E_TIMEOUT, None
         code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
     return code, context
 
 
 def _release(context: Any) -> None:
-    with CONTEXTS:
-        scard.SCardReleaseContext(context)
-
-
-def _require(code: int) -> None:
-    if code != scard.SCARD_S_SUCCESS:
-        words = scard.SCardGetErrorMessage(code).rstrip(".")
-        reason = REASONS.get(code, Reason.CARD_ERROR)
-        raise TokenError(reason, f"the card cannot be reached: {words}")
+    with _contexts() as alone:
+        if alone:  # else it ends with this process
+            scard.SCardReleaseContext(context)

@@ -10,14 +10,17 @@ stranger could put in a card (which is refused, as any other) or keep the reader
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from doorsill.drivers.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
@@ -25,12 +28,22 @@ from doorsill.errors import ConfigError
 ENVIRONMENT = "PCSCLITE_CSOCK_NAME"  # where libpcsclite looks for its pcscd
 DRIVER = "serial/libifdvpcd.so"
 DRIVER_FOLDERS = ("/usr/lib/pcsc/drivers", "/usr/local/lib/pcsc/drivers")
-START_S = 10.0
+START_S = 10.0  # until its readers listen, and until it takes or refuses us
+END_S = 5.0  # until it has ended, or the kernel has ended it
+HELP_S = 5.0  # for its --help
+LOOK_S = 1.0  # between two looks of a card that nobody asks anything
 SLOTS = 2  # vpcd has two readers, on two ports in a row
 RUN = Path("/run/pcscd")  # where pcscd keeps its process id, and insists on it
 # pcscd takes its socket from whoever starts it, as file 3 (sd_listen_fds), and ends
 # with whoever started it.
 EXEC = "LISTEN_PID=$$ LISTEN_FDS=1 exec setpriv --pdeathsig TERM "
+# A pcscd that knows this asks polkit about each client; without polkit it refuses all.
+WITHOUT_POLKIT = "--disable-polkit"
+# What libpcsclite says first: a header (size, command 17 "version"), then the version
+# that it speaks (major, minor) and room for a result. A pcscd that refuses us hangs up.
+HELLO = struct.Struct("=IIiiI")
+HELLO_WORDS = (12, 17, 4, 4, 0)
+HELLO_ANSWER_BYTES = 12
 
 
 class PrivatePcscd:
@@ -70,7 +83,8 @@ class PrivatePcscd:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.socket))
             listener.listen(16)
-            command = _command([program, "--foreground", "--config", str(folder)])
+            options = ["--foreground", "--config", str(folder), *_more(program)]
+            command = _command([program, *options])
             with (self._folder / "pcscd.log").open("wb") as log:
                 self._process = _spawn(command, listener.fileno(), log.fileno())
         self._wait()
@@ -86,7 +100,8 @@ class PrivatePcscd:
         """kill -9: what a crash looks like to its clients."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # then init waits
+                self._process.wait(END_S)
             self._process = None
 
     def stop(self) -> None:
@@ -94,7 +109,7 @@ class PrivatePcscd:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(5)
+                self._process.wait(END_S)
             except subprocess.TimeoutExpired:
                 self.kill()
             self._process = None
@@ -111,13 +126,18 @@ class PrivatePcscd:
         process, ends = self._process, time.monotonic() + START_S
         while process is not None and process.poll() is None:
             if _listens(self.port) and _listens(self.port + 1):
+                if not _takes_clients(self.socket):
+                    self._give_up("refuses its clients")
                 return
             if time.monotonic() > ends:
                 break
             time.sleep(0.01)
+        self._give_up(f"did not start within {START_S:g} s")
+
+    def _give_up(self, what: str) -> NoReturn:
         log = (self._folder / "pcscd.log").read_text(errors="replace").strip()
         self.kill()
-        raise ConfigError(f"the private pcscd did not start: {log[-300:] or 'no word'}")
+        raise ConfigError(f"the private pcscd {what}: {log[-300:] or 'no word'}")
 
 
 class VirtualSlot:
@@ -132,7 +152,6 @@ class VirtualSlot:
         """Put ``card`` in; pcscd sees it at its next look, within 0.4 s."""
         self.remove()
         self._line = socket.create_connection(("127.0.0.1", self._port), timeout=5)
-        self._line.settimeout(None)
         self._thread = threading.Thread(
             target=_serve, args=(self._line, card), daemon=True
         )
@@ -162,6 +181,7 @@ def vpcd() -> Path:
 
 def _serve(line: socket.socket, card: VirtualCard) -> None:
     """vpcd's protocol: two bytes of length, then a command; one byte is a control."""
+    line.settimeout(LOOK_S)
     with line, contextlib.suppress(OSError, EOFError):
         while True:
             message = _exactly(line, int.from_bytes(_exactly(line, 2), "big"))
@@ -180,10 +200,11 @@ def _serve(line: socket.socket, card: VirtualCard) -> None:
 def _exactly(line: socket.socket, count: int) -> bytes:
     data = b""
     while len(data) < count:
-        piece = line.recv(count - len(data))
-        if not piece:
-            raise EOFError
-        data += piece
+        with contextlib.suppress(TimeoutError):  # vpcd has nothing to ask: wait on
+            piece = line.recv(count - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
     return data
 
 
@@ -207,6 +228,28 @@ def _spawn(command: str, listener: int, log: int) -> subprocess.Popen[bytes]:
         stderr=log,
         start_new_session=True,
     )
+
+
+@functools.cache
+def _more(program: str) -> list[str]:
+    """What this pcscd must be told besides, so that its clients are taken."""
+    try:
+        told = subprocess.run(
+            [program, "--help"], capture_output=True, timeout=HELP_S, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"{program} --help gave no answer: {error}") from None
+    return [WITHOUT_POLKIT] if WITHOUT_POLKIT.encode() in told else []
+
+
+def _takes_clients(path: Path) -> bool:
+    """Whether the pcscd that listens there answers a client's first word."""
+    with socket.socket(socket.AF_UNIX) as line, contextlib.suppress(OSError):
+        line.settimeout(START_S)
+        line.connect(str(path))
+        line.sendall(HELLO.pack(*HELLO_WORDS))
+        return len(line.recv(HELLO_ANSWER_BYTES)) == HELLO_ANSWER_BYTES
+    return False
 
 
 def _free_ports() -> int:

@@ -1,5 +1,6 @@
 """A PIV card or key (NIST SP 800-73-4), of whatever maker, in terms of what it means.
 
+    9C  digital signature: wants the PIN each time; the controller's key may live there
     9E  card authentication: signs without a PIN, so it can answer every second
     9D  key management: ECDH after the PIN, so that only its holder reads an export
     9B  the management key: who has it may make keys and write certificates
@@ -13,6 +14,7 @@ import os
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -32,17 +34,24 @@ from doorsill.drivers.apdu import (
     parse_tlv,
     tlv,
 )
-from doorsill.drivers.pcsc import Channel, Presence
+from doorsill.drivers.pcsc import LEAVE_S, Channel, Presence
+from doorsill.in_time import in_time
 
 T = TypeVar("T")
 
 AID = bytes.fromhex("a000000308")
 PRESENCE, SEALING, MANAGEMENT, PIN = 0x9E, 0x9D, 0x9B, 0x80
-OBJECTS = {PRESENCE: bytes.fromhex("5fc101"), SEALING: bytes.fromhex("5fc10b")}
+SIGNATURE = 0x9C
+OBJECTS = {
+    PRESENCE: bytes.fromhex("5fc101"),
+    SEALING: bytes.fromhex("5fc10b"),
+    SIGNATURE: bytes.fromhex("5fc10a"),
+}
 P256 = 0x11
 CERTIFICATE_LIMIT = 4096
 FACTORY_MANAGEMENT_KEY = bytes.fromhex("0102030405060708" * 3)
 FACTORY_PIN = "123456"
+SPEAK_S = 60.0  # how long one question waits for the one before it
 BLOCK = {0x03: 8, 0x08: 16, 0x0A: 16, 0x0C: 16}
 ALGORITHMS = {24: (0x0A, 0x03), 16: (0x08,), 32: (0x0C,)}  # by length of the key
 
@@ -70,9 +79,9 @@ class PivCard:
             raise TokenError(Reason.UNTRUSTED, f"{what} is over {CERTIFICATE_LIMIT}")
         return _unpack(found) if fields.get(0x71, b"\0")[:1] == b"\x01" else found
 
-    def sign(self, digest: bytes) -> bytes:
-        """ECDSA of a 32-byte digest by the 9E key, in DER."""
-        return self._authenticate(PRESENCE, tlv(0x82, b"") + tlv(0x81, digest))
+    def sign(self, digest: bytes, slot: int = PRESENCE) -> bytes:
+        """ECDSA of a 32-byte digest by the key of ``slot``, in DER."""
+        return self._authenticate(slot, tlv(0x82, b"") + tlv(0x81, digest))
 
     def agree(self, peer_public: bytes) -> bytes:
         """ECDH of the 9D key with a point of 65 bytes: 32 bytes."""
@@ -213,17 +222,25 @@ class PivToken:
         self._presence.close()
         if self._speaking.acquire(blocking=False):
             if self._channel is not None:
-                self._channel.close()
+                with suppress(TimeoutError):
+                    in_time(LEAVE_S, "no disconnect", self._channel.close)
             self._speaking.release()
 
     def with_card(self, work: Callable[[PivCard], T]) -> T:
         """Do ``work`` with the application selected, undisturbed by other programs."""
         if self._channel is None:
             self._channel = Channel()
-        with self._speaking, self._channel.transaction(self._presence.one()) as line:
-            card = PivCard(line.transmit, line.t0)
-            card.select()
-            return work(card)
+        if not self._speaking.acquire(timeout=SPEAK_S):
+            raise TokenError(
+                Reason.MISSED_BEAT, f"the card is busy for more than {SPEAK_S:g} s"
+            )
+        try:
+            with self._channel.transaction(self._presence.one()) as line:
+                card = PivCard(line.transmit, line.t0)
+                card.select()
+                return work(card)
+        finally:
+            self._speaking.release()
 
 
 def _unpack(data: bytes) -> bytes:

@@ -30,6 +30,7 @@ from doorsill.drivers.piv import (
     PIN,
     PRESENCE,
     SEALING,
+    SIGNATURE,
 )
 
 ATR_T0 = bytes.fromhex("3b6500005643415244")
@@ -195,7 +196,11 @@ class VirtualCard:
             return tlv(0x7C, self._mutual(algorithm, fields))
         if algorithm != P256 or slot not in self.keys:
             raise _Refusal(0x6A86)
-        if slot == PRESENCE and len(fields[0x81]) == 32:
+        if slot in (PRESENCE, SIGNATURE) and len(fields[0x81]) == 32:
+            if slot == SIGNATURE and not self._pin_given:
+                raise _Refusal(0x6982)
+            if slot == SIGNATURE:  # the PIN is for one signature
+                self._pin_given = False
             scheme = ec.ECDSA(Prehashed(hashes.SHA256()))
             return tlv(0x7C, tlv(0x82, self.keys[slot].sign(fields[0x81], scheme)))
         if slot == SEALING and 0x85 in fields:

@@ -1,0 +1,35 @@
+"""Names of time zones that will still be there on the next system of a camera.
+
+Debian 13 moved old names (US/Eastern, Portugal) into a package that few systems have,
+so a policy that names one would stop a camera that is updated.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from doorsill.errors import ConfigError
+from doorsill.policy import Policy
+
+TABLE = Path("/usr/share/zoneinfo/zone.tab")  # a name for each country's each zone
+
+
+def require_lasting_zone(policy: Policy, table: Path = TABLE) -> Policy:
+    """Give ``policy`` back if its zone is no old name; else ConfigError.
+
+    Where this system has no table of names, any name that it knows will do.
+    """
+    name = policy.timezone
+    if not policy.hours or name == "UTC" or name.startswith("Etc/"):
+        return policy
+    try:
+        rows = table.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return policy
+    names = {row.split("\t")[2] for row in rows if row.count("\t") >= 2}
+    if names and name not in names:
+        raise ConfigError(
+            f"policy.timezone = {name!r} is an old name, which newer systems do not "
+            "have; give one as Europe/Lisbon, of the list in zone.tab"
+        )
+    return policy

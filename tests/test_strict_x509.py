@@ -1,0 +1,58 @@
+"""A certificate is taken or refused when it is read, and never raises later."""
+
+import random
+
+import pytest
+from cards import Controller
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from doorsill.consent import issuing
+from doorsill.strict_x509 import (
+    Unreadable,
+    read_der,
+    read_list,
+    read_pem,
+    read_pem_chain,
+)
+
+CONTROLLER = Controller()
+CA = issuing.der(CONTROLLER.ca)
+
+
+def test_a_certificate_and_a_list_are_read() -> None:
+    assert read_der(CA) == CONTROLLER.ca
+    pem = CONTROLLER.ca.public_bytes(Encoding.PEM)
+    assert read_pem(pem) == CONTROLLER.ca and len(read_pem_chain(pem * 2)) == 2
+    found = issuing.revocation_list(
+        CONTROLLER.ca, CONTROLLER.key, frozenset({5, 7}), CONTROLLER.utc, 30
+    )
+    for encoding in (Encoding.PEM, Encoding.DER):
+        data = found.public_bytes(encoding)
+        assert {each.serial_number for each in read_list(data)} == {5, 7}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_bit_is_turned_nothing_raises_later(seed: int) -> None:
+    dice = random.Random(seed)
+    refused = 0
+    for _ in range(600):
+        data = bytearray(CA)
+        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        try:
+            found = read_der(bytes(data))
+        except Unreadable:
+            refused += 1
+            continue
+        _ = found.public_key(), found.subject.rfc4514_string(), found.version
+        _ = [each.value for each in found.extensions], found.not_valid_after_utc
+    assert 100 < refused < 500
+
+
+@pytest.mark.parametrize("read", [read_der, read_pem, read_pem_chain, read_list])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x30", b"-----BEGIN CERTIFICATE-----", b"\x30\x82\xff\xff", b"\0" * 99],
+)
+def test_what_is_no_x509_is_unreadable(read: object, data: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read(data)  # type: ignore[operator]
