@@ -66,7 +66,10 @@ def test_what_is_obeyed_is_said_until_the_process_is_gone(tmp_path: Path) -> Non
     ends = time.monotonic() + 5
     while declared(path) is not None:
         assert time.monotonic() < ends
-    os.close(declare(path, "cd" * 32))
+    handle = declare(path, "cd" * 32)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.write(handle, b"a picture")
+    os.close(handle)
 
 
 def test_what_another_left_there_is_not_followed(tmp_path: Path) -> None:

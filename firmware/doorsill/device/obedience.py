@@ -46,14 +46,16 @@ def declaration_of(config: Config, process: str) -> Path:
 def declare(path: Path, digest: str) -> int:
     """Say in ``path`` that this process obeys the policy ``digest``; keep the handle.
 
-    The lock on it ends with the process, and with it the claim.
+    The lock on it ends with the process, and with it the claim. The handle that is
+    kept can only be read: who sees pixels keeps nothing that it could write to.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        handle = os.open(path, flags, 0o644)
+        handle = os.open(path, os.O_RDONLY | flags, 0o644)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, digest.encode("ascii"), 0)
+        writing = os.open(path, os.O_WRONLY | os.O_TRUNC | flags)
+        os.pwrite(writing, digest.encode("ascii"), 0)
+        os.close(writing)
     except BlockingIOError:
         raise ConfigError(f"another process of this device holds {path}") from None
     except OSError as error:
