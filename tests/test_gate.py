@@ -101,6 +101,12 @@ def test_a_card_judged_by_another_policy_opens_nothing(
     assert isinstance(done[-1], Opened)
 
 
+def test_without_the_lamp_that_the_policy_wants_nothing_is_even_asked() -> None:
+    start = new_gate(replace(BINDING, lamp_missing=True))
+    gate, done = do(start, (0.0, inserted(CARD)))
+    assert (gate.state, done) == (State.BLANK, [Refused(CARD, Reason.LAMP)])
+
+
 def test_an_answer_to_a_question_of_the_old_policy_opens_nothing() -> None:
     gate, _ = do(new_gate(), (0.0, inserted(CARD)))
     answer = right(gate)

@@ -8,7 +8,7 @@ from test_keeper import Room
 
 from doorsill.consent.events import Lost
 from doorsill.consent.gate import BEAT_S
-from doorsill.consent.reasons import Reason
+from doorsill.consent.reasons import WORDS, Reason
 from doorsill.drivers.gpio_fake import FakeOutput
 from doorsill.drivers.gpio_lamp import ConsentLamp, Output, open_lamp
 from doorsill.errors import ConfigError, UntrustedError
@@ -140,7 +140,7 @@ def test_without_its_light_the_vault_does_not_open(
 ) -> None:
     break_it(room.output)
     room.token.insert()
-    room.until(lambda: room.keeper.tally.last_card == "the consent lamp failed")
+    room.until(lambda: room.keeper.tally.last_card == WORDS[Reason.LAMP])
     assert room.offer() == 0
     assert room.keeper.tally.sessions == 0 and room.vault.verified_blank
     assert len(room.bench.verified()) == 1  # nothing was open, nothing was blanked

@@ -33,6 +33,8 @@ from vault_process import VaultProcess
 from doorsill import canonical, cli, policy
 from doorsill.cells import LineCell, Quality
 from doorsill.consent.premises import certificates_of
+from doorsill.consent.reasons import WORDS, Reason
+from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.notice import notice_text
 from doorsill.privacy.budget import Ledger
@@ -403,6 +405,28 @@ def test_the_device_prints_the_sign_that_has_to_hang_at_the_door() -> None:
     sign = notice_text(policy.parse(body(attributes=True, notice="sign-7")))
     for wanted in ("sign-7", "A shop", "count visitors", "age"):
         assert wanted in sign
+
+
+def test_the_sign_says_nothing_that_the_device_does_not_do(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A sign that speaks of a lamp: without one no card opens; the card is good."""
+    with VaultProcess(tmp_path_factory.mktemp("v")) as vault:
+        vault.start()
+        consent = {**vault.stage.policy, "lamp": True}
+        signed = vault.site.policy_body() | {"version": 2, "consent": consent}
+        store_of(vault.config).apply(canonical.seal(signed, vault.site.controller))
+        assert "the consent lamp is on" in " ".join(
+            notice_text(policy.parse(signed)).split()
+        )
+        vault.until(lambda: vault.status().get("policy") == canonical.digest(signed))
+        vault.stage.insert()
+        vault.until(lambda: vault.status()["last_card"] == WORDS[Reason.LAMP])
+        assert vault.offer() == 0 and vault.status()["sessions"] == 0
+        signed = signed | {"version": 3, "consent": {**consent, "lamp": False}}
+        assert "no lamp shows it" in notice_text(policy.parse(signed))
+        store_of(vault.config).apply(canonical.seal(signed, vault.site.controller))
+        vault.until_open()  # negative control
 
 
 # P9

@@ -169,6 +169,8 @@ def _consent_problems(config: Config, now: datetime) -> Iterator[str]:
         pin = ca.fingerprint(hashes.SHA256()).hex()
         if pin != found.consent.ca:
             yield f"{consent.ca} is not the consent CA that the policy names"
+        if found.consent.lamp and not consent.lamp_line:
+            yield "the policy wants a consent lamp, but consent.lamp_line is missing"
 
 
 def _line_problems(consent: ConsentSection) -> Iterator[str]:

@@ -1,66 +1,102 @@
 """The sign that has to hang at the door, written from the policy and nothing else.
 
-A shopper reads it before stepping in: who counts, why, what is kept, what is not. The
-sentences follow the policy, so the sign cannot promise what the device does not do.
+A shopper reads it before stepping in: who counts, why, what is kept, what is not. Each
+sentence follows from a key of the signed policy, and each promise in it is kept by the
+process that the key binds, so the sign cannot promise what the device does not do.
 """
 
 from __future__ import annotations
 
+import math
 import textwrap
+from collections.abc import Iterator
 
-from doorsill.policy import Policy
+from doorsill.policy import ConsentRules, Policy
+from doorsill.policy_words import hours_words
 
 WIDTH = 64
+INTERVAL_S = 60  # a closed window leaves each minute, whatever the policy says
 
 
 def notice_text(policy: Policy) -> str:
     """The sign as plain text, ``WIDTH`` columns, ready to print large."""
-    paragraphs = [_counting(policy), _attributes(policy), _faces(policy), _who(policy)]
     rule = "=" * WIDTH
     title = "PEOPLE ARE COUNTED HERE".center(WIDTH).rstrip()
-    body = "\n\n".join(textwrap.fill(each, WIDTH) for each in paragraphs)
+    paragraphs = (_counting(policy), _attributes(policy), _faces(policy), _who(policy))
+    body = "\n\n".join(textwrap.fill(" ".join(each), WIDTH) for each in paragraphs)
     return f"{rule}\n{title}\n{rule}\n\n{body}\n\n{_foot(policy)}\n{rule}\n"
 
 
-def _counting(policy: Policy) -> str:
-    return (
-        "A camera above this door counts how many people walk in and out. It works out "
-        "the count inside the camera. No picture, no face and no video leaves it. "
-        "Nobody is recognised, and nobody is followed from one visit to the next. "
-        f"Purpose: {policy.purpose}."
-    )
-
-
-def _attributes(policy: Policy) -> str:
-    if not policy.attributes:
-        return "Age and gender are not estimated."
-    return (
-        "The camera also estimates apparent age band and apparent gender expression. "
-        f"Only totals of at least {policy.k} people leave it, with random noise added "
-        "so that no one person can be told from them."
-    )
-
-
-def _faces(policy: Policy) -> str:
+def _counting(policy: Policy) -> Iterator[str]:
+    counted = []
+    if policy.lines:
+        counted.append("how many people walk in and out")
+    if any(zone.kind == "count" for zone in policy.zones):
+        counted.append("how many people stay in a part of the room, and how long")
+    yield f"A camera here counts {' and '.join(counted) or 'nobody'}."
+    yield "It works out the counts inside the camera."
+    every = _every(min(policy.live_seconds, INTERVAL_S))
+    yield f"They leave it every {every}, and they are exact: they may be 1."
     if policy.consent is None:
-        return "No face is ever stored."
-    minutes = max(1, policy.consent.max_seconds // 60)
-    purposes = " and ".join(policy.consent.purposes)
-    return (
-        "No face is stored, with one exception: people who agreed beforehand, for "
-        f"{purposes}, while the person in charge has a consent card in the camera and "
-        f"its lamp is on, for at most {minutes} minutes. When the card is taken out, "
-        "what was stored is blanked at once."
-    )
+        yield "No picture, no face and no video leaves it."
+    else:
+        yield "No video leaves it, and no picture but what is said of faces below."
+    yield "Nobody is recognised, and nobody is followed from one visit to the next."
+    if policy.hours:
+        yield "Outside of these hours it takes no picture:"
+        yield f"{hours_words(policy.hours)} ({policy.timezone})."
+    yield f"Purpose: {policy.purpose}."
 
 
-def _who(policy: Policy) -> str:
-    return f"Responsible, and the one to ask or to object to: {policy.controller}."
+def _attributes(policy: Policy) -> Iterator[str]:
+    if not policy.attributes:
+        yield "Age and gender are not estimated."
+        return
+    yield "The camera also estimates apparent age band and apparent gender expression."
+    yield f"Only totals of at least {policy.k} crossings leave it, with random noise"
+    yield "that hides each single crossing. It does not hide somebody who crosses many"
+    yield "times a day, such as staff."
+
+
+def _faces(policy: Policy) -> Iterator[str]:
+    rules = policy.consent
+    if rules is None:
+        yield "No face is ever stored."
+        return
+    purposes = " and ".join(rules.purposes)
+    yield f"Faces are stored for {purposes}, and only {_while(rules)}:"
+    yield "then the face of whoever passes may be stored, at most"
+    yield f"{_duration(rules.max_seconds)} at a time."
+    yield "They are encrypted, and leave the camera only so that the holder of the card"
+    yield "alone can read them. When the card is taken out, what was stored is blanked"
+    yield "at once. At all other times no face is stored."
+
+
+def _while(rules: ConsentRules) -> str:
+    if rules.lamp:
+        return "while a consent card is in the camera and the consent lamp is on"
+    return "while a consent card is in the camera; no lamp shows it"
+
+
+def _who(policy: Policy) -> Iterator[str]:
+    yield f"Responsible, and the one to ask or to object to: {policy.controller}."
+
+
+def _every(seconds: int) -> str:
+    return "minute" if seconds == 60 else f"{seconds} seconds"
+
+
+def _duration(seconds: int) -> str:
+    """Never less than it is: a sign may not promise a shorter time."""
+    if seconds < 60:
+        return f"{seconds} second{'s' * (seconds != 1)}"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} minute{'s' * (minutes != 1)}"
 
 
 def _foot(policy: Policy) -> str:
-    notice = policy.notice or "none"
+    notice = f"Notice {policy.notice} | " if policy.notice else ""
     return (
-        f"Notice {notice} | site {policy.site} | policy {policy.version}\n"
+        f"{notice}site {policy.site} | policy {policy.version}\n"
         f"Policy SHA-256 {policy.digest[:32]}\n               {policy.digest[32:]}"
     )

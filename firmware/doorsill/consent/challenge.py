@@ -34,6 +34,7 @@ class Binding:
     site: str
     session_s: float  # the longest a lease may last, from the policy
     needs_line: bool = False  # whether a key switch must be on as well
+    lamp_missing: bool = False  # the policy wants a consent lamp, and there is none
 
 
 @dataclass(frozen=True, slots=True)

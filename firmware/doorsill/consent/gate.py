@@ -151,6 +151,8 @@ def _insert(
         return gate, (Refused(card, Reason.UNTRUSTED),)
     if not card.not_before <= gate.last.utc < card.not_after:
         return gate, (Refused(card, Reason.EXPIRED),)
+    if gate.binding.lamp_missing:
+        return gate, (Refused(card, Reason.LAMP),)
     if gate.binding.needs_line and not gate.switch:
         return gate, (Refused(card, Reason.LINE_LOW),)
     return _ask(replace(gate, card=card), nonce, touch=card.credential is not None)

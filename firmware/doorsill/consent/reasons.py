@@ -23,7 +23,7 @@ class Reason(StrEnum):
     POLICY_CHANGED = "policy-changed"
     CLOCK = "clock"  # the clock jumped: dates mean nothing for the moment
     LINE_LOW = "line-low"  # the key switch is off
-    LAMP = "lamp"  # the consent lamp does not light: nobody would know
+    LAMP = "lamp"  # the consent lamp is missing or does not light: nobody would know
     LIMIT = "limit"  # the policy's number or size of crops
     MEDIUM = "medium"  # the medium failed, is full or lied
     POWER_BACK = "power-back"  # a memory without power answers again: blank it first
@@ -54,7 +54,7 @@ WORDS = {
     Reason.POLICY_CHANGED: "the policy changed",
     Reason.CLOCK: "the clock jumped",
     Reason.LINE_LOW: "the key switch is off",
-    Reason.LAMP: "the consent lamp failed",
+    Reason.LAMP: "the consent lamp is missing or failed",
     Reason.LIMIT: "the policy's limit of crops is reached",
     Reason.MEDIUM: "the medium failed",
     Reason.POWER_BACK: "the memory has its power back",

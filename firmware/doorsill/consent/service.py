@@ -206,14 +206,15 @@ def judged(
 
 def binding_of(config: Config, rules: Rules) -> Binding:
     """What an answer of a card is for."""
-    consent = rules.policy.consent
+    consent, section = rules.policy.consent, consent_of(config)
     return Binding(
         device=config.device.id,
         boot=boot_id(),
         policy=rules.policy.digest,
         site=rules.policy.site,
         session_s=float(consent.max_seconds) if consent else 0.0,
-        needs_line=bool(consent_of(config).gpio_line),
+        needs_line=bool(section.gpio_line),
+        lamp_missing=bool(consent and consent.lamp) and not section.lamp_line,
     )
 
 
