@@ -11,8 +11,8 @@ from doorsill.notice import WIDTH, notice_text
 
 BODY: dict[str, Any] = {
     "format": policy.FORMAT, "version": 7, "site": "porto-1",
-    "purpose": "see who comes", "controller": "Example, 1 Road", "attributes": False, "k": 10, "epsilon_per_day": 1,
-    "timezone": "UTC", "lines": [{"id": "a", "points": [[0, 0], [1, 1]]}],
+    "purpose": "see who comes", "controller": "Example, 1 Road", "attributes": False,
+    "k": 10, "epsilon_per_day": 1, "timezone": "UTC", "lines": [{"id": "a", "points": [[0, 0], [1, 1]]}],
 }  # fmt: skip
 CONSENT: dict[str, Any] = {
     "purposes": ["validation", "training-staff"], "ca": "00" * 32, "revoked": [],
@@ -44,7 +44,7 @@ SENTENCES: list[tuple[str, dict[str, Any], str, str]] = [
         "then the face of whoever passes may be stored, at most 11 minutes at a time",
         "agreed",
     ),
-    ("for what", LIT, "are stored for validation and training-staff, and only", "is ever"),
+    ("for what", LIT, "stored for validation and training-staff, and only", "is ever"),
     ("export", LIT, "only so that the holder of the card alone can", "no face and"),
     ("lamp", LIT, "card is in the camera and the consent lamp is on", "no lamp"),
     ("no lamp", {"consent": CONSENT}, "in the camera; no lamp shows it", "lamp is on"),
@@ -52,7 +52,7 @@ SENTENCES: list[tuple[str, dict[str, Any], str, str]] = [
     ("live", {"live_seconds": 5}, "They leave it every 5 seconds, and", "every minute"),
     ("live, seldom", {"live_seconds": 3600}, "every minute", "60"),
     ("a line", {}, "counts how many people walk in and out.", "stay in a part"),
-    ("a zone", {"zones": [ZONE]}, "walk in and out and how many people stay in", "nobody."),
+    ("a zone", {"zones": [ZONE]}, "and out and how many people stay in", "nobody."),
     (
         "a zone alone",
         {"zones": [ZONE], "lines": []},
