@@ -12,7 +12,8 @@ from doorsill.notice import WIDTH, notice_text
 BODY: dict[str, Any] = {
     "format": policy.FORMAT, "version": 7, "site": "porto-1",
     "purpose": "see who comes", "controller": "Example, 1 Road", "attributes": False,
-    "k": 10, "epsilon_per_day": 1, "timezone": "UTC", "lines": [{"id": "a", "points": [[0, 0], [1, 1]]}],
+    "k": 10, "epsilon_per_day": 1, "timezone": "UTC",
+    "lines": [{"id": "a", "points": [[0, 0], [1, 1]]}],
 }  # fmt: skip
 CONSENT: dict[str, Any] = {
     "purposes": ["validation", "training-staff"], "ca": "00" * 32, "revoked": [],
