@@ -19,7 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from PIL import Image
 
-from doorsill import confine
+from doorsill import hardening
 from doorsill.config import load_config
 from doorsill.consent import handover
 from doorsill.drivers import picamera
@@ -82,7 +82,7 @@ def main() -> None:
     config, handle, platform, what = sys.argv[1:]
     logging.basicConfig(level=logging.INFO)
     if os.geteuid() != 0:  # without root the test can only read what is dumpable
-        confine.PR_SET_DUMPABLE = 1  # PR_SET_PDEATHSIG, which 0 leaves as it is
+        hardening.PR_SET_DUMPABLE = 1  # PR_SET_PDEATHSIG, which 0 leaves as it is
     leak(what)
     board = lens(int(handle), platform)
     picamera.find_library = board.library

@@ -46,8 +46,13 @@ CAMERA_KINDS = (
 )
 ACCELERATOR_KINDS = ("U", "\x7f", "\xdc")  # usbdevfs, apex and gasket: a Coral
 TOKEN_KINDS = ("H", "\xb4", "k")  # hidraw: a FIDO2 key; GPIO: switch, lamp; SPI memory
-# BLKROGET, BLKDISCARD, BLKGETSIZE64; FS_IOC_FIEMAP: where a file lies
-MEDIUM_IOCTLS = (0x125E, 0x1277, 0x80081272, 0xC020660B)
+MEDIUM_IOCTLS = (
+    0x125E,  # BLKROGET
+    0x1277,  # BLKDISCARD
+    0x80081272,  # BLKGETSIZE64
+    0x80086601,  # FS_IOC_GETFLAGS, to read and not to set
+    0xC020660B,  # FS_IOC_FIEMAP: does the file lie where it lay?
+)
 
 AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 SOCK_STREAM, SOCK_DGRAM, SOCK_KIND = 1, 2, 0xF
@@ -117,7 +122,8 @@ WRITES = (
 )  # fmt: skip
 PROCESSES: dict[str, tuple[str, ...]] = {
     "vision": (*COMMON, "memfd_create", "ftruncate"),  # a crop's memory, see handover
-    "uplink": (*COMMON, *WRITES, "bind", "flock"),
+    "uplink": (*COMMON, *WRITES, "flock"),  # one outbox, one uplink
+    "connector": COMMON,
     "vault": (
         *COMMON,
         *WRITES,
@@ -191,8 +197,8 @@ _WRITES_FILES: Mapping[str, Sequence[Way]] = {
 }
 _OWN_WAYS: dict[str, Mapping[str, Sequence[Way]]] = {
     "vision": {"ioctl": _ioctl((), (*CAMERA_KINDS, *ACCELERATOR_KINDS))},
-    "uplink": {
-        **_WRITES_FILES,
+    "uplink": {**_WRITES_FILES, "ioctl": _ioctl(())},  # no socket: see its connector
+    "connector": {
         "ioctl": _ioctl(()),
         "socket": _socket(
             (AF_INET, SOCK_STREAM), (AF_INET6, SOCK_STREAM),

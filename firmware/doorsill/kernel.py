@@ -10,15 +10,15 @@ import os
 
 from doorsill.errors import ConfigError
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
 
 
 def call(number: int, *arguments: object) -> int:
     """System call ``number``; a negative answer is minus the error number."""
     # Not int: a plain 64-bit argument would be cut to 32 bits by ctypes.
     words = [ctypes.c_long(x) if isinstance(x, int) else x for x in arguments]
-    answer = int(_libc.syscall(ctypes.c_long(number), *words))
+    answer = int(libc.syscall(ctypes.c_long(number), *words))
     return answer if answer >= 0 else -ctypes.get_errno()
 
 
@@ -26,7 +26,7 @@ def prctl(option: int, *values: object) -> int:
     """What prctl(2) answers, with the values that are not given 0."""
     words = [ctypes.c_ulong(x) if isinstance(x, int) else x for x in values]
     words += [ctypes.c_ulong(0)] * (4 - len(words))
-    answer = int(_libc.prctl(ctypes.c_int(option), *words))
+    answer = int(libc.prctl(ctypes.c_int(option), *words))
     return answer if answer >= 0 else -ctypes.get_errno()
 
 

@@ -16,6 +16,7 @@ import select
 import socket
 import struct
 from collections import deque
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -187,15 +188,27 @@ class CellServer:
             log.warning("uplink went away")
 
 
+def connected(path: Path) -> socket.socket:
+    """A connection to vision at ``path``; OSError."""
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        found.connect(str(path))
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
 class CellClient:
     """The uplink's end: receive, keep safe, then acknowledge."""
 
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(
+        self, path: Path, connect: Callable[[], socket.socket] | None = None
+    ) -> None:
+        """``connect`` does it for a process that may not; see ``uplink/connector``."""
         try:
-            self._socket.connect(str(path))
+            self._socket = connected(path) if connect is None else connect()
         except OSError as error:
-            self._socket.close()
             raise UplinkError(
                 f"vision does not listen on {path}: {error.strerror}"
             ) from None

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import serialization
 
 from doorsill.config import Config
 from doorsill.confine import Confinement, confine
-from doorsill.consent import trust
+from doorsill.consent import surroundings, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Binding
 from doorsill.consent.control import Counter, Request
@@ -85,7 +85,8 @@ def main(config: Config) -> None:
         counter = Counter(socket_of(config))
         bell = _bell_of_signals()
         supervisor = Supervisor(os.environ)
-        confine(Confinement("vault", writable=_writable(config)))
+        keep = Confinement("vault", _writable(config), visible=_visible(config))
+        confine(keep)
 
         def judge(card: bytes, sealing: bytes) -> Inserted:
             return judged(rules, authority, card, sealing)
@@ -222,6 +223,13 @@ def _writable(config: Config) -> list[Path]:
     """A FIDO2 key is a device file that comes and goes; a card is behind pcscd."""
     keys = [Path("/dev")] if consent_of(config).token != "piv" else []  # noqa: S105
     return [folder_of(config), *keys]
+
+
+def _visible(config: Config) -> list[Path]:
+    """What it reads of the policy and the machine, and where its two sockets are."""
+    daemon = os.environ.get("PCSCLITE_CSOCK_NAME", "/run/pcscd/pcscd.comm")
+    places = [config.policy_in_force.parent, config.device.run, Path(daemon).parent]
+    return [*places, *surroundings.READ]
 
 
 def _bell_of_signals() -> int:

@@ -14,6 +14,11 @@ from doorsill.consent.certificate import Surroundings
 
 PR_GET_DUMPABLE = 3
 DEVICES_MOST = 32
+# Where all this is found, beside /proc.
+READ = tuple(
+    Path("/", each)
+    for each in ("sys", "run/systemd/timesync", "run/log/journal", "var/log/journal")
+)
 NOT_DISKS = ("loop", "ram", "zram")
 _libc = ctypes.CDLL(None)
 

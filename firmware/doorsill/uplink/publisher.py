@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from select import select
 from typing import Any
@@ -45,6 +46,20 @@ TAKEN_OVER = 0x8E
 TAKEN_OVER_WORDS = "another client came with our certificate"
 
 
+Connect = Callable[[], socket.socket]
+
+
+class _Client(mqtt.Client):
+    """paho's, which lets somebody else make its TCP connection."""
+
+    connect_by: Connect | None = None
+
+    def _create_socket_connection(self) -> socket.socket:
+        if self.connect_by is not None:
+            return self.connect_by()
+        return super()._create_socket_connection()
+
+
 @dataclass(slots=True)
 class _Sent:
     tag: int | None
@@ -59,6 +74,7 @@ class Publisher:
     address: Address
     will: Outgoing
     timing: Timing = field(default_factory=Timing)
+    connect: Connect | None = None  # by whom, where this process may not
     connected: bool = field(default=False, init=False)
     answered_at: float | None = field(default=None, init=False)  # s, monotonic
     _client: mqtt.Client = field(init=False, repr=False)
@@ -194,11 +210,12 @@ class Publisher:
             self.poll()
 
     def _make_client(self) -> mqtt.Client:
-        client = mqtt.Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self.address.device,
             protocol=mqtt.MQTTv5,
         )
+        client.connect_by = self.connect
         client.tls_set_context(tls_context(self.address))
         client.connect_timeout = self.timing.connect_s
         _wait_between(client, self._patience, self.timing.most_wait_s)

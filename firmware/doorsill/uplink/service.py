@@ -18,6 +18,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from select import select
 from types import FrameType
 from typing import Any
@@ -36,6 +37,8 @@ from doorsill.privacy.budget import day_of
 from doorsill.privacy.noise import MICRO
 from doorsill.supervisor import Supervisor
 from doorsill.uplink.codec import encode
+from doorsill.uplink.connector import Connector
+from doorsill.uplink.connector import start as start_connector
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.discovery import describe
 from doorsill.uplink.events import Answered, Connected, Disconnected
@@ -59,6 +62,7 @@ STEP_S = 0.5  # longest wait, so that a signal is heard
 LIVED_EVERY_S = 60.0
 LEAVE_WITHIN_S = 3.0
 DISK_RETRY_S = 5.0
+TIME_SOURCE = Path("/run/systemd/timesync")  # says whether the clock is set
 HEAR_OUT_S = 1.0  # for the last windows under a policy that is no longer in force
 
 
@@ -221,23 +225,38 @@ class Uplink:
 
 def main(config: Config) -> None:
     """Run until SIGTERM or SIGINT; what systemd starts."""
+    timing, broker = Timing(), config.broker
+    connector = start_connector(
+        broker.host, broker.port, config.cell_socket, timing.connect_s
+    )
     obedience = Obedience(config.policy_in_force)
     policy = store_of(config).load()
-    uplink = build(config, policy, release_of(config, policy))
+    uplink = build(config, policy, release_of(config, policy), timing, connector)
     declare(declaration_of(config, "uplink"), policy.digest)
     supervisor = Supervisor(os.environ)
     confine(
-        Confinement(
-            "uplink", writable=[config.outbox.parent], ports=[config.broker.port]
-        )
+        Confinement("uplink", writable=[config.outbox.parent], visible=visible(config))
     )
     run(uplink, supervisor, obedience)
 
 
+def visible(config: Config) -> list[Path]:
+    """What the uplink reads beside the program: policy, certificates, the machine."""
+    files = (config.policy_in_force, config.broker.ca, config.broker.certificate)
+    return [*(each.parent for each in files), Path("/sys"), TIME_SOURCE]
+
+
 def build(
-    config: Config, policy: Policy, release: Release, timing: Timing | None = None
+    config: Config,
+    policy: Policy,
+    release: Release,
+    timing: Timing | None = None,
+    connector: Connector | None = None,
 ) -> Uplink:
-    """Join the parts as the configuration and the policy say; nothing runs yet."""
+    """Join the parts as the configuration and the policy say; nothing runs yet.
+
+    ``connector`` connects; without it this process does so itself.
+    """
     outbox = Outbox(config.outbox, day_of(int(time.time())))
     exhumed = outbox.exhume()
     if exhumed:
@@ -249,10 +268,12 @@ def build(
         discovery = describe(site, device, doorsill.__version__, names)
     guard = EgressGuard(site, device, discovery)
     will = guard.will(encode(State(state="lost")))
-    publisher = Publisher(_address(config), will, timing or Timing())
+    to_broker = None if connector is None else connector.broker
+    to_vision = None if connector is None else connector.vision
+    publisher = Publisher(_address(config), will, timing or Timing(), to_broker)
     rules, socket = rules_of(config, policy), config.cell_socket
     intake = Intake(
-        lambda: CellClient(socket), outbox, rules, release, secrets.randbelow
+        lambda: CellClient(socket, to_vision), outbox, rules, release, secrets.randbelow
     )
     voice = Voice(publisher, guard, discovery)
     delivery = Delivery(outbox, publisher, guard)

@@ -1,0 +1,186 @@
+"""The third lock: a mount namespace that holds only what a process needs.
+
+    /usr /etc /proc, the program     to be read
+    the folder that it keeps         to be written
+    the folders of its sockets       to be connected to
+    /dev                             null, zero, full, random; nothing that sees
+
+systemd gives a process the same by its unit. Where no unit does, the process makes
+itself one before it locks itself in; it may as root, and where the kernel lets anybody
+make user namespaces. It is what holds uplink and vault on a kernel without landlock,
+and what keeps the vault from the daemons of this machine on every kernel.
+
+Source: mount_namespaces(7), user_namespaces(7), pivot_root(2), mount_setattr(2).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from doorsill import seccomp
+from doorsill.kernel import call, libc
+
+CLONE_NEWNS, CLONE_NEWIPC = 0x20000, 0x8000000
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
+MNT_DETACH = 2
+MOUNT_SETATTR = 442  # the same on every machine
+AT_FDCWD, AT_RECURSIVE = -100, 0x8000
+ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV = 1, 2, 4
+PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+ROOM_FLAGS = MS_NOSUID | MS_NODEV
+
+HARMLESS_DEVICES = ("null", "zero", "full", "random", "urandom")
+SYSTEM = tuple(map(Path, ("/usr", "/etc", "/bin", "/lib", "/lib64")))
+# Of /proc this process and the machine, and no other process.
+OF_PROC = (
+    "self", "sys", "swaps", "meminfo", "stat", "cpuinfo", "uptime", "loadavg",
+    "filesystems",
+)  # fmt: skip
+# Not a file of ours, and yet not of the room: what a mount table always holds.
+KERNEL_FILES = ("proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "securityfs")
+# If one of these is in sight, it is the whole machine and no room.
+STRANGERS = tuple(
+    map(Path, ("/run/dbus/system_bus_socket", "/run/systemd/journal/socket"))
+)
+START = Path("/tmp")  # noqa: S108 - where the new root is put together
+OLD = "old"
+DEVICES = Path("/dev")
+
+
+def program_paths() -> tuple[Path, ...]:
+    """Where the interpreter, its packages and ours are, with the system's own."""
+    # Not the first of sys.path: that is where the one who started us happens to stand.
+    ours = (sys.prefix, sys.base_prefix, str(Path(__file__).parent), *sys.path[1:])
+    found = [*SYSTEM, *(Path("/proc", each) for each in OF_PROC)]
+    found += [Path(each) for each in ours if each]
+    return tuple(dict.fromkeys(each for each in found if each.exists()))
+
+
+def unheld(table: str, writable: Sequence[Path]) -> list[str]:
+    """What the mount table leaves open that a room would close; empty: it is one.
+
+    ``table`` is /proc/self/mountinfo; see proc_pid_mountinfo(5).
+    """
+    found = []
+    for line in table.splitlines():
+        before, _, after = line.partition(" - ")
+        place, options = before.split(" ")[4:6]
+        kind, _, of_all = after.split(" ")[:3]
+        harmless = [*writable, *(Path("/dev", name) for name in HARMLESS_DEVICES)]
+        if kind in KERNEL_FILES or _below(Path(place), harmless):
+            continue
+        if "rw" in options.split(",") and "rw" in of_all.split(","):
+            found.append(f"{place} ({kind}) can be written")
+    return found + [f"{each} is in sight" for each in STRANGERS if each.exists()]
+
+
+def held_by_unit(writable: Sequence[Path]) -> bool:
+    """Whether somebody has given this process a room already."""
+    table = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
+    return not unheld(table, writable)
+
+
+def harmless_devices() -> list[Path]:
+    """Of /dev what every program may need, and that no camera is among."""
+    found = (DEVICES / name for name in HARMLESS_DEVICES)
+    return [each for each in found if each.exists()]
+
+
+def enter(writable: Sequence[Path], visible: Sequence[Path]) -> None:
+    """Make a room and go in, for good; OSError where the kernel does not let us.
+
+    ``visible`` can be read, and the sockets there be connected to. There is no network.
+    """
+    here = Path.cwd()
+    kept = [(path, path.resolve()) for path in writable]
+    shown = _outermost([*program_paths(), *visible])
+    # Where a link leads is asked now: later it would lead into the new root.
+    seen = [(path, path.resolve()) for path in shown]
+    _unshare()
+    _mount(None, Path("/"), None, MS_REC | MS_PRIVATE)
+    _mount("tmpfs", START, "tmpfs", ROOM_FLAGS, "mode=755,size=64k")
+    (START / OLD).mkdir()
+    _check(call(PIVOT_ROOT[seccomp.machine()], bytes(START), bytes(START / OLD)))
+    os.chdir("/")
+    old = Path("/") / OLD
+    for path, source in seen:
+        _show(old, path, source, ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV)
+    for path, source in kept:
+        if path.is_relative_to(DEVICES):
+            _show(old, path, source, ATTR_NOSUID, deep=False)  # not /dev/shm in it
+        else:
+            _show(old, path, source, ATTR_NOSUID | ATTR_NODEV)
+    for name in HARMLESS_DEVICES:
+        if not (DEVICES / name).exists():
+            _show(old, DEVICES / name, DEVICES / name, ATTR_NOSUID)
+    _check(libc.umount2(bytes(old), MNT_DETACH))
+    old.rmdir()
+    _mount(None, Path("/"), None, MS_REMOUNT | MS_BIND | MS_RDONLY | ROOM_FLAGS)
+    os.chdir(here if here.is_dir() else "/")
+
+
+def _unshare() -> None:
+    """A mount table and a network of our own; not as root: by a user namespace."""
+    user, group = os.geteuid(), os.getegid()
+    flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET
+    if user != 0:
+        flags |= CLONE_NEWUSER
+    _check(libc.unshare(flags))
+    if user != 0:  # we stay who we were, and nobody else is there
+        Path("/proc/self/setgroups").write_text("deny", "ascii")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1", "ascii")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1", "ascii")
+
+
+def _show(
+    old: Path, path: Path, source: Path, attributes: int, *, deep: bool = True
+) -> None:
+    """Put at ``path`` what was at ``source``, no link, with ``attributes``.
+
+    ``deep``: with what is mounted below it.
+    """
+    there = old / source.relative_to("/")
+    if there.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    _mount(str(there), path, None, MS_BIND | (MS_REC if deep else 0))
+    # struct mount_attr: set, clear, propagation, user namespace.
+    asked = struct.pack("QQQQ", attributes, 0, 0, 0)
+    where = (AT_FDCWD, bytes(path), AT_RECURSIVE)
+    _check(call(MOUNT_SETATTR, *where, asked, len(asked)))
+
+
+def _outermost(paths: Iterable[Path]) -> list[Path]:
+    """Without those that lie below another; the order is kept."""
+    unique = list(dict.fromkeys(paths))
+    return [
+        each for each in unique if not _below(each, [x for x in unique if x != each])
+    ]
+
+
+def _below(path: Path, folders: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(each) for each in folders)
+
+
+def _mount(
+    source: str | None, target: Path, kind: str | None, flags: int, data: str = ""
+) -> None:
+    words = [None if each is None else os.fsencode(each) for each in (source, kind)]
+    flag = ctypes.c_ulong(flags)
+    _check(libc.mount(words[0], bytes(target), words[1], flag, data.encode() or None))
+
+
+def _check(answer: int) -> None:
+    """OSError for what the C library (-1) or the kernel (minus the number) refused."""
+    if answer < 0:
+        number = ctypes.get_errno() if answer == -1 else -answer
+        raise OSError(number, os.strerror(number))

@@ -1,0 +1,125 @@
+"""A process beside the uplink that connects, so that the uplink itself cannot.
+
+    uplink ── one byte: which ──► connector ── connect ──► broker, or vision
+           ◄── the connection ──
+
+It is forked before the uplink reads its key. It knows two addresses and is told no
+other; it never sends on what it has connected. So the process that understands TLS and
+MQTT has no right to make a socket of any kind, to any place, on any kernel.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from doorsill.confine import Confinement, close, restrict
+from doorsill.errors import ConfigError
+from doorsill.link import connected
+
+ASK = b"!"
+NAME_ERROR, OTHER_ERROR = b"n", b"o"  # what went wrong: a name was not found; all else
+LONGEST_ANSWER = 512  # bytes
+
+Connect = Callable[[], socket.socket]
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """The uplink's end; one thread at a time asks for each of the two."""
+
+    _broker: socket.socket
+    _vision: socket.socket
+
+    def broker(self) -> socket.socket:
+        """A TCP connection to the broker; OSError, as connecting itself would raise."""
+        return _asked(self._broker)
+
+    def vision(self) -> socket.socket:
+        """A connection to vision's cells; OSError."""
+        return _asked(self._vision)
+
+    def close(self) -> None:
+        """The other process ends with this."""
+        self._broker.close()
+        self._vision.close()
+
+
+def start(host: str, port: int, cells: Path, timeout_s: float) -> Connector:
+    """Fork the process that connects; while there is one thread.
+
+    ``timeout_s`` is for each address of ``host``. Raises ConfigError where the new
+    process cannot confine itself.
+    """
+
+    def to_broker() -> socket.socket:
+        return socket.create_connection((host, port), timeout_s)
+
+    def to_vision() -> socket.socket:
+        return connected(cells)
+
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in "bv"]
+    (ours_b, theirs_b), (ours_v, theirs_v) = pairs
+    if os.fork() == 0:
+        ours_b.close()
+        ours_v.close()
+        _serve_and_end({theirs_b: to_broker, theirs_v: to_vision}, port)
+    theirs_b.close()
+    theirs_v.close()
+    if ours_v.recv(LONGEST_ANSWER) != ASK:
+        raise ConfigError("the process that connects cannot confine itself")
+    return Connector(ours_b, ours_v)
+
+
+def _serve_and_end(served: dict[socket.socket, Connect], port: int) -> None:
+    """In the new process: never returns."""
+    try:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_IGN)  # it ends when the uplink does
+        keep = Confinement("connector", ports=[port])
+        restrict(keep)
+        close(keep)
+        (broker, to_broker), (vision, to_vision) = served.items()
+        threading.Thread(target=_serve, args=(broker, to_broker), daemon=True).start()
+        vision.send(ASK)
+        _serve(vision, to_vision)
+    finally:
+        os._exit(0)
+
+
+def _serve(line: socket.socket, connect: Connect) -> None:
+    """Connect as often as we are asked to, until the other end is gone."""
+    while line.recv(1):
+        try:
+            with connect() as found:
+                socket.send_fds(line, [ASK], [found.fileno()])
+        except socket.gaierror as error:
+            line.send(_spelt(NAME_ERROR, error))
+        except OSError as error:
+            line.send(_spelt(OTHER_ERROR, error))
+
+
+def _spelt(kind: bytes, error: OSError) -> bytes:
+    number = error.errno
+    if number is None:
+        number = errno.ETIMEDOUT if isinstance(error, TimeoutError) else errno.EIO
+    text = error.strerror or str(error)
+    return kind + f"{number} {text}".encode()[: LONGEST_ANSWER - 1]
+
+
+def _asked(line: socket.socket) -> socket.socket:
+    line.send(ASK)
+    message, handles, _, _ = socket.recv_fds(line, LONGEST_ANSWER, 1)
+    if message == ASK and len(handles) == 1:
+        return socket.socket(fileno=handles[0])
+    if not message:
+        raise OSError(errno.EPIPE, "the process that connects is gone")
+    number, _, text = message[1:].decode(errors="replace").partition(" ")
+    kind = socket.gaierror if message[:1] == NAME_ERROR else OSError
+    raise kind(int(number), text)
