@@ -21,7 +21,18 @@ LINES = (((0.5, 0.0), (0.5, 1.0)),)
 INSIDE = Path(__file__).with_name("ways_inside.py")
 WITHIN_S = 60.0
 SPOKEN = "speak on standard error"
-NONE = Plan("", -1)
+
+
+def plan(
+    *,
+    abi: int = 7,
+    room: bool = True,
+    calls: bool = True,
+    control: bool = False,
+    only: str = "",
+) -> Plan:
+    """What holds: everything, but for what is taken away."""
+    return Plan("", -1, abi, room, calls, control, "", only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +42,7 @@ class Site:
     stage: Stage
     library: str  # calls of a foreign ABI, compiled; empty on arm64
 
-    def tried(self, process: str, plan: Plan = NONE) -> dict[str, str]:
+    def tried(self, process: str, plan: Plan) -> dict[str, str]:
         """By way: ``open``, or what closed it. ``killed`` for a fatal one."""
         with tempfile.TemporaryDirectory() as folder, ground(Path(folder)) as at:
             return self._tried(process, replace(plan, ground=at.text()))

@@ -228,8 +228,9 @@ def _writable(config: Config) -> list[Path]:
 def _visible(config: Config) -> list[Path]:
     """What it reads of the policy and the machine, and where its two sockets are."""
     daemon = os.environ.get("PCSCLITE_CSOCK_NAME", "/run/pcscd/pcscd.comm")
-    places = [config.policy_in_force.parent, config.device.run, Path(daemon).parent]
-    return [*places, *surroundings.READ]
+    files = (config.policy_in_force, config.controller_key, Path(daemon))
+    folders = [each.parent for each in files]
+    return [config.device.run, *folders, *surroundings.READ]
 
 
 def _bell_of_signals() -> int:

@@ -242,8 +242,10 @@ def main(config: Config) -> None:
 
 def visible(config: Config) -> list[Path]:
     """What the uplink reads beside the program: policy, certificates, the machine."""
-    files = (config.policy_in_force, config.broker.ca, config.broker.certificate)
-    return [*(each.parent for each in files), Path("/sys"), TIME_SOURCE]
+    broker = config.broker
+    of_policy = (config.policy_in_force, config.controller_key)
+    folders = [each.parent for each in (*of_policy, broker.ca, broker.certificate)]
+    return [*folders, Path("/sys"), TIME_SOURCE]
 
 
 def build(
