@@ -1,4 +1,4 @@
-"""Write the commit into what is built, so that ``doorsill --version`` can say it.
+"""Write the commit and its time into what is built: the version, and a time floor.
 
 A source archive has no git: there the file that came with it is passed on, so a wheel
 made from it is the same to the byte.
@@ -13,12 +13,17 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FILE = Path("firmware", "doorsill", "commit.txt")
+FOLDER = Path("firmware", "doorsill")
+# What is written beside the package, and what git is asked for it.
+FILES = {
+    "commit.txt": ("rev-parse", "--short=12", "HEAD"),
+    "committed.txt": ("log", "-1", "--format=%ct"),
+}
 GIT_S = 10.0
 
 
 class CommitHook(BuildHookInterface[Any]):
-    """Adds ``commit.txt`` to wheel and source archive; an editable install has git."""
+    """Adds FILES to wheel and source archive; an editable install has git."""
 
     PLUGIN_NAME = "custom"
 
@@ -27,20 +32,21 @@ class CommitHook(BuildHookInterface[Any]):
         if version == "editable":
             return
         root = Path(self.root)
-        found = root / FILE
-        if not found.exists():
-            self._folder = tempfile.TemporaryDirectory()  # gone with this object
-            found = Path(self._folder.name) / FILE.name
-            found.write_text(_commit(root) + "\n", encoding="ascii")
-        inside = "doorsill/commit.txt" if self.target_name == "wheel" else str(FILE)
-        build_data["force_include"][str(found)] = inside
+        self._folder = tempfile.TemporaryDirectory()  # gone with this object
+        inside = Path("doorsill") if self.target_name == "wheel" else FOLDER
+        for name, words in FILES.items():
+            found = root / FOLDER / name
+            if not found.exists():
+                found = Path(self._folder.name) / name
+                found.write_text(_asked(root, *words) + "\n", encoding="ascii")
+            build_data["force_include"][str(found)] = str(inside / name)
 
 
-def _commit(root: Path) -> str:
+def _asked(root: Path, *words: str) -> str:
     if not (root / ".git").exists():
         return "unknown commit"
     answer = subprocess.run(
-        ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"],
+        ["git", "-C", str(root), *words],
         capture_output=True,
         text=True,
         check=False,

@@ -15,8 +15,11 @@ from doorsill import __version__
 
 PACKAGE = Path(__file__).parent
 BUILT_FROM = PACKAGE / "commit.txt"  # only in a wheel
+BUILT_AT = PACKAGE / "committed.txt"  # beside it: when the commit was made, UTC s
 GIT_S = 2.0  # a git that takes longer is treated as none, in seconds
 UNKNOWN = "unknown commit"
+COMMIT = ("rev-parse", "--short=12", "HEAD")
+WHEN = ("log", "-1", "--format=%ct")
 
 
 def version_line() -> str:
@@ -29,7 +32,16 @@ def commit() -> str:
     try:
         return BUILT_FROM.read_text(encoding="ascii").strip()
     except OSError:
-        return _asked_of_git(PACKAGE.parent.parent)
+        return _asked_of_git(PACKAGE.parent.parent, *COMMIT) or UNKNOWN
+
+
+def built_at() -> float:
+    """When that commit was made, UTC s; 0 where it is not known."""
+    try:
+        text = BUILT_AT.read_text(encoding="ascii").strip()
+    except OSError:
+        text = _asked_of_git(PACKAGE.parent.parent, *WHEN)
+    return float(text) if text.isdecimal() else 0.0
 
 
 def models() -> tuple[str, ...]:
@@ -48,17 +60,17 @@ def _named(manifest: Path) -> str:
         return f"{manifest.stem} unreadable"
 
 
-def _asked_of_git(tree: Path) -> str:
+def _asked_of_git(tree: Path, *words: str) -> str:
     if not (tree / ".git").exists():
-        return UNKNOWN
+        return ""
     try:
         answer = subprocess.run(
-            ["git", "-C", str(tree), "rev-parse", "--short=12", "HEAD"],
+            ["git", "-C", str(tree), *words],
             capture_output=True,
             text=True,
             check=False,
             timeout=GIT_S,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return UNKNOWN
-    return answer.stdout.strip() or UNKNOWN
+        return ""
+    return answer.stdout.strip()

@@ -98,6 +98,7 @@ class CertificateChain:
         self._identity = identity
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         self.newest: dict[str, Any] | None = None  # the body of the newest one
+        self.known_ms = 0  # the latest UTC that any of them states
         self._counter, self._hash = self._last()
         self._check_head()
 
@@ -125,7 +126,8 @@ class CertificateChain:
         replace(path, document)
         self._counter, self._hash = self._counter + 1, _sha256(document)
         self.newest = body
-        self._write_head(blanking.surroundings.utc_ms)
+        self.known_ms = max(self.known_ms, blanking.surroundings.utc_ms)
+        self._write_head()
         return path
 
     def paths(self) -> Iterator[Path]:
@@ -188,6 +190,7 @@ class CertificateChain:
         if body["counter"] != int(newest.stem):
             raise UntrustedError(f"{newest} holds certificate {body['counter']}")
         self.newest = body
+        self.known_ms = body["time"]["utc_ms"]
         return int(newest.stem), _sha256(document)
 
     def _check_head(self) -> None:
@@ -206,14 +209,15 @@ class CertificateChain:
                 f"certificate {head['counter']} is missing: the chain ends at "
                 f"{self._counter}"
             )
+        self.known_ms = max(self.known_ms, head["utc_ms"])
 
-    def _write_head(self, utc_ms: int) -> None:
+    def _write_head(self) -> None:
         head = {
             "format": claims.HEAD_FORMAT,
             "device": self._identity.device,
             "counter": self._counter,
             "sha256": self._hash,
-            "utc_ms": utc_ms,
+            "utc_ms": self.known_ms,
         }
         sealed = canonical.seal(head, self._identity.key)
         replace(self._directory / HEAD_NAME, sealed)

@@ -44,7 +44,7 @@ from doorsill.errors import ConfigError, UntrustedError
 ANSWER_MAX_AGE_S = 1.5  # from the question on, so that a late answer is an old one
 BEAT_S = 0.75  # leaves a slow card as long again; "at least once a second"
 TOUCH_S = 20.0  # how long a person has to touch a FIDO2 token
-CLOCK_JUMP_S = 2.0  # between two steps; NTP slews far below that
+CLOCK_JUMP_S = 2.0  # between two steps, or below the floor; NTP slews far below that
 
 
 class State(Enum):
@@ -67,6 +67,7 @@ class Gate:
     asked: float = 0.0  # monotonic s, when ``pending`` or the last question was put
     fresh: float = 0.0  # monotonic s, when the last question that was answered was put
     lease: Lease | None = None
+    floor: float = 0.0  # UTC s; a clock below it is wrong
 
     @property
     def state(self) -> State:
@@ -149,6 +150,8 @@ def _insert(
         return gate, (Refused(card, Reason.POLICY_CHANGED),)
     if card.site != gate.binding.site:
         return gate, (Refused(card, Reason.UNTRUSTED),)
+    if _is_behind(gate, gate.last):  # and who knows whether the card is in date
+        return gate, (Refused(card, Reason.CLOCK),)
     if not card.not_before <= gate.last.utc < card.not_after:
         return gate, (Refused(card, Reason.EXPIRED),)
     if gate.binding.lamp_missing:
@@ -216,6 +219,8 @@ def _overdue(gate: Gate, at: Moment) -> Reason | None:
     passed = at.monotonic - gate.last.monotonic
     if passed < 0 or abs((at.utc - gate.last.utc) - passed) > CLOCK_JUMP_S:
         return Reason.CLOCK
+    if _is_behind(gate, at):
+        return Reason.CLOCK
     if gate.lease is not None:
         if at.monotonic >= gate.fresh + ANSWER_MAX_AGE_S:
             return Reason.MISSED_BEAT
@@ -225,6 +230,11 @@ def _overdue(gate: Gate, at: Moment) -> Reason | None:
     elif gate.pending and at.monotonic >= gate.asked + _patience(gate.pending):
         return Reason.MISSED_BEAT
     return None
+
+
+def _is_behind(gate: Gate, at: Moment) -> bool:
+    """Whether the clock is below what is known; NTP may slew it back a little."""
+    return at.utc < gate.floor - CLOCK_JUMP_S
 
 
 def _patience(challenge: Challenge) -> float:

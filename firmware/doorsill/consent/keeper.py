@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,15 @@ class Keeper:
         binding: Binding,
         clock: Clock,
         lamp: Lamp | None = None,
+        floor: float = 0.0,
     ) -> None:
+        """``floor`` is the least UTC in s of a right clock, beside the chain's."""
         self.vault = vault
         self._lamp = Light(lamp)
         self.attendant = attendant
         self.sight = Sight()
         self.tally = Tally()
-        self.gate = Gate(binding, clock())
+        self.gate = Gate(binding, clock(), floor=floor)
         self._clock = clock
         self._retry = float("inf")
         self._look = self._now + LOOK_S
@@ -106,6 +109,8 @@ class Keeper:
 
     def step(self, event: Event) -> None:
         """One step of the gate, and what it asks for."""
+        if self.vault.known_s > self.gate.floor:
+            self.gate = replace(self.gate, floor=self.vault.known_s)
         self.gate, actions = gate.step(
             self.gate, event, self._clock(), os.urandom(NONCE_BYTES)
         )

@@ -21,7 +21,7 @@ class Reason(StrEnum):
     UNTRUSTED = "untrusted"  # the card's certificate was refused
     EXPIRED = "expired"  # the certificate's end, or the session's
     POLICY_CHANGED = "policy-changed"
-    CLOCK = "clock"  # the clock jumped: dates mean nothing for the moment
+    CLOCK = "clock"  # it jumped, or is below the floor: dates mean nothing now
     LINE_LOW = "line-low"  # the key switch is off
     LAMP = "lamp"  # the consent lamp is missing or does not light: nobody would know
     LIMIT = "limit"  # the policy's number or size of crops
@@ -52,7 +52,7 @@ WORDS = {
     Reason.UNTRUSTED: "the card is not one of this site's",
     Reason.EXPIRED: "the card's or the session's time is over",
     Reason.POLICY_CHANGED: "the policy changed",
-    Reason.CLOCK: "the clock jumped",
+    Reason.CLOCK: "the clock jumped, or is behind what this device knows",
     Reason.LINE_LOW: "the key switch is off",
     Reason.LAMP: "the consent lamp is missing or failed",
     Reason.LIMIT: "the policy's limit of crops is reached",

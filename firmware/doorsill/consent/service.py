@@ -43,6 +43,7 @@ from doorsill.consent.premises import (
 )
 from doorsill.consent.reasons import Reason
 from doorsill.consent.surroundings import boot_id
+from doorsill.consent.time_floor import floor_s, require_clock
 from doorsill.device import identity
 from doorsill.device.identity import Identity
 from doorsill.device.obedience import Obedience
@@ -76,9 +77,9 @@ def main(config: Config) -> None:
     with only_one(config), opened(config) as (vault, device):
         obedience = Obedience(config.policy_in_force)
         rules = Rules(store_of(config).load())
-        authority = identity.read_certificate(consent.ca).public_bytes(
-            serialization.Encoding.DER
-        )
+        ca = identity.read_certificate(consent.ca)
+        authority = ca.public_bytes(serialization.Encoding.DER)
+        floor = floor_s(round(vault.known_s * 1000), ca)
         token, switch = open_token(consent), open_key_switch(consent)
         lamp = open_consent_lamp(consent)
         socket_of(config).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -89,11 +90,16 @@ def main(config: Config) -> None:
         confine(keep)
 
         def judge(card: bytes, sealing: bytes) -> Inserted:
+            require_clock(time.time(), max(floor, vault.known_s))
             return judged(rules, authority, card, sealing)
 
         attendant = Attendant(token, judge, switch)
-        keeper = Keeper(vault, attendant, binding_of(config, rules), now, lamp)
+        keeper = Keeper(vault, attendant, binding_of(config, rules), now, lamp, floor)
         attendant.start()
+        try:
+            require_clock(time.time(), floor)
+        except UntrustedError as error:
+            log.error("%s", error)
         shut = "without power" if vault.silent else "blank (verified)"
         log.info("vault at work, %s, policy %d", shut, rules.policy.version)
         supervisor.ready("at work")

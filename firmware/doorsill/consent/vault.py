@@ -65,6 +65,11 @@ class Vault:
         """Whether it is shut, and the last blanking was read back as nought."""
         return self._ready and self.session is None
 
+    @property
+    def known_s(self) -> float:
+        """The latest UTC in s that this vault has signed: it is not earlier now."""
+        return self._ground.chain.known_ms / 1000
+
     def start(self, was_nought: bool | None = None) -> None:
         """Blank whatever the last process left, before anything else.
 
