@@ -3,6 +3,9 @@
 import fcntl
 import os
 import socket
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +156,48 @@ def test_a_new_vault_starts_without_a_lease(hand: Hand) -> None:
 def test_a_wrong_lease_is_no_lease(hand: Hand, message: bytes) -> None:
     hand.vault._send(message)
     assert hand.offer() == 0
+
+
+STRANGER = """\
+import os, socket, sys
+os.setuid(12345)
+with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
+    line.connect(sys.argv[1])
+    print("connected", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's process needs root")
+def test_a_stranger_at_the_door_does_not_end_a_lease() -> None:
+    """A real process of another user connects while the vault holds its lease."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        hand = Hand(Path(folder))
+        hand.path.chmod(0o666)
+        hand.vault.lease(hand.now + 1.0)
+        assert hand.offer() == 2
+        command = [sys.executable, "-c", STRANGER, str(hand.path)]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as stranger:
+            assert stranger.stdout is not None
+            assert stranger.stdout.readline() == b"connected\n"
+            hand.now += GAP_S + 0.1
+            assert hand.offer() == 2 and hand.vision.open
+            stranger.communicate()
+        hand.close()
+
+
+def test_a_new_vault_takes_the_place_of_the_old_one(hand: Hand) -> None:
+    hand.vault.lease(hand.now + 1.0)
+    assert hand.offer() == 2
+    newer = CropSource(hand.path)
+    assert hand.offer() == 0 and not hand.vision.open
+    newer.lease(hand.now + 1.0)
+    hand.now += GAP_S + 0.1
+    assert hand.offer() == 2
+    newer.close()
 
 
 def test_another_users_process_is_not_the_vault(

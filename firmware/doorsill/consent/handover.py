@@ -88,7 +88,6 @@ class Handover:
         """Take a new vault, and the newest lease of the one that is there."""
         with contextlib.suppress(BlockingIOError):
             peer, _ = self._listener.accept()
-            self._leave()
             self._take(peer)
         while self._peer is not None:
             try:
@@ -101,12 +100,16 @@ class Handover:
                 self._leave()
 
     def _take(self, peer: socket.socket) -> None:
-        """A peer of another user is not our vault, whatever the file's mode says."""
+        """A peer of another user is not our vault, whatever the file's mode says.
+
+        It is sent away before anything else: a stranger at the door ends no lease.
+        """
         user = user_of(peer)
         if user not in self._users:
             log.warning("a process of user %d is refused as vault", user)
             peer.close()
             return
+        self._leave()
         peer.setblocking(False)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, QUEUE_BYTES)
         self._peer = peer
