@@ -33,6 +33,22 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("camera", "consent"),
+    [
+        pytest.param("/dev/video0", 'reader = "Gemalto"', id="the reader is named"),
+        pytest.param("/dev/video0", 'token = "fido2"', id="a key without a reader"),
+        pytest.param("street.mp4", "", id="a recording"),
+    ],
+)
+def test_a_reader_is_asked_for_where_it_matters(
+    tmp_path: Path, camera: str, consent: str
+) -> None:
+    text = GOOD.replace("/dev/video0", camera)
+    section = f'[consent]\nca = "ca.pem"\n{consent}\n'
+    assert load_config(write(tmp_path, text + section)).consent is not None
+
+
 def test_a_good_file_is_read_with_its_defaults(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, GOOD))
     assert config.device.id == "cam-01"
@@ -77,6 +93,11 @@ def test_a_good_file_is_read_with_its_defaults(tmp_path: Path) -> None:
             id="unknown runtime",
         ),
         pytest.param("[consent]\n", "consent.ca is missing", id="missing key"),
+        pytest.param(
+            '[consent]\nca = "ca.pem"\n',
+            "consent.reader is missing: at a real camera the reader is named",
+            id="any reader at a real camera",
+        ),
     ],
 )
 def test_a_fault_is_named_with_its_bound(

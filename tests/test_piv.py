@@ -292,6 +292,10 @@ def test_a_named_reader_sees_no_other(slot: VirtualSlot) -> None:
     recorder.close()
 
 
+def test_the_readers_are_named(slot: VirtualSlot) -> None:
+    assert any("Virtual" in name for name in pcsc.readers())
+
+
 def test_a_reader_that_is_not_there_is_said_to_be_gone(slot: VirtualSlot) -> None:
     recorder = Recorder("no such reader")
     recorder.until_out(Reason.READER_GONE)
@@ -397,6 +401,44 @@ def test_a_packed_certificate_is_unpacked_and_bounded() -> None:
             continue
         with pytest.raises(TokenError, match="over 4096"):
             card.certificate(PRESENCE)
+
+
+@pytest.mark.parametrize(
+    ("info", "packed"),
+    [
+        pytest.param(b"\x01", True, id="as SP 800-73-4 says it"),
+        pytest.param(b"\x80", True, id="as old cards say it"),
+        pytest.param(b"\x81", True, id="both"),
+        pytest.param(b"\x00", False, id="as it is"),
+        pytest.param(b"", False, id="not said"),
+        pytest.param(b"\x04", False, id="a bit of another meaning"),
+    ],
+)
+def test_a_certificate_is_unpacked_where_the_card_says_that_it_is_packed(
+    info: bytes, packed: bool
+) -> None:
+    import gzip
+
+    fake = virtual.made_card(LOJA)
+    card = PivCard(must(fake), t0=False)
+    card.select()
+    der, name = b"c" * 900, bytes.fromhex("5fc101")
+    held = gzip.compress(der) if packed else der
+    fake.objects[name] = tlv(0x70, held) + tlv(0x71, info)
+    assert card.certificate(PRESENCE) == der
+
+
+def test_a_9e_key_that_wants_a_touch_says_what_to_do() -> None:
+    """It needs no PIN, so 6982 is a touch that did not come."""
+    fake = virtual.made_card(LOJA)
+    card = PivCard(must(fake), t0=False)
+    card.select()
+    fake.trouble = lambda command, answer: b"\x69\x82"
+    with pytest.raises(TokenError, match="touch policy 'never'") as caught:
+        card.sign(b"d" * 32)
+    assert caught.value.reason is Reason.MISSED_BEAT
+    with pytest.raises(TokenError, match="needs the PIN"):
+        card.agree(bytes(65))
 
 
 def test_a_clone_has_the_certificate_and_not_the_key() -> None:

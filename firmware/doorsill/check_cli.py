@@ -160,6 +160,7 @@ def _consent_problems(config: Config, now: datetime) -> Iterator[str]:
     if consent is None:
         return
     yield from _line_problems(consent)
+    yield from _token_problems(consent)
     ca = identity.read_certificate(consent.ca)
     yield from _dates(consent.ca, ca, now)
     found = _policy_of(config)
@@ -171,6 +172,14 @@ def _consent_problems(config: Config, now: datetime) -> Iterator[str]:
             yield f"{consent.ca} is not the consent CA that the policy names"
         if found.consent.lamp and not consent.lamp_line:
             yield "the policy wants a consent lamp, but consent.lamp_line is missing"
+
+
+def _token_problems(consent: ConsentSection) -> Iterator[str]:
+    """A FIDO2 key that is plugged in, and that the vault may not open."""
+    if consent.token == "fido2":  # noqa: S105 - a kind of token, no secret
+        from doorsill.drivers.fido import keys_refused, may_not_open
+
+        yield from (may_not_open(name) for name in keys_refused())
 
 
 def _line_problems(consent: ConsentSection) -> Iterator[str]:

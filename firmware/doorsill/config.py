@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import typing
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,21 @@ def parse_config(
             problems.append(f"section [{section.name}] is missing")
     if problems:
         return None, problems
-    return Config(**sections), []
+    config = Config(**sections)
+    problems = list(_across(config))
+    return (None if problems else config), problems
+
+
+def _across(config: Config) -> Iterator[str]:
+    """What is wrong between two sections that are each right."""
+    consent, camera = config.consent, config.camera
+    real = camera.driver == "picamera" or camera.source.startswith("/dev/")
+    if consent is not None and consent.token == "piv" and real and not consent.reader:  # noqa: S105
+        yield (
+            "consent.reader is missing: at a real camera the reader is named, a part "
+            "of its name as `doorsill consent readers` shows it; without it a card in "
+            "any reader opens the vault, also in one that a program makes up"
+        )
 
 
 def refuse_network_camera(source: str) -> None:

@@ -11,6 +11,7 @@ EPILOG = """\
 examples:
   doorsill consent ca office --controller "Example Stores"   once: the CA for cards
   doorsill consent issue --ca office --holder Ana --site porto-1 --purpose validation
+  doorsill consent readers                                   for consent.reader
   doorsill consent status --site porto-1 --purpose validation --ca office
   doorsill consent watch --config /etc/doorsill/doorsill.toml
 

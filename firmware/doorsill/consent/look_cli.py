@@ -25,6 +25,7 @@ from doorsill.consent.token import Token
 from doorsill.consent.watch import Watch
 from doorsill.device import identity
 from doorsill.device.policy_store import store_of
+from doorsill.drivers.pcsc import readers
 from doorsill.drivers.piv import PRESENCE, PivToken
 from doorsill.errors import ConfigError
 
@@ -41,8 +42,20 @@ def add_looks(actions: argparse._SubParsersAction[Any]) -> None:
         each.add_argument("--reader", default="", help="part of the reader's name")
     status.add_argument("--wait", type=float, default=3.0, help="seconds for the card")
     status.set_defaults(func=show_status)
+    listed = actions.add_parser("readers", help="name the card readers that are here")
+    listed.set_defaults(func=show_readers)
     watch.add_argument("--seconds", type=float, default=float("inf"))
     watch.set_defaults(func=watch_card)
+
+
+def show_readers(args: argparse.Namespace) -> int:
+    """Print the name of each reader, for ``consent.reader``."""
+    found = readers()
+    if not found:
+        raise ConfigError("there is no card reader; plug one in")
+    for name in found:
+        say(name)
+    return 0
 
 
 def show_status(args: argparse.Namespace) -> int:

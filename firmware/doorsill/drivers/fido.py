@@ -11,11 +11,13 @@ inside hmac-secret, after a touch, and forgotten.
 from __future__ import annotations
 
 import hashlib
+import logging
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,34 +35,92 @@ try:
     from fido2.ctap import CtapDevice, CtapError
     from fido2.ctap2.base import AssertionResponse
     from fido2.hid import open_device
+    from fido2.hid.base import parse_report_descriptor
     from fido2.hid.linux import get_descriptor
 except ImportError:
     raise ConfigError("FIDO2 keys need fido2: pip install 'doorsill[pi]'") from None
 
 SPEAK_S = TOUCH_S + 30.0  # how long one question waits for the one before it
+log = logging.getLogger(__name__)
+
+HID = Path("/sys/class/hidraw")
+# What python-fido2 raises where a key's answer is no CTAP, or its CBOR is torn.
+NONSENSE = (
+    ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
+    RecursionError, struct.error,
+)  # fmt: skip
 POLL_S = 0.02  # a key that is pulled is a device file that is gone
 
 T = TypeVar("T")
 Finder = Callable[[], Mapping[str, Callable[[], CtapDevice]]]
 
 
-def plugged_in() -> Mapping[str, Callable[[], CtapDevice]]:
-    """The FIDO2 keys of this machine by device file."""
-    names = tuple(sorted(str(path) for path in Path("/dev").glob("hidraw*")))
-    return {name: partial(open_device, name) for name in _keys_among(names)}
+class Ports:
+    """Which device files are FIDO2 keys. Only what is settled is remembered.
 
+    A key that was just plugged in is root's until udev has come to it; it is asked
+    again until it is ours, and named while it is not.
+    """
 
-@lru_cache(maxsize=1)
-def _keys_among(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those that are FIDO2 keys; asked anew only when something is plugged."""
-    found = []
-    for name in names:
+    def __init__(self, dev: Path = Path("/dev"), hid: Path = HID) -> None:
+        """``hid`` is where the kernel tells everybody what a device says of itself."""
+        self._dev, self._hid = dev, hid
+        self._known: dict[str, bool] = {}
+        self.refused: frozenset[str] = frozenset()  # keys that this user may not open
+
+    def find(self) -> Mapping[str, Callable[[], CtapDevice]]:
+        """The FIDO2 keys that are plugged in, by device file."""
+        names = sorted(str(path) for path in self._dev.glob("hidraw*"))
+        self._known = {n: self._known[n] for n in names if n in self._known}
+        refused = frozenset(n for n in names if n not in self._known and self._ask(n))
+        for name in sorted(refused - self.refused):
+            log.warning("%s", may_not_open(name))
+        self.refused = refused
+        return {n: partial(open_device, n) for n in names if self._known.get(n)}
+
+    def _ask(self, name: str) -> bool:
+        """Whether it is a key that is not ours to open; notes what is settled."""
         try:
             get_descriptor(name)
-        except (OSError, ValueError):
-            continue  # a mouse, or not ours to open
-        found.append(name)
-    return tuple(found)
+        except PermissionError:
+            return self._says_key(name)
+        except OSError:
+            return False  # on its way in or out
+        except ValueError:
+            self._known[name] = False  # a mouse
+            return False
+        self._known[name] = True
+        return False
+
+    def _says_key(self, name: str) -> bool:
+        said = self._hid / Path(name).name / "device" / "report_descriptor"
+        try:
+            parse_report_descriptor(said.read_bytes())
+        except (OSError, ValueError, IndexError, struct.error):
+            return False
+        return True
+
+
+def may_not_open(name: str) -> str:
+    """What to tell a person whose FIDO2 key is another user's."""
+    return (
+        f"the FIDO2 key at {name} may not be opened by this user: put "
+        "70-doorsill.rules into /etc/udev/rules.d and plug the key in again"
+    )
+
+
+_PORTS = Ports()  # of this machine
+
+
+def plugged_in() -> Mapping[str, Callable[[], CtapDevice]]:
+    """The FIDO2 keys of this machine by device file."""
+    return _PORTS.find()
+
+
+def keys_refused() -> tuple[str, ...]:
+    """Device files of FIDO2 keys that this user may not open."""
+    plugged_in()
+    return tuple(sorted(_PORTS.refused))
 
 
 class FidoToken:
@@ -107,8 +167,8 @@ class FidoToken:
         """The file's certificate of this very key: the key itself says which it is."""
         allowed = list(self._enrolled)
         response = self._assert(allowed, hashlib.sha256(b"who is it").digest())
-        named = (response.credential or {}).get("id", allowed[0])
-        self._mine = self._enrolled.get(bytes(named))
+        named = self._guarded(lambda: bytes(_id_of(response) or allowed[0]))
+        self._mine = self._enrolled.get(named)
         if self._mine is None:
             raise TokenError(Reason.UNTRUSTED, "the FIDO2 key is not enrolled here")
         return self._mine.presence
@@ -182,7 +242,7 @@ class FidoToken:
         except (OSError, ConnectionError):
             self._hang_up()
             raise TokenError(Reason.REMOVED, "the FIDO2 key was pulled") from None
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except NONSENSE as error:
             self._hang_up()
             raise TokenError(
                 Reason.CARD_ERROR, f"the FIDO2 key talks nonsense: {error}"
@@ -194,6 +254,11 @@ class FidoToken:
         opened, self._opened = self._opened, None
         if opened is not None:
             opened[1].close()
+
+
+def _id_of(response: AssertionResponse) -> bytes | None:
+    """Which credential answered; a key that was asked for one need not say it."""
+    return (response.credential or {}).get("id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +276,8 @@ def enrol_one(finder: Finder, holder: str, ask_pin: Callable[[], str | None]) ->
     ``ask_pin`` is called where the key has a PIN. ConfigError with what to do.
     """
     keys = finder()
+    if not keys and finder is plugged_in and (refused_keys := keys_refused()):
+        raise ConfigError(may_not_open(refused_keys[0]))
     if len(keys) != 1:
         raise ConfigError(f"{len(keys)} FIDO2 keys are plugged in; it must be 1")
     try:
@@ -226,3 +293,5 @@ def enrol_one(finder: Finder, holder: str, ask_pin: Callable[[], str | None]) ->
         raise ConfigError("the FIDO2 key was pulled half-way; do the same again") from (
             None
         )
+    except NONSENSE as error:
+        raise ConfigError(f"the FIDO2 key talks nonsense: {error}") from None

@@ -42,6 +42,20 @@ RETRY = (
 )
 
 
+def readers() -> tuple[str, ...]:
+    """The names of the readers that pcscd has; TokenError where it does not answer."""
+    code, context = _establish()
+    require(code)
+    try:
+        code, names = scard.SCardListReaders(context, [])
+    finally:
+        _release(context)
+    if code == scard.SCARD_E_NO_READERS_AVAILABLE:
+        return ()
+    require(code)
+    return tuple(sorted(names))
+
+
 class Presence:
     """Cards that come and go in the readers whose names hold ``reader``."""
 

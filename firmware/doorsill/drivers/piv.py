@@ -49,11 +49,16 @@ OBJECTS = {
 }
 P256 = 0x11
 CERTIFICATE_LIMIT = 4096
+PACKED = 0x81  # bits of CertInfo: gzip, as SP 800-73-4 says it, and as old cards do
 FACTORY_MANAGEMENT_KEY = bytes.fromhex("0102030405060708" * 3)
 FACTORY_PIN = "123456"
 SPEAK_S = 60.0  # how long one question waits for the one before it
 BLOCK = {0x03: 8, 0x08: 16, 0x0A: 16, 0x0C: 16}
 ALGORITHMS = {24: (0x0A, 0x03), 16: (0x08,), 32: (0x0C,)}  # by length of the key
+
+
+class Locked(TokenError):
+    """The card wants something first: the PIN, the management key, or a touch."""
 
 
 class PivCard:
@@ -77,11 +82,22 @@ class PivCard:
             raise TokenError(Reason.UNTRUSTED, f"slot {slot:X} has no certificate")
         if len(found) > CERTIFICATE_LIMIT:
             raise TokenError(Reason.UNTRUSTED, f"{what} is over {CERTIFICATE_LIMIT}")
-        return _unpack(found) if fields.get(0x71, b"\0")[:1] == b"\x01" else found
+        packed = fields.get(0x71, b"\0")[:1] or b"\0"
+        return _unpack(found) if packed[0] & PACKED else found
 
     def sign(self, digest: bytes, slot: int = PRESENCE) -> bytes:
         """ECDSA of a 32-byte digest by the key of ``slot``, in DER."""
-        return self._authenticate(slot, tlv(0x82, b"") + tlv(0x81, digest))
+        try:
+            return self._authenticate(slot, tlv(0x82, b"") + tlv(0x81, digest))
+        except Locked:
+            if slot != PRESENCE:
+                raise
+            # 9E needs no PIN (SP 800-73-4, table 4b), so it is a touch.
+            raise TokenError(
+                Reason.MISSED_BEAT,
+                "key 9E waits for a touch, and a consent card answers every second: "
+                "make its 9E key with the touch policy 'never'",
+            ) from None
 
     def agree(self, peer_public: bytes) -> bytes:
         """ECDH of the 9D key with a point of 65 bytes: 32 bytes."""
@@ -169,7 +185,8 @@ class PivCard:
         try:
             return exchange(self._transmit, command, self._t0)
         except ApduError as error:
-            raise TokenError(_reason(error), _words(what, error)) from None
+            kind = Locked if error.status == 0x6982 else TokenError
+            raise kind(_reason(error), _words(what, error)) from None
 
     def _fields(self, data: bytes, what: str) -> dict[int, bytes]:
         try:
