@@ -13,7 +13,8 @@ from doorsill.privacy.budget import (
     report_cost,
     spend,
 )
-from doorsill.privacy.floors import REPORTS_PER_DAY
+from doorsill.privacy.floors import CROSSINGS_OF_ONE, REPORTS_PER_DAY
+from doorsill.privacy.noise import MICRO
 
 DAILY = 1_000_000
 
@@ -39,7 +40,7 @@ def test_spend(ledger: Ledger, day: int, cost: int, after: Ledger | None) -> Non
 
 def test_a_budget_above_the_ceiling_is_the_ceiling() -> None:
     assert spend(Ledger(1, CEILING_MICRO), 1, 1, 10**9) is None
-    assert report_cost(10**9, 1) == report_cost(CEILING_MICRO, 1) == 250_000
+    assert report_cost(10**9, 1) == report_cost(CEILING_MICRO, 1) == 50_000
 
 
 @pytest.mark.parametrize("cost", [0, -1])
@@ -70,6 +71,21 @@ def test_a_day_that_goes_by_the_clock_never_runs_out(daily: int, lines: int) -> 
     cost = report_cost(daily, lines)
     reports = REPORTS_PER_DAY * lines
     assert cost * reports <= daily or daily < reports
+
+
+@given(st.integers(MICRO, CEILING_MICRO), st.integers(1, 8), st.data())
+def test_the_day_of_one_who_crosses_often_costs_no_more_than_the_day(
+    daily: int, lines: int, data: st.DataObject
+) -> None:
+    """However the crossings are spread over the reports: each is in one of them."""
+    cost = report_cost(daily, lines)
+    reports = st.lists(st.integers(0, 12), max_size=REPORTS_PER_DAY * lines)
+    crossings = data.draw(reports.filter(lambda each: sum(each) <= CROSSINGS_OF_ONE))
+    assert sum(each * cost for each in crossings) <= daily
+
+
+def test_negative_control_one_crossing_more_may_cost_more() -> None:
+    assert report_cost(CEILING_MICRO, 1) * (CROSSINGS_OF_ONE + 1) > CEILING_MICRO
 
 
 def test_a_day_is_a_utc_day() -> None:

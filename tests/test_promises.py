@@ -299,7 +299,7 @@ def minute(slot: int, looked_at: int) -> LineCell:
         pytest.param([500, 500, 0], [502, 502], id="many are told in disjoint spans"),
     ],
 )
-def test_age_and_expression_are_told_of_ten_people_or_more_with_noise_from_a_budget(
+def test_age_and_expression_are_told_of_ten_crossings_or_more_with_noise_from_a_budget(
     people: list[int], reports: list[int]
 ) -> None:
     cells = [minute(slot, number) for slot, number in enumerate(people)]
@@ -310,7 +310,7 @@ def test_age_and_expression_are_told_of_ten_people_or_more_with_noise_from_a_bud
     assert all(isinstance(each, Attributes) and each.k == 10 for each in messages)
     assert [each.people for each in messages if isinstance(each, Attributes)] == reports
     spent = told.ledger.spent_micro if told.ledger else 0
-    assert spent == 250_000 * len(reports) <= 2_000_000
+    assert spent == 50_000 * len(reports) <= 2_000_000
 
 
 def test_two_reports_of_the_same_people_differ_by_their_noise() -> None:

@@ -56,6 +56,7 @@ MEASUREMENTS = {
     "hard": Measurement("tracking.hard", 3),
     "memory": Measurement("door.memory", 2),
     "kill": Measurement("outbox.kill_nine", 3),
+    "staff": Measurement("staff.rows", 1),
     "consent": Measurement("consent.rows", 3),
     "outage": Measurement("outbox.ninety_days", 12),
 }

@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from doorsill.privacy.floors import DAY_S, EPSILON_CEILING_PER_DAY, REPORTS_PER_DAY
+from doorsill.privacy.floors import (
+    CROSSINGS_OF_ONE,
+    DAY_S,
+    EPSILON_CEILING_PER_DAY,
+    REPORTS_PER_DAY,
+)
 from doorsill.privacy.noise import MICRO
 
 CEILING_MICRO = int(EPSILON_CEILING_PER_DAY * MICRO)
@@ -43,10 +48,13 @@ def spend(ledger: Ledger, day: int, cost_micro: int, daily_micro: int) -> Ledger
 
 
 def report_cost(daily_micro: int, lines: int) -> int:
-    """Millionths of epsilon that one report of one of ``lines`` lines costs.
+    """Millionths of epsilon that one report costs for each crossing in it.
 
-    A day has at most REPORTS_PER_DAY slots for each line, so a day that goes by the
-    clock never runs out.
+    A crossing is in one report alone, so what a person gives away in a day is this
+    times the number of his crossings: at most the day's budget for CROSSINGS_OF_ONE.
+    A day has at most REPORTS_PER_DAY reports of each line, so one that goes by the
+    clock never runs out either.
     """
     daily = min(daily_micro, CEILING_MICRO)
-    return max(1, daily // (REPORTS_PER_DAY * max(1, lines)))
+    shares = max(CROSSINGS_OF_ONE, REPORTS_PER_DAY * max(1, lines))
+    return max(1, daily // shares)

@@ -3,8 +3,10 @@
     P(noise = x)  is proportional to  exp(-|x| / scale)
 
 Adding it with ``scale = sensitivity / epsilon`` to a count makes the count
-epsilon-differentially private. *Event level*: what is hidden is one crossing of one
-line, not a person's whole day; somebody who comes in five times is five events.
+epsilon-differentially private. *Event level*: what epsilon hides is one crossing of one
+line. Somebody who crosses m times in a day is m events, each in one report alone, and
+gives away m times as much; ``budget`` makes a report so cheap that CROSSINGS_OF_ONE of
+them cost the epsilon of the day (DESIGN.md).
 
 Sensitivity: one crossing adds 1 to exactly one cell of the age histogram and 1 to
 exactly one cell of the expression histogram. Each histogram has sensitivity 1 (L1,
