@@ -103,16 +103,16 @@ def _absolute(keep: Confinement) -> Confinement:
 
 def _go_into_a_room(keep: Confinement) -> None:
     """One that its unit made for it, or else one that it makes itself."""
-    if not room.held_by_unit(keep.writable):
+    if left := room.left_by_unit(keep.writable, keep.visible):
         try:
             room.enter(keep.writable, keep.visible)
         except OSError as error:
             if ROOMS[keep.process] is Room.INSTEAD and landlock.version() > 0:
                 return
             raise ConfigError(
-                f"{keep.process} needs a mount namespace of its own, and the kernel "
-                f"refuses one ({error.strerror}): start it by its unit, or as root, or "
-                "allow user namespaces (user.max_user_namespaces)"
+                f"{keep.process} needs a mount namespace of its own: no unit gives it "
+                f"one ({left[0]}), and the kernel refuses one ({error.strerror}); "
+                "start it by its unit, or as root, or allow user namespaces"
             ) from None
     locks.note_room()
 

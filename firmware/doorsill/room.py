@@ -44,7 +44,9 @@ OF_PROC = (
     "filesystems",
 )  # fmt: skip
 # Not a file of ours, and yet not of the room: what a mount table always holds.
-KERNEL_FILES = ("proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "securityfs")
+KERNEL_FILES = (
+    "proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "securityfs", "hugetlbfs",
+)  # fmt: skip
 # If one of these is in sight, it is the whole machine and no room.
 STRANGERS = tuple(
     map(Path, ("/run/dbus/system_bus_socket", "/run/systemd/journal/socket"))
@@ -63,10 +65,13 @@ def program_paths() -> tuple[Path, ...]:
     return tuple(dict.fromkeys(each for each in found if each.exists()))
 
 
-def unheld(table: str, writable: Sequence[Path]) -> list[str]:
+def unheld(
+    table: str, writable: Sequence[Path], visible: Sequence[Path] = ()
+) -> list[str]:
     """What the mount table leaves open that a room would close; empty: it is one.
 
-    ``table`` is /proc/self/mountinfo; see proc_pid_mountinfo(5).
+    ``table`` is /proc/self/mountinfo; see proc_pid_mountinfo(5). Memory below
+    ``visible``, the runtime folder of a unit, is no disk and may be written.
     """
     found = []
     for line in table.splitlines():
@@ -76,15 +81,17 @@ def unheld(table: str, writable: Sequence[Path]) -> list[str]:
         harmless = [*writable, *(Path("/dev", name) for name in HARMLESS_DEVICES)]
         if kind in KERNEL_FILES or _below(Path(place), harmless):
             continue
+        if kind == "tmpfs" and _below(Path(place), visible):
+            continue
         if "rw" in options.split(",") and "rw" in of_all.split(","):
             found.append(f"{place} ({kind}) can be written")
     return found + [f"{each} is in sight" for each in STRANGERS if each.exists()]
 
 
-def held_by_unit(writable: Sequence[Path]) -> bool:
-    """Whether somebody has given this process a room already."""
+def left_by_unit(writable: Sequence[Path], visible: Sequence[Path]) -> list[str]:
+    """What is left open around this process now; empty where a unit made it a room."""
     table = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
-    return not unheld(table, writable)
+    return unheld(table, writable, visible)
 
 
 def harmless_devices() -> list[Path]:
