@@ -13,11 +13,13 @@ from pathlib import Path
 from select import select
 from typing import Any
 
+from limits import END_S
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from doorsill.in_time import in_time
 from doorsill.uplink.codec import encode
 from doorsill.uplink.events import Event
 from doorsill.uplink.guard import EgressGuard
@@ -146,4 +148,4 @@ class Listener:
 
     def close(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        in_time(END_S, "the listener did not end", self._client.loop_stop)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from limits import END_S
 from PIL import Image
 
 from doorsill.config import ModelSection
@@ -278,7 +279,7 @@ class Capture:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(END_S)
         self._socket.close()
 
     def _run(self) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from broker import SITE, Site
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from limits import END_S
 
 from doorsill import canonical
 from doorsill.cells import LineCell, Quality
@@ -126,7 +127,7 @@ class Camera:
         """SIGKILL: what a power cut is to a process."""
         assert self._child is not None
         self._child.kill()
-        self._child.wait()
+        self._child.wait(END_S)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from limits import PROGRAM_S
 
 SECTOR = 512  # bytes
 
@@ -18,7 +19,9 @@ def loop_device(image: Path, *options: str) -> str | None:
     if os.geteuid() != 0 or shutil.which("losetup") is None:
         return None
     command = ["losetup", "--find", "--show", *options, str(image)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=PROGRAM_S
+    )
     return done.stdout.strip() or None
 
 
@@ -30,7 +33,7 @@ def require_loop(image: Path) -> str:
 
 
 def detach(loop: str) -> None:
-    subprocess.run(["losetup", "--detach", loop], check=True)
+    subprocess.run(["losetup", "--detach", loop], check=True, timeout=PROGRAM_S)
 
 
 @contextmanager
@@ -52,15 +55,19 @@ def mounted(
     loop = require_loop(image)
     try:
         words = [*make.split(), *(("-q",) if kind == "ext4" else ()), loop]
-        subprocess.run([maker, *words], check=True, capture_output=True)
+        subprocess.run(
+            [maker, *words], check=True, capture_output=True, timeout=PROGRAM_S
+        )
         how = ["-o", ",".join(options)] if options else []
         mount = ["mount", "-t", kind, *how, loop, str(at)]
-        if subprocess.run(mount, capture_output=True, check=False).returncode:
+        if subprocess.run(
+            mount, capture_output=True, check=False, timeout=PROGRAM_S
+        ).returncode:
             pytest.skip(f"this kernel does not mount {kind} {' '.join(options)}")
         try:
             yield at, Path(loop)
         finally:
-            subprocess.run(["umount", str(at)], check=True)
+            subprocess.run(["umount", str(at)], check=True, timeout=PROGRAM_S)
     finally:
         detach(loop)
         image.unlink()

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
+from limits import END_S
 
 RATE = 10  # frames a second
 
@@ -140,7 +141,7 @@ class RtspCamera:
     def __exit__(self, *_: object) -> None:
         self._leave.set()
         self._server.shutdown()
-        self._thread.join()
+        self._thread.join(END_S)
         self._server.server_close()
 
     def serve(self, requests, answers, connection: socket.socket) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from limits import PROGRAM_S
 
 ROOT = Path(__file__).parent.parent
 FIRMWARE = ROOT / "firmware" / "doorsill"
@@ -119,6 +120,10 @@ def test_a_process_does_not_even_load(module: str, banned: tuple[str, ...]) -> N
         f"print([n for n in {banned!r} if n in sys.modules])"
     )  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PROGRAM_S,
     )
     assert done.stdout.strip() == "[]"

@@ -24,6 +24,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from limits import END_S, first_line, started
 from vault_process import VaultProcess
 
 from doorsill.consent import export
@@ -115,7 +116,7 @@ class Scene:
     def close(self) -> None:
         if self._vision is not None:
             self._vision.kill()
-            self._vision.wait()
+            self._vision.wait(END_S)
         self._buffer.close()
 
     @property
@@ -396,15 +397,15 @@ def test_what_is_freed_is_wiped(wiped: bool, size: int) -> None:
     first = np.random.default_rng(KEY).random(size // 8).tobytes()
     needles = [first[at : at + canary.NEEDLE] for at in range(48, 448, 16)]
     before = "pass" if wiped else "hardening.wipe_freed_memory = lambda: None"
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-c", FREES.format(before=before), str(KEY), str(size)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **WIPING},
     ) as child:
-        assert child.stdout is not None and child.stdout.readline() == b"freed\n"
+        assert first_line(child) == b"freed\n"
         found = canary.in_memory(child.pid, {"first": needles})
-        child.communicate(b"")
+        child.communicate(b"", timeout=END_S)
     assert bool(found) != wiped
 
 

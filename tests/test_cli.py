@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from limits import END_S, PROGRAM_S, started
 
 from doorsill import cli
 from doorsill.errors import CameraError, ConfigError, UntrustedError, UplinkError
@@ -24,6 +25,7 @@ def doorsill(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PROGRAM_S,
     )
 
 
@@ -51,7 +53,11 @@ def test_what_only_speaks_loads_nothing_heavy(asked: str) -> None:
         f"finally: print(sorted(sys.modules.keys() & set({HEAVY!r})), file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
     )
     assert done.stderr.splitlines()[-1] == "[]"
 
@@ -63,7 +69,11 @@ def test_a_command_loads_what_it_needs() -> None:  # the control of the test abo
         f"finally: print(sorted(sys.modules.keys() & set({HEAVY!r})), file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
     )
     assert "numpy" in done.stderr.splitlines()[-1]
 
@@ -134,14 +144,16 @@ def test_each_error_has_its_exit_code(
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-m", "doorsill", "--help"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
         process.stdout.close()
-        assert b"Traceback" not in process.stderr.read()
+        process.stdout = None
+        _, said = process.communicate(timeout=END_S)
+        assert b"Traceback" not in said
 
 
 @pytest.mark.parametrize("command", ["run", "check", "status"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import virtual
+from limits import END_S, PROGRAM_S
 from vault_process import VaultProcess
 
 from doorsill import cli
@@ -154,7 +155,7 @@ def test_no_card_is_waited_for_and_then_said(
     timer = threading.Timer(0.3, slot.insert, [VirtualCard()])
     timer.start()
     code, said = issue(run, office)
-    timer.join()
+    timer.join(END_S)
     assert code == 0, said
 
 
@@ -190,7 +191,7 @@ def test_watching_shows_open_and_blank(
         "watch", "--ca", str(office), "--site", "porto-1", "--purpose", "validation",
         "--seconds", "3",
     )  # fmt: skip
-    timer.join()
+    timer.join(END_S)
     lines = [line[10:] for line in said.splitlines()]
     assert code == 0
     assert lines[0].startswith("BLANK  waiting for a card")
@@ -238,6 +239,7 @@ def test_a_device_says_what_the_card_in_its_reader_opens(
                 env={**os.environ, **site.stage.environment},
                 capture_output=True,
                 text=True,
+                timeout=PROGRAM_S,
             )
             said.append((done.returncode, done.stdout + done.stderr))
             site.stage.stop()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from limits import END_S, first_line, started
 from vaults import open_handles
 
 from doorsill.consent import handover
@@ -178,14 +179,13 @@ def test_a_stranger_at_the_door_does_not_end_a_lease() -> None:
         hand.vault.lease(hand.now + 1.0)
         assert hand.offer() == 2
         command = [sys.executable, "-c", STRANGER, str(hand.path)]
-        with subprocess.Popen(
+        with started(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as stranger:
-            assert stranger.stdout is not None
-            assert stranger.stdout.readline() == b"connected\n"
+            assert first_line(stranger) == b"connected\n"
             hand.now += GAP_S + 0.1
             assert hand.offer() == 2 and hand.vision.open
-            stranger.communicate()
+            stranger.communicate(timeout=END_S)
         hand.close()
 
 
@@ -320,6 +320,7 @@ def raw_pair(folder: Path) -> tuple[socket.socket, CropSource]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(folder / "s"))
         listener.listen(1)
+        listener.settimeout(END_S)
         vault = CropSource(folder / "s")
         return listener.accept()[0], vault
 
@@ -329,3 +330,14 @@ def test_vision_that_does_not_listen_is_said(tmp_path: Path) -> None:
         CropSource(tmp_path / "none.sock")
     with pytest.raises(ConfigError, match="cannot listen"):
         Handover(tmp_path / "no" / "folder.sock")
+
+
+def test_a_vision_that_hangs_does_not_hold_the_vault_up(tmp_path: Path) -> None:
+    """It is stopped, and its queue of connections is full: the vault must go on."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen(0)
+        before = CropSource(tmp_path / "s")
+        with pytest.raises(UntrustedError, match="vision does not listen"):
+            CropSource(tmp_path / "s")
+        before.close()

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from limits import END_S, PROGRAM_S, started
 from recordings import record
 
 from doorsill.count_cli import line_argument
@@ -33,6 +35,7 @@ def count(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PROGRAM_S,
     )
 
 
@@ -192,7 +195,7 @@ def test_what_comes_before_the_damage_can_still_be_counted(tmp_path: Path) -> No
 def test_in_a_terminal_it_shows_how_far_it_is_and_what_it_counted() -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "doorsill", "count", str(STREET), "--line"]
-    with subprocess.Popen(
+    with started(
         [*command, "0,0.5,1,0.5", "--seconds", "5", "--json"],
         stdout=subprocess.PIPE,
         stderr=theirs,
@@ -201,10 +204,9 @@ def test_in_a_terminal_it_shows_how_far_it_is_and_what_it_counted() -> None:
         os.close(theirs)
         shown = b""
         with contextlib.suppress(OSError):  # how a terminal says that it is closed
-            while part := os.read(ours, 4096):
-                shown += part
-        assert child.stdout is not None
-        assert json.loads(child.stdout.read())["frames"] > 0
+            while select.select([ours], [], [], END_S)[0]:
+                shown += os.read(ours, 4096)
+        assert json.loads(child.communicate(timeout=END_S)[0])["frames"] > 0
     os.close(ours)
     assert child.returncode == 0, shown
     assert b"counting" in shown and b" %" in shown and b"in 0 out 0" in shown

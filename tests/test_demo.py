@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from broker import until
+from limits import END_S, PROGRAM_S, started
 from rich.console import Console
 
 from doorsill_fleet.demo import Outcome, play
@@ -93,9 +94,9 @@ def test_what_runs_would_be_seen(place: str) -> None:
         "run",
         f"{place}/doorsill-x",
     ]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+    with started(command, stdin=subprocess.PIPE) as child:
         until(lambda: [each for each in processes() if place in each])
-        child.communicate(b"\n")
+        child.communicate(b"\n", timeout=END_S)
 
 
 def test_with_a_token_it_is_blank_open_blank_and_the_certificates_hold() -> None:
@@ -161,6 +162,7 @@ def test_bad_input_gets_a_sentence(
         capture_output=True,
         text=True,
         check=False,
+        timeout=PROGRAM_S,
     )
     assert done.returncode == code
     assert sentence in done.stderr
@@ -208,6 +210,7 @@ def test_the_view_is_not_broken_by_what_the_processes_log() -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PROGRAM_S,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("everything that was started has ended\n")

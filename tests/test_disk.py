@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from limits import PROGRAM_S
 from loops import SECTOR, detach, left_on, mounted, require_loop
 from vaults import Bench, crop, lease
 
@@ -104,7 +105,11 @@ def test_blocks_that_moved_are_never_called_blank(tmp_path: Path) -> None:
 
         def move(sealed: bytes) -> None:
             name = str(at / "faces.bin")
-            subprocess.run(["fallocate", "-p", "-l", str(SIZE), name], check=True)
+            subprocess.run(
+                ["fallocate", "-p", "-l", str(SIZE), name],
+                check=True,
+                timeout=PROGRAM_S,
+            )
             os.sync()
             with suppress(OSError), (at / "more").open("wb", buffering=0) as file:
                 while file.write(bytes(SECTOR)):  # until the disk is full
@@ -135,13 +140,15 @@ def test_ext4_that_journals_data_is_refused_and_would_keep_records(
 def test_a_file_that_is_journalled_with_its_data_is_refused(tmp_path: Path) -> None:
     with mounted(tmp_path, 64) as (at, device):
         DiskMedium(at / "faces.bin", SIZE).close()
-        subprocess.run(["umount", str(at)], check=True)  # chattr wants more than root
+        subprocess.run(
+            ["umount", str(at)], check=True, timeout=PROGRAM_S
+        )  # chattr wants more than root
         journalled = "set_inode_field faces.bin flags 0x84000"
         subprocess.run(
             ["/usr/sbin/debugfs", "-w", "-R", journalled, str(device)],
-            check=True, capture_output=True,
+            check=True, capture_output=True, timeout=PROGRAM_S,
         )  # fmt: skip
-        subprocess.run(["mount", str(device), str(at)], check=True)
+        subprocess.run(["mount", str(device), str(at)], check=True, timeout=PROGRAM_S)
         with pytest.raises(ConfigError, match=r"chattr \+j"):
             DiskMedium(at / "faces.bin", SIZE)
 
@@ -169,13 +176,17 @@ def test_overlay_and_tmpfs_are_refused(tmp_path: Path) -> None:
     parts = ",".join(f"{n}dir={tmp_path / n}" for n in ("lower", "upper", "work"))
     for kind, options in (("overlay", parts), ("tmpfs", "size=4m")):
         mount = ["mount", "-t", kind, kind, "-o", options, str(tmp_path / "at")]
-        if subprocess.run(mount, capture_output=True, check=False).returncode:
+        if subprocess.run(
+            mount, capture_output=True, check=False, timeout=PROGRAM_S
+        ).returncode:
             pytest.skip(f"this kernel mounts no {kind}")
         try:
             with pytest.raises(ConfigError, match=f"lies on {kind}"):
                 DiskMedium(tmp_path / "at" / "faces.bin", SIZE)
         finally:
-            subprocess.run(["umount", str(tmp_path / "at")], check=True)
+            subprocess.run(
+                ["umount", str(tmp_path / "at")], check=True, timeout=PROGRAM_S
+            )
 
 
 @pytest.mark.parametrize(

@@ -60,14 +60,14 @@ class Plugged:
         self._new = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._note, daemon=True)
         self._thread.start()
-        self.wait()
+        self.next_event()
 
     def _note(self) -> None:
         for event in self.token.events():
             self.events.append(event)
             self._new.release()
 
-    def wait(self) -> TokenEvent:
+    def next_event(self) -> TokenEvent:
         assert self._new.acquire(timeout=10)
         return self.events[-1]
 
@@ -146,7 +146,7 @@ def test_a_pulled_key_is_seen_within_a_tenth_of_a_second(
     for _ in range(20):
         pulled = time.monotonic()
         plugged.key.present = False
-        event = plugged.wait()
+        event = plugged.next_event()
         assert isinstance(event, TokenOut)
         assert event.reason is Reason.REMOVED
         late.append(event.at - pulled)
@@ -154,7 +154,7 @@ def test_a_pulled_key_is_seen_within_a_tenth_of_a_second(
             plugged.token.sign(asked(touch=False))
         assert caught.value.reason is Reason.REMOVED
         plugged.key.present = True
-        assert isinstance(plugged.wait(), TokenIn)
+        assert isinstance(plugged.next_event(), TokenIn)
     assert sorted(late)[-1] < 0.1
 
 
@@ -197,9 +197,9 @@ def test_a_key_is_not_let_go_of_under_a_command(end: str) -> None:
         plugged.close()
     else:
         plugged.token._finder = dict
-        assert isinstance(plugged.wait(), TokenOut)
+        assert isinstance(plugged.next_event(), TokenOut)
         plugged.token._finder = key.plug
-        assert isinstance(plugged.wait(), TokenIn)
+        assert isinstance(plugged.next_event(), TokenIn)
     assert key.speaking and key.let_go == 0
     key.may.set()
     speaker.join(10)

@@ -27,7 +27,7 @@ class Watched:
             self.levels.append((level, time.monotonic()))
             self._new.release()
 
-    def wait(self) -> bool:
+    def next_level(self) -> bool:
         assert self._new.acquire(timeout=5)
         self._seen += 1
         return self.levels[self._seen - 1][0]
@@ -44,16 +44,16 @@ class Watched:
 @pytest.fixture
 def watched() -> Iterator[Watched]:
     watched = Watched(FakeLine())
-    assert watched.wait() is False
+    assert watched.next_level() is False
     yield watched
     watched.close()
 
 
 def test_it_says_how_it_is_and_what_changes(watched: Watched) -> None:
     watched.line.set(True)
-    assert watched.wait() is True
+    assert watched.next_level() is True
     watched.line.set(False)
-    assert watched.wait() is False
+    assert watched.next_level() is False
 
 
 def test_off_counts_at_once_and_on_when_it_is_steady(
@@ -61,11 +61,11 @@ def test_off_counts_at_once_and_on_when_it_is_steady(
 ) -> None:
     watched.line.set(True)
     turned = time.monotonic()
-    assert watched.wait() is True
+    assert watched.next_level() is True
     assert watched.levels[-1][1] - turned >= STEADY_S
     watched.line.set(False)
     turned = time.monotonic()
-    assert watched.wait() is False
+    assert watched.next_level() is False
     assert watched.levels[-1][1] - turned < 0.1
 
 
@@ -80,25 +80,25 @@ def test_a_line_that_flaps_is_never_on(watched: Watched) -> None:
 
 def test_the_shortest_off_is_an_off(watched: Watched) -> None:
     watched.line.set(True)
-    assert watched.wait() is True
+    assert watched.next_level() is True
     watched.line.set(False)
     watched.line.set(True)
-    assert watched.wait() is False
-    assert watched.wait() is True
+    assert watched.next_level() is False
+    assert watched.next_level() is True
 
 
 def test_a_chip_that_goes_is_off(watched: Watched) -> None:
     watched.line.set(True)
-    assert watched.wait() is True
+    assert watched.next_level() is True
     watched.line.vanish()
-    assert watched.wait() is False
+    assert watched.next_level() is False
     watched.close()
     assert watched.line.released
 
 
 def test_a_line_that_is_on_from_the_start_is_on() -> None:
     watched = Watched(FakeLine(on=True))
-    assert watched.wait() is True
+    assert watched.next_level() is True
     watched.close()
 
 

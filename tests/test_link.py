@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,27 @@ def test_an_uplink_that_talks_nonsense_is_dropped(tmp_path: Path) -> None:
 def test_no_vision_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UplinkError, match=r"vision does not listen on .*cells\.sock"):
         CellClient(tmp_path / "cells.sock")
+
+
+def test_a_vision_that_hangs_takes_nobody_and_holds_nobody_up(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen(0)
+        before = CellClient(tmp_path / "s")
+        with pytest.raises(UplinkError, match="vision does not listen"):
+            CellClient(tmp_path / "s")
+        before.close()
+
+
+def test_an_acknowledgement_that_nobody_takes_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "VISION_S", 0.05)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen(1)
+        client = CellClient(tmp_path / "s")
+        with pytest.raises(UplinkError, match="vision went away"):
+            for number in range(100_000):  # until the kernel keeps no more of them
+                client.acknowledge(number)
+        client.close()

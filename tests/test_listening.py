@@ -16,6 +16,7 @@ def test_it_listens_in_place_of_what_was_left_there(tmp_path: Path) -> None:
     for mode in (0o660, 0o600):
         with listening(path, mode, backlog=1) as server:
             assert stat.S_IMODE(path.stat().st_mode) == mode
+            assert server.gettimeout() == 0.0
             with pytest.raises(BlockingIOError):
                 server.accept()
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:

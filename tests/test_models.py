@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from limits import END_S
 
 from doorsill import cli, models_fetch, models_measure, registry
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
@@ -58,7 +59,7 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.http.shutdown()
-        self.thread.join()
+        self.thread.join(END_S)
         self.http.server_close()
 
 

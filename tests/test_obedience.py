@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from limits import END_S, first_line, started
 
 from doorsill.device.obedience import Obedience, declare, declared
 from doorsill.device.policy_store import replace
@@ -49,20 +50,18 @@ def test_what_is_obeyed_is_said_until_the_process_is_gone(tmp_path: Path) -> Non
         "from doorsill.device.obedience import declare\n"
         f"declare(Path(sys.argv[1]), {DIGEST!r}); print(flush=True); input()"
     )
-    child = subprocess.Popen(
+    with started(
         [sys.executable, "-c", program, str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-    )
-    with child:
-        assert child.stdout is not None
-        child.stdout.readline()
+    ) as child:
+        first_line(child)
         assert declared(path) == DIGEST
         with pytest.raises(ConfigError, match="another process of this device holds"):
             declare(path, "cd" * 32)
         assert declared(path) == DIGEST
         child.kill()
-        child.wait()
+        child.wait(END_S)
     ends = time.monotonic() + 5
     while declared(path) is not None:
         assert time.monotonic() < ends

@@ -7,9 +7,12 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from limits import PROGRAM_S
 from messages import line
 
 from doorsill.errors import UplinkError
@@ -34,8 +37,19 @@ def running(start: int, place: str = "line-0") -> Running:
     return Running(place, 7, start, "interval", encode(line(start)))
 
 
+OPENED: list[Outbox] = []  # whatever a test leaves open is closed after it
+
+
 def open_outbox(folder: Path, **bounds: int) -> Outbox:
-    return Outbox(folder / "outbox.db", TODAY, Bounds(**bounds))
+    OPENED.append(Outbox(folder / "outbox.db", TODAY, Bounds(**bounds)))
+    return OPENED[-1]
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
 
 
 def numbers(outbox: Outbox) -> list[int]:
@@ -116,6 +130,7 @@ def test_age_is_time_lived_so_a_clock_that_jumps_drops_nothing(tmp_path: Path) -
     assert outbox.counters() == Counters(lived_s=3601, dropped=1)
     outbox.close()
     later = Outbox(tmp_path / "outbox.db", TODAY + 36_500, Bounds(age_s=3600))
+    OPENED.append(later)
     assert numbers(later) == [2]
 
 
@@ -123,9 +138,8 @@ def test_the_memory_of_what_was_seen_is_bounded(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path, seen=10)
     for number in range(30):
         outbox.store(batch(number))
-    with sqlite3.connect(tmp_path / "outbox.db") as other:
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as other:
         assert other.execute("SELECT count(*) FROM seen").fetchone() == (10,)
-    other.close()
 
 
 def test_what_is_buried_is_counted_kept_and_tried_at_the_next_start(
@@ -188,6 +202,7 @@ def test_a_disk_that_takes_no_more_bytes_is_survived(tmp_path: Path) -> None:
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": path},
+        timeout=PROGRAM_S,
     )
     first, second = done.stdout.splitlines()
     assert "takes no data" in first

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from limits import PROGRAM_S
 
 from doorsill.drivers.camera import open_camera
 from doorsill.drivers.picamera import open_picamera
@@ -400,7 +401,12 @@ def test_nothing_of_picamera2_is_loaded_before_it_is_asked_for():
         "import sys, doorsill.drivers.picamera, doorsill.vision.door;"
         "assert not {'picamera2', 'libcamera'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env=dict(os.environ),
+        timeout=PROGRAM_S,
+    )
 
 
 @pytest.mark.parametrize("source", ["/dev/video0", "-1", "8", "front"])

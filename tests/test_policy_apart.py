@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from limits import PROGRAM_S
 
 from doorsill.config import Config
+from doorsill.device import policy_apart, policy_store
 from doorsill.device.policy_apart import policy_in_force
 from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, UntrustedError
@@ -45,6 +49,22 @@ def test_vision_does_not_load_what_verifies() -> None:
         "print([n for n in ('cryptography', 'paho', 'ssl') if n in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PROGRAM_S,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_verification_that_hangs_is_given_up_and_its_child_is_gone(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that does not answer."""
+    monkeypatch.setattr(policy_store, "store_of", lambda _: threading.Event().wait(60))
+    monkeypatch.setattr(policy_apart, "VERIFIED_WITHIN_S", 0.2)
+    with pytest.raises(ConfigError, match=r"was not verified within 0\.2 s"):
+        policy_in_force(config)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)

@@ -27,6 +27,7 @@ from broker import SITE, Listener, Site, device, until
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from kills import Camera, database, run
+from limits import PROGRAM_S
 from messages import EVERY, line
 from vault_process import VaultProcess
 
@@ -505,7 +506,12 @@ def test_the_models_were_trained_without_collecting_a_real_persons_face() -> Non
 
 def test_no_picture_of_anybody_is_in_the_repository() -> None:
     listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PROGRAM_S,
     ).stdout.split()
     assert listed
     pictures = {".jpg", ".jpeg", ".bmp", ".gif", ".mp4", ".avi", ".npy", ".npz", ".raw"}

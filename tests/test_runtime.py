@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from limits import PROGRAM_S, status_of
 
 from doorsill.drivers import probe, runtime
 from doorsill.errors import ConfigError
@@ -46,7 +47,7 @@ def delegate(tmp_path):
         text = DELEGATE_C.replace("PREPARE", prepare).replace("CREATE", create)
         source.write_text(text)
         command = ["gcc", "-shared", "-fPIC", "-o", str(library), str(source)]
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, timeout=PROGRAM_S)
         return str(library)
 
     return build
@@ -143,7 +144,7 @@ def _outcome(model: bytes) -> str:
         except BaseException:
             os._exit(2)
         os._exit(0)
-    status = os.waitpid(child, 0)[1]
+    status = status_of(child)
     return f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else str(status)
 
 
@@ -246,8 +247,12 @@ def test_falling_back_is_logged_and_only_where_allowed(ssd, delegate, caplog):
 
 def test_the_probe_reads_the_model_from_its_input(ssd):
     command = [sys.executable, "-m", "doorsill.drivers.probe", "litert"]
-    good = subprocess.run(command, input=ssd, capture_output=True, check=False)
-    bad = subprocess.run(command, input=ssd[:999], capture_output=True, check=False)
+    good = subprocess.run(
+        command, input=ssd, capture_output=True, check=False, timeout=PROGRAM_S
+    )
+    bad = subprocess.run(
+        command, input=ssd[:999], capture_output=True, check=False, timeout=PROGRAM_S
+    )
     assert (good.returncode, bad.returncode) == (0, 1)
     assert b"reason: the model cannot be loaded" in bad.stderr
 

@@ -131,7 +131,7 @@ def test_a_broker_that_cannot_be_reached_is_orange_and_one_that_is_connected_gre
         found = findings(config)["broker"]
         assert (found.light, bool(found.step)) == ("orange", True)
         assert f":{port}; what is counted is kept" in found.says
-        with socket.create_connection(server.getsockname()):
+        with socket.create_connection(server.getsockname(), timeout=5):
             assert findings(config)["broker"].light == "green"
 
 

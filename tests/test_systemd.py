@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from limits import PROGRAM_S
 
 from doorsill.config import read_config
 from doorsill.device import identity
@@ -54,7 +55,7 @@ def installed(root: Path) -> Path:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     script = ["bash", str(REPOSITORY / "scripts/install-units"), str(root)]
-    subprocess.run(script, check=True, capture_output=True)
+    subprocess.run(script, check=True, capture_output=True, timeout=PROGRAM_S)
     return root
 
 
@@ -63,7 +64,7 @@ def verified(root: Path, *units: str) -> str:
     done = subprocess.run(
         ["systemd-analyze", "verify", f"--root={root}", *units],
         env={**os.environ, "MANPATH": str(root / "usr/share/man")},
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=PROGRAM_S,
     )  # fmt: skip
     return done.stdout + done.stderr
 
@@ -72,7 +73,7 @@ def exposure(unit: Path) -> float:
     """systemd's own score: 0 is shut, 10 is open."""
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=PROGRAM_S,
     )  # fmt: skip
     found = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
     assert found, done.stdout + done.stderr
@@ -153,7 +154,7 @@ def sysusers(file: Path, root: Path) -> subprocess.CompletedProcess[str]:
     (root / "etc").mkdir(exist_ok=True)
     return subprocess.run(
         ["systemd-sysusers", "--dry-run", f"--root={root}", str(file)],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=PROGRAM_S,
     )  # fmt: skip
 
 

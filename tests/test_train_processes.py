@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from limits import PROGRAM_S
 
 TRAIN = Path(__file__).parent.parent / "models" / "train"
 SCRIPT = """
@@ -49,6 +50,7 @@ def test_what_a_signal_ends_is_begun_anew(
         capture_output=True,
         text=True,
         check=False,
+        timeout=PROGRAM_S,
     )
     assert done.returncode == ends, done.stderr
     made = {path.name for path in tmp_path.iterdir()} - {"died"}

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from broker import FAST, SITE, Site, until
+from limits import PROGRAM_S
 from test_store import reader
 
 from doorsill.cells import HealthCell, LineCell, Quality, ZoneCell
@@ -509,7 +510,11 @@ def test_the_process_loads_no_picture_library() -> None:
         "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PROGRAM_S,
     )
     loaded = set(json.loads(done.stdout))
     assert "paho" in loaded

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from bench.vault_latency import unplug
 from cards import Controller
+from limits import PROGRAM_S
 from unplugging import Cable
 from vault_process import VaultProcess, utc_now
 
@@ -255,6 +256,7 @@ def test_a_second_vault_is_refused(site: VaultProcess) -> None:
             check=True,
             capture_output=True,
             env={**os.environ, **site.stage.environment},
+            timeout=PROGRAM_S,
         )
     assert b"another vault is at work" in caught.value.stderr
     assert site.status()["verified_blank"]
@@ -350,6 +352,7 @@ def test_list_export_open_blank(
             capture_output=True,
             text=True,
             check=False,
+            timeout=PROGRAM_S,
         )
         return done.returncode, done.stdout + done.stderr
 

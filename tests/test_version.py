@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from limits import PROGRAM_S
 
 from doorsill import __version__, version
 from doorsill.registry import shipped
@@ -22,6 +23,7 @@ def test_the_line_names_version_commit_and_models() -> None:
         capture_output=True,
         text=True,
         check=True,
+        timeout=PROGRAM_S,
     )
     assert done.stdout == version.version_line() + "\n"
     assert done.stdout.startswith(f"doorsill {__version__} (")
@@ -35,6 +37,7 @@ def test_a_source_tree_asks_git() -> None:
         capture_output=True,
         text=True,
         check=True,
+        timeout=PROGRAM_S,
     ).stdout
     assert re.fullmatch(r"[0-9a-f]{12,}", version.commit())
     assert head.startswith(version.commit())
@@ -85,6 +88,7 @@ def _build(tree: Path, target: str, into: Path) -> Path:
         cwd=tree,
         check=True,
         capture_output=True,
+        timeout=PROGRAM_S,
     )
     (made,) = into.iterdir()
     return made
@@ -98,7 +102,9 @@ def test_the_wheel_carries_the_commit_and_is_the_same_from_the_source_archive(
         said = wheel.read("doorsill/commit.txt").decode().strip()
     assert said == version.commit()
     archive = _build(ROOT, "sdist", tmp_path / "archive")
-    subprocess.run(["tar", "-xf", archive, "-C", tmp_path], check=True)
+    subprocess.run(
+        ["tar", "-xf", archive, "-C", tmp_path], check=True, timeout=PROGRAM_S
+    )
     (tree,) = tmp_path.glob("doorsill-*/")
     again = _build(tree, "wheel", tmp_path / "again")
     assert again.read_bytes() == direct.read_bytes()

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from limits import PROGRAM_S
 
 HERE = Path(__file__).parent
 DEVICE, FRAMES, RATE = "/dev/video7", 24, 30
@@ -44,7 +45,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = tmp_path_factory.mktemp("webcam") / "libwebcam.so"
     command = ["gcc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
     command += [str(HERE / "webcam.c"), "-o", str(library), "-ldl"]
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, timeout=PROGRAM_S)
     return library
 
 

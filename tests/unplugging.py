@@ -5,6 +5,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
+from limits import PROGRAM_S
+
 from doorsill.drivers.pcscd import PrivatePcscd, vpcd
 
 SOURCE = Path(__file__).with_name("unpluggable.c")
@@ -17,10 +19,12 @@ class Cable:
         self.library = folder / "libunpluggable.so"
         self._cut = folder / "unplugged"
         ask = ["pkg-config", "--cflags", "libpcsclite"]
-        flags = subprocess.run(ask, check=True, capture_output=True, text=True).stdout
+        flags = subprocess.run(
+            ask, check=True, capture_output=True, text=True, timeout=PROGRAM_S
+        ).stdout
         command = ["gcc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
         command += [*shlex.split(flags), str(SOURCE), "-o", str(self.library), "-ldl"]
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, timeout=PROGRAM_S)
         os.environ["DOORSILL_UNPLUGGED"] = str(self._cut)
         os.environ["DOORSILL_VPCD"] = str(vpcd())
 

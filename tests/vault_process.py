@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from cryptography import x509
+from limits import END_S
 
 from doorsill.consent.examine import Verified
 from doorsill.consent.handover import GAP_S, Handover
@@ -95,7 +96,7 @@ class VaultProcess:
     def __exit__(self, *_: object) -> None:
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self.process.wait(END_S)
         self.vision.close()
         self.stage.stop()
 

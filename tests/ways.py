@@ -26,6 +26,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from limits import PROGRAM_S, started
+
 from doorsill.kernel import call, libc, prctl
 
 FACE = b"face" * 750  # 3,000 bytes, as a part of a picture
@@ -78,7 +80,7 @@ def ground(folder: Path) -> Iterator[Ground]:
         streams[0] as bus,
         streams[1] as journal,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as abstract,
-        subprocess.Popen(["sleep", "600"]) as other,
+        started(["sleep", "600"]) as other,
     ):
         port = tcp.getsockname()[1]
         udp.bind(("127.0.0.1", port))
@@ -145,7 +147,7 @@ def _mapped(at: Ground) -> None:
 
 
 def _ran(command: list[str]) -> None:
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_S)
 
 
 def _forked() -> None:

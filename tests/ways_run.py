@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from limits import PROGRAM_S
 from ways import FACE, FOREIGN_SOURCE, ground
 from ways_inside import Plan
 
@@ -99,5 +100,7 @@ def _library(folder: Path) -> str:
         return ""
     source, found = folder / "foreign.c", folder / "foreign.so"
     source.write_text(FOREIGN_SOURCE)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", found, source], check=True)
+    subprocess.run(
+        ["gcc", "-shared", "-fPIC", "-o", found, source], check=True, timeout=PROGRAM_S
+    )
     return str(found)

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 QUEUE_LIMIT = 20_000  # closed cells kept for an absent uplink: 3 days of 4 lines
+VISION_S = 5.0  # for vision to take a connection or an acknowledgement
 MESSAGE_LIMIT = 256  # bytes; the longest cell is below
 _HEADER = struct.Struct("<BBI")  # version, kind, sequence
 _ACK = struct.Struct("<I")
@@ -191,6 +192,7 @@ class CellServer:
 def connected(path: Path) -> socket.socket:
     """A connection to vision at ``path``; OSError."""
     found = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    found.settimeout(VISION_S)  # a vision that hangs takes nobody
     try:
         found.connect(str(path))
     except OSError:
@@ -212,6 +214,7 @@ class CellClient:
             raise UplinkError(
                 f"vision does not listen on {path}: {error.strerror}"
             ) from None
+        self._socket.settimeout(VISION_S)  # nor does it take an acknowledgement
 
     def fileno(self) -> int:
         """For select and poll."""

@@ -31,9 +31,14 @@ def compiled(model: Path, title: str, compiler: str, to: Path) -> Path:
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [compiler, "--show_operations", "--out_dir", folder, str(model)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=COMPILER_LIMIT_S
-        )
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=COMPILER_LIMIT_S
+            )
+        except subprocess.TimeoutExpired:
+            raise ConfigError(
+                f"{Path(compiler).name} was not done within {COMPILER_LIMIT_S:g} s"
+            ) from None
         if done.returncode:
             raise ConfigError(
                 f"{Path(compiler).name} failed: {done.stdout[-300:].strip()}"

@@ -37,6 +37,7 @@ PROCESSES = {
     "vault": "doorsill.consent.service",
 }
 STOP_WITHIN_S = 10.0
+KILLED_WITHIN_S = 5.0  # for the kernel to end it
 # So that small blocks are wiped as well when they are freed; see confine.
 WIPING = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 POLL_S = 0.2
@@ -128,7 +129,10 @@ def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             log.error("%s does not stop within %g s; killed", name, STOP_WITHIN_S)
             child.kill()
-            child.wait()
+            try:
+                child.wait(KILLED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                log.error("%s is stuck in the kernel and left behind", name)
 
 
 def _first_end(

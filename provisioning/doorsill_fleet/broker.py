@@ -123,7 +123,8 @@ class Broker:
             self._child.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
             self._child.kill()
-            self._child.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel
+                self._child.wait(STOP_WITHIN_S)
         self._child = None
 
     def restart(self) -> None:

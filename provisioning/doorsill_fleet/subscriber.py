@@ -6,6 +6,7 @@ process is away waits at the broker.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -21,6 +22,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import UplinkError
+from doorsill.in_time import in_time
 from doorsill_fleet.broker import client_context
 from doorsill_fleet.store import Kept, Store
 
@@ -30,6 +32,8 @@ SESSION_S = 90 * 86_400
 KEEPALIVE_S = 30
 BATCH = 500
 RETRY_S = 1.0
+WAKE_S = 5.0  # between two looks of our thread; a message wakes it at once
+STOP_WITHIN_S = 30.0  # for what came to be kept, and for the connection to end
 
 Heard = Callable[[str, bytes], None]
 
@@ -86,9 +90,14 @@ class Subscriber:
         """Keep what has come, then leave; the session stays at the broker."""
         self._leaving.set()
         self._queue.put(None)
-        self._keeper.join()
+        self._keeper.join(STOP_WITHIN_S)
+        if self._keeper.is_alive():
+            log.error("what came is not on disk within %g s", STOP_WITHIN_S)
         self._client.disconnect()
-        self._client.loop_stop()
+        try:
+            in_time(STOP_WITHIN_S, "the connection did not end", self._client.loop_stop)
+        except TimeoutError as error:
+            log.error("%s", error)
 
     def _make_client(self) -> mqtt.Client:
         client = mqtt.Client(
@@ -124,9 +133,13 @@ class Subscriber:
     def _run(self) -> None:
         going = True
         while going:
-            batch = [self._queue.get()]
-            while len(batch) < BATCH and not self._queue.empty():
-                batch.append(self._queue.get())
+            try:
+                batch = [self._queue.get(timeout=WAKE_S)]
+            except queue.Empty:
+                continue
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < BATCH:
+                    batch.append(self._queue.get_nowait())
             going = None not in batch
             self._keep([message for message in batch if message is not None])
 

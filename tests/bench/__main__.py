@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 
+from limits import END_S
 from rich.console import Console
 from rich.table import Table
 
@@ -128,7 +129,7 @@ def apart(name: str) -> list[Row]:
         said, complaint = child.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
         child.send_signal(signal.SIGINT)  # so that it takes its own children along
-        said, complaint = child.communicate()
+        said, complaint = child.communicate(timeout=END_S)
         return [Row(name, f"no answer within {limit_s:.0f} s", ok=False)]
     lines = [line for line in said.splitlines() if line.startswith(ROWS)]
     if child.returncode or not lines:

@@ -20,6 +20,7 @@ from statistics import median
 import numpy as np
 from bench.hour_of_frames import DrivenDoor
 from bench.rows import Row
+from limits import MEASURED_S
 
 from doorsill.config import Config
 from doorsill.device.policy_store import store_of
@@ -161,6 +162,7 @@ def memory() -> Row:
             text=True,
             check=True,
             env={"OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
+            timeout=MEASURED_S,
         )
     first, half, last = json.loads(done.stdout)
     return Row(
@@ -200,6 +202,7 @@ def _count(clip: Path, line: str, model: str) -> list[int]:
         capture_output=True,
         text=True,
         check=True,
+        timeout=MEASURED_S,
     )
     counted = json.loads(done.stdout)["lines"][0]
     return [counted["in"], counted["out"]]

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from limits import END_S
+
 BOOT_S = 60.0
 CAPABILITIES = "CAP_BPF,CAP_IPC_LOCK,CAP_PERFMON,CAP_NET_ADMIN,CAP_SYS_RESOURCE"
 LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
@@ -64,7 +66,7 @@ class Machine:
                 self._container.wait(20)
             except subprocess.TimeoutExpired:
                 self._container.kill()
-                self._container.wait()
+                self._container.wait(END_S)
             self._container = None
 
     def run(self, *command: str) -> str:

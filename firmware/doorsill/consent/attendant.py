@@ -26,6 +26,8 @@ from doorsill.errors import UntrustedError
 
 log = logging.getLogger(__name__)
 
+WAKE_S = 5.0  # between two looks of the one that speaks; work wakes it at once
+
 # The token's certificates, 9E and 9D in DER, to a card that may open this vault.
 Judge = Callable[[bytes, bytes], Inserted]
 
@@ -119,7 +121,10 @@ class Attendant:
 
     def _speak(self) -> None:
         while True:
-            work = self._work.get()
+            try:
+                work = self._work.get(timeout=WAKE_S)
+            except queue.Empty:
+                continue
             if work is None:
                 return
             try:

@@ -67,6 +67,7 @@ class CropSource:
     def __init__(self, path: Path) -> None:
         """Raises UntrustedError where vision does not listen."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.setblocking(False)  # else a vision that hangs holds the vault up
         try:
             self._socket.connect(str(path))
         except OSError as error:
@@ -74,7 +75,6 @@ class CropSource:
             raise UntrustedError(
                 f"vision does not listen on {path}: {error.strerror}"
             ) from None
-        self._socket.setblocking(False)
 
     def fileno(self) -> int:
         """For select and poll."""

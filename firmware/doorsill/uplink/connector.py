@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 import socket
 import threading
@@ -26,6 +27,8 @@ from doorsill.link import connected
 ASK = b"!"
 NAME_ERROR, OTHER_ERROR = b"n", b"o"  # what went wrong: a name was not found; all else
 LONGEST_ANSWER = 512  # bytes
+BROKER_WITHIN_S = 120.0  # a name is looked up, and each of its addresses tried
+VISION_WITHIN_S = 20.0  # to confine itself on a slow camera, then to connect
 
 Connect = Callable[[], socket.socket]
 
@@ -72,7 +75,13 @@ def start(host: str, port: int, cells: Path, timeout_s: float) -> Connector:
         _serve_and_end({theirs_b: to_broker, theirs_v: to_vision}, port)
     theirs_b.close()
     theirs_v.close()
-    if ours_v.recv(LONGEST_ANSWER) != ASK:
+    ours_b.settimeout(BROKER_WITHIN_S)
+    ours_v.settimeout(VISION_WITHIN_S)
+    try:
+        ready = ours_v.recv(LONGEST_ANSWER) == ASK
+    except TimeoutError:
+        ready = False
+    if not ready:
         raise ConfigError("the process that connects cannot confine itself")
     return Connector(ours_b, ours_v)
 
@@ -113,7 +122,19 @@ def _spelt(kind: bytes, error: OSError) -> bytes:
     return kind + f"{number} {text}".encode()[: LONGEST_ANSWER - 1]
 
 
+def _forget_late_answers(line: socket.socket) -> None:
+    """To a question that we gave up: its connection may be dead by now."""
+    while select.select([line], [], [], 0)[0]:
+        message, handles, _, _ = socket.recv_fds(line, LONGEST_ANSWER, 1)
+        for handle in handles:
+            os.close(handle)
+        if not message:
+            return
+
+
 def _asked(line: socket.socket) -> socket.socket:
+    """TimeoutError, which is an OSError, where no answer comes."""
+    _forget_late_answers(line)
     line.send(ASK)
     message, handles, _, _ = socket.recv_fds(line, LONGEST_ANSWER, 1)
     if message == ASK and len(handles) == 1:
