@@ -84,20 +84,40 @@ class DeviceCA:
 
 
 def blanking(chain: CertificateChain, **changes: Any) -> Blanking:
-    """An honest blanking of ``SIZE`` bytes of memory, the next in ``chain``."""
-    key_id = changes.get("key_id", "cc" * 16)
+    """An honest blanking of ``SIZE`` bytes of memory, the next in ``chain``.
+
+    Each is two minutes after the one before it, and has a key of its own; with
+    ``leases=()`` there was none.
+    """
+    later = chain.counter * 120_000
+    own = None if changes.get("leases") == () else key_of(chain)
+    key_id = changes.get("key_id", own)
+    lease = replace(
+        LEASE,
+        opened_ms=LEASE.opened_ms + later,
+        closed_ms=LEASE.closed_ms + later,
+        reason=changes.get("reason", LEASE.reason),
+    )
+    around = changes.pop("surroundings", AROUND)
+    if around.utc_ms == UTC_MS:
+        around = replace(around, utc_ms=UTC_MS + later)
     honest = Blanking(
         reason="removed",
         medium=MediumFacts("memory", "locked memory", SIZE),
-        methods=("key-destroyed", "overwritten"),
+        methods=("key-destroyed", "overwritten") if key_id else ("overwritten",),
         key_id=key_id,
         read_back_sha256=blank_digest(chain.seed(key_id), SIZE),
         blank=True,
-        leases=(LEASE,),
+        leases=(lease,) if key_id else (),
         policy="dd" * 32,
-        surroundings=AROUND,
+        surroundings=around,
     )
     return replace(honest, **changes)
+
+
+def key_of(chain: CertificateChain) -> str:
+    """The name of the key that the next blanking of ``chain`` destroys."""
+    return f"{chain.counter:02x}" + "cc" * 15
 
 
 def dirty_digest(chain: CertificateChain, key_id: str) -> str:

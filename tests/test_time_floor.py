@@ -17,10 +17,12 @@ from doorsill.consent.gate import CLOCK_JUMP_S, State
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.time_floor import floor_s, require_clock
 from doorsill.consent.token import TokenError
+from doorsill.device.clock import SLACK_S
 from doorsill.version import built_at
 
 DAY_S = 86400.0
 CONTROLLER = Controller()
+NOWHERE = Path("/nowhere")
 CARD = CONTROLLER.card().verified()
 
 
@@ -100,10 +102,10 @@ def test_the_chain_knows_the_latest_time_it_ever_signed(tmp_path: Path) -> None:
 def test_the_floor_is_the_latest_of_chain_authority_and_build() -> None:
     made = CONTROLLER.ca.not_valid_before_utc.timestamp()
     assert made == UTC - DAY_S > built_at() > 0
-    assert floor_s(0, CONTROLLER.ca) == made
-    assert floor_s(round((UTC + DAY_S) * 1000), CONTROLLER.ca) == UTC + DAY_S
+    assert floor_s(0, NOWHERE, CONTROLLER.ca) == made - SLACK_S
+    assert floor_s(UTC + DAY_S, NOWHERE, CONTROLLER.ca) == UTC + DAY_S
     older = Controller(utc=1000.0).ca
-    assert floor_s(0, older) == built_at() <= time.time()
+    assert built_at() <= floor_s(0, NOWHERE, older) <= time.time()
 
 
 def test_a_clock_below_the_floor_is_named_with_both_times() -> None:

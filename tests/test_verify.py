@@ -10,10 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from devices import AROUND, LEASE, SIZE, UTC_MS, DeviceCA, blanking, dirty_digest
+from devices import (
+    AROUND,
+    LEASE,
+    SIZE,
+    UTC_MS,
+    DeviceCA,
+    blanking,
+    dirty_digest,
+    key_of,
+)
 
 from doorsill import canonical, cli, strict_x509
-from doorsill.consent import claims, examine, reasons, verify
+from doorsill.consent import claims, contradictions, examine, reasons, verify
 from doorsill.consent.certificate import Blanking, CertificateChain, MediumFacts
 from doorsill.consent.claims import blank_digest
 from doorsill.consent.examine import Document
@@ -86,8 +95,17 @@ def test_the_verifier_stands_alone() -> None:
         "doorsill", "doorsill.errors", "doorsill.fields", "doorsill.canonical",
         "doorsill.strict_x509",
         "doorsill.consent", "doorsill.consent.examine", "doorsill.consent.reasons",
+        "doorsill.consent.contradictions",
     }  # fmt: skip
-    for module in (verify, examine, claims, canonical, reasons, strict_x509):
+    for module in (
+        verify,
+        examine,
+        contradictions,
+        claims,
+        canonical,
+        reasons,
+        strict_x509,
+    ):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.ImportFrom) and str(node.module)[:8] == "doorsill":
                 assert node.module in allowed
@@ -229,19 +247,21 @@ def test_an_honest_device_that_is_not_blank_is_refused(
     tmp_path: Path, door: Identity
 ) -> None:
     chain = CertificateChain(tmp_path / "c", door)
-    dirty = dirty_digest(chain, "cc" * 16)
+    dirty = dirty_digest(chain, key_of(chain))
     chain.append(blanking(chain, read_back_sha256=dirty, blank=False))
     with pytest.raises(UntrustedError, match="itself says that the medium was not"):
         verify_chain(read(tmp_path / "c"), None, CA.certificate, WHOLE)
 
 
+SRAM = MediumFacts("sram", "serial SRAM", SIZE)
+
+
 def silent(chain: CertificateChain, **changes: Any) -> Blanking:
     """A memory behind the interlock whose rail went with the card."""
-    found = blank_digest(chain.seed("cc" * 16), 0)
-    medium = MediumFacts("sram", "serial SRAM", SIZE)
+    found = blank_digest(chain.seed(key_of(chain)), 0)
     methods = ("key-destroyed", claims.NO_ANSWER)
     plain = blanking(chain, read_back_sha256=found, blank=False, methods=methods)
-    return replace(plain, medium=medium, **changes)
+    return replace(plain, medium=SRAM, **changes)
 
 
 def test_a_memory_without_power_is_said_to_be_so_and_nothing_more_is_claimed(
@@ -255,8 +275,8 @@ def test_a_memory_without_power_is_said_to_be_so_and_nothing_more_is_claimed(
     assert "the sram did not answer: without power, not read back yet" in said
     assert said.endswith("; the medium is without power and is yet to be read back\n")
     assert "read back as blank" not in said
-    chain.append(blanking(chain, leases=(), reason="power-back"))
-    chain.append(blanking(chain))
+    chain.append(blanking(chain, leases=(), reason="power-back", medium=SRAM))
+    chain.append(blanking(chain, medium=SRAM))
     assert cli.run(["verify", str(tmp_path / "c"), "--ca", ca]) == 0
     assert capsys.readouterr().out.endswith("certificates 1 to 3 of device door-7\n")
 
@@ -266,7 +286,7 @@ def test_faces_on_a_memory_that_was_not_read_back_before_are_refused(
 ) -> None:
     chain = CertificateChain(tmp_path / "c", door)
     chain.append(silent(chain))
-    chain.append(blanking(chain))
+    chain.append(blanking(chain, medium=SRAM))
     words = (
         r"0000000002\.json: it was open though .* not been read back since 0+1\.json"
     )
@@ -347,7 +367,7 @@ def test_a_certificate_put_in_another_ones_place_is_refused(
     documents = read(folder)
 
     def fewer(body: dict[str, Any]) -> None:
-        body["leases"] = []
+        body["leases"][0]["sealed"] -= 1
 
     documents[1] = resign(documents[1], door, fewer)
     with pytest.raises(UntrustedError, match="another one stood there"):

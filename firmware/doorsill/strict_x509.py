@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.utils import CryptographyDeprecationWarning
+
+from doorsill.errors import UntrustedError
 
 _UNREADABLE = (
     ValueError,
@@ -58,6 +62,39 @@ def read_list(data: bytes) -> x509.CertificateRevocationList:
     return _read(lambda: _list_looked_at(load(data)))
 
 
+def revoked_by(
+    data: bytes, authority: x509.Certificate, utc: float, whose: str
+) -> dict[int, datetime]:
+    """Serial numbers and days of a revocation list of ``authority``, PEM or DER.
+
+    UntrustedError where it is unreadable, another's, or out of date at ``utc``;
+    ``whose`` names the authority.
+    """
+    try:
+        found = read_list(data)
+    except Unreadable:
+        raise UntrustedError("the revocation list is not readable as X.509") from None
+    if not _is_signed_by(found, authority):
+        raise UntrustedError(f"the revocation list is not signed by the {whose}")
+    ends = found.next_update_utc
+    if ends is None or utc >= ends.timestamp():
+        raise UntrustedError(f"the revocation list ended on {ends}; fetch a newer one")
+    return {each.serial_number: each.revocation_date_utc for each in found}
+
+
+def _is_signed_by(
+    found: x509.CertificateRevocationList, authority: x509.Certificate
+) -> bool:
+    key = authority.public_key()
+    try:
+        signed = isinstance(key, ec.EllipticCurvePublicKey) and (
+            found.is_signature_valid(key)
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return signed and found.issuer == authority.subject
+
+
 def _read(load: Callable[[], T]) -> T:
     try:
         with warnings.catch_warnings():
@@ -80,7 +117,7 @@ def _list_looked_at(
     found: x509.CertificateRevocationList,
 ) -> x509.CertificateRevocationList:
     for each in found:
-        _ = each.serial_number, list(each.extensions)
+        _ = each.serial_number, each.revocation_date_utc, list(each.extensions)
     _ = found.issuer, found.last_update_utc, found.next_update_utc
     _ = list(found.extensions), found.signature_hash_algorithm
     return found

@@ -21,6 +21,7 @@ from pathlib import Path
 from doorsill.consent.certificate import MediumFacts
 from doorsill.consent.in_place import Place, place_of, require_in_place
 from doorsill.consent.medium import read_all, require_room, require_same, require_size
+from doorsill.consent.surroundings import printable
 from doorsill.errors import ConfigError, UntrustedError
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -92,7 +93,7 @@ class DiskMedium:
         os.close(self._handle)
 
     def _facts(self, path: Path, size: int) -> MediumFacts:
-        name = path.name
+        name = printable(path.name)
         if self._block:
             read_only = fcntl.ioctl(self._handle, BLKROGET, bytes(4))
             if any(read_only):  # the kernel lets it be opened, and refuses the write

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,17 +12,21 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from doorsill import canonical
 from doorsill.consent import claims
+from doorsill.consent.contradictions import check_alone
 from doorsill.errors import UntrustedError
 from doorsill.fields import Fields
 from doorsill.strict_x509 import read_der
 
 HEX64 = "[0-9a-f]{64}"
 DEVICE = r"[a-z0-9-]{1,16}"
-WORDS = r"[^\x00-\x1f\x7f]*"
+# No control characters, C1 as well, and nothing that turns the writing round.
+WORDS = r"[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*"
+DISK = r"[A-Za-z0-9!._-]{1,32}"  # as the kernel names block devices
+DISKS_MOST = 32
 LATEST_MS = 253402300799000  # the end of the year 9999
 
 Document = tuple[str, bytes]  # its name, for messages, and its bytes
@@ -58,6 +63,7 @@ def verify_one(document: Document, authority: x509.Certificate) -> Verified:
         check_form(body)
         _check_signer(body, signer)
         _check_claims(body)
+        check_alone(body)
     except UntrustedError as error:
         raise UntrustedError(f"{name}: {error}") from None
     return Verified(name, body, hashlib.sha256(data).hexdigest(), signer, key)
@@ -88,7 +94,32 @@ def _parse(text: object) -> tuple[x509.Certificate, object]:
         raise UntrustedError("it holds no certificate of a device") from None
 
 
+def _check_purpose(signer: x509.Certificate) -> None:
+    """A CA, or who serves TLS, is no device; without a purpose it has every one."""
+    for each in signer.extensions:
+        if isinstance(each.value, x509.BasicConstraints) and each.value.ca:
+            raise UntrustedError("a CA signed it, and no device")
+        if isinstance(each.value, x509.KeyUsage) and not each.value.digital_signature:
+            raise UntrustedError("the certificate of who signed it is not for signing")
+        if isinstance(each.value, x509.ExtendedKeyUsage) and (
+            ExtendedKeyUsageOID.CLIENT_AUTH not in each.value
+        ):
+            raise UntrustedError(
+                "the certificate of who signed it is not a device's: it is for "
+                + ", ".join(_purpose(one) for one in each.value)
+            )
+
+
+def _purpose(oid: x509.ObjectIdentifier) -> str:
+    named = {
+        ExtendedKeyUsageOID.SERVER_AUTH: "a server, such as a broker",
+        ExtendedKeyUsageOID.CODE_SIGNING: "signing code",
+    }
+    return named.get(oid, oid.dotted_string)
+
+
 def _check_signer(body: dict[str, Any], signer: x509.Certificate) -> None:
+    _check_purpose(signer)
     names = signer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(names[0].value) if len(names) == 1 else None
     if name != body["device"]:
@@ -156,7 +187,12 @@ def _check_parts(table: Fields) -> None:
     system.text("core_dumps", WORDS, 200)
     system.text("journal", "volatile|persistent|none", 16)
     sectors = system.table("sectors_written")
-    for device in sectors.names():
+    disks = sectors.names()
+    if len(disks) > DISKS_MOST:
+        system.note("sectors_written", f"names {len(disks)} disks; the limit is 32")
+    for device in disks[:DISKS_MOST]:
+        if not re.fullmatch(DISK, device):
+            system.note("sectors_written", f"names {device[:40]!r}, which is no disk")
         sectors.whole(device, 0, 2**53 - 1)
     system.end()
     for lease in table.tables("leases", 1000):

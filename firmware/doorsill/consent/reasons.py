@@ -26,6 +26,7 @@ class Reason(StrEnum):
     LAMP = "lamp"  # the consent lamp is missing or does not light: nobody would know
     LIMIT = "limit"  # the policy's number or size of crops
     MEDIUM = "medium"  # the medium failed, is full or lied
+    NEW_MEDIUM = "new-medium"  # the process began, with another medium than the last
     POWER_BACK = "power-back"  # a memory without power answers again: blank it first
 
     @property
@@ -57,5 +58,6 @@ WORDS = {
     Reason.LAMP: "the consent lamp is missing or failed",
     Reason.LIMIT: "the policy's limit of crops is reached",
     Reason.MEDIUM: "the medium failed",
+    Reason.NEW_MEDIUM: "the device started with another medium than before",
     Reason.POWER_BACK: "the memory has its power back",
 }

@@ -79,7 +79,7 @@ def main(config: Config) -> None:
         rules = Rules(store_of(config).load())
         ca = identity.read_certificate(consent.ca)
         authority = ca.public_bytes(serialization.Encoding.DER)
-        floor = floor_s(round(vault.known_s * 1000), ca)
+        floor = floor_s(vault.known_s, config.policy_in_force, ca)
         token, switch = open_token(consent), open_key_switch(consent)
         lamp = open_consent_lamp(consent)
         socket_of(config).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

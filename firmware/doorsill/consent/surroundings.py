@@ -55,6 +55,11 @@ def firmware_digest() -> str:
     return found.hexdigest()
 
 
+def printable(text: str) -> str:
+    """At most 200 printable ASCII characters of ``text``, "?" for any other."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:200])
+
+
 def _swap_bytes(root: Path) -> int:
     """How much swap is switched on, used or not."""
     with contextlib.suppress(OSError, ValueError, IndexError):
@@ -69,7 +74,7 @@ def _core_dumps(root: Path) -> str:
         return "off"
     with contextlib.suppress(OSError):
         pattern = (root / "proc/sys/kernel/core_pattern").read_text().strip()
-        return f"to {pattern}"[:200]
+        return printable(f"to {pattern}")
     return "not known"
 
 
@@ -86,6 +91,8 @@ def _sectors_written(root: Path) -> dict[str, int]:
         for path in sorted((root / "sys/block").iterdir())[:256]:
             # What is plugged in anew counts from nought, and would look like a lie.
             if path.name.startswith(NOT_DISKS) or "/usb" in str(path.resolve()):
+                continue
+            if printable(path.name) != path.name:
                 continue
             with contextlib.suppress(OSError, ValueError, IndexError):
                 found[path.name] = int((path / "stat").read_text("ascii").split()[6])

@@ -7,24 +7,26 @@ anything. A card that expired would open again; so below this floor the vault is
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cryptography import x509
 
 from doorsill.consent.gate import CLOCK_JUMP_S
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError
+from doorsill.device.clock import floor_of, written
 from doorsill.version import built_at
 
 
-def floor_s(signed_ms: int, authority: x509.Certificate) -> float:
+def floor_s(signed_s: float, policy: Path, authority: x509.Certificate) -> float:
     """UTC s that a clock which is right is past.
 
-    ``signed_ms`` is the newest time in the vault's own signed chain, ``authority`` the
-    consent CA that the policy pins: the policy was signed after that was made. The
-    third is the commit that this firmware was built from.
+    ``signed_s`` is the newest time in the vault's own signed chain; ``policy`` the file
+    that was put in force; ``authority`` the consent CA that it pins, older than any
+    card. The last is the commit that this firmware was built from.
     """
     made = authority.not_valid_before_utc.timestamp()
-    return max(signed_ms / 1000, made, built_at())
+    return max(signed_s, built_at(), floor_of([made, *written(policy)]))
 
 
 def require_clock(utc: float, floor: float) -> None:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from doorsill.errors import UntrustedError
-from doorsill.strict_x509 import Unreadable, read_der, read_list
+from doorsill.strict_x509 import Unreadable, read_der, revoked_by
 
 CERTIFICATE_LIMIT = 4096  # bytes; a PIV card holds about 3,000
 URN = "urn:doorsill:consent:"
@@ -84,17 +84,8 @@ def authority(
 
 def with_list(trusted: Authority, crl: bytes, utc: float) -> Authority:
     """``trusted`` with the cards of a revocation list (DER) taken back as well."""
-    try:
-        found = read_list(crl)
-    except Unreadable:
-        raise UntrustedError("the revocation list is not readable as X.509") from None
-    serials = frozenset(entry.serial_number for entry in found)
-    if not _is_signed_by(found, trusted.certificate):
-        raise UntrustedError("the revocation list is not signed by the consent CA")
-    ends = found.next_update_utc
-    if ends is None or utc >= ends.timestamp():
-        raise UntrustedError(f"the revocation list ended on {ends}; fetch a newer one")
-    return Authority(trusted.certificate, trusted.revoked | serials)
+    serials = revoked_by(crl, trusted.certificate, utc, "consent CA")
+    return Authority(trusted.certificate, trusted.revoked | frozenset(serials))
 
 
 def verify(
@@ -198,17 +189,6 @@ def _parse(der: bytes, whose: str) -> x509.Certificate:
                 "which is not known here"
             )
     return certificate
-
-
-def _is_signed_by(
-    found: x509.CertificateRevocationList, authority: x509.Certificate
-) -> bool:
-    key = authority.public_key()
-    try:
-        signed = isinstance(key, PublicKey) and found.is_signature_valid(key)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return signed and found.issuer == authority.subject
 
 
 def _require_signed(card: x509.Certificate, trusted: Authority, whose: str) -> None:

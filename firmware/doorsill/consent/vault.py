@@ -87,7 +87,7 @@ class Vault:
             self._ready = not self.silent
             log.info("vault still %s", "without power" if self.silent else VERIFIED)
         else:
-            self._blank(str(Reason.START), None, ())
+            self._blank(str(self._why_started()), None, ())
 
     def open(self, lease: Lease) -> None:
         """Make a key for ``lease``; UntrustedError where the vault may not open."""
@@ -250,12 +250,17 @@ class Vault:
         log.info("vault %s: %s", VERIFIED, claims.REASONS[reason])
         return certificate
 
+    def _why_started(self) -> Reason:
+        newest = self._ground.chain.newest
+        same = newest is None or newest["medium"] == asdict(self._ground.medium.facts)
+        return Reason.START if same else Reason.NEW_MEDIUM
+
     def _said_before(self) -> bool:
         """Whether the newest certificate says what this start would say."""
         newest = self._ground.chain.newest
         return (
             newest is not None
-            and newest["reason"] == Reason.START
+            and newest["reason"] in (Reason.START, Reason.NEW_MEDIUM)
             and newest["boot"] == self._ground.observe().boot
             and newest["medium"] == asdict(self._ground.medium.facts)
         )

@@ -7,13 +7,15 @@ refusal is one sentence. What passes is still only a claim of the device that si
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
 from doorsill import canonical
 from doorsill.consent import claims
+from doorsill.consent.contradictions import UNKNOWN_KEY, check_pair, clock_went_back
 from doorsill.consent.examine import (
     Document,
     Verified,
@@ -21,6 +23,8 @@ from doorsill.consent.examine import (
     verify_one,
 )
 from doorsill.errors import UntrustedError
+
+AHEAD = timedelta(days=1)  # how far a device's clock may be before the inspector's
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Expected:
     device: str | None = None
     whole: bool = True  # the chain must begin at certificate 1
     at_least: int = 0  # the chain must reach this counter
+    revoked: Mapping[int, datetime] = field(default_factory=dict)  # serials of devices
+    now: datetime | None = None  # no certificate is of a later day
 
 
 def verify_chain(
@@ -44,10 +50,14 @@ def verify_chain(
     """
     if not documents:
         raise UntrustedError("there is no certificate to verify")
+    _check_authority(authority)
     chain = [verify_one(each, authority) for each in documents]
+    for each in chain:
+        _check_from_outside(each, expected)
     _check_first(chain[0], expected)
     for before, after in itertools.pairwise(chain):
         _check_link(before, after)
+    _check_keys(chain)
     if chain[-1].counter < expected.at_least:
         raise UntrustedError(
             f"the chain ends at certificate {chain[-1].counter}; certificate "
@@ -56,6 +66,73 @@ def verify_chain(
     if head is not None:
         _check_head(head, chain)
     return chain
+
+
+def reservations(chain: Sequence[Verified]) -> list[str]:
+    """What lowers the verdict on a chain that was verified, a sentence each."""
+    found: dict[str, list[int]] = {}
+    for each in chain:
+        for doubt in _doubts(each):
+            found.setdefault(doubt, []).append(each.counter)
+    for before, after in itertools.pairwise(chain):
+        if clock_went_back(before.body, after.body):
+            doubt = "the clock was behind the certificate before: a device without one"
+            found.setdefault(doubt, []).append(after.counter)
+    return [f"{doubt} (certificate {_list(at)})" for doubt, at in found.items()]
+
+
+def _doubts(each: Verified) -> Iterator[str]:
+    system = each.body["system"]
+    if system["swap_bytes"]:
+        yield "swap was on: memory may have been written to a disk"
+    if system["core_dumps"] != "off":
+        yield f"a process that crashed would have been written {system['core_dumps']}"
+    if system["journal"] == "persistent":
+        yield "the journal is kept on a disk"
+
+
+def _list(counters: Sequence[int]) -> str:
+    first, last = counters[0], counters[-1]
+    return str(first) if first == last else f"{first} to {last}, {len(counters)} in all"
+
+
+def _check_authority(authority: x509.Certificate) -> None:
+    try:
+        basic = authority.extensions.get_extension_for_class(x509.BasicConstraints)
+        signs = basic.value.ca
+    except x509.ExtensionNotFound:
+        signs = False
+    if not signs:
+        raise UntrustedError("the certificate given as device CA may not sign others")
+
+
+def _check_from_outside(each: Verified, expected: Expected) -> None:
+    """What only the inspector can know: who was taken back, and which day it is."""
+    revoked = expected.revoked.get(each.signer.serial_number)
+    if revoked is not None:
+        raise UntrustedError(
+            f"{each.name}: the device's certificate {each.signer.serial_number:x} was "
+            f"taken back on {revoked:%Y-%m-%d}"
+        )
+    at = datetime.fromtimestamp(each.body["time"]["utc_ms"] / 1000, UTC)
+    if expected.now is not None and at > expected.now + AHEAD:
+        raise UntrustedError(
+            f"{each.name}: it is of {at:%Y-%m-%d %H:%M} UTC, which is yet to come"
+        )
+
+
+def _check_keys(chain: Sequence[Verified]) -> None:
+    """A key is made at random for one lease; the same name twice is a copy."""
+    seen: dict[str, str] = {}
+    for each in chain:
+        key = each.body["key"]["id"]
+        if key is None or key == UNKNOWN_KEY:
+            continue
+        if key in seen:
+            raise UntrustedError(
+                f"{each.name}: the key {key} was destroyed before, in {seen[key]}"
+            )
+        seen[key] = each.name
 
 
 def _check_first(first: Verified, expected: Expected) -> None:
@@ -102,25 +179,16 @@ def _check_link(before: Verified, after: Verified) -> None:
             f"{after.name}: it was open though the medium had not been read back since "
             f"{before.name}"
         )
-    _check_writes(before, after)
+    try:
+        check_pair(old, new)
+    except UntrustedError as error:
+        raise UntrustedError(f"{after.name}: {error}") from None
 
 
 def _missing(first: int, last: int) -> str:
     if first == last:
         return f"certificate {first} is missing"
     return f"certificates {first} to {last} are missing"
-
-
-def _check_writes(before: Verified, after: Verified) -> None:
-    if before.body["boot"] != after.body["boot"]:
-        return
-    earlier = before.body["system"]["sectors_written"]
-    for device, sectors in after.body["system"]["sectors_written"].items():
-        if sectors < earlier.get(device, 0):
-            raise UntrustedError(
-                f"{after.name}: the sectors written to {device} go back from "
-                f"{earlier[device]} to {sectors} within one boot"
-            )
 
 
 def _check_head(document: Document, chain: Sequence[Verified]) -> None:
@@ -139,6 +207,8 @@ def _check_head(document: Document, chain: Sequence[Verified]) -> None:
             f"{name}: the chain was cut off after certificate {last.counter}; it "
             f"went to {counter}"
         )
+    if counter == last.counter and head["utc_ms"] < last.body["time"]["utc_ms"]:
+        raise UntrustedError(f"{name}: it is older than {last.name}, which it names")
     same = [each for each in chain if each.counter == counter]
     if same and same[0].sha256 != head["sha256"]:
         raise UntrustedError(

@@ -8,11 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+
 from doorsill.consent import claims
 from doorsill.consent.examine import Document, Verified
-from doorsill.consent.verify import Expected, verify_chain
+from doorsill.consent.verify import Expected, reservations, verify_chain
 from doorsill.device.identity import read_certificate
-from doorsill.errors import ConfigError
+from doorsill.errors import ConfigError, UntrustedError
+from doorsill.reading import read_file
+from doorsill.strict_x509 import revoked_by
 
 CERTIFICATE_LIMIT = 1 << 20  # bytes of one file
 HEAD_NAME = "head.json"
@@ -21,12 +25,16 @@ examples:
   doorsill verify certificates/ --ca device-ca.pem --device door-7
   doorsill verify 0000000004.json --ca device-ca.pem
   doorsill verify certificates/ --ca device-ca.pem --at-least 12
+  doorsill verify certificates/ --ca device-ca.pem --crl device-ca.crl
 
 A folder must hold a whole chain, from certificate 1 to its head. Files by themselves
 must follow each other. A chain that was rolled back together with its head is found
 only with --at-least and a number that was recorded elsewhere.
 
-Exit code: 0 all good; 3 refused, with the reason in one sentence.
+A device that was taken back is found only with --crl, the device CA's list.
+
+Exit code: 0 all good; 1 verified, with reservations: the machine's surroundings, such
+as swap, could hold copies; 3 refused, with the reason in one sentence.
 """
 
 
@@ -40,6 +48,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("paths", type=Path, nargs="+", metavar="FOLDER|FILE")
     parser.add_argument("--ca", type=Path, required=True, help="the device CA, PEM")
+    parser.add_argument(
+        "--crl", type=Path, metavar="FILE", help="devices taken back, PEM or DER"
+    )
     parser.add_argument("--device", help="refuse another device's certificates")
     parser.add_argument(
         "--at-least", type=int, default=0, help="refuse a chain that ends earlier"
@@ -52,14 +63,26 @@ def run(args: argparse.Namespace) -> int:
     """Verify; raises UntrustedError with the reason of the first refusal."""
     folder = len(args.paths) == 1 and args.paths[0].is_dir()
     documents, head = _folder(args.paths[0]) if folder else (_files(args.paths), None)
-    expected = Expected(args.device, whole=folder, at_least=args.at_least)
-    chain = verify_chain(documents, head, read_certificate(args.ca), expected)
+    authority, now = read_certificate(args.ca), datetime.now(UTC)
+    revoked = _revoked(args.crl, authority, now) if args.crl else {}
+    expected = Expected(args.device, folder, args.at_least, revoked, now)
+    chain = verify_chain(documents, head, authority, expected)
+    doubts = reservations(chain)
     if not args.quiet:
         sys.stdout.write("".join(_told(each) for each in chain))
         sys.stdout.write("\nWhat this does not prove:\n")
         sys.stdout.write("".join(f"  - {limit}\n" for limit in claims.LIMITS))
-    sys.stdout.write(_verdict(chain))
-    return 0
+    sys.stdout.write(_verdict(chain, doubts))
+    return 1 if doubts else 0
+
+
+def _revoked(
+    path: Path, authority: x509.Certificate, now: datetime
+) -> dict[int, datetime]:
+    try:
+        return revoked_by(read_file(path), authority, now.timestamp(), "device CA")
+    except UntrustedError as error:
+        raise UntrustedError(f"{path}: {error}") from None
 
 
 def _folder(folder: Path) -> tuple[list[Document], Document | None]:
@@ -102,6 +125,17 @@ def _told(each: Verified) -> str:
         f"{_found(each)}\n"
         f"  open before that: {open_ms / 1000:.1f} s, {sealed} crops sealed"
         f"{_card(body)}\n"
+        f"  around it: {_around(body)}\n"
+    )
+
+
+def _around(body: dict[str, Any]) -> str:
+    """What the kernel said of this machine, beside the medium."""
+    system = body["system"]
+    swap, dumps = system["swap_bytes"], system["core_dumps"]
+    return (
+        f"{f'swap of {swap} bytes' if swap else 'no swap'}; core dumps {dumps}; "
+        f"journal {system['journal']}"
     )
 
 
@@ -117,7 +151,7 @@ def _card(body: dict[str, Any]) -> str:
     return f", card {', '.join(cards)}" if cards else ""
 
 
-def _verdict(chain: list[Verified]) -> str:
+def _verdict(chain: list[Verified], doubts: list[str]) -> str:
     first, last = chain[0].counter, chain[-1].counter
     which = (
         f"certificate {first}" if first == last else f"certificates {first} to {last}"
@@ -125,4 +159,7 @@ def _verdict(chain: list[Verified]) -> str:
     verdict = f"verified: {which} of device {chain[0].body['device']}"
     if not chain[-1].read_back:
         verdict += "; the medium is without power and is yet to be read back"
+    if doubts:
+        verdict += "\nwith reservations, as nothing was looked for there:"
+        verdict += "".join(f"\n  - {doubt}" for doubt in doubts)
     return verdict + "\n"
