@@ -299,7 +299,7 @@ def test_after_an_export_no_secret_of_it_stays(tmp_path: Path) -> None:
         with os.fdopen(handle, "rb") as file:
             file.seek(0)
             data = file.read()
-        sealed = export.read(data)
+        sealed = export.read(data, it.vault.ca)
         it.show(None)
         it.vault.stage.pull()
         it.vault.until_blank()

@@ -343,11 +343,13 @@ def test_list_export_open_blank(
     assert picture[40].tobytes()[60:90] not in Path(out).read_bytes()
     assert run(capsys, site, "export", out)[0] == 2  # exists
 
+    ca = site.config.broker.ca  # the fleet's: it certified the device as well
+
     def opened(pin: str, name: str = out) -> tuple[int, str]:
         """In a process of its own: libpcsclite goes to one daemon all its life."""
         command = [sys.executable, "-m", "doorsill", "vault", "open", name]
         done = subprocess.run(
-            [*command, "--to", str(tmp_path / "faces")],
+            [*command, "--to", str(tmp_path / "faces"), "--ca", str(ca)],
             input=pin + "\n",
             capture_output=True,
             text=True,

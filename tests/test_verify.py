@@ -22,7 +22,7 @@ from devices import (
 )
 
 from doorsill import canonical, cli, strict_x509
-from doorsill.consent import claims, contradictions, examine, reasons, verify
+from doorsill.consent import claims, contradictions, examine, reasons, signer, verify
 from doorsill.consent.certificate import Blanking, CertificateChain, MediumFacts
 from doorsill.consent.claims import blank_digest
 from doorsill.consent.examine import Document
@@ -95,9 +95,10 @@ def test_the_verifier_stands_alone() -> None:
         "doorsill", "doorsill.errors", "doorsill.fields", "doorsill.canonical",
         "doorsill.strict_x509",
         "doorsill.consent", "doorsill.consent.examine", "doorsill.consent.reasons",
-        "doorsill.consent.contradictions",
+        "doorsill.consent.contradictions", "doorsill.consent.signer",
     }  # fmt: skip
     for module in (
+        signer,
         verify,
         examine,
         contradictions,

@@ -76,6 +76,7 @@ class ConsentStage:
         """The [consent] section of the device's TOML file."""
         return (
             f'\n[consent]\nca = "consent-ca.pem"\nmedium = "{self.medium}"\n'
+            f'reader = "Virtual PCD"\n'
             f"medium_bytes = {MEDIUM_BYTES}\n"
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from dataclasses import dataclass
@@ -10,16 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from doorsill import canonical
 from doorsill.consent import claims
 from doorsill.consent.contradictions import check_alone
+from doorsill.consent.signer import signer_of
 from doorsill.errors import UntrustedError
 from doorsill.fields import Fields
-from doorsill.strict_x509 import read_der
 
 HEX64 = "[0-9a-f]{64}"
 DEVICE = r"[a-z0-9-]{1,16}"
@@ -58,10 +55,10 @@ def verify_one(document: Document, authority: x509.Certificate) -> Verified:
     name, data = document
     try:
         body, signature = canonical.split(data)
-        signer, key = _signer(body, authority)
+        signer, key = signer_of(body, authority)
         canonical.verify(body, signature, key)
         check_form(body)
-        _check_signer(body, signer)
+        _check_date(body, signer)
         _check_claims(body)
         check_alone(body)
     except UntrustedError as error:
@@ -69,63 +66,7 @@ def verify_one(document: Document, authority: x509.Certificate) -> Verified:
     return Verified(name, body, hashlib.sha256(data).hexdigest(), signer, key)
 
 
-def _signer(
-    body: dict[str, Any], authority: x509.Certificate
-) -> tuple[x509.Certificate, ec.EllipticCurvePublicKey]:
-    signer, key = _parse(body.get("device_certificate"))
-    try:
-        signer.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
-        raise UntrustedError(
-            "the device that signed it was not certified by this device CA"
-        ) from None
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise UntrustedError("the device's key is not a P-256 key")
-    return signer, key
-
-
-def _parse(text: object) -> tuple[x509.Certificate, object]:
-    try:
-        if not isinstance(text, str):
-            raise ValueError
-        signer = read_der(base64.b64decode(text, validate=True))
-        return signer, signer.public_key()
-    except ValueError:  # of base64 as well
-        raise UntrustedError("it holds no certificate of a device") from None
-
-
-def _check_purpose(signer: x509.Certificate) -> None:
-    """A CA, or who serves TLS, is no device; without a purpose it has every one."""
-    for each in signer.extensions:
-        if isinstance(each.value, x509.BasicConstraints) and each.value.ca:
-            raise UntrustedError("a CA signed it, and no device")
-        if isinstance(each.value, x509.KeyUsage) and not each.value.digital_signature:
-            raise UntrustedError("the certificate of who signed it is not for signing")
-        if isinstance(each.value, x509.ExtendedKeyUsage) and (
-            ExtendedKeyUsageOID.CLIENT_AUTH not in each.value
-        ):
-            raise UntrustedError(
-                "the certificate of who signed it is not a device's: it is for "
-                + ", ".join(_purpose(one) for one in each.value)
-            )
-
-
-def _purpose(oid: x509.ObjectIdentifier) -> str:
-    named = {
-        ExtendedKeyUsageOID.SERVER_AUTH: "a server, such as a broker",
-        ExtendedKeyUsageOID.CODE_SIGNING: "signing code",
-    }
-    return named.get(oid, oid.dotted_string)
-
-
-def _check_signer(body: dict[str, Any], signer: x509.Certificate) -> None:
-    _check_purpose(signer)
-    names = signer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    name = str(names[0].value) if len(names) == 1 else None
-    if name != body["device"]:
-        raise UntrustedError(
-            f"it speaks of device {body['device']} but device {name!s} signed it"
-        )
+def _check_date(body: dict[str, Any], signer: x509.Certificate) -> None:
     at = datetime.fromtimestamp(body["time"]["utc_ms"] / 1000, UTC)
     # A device without a clock of its own starts in the past, and says that it does.
     known = body["time"]["source"] == claims.SYNCHRONISED

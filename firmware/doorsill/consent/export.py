@@ -8,20 +8,28 @@ card's 9D key, so the file opens with that card and its PIN, and with nothing el
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from doorsill import canonical
-from doorsill.canonical import PrivateKey
-from doorsill.consent.sealing import NONCE_BYTES, WrappedKey
+from doorsill.consent.claims import LARGEST_MEDIUM
+from doorsill.consent.contradictions import CROP_MOST, MOST_CROPS
+from doorsill.consent.crops import SIDE_LEAST, SIDE_MOST
+from doorsill.consent.examine import DEVICE, HEX64, LATEST_MS
+from doorsill.consent.sealing import KEY_BYTES, NONCE_BYTES, TAG_BYTES, WrappedKey
 from doorsill.consent.session import Record, Session
+from doorsill.consent.signer import FIELD, signer_of
+from doorsill.device.identity import Identity
 from doorsill.errors import UntrustedError
+from doorsill.fields import Fields
 
 FORMAT = "doorsill-export/1"
 MAGIC = b"doorsill sealed export 1\n"
@@ -29,14 +37,14 @@ MAGIC = b"doorsill sealed export 1\n"
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """An export as it was read, its signature not verified."""
+    """An export that a device of ours signed; only :func:`read` makes one."""
 
     body: dict[str, Any]
     wrapped: WrappedKey
     records: tuple[tuple[Record, bytes], ...]
 
 
-def header(session: Session, device: str, key: PrivateKey) -> bytes:
+def header(session: Session, device: Identity) -> bytes:
     """What stands before the records; UntrustedError where the card has no 9D key."""
     card = session.lease.card
     if card.sealing_key is None:
@@ -49,7 +57,10 @@ def header(session: Session, device: str, key: PrivateKey) -> bytes:
     )
     body = {
         "format": FORMAT,
-        "device": device,
+        "device": device.device,
+        FIELD: base64.b64encode(
+            device.certificate.public_bytes(serialization.Encoding.DER)
+        ).decode(),
         "card": card.fingerprint,
         "purpose": card.purpose,
         "sealed_to": point.hex(),
@@ -59,32 +70,67 @@ def header(session: Session, device: str, key: PrivateKey) -> bytes:
         "wrapped": wrapped.wrapped.hex(),
         "records": [asdict(record) for record in session.records],
     }
-    document = canonical.seal(body, key)
+    document = canonical.seal(body, device.key)
     return MAGIC + len(document).to_bytes(4, "big") + document
 
 
-def read(data: bytes) -> Sealed:
-    """Take an export apart; UntrustedError where it is cut short or misshapen."""
+def read(data: bytes, authority: x509.Certificate) -> Sealed:
+    """Take an export apart; ``authority`` is the device CA.
+
+    UntrustedError where it is cut short or misshapen, or where no device of that CA
+    signed what stands before the records: to seal something to a card, anybody can.
+    """
     begin = len(MAGIC) + 4
     if data[: len(MAGIC)] != MAGIC or len(data) < begin:
         raise UntrustedError("this is not an export of a doorsill vault")
     end = begin + int.from_bytes(data[len(MAGIC) : begin], "big")
-    body, _ = canonical.split(data[begin:end])
-    try:
-        wrapped = WrappedKey(
-            str(body["key_id"]),
-            bytes.fromhex(body["ephemeral"]),
-            bytes.fromhex(body["nonce"]),
-            bytes.fromhex(body["wrapped"]),
-        )
-        records = [Record(**each) for each in body["records"]]
-        sizes = [record.size for record in records]
-        whole = all(type(size) is int and size > 0 for size in sizes)
-    except (KeyError, TypeError, ValueError):
-        raise UntrustedError("the header of the export is misshapen") from None
-    if not whole or end + sum(sizes) != len(data):
+    body, signature = canonical.split(data[begin:end])
+    _, key = signer_of(body, authority)
+    canonical.verify(body, signature, key)
+    records = _checked(body)
+    wrapped = WrappedKey(
+        body["key_id"],
+        bytes.fromhex(body["ephemeral"]),
+        bytes.fromhex(body["nonce"]),
+        bytes.fromhex(body["wrapped"]),
+    )
+    if end + sum(record.size for record in records) != len(data):
         raise UntrustedError("the export is cut short or has more than it says")
     return Sealed(body, wrapped, tuple(_cut(records, data[end:])))
+
+
+def _checked(body: dict[str, Any]) -> list[Record]:
+    """The records that the header names, its form good; else UntrustedError."""
+    problems: list[str] = []
+    table = Fields("header", body, problems)
+    table.text("format", FORMAT, 32)
+    table.text("device", DEVICE, 16)
+    table.text(FIELD, "[A-Za-z0-9+/=]+", 8192)
+    table.text("card", HEX64, 64)
+    table.text("purpose", "[a-z0-9-]{1,32}", 32)
+    table.text("sealed_to", "04[0-9a-f]{128}", 130)
+    table.text("key_id", "[0-9a-f]{32}", 32)
+    table.text("ephemeral", "04[0-9a-f]{128}", 130)
+    table.text("nonce", f"[0-9a-f]{{{2 * NONCE_BYTES}}}", 2 * NONCE_BYTES)
+    wrapped = 2 * (KEY_BYTES + TAG_BYTES)
+    table.text("wrapped", f"[0-9a-f]{{{wrapped}}}", wrapped)
+    records = [_record(each) for each in table.tables("records", MOST_CROPS)]
+    table.end()
+    if problems:
+        raise UntrustedError("the header of the export: " + "; ".join(problems))
+    return records
+
+
+def _record(table: Fields) -> Record:
+    found = Record(
+        offset=table.whole("offset", 0, LARGEST_MEDIUM),
+        size=table.whole("size", 1, CROP_MOST),
+        width=table.whole("width", SIDE_LEAST, SIDE_MOST),
+        height=table.whole("height", SIDE_LEAST, SIDE_MOST),
+        utc_ms=table.whole("utc_ms", 0, LATEST_MS),
+    )
+    table.end()
+    return found
 
 
 def opened(sealed: Sealed, cipher: AESGCM) -> Iterator[tuple[Record, bytes]]:

@@ -166,7 +166,7 @@ class Keeper:
         session = self.vault.session
         if session is None:
             raise UntrustedError("the vault is blank: no card has just answered")
-        head = export.header(session, device.device, device.key)
+        head = export.header(session, device)
         handle = os.memfd_create("export", os.MFD_CLOEXEC)
         os.write(handle, head)
         for record in self.vault.exported():

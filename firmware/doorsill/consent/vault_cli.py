@@ -16,6 +16,7 @@ from doorsill.consent.control import ask
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.sealing import unwrap
 from doorsill.consent.token import Token, TokenIn
+from doorsill.device.identity import read_certificate
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.in_time import in_time
 
@@ -28,7 +29,8 @@ EPILOG = """\
 examples:
   doorsill vault list                          blank or open, and how much is sealed
   doorsill vault export faces.sealed           while the card is in; ciphertext only
-  doorsill vault open faces.sealed --to faces  on any machine, with the card and its PIN
+  doorsill vault open faces.sealed --to faces --ca device-ca.pem
+                                               on any machine, with the card and its PIN
   doorsill vault blank                         always allowed; leaves a certificate
 
 All but open take --config FILE, /etc/doorsill/doorsill.toml unless told otherwise.
@@ -58,6 +60,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     opening = actions.add_parser("open", help="read an export with the card in")
     opening.add_argument("file", type=Path)
     opening.add_argument("--to", type=Path, required=True, metavar="FOLDER")
+    opening.add_argument(
+        "--ca", type=Path, required=True, help="the device CA, PEM: who exported it?"
+    )
     opening.add_argument("--reader", default="", help="part of the reader's name")
     opening.add_argument(
         "--fido", type=Path, metavar="FOLDER", help="a FIDO2 key, enrolled in FOLDER"
@@ -138,7 +143,7 @@ def _blanked(verified: bool, certificate: str) -> int:
 
 def open_export(args: argparse.Namespace) -> int:
     """Decrypt an export with the card in the reader, to PPM files."""
-    sealed = export.read(_read(args.file))
+    sealed = export.read(_read(args.file), read_certificate(args.ca))
     point = export.peer(sealed)
     token, pin = _token(args)
     try:
@@ -155,7 +160,10 @@ def open_export(args: argparse.Namespace) -> int:
         path = args.to / f"{number:05d}-{at:%Y%m%dT%H%M%SZ}.ppm"
         path.touch(0o600)
         path.write_bytes(b"P6 %d %d 255\n" % (record.width, record.height) + plain)
-    _say(f"wrote {len(sealed.records)} crops to {args.to}; they are in the clear now")
+    _say(
+        f"wrote {len(sealed.records)} crops of device {sealed.body['device']} to "
+        f"{args.to}; they are in the clear now"
+    )
     return 0
 
 
