@@ -18,7 +18,7 @@ from doorsill.drivers.camera import content_size, open_camera
 from doorsill.drivers.pace import FrameRate, SourceClock
 from doorsill.drivers.picamera import open_picamera
 from doorsill.drivers.picamera_fake import FakePi
-from doorsill.drivers.restart import Failures, RestartingCamera, wait_after
+from doorsill.drivers.restart import GIVE_UP_AFTER, let_go, open_patiently
 from doorsill.errors import CameraError, ConfigError
 from doorsill.values import Frame
 
@@ -437,81 +437,76 @@ def test_after_a_gap_the_frame_rate_begins_anew():
     ]  # fmt: skip
 
 
-def test_waits_double_up_to_a_minute():
-    waits = [wait_after(n) for n in range(1, 10)]
-    assert waits == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
-    assert wait_after(10_000) == 60
-
-
-def test_a_camera_that_settled_begins_with_short_waits_again():
-    failures = Failures()
-    assert [failures.failed(t) for t in (0.0, 1.0, 2.0)] == [0.5, 1.0, 2.0]
-    failures.delivered(10.0)
-    failures.delivered(39.0)
-    assert failures.failed(39.5) == 4.0, "29.5 s are not enough"
-    failures.delivered(50.0)
-    assert failures.failed(81.0) == 0.5
-    assert failures.total == 5
-
-
 class Flaky:
-    """Opens a fake Pi that stalls after a few frames, or does not open at all."""
+    """Opens a fake Pi only after so many failures."""
 
-    def __init__(self, lives: list[int]) -> None:
-        self.lives = iter(lives)
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
         self.pi = FakePi(scene)
 
     def __call__(self):
-        self.pi.frames_left = next(self.lives)
-        self.pi.busy = self.pi.frames_left == 0
+        self.pi.busy = self.failures > 0
+        self.failures -= 1
         return open_picamera("", FIT, library=self.pi.library())
 
 
-def test_a_camera_that_fails_comes_back_and_is_counted(caplog):
-    clock, flaky = Clock(), Flaky([3, 0, 0, 2, 5])
-    camera = RestartingCamera(flaky, wait=clock.sleep, now=clock.monotonic)
+def test_a_camera_is_waited_for_longer_each_time_and_its_failures_counted(caplog):
+    clock, flaky, failed = Clock(), Flaky(4), []
     with caplog.at_level(logging.INFO):
-        frames = [camera.read() for _ in range(9)]
-    assert all(isinstance(frame, Frame) for frame in frames)
-    assert camera.restarts == 4
+        camera = open_patiently(
+            flaky,
+            wait=clock.sleep,
+            now=clock.monotonic,
+            failed=lambda: failed.append(clock.now),
+        )
+    assert isinstance(camera.read(), Frame)
+    assert failed == pytest.approx([100, 100.5, 101.5, 103.5])
     assert clock.now == pytest.approx(100 + 0.5 + 1 + 2 + 4)
     said = [record.getMessage() for record in caplog.records]
-    assert sum("camera lost" in line for line in said) == 1, "said once when it goes"
-    assert sum("is back" in line for line in said) == 2
+    assert sum("no camera: camera 0 cannot be opened" in line for line in said) == 1
+    assert sum("is there after 4 failures" in line for line in said) == 1
     camera.close()
     assert flaky.pi.opened == flaky.pi.closed
 
 
+def test_a_camera_that_does_not_come_ends_the_wait_for_it():
+    """What a library knows of devices may be out of date: a new process looks again."""
+    clock, failed = Clock(), []
+    with pytest.raises(CameraError, match="another program uses it"):
+        open_patiently(
+            Flaky(99),
+            wait=clock.sleep,
+            now=clock.monotonic,
+            failed=lambda: failed.append(1),
+        )
+    assert len(failed) == GIVE_UP_AFTER
+    assert clock.now == pytest.approx(100 + 0.5 + 1 + 2 + 4 + 8)
+
+
 @pytest.mark.parametrize("platform", ["PISP", "VC4"])
-def test_while_a_camera_is_away_nothing_of_it_is_held(platform):
+def test_of_a_camera_that_failed_nothing_is_held(platform):
     """Not by the error, nor by a cycle that waits for the collector: pixels are in it.
 
     The control is the camera that runs: it is held.
     """
-    clock, flaky, seen = Clock(), Flaky([3, 0, 5]), []
-    flaky.pi.platform = platform
-    cameras = []
-
-    def reopen():
-        camera = flaky()
-        cameras.append(weakref.ref(camera))
-        return camera
-
-    def wait(seconds: float) -> None:
-        seen.append(cameras[0]() is None)
-        clock.sleep(seconds)
-
-    camera = RestartingCamera(reopen, wait=wait, now=clock.monotonic)
+    pi = FakePi(scene, platform, frames_left=3)
     gc.disable()
     try:
+        camera = open_picamera("", FIT, library=pi.library())
+        held = weakref.ref(camera)
         for _ in range(3):
             camera.read().release()
-        assert cameras[0]() is not None
-        camera.read()
+        assert held() is not None
+        try:
+            camera.read()
+        except CameraError as error:
+            kept = error
+        let_go(kept)
+        camera.close()
+        del camera
+        assert held() is None
     finally:
         gc.enable()
-    assert seen and all(seen)
-    camera.close()
 
 
 def test_while_a_camera_is_away_its_owner_gets_its_turn():
@@ -521,25 +516,15 @@ def test_while_a_camera_is_away_its_owner_gets_its_turn():
         turns.append(seconds)
         clock.sleep(seconds)
 
-    camera = RestartingCamera(Flaky([0, 0, 0, 0, 5]), wait=wait, now=clock.monotonic)
-    camera.read()
+    open_patiently(Flaky(4), wait=wait, now=clock.monotonic).close()
     assert max(turns) <= 0.5
     assert sum(turns) == pytest.approx(0.5 + 1 + 2 + 4)
 
 
 def test_waiting_ends_when_its_owner_says_so():
-    flaky = Flaky([0] * 9)
     answers = itertools.chain([True, True], itertools.repeat(False))
-    camera = RestartingCamera(flaky, wait=lambda _: next(answers), now=lambda: 5.0)
     with pytest.raises(CameraError, match="camera 0 cannot be opened"):
-        camera.read()
-
-
-def test_a_recording_that_merely_ends_is_no_failure(tmp_path):
-    path = record(tmp_path / "door.mp4", frames=4)
-    camera = RestartingCamera(lambda: open_file(path))
-    assert len(every_frame(camera)) == 4
-    assert camera.restarts == camera.failures_in_a_row == 0
+        open_patiently(Flaky(9), wait=lambda _: next(answers), now=lambda: 5.0)
 
 
 @pytest.mark.parametrize(

@@ -350,7 +350,7 @@ def without_camera(it: Scene) -> set[str]:
     it.show(KEY)
     it.vault.until(lambda: it.vault.status()["sealed"] >= 4)
     it.pull_cable()
-    it.vault.until(lambda: "camera lost" in it.log.read_text())
+    it.vault.until(lambda: "the camera stopped" in it.log.read_text())
     it.show(None)  # the lens is ours, and not searched for
     return canary.in_memory(it.vision, it.wanted)
 

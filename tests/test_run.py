@@ -130,7 +130,8 @@ def test_a_broker_that_is_away_stops_nothing(stage: Stage) -> None:
         assert listens(config)
 
 
-def test_a_camera_that_vanishes_is_opened_again(stage: Stage) -> None:
+def test_a_camera_that_vanishes_is_opened_again_by_a_new_process(stage: Stage) -> None:
+    """The others go on, and what was counted until then is handed on first."""
     clip = stage.folder / "door.mp4"
     clip.write_bytes(STREET.read_bytes()[:400_000])  # breaks off while it plays
     text = stage.configuration.read_text()
@@ -139,10 +140,15 @@ def test_a_camera_that_vanishes_is_opened_again(stage: Stage) -> None:
         text.replace('source = "loop"', f'source = "{clip}"')
     )
     with started(stage) as process:
-        until(lambda: "camera lost" in said(stage), said(stage))
+        until(lambda: len(children_of(process)) == 2, said(stage))
+        before = children_of(process)
+        until(lambda: "vision lost its camera" in said(stage), said(stage))
         clip.write_bytes(STREET.read_bytes())
-        until(lambda: "the camera is back" in said(stage), said(stage))
+        until(lambda: children_of(process).get("vision") != before["vision"], "none")
+        until(lambda: said(stage).count("uplink connected") == 2, said(stage))
+        assert children_of(process)["uplink"] == before["uplink"]
         assert process.poll() is None
+    assert "Traceback" not in said(stage)
 
 
 def test_a_recording_that_ends_ends_the_run(stage: Stage) -> None:

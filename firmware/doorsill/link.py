@@ -110,6 +110,11 @@ class CellServer:
         """How many closed cells wait for an acknowledgement."""
         return len(self._queue)
 
+    @property
+    def handed_on(self) -> bool:
+        """Whether an uplink is there and has acknowledged every closed cell."""
+        return self._peer is not None and not self._queue
+
     def send(self, cell: Cell) -> None:
         """Queue a closed cell, or send a running one if somebody listens."""
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF

@@ -1,8 +1,9 @@
 """``doorsill run``: count at a door.
 
 With ``--only`` it is one process, and systemd holds the processes together. Without,
-it starts them side by side for a laptop and stops all of them when one ends: what to
-do then is for whoever started it.
+it starts them side by side for a laptop. One that lost its camera is started again,
+after a wait, while the others go on; when one ends for another reason all are stopped:
+what to do then is for the one who started it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,15 @@ import argparse
 import importlib
 import logging
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any
 
+from doorsill.backoff import Failures
 from doorsill.config import (
     Config,
     add_config,
@@ -28,6 +28,8 @@ from doorsill.config import (
     refuse_network_camera,
 )
 from doorsill.device.obedience import Obedience
+from doorsill.errors import DoorsillError
+from doorsill.stopping import Stop, held_back, listen
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ KILLED_WITHIN_S = 5.0  # for the kernel to end it
 # So that small blocks are wiped as well when they are freed; see confine.
 WIPING = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 POLL_S = 0.2
+CAMERA_LOST = 4  # the exit code of a process whose camera must be opened again
 EPILOG = """\
 examples:
   doorsill run --config shop.toml                  all processes, on a laptop
@@ -65,6 +68,17 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one process, or all of them side by side; the exit code of the first end."""
+    stop = listen()
+    try:
+        return _run(args, stop)
+    except DoorsillError:
+        if not stop.asked:
+            raise
+        log.info("stopped while it started")
+        return 0
+
+
+def _run(args: argparse.Namespace, stop: Stop) -> int:
     config = load_config(args.config)
     if config.camera.driver == "video":
         refuse_network_camera(config.camera.source)
@@ -74,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     prepare(config)
     obeyed = {name: Obedience(config.policy_in_force) for name in names_of(config)}
     with children(args.config, names_of(config)) as running:
-        return _first_end(running, obeyed, args.config)
+        return _watch(args.config, running, obeyed, stop)
 
 
 def prepare(config: Config) -> None:
@@ -112,12 +126,14 @@ def children(
 def _start(
     config: Path, name: str, log_to: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
+    """One process as a child; it hears of signals as soon as it listens for them."""
     command = [sys.executable, "-m", "doorsill", "run", "--only", name]
-    return subprocess.Popen(
-        [*command, "--config", str(config)],
-        env={**os.environ, **WIPING},
-        stderr=log_to,
-    )
+    with held_back():
+        return subprocess.Popen(
+            [*command, "--config", str(config)],
+            env={**os.environ, **WIPING},
+            stderr=log_to,
+        )
 
 
 def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
@@ -135,28 +151,39 @@ def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
                 log.error("%s is stuck in the kernel and left behind", name)
 
 
-def _first_end(
+def _watch(
+    config: Path,
     running: dict[str, subprocess.Popen[bytes]],
     obeyed: dict[str, Obedience],
-    config: Path,
+    stop: Stop,
 ) -> int:
-    """Wait for a signal or for the first child to end.
+    """Until a signal, or a child ends that is not started again: its exit code.
 
-    One that ended because another policy is in force is started again.
+    One that ended because another policy is in force is started again at once, one
+    that lost its camera after a wait.
     """
-    asked: list[int] = []
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, ask)
-    while not asked:
-        for name, child in running.items():
-            code = child.poll()
+    failures = {name: Failures() for name in running}
+    due: dict[str, float] = {}  # when those that lost their camera start again, s
+    for each in failures.values():
+        each.works(time.monotonic())
+    while not stop.asked:
+        for name in list(running):
+            now = time.monotonic()
+            if now < due.get(name, 0.0):
+                continue
+            if due.pop(name, None) is not None:
+                running[name] = _start(config, name)
+                failures[name].works(now)
+            code = running[name].poll()
             if code == 0 and obeyed[name].replaced():
                 obeyed[name].renew()
                 running[name] = _start(config, name)
+            elif code == CAMERA_LOST:
+                wait = failures[name].failed(now)
+                due[name] = now + wait
+                log.warning(
+                    "%s lost its camera and is started again in %g s", name, wait
+                )
             elif code is not None:
                 log.error("%s ended with %d; the others are stopped", name, code)
                 return code if code > 0 else 1

@@ -2,7 +2,9 @@
 
     opening hours ─► camera ─► pipeline ─► looks, zones ─► window ─► cells
 
-The camera may come and go; the windows close all the same.
+``open`` waits for the camera, ``watch`` looks until it fails or the shop closes: a
+confined process opens no camera, so a door has one camera in its life. The windows
+close all the same.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ from doorsill.consent.handover import Handover
 from doorsill.device.health import resident_kib
 from doorsill.device.obedience import Obedience
 from doorsill.drivers.camera import Camera, open_camera
-from doorsill.drivers.restart import RestartingCamera
+from doorsill.drivers.restart import let_go, open_patiently
+from doorsill.errors import CameraError
 from doorsill.link import CellServer
 from doorsill.policy import Policy, is_open
+from doorsill.stopping import Stop
 from doorsill.values import Frame, HealthCell, Quality
 from doorsill.vision.attributes import Looks, allowed
 from doorsill.vision.detector import Detector
@@ -36,8 +40,9 @@ log = logging.getLogger(__name__)
 HEALTH_S = 60.0  # between two accounts of how the process fares
 FIRST_HEALTH_S = 5.0  # the first one comes sooner, for whoever installs it
 HOURS_S = 1.0  # between two looks at the opening hours
-GIVE_UP_AFTER = 10  # failures in a row: let the supervisor start a fresh process
 FAREWELL_S = 2.0  # for the uplink to acknowledge the last windows
+HAND_ON_S = 600.0  # for the uplink to come, before an end that nobody waits for
+LIVES_S = 20.0  # at least, so that a camera that gives nothing costs few starts
 UPLINK_S = 0.25  # between two looks for a new uplink and what it acknowledged
 REST_S = 0.5  # between two looks at the clock while there is no picture
 
@@ -55,9 +60,11 @@ class Door:
     detector: Detector
     cells: CellServer
     faces: Handover | None = None
+    stop: Stop = field(default_factory=Stop)
     alive: Callable[[float], None] = lambda now: None  # with each turn; s, monotonic
     obedience: Obedience | None = None
-    _camera: RestartingCamera = field(init=False)
+    _camera: Camera | None = None
+    _camera_failures: int = 0
     _since: float = field(init=False)  # when this process began, s, monotonic
     _window: WindowKeeper = field(init=False)
     _zones: ZoneCounter | None = None
@@ -74,7 +81,6 @@ class Door:
     _frame_at: float | None = None  # when the last frame came, s, monotonic
     _told_picture: Picture = Picture.UNKNOWN
     _seen: Quality = Quality.GOOD  # what the last frame was worth
-    _failures: int = 0
 
     def __post_init__(self) -> None:
         now = time.monotonic()
@@ -83,28 +89,49 @@ class Door:
         self._health_at, self._health_since = now + FIRST_HEALTH_S, now
         if allowed(self.policy) and self.config.model.attributes:
             self._looks = Looks(lambda: open_reader(self.config.model))
-        self._camera = RestartingCamera(self._open_camera, wait=self._wait)
+
+    def open(self) -> None:
+        """Wait until the shop is open, then for the camera; nothing is looked at yet.
+
+        Raises Stopped when told to stop, CameraError when the camera does not come.
+        """
+        while self._is_closed():
+            self._rest()
+        self._camera = open_patiently(
+            self._open_camera, wait=self._wait, failed=self._camera_failed
+        )
 
     def watch(self) -> None:
-        """Look at frames until the recording ends or the process is stopped.
+        """Look at frames until the recording ends or the shop closes.
 
-        Raises PolicyReplaced as soon as another policy is in force.
+        Raises Stopped when told to stop, PolicyReplaced as soon as another policy is in
+        force, CameraError when the camera has to be opened again; all that was counted
+        is handed on by then.
         """
-        while True:
-            if self._is_closed():
-                self._rest()
-                continue
-            frame = self._next_frame()
-            if frame is None:
-                log.info("the recording is over")
-                return
-            self._look(frame)
-            frame.release()
-            del frame  # or its buffer would live until the next one is there
+        try:
+            while not self._is_closed():
+                frame = self._next_frame()
+                if frame is None:
+                    log.info("the recording is over")
+                    return
+                self._look(frame)
+                frame.release()
+                del frame  # or its buffer would live until the next one is there
+            again = CameraError(
+                "the shop is closed; a new process waits for it to open"
+            )
+        except CameraError as error:
+            let_go(error)
+            self._camera_failures += 1
+            again = error
+        self._camera_off()
+        log.warning("%s", again)
+        self._hand_on()
+        raise again
 
     def close(self) -> None:
         """Close the last window and hand on what can be handed on."""
-        self._camera.close()
+        self._camera_off()
         now, utc = time.monotonic(), time.time()
         if self._steps is not None:
             self._window.crossed(self._steps.finish(now))
@@ -119,14 +146,18 @@ class Door:
             self.faces.close()
 
     def _next_frame(self) -> Frame | None:
+        """Wait for a frame; a signal breaks off this alone: nothing is half booked."""
+        assert self._camera is not None  # noqa: S101 - opened by then
         steps = self._steps
         if steps is None:
-            frame = self._camera.read()
+            with self.stop.waiting():
+                frame = self._camera.read()
             if frame is not None:
                 self._steps = self._begin(frame)
             return frame
         steps.timing.begin()
-        frame = self._camera.read()
+        with self.stop.waiting():
+            frame = self._camera.read()
         steps.timing.lap("capture")
         return frame
 
@@ -184,16 +215,39 @@ class Door:
 
     def _rest(self) -> None:
         """The shop is closed: no camera, no picture, and the windows say so."""
-        self._camera.close()
         self._window.frame(time.monotonic(), Quality.CLOSED)
         self._tick()
-        time.sleep(REST_S)
+        with self.stop.waiting():
+            time.sleep(REST_S)
 
     def _wait(self, seconds: float) -> bool:
-        """While the camera is away; False gives up and ends the process."""
+        """While the camera is away; False where the shop closed meanwhile."""
         self._tick()
-        time.sleep(seconds)
-        return self._camera.failures_in_a_row < GIVE_UP_AFTER
+        with self.stop.waiting():
+            time.sleep(seconds)
+        return not self._is_closed()
+
+    def _camera_failed(self) -> None:
+        self._camera_failures += 1
+
+    def _camera_off(self) -> None:
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.close()
+
+    def _hand_on(self) -> None:
+        """Before an end that nobody waits for: until the uplink has what was counted.
+
+        It may be away just now; windows go on meanwhile, and say that there is a gap.
+        """
+        now = time.monotonic()
+        while now < self._since + LIVES_S or (
+            not self.cells.handed_on and now < self._since + HAND_ON_S
+        ):
+            self._tick()
+            with self.stop.waiting():
+                time.sleep(UPLINK_S)
+            now = time.monotonic()
 
     def _open_camera(self) -> Camera:
         camera = self.config.camera
@@ -243,7 +297,7 @@ class Door:
             invoke_us=0 if timing is None else timing.invoke_us,
             overhead_us=0 if timing is None else timing.overhead_us,
             resident_kib=resident_kib(),
-            camera_restarts=self._camera.restarts,
+            camera_restarts=self._camera_failures,
             dropped=self.cells.dropped,
             picture=self._told_picture,
         )

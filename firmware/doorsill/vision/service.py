@@ -1,9 +1,11 @@
 """The vision process: it sees pixels, and all it can say are cells.
 
-    open everything ─► listen ─► confine ─► frame, frame, frame … ─► last window ─► end
+    listen ─► restrict ─► model ─► camera ─► close ─► frame, frame … ─► last window
 
 Before it looks at a single picture it has given up the network, writing, and starting
-anything (``confine``). What it then does with a frame is ``door.py``.
+anything (``confine``). What must be opened for writing is open by then; so a camera
+that fails, or that is closed with the shop, is not opened again here: the process ends,
+and the supervisor starts it again. What it does with a frame is ``door.py``.
 """
 
 from __future__ import annotations
@@ -11,17 +13,16 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from doorsill.config import Config, refuse_network_camera
-from doorsill.confine import Confinement, confine
+from doorsill.confine import Confinement, close, restrict
 from doorsill.consent.handover import Handover
 from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_apart import policy_in_force
 from doorsill.link import CellServer
+from doorsill.stopping import Stopped, listen
 from doorsill.supervisor import Supervisor
 from doorsill.vision.detectors import open_detector, with_probed_delegate
 from doorsill.vision.door import Door, PolicyReplaced
@@ -32,16 +33,13 @@ PI_CAMERA = ("/dev/video*", "/dev/media*", "/dev/v4l-subdev*", "/dev/dma_heap/*"
 ACCELERATORS = ("/dev/apex_*", "/dev/bus/usb/*/*")
 
 
-class Stopped(Exception):
-    """SIGTERM or Ctrl-C."""
-
-
 def main(config: Config) -> None:
     """Count at a door until told to stop.
 
     Raises ConfigError or UntrustedError before the first frame, CameraError when the
-    camera does not come back.
+    camera has to be opened again.
     """
+    stop = listen()
     refuse_network_camera(config.camera.source)
     obedience = Obedience(config.policy_in_force)
     policy = policy_in_force(config)
@@ -50,14 +48,18 @@ def main(config: Config) -> None:
     cells = CellServer(config.cell_socket)
     faces = Handover(config.face_socket) if config.consent else None
     supervisor = Supervisor(os.environ)
-    confine(Confinement("vision", writable=devices(config)))
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, _stop)
-    detector = open_detector(model)
-    door = Door(config, policy, detector, cells, faces, supervisor.alive, obedience)
-    gc.freeze()  # what was loaded stays: the collector need not walk it between frames
+    keep = Confinement("vision", writable=devices(config))
+    restrict(keep)
+    parts = (config, policy, open_detector(model), cells, faces)
+    door = Door(*parts, stop=stop, alive=supervisor.alive, obedience=obedience)
     supervisor.ready("at work")
     try:
+        door.open()
+        # Open by now, and for writing never again: both sockets, the supervisor's, the
+        # accelerator and the camera with its buffers and threads. libcamera needs more
+        # than vision may keep: netlink, the heap of buffers, all nodes of the sensor.
+        close(keep)
+        gc.freeze()  # what is there stays: the collector need not walk it any more
         door.watch()
     except Stopped:
         log.info("told to stop; the running window is closed")
@@ -79,7 +81,3 @@ def devices(config: Config) -> Sequence[Path]:
         patterns += ACCELERATORS
     found = (Path("/").glob(each.lstrip("/")) for each in patterns)
     return tuple(path for paths in found for path in sorted(paths))
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise Stopped
