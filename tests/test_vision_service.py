@@ -220,22 +220,27 @@ def test_before_an_end_that_nobody_waits_for_the_uplink_gets_what_was_counted(
     doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LIVES_S", 0.0)
+    monkeypatch.setattr(module, "HAND_ON_S", 30.0)
     doors.fails_at = 1.0
     door = doors.make()
     door.open()
+    door._window._end = int(time.time())  # a minute is over: a closed cell waits
     turns = 0
     late: list[CellClient] = []
 
     def turn(_: float) -> None:
         nonlocal turns
         turns += 1
-        if turns == 40:  # a while after the failure
+        if turns == 25:  # a while after the failure
             late.append(CellClient(doors.config.cell_socket))
+        while late and (found := late[0].receive(0)) is not None:
+            late[0].acknowledge(found[0])
 
     door.alive = turn
     with pytest.raises(CameraError):
         door.watch()
     assert late and door.cells.handed_on
+    assert time.monotonic() < door._born + 30.0
     door.close()
     late[0].close()
 

@@ -26,6 +26,7 @@ from doorsill.config import (
 )
 from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, store_of
+from doorsill.drivers.nodes import camera_node, is_device
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.reading import read_if_there
 from doorsill.registry import shipped, verified_model
@@ -147,6 +148,8 @@ def _camera_problems(config: Config, now: datetime) -> Iterator[str]:
             yield f"camera.source = {camera.source} does not exist"
         elif not os.access(camera.source, os.R_OK):
             yield f"camera.source = {camera.source} cannot be read by this user"
+        elif is_device(camera.source):
+            camera_node(camera.source)
 
 
 def _model_problems(config: Config, now: datetime) -> Iterator[str]:

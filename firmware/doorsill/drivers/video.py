@@ -14,12 +14,12 @@ from pathlib import Path
 
 from doorsill.drivers.camera import Camera, Size
 from doorsill.drivers.decoding import ADDRESSES, Source
+from doorsill.drivers.nodes import camera_node, is_device
 from doorsill.drivers.pace import LATE_S, FrameRate, SourceClock
 from doorsill.drivers.upright import Scaler
 from doorsill.errors import CameraError, ConfigError
 from doorsill.values import Frame
 
-DEVICE = "/dev/video"
 DEVICE_STEPS = {  # what to do first, by errno
     errno.ENOENT: "no camera is attached there; `ls /dev/video*` shows those that are",
     errno.EACCES: "let this user join the group video",
@@ -47,10 +47,10 @@ def open_video(
         options = {"rtsp_transport": "tcp"}
         found = Source(source, strict=False, timeout_s=SILENCE_S, options=options)
         return LiveVideo(found, fit, frame_rate)
-    if source.startswith(DEVICE):
+    if is_device(source):
         return LiveVideo(_webcam(source, frame_rate), fit, frame_rate)
     if "://" in source and not Path(source).is_file():
-        known = "a file, rtsp://, rtsps:// and /dev/video are"
+        known = "a file, rtsp://, rtsps:// and /dev/video0 are"
         raise ConfigError(f"the source {source!r} is not possible; {known}")
     return open_recording(
         source, fit, frame_rate=frame_rate, declared_rate=declared_rate, live=live
@@ -59,10 +59,14 @@ def open_video(
 
 def _webcam(source: str, frame_rate: float | None) -> Source:
     options = {} if frame_rate is None else {"framerate": f"{frame_rate:g}"}
+    camera_node(source)
     try:
         return Source(source, strict=False, format="v4l2", options=options)
     except CameraError as error:
-        step = DEVICE_STEPS.get(getattr(error.__cause__, "errno", 0))
+        number = getattr(error.__cause__, "errno", 0)
+        step = DEVICE_STEPS.get(number)
+        if number == errno.EACCES and os.access(source, os.R_OK | os.W_OK):
+            step = "it came after this process confined itself; a new one opens it"
         raise CameraError(f"{error}: {step}" if step else str(error)) from error
 
 

@@ -21,6 +21,13 @@ from doorsill.confine import Confinement, close, restrict
 from doorsill.consent.handover import Handover
 from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_apart import policy_in_force
+from doorsill.drivers.nodes import (
+    ACCELERATORS,
+    PI_CAMERA,
+    camera_node,
+    is_device,
+    nodes_of,
+)
 from doorsill.link import CellServer
 from doorsill.stopping import Stopped, listen
 from doorsill.supervisor import Supervisor
@@ -28,9 +35,6 @@ from doorsill.vision.detectors import open_detector, with_probed_delegate
 from doorsill.vision.door import Door, PolicyReplaced
 
 log = logging.getLogger(__name__)
-
-PI_CAMERA = ("/dev/video*", "/dev/media*", "/dev/v4l-subdev*", "/dev/dma_heap/*")
-ACCELERATORS = ("/dev/apex_*", "/dev/bus/usb/*/*")
 
 
 def main(config: Config) -> None:
@@ -72,12 +76,12 @@ def main(config: Config) -> None:
 
 def devices(config: Config) -> Sequence[Path]:
     """The device files that camera and accelerator must open for writing."""
-    patterns: list[str] = []
+    found: list[Path] = []
     if config.camera.driver == "picamera":
-        patterns += PI_CAMERA
-    if config.camera.driver == "video" and config.camera.source.startswith("/dev/"):
-        patterns.append(config.camera.source)
+        found += nodes_of(PI_CAMERA)
+    if config.camera.driver == "video" and is_device(config.camera.source):
+        node = camera_node(config.camera.source)
+        found += [] if node is None else [node]
     if config.model.delegate:
-        patterns += ACCELERATORS
-    found = (Path("/").glob(each.lstrip("/")) for each in patterns)
-    return tuple(path for paths in found for path in sorted(paths))
+        found += nodes_of(ACCELERATORS)
+    return found
