@@ -139,6 +139,7 @@ def hours(**shut: bool) -> tuple[OpeningHours, ...]:
     return () if not shut["closed"] else (replace(CLOSED, days=()),)
 
 
+LIVES_S = module.LIVES_S
 FAILS_AT_S = 20.0  # of the clip
 
 
@@ -176,6 +177,8 @@ class Doors:
 
 @pytest.fixture
 def doors(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(module, "LIVES_S", 0.0)
+    monkeypatch.setattr(module, "HAND_ON_S", 0.0)
     with shop() as (config, policy, _):
         yield Doors(monkeypatch, config, policy)
 
@@ -190,9 +193,8 @@ def received(uplink: CellClient) -> list[Any]:
 
 
 def test_a_camera_that_fails_ends_the_door_and_what_was_counted_goes_out(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch
+    doors: Doors,
 ) -> None:
-    monkeypatch.setattr(module, "LIVES_S", 0.0)
     lines = [line.points for line in doors.policy.lines]
     recording = open_camera("street", "once", doors.detector.fit, live=False)
     expected = count(recording, doors.detector, Wanted(lines, FAILS_AT_S)).lines[0]
@@ -219,7 +221,6 @@ def test_a_camera_that_fails_ends_the_door_and_what_was_counted_goes_out(
 def test_before_an_end_that_nobody_waits_for_the_uplink_gets_what_was_counted(
     doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LIVES_S", 0.0)
     monkeypatch.setattr(module, "HAND_ON_S", 30.0)
     doors.fails_at = 1.0
     door = doors.make()
@@ -240,7 +241,7 @@ def test_before_an_end_that_nobody_waits_for_the_uplink_gets_what_was_counted(
     with pytest.raises(CameraError):
         door.watch()
     assert late and door.cells.handed_on
-    assert time.monotonic() < door._born + 30.0
+    assert time.monotonic() < door._since + 30.0
     door.close()
     late[0].close()
 
@@ -249,7 +250,7 @@ def test_a_camera_that_gives_nothing_costs_few_starts(
     doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that systemd does not give up on the unit, at 200 starts an hour."""
-    assert 3600 / module.LIVES_S < 200
+    assert 3600 / LIVES_S < 200
     monkeypatch.setattr(module, "LIVES_S", 1.0)
     doors.fails_at = 0.1
     door = doors.make()
@@ -278,12 +279,9 @@ def test_a_closed_shop_opens_no_camera_and_a_signal_ends_the_rest(doors: Doors) 
     door.close()
 
 
-def test_when_the_shop_closes_the_process_ends_for_a_new_one(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_when_the_shop_closes_the_process_ends_for_a_new_one(doors: Doors) -> None:
     """Nothing of the day is left in memory, and the camera is opened before it is
     closed in."""
-    monkeypatch.setattr(module, "LIVES_S", 0.0)
     door = doors.make()
     uplink = CellClient(doors.config.cell_socket)
     door.open()
