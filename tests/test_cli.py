@@ -89,7 +89,7 @@ def test_a_32_bit_system_gets_a_sentence() -> None:
     [
         pytest.param(["cuont"], "invalid choice: 'cuont'", id="misspelt command"),
         pytest.param([], "required: COMMAND", id="no command"),
-        pytest.param(["count"], "required: source, --line", id="no source"),
+        pytest.param(["count"], "required: source", id="no source"),
         pytest.param(
             ["run", "--config", "nowhere.toml"], "no such file", id="no configuration"
         ),

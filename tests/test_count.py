@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import os
 import pty
-import re
 import select
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,16 +19,17 @@ import av
 import numpy as np
 import pytest
 from limits import END_S, PROGRAM_S, started
-from recordings import record
 
-from doorsill.count_cli import line_argument
+from doorsill.count_wanted import line_argument
 from doorsill.drivers.clip import STREET, street_truth
+from doorsill.registry import shipped
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 ONE_BY_ONE = DATA / "clips" / "one-by-one-person-detection.mp4"
 CARS = DATA / "clips" / "car-detection.mp4"
 PEER = DATA / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
 LINE = "0.72,0,0.72,1"
+STREET_LINE = "0.022,0.659,0.978,0.659"
 
 
 def count(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -144,7 +147,11 @@ def test_a_poly_line_has_as_many_points_as_are_given() -> None:
         pytest.param("street", ["--model", "m.tflite"], 2, "m.tflite", id="no model"),
         pytest.param("street", ["--model", "bad.tflite"], 2, "bad.tflite", id="junk"),
         pytest.param(
-            "street", ["--save-plot", "a.jpg"], 2, "only .png", id="a plot as JPEG"
+            "street",
+            ["--save-plot", "a.jpg"],
+            2,
+            "only .svg and .png",
+            id="a plot as JPEG",
         ),
         pytest.param(
             "street", ["--threads", "0"], 2, "below the minimum of 1", id="no thread"
@@ -178,18 +185,194 @@ def test_bad_input_gets_a_sentence(
     assert sentence in done.stderr
 
 
-def test_what_comes_before_the_damage_can_still_be_counted(tmp_path: Path) -> None:
-    whole = record(tmp_path / "whole.mp4", frames=60, movflags="faststart")
-    size = whole.stat().st_size
-    (tmp_path / "cut.mp4").write_bytes(whole.read_bytes()[: size * 2 // 3])
-    done = count(str(tmp_path / "cut.mp4"), "--line", LINE, "--json")
-    assert (done.returncode, done.stdout) == (4, ""), "no total of a part"
-    hint = re.search(
-        r"`--seconds (\d+)` counts what comes before$", done.stderr.strip()
+def test_damage_ends_with_what_was_counted_until_then(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.mp4"
+    command = ["ffmpeg", "-v", "error", "-i", str(STREET), "-c", "copy"]
+    command += ["-movflags", "faststart", str(whole)]
+    subprocess.run(command, check=True, timeout=PROGRAM_S)
+    data = whole.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])
+    done = count(str(tmp_path / "cut.mp4"), "--line", STREET_LINE, "--json")
+    assert done.returncode == 4
+    found = json.loads(done.stdout)
+    assert found["stopped"] in done.stderr
+    assert 10 < found["counted_s"] < found["length_s"]
+    part = counted(
+        str(STREET), "--line", STREET_LINE, f"--seconds={found['counted_s']}"
     )
-    assert hint is not None, done.stderr
-    part = counted(str(tmp_path / "cut.mp4"), "--line", LINE, "--seconds", hint[1])
-    assert part["frames"] == 10 * int(hint[1]) + 1
+    assert (part["lines"], part["frames"]) == (found["lines"], found["frames"])
+
+
+def test_ctrl_c_ends_with_what_was_counted_until_then() -> None:
+    command = [sys.executable, "-m", "doorsill", "count", str(STREET), "--json"]
+    ours, theirs = pty.openpty()
+    with started(
+        [*command, "--line", STREET_LINE],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    ) as child:
+        os.close(theirs)
+        shown = b""
+        while b" out " not in shown:  # the progress bar: some were counted
+            assert select.select([ours], [], [], END_S)[0], shown
+            shown += os.read(ours, 4096)
+        child.send_signal(signal.SIGINT)
+        found = json.loads(child.communicate(timeout=END_S)[0])
+        with contextlib.suppress(OSError):  # how a terminal says that it is closed
+            while select.select([ours], [], [], END_S)[0]:
+                shown += os.read(ours, 4096)
+    os.close(ours)
+    assert child.returncode == 130
+    assert found["stopped"].startswith("interrupted; what is counted here is the first")
+    assert 0 < found["frames"] < 775 and b"Traceback" not in shown
+
+
+def test_several_recordings_have_one_total(tmp_path: Path) -> None:
+    shutil.copy(STREET, tmp_path / "again.mp4")
+    files = (str(STREET), str(tmp_path / "again.mp4"))
+    options = ("--line", STREET_LINE, "--seconds", "10")
+    one, both = counted(files[0], *options), counted(*files, *options)
+    assert [each["lines"] for each in both["files"]] == [one["lines"]] * 2
+    assert both["lines"] == [{k: 2 * v for k, v in one["lines"][0].items()}]
+    assert [each["source"] for each in both["files"]] == list(files)
+
+
+def test_json_says_what_was_counted_where_and_by_which_model() -> None:
+    found = counted(str(STREET), "--line", STREET_LINE, "--seconds", "8")
+    assert found["source"] == str(STREET)
+    assert found["length_s"] == 62.0 and 7.9 < found["counted_s"] <= 8.0
+    assert found["model"]["sha256"] == shipped("detector").sha256
+    assert found["geometry"][0]["points"] == [[0.022, 0.659], [0.978, 0.659]]
+    assert found["people"] >= 3
+    true = [each for each in street_truth()["crossings"] if each["t"] < 7.5]
+    for crossing, truth in zip(found["crossings"], true, strict=True):
+        assert crossing["direction"] == truth["direction"]
+        assert crossing["seconds"] == pytest.approx(truth["t"], abs=1.0)
+
+
+def test_the_table_of_crossings_has_their_times(tmp_path: Path) -> None:
+    out = tmp_path / "crossings.csv"
+    options = ("--line", STREET_LINE, "--seconds", "8", "--csv", str(out))
+    found = counted(str(STREET), *options)
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [(float(row["seconds"]), row["direction"]) for row in rows] == [
+        (each["seconds"], each["direction"]) for each in found["crossings"]
+    ]
+
+
+POLICY = """
+format = "doorsill-policy/1"
+version = 1
+site = "porto-1"
+purpose = "count visitors per hour"
+controller = "Example Stores, 1 High Street, Porto"
+timezone = "UTC"
+attributes = false
+k = 10
+epsilon_per_day = 1.0
+{more}
+[[lines]]
+id = "door"
+points = [[0.022, 0.659], [0.978, 0.659]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "options", "people", "closed"),
+    [
+        pytest.param("", (), True, False, id="its line"),
+        pytest.param(
+            '[[zones]]\nid = "staff"\nkind = "exclude"\n'
+            "polygon = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]",
+            (),
+            False,
+            False,
+            id="a zone in which nobody counts",
+        ),
+        pytest.param(
+            '[[hours]]\ndays = ["mon"]\nopens = "09:00"\ncloses = "20:00"',
+            ("--starts", "2026-11-23T08:59:59+00:00"),
+            True,
+            True,
+            id="opens one second later",
+        ),
+        pytest.param(
+            '[[hours]]\ndays = ["mon"]\nopens = "09:00"\ncloses = "20:00"',
+            ("--starts", "2026-11-23T21:00:00+00:00"),
+            False,
+            True,
+            id="closed",
+        ),
+    ],
+)
+def test_a_policy_counts_as_the_device_would(
+    more: str, options: tuple[str, ...], people: bool, closed: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.toml").write_text(POLICY.format(more=more))
+    policy = ("--policy", str(tmp_path / "policy.toml"))
+    found = counted(str(STREET), *policy, *options, "--seconds", "8")
+    assert found["geometry"][0]["id"] == "door"
+    assert (sum(found["lines"][0].values()) > 0) == people
+    assert (found["closed"] > 0) == closed
+
+
+@pytest.mark.parametrize(
+    ("stdout", "environment", "code"),
+    [
+        pytest.param("/dev/full", {}, 2, id="a full disk"),
+        pytest.param("file", {"PYTHONIOENCODING": "latin-1"}, 0, id="latin-1"),
+        pytest.param("file", {"PYTHONIOENCODING": "ascii"}, 0, id="ASCII"),
+    ],
+)
+def test_an_output_that_fails_never_costs_the_result(
+    stdout: str, environment: dict[str, str], code: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "out" if stdout == "file" else Path(stdout)
+    command = [sys.executable, "-m", "doorsill", "count", str(STREET)]
+    with path.open("wb") as out:
+        done = subprocess.run(
+            [*command, "--line", STREET_LINE, "--seconds", "8"],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment},
+            check=False,
+            timeout=PROGRAM_S,
+        )
+    assert done.returncode == code and b"Traceback" not in done.stderr
+    shown = path.read_bytes() if stdout == "file" else done.stderr
+    assert b"0.659" in shown or b"line 1: in 1, out 2" in shown
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        pytest.param(["--save-plot", "/no/such/x.svg"], "cannot write", id="plot"),
+        pytest.param(["--csv", "/no/such/x.csv"], "cannot write", id="table"),
+        pytest.param(["--policy", "nope.toml"], "nope.toml", id="no policy"),
+        pytest.param(["--starts", "today"], "a time with its offset", id="no time"),
+        pytest.param(["--frame-rate", "0"], "0.5 to 480 frames", id="no rate"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_work(
+    extra: list[str], sentence: str, tmp_path: Path
+) -> None:
+    line = [] if extra[0] == "--policy" else ["--line", LINE]
+    done = count(str(STREET), *line, *extra)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_raw_stream_that_does_not_say_its_rate_is_asked_for_it(
+    tmp_path: Path,
+) -> None:
+    raw = tmp_path / "door.mjpeg"
+    command = ["ffmpeg", "-v", "error", "-i", str(STREET), "-t", "2", "-f", "mjpeg"]
+    subprocess.run([*command, str(raw)], check=True, timeout=PROGRAM_S)
+    done = count(str(raw), "--line", LINE)
+    assert done.returncode == 2 and "`--frame-rate 12.5`" in done.stderr
+    found = counted(str(raw), "--line", LINE, "--frame-rate", "12.5")
+    assert found["counted_s"] == pytest.approx((found["frames"] - 1) / 12.5, abs=0.01)
 
 
 def test_in_a_terminal_it_shows_how_far_it_is_and_what_it_counted() -> None:

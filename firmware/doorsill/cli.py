@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import sys
@@ -62,6 +63,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
     # Before anything loads numpy: what confines itself must have one thread.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for stream in (sys.stdout, sys.stderr):  # no locale may cost a result
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         refuse_32_bits(sys.maxsize)
         chosen = _parser(arguments).parse_args(_with_negatives(arguments))

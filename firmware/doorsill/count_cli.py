@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-import json
-import math
+import contextlib
+import hashlib
+import os
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from doorsill.config import ModelSection
-from doorsill.counting import Tally, Wanted, count, duration
-from doorsill.drivers.camera import Camera, open_camera
-from doorsill.drivers.decoding import LEAST_RATE, MOST_RATE
-from doorsill.drivers.png import save_png
+from doorsill.count_results import (
+    Result,
+    as_csv,
+    as_json,
+    short,
+    write_json,
+    write_tables,
+)
+from doorsill.count_wanted import (
+    Places,
+    hours_of,
+    line_argument,
+    places_of,
+    rate_argument,
+    seconds_argument,
+    start_argument,
+)
+from doorsill.counting import Counted, Wanted, count, duration
+from doorsill.drivers.camera import open_camera
+from doorsill.drivers.png import png_bytes
 from doorsill.errors import ConfigError
-from doorsill.values import Direction
+from doorsill.plot_svg import draw_svg
 from doorsill.vision.detector import Detector
-from doorsill.vision.detectors import open_detector
+from doorsill.vision.detectors import model_bytes, open_detector
 
-Point = tuple[float, float]
+INTERRUPTED, DAMAGED = 130, 4  # exit codes of a count that did not reach the end
+PLOTS = (".svg", ".png")
 EPILOG = """\
 the line, and what IN means (x to the right, y down, fractions of the picture):
 
@@ -38,11 +56,14 @@ the line, and what IN means (x to the right, y down, fractions of the picture):
     0,1       0.5,1        1,1     More points make a poly-line.
 
 A person is counted once, by the net change of side: who turns back is not counted.
+Ctrl-C, and damage in a recording, end with what was counted until then.
 
 examples:
   doorsill count door.mp4 --line 0.5,0,0.5,1
   doorsill count door.mp4 --line 0,0.6,1,0.6 --line 0.2,0,0.2,1 --json
-  doorsill count door.mp4 --line 0.5,0,0.5,1 --save-plot tracks.png
+  doorsill count mon.mp4 tue.mp4 --policy policy.toml --csv crossings.csv
+  doorsill count door.mp4 --line 0.5,0,0.5,1 --save-plot tracks.svg
+  doorsill count door.h264 --line 0.5,0,0.5,1 --frame-rate 12.5
   doorsill count /dev/video0 --seconds 60 --line 0,0.5,1,0.5     a minute from now
   doorsill count rtsp://camera/1 --seconds 60 --line 0,0.5,1,0.5
   doorsill count door.mp4 --line 0,0.5,1,0.5 --model ssd_mobilenet.tflite
@@ -57,14 +78,30 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", help="a video file, a GIF, rtsp://…, /dev/video0")
+    parser.add_argument(
+        "source",
+        nargs="+",
+        help="a video file, a GIF, rtsp://…, /dev/video0; several give a total as well",
+    )
     parser.add_argument(
         "--line",
         type=line_argument,
         action="append",
-        required=True,
+        default=[],
         metavar="X0,Y0,X1,Y1",
         help="a directed line (see below); may be given several times",
+    )
+    parser.add_argument(
+        "--policy",
+        type=Path,
+        metavar="FILE",
+        help="count with the lines, zones and hours of a policy or its draft",
+    )
+    parser.add_argument(
+        "--starts",
+        type=start_argument,
+        metavar="TIME",
+        help="when it begins, for the policy's hours, as 2026-11-23T09:00+01:00",
     )
     parser.add_argument(
         "--model",
@@ -73,9 +110,15 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="a model of ours, or any SSD-type .tflite (default: detector)",
     )
     parser.add_argument(
-        "--save-plot", type=Path, metavar="OUT.png", help="draw the tracks, no pixels"
+        "--save-plot",
+        type=Path,
+        metavar="OUT.svg",
+        help="draw tracks and lines, no pixels; an .svg explains itself, a .png not",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help="write each crossing with its time"
+    )
     parser.add_argument(
         "--threads", type=int, default=1, metavar="N", help="of the model (default: 1)"
     )
@@ -97,101 +140,153 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.set_defaults(func=run)
 
 
-def line_argument(text: str) -> tuple[Point, ...]:
-    """``X0,Y0,X1,Y1[,…]`` as points, or a sentence on what is wrong."""
-    try:
-        numbers = [float(each) for each in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) < 4 or len(numbers) % 2:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be X0,Y0,X1,Y1, such as 0.5,0,0.5,1"
-        )
-    if not all(0.0 <= number <= 1.0 for number in numbers):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} lies outside the picture; x and y go from 0 to 1"
-        )
-    points = tuple(zip(numbers[::2], numbers[1::2], strict=True))
-    if any(a == b for a, b in itertools.pairwise(points)):
-        raise argparse.ArgumentTypeError(f"{text!r} has a stretch of no length")
-    return points
-
-
-def seconds_argument(text: str) -> float:
-    """A length of time, or a sentence on what is wrong."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be a number of seconds above 0"
-        )
-    return seconds
-
-
-def rate_argument(text: str) -> float:
-    """Frames a second, or a sentence on what is wrong."""
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not LEAST_RATE <= rate <= MOST_RATE:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be {LEAST_RATE:g} to {MOST_RATE:g} frames a second"
-        )
-    return rate
-
-
 def run(args: argparse.Namespace) -> int:
     """Count, and say what was counted."""
-    if args.save_plot and args.save_plot.suffix.lower() != ".png":
-        raise ConfigError(f"--save-plot {args.save_plot}: only .png can be written")
-    detector = open_detector(ModelSection(detector=args.model, threads=args.threads))
+    _require_plot(args)
+    places = places_of(args)
+    section = ModelSection(detector=args.model, threads=args.threads)
+    with contextlib.ExitStack() as files:
+        plot = files.enter_context(_replacing(args.save_plot))
+        table = files.enter_context(_replacing(args.csv))
+        detector = open_detector(section)
+        results = list(_each(detector, places, args))
+        if plot is not None:
+            plot.write_bytes(_drawing(args.save_plot, results[0], places))
+        if table is not None:
+            table.write_text(as_csv(results, places), encoding="utf-8")
+    model = {
+        "name": args.model,
+        "sha256": hashlib.sha256(model_bytes(section)).hexdigest(),
+    }
+    text = (
+        write_json(as_json(results, places, model))
+        if args.json
+        else write_tables(results, places)
+    )
+    _deliver(text, short(results, places))
+    for each in results:
+        if each.until:
+            sys.stderr.write(f"doorsill: {each.source}: {each.until}\n")
+    return _exit_code(results)
+
+
+def _require_plot(args: argparse.Namespace) -> None:
+    if args.save_plot is None:
+        return
+    if args.save_plot.suffix.lower() not in PLOTS:
+        raise ConfigError(
+            f"--save-plot {args.save_plot}: only .svg and .png can be written"
+        )
+    if len(args.source) > 1:
+        raise ConfigError("--save-plot draws one recording; several were given")
+
+
+@contextlib.contextmanager
+def _replacing(path: Path | None) -> Iterator[Path | None]:
+    """A file beside ``path``, opened before the work and moved to it at the end.
+
+    Raises ConfigError at once where nothing can be written there.
+    """
+    if path is None:
+        yield None
+        return
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+    if path.is_dir():
+        raise ConfigError(f"cannot write {path}: it is a folder")
+    os.close(handle)
+    made = Path(name)
+    try:
+        yield made
+        made.chmod(0o644)
+        made.replace(path)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _each(
+    detector: Detector, places: Places, args: argparse.Namespace
+) -> Iterator[Result]:
+    """Each recording in turn; none after one that was interrupted."""
+    with _progress() as progress:
+        for source in args.source:
+            task = progress.add_task(
+                f"counting {Path(source).name}", total=None, people=""
+            )
+            result = _one(source, detector, places, args, (progress, task))
+            yield result
+            if isinstance(result.counted.stopped, KeyboardInterrupt):
+                return
+
+
+def _one(
+    source: str,
+    detector: Detector,
+    places: Places,
+    args: argparse.Namespace,
+    shown: tuple[Progress, TaskID],
+) -> Result:
+    progress, task = shown
     camera = open_camera(
-        "video", args.source, detector.fit, declared_rate=args.frame_rate, live=False
+        "video", source, detector.fit, declared_rate=args.frame_rate, live=False
+    )
+
+    def tell(counted: Counted) -> None:
+        progress.update(task, completed=counted.reached, people=_people(counted))
+
+    wanted = Wanted(
+        places.lines,
+        places.zones,
+        places.exclude,
+        hours_of(places.policy, args.starts),
+        args.seconds,
+        args.every_frame,
+        args.save_plot is not None,
     )
     try:
-        tally = _counted(camera, detector, args)
+        length = duration(camera)
+        progress.update(task, total=args.seconds or length)
+        return Result(source, length, count(camera, detector, wanted, tell))
     finally:
         camera.close()
-    if args.save_plot:
-        assert tally.plot is not None  # noqa: S101 - made when asked for
-        save_png(args.save_plot, tally.plot.draw(args.line, tally.aspect))
-    if args.json:
-        sys.stdout.write(json.dumps(as_json(tally)) + "\n")
-    else:
-        _print_tables(tally, args)
-    return 0
 
 
-def _counted(camera: Camera, detector: Detector, args: argparse.Namespace) -> Tally:
-    """Count with a progress bar."""
-    with _progress() as progress:
-        length = args.seconds or duration(camera)
-        task = progress.add_task("counting", total=length, people="")
-
-        def tell(tally: Tally) -> None:
-            progress.update(task, completed=tally.reached, people=_people(tally))
-
-        wanted = Wanted(args.line, args.seconds, args.every_frame, bool(args.save_plot))
-        return count(camera, detector, wanted, tell)
+def _drawing(path: Path, result: Result, places: Places) -> bytes:
+    plot, aspect = result.counted.plot, result.counted.aspect
+    assert plot is not None  # noqa: S101 - made when asked for
+    if path.suffix.lower() == ".png":
+        return png_bytes(plot.draw(places.lines, aspect))
+    title = f"Tracks of {Path(result.source).name}, and counting lines"
+    return draw_svg(plot, places.lines, places.line_names, aspect, title).encode()
 
 
-def as_json(tally: Tally) -> dict[str, Any]:
-    """The object that ``--json`` prints."""
-    return {
-        "frames": tally.frames,
-        "fps": round(tally.fps, 2),
-        "lines": [{"in": each[0], "out": each[1]} for each in tally.lines],
-        "stages_ms": {k: round(v, 4) for k, v in tally.stages_ms.items()},
-        "gated": tally.gated,
-        "seconds": round(tally.seconds, 3),
-    }
+def _deliver(text: str, in_short: str) -> None:
+    """Print the result; where that fails, the error holds it."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ConfigError(
+            f"standard output cannot be written ({error.strerror}); the result: "
+            f"{in_short}"
+        ) from None
 
 
-def _people(tally: Tally) -> str:
-    return "  ".join(f"in {each[0]} out {each[1]}" for each in tally.lines)
+def _exit_code(results: Sequence[Result]) -> int:
+    stopped = [each.counted.stopped for each in results if each.counted.stopped]
+    if any(isinstance(each, KeyboardInterrupt) for each in stopped):
+        return INTERRUPTED
+    return DAMAGED if stopped else 0
+
+
+def _people(counted: Counted) -> str:
+    return "  ".join(f"in {each[0]} out {each[1]}" for each in counted.lines)
 
 
 def _progress() -> Progress:
@@ -205,28 +300,3 @@ def _progress() -> Progress:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-
-
-def _print_tables(tally: Tally, args: argparse.Namespace) -> None:
-    console = Console()
-    lines = Table("line", "points", "in", "out")
-    for number, (points, totals) in enumerate(zip(args.line, tally.lines, strict=True)):
-        shown = " → ".join(f"{x:g},{y:g}" for x, y in points)
-        counted = (str(totals[each]) for each in (Direction.IN, Direction.OUT))
-        lines.add_row(str(number + 1), shown, *counted)
-    stages = Table("stage", "ms a frame", "s in all")
-    for name, milliseconds in tally.stages_ms.items():
-        if milliseconds:
-            in_all = milliseconds * tally.frames / 1000
-            stages.add_row(name, f"{milliseconds:.3f}", f"{in_all:.2f}")
-    console.print(lines)
-    console.print(stages)
-    console.print(
-        f"{tally.frames} frames in {tally.seconds:.1f} s: {tally.fps:.0f} frames/s; "
-        f"nothing moved in {tally.gated} of them"
-    )
-    if args.save_plot:
-        console.print(
-            f"tracks drawn in {args.save_plot}: teal went IN, orange OUT, thin grey "
-            "was not counted; the line's short arm shows where IN leads"
-        )

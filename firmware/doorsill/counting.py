@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from doorsill.counting_sights import Sights
 from doorsill.drivers.camera import Camera
 from doorsill.errors import CameraError
 from doorsill.plot import TrackPlot
 from doorsill.values import Crossing, Frame
 from doorsill.vision.detector import Detector
 from doorsill.vision.motion import MotionGate
-from doorsill.vision.pipeline import Pipeline, pipeline
+from doorsill.vision.pipeline import Pipeline, Seen, pipeline
 from doorsill.vision.timing import STAGES
+from doorsill.vision.window import ZoneTotals
+from doorsill.vision.zone import ZoneCounter
 
 Point = tuple[float, float]
 TELL_EVERY = 10  # frames
@@ -24,24 +27,32 @@ class Wanted:
     """What is to be counted, and how."""
 
     lines: list[tuple[Point, ...]]
+    zones: list[tuple[Point, ...]] = field(default_factory=list)  # to count in
+    exclude: list[tuple[Point, ...]] = field(default_factory=list)
+    is_open: Callable[[float], bool] | None = None  # at so many seconds of video
     seconds: float | None = None  # of video; None is all of it
     every_frame: bool = False  # infer where nothing moves, too
     plot: bool = False
 
 
 @dataclass(slots=True)
-class Tally:
-    """What a recording came to."""
+class Counted:
+    """What a recording came to, or the part of it that was read."""
 
     lines: list[list[int]]  # [in, out] for each line
+    crossings: list[Crossing] = field(default_factory=list)  # times from the start, s
+    zones: list[ZoneTotals] = field(default_factory=list)
     frames: int = 0
     gated: int = 0
-    seconds: float = 0.0
+    closed: int = 0  # frames outside the opening hours
+    seconds: float = 0.0  # that counting took
     first: float = 0.0  # s, time of the first frame: a live source goes by our clock
     last: float = 0.0  # s, time of the last frame
     aspect: float = 4 / 3
     plot: TrackPlot | None = None
+    sights: Sights = field(default_factory=Sights)
     stages_ms: dict[str, float] = field(default_factory=dict)
+    stopped: CameraError | KeyboardInterrupt | None = None  # what ended it too soon
 
     @property
     def reached(self) -> float:
@@ -58,32 +69,28 @@ def count(
     camera: Camera,
     detector: Detector,
     wanted: Wanted,
-    tell: Callable[[Tally], None] = lambda _: None,
-) -> Tally:
+    tell: Callable[[Counted], None] = lambda _: None,
+) -> Counted:
     """Count what ``camera`` delivers; ``tell`` hears of it now and then.
 
-    Raises CameraError where the recording is damaged: a part is not given for a whole.
+    Damage on the way and Ctrl-C end it: ``stopped`` says which, and what was counted
+    until then is given. Raises CameraError where not one frame could be read.
     """
-    tally = Tally([[0, 0] for _ in wanted.lines])
-    tally.plot = TrackPlot() if wanted.plot else None
-    steps: Pipeline | None = None
+    counted = Counted([[0, 0] for _ in wanted.lines])
+    counted.plot = TrackPlot() if wanted.plot else None
+    run = _Run(detector, wanted, counted)
     begun = perf_counter()
-    while (frame := _read(camera, steps, tally)) is not None:
-        if steps is None:
-            steps = _pipeline(frame, detector, wanted, tally)
-        if wanted.seconds is not None and frame.time - tally.first > wanted.seconds:
-            frame.release()
-            break
-        _step(steps, frame, tally)
-        if tally.frames % TELL_EVERY == 0:
-            tell(tally)
-    tally.seconds = perf_counter() - begun
-    if steps is not None:
-        _book(steps.finish(tally.last), tally)
-        per_frame = 1000 * max(1, tally.frames)
-        totals = steps.timing.total_us
-        tally.stages_ms = {name: totals[name] / per_frame for name in STAGES}
-    return tally
+    try:
+        while (frame := run.read(camera)) is not None and run.look(frame):
+            if counted.frames % TELL_EVERY == 0:
+                tell(counted)
+    except (CameraError, KeyboardInterrupt) as error:
+        if not counted.frames:
+            raise
+        counted.stopped = error
+    counted.seconds = perf_counter() - begun
+    run.finish()
+    return counted
 
 
 def duration(camera: Camera) -> float | None:
@@ -91,43 +98,84 @@ def duration(camera: Camera) -> float | None:
     return getattr(camera, "duration", None)
 
 
-def _read(camera: Camera, steps: Pipeline | None, tally: Tally) -> Frame | None:
-    if steps is None:
-        return camera.read()
-    steps.timing.begin()
-    try:
+@dataclass(slots=True)
+class _Run:
+    """One recording on its way through the pipeline, which the first frame shapes."""
+
+    detector: Detector
+    wanted: Wanted
+    counted: Counted
+    steps: Pipeline | None = None
+    zones: ZoneCounter | None = None
+
+    def read(self, camera: Camera) -> Frame | None:
+        if self.steps is None:
+            return camera.read()
+        self.steps.timing.begin()
         frame = camera.read()
-    except CameraError as error:
-        if int(tally.reached) < 1:
-            raise
-        hint = f"`--seconds {int(tally.reached)}` counts what comes before"
-        raise CameraError(f"{error}; {hint}") from error
-    steps.timing.lap("capture")
-    return frame
+        self.steps.timing.lap("capture")
+        return frame
 
+    def look(self, frame: Frame) -> bool:
+        """Count one frame; False where enough was seen."""
+        wanted, counted = self.wanted, self.counted
+        steps = self.steps or self._begin(frame)
+        at = frame.time - counted.first
+        if wanted.seconds is not None and at > wanted.seconds:
+            frame.release()
+            return False
+        counted.last = frame.time
+        counted.frames += 1
+        if wanted.is_open is not None and not wanted.is_open(at):
+            counted.closed += 1
+            frame.release()
+            return True
+        counted.sights.look(frame)
+        seen = steps.step(frame)
+        frame.release()
+        steps.timing.end_frame()
+        self._note(seen, counted.last)
+        return True
 
-def _pipeline(
-    frame: Frame, detector: Detector, wanted: Wanted, tally: Tally
-) -> Pipeline:
-    height, width = frame.pixels.shape[:2]
-    tally.aspect = width / height
-    tally.first = tally.last = frame.time
-    gate = None if wanted.every_frame else MotionGate()
-    return pipeline(detector, wanted.lines, aspect=tally.aspect, gate=gate)
+    def finish(self) -> None:
+        """The recording is over: everybody still in the picture has left it."""
+        if self.steps is None:
+            return
+        self._book(self.steps.finish(self.counted.last))
+        per_frame = 1000 * max(1, self.counted.frames)
+        totals = self.steps.timing.total_us
+        self.counted.stages_ms = {name: totals[name] / per_frame for name in STAGES}
+        if self.zones is not None:
+            self.counted.zones = self.zones.totals(closing=False)
 
+    def _begin(self, frame: Frame) -> Pipeline:
+        height, width = frame.pixels.shape[:2]
+        counted, wanted = self.counted, self.wanted
+        counted.aspect = width / height
+        counted.first = counted.last = frame.time
+        gate = None if wanted.every_frame else MotionGate()
+        self.steps = pipeline(
+            self.detector,
+            wanted.lines,
+            aspect=counted.aspect,
+            exclude=wanted.exclude,
+            gate=gate,
+        )
+        if wanted.zones:
+            self.zones = ZoneCounter(wanted.zones, counted.aspect)
+        return self.steps
 
-def _step(steps: Pipeline, frame: Frame, tally: Tally) -> None:
-    seen = steps.step(frame)
-    tally.last = frame.time
-    frame.release()
-    steps.timing.end_frame()
-    tally.frames += 1
-    tally.gated += not seen.looked
-    _book(seen.crossings, tally)
-    if tally.plot is not None:
-        tally.plot.add(seen.tracks, seen.crossings)
+    def _note(self, seen: Seen, now: float) -> None:
+        counted = self.counted
+        counted.gated += not seen.looked
+        counted.sights.note(seen)
+        if self.zones is not None:
+            self.zones.update(seen.tracks, now)
+        self._book(seen.crossings)
+        if counted.plot is not None:
+            counted.plot.add(seen.tracks, seen.crossings)
 
-
-def _book(crossings: Iterable[Crossing], tally: Tally) -> None:
-    for crossing in crossings:
-        tally.lines[crossing.line][crossing.direction] += 1
+    def _book(self, crossings: Iterable[Crossing]) -> None:
+        for crossing in crossings:
+            self.counted.lines[crossing.line][crossing.direction] += 1
+            self.counted.crossings.append(crossing)

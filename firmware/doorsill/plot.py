@@ -49,16 +49,21 @@ class TrackPlot:
             if crossing.track in self._paths:
                 self._directions[crossing.track] = crossing.direction
 
+    def paths(self) -> list[tuple[list[Point], Direction | None]]:
+        """Each track's feet and how it was counted; those that were counted last."""
+        counted = self._directions.keys()
+        return [
+            (self._paths[identity], self._directions.get(identity))
+            for identity in sorted(self._paths, key=lambda each: each in counted)
+        ]
+
     def draw(self, lines: Sequence[Sequence[Point]], aspect: float) -> Canvas:
         """The picture, (h, w, 3); ``aspect`` is width over height of the video."""
         width = LONG_SIDE if aspect >= 1 else round(LONG_SIDE * aspect)
         height = round(LONG_SIDE / aspect) if aspect >= 1 else LONG_SIDE
         canvas = np.full((max(2, height), max(2, width), 3), GROUND, np.uint8)
-        counted = self._directions.keys()
-        for identity in sorted(self._paths, key=lambda each: each in counted):
-            direction = self._directions.get(identity)
+        for path, direction in self.paths():
             colour = GREY if direction is None else COLOURS[direction]
-            path = self._paths[identity]
             _polyline(canvas, path, colour, 1.0 if direction is None else 2.0)
             _dot(canvas, path[-1], colour, 4.0)
         for line in lines:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from doorsill.count_cli import line_argument
+from doorsill.count_wanted import line_argument
 from doorsill.errors import ConfigError
 from doorsill_fleet.demo import Outcome, play
 from doorsill_fleet.demo_judge import tolerance

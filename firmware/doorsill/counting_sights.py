@@ -1,0 +1,136 @@
+"""What a picture is like to count in, and what whoever hangs the camera should change.
+
+A count of 0 may mean that nobody came, or that the camera looks the wrong way. Sums are
+kept, never a picture: who was followed, how high heads are in the model's input, how
+many feet lie below the picture, and which rows and columns never show anything.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doorsill.values import Frame
+from doorsill.vision.pipeline import Seen
+
+LEAST_RATE = 3.0  # frames a second: below it people cannot be followed
+LEAST_HEAD = 9.0  # pixels of the model's input; lower ones are often missed
+PEOPLE_LIMIT = 20_000  # people who are remembered by number; a recording may be long
+LOOK_AT = 50  # frames in which bars are looked for
+BAR_LEVELS = 12  # of 255: a row or column that spans less holds no picture
+MOSTLY = 0.25  # a larger share of the picture in bars is worth a sentence
+PART = 0.5  # of the people, from which a fault is the camera's
+
+
+@dataclass(slots=True)
+class Sights:
+    """Sums over a recording."""
+
+    followed: dict[int, bool] = field(default_factory=dict)  # id: feet seen inside
+    unconfirmed: int = 0  # detections that became nobody
+    heads: list[float] = field(default_factory=list)  # heights, pixels
+    _rows: NDArray[np.bool_] | None = None  # that showed something
+    _columns: NDArray[np.bool_] | None = None
+    _looked: int = 0
+    _height: int = 0
+
+    @property
+    def people(self) -> int:
+        """How many were followed; who was lost and found again counts twice."""
+        return len(self.followed)
+
+    @property
+    def feet_outside(self) -> int:
+        """How many of them never had their feet inside the picture."""
+        return sum(not inside for inside in self.followed.values())
+
+    @property
+    def head_pixels(self) -> float:
+        """The middle one of the heads' heights, in pixels of the model's input."""
+        return float(np.median(self.heads)) if self.heads else 0.0
+
+    @property
+    def bars(self) -> float:
+        """The share of the picture that lies in rows and columns without anything."""
+        if self._rows is None or self._columns is None:
+            return 0.0
+        return 1.0 - float(self._rows.mean() * self._columns.mean())
+
+    def look(self, frame: Frame) -> None:
+        """Look for bars, in the first frames."""
+        if self._looked >= LOOK_AT:
+            return
+        self._looked += 1
+        green = frame.pixels[..., 1]
+        self._height = green.shape[0]
+        rows = np.ptp(green, axis=1) > BAR_LEVELS
+        columns = np.ptp(green, axis=0) > BAR_LEVELS
+        self._rows = rows if self._rows is None else self._rows | rows
+        self._columns = columns if self._columns is None else self._columns | columns
+
+    def note(self, seen: Seen) -> None:
+        """One frame's people."""
+        tracks, found = seen.tracks, seen.detections
+        self.unconfirmed += int(len(found) > 0 and not tracks.confirmed.any())
+        for row in np.flatnonzero(tracks.confirmed & (tracks.detection >= 0)):
+            identity = int(tracks.ids[row])
+            if identity not in self.followed and self.people >= PEOPLE_LIMIT:
+                continue
+            inside = bool(tracks.feet[row, 1] <= 1.0)
+            self.followed[identity] = self.followed.get(identity, False) or inside
+            if len(self.heads) < PEOPLE_LIMIT:
+                _, top, _, bottom = found.heads[int(tracks.detection[row])]
+                self.heads.append(float(bottom - top) * self._height)
+
+
+def remarks(sights: Sights, frames: int, seconds: float) -> Iterator[str]:
+    """What to change so that the next recording counts better, one sentence each.
+
+    ``frames`` and ``seconds`` of video were read.
+    """
+    yield from itertools.chain(
+        _of_the_rate(frames, seconds), _of_the_picture(sights), _of_people(sights)
+    )
+
+
+def _of_the_rate(frames: int, seconds: float) -> Iterator[str]:
+    if frames > 1 and seconds > 0 and (frames - 1) / seconds < LEAST_RATE:
+        rate = (frames - 1) / seconds
+        yield (
+            f"{rate:.2g} frames a second: people cannot be followed below "
+            f"{LEAST_RATE:g}, so this count is not to be trusted; record 10 or more"
+        )
+
+
+def _of_the_picture(sights: Sights) -> Iterator[str]:
+    if sights.bars > MOSTLY:
+        yield (
+            f"bars without a picture take {sights.bars:.0%} of it, so people are seen "
+            "smaller than they could be; record without bars, or crop them"
+        )
+
+
+def _of_people(sights: Sights) -> Iterator[str]:
+    if not sights.people:
+        if sights.unconfirmed:
+            yield (
+                "something like a person was seen now and then, and nobody long enough "
+                "to be followed: too far away, hidden, or too few frames a second"
+            )
+        return
+    if 0 < sights.head_pixels < LEAST_HEAD:
+        yield (
+            f"heads are {sights.head_pixels:.0f} pixels high as the model sees them "
+            f"(it wants {LEAST_HEAD:g} or more): hang the camera nearer, or use a "
+            "narrower lens"
+        )
+    if sights.feet_outside > PART * sights.people:
+        yield (
+            f"{sights.people} people seen, the feet of {sights.feet_outside} below the "
+            "picture: the camera looks too level or hangs too near; tilt it down, or "
+            "lay the line where feet are seen"
+        )
