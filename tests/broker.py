@@ -67,12 +67,18 @@ class Site:
         folder.mkdir(exist_ok=True)
         if not (folder / f"{name}.pem").exists():
             issuer = authority or self.authority
-            issued = issuer.issue_client(name, datetime.now(UTC))
+            now = datetime.now(UTC)
+            if name in self.broker.readers:
+                issued = issuer.issue_reader(name, now)
+            else:
+                issued = issuer.issue_device(SITE, name, now)
+                self.broker.admit(name)
             issued.write(folder, name)
             self.issued[name] = issued
         ca = self.broker.folder / "ca.pem"
         pem, key = folder / f"{name}.pem", folder / f"{name}.key"
-        return Address(name, HOST, self.broker.port, ca, pem, key)
+        site = "" if name in self.broker.readers else SITE
+        return Address(name, HOST, self.broker.port, ca, pem, key, site)
 
 
 def make_site(folder: Path) -> Iterator[Site]:
@@ -124,7 +130,7 @@ class Listener:
         self.granted: list[Any] = []
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=address.device,
+            client_id=address.client,
             protocol=mqtt.MQTTv5,
         )
         context = client_context(address.ca, address.certificate, address.key)

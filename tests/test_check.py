@@ -144,7 +144,7 @@ def no_authority(stage: Stage) -> None:
 
 def foreign_certificate(stage: Stage) -> None:
     issued = Authority.create("x", datetime.now(UTC))
-    other = issued.issue_client(DEVICE, datetime.now(UTC))
+    other = issued.issue_device(SITE, DEVICE, datetime.now(UTC))
     other.write(stage.folder, "other")
     edit(stage, 'certificate = "cam-01.pem"', 'certificate = "other.pem"')
 

@@ -73,6 +73,7 @@ class BrokerSection:
     key: Path = option()
     port: int = option(8883, least=1, most=65535)
     discovery: bool = option(True)
+    revoked: Path | None = option(None)  # a revocation list: not that broker any more
 
 
 @dataclass(frozen=True, slots=True)

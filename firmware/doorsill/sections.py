@@ -62,6 +62,7 @@ class Section:
 
     def _value(self, each: Field[Any], kind: type, value: Any) -> Any:
         name = f"{self._name}.{each.name}"
+        kind = without_none(kind)
         if kind is float and type(value) is int:
             value = _as_float(value)
         wanted = str if kind is Path else kind

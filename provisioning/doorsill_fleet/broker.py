@@ -2,9 +2,11 @@
 
 * TLS 1.3 with a client certificate, or no connection; no password, no anonymous.
 * The common name of the certificate is the user name *and* the client id, so nobody
-  takes over another device's session by claiming its id.
-* A device writes the five streams under its own name and its own Home Assistant
-  description. It reads nothing. A named reader reads everything and writes nothing.
+  takes over another device's session by claiming its id. It carries the site, so two
+  shops may have a cam-01 on one broker.
+* A device that was admitted writes the five streams under its own name and its own Home
+  Assistant description. It reads nothing. A named reader reads everything and writes
+  nothing. Who is not named has a certificate and no right.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -24,23 +27,32 @@ from pathlib import Path
 from cryptography import x509
 
 from doorsill.errors import ConfigError, UplinkError
-from doorsill.uplink.wire import STREAMS
-from doorsill_fleet.ca import Authority
+from doorsill.uplink.wire import STREAMS, client, topic
+from doorsill_fleet.ca import Authority, reader_name, write_private
 
 READY_WITHIN_S = 10.0
+RUNNING = " running"  # what mosquitto says once it takes signals
+RELOADING = "Reloading config"  # what it says when it has been told to
 STOP_WITHIN_S = 5.0
 POLL_S = 0.02
 HOST = "127.0.0.1"
 
 
-def access_list(site: str, readers: Sequence[str]) -> str:
-    """Who may do what; ``%u`` is the name in the client's certificate."""
-    lines = [f"pattern write doorsill/{site}/%u/{stream}" for stream in STREAMS]
-    lines.append("pattern write homeassistant/device/%u/config")
+def access_list(site: str, devices: Sequence[str], readers: Sequence[str]) -> str:
+    """Who may do what, each by the name in the certificate.
+
+    No pattern: it would hold for readers as well.
+    """
+    lines = []
+    for device in devices:
+        lines += [f"user {client(site, device)}"]
+        lines += [f"topic write {topic(site, device, each)}" for each in STREAMS]
+        lines += [f"topic write homeassistant/device/{client(site, device)}/config", ""]
     for reader in readers:
-        lines += ["", f"user {reader}", f"topic read doorsill/{site}/#"]
-        lines.append("topic read homeassistant/device/+/config")
-    return "\n".join(lines) + "\n"
+        lines += [f"user {reader_name(reader)}", f"topic read doorsill/{site}/#"]
+        described = (f"homeassistant/device/{client(site, each)}" for each in devices)
+        lines += [*(f"topic read {each}/config" for each in described), ""]
+    return "\n".join(lines)
 
 
 def configuration(folder: Path, port: int) -> str:
@@ -69,6 +81,7 @@ def configuration(folder: Path, port: int) -> str:
         "log_type error",
         "log_type warning",
         "log_type notice",
+        "log_type information",  # says when it has read the access list again
     ]
     if os.geteuid() == 0:
         lines.append("user root")  # the folder is ours alone; else it cannot read it
@@ -83,6 +96,7 @@ class Broker:
     authority: Authority
     site: str
     readers: Sequence[str] = ("store",)
+    devices: Sequence[str] = ()
     port: int = 0
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -95,20 +109,20 @@ class Broker:
         server = self.authority.issue_server([HOST, "localhost"], now)
         server.write(self.folder, "broker")
         self._write_revoked(now)
-        (self.folder / "access").write_text(access_list(self.site, self.readers))
-        (self.folder / "access").chmod(0o600)
+        self._write_access()
         text = configuration(self.folder, self.port)
         (self.folder / "mosquitto.conf").write_text(text)
 
     def start(self) -> None:
         """Start it and wait until it answers; UplinkError if it does not."""
         command = [_program(), "-c", str(self.folder / "mosquitto.conf")]
+        before = self._said(RUNNING)
         with (self.folder / "log").open("ab") as log:
             self._child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         deadline = time.monotonic() + READY_WITHIN_S
-        while not _answers(self.port):
+        while self._said(RUNNING) == before or not _answers(self.port):
             if self._child.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise UplinkError(f"mosquitto does not start: {self.last_words()}")
@@ -137,6 +151,22 @@ class Broker:
         if self._child is not None:
             self._child.send_signal(number)
 
+    def admit(self, device: str) -> None:
+        """Give ``device`` its rights; a broker that runs has read them afterwards."""
+        if device in self.devices:
+            return
+        self.devices = (*self.devices, device)
+        self._write_access()
+        if self._child is None:
+            return
+        before = self._said(RELOADING)
+        self._child.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + READY_WITHIN_S
+        while self._said(RELOADING) == before:
+            if time.monotonic() > deadline:
+                raise UplinkError("mosquitto does not read its access list again")
+            time.sleep(POLL_S)
+
     def revoke(self, certificate: x509.Certificate) -> None:
         """Refuse ``certificate`` from now on; mosquitto 2.0 reads a CRL at start."""
         now = datetime.now(UTC)
@@ -150,6 +180,16 @@ class Broker:
             text = (self.folder / "log").read_text(errors="replace")
             return " / ".join(text.splitlines()[-3:])
         return "no log"
+
+    def _write_access(self) -> None:
+        text = access_list(self.site, self.devices, self.readers)
+        write_private(self.folder / "access", text.encode())
+
+    def _said(self, words: str) -> int:
+        """How often mosquitto said something."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self.folder / "log").read_text(errors="replace").count(words)
+        return 0
 
     def _write_revoked(self, now: datetime) -> None:
         revoked = self.authority.revocation_list(now)

@@ -1,12 +1,13 @@
 """A small certificate authority on P-256: a root, a broker, devices, a revocation list.
 
-    root ──┬── broker   server certificate for its host names and addresses
-           ├── cam-01   client certificate; the common name is the device id, and the
-           ├── store    broker makes it the user name, the client id and a topic level
-           └── revoked  CRL
+    root ──┬── broker            server certificate for its host names and addresses
+           ├── porto-1_cam-01    a device: its site and its id
+           ├── reader:store      a reader; no device can have a name with a colon
+           └── revoked           CRL
 
-The demo makes a throw-away one. A name holds [a-z0-9-] only: it becomes a level of an
-MQTT topic, where ``+``, ``#`` and ``/`` would be wild cards or another device.
+A broker makes the common name of a client the user name and the client id. Site, id
+and reader hold [a-z0-9-] only: they become levels of an MQTT topic, where ``+``, ``#``
+and ``/`` would be wild cards or another device. The demo makes a throw-away one.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from doorsill.errors import ConfigError
+from doorsill.canonical import require_p256
+from doorsill.errors import ConfigError, UntrustedError
+from doorsill.uplink.wire import client
 
 NAME = re.compile(r"[a-z0-9-]{1,16}")
 ROOT_VALID = timedelta(days=3650)
@@ -33,6 +38,7 @@ CRL_VALID = timedelta(days=30)
 CLOCK_SLACK = timedelta(hours=1)  # a camera's clock may be a little behind
 
 PrivateKey = ec.EllipticCurvePrivateKey
+PublicKey = ec.EllipticCurvePublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,8 @@ class Authority:
     def create(cls, name: str, now: datetime) -> Authority:
         """A new root, valid for ten years from ``now``."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(name), _name(name), key, now, ROOT_VALID)
+        public = key.public_key()
+        builder = _builder(_name(name), _name(name), public, now, ROOT_VALID)
         builder = builder.add_extension(x509.BasicConstraints(True, 0), critical=True)
         builder = builder.add_extension(_usage(signs=True), critical=True)
         return cls(builder.sign(key, hashes.SHA256()), key)
@@ -74,13 +81,34 @@ class Authority:
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
         return self._issue(hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, now, names)
 
-    def issue_client(self, name: str, now: datetime) -> Issued:
-        """For a device or a subscriber called ``name``."""
-        if not NAME.fullmatch(name):
-            raise ConfigError(
-                f"the name {name[:40]!r} must be 1 to 16 characters of a-z, 0-9 and -"
-            )
+    def issue_device(self, site: str, device: str, now: datetime) -> Issued:
+        """For a device, with a key made here: for tests and the demo alone."""
+        name = client(require_name(site), require_name(device))
         return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH, now)
+
+    def certify_device(
+        self, request: bytes, site: str, device: str, now: datetime
+    ) -> x509.Certificate:
+        """For a device that made its own key, which never leaves it.
+
+        ``request`` is what ``identity.create`` gave, PEM. UntrustedError where it is
+        not signed by its own key, which must be P-256, or asks for another name.
+        """
+        name = client(require_name(site), require_name(device))
+        asked = _read_request(request)
+        if asked.subject != _name(name):
+            raise UntrustedError(
+                f"the request is for {asked.subject.rfc4514_string()[:80]}, "
+                f"and not for {name}"
+            )
+        public, client_auth = asked.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH
+        require_p256(public)
+        return self._certify(name, cast(PublicKey, public), client_auth, now)
+
+    def issue_reader(self, name: str, now: datetime) -> Issued:
+        """For a subscriber called ``name``."""
+        reader = reader_name(require_name(name))
+        return self._issue(reader, ExtendedKeyUsageOID.CLIENT_AUTH, now)
 
     def revoke(self, certificate: x509.Certificate, now: datetime) -> None:
         """From the next list on, brokers refuse ``certificate``."""
@@ -116,6 +144,16 @@ class Authority:
         names: x509.SubjectAlternativeName | None = None,
     ) -> Issued:
         key = ec.generate_private_key(ec.SECP256R1())
+        return Issued(self._certify(name, key.public_key(), purpose, now, names), key)
+
+    def _certify(
+        self,
+        name: str,
+        key: PublicKey,
+        purpose: x509.ObjectIdentifier,
+        now: datetime,
+        names: x509.SubjectAlternativeName | None = None,
+    ) -> x509.Certificate:
         issuer = self.certificate.subject
         builder = _builder(_name(name), issuer, key, now, LEAF_VALID)
         builder = builder.add_extension(
@@ -131,7 +169,7 @@ class Authority:
         )
         if names is not None:
             builder = builder.add_extension(names, critical=False)
-        return Issued(builder.sign(self.key, hashes.SHA256()), key)
+        return builder.sign(self.key, hashes.SHA256())
 
 
 def pem_of(certificate: x509.Certificate) -> bytes:
@@ -149,16 +187,50 @@ def pem_of_key(key: PrivateKey) -> bytes:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write what only the owner may read."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Write what only the owner may read, mode 0600, in place of what was there.
+
+    A link there is replaced and not followed, and an open file is not written to.
+    """
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(temporary, flags, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
+        file.flush()
+        os.fsync(handle)
+    temporary.replace(path)
+
+
+def require_name(name: str) -> str:
+    """Give ``name`` back if it may be that of a site, a device or a reader."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"the name {name[:40]!r} must be 1 to 16 characters of a-z, 0-9 and -"
+        )
+    return name
+
+
+def reader_name(name: str) -> str:
+    """What a reader is called at the broker: never as a device."""
+    return f"reader:{name}"
+
+
+def _read_request(pem: bytes) -> x509.CertificateSigningRequest:
+    try:
+        request = x509.load_pem_x509_csr(pem)
+        signed = request.is_signature_valid
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+        raise UntrustedError("it is no certificate request in PEM") from None
+    if not signed:
+        raise UntrustedError("the request is not signed by its own key")
+    return request
 
 
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
-    key: PrivateKey,
+    key: PublicKey,
     now: datetime,
     valid: timedelta,
 ) -> x509.CertificateBuilder:
@@ -166,13 +238,11 @@ def _builder(
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SLACK)
         .not_valid_after(now + valid)
-        .add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 

@@ -75,10 +75,11 @@ class Stage:
         now = datetime.now(UTC)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.authority = Authority.create("doorsill demo", now)
-        self.broker = Broker(self.folder / "broker", self.authority, SITE, (READER,))
+        broker = self.folder / "broker"
+        self.broker = Broker(broker, self.authority, SITE, (READER,), (DEVICE,))
         self.broker.prepare()
-        for name in (DEVICE, READER):
-            self.authority.issue_client(name, now).write(self.folder, name)
+        self.authority.issue_device(SITE, DEVICE, now).write(self.folder, DEVICE)
+        self.authority.issue_reader(READER, now).write(self.folder, READER)
         self._sign_policy()
         self.configuration.write_text(self._configuration(), encoding="utf-8")
         return load_config(self.configuration)

@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from doorsill.errors import UplinkError
 from doorsill.in_time import in_time
 from doorsill_fleet.broker import client_context
+from doorsill_fleet.ca import reader_name
 from doorsill_fleet.store import Kept, Store
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class Subscriber:
     def _make_client(self) -> mqtt.Client:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=self.reader.name,
+            client_id=reader_name(self.reader.name),
             protocol=mqtt.MQTTv5,
             manual_ack=True,
         )

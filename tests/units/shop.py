@@ -85,7 +85,7 @@ class Shop:
         for each in (self._work / "broker").iterdir():
             if each.suffix in (".pem", ".key"):
                 (folder / each.name).write_bytes(each.read_bytes())
-        (folder / "access").write_text(access_list(SITE, (READER,)))
+        (folder / "access").write_text(access_list(SITE, (DEVICE,), (READER,)))
         (folder / "access").chmod(0o600)
         text = configuration(BROKER, PORT)
         (self.root / "etc/mosquitto/mosquitto.conf").write_text(text)

@@ -43,7 +43,7 @@ def signer_of(
     _check_purpose(signer)
     names = signer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(names[0].value) if len(names) == 1 else None
-    if name != body.get("device"):
+    if name is None or name.rpartition("_")[2] != body.get("device"):  # behind its site
         raise UntrustedError(
             f"it speaks of device {str(body.get('device'))[:40]} but device {name!s} "
             "signed it"

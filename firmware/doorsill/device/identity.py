@@ -32,6 +32,9 @@ CREDENTIALS = "CREDENTIALS_DIRECTORY"  # where systemd puts such copies
 PUBLIC, ENCRYPTED = b"BEGIN PUBLIC KEY", b"BEGIN ENCRYPTED PRIVATE KEY"
 KEY_BYTES = 1 << 16  # at most, of a key file
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,16}")
+# What a broker makes the user name and the client id. A reader's has a colon, so that
+# no device has the name of a reader, nor a reader that of a device.
+NAME = re.compile(r"((?P<site>[a-z0-9-]{1,16})_)?(?P<device>[a-z0-9-]{1,16})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Identity:
     """The device's name, key and certificate; the key is never shown."""
 
     device: str
+    site: str  # empty where the certificate names the device alone
     certificate: x509.Certificate
     key: PrivateKey = field(repr=False)
 
@@ -82,14 +86,17 @@ def write_key(path: Path, key: PrivateKey, passphrase: bytes = b"") -> None:
         raise ConfigError(f"cannot make the key {path}: {why}") from None
 
 
-def create(directory: Path, device: str) -> bytes:
-    """Make the device's key in ``directory``; returns the certificate request, PEM."""
-    if not DEVICE_ID.fullmatch(device):
-        raise ConfigError(f"device id {device!r} does not match {DEVICE_ID.pattern}")
+def create(directory: Path, name: str) -> bytes:
+    """Make the device's key in ``directory``; returns the certificate request, PEM.
+
+    ``name`` is <site>_<device>, or the device alone where there is one site.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"device id {name!r} does not match {DEVICE_ID.pattern}")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = create_key(directory / KEY_NAME)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(name)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject)
     return request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
@@ -108,7 +115,8 @@ def read(key_path: Path, certificate_path: Path) -> Identity:
     certificate = read_certificate(certificate_path)
     if certificate.public_key() != key.public_key():
         raise UntrustedError(f"{certificate_path} is not the certificate of {key_path}")
-    return Identity(common_name(certificate), certificate, key)
+    site, device = named(certificate)
+    return Identity(device, site, certificate, key)
 
 
 def key_of(config: Config) -> Path:
@@ -170,13 +178,14 @@ def read_chain(path: Path) -> list[x509.Certificate]:
         raise ConfigError(f"{path} is not a certificate in PEM") from None
 
 
-def common_name(certificate: x509.Certificate) -> str:
-    """The device id that the certificate names."""
+def named(certificate: x509.Certificate) -> tuple[str, str]:
+    """Site and device that the certificate names; an old one names no site."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(names[0].value) if len(names) == 1 else ""
-    if not DEVICE_ID.fullmatch(name):
+    found = NAME.fullmatch(name)
+    if found is None:
         raise UntrustedError(f"the certificate names no device id: {name[:64]!r}")
-    return name
+    return found["site"] or "", found["device"]
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

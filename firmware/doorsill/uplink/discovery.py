@@ -1,8 +1,9 @@
 """Tell Home Assistant what this device is: one retained packet, from the policy alone.
 
-Device discovery: ``homeassistant/device/<id>/config`` with ``dev``, ``o`` and ``cmps``
-(Home Assistant 2024.11 and later). In and out are ``total_increasing``, quality is a
-diagnostic, availability follows ``state``. Nothing in it depends on who came in.
+Device discovery: ``homeassistant/device/<site>_<device>/config`` with ``dev``, ``o``
+and ``cmps`` (Home Assistant 2024.11 and later). In and out are ``total_increasing``,
+quality is a diagnostic, availability follows ``state``. Nothing in it depends on who
+came in.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from doorsill.uplink.wire import topic
+from doorsill.uplink.wire import client, topic
 
 
 def describe(site: str, device: str, firmware: str, lines: Sequence[str]) -> bytes:
     """The packet for a device that counts ``lines`` (ids, in order of the policy)."""
+    ours = client(site, device)
     live, health = topic(site, device, "live"), topic(site, device, "health")
     packet = {
         "dev": {
-            "ids": [f"doorsill_{device}"],
+            "ids": [f"doorsill_{ours}"],
             "name": device,
             "mf": "doorsill",
             "mdl": "people counter",
@@ -37,21 +39,21 @@ def describe(site: str, device: str, firmware: str, lines: Sequence[str]) -> byt
         "stat_t": live,
         "qos": 1,
         "cmps": {
-            **_line_sensors(device, lines),
-            "quality": _quality(device),
-            "waiting": _waiting(device, health),
-            "problem": _problem(device, topic(site, device, "state")),
-            "problems": _problems(device, health),
+            **_line_sensors(ours, lines),
+            "quality": _quality(ours),
+            "waiting": _waiting(ours, health),
+            "problem": _problem(ours, topic(site, device, "state")),
+            "problems": _problems(ours, health),
         },
     }
     return json.dumps(packet, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-def _line_sensors(device: str, lines: Sequence[str]) -> dict[str, Any]:
+def _line_sensors(ours: str, lines: Sequence[str]) -> dict[str, Any]:
     return {
         f"l{index}_{way}": {
             "p": "sensor",
-            "uniq_id": f"doorsill_{device}_l{index}_{way}",
+            "uniq_id": f"doorsill_{ours}_l{index}_{way}",
             "name": f"{line} {way}",
             "stat_cla": "total_increasing",
             "ic": "mdi:location-enter" if way == "in" else "mdi:location-exit",
@@ -62,20 +64,20 @@ def _line_sensors(device: str, lines: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _quality(device: str) -> dict[str, Any]:
+def _quality(ours: str) -> dict[str, Any]:
     return {
         "p": "sensor",
-        "uniq_id": f"doorsill_{device}_quality",
+        "uniq_id": f"doorsill_{ours}_quality",
         "name": "quality",
         "ent_cat": "diagnostic",
         "val_tpl": "{{value_json.quality|join(' ') or 'good'}}",
     }
 
 
-def _waiting(device: str, health: str) -> dict[str, Any]:
+def _waiting(ours: str, health: str) -> dict[str, Any]:
     return {
         "p": "sensor",
-        "uniq_id": f"doorsill_{device}_waiting",
+        "uniq_id": f"doorsill_{ours}_waiting",
         "name": "windows waiting",
         "ent_cat": "diagnostic",
         "stat_t": health,
@@ -84,12 +86,12 @@ def _waiting(device: str, health: str) -> dict[str, Any]:
     }
 
 
-def _problem(device: str, state: str) -> dict[str, Any]:
+def _problem(ours: str, state: str) -> dict[str, Any]:
     """Also while the device is lost: that is one. Who starts or left is neither."""
     words = "{'ready':'OFF','sleeping':'OFF','alert':'ON','lost':'ON'}"
     return {
         "p": "binary_sensor",
-        "uniq_id": f"doorsill_{device}_problem",
+        "uniq_id": f"doorsill_{ours}_problem",
         "name": "problem",
         "dev_cla": "problem",
         "stat_t": state,
@@ -98,10 +100,10 @@ def _problem(device: str, state: str) -> dict[str, Any]:
     }
 
 
-def _problems(device: str, health: str) -> dict[str, Any]:
+def _problems(ours: str, health: str) -> dict[str, Any]:
     return {
         "p": "sensor",
-        "uniq_id": f"doorsill_{device}_problems",
+        "uniq_id": f"doorsill_{ours}_problems",
         "name": "problems",
         "ent_cat": "diagnostic",
         "stat_t": health,

@@ -14,7 +14,7 @@ from typing import Final
 
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.uplink.codec import decode
-from doorsill.uplink.wire import LARGEST_BYTES, STREAMS, topic
+from doorsill.uplink.wire import LARGEST_BYTES, STREAMS, client, topic
 
 DISCOVERY: Final = "discovery"
 DISCOVERY_LARGEST_BYTES = (
@@ -120,7 +120,7 @@ class EgressGuard:
             raise UntrustedError(
                 f"{DISCOVERY}: not the description that follows from the policy"
             )
-        return f"homeassistant/device/{self._device}/config"
+        return f"homeassistant/device/{client(self._site, self._device)}/config"
 
 
 __all__ = ["DISCOVERY", "LARGEST_BYTES", "EgressGuard", "Outgoing", "RateError"]

@@ -212,7 +212,7 @@ class Publisher:
     def _make_client(self) -> mqtt.Client:
         client = _Client(
             CallbackAPIVersion.VERSION2,
-            client_id=self.address.device,
+            client_id=self.address.client,
             protocol=mqtt.MQTTv5,
         )
         client.connect_by = self.connect

@@ -338,4 +338,6 @@ def _address(config: Config) -> Address:
         broker.ca,
         broker.certificate,
         identity.key_of(config),
+        config.device.site,
+        broker.revoked,
     )

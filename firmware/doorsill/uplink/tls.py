@@ -6,7 +6,9 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from doorsill.device import identity
 from doorsill.errors import ConfigError
+from doorsill.uplink.wire import client
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,13 @@ class Address:
     ca: Path
     certificate: Path
     key: Path
+    site: str = ""
+    revoked: Path | None = None  # certificates that our CA took back, PEM
+
+    @property
+    def client(self) -> str:
+        """Our name at the broker: that in the certificate."""
+        return client(self.site, self.device) if self.site else self.device
 
     @property
     def where(self) -> str:
@@ -42,9 +51,14 @@ def tls_context(address: Address) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.sslsocket_class = _ClosingSocket
+    identity.read(address.key, address.certificate)  # names the file that is no good
     path = address.ca
     try:
         context.load_verify_locations(path)
+        if address.revoked is not None:
+            path = address.revoked
+            context.load_verify_locations(path)
+            context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
         path = address.certificate
         context.load_cert_chain(path, address.key)
     except (OSError, ssl.SSLError) as error:
@@ -62,6 +76,9 @@ def explain(error: object, where: str = "the broker's address") -> str:
 
 
 _SENTENCES = {
+    "verify failed: certificate revoked": "the broker's certificate was taken back",
+    "crl has expired": "the list of certificates that were taken back is too old",
+    "unable to get certificate crl": "the list of certificates is not our CA's",
     "certificate revoked": "the broker says that our certificate is revoked",
     "unknown ca": "the broker does not know the CA of our certificate",
     "certificate expired": "the broker says that our certificate has expired",

@@ -222,6 +222,14 @@ def stream_of(message: Message) -> str:
     return next(name for name, kinds in KINDS.items() if type(message) in kinds)
 
 
+def client(site: str, device: str) -> str:
+    """<site>_<device>: our name in the certificate, at the broker, in Home Assistant.
+
+    Neither half holds an underscore, so no two devices of two sites have one name.
+    """
+    return f"{site}_{device}"
+
+
 def topic(site: str, device: str, stream: str) -> str:
     """doorsill/<site>/<device>/<stream>."""
     return f"doorsill/{site}/{device}/{stream}"
