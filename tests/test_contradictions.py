@@ -491,7 +491,7 @@ def test_a_head_that_is_older_than_what_it_names_is_refused(
 def fleet_chain(folder: Path) -> tuple[Authority, Identity, datetime.datetime]:
     now = datetime.datetime.now(datetime.UTC)
     fleet = Authority.create("fleet", now)
-    issued = fleet.issue_client("door-7", now)
+    issued = fleet.issue_device("porto-1", "door-7", now)
     device = Identity("door-7", issued.certificate, issued.key)
     chain = CertificateChain(folder, device)
     at = replace(AROUND, utc_ms=int(now.timestamp() * 1000))

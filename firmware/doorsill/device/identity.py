@@ -42,9 +42,9 @@ class Identity:
     """The device's name, key and certificate; the key is never shown."""
 
     device: str
-    site: str  # empty where the certificate names the device alone
     certificate: x509.Certificate
     key: PrivateKey = field(repr=False)
+    site: str = ""  # empty where the certificate names the device alone
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("an Identity cannot be copied, pickled or sent")
@@ -116,7 +116,7 @@ def read(key_path: Path, certificate_path: Path) -> Identity:
     if certificate.public_key() != key.public_key():
         raise UntrustedError(f"{certificate_path} is not the certificate of {key_path}")
     site, device = named(certificate)
-    return Identity(device, site, certificate, key)
+    return Identity(device, certificate, key, site)
 
 
 def key_of(config: Config) -> Path:
