@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -187,7 +188,11 @@ def no_model(stage: Stage) -> None:
 
 
 def corrupt_model(stage: Stage) -> None:
-    (stage.folder / "bad.tflite").write_bytes(b"junkTFL3" + b"\0" * 4000)
+    junk = b"junkTFL3" + b"\0" * 4000
+    (stage.folder / "bad.tflite").write_bytes(junk)
+    body = stage.policy_body() | {"models": [hashlib.sha256(junk).hexdigest()]}
+    sealed = canonical.seal(body, stage.controller)
+    (stage.folder / "policy.json").write_bytes(sealed)
     edit(stage, 'detector = "detector"', f'detector = "{stage.folder}/bad.tflite"')
 
 

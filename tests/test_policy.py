@@ -144,6 +144,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "policy.live_seconds = 1 is below the minimum of 2",
     ),
     ("devices in capitals", {"devices": ["CAM"]}, "policy.devices holds 'CAM'"),
+    ("a model by its name", {"models": ["detector"]}, "policy.models holds 'detector'"),
     ("lamp a text", {"consent__lamp": "yes"}, "lamp = 'yes'; it must be true or f"),
     ("timezone a path", {"timezone": "../../etc/passwd"}, "policy.timezone"),
     (

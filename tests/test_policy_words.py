@@ -32,6 +32,10 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"version": 5}, "version: 4 -> 5"),
     ({"site": "braga"}, "site: porto-1 -> braga"),
     ({"devices": ["cam-01"]}, "devices: every device of the site -> cam-01"),
+    (
+        {"models": ["ab" * 32]},
+        "models: those that came with doorsill -> SHA-256 abababababababab",
+    ),
     ({"purpose": "sell"}, "purpose: 'count' -> 'sell'"),
     ({"controller": "Eve"}, "controller: 'Ana' -> 'Eve'"),
     ({"notice": "sign-2"}, "notice: sign-1 -> sign-2"),

@@ -28,6 +28,7 @@ from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, store_of
 from doorsill.drivers.nodes import camera_node, is_device
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.models_allowed import allowed_models, require_allowed
 from doorsill.reading import read_if_there
 from doorsill.registry import shipped, verified_model
 from doorsill.vision.detectors import open_detector, with_probed_delegate
@@ -106,7 +107,9 @@ def _policy_problems(config: Config, now: datetime) -> Iterator[str]:
     if found.consent is not None and config.consent is None:
         yield "the policy allows consent, but there is no section [consent]"
     if found.attributes and config.model.attributes:
-        verified_model(shipped(config.model.attributes))
+        manifest = shipped(config.model.attributes)
+        require_allowed(manifest.sha256, allowed_models(found), manifest.name)
+        verified_model(manifest)
 
 
 def _broker_problems(config: Config, now: datetime) -> Iterator[str]:
@@ -153,7 +156,9 @@ def _camera_problems(config: Config, now: datetime) -> Iterator[str]:
 
 
 def _model_problems(config: Config, now: datetime) -> Iterator[str]:
-    open_detector(with_probed_delegate(config.model))
+    found = _policy_of(config)
+    allowed = None if found is None else allowed_models(found)
+    open_detector(with_probed_delegate(config.model, allowed), allowed)
     yield from ()
 
 

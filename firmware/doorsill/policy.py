@@ -32,6 +32,7 @@ FORMAT = "doorsill-policy/1"
 K_CEILING = 1000
 LINES_LIMIT, ZONES_LIMIT, POINTS_LIMIT, HOURS_LIMIT = 8, 16, 32, 28
 DEVICES_LIMIT = 100
+MODELS_LIMIT = 16
 CONSENT_SECONDS_CEILING = 4 * 3600
 CONSENT_BYTES_CEILING = 64 << 20
 CONSENT_CROPS_CEILING = 10_000
@@ -109,6 +110,7 @@ class Policy:
     version: int
     site: str
     devices: tuple[str, ...]  # the only ones that it is for; none named means all
+    models: tuple[str, ...]  # SHA-256 of those that may run; none named means ours
     purpose: str
     controller: str
     notice: str | None
@@ -229,6 +231,7 @@ def _scalars(table: Fields) -> Iterator[tuple[str, object]]:
     yield "version", table.whole("version", 1, 2**31 - 1)
     yield "site", table.text("site", ID, 16)
     yield "devices", table.texts("devices", ID, DEVICES_LIMIT, absent=True)
+    yield "models", table.texts("models", "[0-9a-f]{64}", MODELS_LIMIT, absent=True)
     yield "purpose", table.text("purpose", PRINTABLE, 200)
     yield "controller", table.text("controller", PRINTABLE, 200)
     yield "notice", table.optional_text("notice", NOTICE, 64)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from doorsill.errors import ConfigError
+from doorsill.models_allowed import shipped_hashes
 from doorsill.policy import FORMAT, LIVE_SECONDS, PLACEHOLDER, Policy, parse
 
 NOBODY = "(nobody is named yet)"
@@ -20,6 +21,7 @@ format = {format}
 version = {version}                     # a device applies only a higher one
 site = {site}
 {devices}
+{models}
 purpose = {purpose}
 controller = {controller}
 timezone = {timezone}
@@ -35,6 +37,9 @@ live_seconds = {live_seconds}               # between two live messages; 2 at le
 # directed line to its right; `doorsill policy show FILE` draws it.
 """
 DEVICES = '# devices = ["cam-01"]          # without it, for every device of the site'
+MODELS = """\
+# The models that may run, by their SHA-256. Without it, those that come with the
+# doorsill at work; today these are:"""
 ZONES = """\
 # Staff who cross many times a day give away more of themselves than shoppers do. Where
 # they stand, or walk through a door of their own, count nobody:
@@ -121,11 +126,13 @@ def draft_text(body: dict[str, Any]) -> str:
     """``body`` as TOML with a comment to each part, also to parts that are missing."""
     known = {"live_seconds": LIVE_SECONDS, **body}
     devices, notice = known.pop("devices", None), known.pop("notice", None)
+    models = known.pop("models", None)
     head = {name: toml(value) for name, value in known.items()}
     parts = [
         HEAD.format(
             **head,
             devices=f"devices = {toml(devices)}" if devices else DEVICES,
+            models=f"models = {toml(models)}" if models else _models_there_are(),
             notice=f"notice = {toml(notice)}" if notice else "# notice = ...",
         )
     ]
@@ -135,6 +142,12 @@ def draft_text(body: dict[str, Any]) -> str:
     consent = known.pop("consent", None)
     parts += ["[consent]\n" + _options(consent)] if consent else [CONSENT]
     return "\n".join(parts)
+
+
+def _models_there_are() -> str:
+    """The models that came with this doorsill, to be taken as they are or pinned."""
+    names = [f"#   {digest}  {name}" for digest, name in shipped_hashes().items()]
+    return "\n".join([MODELS, *names, "# models = []"])
 
 
 def toml(value: object) -> str:

@@ -66,6 +66,7 @@ def consent_words(rules: ConsentRules | None) -> str:
 
 def _rows(policy: Policy) -> Iterator[tuple[str, str]]:
     yield "devices", _devices(policy.devices)
+    yield "models", _models(policy.models)
     yield "controller", policy.controller
     attributes = f"on, notice {policy.notice}" if policy.attributes else "off"
     yield "attributes", attributes
@@ -89,6 +90,11 @@ def _devices(names: Sequence[str]) -> str:
     return ", ".join(names) or "every device of the site"
 
 
+def _models(hashes: Sequence[str]) -> str:
+    ours = "those that came with doorsill"
+    return ", ".join(f"SHA-256 {each[:16]}" for each in hashes) or ours
+
+
 def _switch(on: bool) -> str:
     return "on" if on else "off"
 
@@ -97,6 +103,7 @@ PARTS: dict[str, Words] = {
     "version": str,
     "site": str,
     "devices": _devices,
+    "models": _models,
     "purpose": repr,
     "controller": repr,
     "notice": lambda notice: notice or "none",

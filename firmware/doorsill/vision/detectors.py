@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from doorsill.config import ModelSection
 from doorsill.drivers.probe import reason_against
 from doorsill.drivers.runtime import load
 from doorsill.errors import ConfigError
+from doorsill.models_allowed import Allowed, require_allowed
 from doorsill.registry import (
     Manifest,
     heads_decoder,
@@ -26,14 +28,16 @@ from doorsill.vision.ssd import ssd_decoder
 log = logging.getLogger(__name__)
 
 
-def with_probed_delegate(section: ModelSection) -> ModelSection:
+def with_probed_delegate(
+    section: ModelSection, allowed: Allowed | None = None
+) -> ModelSection:
     """``section``, its delegate tried in a child process; without it if it must be.
 
     To be called before the process confines itself and can start no child any more.
     """
     if not section.delegate:
         return section
-    model = model_bytes(section)
+    model = model_bytes(section, allowed)
     reason = reason_against(model, section.runtime, section.delegate)
     if reason is None:
         return section
@@ -43,35 +47,40 @@ def with_probed_delegate(section: ModelSection) -> ModelSection:
     return replace(section, delegate="")
 
 
-def model_bytes(section: ModelSection) -> bytes:
-    """The detector's verified bytes."""
+def model_bytes(section: ModelSection, allowed: Allowed | None = None) -> bytes:
+    """The detector's verified bytes; UntrustedError unless it is ``allowed``."""
     name = section.detector
     if name.endswith(".tflite"):
         try:
-            return Path(name).read_bytes()
+            model = Path(name).read_bytes()
         except OSError as error:
             raise ConfigError(
                 f"cannot read the model {name}: {error.strerror}"
             ) from None
+        require_allowed(hashlib.sha256(model).hexdigest(), allowed, name)
+        return model
     manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)
+    require_allowed(manifest.sha256, allowed, name)
     return verified_model(manifest)
 
 
-def open_detector(section: ModelSection) -> Detector:
+def open_detector(section: ModelSection, allowed: Allowed | None = None) -> Detector:
     """The detector that ``section`` names, loaded and ready.
 
     A name is one of ours, whose manifest is enforced; a path is a manifest (``.toml``)
-    or a bare SSD-type model (``.tflite``). Raises ConfigError or UntrustedError.
+    or a bare SSD-type model (``.tflite``). Raises ConfigError, or UntrustedError where
+    it is not ``allowed`` (None: any is) or not what its manifest says.
     """
     name = section.detector
     if name.endswith(".tflite"):
-        return _bare(Path(name), section)
+        return _bare(Path(name), section, allowed)
     manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)
+    require_allowed(manifest.sha256, allowed, name)
     return _manifested(manifest, section)
 
 
-def _bare(path: Path, section: ModelSection) -> NetDetector:
-    model = model_bytes(section)
+def _bare(path: Path, section: ModelSection, allowed: Allowed | None) -> NetDetector:
+    model = model_bytes(section, allowed)
     try:
         interpreter = load(
             model,
@@ -107,9 +116,10 @@ def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
     return NetDetector(interpreter, ssd_decoder(interpreter))
 
 
-def open_reader(section: ModelSection) -> Appearance:
+def open_reader(section: ModelSection, allowed: Allowed | None = None) -> Appearance:
     """The attributes model that ``section`` names; its manifest is enforced."""
     manifest = shipped(section.attributes)
+    require_allowed(manifest.sha256, allowed, section.attributes)
     if manifest.kind != "attributes":
         raise ConfigError(
             f"model.attributes = {section.attributes} is of kind {manifest.kind}"

@@ -23,6 +23,7 @@ from doorsill.drivers.camera import Camera, open_camera
 from doorsill.drivers.restart import let_go, open_patiently
 from doorsill.errors import CameraError
 from doorsill.link import CellServer
+from doorsill.models_allowed import allowed_models
 from doorsill.policy import Policy, is_open
 from doorsill.stopping import Stop
 from doorsill.values import Frame, HealthCell, Quality
@@ -88,7 +89,8 @@ class Door:
         self._window = WindowKeeper(len(self.policy.lines), now, time.time())
         self._health_at, self._health_since = now + FIRST_HEALTH_S, now
         if allowed(self.policy) and self.config.model.attributes:
-            self._looks = Looks(lambda: open_reader(self.config.model))
+            models = allowed_models(self.policy)
+            self._looks = Looks(lambda: open_reader(self.config.model, models))
 
     def open(self) -> None:
         """Wait until the shop is open, then for the camera; nothing is looked at yet.

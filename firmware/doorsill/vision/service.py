@@ -29,8 +29,10 @@ from doorsill.drivers.nodes import (
     nodes_of,
 )
 from doorsill.link import CellServer
+from doorsill.models_allowed import allowed_models, model_hash, require_allowed
 from doorsill.stopping import Stopped, listen
 from doorsill.supervisor import Supervisor
+from doorsill.vision.attributes import allowed
 from doorsill.vision.detectors import open_detector, with_probed_delegate
 from doorsill.vision.door import Door, PolicyReplaced
 
@@ -48,13 +50,17 @@ def main(config: Config) -> None:
     obedience = Obedience(config.policy_in_force)
     policy = policy_in_force(config)
     declare(declaration_of(config, "vision"), policy.digest)
-    model = with_probed_delegate(config.model)
+    models = allowed_models(policy)
+    if allowed(policy) and config.model.attributes:
+        name = config.model.attributes
+        require_allowed(model_hash(name), models, name)
+    model = with_probed_delegate(config.model, models)
     cells = CellServer(config.cell_socket)
     faces = Handover(config.face_socket) if config.consent else None
     supervisor = Supervisor(os.environ)
     keep = Confinement("vision", writable=devices(config))
     restrict(keep)
-    parts = (config, policy, open_detector(model), cells, faces)
+    parts = (config, policy, open_detector(model, models), cells, faces)
     door = Door(*parts, stop=stop, alive=supervisor.alive, obedience=obedience)
     supervisor.ready("at work")
     try:

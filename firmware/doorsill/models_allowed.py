@@ -1,0 +1,84 @@
+"""Which models may run on a device: those that its signed policy names.
+
+A policy that names none means those that came with this doorsill. A model decides what
+is looked at and counted, so no unsigned file may put another in its place. Nothing
+heavy is loaded here: the process that speaks asks as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import doorsill
+from doorsill.errors import ConfigError, UntrustedError
+from doorsill.policy import Policy
+
+Allowed = frozenset[str]  # SHA-256, hexadecimal
+
+
+def allowed_models(policy: Policy) -> Allowed:
+    """The models that ``policy`` lets run."""
+    return frozenset(policy.models or shipped_hashes())
+
+
+def require_allowed(digest: str, allowed: Allowed | None, name: str) -> str:
+    """Give ``digest`` back if that model may run; None allows any, for an evaluation.
+
+    Raises UntrustedError otherwise.
+    """
+    if allowed is None or digest in allowed:
+        return digest
+    raise UntrustedError(
+        f"the model {name} has SHA-256 {digest}, which the policy does not let run; "
+        "take one that came with doorsill, or name it in the policy's models and sign"
+    )
+
+
+def model_hash(name: str) -> str:
+    """The SHA-256 in the manifest of a model, or that of a bare .tflite file.
+
+    ``name`` is one of ours or a path; whoever runs the model holds its file to this.
+    """
+    if name.endswith(".tflite"):
+        try:
+            return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        except OSError as error:
+            why = f"cannot read the model {name}: {error.strerror}"
+            raise ConfigError(why) from None
+    named = [Path(name)] if name.endswith(".toml") else []
+    for path in named or [folder / f"{name}.toml" for folder in _folders()]:
+        try:
+            document = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path} is no manifest: {error!r}") from None
+        return _digest(path, document)
+    raise ConfigError(f"model.detector = {name} is not a model that is shipped")
+
+
+def shipped_hashes() -> dict[str, str]:
+    """The models that came with this installation: SHA-256 and name."""
+    for folder in _folders():
+        if paths := sorted(folder.glob("*.toml")):
+            return {model_hash(str(path)): path.stem for path in paths}
+    return {}
+
+
+def _digest(path: Path, document: dict[str, Any]) -> str:
+    try:
+        digest = document["model"]["sha256"]
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is no manifest: {error!r}") from None
+    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise ConfigError(f"{path}: model.sha256 is not 64 hexadecimal digits")
+    return digest
+
+
+def _folders() -> tuple[Path, ...]:
+    package = Path(doorsill.__file__).parent
+    return package / "models", package.parent.parent / "models"
