@@ -213,7 +213,7 @@ def state_is_a_file(stage: Stage) -> None:
     [
         pytest.param(loosen_key, "mode 0644; the limit is 0600", id="key open to all"),
         pytest.param(other_device, "but device.id = cam-02", id="another device's"),
-        pytest.param(no_authority, "cannot read the certificate", id="no CA"),
+        pytest.param(no_authority, "cannot read ", id="no CA"),
         pytest.param(
             foreign_certificate, "is not the certificate of", id="key of another"
         ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -135,3 +137,33 @@ def test_a_file_that_is_none_gets_a_sentence(
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=sentence):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        pytest.param(f"k = {'9' * 400}", r"privacy\.k = .* above", id="400 digits"),
+        pytest.param(f"epsilon_per_day = {'9' * 400}", "above", id="400 as a number"),
+        pytest.param(f"epsilon_per_day = -{'9' * 400}", "below", id="400 below zero"),
+        pytest.param(f"k = {'9' * 5000}", "is not TOML", id="5,000 digits"),
+        pytest.param("k = inf", "must be a whole number", id="infinite"),
+        pytest.param("epsilon_per_day = nan", "below the minimum", id="not a number"),
+        pytest.param("k = " + "[" * 5000, "is not TOML", id="nested too deep"),
+        pytest.param("epsilon_per_day = 1979-05-27", "a number", id="a date"),
+    ],
+)
+def test_a_number_of_any_shape_is_a_problem_and_no_traceback(
+    tmp_path: Path, option: str, sentence: str
+) -> None:
+    path = tmp_path / "doorsill.toml"
+    path.write_text(f"[privacy]\n{option}\n")
+    config, problems = read_config(path)
+    assert config is None
+    assert any(re.search(sentence, each) for each in problems), problems
+    assert max(map(len, problems)) < 400
+
+
+def test_a_configuration_that_is_no_file_is_a_sentence(tmp_path: Path) -> None:
+    for name, make in (("pipe", os.mkfifo), ("folder", Path.mkdir)):
+        make(tmp_path / name)
+        assert "and no file" in read_config(tmp_path / name)[1][0]

@@ -102,6 +102,10 @@ def test_a_card_with_its_own_management_key(
     assert (code, "no management key of 24 bytes" in said) == (2, True), said
     key = tmp_path / "9b.hex"
     key.write_text("ff" * 32, encoding="ascii")
+    key.chmod(0o644)
+    code, said = issue(run, office, "--management-key", str(key))
+    assert (code, "has mode 0644; the limit is 0600" in said) == (2, True), said
+    key.chmod(0o600)
     code, said = issue(run, office, "--management-key", str(key))
     assert (code, "the management key is wrong" in said) == (2, True), said
     key.write_text(bytes(range(32)).hex(), encoding="ascii")
@@ -167,7 +171,9 @@ def test_no_card_is_waited_for_and_then_said(
         pytest.param(("--days", "400"), "days = 400 is outside of 1 to 365", id="days"),
         pytest.param(("--begins", "soon"), "is not a date", id="begins"),
         pytest.param(("--begins", "2039-01-01"), "outlive the consent CA", id="ca"),
-        pytest.param(("--management-key", "/none"), "cannot read /none", id="key"),
+        pytest.param(
+            ("--management-key", "/none"), "cannot read the key /none", id="key"
+        ),
         pytest.param(("--ca", "/none"), "/none", id="no office"),
     ],
 )

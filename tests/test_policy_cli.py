@@ -8,6 +8,8 @@ import pytest
 
 from doorsill import canonical, cli
 from doorsill.device import identity
+from doorsill.device.policy_store import store_of
+from doorsill_fleet.stage import Stage
 
 Run = Callable[..., tuple[int, str, str]]
 ANA = ("--controller", "Ana, 1 High Street, Porto")
@@ -254,3 +256,25 @@ def test_an_old_name_of_a_zone_is_not_signed(signed: Run, tmp_path: Path) -> Non
         assert ("is an old name" in found[2] or "not an IANA" in found[2]) == (
             code == 2
         )
+
+
+def test_a_file_that_a_device_refuses_is_an_error_and_the_last_one_stays(
+    doorsill: Run, tmp_path: Path
+) -> None:
+    stage = Stage(tmp_path / "shop", (((0.0, 0.6), (1.0, 0.6)),))
+    config = stage.set()
+    where = ("--config", str(stage.configuration))
+    assert "in force: version 1" in doorsill("apply", *where)[1]
+    for body, code in (
+        (stage.policy_body(), 3),
+        (stage.policy_body() | {"version": 2, "site": "braga"}, 3),
+        (stage.policy_body() | {"version": 2, "k": 2}, 2),
+    ):
+        (tmp_path / "x.json").write_bytes(canonical.seal(body, stage.controller))
+        found, said, error = doorsill("apply", "x.json", *where)
+        assert (found, said) == (code, "") and error.startswith("doorsill: x.json: ")
+    assert store_of(config).load().version == 1
+    body = stage.policy_body() | {"version": 2}
+    (tmp_path / "x.json").write_bytes(canonical.seal(body, stage.controller))
+    assert "in force: version 2" in doorsill("apply", "x.json", *where)[1]
+    assert "in force: version 2" in doorsill("apply", *where)[1]  # the older stays out

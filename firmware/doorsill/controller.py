@@ -20,7 +20,6 @@ from cryptography.exceptions import InvalidSignature
 from doorsill.canonical import ES256, PublicKey, SignBytes
 from doorsill.device import identity
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.reading import read_file
 
 if TYPE_CHECKING:
     from doorsill.drivers.piv import PivCard
@@ -82,7 +81,7 @@ def management_key(path: Path | None) -> bytes:
     if path is None:
         return FACTORY_MANAGEMENT_KEY
     try:
-        return bytes.fromhex(read_file(path).decode("ascii"))
+        return bytes.fromhex(identity.read_private(path).decode("ascii"))
     except ValueError:
         raise ConfigError(f"{path} is not a key in hexadecimal") from None
 

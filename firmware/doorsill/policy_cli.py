@@ -148,7 +148,9 @@ def _add_checks(actions: argparse._SubParsersAction[Any]) -> None:
     check.add_argument("--device", help="that it is for")
     check.set_defaults(func=check_policy)
     apply = actions.add_parser("apply", help="put a policy in force on this device")
-    apply.add_argument("file", type=Path, nargs="?")
+    apply.add_argument(
+        "file", type=Path, nargs="?", help="default: policy.file, where it is newer"
+    )
     apply.add_argument("--config", type=Path, help="this device's configuration")
     apply.add_argument("--controller", type=Path, help="without --config: whose key")
     apply.add_argument("--to", type=Path, help="without --config: the file in force")
@@ -296,18 +298,22 @@ def apply_policy(args: argparse.Namespace) -> int:
     if args.config is not None:
         config = load_config(args.config)
         config.policy_in_force.parent.mkdir(parents=True, exist_ok=True)
-        found = store_of(config).take_over(args.file or config.policy.file)
+        store = store_of(config)
     elif args.file and args.controller and args.to and args.site and args.device:
         place = policy.Place(args.site, args.device)
         store = PolicyStore(args.to, read_public_key(args.controller), place)
-        try:
-            found = store.apply(_signed(args.file))
-        except DoorsillError as error:
-            raise error.of(args.file) from None
     else:
         raise ConfigError(
             "give --config FILE, or FILE with --controller, --to, --site and --device"
         )
+    if args.file is None:  # as the units do at the start
+        found = store.take_over(config.policy.file)
+    else:
+        data = _signed(args.file)
+        try:
+            found = store.apply(data)
+        except DoorsillError as error:
+            raise error.of(args.file) from None
     _say(f"in force: version {found.version}, SHA-256 {found.digest}")
     return 0
 

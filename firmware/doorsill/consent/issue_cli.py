@@ -116,9 +116,7 @@ def _management_key(path: Path | None) -> bytes:
     if path is None:
         return FACTORY_MANAGEMENT_KEY
     try:
-        return bytes.fromhex(path.read_text(encoding="ascii"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+        return bytes.fromhex(identity.read_private(path).decode("ascii"))
     except ValueError:
         raise ConfigError(f"{path} is not a key in hexadecimal") from None
 

@@ -136,7 +136,7 @@ def read_key(path: Path, ask: Callable[[], bytes] | None = None) -> PrivateKey:
     ``ask`` gives the passphrase of one that is encrypted; without it, such a key is a
     ConfigError.
     """
-    pem = _read_private(path)
+    pem = read_private(path)
     if PUBLIC in pem:
         raise ConfigError(f"{path} is a public key; give the private one")
     secret = None
@@ -162,11 +162,7 @@ def read_key(path: Path, ask: Callable[[], bytes] | None = None) -> PrivateKey:
 def read_certificate(path: Path) -> x509.Certificate:
     """The one certificate in the PEM file ``path``."""
     try:
-        return read_pem(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the certificate {path}: {error.strerror}"
-        ) from None
+        return read_pem(read_file(path))
     except Unreadable:
         raise ConfigError(f"{path} is not a certificate in PEM") from None
 
@@ -213,7 +209,8 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
-def _read_private(path: Path) -> bytes:
+def read_private(path: Path) -> bytes:
+    """What a secret file holds; ConfigError where others can read it, or for a link."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         handle = os.open(path, flags)
