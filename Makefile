@@ -111,7 +111,7 @@ hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0, --token)
 
 units: setup ## start the units under a real systemd in a container, as root (RELEASE=trixie|bookworm T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux
-	@bash scripts/run-units -s $(T)
+	@RELEASE=$(or $(RELEASE),trixie) bash scripts/run-units $(or $(T),tests/units)
 
 lock: ## resolve the locked requirements anew (needs uv)
 	@lock() { uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \

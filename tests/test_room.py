@@ -42,6 +42,10 @@ UNIT = """\
             id="the unit's own runtime folder is memory",
         ),
         pytest.param(
+            "30 21 0:30 / /sys/fs/fuse/connections rw - fusectl fusectl rw", [],
+            id="what the kernel mounts below /sys is no disk",
+        ),
+        pytest.param(
             "30 21 0:30 / /run/doorsill rw - ext4 /dev/root rw",
             ["/run/doorsill (ext4) can be written"],
             id="a runtime folder on a disk",

@@ -46,6 +46,8 @@ OF_PROC = (
 # Not a file of ours, and yet not of the room: what a mount table always holds.
 KERNEL_FILES = (
     "proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "securityfs", "hugetlbfs",
+    "autofs", "binfmt_misc", "bpf", "configfs", "debugfs", "efivarfs", "fusectl",
+    "pstore", "tracefs",
 )  # fmt: skip
 # If one of these is in sight, it is the whole machine and no room.
 STRANGERS = tuple(

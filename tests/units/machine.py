@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Callable
@@ -86,6 +87,8 @@ class Machine:
         return self.systemctl("show", "--value", "-p", name, unit)
 
     def journal(self, *words: str) -> str:
+        """Of the journal, up to this moment."""
+        self.run("journalctl", "--sync")
         return self.run("journalctl", "--no-pager", "-o", "short-monotonic", *words)
 
     def said(self, service: str) -> str:
@@ -98,6 +101,15 @@ class Machine:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "test.conf").write_text(text)
         self.systemctl("daemon-reload")
+
+    def node(
+        self, name: str, number: int, unit: int, group: str, mode: int = 0o660
+    ) -> None:
+        """A device file inside, as udev would make it for a group."""
+        path = self.inside(f"dev/{name}")
+        os.mknod(path, 0o660 | stat.S_IFCHR, os.makedev(number, unit))
+        self.run("chown", f"root:{group}", f"/dev/{name}")
+        self.run("chmod", f"{mode:o}", f"/dev/{name}")
 
     def inside(self, path: str) -> Path:
         """A path of the running system, as seen from here."""

@@ -1,4 +1,4 @@
-"""Where a process answers a person: the vault (status, export, blank), the uplink.
+"""The vault's counter: a person asks what it holds, for an export, or for blank.
 
 AF_UNIX, SOCK_SEQPACKET, vault.sock: a word in, one JSON object back; an export comes
 as a memfd beside it, and is ciphertext. No answer ever waits for the one who asked.
@@ -7,11 +7,9 @@ as a memfd beside it, and is ciphertext. No answer ever waits for the one who as
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import socket
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,11 +39,9 @@ class Request:
 
 
 class Counter:
-    """The end that answers; bound before the process confines itself."""
+    """The vault's end; bound before the process confines itself."""
 
-    def __init__(self, path: Path, words: Collection[str] = WORDS) -> None:
-        """``words`` are what may be asked here."""
-        self._words = words
+    def __init__(self, path: Path) -> None:
         self._listener = listening(path, 0o600, PEERS_MOST)
         self._peers: list[socket.socket] = []
 
@@ -65,7 +61,7 @@ class Counter:
             except OSError:
                 word = ""
             self._peers.remove(peer)
-            if word in self._words:
+            if word in WORDS:
                 requests.append(Request(word, peer))
             else:
                 peer.close()
@@ -88,29 +84,22 @@ class Counter:
                 self._peers.append(peer)
 
 
-def ask(
-    path: Path, word: str, who: str = "vault", within_s: float = ANSWER_WITHIN_S
-) -> tuple[dict[str, Any], int | None]:
-    """Ask the process ``who``; its answer, and the handle of an export.
+def ask(path: Path, word: str) -> tuple[dict[str, Any], int | None]:
+    """Ask the vault; its answer, and the handle of an export.
 
-    Raises ConfigError where nobody listens, UntrustedError where it says no.
+    Raises ConfigError where no vault listens, UntrustedError where it says no.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
-        line.settimeout(within_s)
+        line.settimeout(ANSWER_WITHIN_S)
         try:
             line.connect(str(path))
             line.send(word.encode())
             message, handles, _, _ = socket.recv_fds(line, ANSWER_MOST, 1)
         except OSError as error:
-            words = error.strerror or f"nothing within {within_s:g} s"
-            if error.errno in (errno.EACCES, errno.EPERM):
-                words = "this user may not ask; run as root"
-            raise ConfigError(f"no {who} answers on {path}: {words}") from None
+            words = error.strerror or f"nothing within {ANSWER_WITHIN_S:.0f} s"
+            raise ConfigError(f"no vault answers on {path}: {words}") from None
     if not message:
-        raise ConfigError(
-            f"the {who} on {path} ended before it answered, or answers only its own "
-            "user and root"
-        )
+        raise ConfigError(f"the vault on {path} ended before it answered")
     told = json.loads(message)
     if "refused" in told:
         raise UntrustedError(str(told["refused"]))

@@ -27,7 +27,6 @@ import doorsill
 from doorsill.cells import Picture
 from doorsill.config import Config
 from doorsill.confine import Confinement, confine
-from doorsill.consent.control import Counter
 from doorsill.device import identity
 from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_store import store_of
@@ -37,7 +36,6 @@ from doorsill.policy import Policy
 from doorsill.privacy.budget import day_of
 from doorsill.privacy.noise import MICRO
 from doorsill.supervisor import Supervisor
-from doorsill.uplink.answer import Line, answer_of
 from doorsill.uplink.codec import encode
 from doorsill.uplink.connector import Connector
 from doorsill.uplink.connector import start as start_connector
@@ -81,7 +79,6 @@ class Uplink:
     takeovers: int = 0
     away: str = ""  # why there is no broker, as last logged
     lookout: Callable[[float], Device] = lambda now: Device()
-    counter: Counter | None = None  # where a person asks
     problems: tuple[str, ...] = ()
     _began: float = field(default_factory=time.monotonic)
     _heard_at: float | None = None  # when vision last said something, s, monotonic
@@ -95,8 +92,6 @@ class Uplink:
         """Wait up to ``timeout`` s for vision or the broker, then do what is due."""
         publisher, link = self.delivery.publisher, self.intake.wants
         waits_on: list[Any] = [publisher] if link is None else [publisher, link]
-        if self.counter is not None:
-            waits_on += self.counter.sockets()
         ready = select(waits_on, [], [], timeout)[0]
         now = time.monotonic()
         if link is not None and link in ready:
@@ -104,7 +99,6 @@ class Uplink:
         self.intake.step(now)
         self._hear(now)
         self._write(now)
-        self._answer(now)
         try:
             self._tell(now)
             self.delivery.fill(now, self.utc())
@@ -128,8 +122,6 @@ class Uplink:
             farewell = self.voice.farewell(time.monotonic())
         publisher.stop(farewell)
         self.delivery.outbox.close()
-        if self.counter is not None:
-            self.counter.close()
 
     def _write(self, now: float) -> None:
         """A disk that takes nothing is left alone for a while; the rest goes on."""
@@ -210,18 +202,6 @@ class Uplink:
                 log.info("no more problem: %s", each)
         self.problems = found
 
-    def _answer(self, now: float) -> None:
-        """Whoever asks how we are; see ``answer.py``."""
-        for request in self.counter.take() if self.counter is not None else ():
-            broker = Line(
-                connected=self.delivery.publisher.connected,
-                answered_at=self.delivery.publisher.answered_at,
-                away=self.away,
-                refusal=self.delivery.refusal,
-            )
-            facts, health = self.facts(now), self.intake.health
-            request.answer(answer_of(facts, self.problems, broker, health, now))
-
     def _fare(self, device: Device) -> Fares:
         outbox = self.delivery.outbox
         return Fares(
@@ -253,7 +233,6 @@ def main(config: Config) -> None:
     policy = store_of(config).load()
     uplink = build(config, policy, release_of(config, policy), timing, connector)
     declare(declaration_of(config, "uplink"), policy.digest)
-    uplink.counter = Counter(config.uplink_socket, ("status",))
     supervisor = Supervisor(os.environ)
     confine(
         Confinement("uplink", writable=[config.outbox.parent], visible=visible(config))
@@ -266,7 +245,7 @@ def visible(config: Config) -> list[Path]:
     broker = config.broker
     of_policy = (config.policy_in_force, config.controller_key)
     folders = [each.parent for each in (*of_policy, broker.ca, broker.certificate)]
-    return [*folders, config.device.run, Path("/sys"), TIME_SOURCE]
+    return [*folders, Path("/sys"), TIME_SOURCE]
 
 
 def build(
@@ -293,7 +272,7 @@ def build(
     will = guard.will(encode(State(state="lost")))
     to_broker = None if connector is None else connector.broker
     to_vision = None if connector is None else connector.vision
-    publisher = Publisher(address_of(config), will, timing or Timing(), to_broker)
+    publisher = Publisher(_address(config), will, timing or Timing(), to_broker)
     rules, socket = rules_of(config, policy), config.cell_socket
     intake = Intake(
         lambda: CellClient(socket, to_vision), outbox, rules, release, secrets.randbelow
@@ -350,8 +329,7 @@ def _hear_out(uplink: Uplink) -> None:
         uplink.step(0.05)
 
 
-def address_of(config: Config) -> Address:
-    """Where the broker is, and with what we come."""
+def _address(config: Config) -> Address:
     broker = config.broker
     return Address(
         config.device.id,

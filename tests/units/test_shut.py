@@ -1,0 +1,117 @@
+"""What holds a process where it did not confine itself: its unit alone.
+
+Each unit starts a probe in place of the program and is as shipped in all else. The same
+probe as the same user, without the unit, is the control: there every way is open.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .machine import Machine
+from .shop import Shop
+from .test_units import until_active
+
+PROBE = "/opt/doorsill/probe.py"
+PYTHON = "/opt/doorsill/bin/python"
+UNITS = Path(__file__).parents[2] / "firmware/systemd"
+INSTEAD = f"""\
+[Service]
+Type=oneshot
+Restart=no
+ExecStart=
+ExecStart={PYTHON} {PROBE}
+"""
+# A misc device that needs no driver's hardware stands for a camera, whose major number
+# this kernel may not have; hidraw's it has.
+LOOP_CONTROL, HIDRAW = (10, 237), (245, 0)
+REACHED = ("open", "No such device", "No such device or address")
+STATE = {"policy": "policy", "uplink": "outbox", "vault": "vault"}
+
+
+@pytest.fixture(scope="module")
+def ready(machine: Machine, shop: Shop) -> Machine:
+    """All at work, so that sockets are there to be reached; two devices as well."""
+    shutil.copy(Path(__file__).parent / "probe.py", machine.inside(PROBE.lstrip("/")))
+    machine.node("video0", *LOOP_CONTROL, "video", 0o666)
+    major = next(
+        line.split()[0]
+        for line in Path("/proc/devices").read_text().splitlines()
+        if line.endswith(" hidraw")
+    )
+    machine.node("hidraw0", int(major), 0, "doorsill-token")
+    machine.systemctl("start", "doorsill.target")
+    until_active(machine, "vision", "uplink", "vault")
+    return machine
+
+
+def reached(said: str) -> set[str]:
+    """The ways that were open, of what the probe said last."""
+    line = [each for each in said.splitlines() if each.startswith("{")][-1]
+    return {way for way, answer in json.loads(line).items() if answer in REACHED}
+
+
+def control(machine: Machine, service: str) -> set[str]:
+    user = ["-p", f"User=doorsill-{service}", "-p", "Group=doorsill"]
+    user += ["-p", "SupplementaryGroups=video doorsill-token"]
+    state = f"/var/lib/doorsill/{STATE[service]}" if service in STATE else ""
+    user += ["-p", f"Environment=PROBE_STATE={state}"]
+    return reached(machine.run("systemd-run", "--wait", "-Pq", *user, PYTHON, PROBE))
+
+
+def under_its_unit(machine: Machine, service: str, more: str = "") -> set[str]:
+    unit = f"doorsill-{service}"
+    machine.systemctl("stop", unit)
+    machine.drop_in(service, INSTEAD + more)
+    machine.systemctl("start", unit)
+    said = machine.journal("-u", unit, "-o", "cat", "-n", "10")
+    machine.drop_in(service, "")
+    machine.systemctl("start", unit)
+    return reached(said)
+
+
+@pytest.mark.parametrize(
+    ("service", "drop_in", "may"),
+    [
+        pytest.param("policy", "", set(), id="policy: nothing"),
+        pytest.param("vision", "", set(), id="vision: nothing but its camera"),
+        pytest.param(
+            "uplink",
+            "",
+            {"vision's counts", "broker"},
+            id="uplink: to vision and to the broker",
+        ),
+        pytest.param(
+            "vault",
+            "",
+            {"pcscd", "vision's counts"},
+            id="vault: to pcscd and to vision",
+        ),
+        pytest.param(
+            "vault",
+            "doorsill-vault-devices.conf",
+            {"pcscd", "vision's counts", "FIDO2 key"},
+            id="vault with devices: to its FIDO2 key as well, and still no camera",
+        ),
+    ],
+)
+def test_a_unit_alone_lets_a_process_do(
+    ready: Machine, service: str, drop_in: str, may: set[str]
+) -> None:
+    more = (UNITS / drop_in).read_text() if drop_in else ""
+    assert under_its_unit(ready, service, more) == may
+
+
+@pytest.mark.parametrize("service", ["policy", "vision", "uplink", "vault"])
+def test_control_without_its_unit_every_way_is_open(
+    ready: Machine, service: str
+) -> None:
+    from .probe import ATTEMPTS
+
+    shut = set(ATTEMPTS) - control(ready, service)
+    print(f"as doorsill-{service}, without its unit, shut: {shut or 'nothing'}")
+    assert not shut
