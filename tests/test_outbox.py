@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,7 @@ from doorsill.errors import UplinkError
 from doorsill.privacy.budget import CEILING_MICRO, Ledger
 from doorsill.uplink.codec import encode
 from doorsill.uplink.outbox import Outbox
-from doorsill.uplink.rows import Batch, Bounds, Counters, Entry, Running
+from doorsill.uplink.rows import Batch, Bounds, Counters, Entry
 
 TODAY = 20_833
 
@@ -31,10 +29,6 @@ def entry(number: int) -> Entry:
 
 def batch(*numbers: int) -> Batch:
     return Batch(entries=[entry(number) for number in numbers])
-
-
-def running(start: int, place: str = "line-0") -> Running:
-    return Running(place, 7, start, "interval", encode(line(start)))
 
 
 OPENED: list[Outbox] = []  # whatever a test leaves open is closed after it
@@ -71,24 +65,24 @@ def test_rows_come_out_in_order_and_survive_a_restart(tmp_path: Path) -> None:
     assert outbox.waiting() == 3
 
 
-def test_a_window_is_stored_once_even_after_it_was_delivered(tmp_path: Path) -> None:
+def test_a_window_is_stored_once(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path)
-    assert outbox.store(batch(1, 2)) == ["line-0:1", "line-0:2"]
-    outbox.delivered([row.id for row in outbox.due(9)])
-    assert outbox.store(batch(1, 2, 3)) == ["line-0:3"]
-    assert numbers(outbox) == [3]
+    outbox.store(batch(1, 2))
+    outbox.store(batch(1, 2, 3))
+    assert numbers(outbox) == [1, 2, 3]
 
 
 def test_a_batch_is_all_or_nothing(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path)
     too_long = Entry("line-0:9", "interval", b" " * 1025)
-    whole = Batch([entry(1), too_long], [running(60)], (), Ledger(5, 100))
+    whole = Batch([entry(1), too_long], "a tally", Ledger(5, 100))
     with pytest.raises(UplinkError, match="takes no data"):
         outbox.store(whole)
     assert numbers(outbox) == []
-    assert outbox.running() == []
+    assert outbox.tally() is None
     assert outbox.ledger() == Ledger(0, 0)
-    assert outbox.store(batch(1)) == ["line-0:1"]
+    outbox.store(batch(1))
+    assert numbers(outbox) == [1]
 
 
 def test_the_ledger_is_stored_with_the_report(tmp_path: Path) -> None:
@@ -99,15 +93,41 @@ def test_the_ledger_is_stored_with_the_report(tmp_path: Path) -> None:
     assert open_outbox(tmp_path).ledger() == Ledger(5, 250_000)
 
 
-def test_the_totals_of_an_open_window_survive_a_power_cut(tmp_path: Path) -> None:
+def test_the_tally_is_stored_with_the_rows_and_survives_a_power_cut(
+    tmp_path: Path,
+) -> None:
     outbox = open_outbox(tmp_path)
-    outbox.store(Batch(running=[running(60), running(60, "zone-1")]))
-    outbox.store(Batch(running=[running(120)]))
+    outbox.store(Batch([entry(1)], "the first"))
+    outbox.store(Batch(tally="the second"))
+    outbox.store(batch(2))
     outbox.close()
     outbox = open_outbox(tmp_path)
-    assert outbox.running() == [running(120), running(60, "zone-1")]
-    outbox.store(Batch(entries=[entry(2)], finished=["line-0"]))
-    assert outbox.running() == [running(60, "zone-1")]
+    assert outbox.tally() == "the second"
+    assert numbers(outbox) == [1, 2]
+
+
+def test_only_what_was_released_is_due(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    assert outbox.newest() == 0
+    outbox.store(batch(1, 2))
+    newest = outbox.newest()
+    outbox.store(batch(3))
+    assert len(outbox.due(9, upto=newest)) == outbox.waiting(newest) == 2
+    assert len(outbox.due(9)) == outbox.waiting() == 3
+
+
+def test_a_file_of_before_is_taken_over(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    outbox.store(batch(1))
+    outbox._database.executescript(
+        "CREATE TABLE seen (id INTEGER); CREATE TABLE running (place TEXT);"
+        "PRAGMA user_version = 1"
+    )
+    outbox.close()
+    outbox = open_outbox(tmp_path)
+    assert numbers(outbox) == [1]
+    tables = outbox._database.execute("SELECT name FROM sqlite_schema").fetchall()
+    assert not {("seen",), ("running",)} & set(tables)
 
 
 def test_the_oldest_goes_first_when_full_and_the_loss_is_counted(
@@ -132,14 +152,6 @@ def test_age_is_time_lived_so_a_clock_that_jumps_drops_nothing(tmp_path: Path) -
     later = Outbox(tmp_path / "outbox.db", TODAY + 36_500, Bounds(age_s=3600))
     OPENED.append(later)
     assert numbers(later) == [2]
-
-
-def test_the_memory_of_what_was_seen_is_bounded(tmp_path: Path) -> None:
-    outbox = open_outbox(tmp_path, seen=10)
-    for number in range(30):
-        outbox.store(batch(number))
-    with closing(sqlite3.connect(tmp_path / "outbox.db")) as other:
-        assert other.execute("SELECT count(*) FROM seen").fetchone() == (10,)
 
 
 def test_what_is_buried_is_counted_kept_and_tried_at_the_next_start(
@@ -273,11 +285,3 @@ def test_every_commit_is_synced(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path)
     assert outbox._database.execute("PRAGMA synchronous").fetchone() == (2,)
     assert outbox._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-
-def test_the_running_table_has_no_place_for_looks(tmp_path: Path) -> None:
-    outbox = open_outbox(tmp_path)
-    columns = outbox._database.execute("PRAGMA table_info(running)").fetchall()
-    assert [column[1] for column in columns] == [
-        "place", "epoch", "start", "stream", "payload",
-    ]  # fmt: skip

@@ -32,7 +32,7 @@ from messages import EVERY, line
 from vault_process import VaultProcess
 
 from doorsill import canonical, cli, policy
-from doorsill.cells import LineCell, Quality
+from doorsill.cells import Age, LooksCell
 from doorsill.consent.premises import certificates_of
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.device.policy_store import store_of
@@ -40,6 +40,7 @@ from doorsill.errors import ConfigError, UntrustedError
 from doorsill.notice import notice_text
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import SLOT_S
+from doorsill.privacy.threshold import Looks, Pending, add
 from doorsill.registry import (
     ALLOWED_ATTRIBUTES,
     load_manifest,
@@ -50,7 +51,8 @@ from doorsill.run_cli import children, names_of, prepare
 from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.events import Answered
 from doorsill.uplink.guard import RATES, EgressGuard, Outgoing
-from doorsill.uplink.looks import Desk, Rules, consider
+from doorsill.uplink.looks import Rules, consider
+from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.uplink.rules import rules_of
 from doorsill.uplink.wire import Attributes, stream_of
@@ -281,14 +283,34 @@ def test_if_anything_in_the_consent_path_fails_the_answer_is_blank(
 # P7
 
 
-def minute(slot: int, looked_at: int) -> LineCell:
-    day = 20_000 * 86_400
-    return LineCell(
-        epoch=1, line=0, start=day + slot * SLOT_S, duration_s=60, closed=True,
-        count_in=looked_at + 2, count_out=0, total_in=1, total_out=0,
-        coverage_ms=60_000, quality=Quality.GOOD,
-        ages=(0, 0, looked_at, 0, 0), expressions=(looked_at, 0, 0),
-    )  # fmt: skip
+def spans(people: list[int]) -> list[LooksCell]:
+    """What vision hands over where so many are looked at in each slot."""
+    pending, found = Pending(), []
+    for slot, looked_at in enumerate(people):
+        start = 20_000 * 86_400 + slot * SLOT_S
+        looks = Looks(start, start + 60, (0, 0, looked_at, 0, 0), (looked_at, 0, 0))
+        pending, span = add(pending, looks, 1)
+        if span is not None:
+            cell = LooksCell(0, span.start, span.end, span.ages, span.expressions)
+            found.append(cell)
+    return found
+
+
+def reported(people: list[int]) -> list[Attributes]:
+    """What leaves: in each slot two more came in than were looked at."""
+    rules = Rules(attributes=True, k=1, daily_micro=10**9, places=Places(1, 0))
+    ledger, found = Ledger(0, 0), []
+    for cell in spans(people):
+        slots = range((cell.start // SLOT_S) % 8, (cell.end - 1) // SLOT_S % 8 + 1)
+        came_in = sum(people[slot] + 2 for slot in slots)
+        done = consider(cell, came_in, rules, ledger, (RELEASE, secrets.randbelow))
+        ledger = done.ledger
+        assert done.report is not None
+        message = decode("attributes", done.report.payload)
+        assert isinstance(message, Attributes)
+        found.append(message)
+    assert ledger.spent_micro == 50_000 * len(found) <= 2_000_000
+    return found
 
 
 @pytest.mark.parametrize(
@@ -303,24 +325,14 @@ def minute(slot: int, looked_at: int) -> LineCell:
 def test_age_and_expression_are_told_of_ten_crossings_or_more_with_noise_from_a_budget(
     people: list[int], reports: list[int]
 ) -> None:
-    cells = [minute(slot, number) for slot, number in enumerate(people)]
-    rules = Rules(attributes=True, k=1, daily_micro=10**9, lines=1)  # asks for too much
-    voice = (RELEASE, secrets.randbelow)
-    told = consider(Desk(), cells, rules, Ledger(0, 0), voice)
-    messages = [decode("attributes", each.payload) for each in told.reports]
-    assert all(isinstance(each, Attributes) and each.k == 10 for each in messages)
-    assert [each.people for each in messages if isinstance(each, Attributes)] == reports
-    spent = told.ledger.spent_micro if told.ledger else 0
-    assert spent == 50_000 * len(reports) <= 2_000_000
+    messages = reported(people)
+    assert all(each.k == 10 for each in messages)
+    assert [each.people for each in messages] == reports
 
 
 def test_two_reports_of_the_same_people_differ_by_their_noise() -> None:
-    rules = Rules(attributes=True, k=10, daily_micro=2_000_000, lines=1)
-    cells = [minute(0, 100), minute(1, 0)]
     told = {
-        consider(Desk(), cells, rules, Ledger(0, 0), (RELEASE, secrets.randbelow))
-        .reports[0]
-        .payload
+        tuple(getattr(reported([100, 0])[0], f"age_{age.name.lower()}") for age in Age)
         for _ in range(5)
     }
     assert len(told) == 5

@@ -54,15 +54,37 @@ def test_another_device_or_window_is_another_row(store: Store) -> None:
 @pytest.mark.parametrize(
     "second",
     [
-        pytest.param(replace(LINE, epoch=1), id="vision restarted within the minute"),
-        pytest.param(replace(LINE, total_in=106), id="the clock was set back"),
+        pytest.param(replace(LINE, epoch=1), id="the clock was set back"),
+        pytest.param(replace(LINE, line=1), id="another line"),
     ],
 )
 def test_two_windows_with_one_start_are_both_kept(
     store: Store, second: Message
 ) -> None:
     assert store.keep([sent(LINE), sent(second)]) == Kept(new=2)
-    assert store.totals("cam-01", 0) == (6, 4)
+    counted = [store.totals("cam-01", line) for line in (0, 1)]
+    assert [sum(each) for each in zip(*counted, strict=True)] == [6, 4]
+
+
+def test_a_zone_that_tells_of_no_stay_is_kept(store: Store, tmp_path: Path) -> None:
+    few = replace(ZONE, dwell_s=None, occupancy_max=None, occupancy_mean_milli=None)
+    assert store.keep([sent(few)]) == Kept(new=1)
+    with sqlite3.connect(tmp_path / "store.db") as other:
+        query = "SELECT visits, dwell_s, occupancy_max FROM zone_windows"
+        assert other.execute(query).fetchall() == [(12, None, None)]
+    other.close()
+
+
+def test_a_file_of_before_loses_no_window(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    store = Store(path, SITE)
+    store.keep([sent(LINE), sent(ZONE)])
+    store._database.execute("PRAGMA user_version = 0")
+    store.close()
+    again = Store(path, SITE)
+    assert again.totals("cam-01", 0) == (3, 2)
+    assert again.keep([sent(LINE), sent(ZONE)]) == Kept(repeated=2)
+    again.close()
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,9 @@ def test_a_closed_window_goes_at_once_though_the_uplink_is_looked_for_seldom(
         assert uplink.receive(0) is None
         found._window._end = int(time.time())  # the minute is over
         found._tick()
-        sequence, cell = uplink.receive(0) or pytest.fail("nothing was sent")
-        assert isinstance(cell, LineCell) and cell.closed
-        uplink.acknowledge(sequence)
+        received = uplink.receive(0) or pytest.fail("nothing was sent")
+        assert isinstance(received.cell, LineCell) and received.cell.closed
+        uplink.acknowledge(received.sequence)
         found._tick()
         assert found.cells.pending == 1  # not yet looked at
         found._uplink_at = 0.0

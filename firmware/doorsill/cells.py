@@ -1,4 +1,4 @@
-"""What leaves the vision process, window by window: small integers, nothing else.
+"""What leaves the vision process, piece by piece: small integers, nothing else.
 
 The uplink imports this and no numpy; ``values`` has what stays inside vision.
 ``start`` is UTC seconds since 1970.
@@ -60,37 +60,30 @@ FRESH_S, GONE_S = 10.0, 600.0  # age of the last frame
 
 @dataclass(frozen=True, slots=True)
 class LineCell:
-    """One line in one window: what vision tells uplink, all small integers.
+    """One line in one piece of one minute: what was counted in it, no sum of before.
 
-    ``ages`` and ``expressions`` count people who went IN and were looked at; all zero
-    where the policy does not allow attributes.
+    A piece ends with its minute, where the process stops, or where the clock steps.
     """
 
-    epoch: int  # random 32 bits, new whenever the totals start from nought
     line: int
     start: int  # UTC s
     duration_s: int
-    closed: bool  # False: a running window, sent so that a power cut loses nothing
+    closed: bool  # False: so far, sent so that a power cut loses nothing
     count_in: int
     count_out: int
-    total_in: int  # since the epoch began, this window included
-    total_out: int
-    coverage_ms: int  # of the window, how long the camera really looked
+    coverage_ms: int  # of the piece, how long the camera really looked
     quality: Quality
-    ages: tuple[int, ...] = (0,) * len(Age)
-    expressions: tuple[int, ...] = (0,) * len(Expression)
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneCell:
-    """One zone in one window."""
+    """One zone in one piece of one minute."""
 
-    epoch: int
     zone: int
     start: int  # UTC s
     duration_s: int
     closed: bool
-    visits: int  # people who left the zone in this window
+    visits: int  # people who left the zone in this piece
     dwell_s: int  # how long those stayed, summed
     occupancy_max: int
     occupancy_mean_milli: int
@@ -99,10 +92,24 @@ class ZoneCell:
 
 
 @dataclass(frozen=True, slots=True)
-class HealthCell:
-    """How the vision process fares, once a window."""
+class LooksCell:
+    """Apparent looks of k people or more who came IN over one line, summed up.
 
-    epoch: int
+    ``start`` and ``end`` are the fixed hours of ``privacy.floors.SLOT_S``. There is no
+    smaller sum: what one person looked like stays in vision.
+    """
+
+    line: int
+    start: int  # UTC s
+    end: int  # UTC s
+    ages: tuple[int, ...]
+    expressions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCell:
+    """How the vision process fares, once a minute."""
+
     start: int  # UTC s
     frames: int
     gated: int  # frames in which nothing moved, so nothing was inferred
@@ -111,8 +118,8 @@ class HealthCell:
     overhead_us: int  # median, all but capture and invoke
     resident_kib: int
     camera_restarts: int
-    dropped: int = 0  # closed windows given up because no uplink came for days
+    dropped: int = 0  # closed cells given up because no uplink came for days
     picture: int = Picture.UNKNOWN
 
 
-Cell = LineCell | ZoneCell | HealthCell
+Cell = LineCell | ZoneCell | LooksCell | HealthCell

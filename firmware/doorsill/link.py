@@ -4,9 +4,11 @@
                        ◄──── sequence number, 4 bytes ───
 
 Vision binds and listens *before* it confines itself and never opens a socket after
-that; the uplink comes and goes. A closed window stays queued until it is
-acknowledged, so an uplink that restarts loses nothing; running windows are sent to
-whoever listens and not kept.
+that; the uplink comes and goes. A closed cell stays queued until it is acknowledged,
+so an uplink that restarts loses nothing; running cells are sent to the uplink that is
+there and not kept. A message says which run of vision it is from, so that a cell which
+comes twice is known again. The kernel says who is at the other end: a process of
+another user than the uplink's is sent away and changes nothing.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ import logging
 import select
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
+from secrets import randbits
 from typing import Any
 
 from doorsill.cells import (
@@ -27,50 +31,65 @@ from doorsill.cells import (
     Expression,
     HealthCell,
     LineCell,
+    LooksCell,
     Quality,
     ZoneCell,
 )
 from doorsill.errors import UplinkError
-from doorsill.listening import listening
+from doorsill.listening import listening, user_of, users_of
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
+UPLINK_USER = "doorsill-uplink"
 QUEUE_LIMIT = 20_000  # closed cells kept for an absent uplink: 3 days of 4 lines
 VISION_S = 5.0  # for vision to take a connection or an acknowledgement
 MESSAGE_LIMIT = 256  # bytes; the longest cell is below
-_HEADER = struct.Struct("<BBI")  # version, kind, sequence
+REFUSED_EVERY_S = 60.0  # between two lines of log about strangers
+_HEADER = struct.Struct("<BBII")  # version, kind, run, sequence
 _ACK = struct.Struct("<I")
 
 # One letter of struct format per field, in the order of the dataclass.
 _LAYOUTS: dict[type[Any], tuple[int, struct.Struct]] = {
-    LineCell: (1, struct.Struct(f"<IHqI?IIIIII{len(Age)}I{len(Expression)}I")),
-    ZoneCell: (2, struct.Struct("<IHqI?IIIIII")),
-    HealthCell: (3, struct.Struct("<IqIIIIIIIII")),
+    LineCell: (1, struct.Struct("<HqI?IIII")),
+    ZoneCell: (2, struct.Struct("<HqI?IIIIII")),
+    HealthCell: (3, struct.Struct("<qIIIIIIIII")),
+    LooksCell: (4, struct.Struct(f"<Hqq{len(Age)}I{len(Expression)}I")),
 }
 _KINDS: dict[int, type[Any]] = {kind: cell for cell, (kind, _) in _LAYOUTS.items()}
 
 
-def pack(sequence: int, cell: Cell) -> bytes:
-    """``cell`` as its fixed-size message; UplinkError where a number is too large."""
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A cell with its number; ``run`` is random and new with each vision process."""
+
+    run: int
+    sequence: int  # counts up from 1 within a run
+    cell: Cell
+
+
+def pack(received: Received) -> bytes:
+    """A cell as its fixed-size message; UplinkError where a number is too large."""
+    cell = received.cell
     kind, layout = _LAYOUTS[type(cell)]
     numbers: list[int] = []
     for each in fields(cell):
         value = getattr(cell, each.name)
         numbers.extend(value if isinstance(value, tuple) else (value,))
     try:
-        return _HEADER.pack(VERSION, kind, sequence) + layout.pack(*numbers)
+        header = _HEADER.pack(VERSION, kind, received.run, received.sequence)
+        return header + layout.pack(*numbers)
     except struct.error as error:
         raise UplinkError(
             f"{type(cell).__name__} does not fit its message: {error}"
         ) from None
 
 
-def unpack(message: bytes) -> tuple[int, Cell]:
-    """The sequence number and the cell; UplinkError for anything else."""
+def unpack(message: bytes) -> Received:
+    """The cell in ``message``; UplinkError for anything else."""
     if len(message) < _HEADER.size:
         raise UplinkError(f"a cell message of {len(message)} bytes is cut short")
-    version, kind, sequence = _HEADER.unpack_from(message)
+    version, kind, run, sequence = _HEADER.unpack_from(message)
     if version != VERSION or kind not in _KINDS:
         raise UplinkError(f"cell message version {version}, kind {kind} is unknown")
     cell = _KINDS[kind]
@@ -78,7 +97,7 @@ def unpack(message: bytes) -> tuple[int, Cell]:
     if len(message) != _HEADER.size + layout.size:
         raise UplinkError(f"a {cell.__name__} of {len(message)} bytes is none")
     numbers = list(layout.unpack_from(message, _HEADER.size))
-    return sequence, cell(**_named(cell, numbers))
+    return Received(run, sequence, cell(**_named(cell, numbers)))
 
 
 def _named(cell: type[Any], numbers: list[int]) -> dict[str, Any]:
@@ -99,6 +118,9 @@ class CellServer:
 
     def __init__(self, path: Path) -> None:
         self._listener = listening(path, 0o660, backlog=1)
+        self._users = users_of(UPLINK_USER)
+        self._run = randbits(32)
+        self._stranger_at = float("-inf")  # when we last said so, s, monotonic
         self._peer: socket.socket | None = None
         self._queue: deque[tuple[int, bytes]] = deque()
         self._sent = 0  # how many of the queue the present peer has been sent
@@ -118,7 +140,7 @@ class CellServer:
     def send(self, cell: Cell) -> None:
         """Queue a closed cell, or send a running one if somebody listens."""
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        message = pack(self._sequence, cell)
+        message = pack(Received(self._run, self._sequence, cell))
         if getattr(cell, "closed", True):
             self._queue.append((self._sequence, message))
             if len(self._queue) > QUEUE_LIMIT:
@@ -150,10 +172,21 @@ class CellServer:
             peer, _ = self._listener.accept()
         except BlockingIOError:
             return
+        if (user := user_of(peer)) not in self._users:
+            self._send_away(peer, user)
+            return
         self._drop_peer()
         peer.setblocking(False)
         self._peer, self._sent = peer, 0
         log.info("uplink connected, %d closed cells wait", len(self._queue))
+
+    def _send_away(self, stranger: socket.socket, user: int) -> None:
+        """Whoever is there stays, and hears nothing of it."""
+        stranger.close()
+        now = time.monotonic()
+        if now - self._stranger_at >= REFUSED_EVERY_S:
+            self._stranger_at = now
+            log.warning("a process of user %d is refused as uplink", user)
 
     def _take_acknowledgements(self) -> None:
         while self._peer is not None:
@@ -169,10 +202,8 @@ class CellServer:
             self._acknowledge(_ACK.unpack(message)[0])
 
     def _acknowledge(self, sequence: int) -> None:
-        sent = [number for number, _ in list(self._queue)[: self._sent]]
-        if sequence not in sent:
-            return
-        for _ in range(sent.index(sequence) + 1):
+        """Forget what was sent up to ``sequence``; what was not sent stays."""
+        while self._sent and self._queue[0][0] <= sequence:
             self._queue.popleft()
             self._sent -= 1
 
@@ -225,7 +256,7 @@ class CellClient:
         """For select and poll."""
         return self._socket.fileno()
 
-    def receive(self, timeout: float) -> tuple[int, Cell] | None:
+    def receive(self, timeout: float) -> Received | None:
         """The next cell within ``timeout`` seconds, or None.
 
         Raises UplinkError when vision went away or sent something else.

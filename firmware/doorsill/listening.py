@@ -6,6 +6,8 @@ vision: cells.sock for the uplink, faces.sock for the vault    vault: vault.sock
 from __future__ import annotations
 
 import contextlib
+import os
+import pwd
 import socket
 import struct
 from pathlib import Path
@@ -40,3 +42,14 @@ def user_of(peer: socket.socket) -> int:
     size = _CREDENTIALS.size
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     return int(_CREDENTIALS.unpack(raw)[1])
+
+
+def users_of(name: str) -> frozenset[int]:
+    """Who may be the process that runs as ``name``: its own user, root, and ourselves.
+
+    On a camera each process has a user of its own; on a laptop all of them are ours.
+    """
+    users = {0, os.geteuid()}
+    with contextlib.suppress(KeyError):
+        users.add(pwd.getpwnam(name).pw_uid)
+    return frozenset(users)

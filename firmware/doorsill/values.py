@@ -21,6 +21,7 @@ from doorsill.cells import (
     Expression,
     HealthCell,
     LineCell,
+    LooksCell,
     Quality,
     ZoneCell,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "HealthCell",
     "Ids",
     "LineCell",
+    "LooksCell",
     "Pixels",
     "Points",
     "Quality",

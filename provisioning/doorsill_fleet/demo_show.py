@@ -35,6 +35,7 @@ class Show:
     token: Token | None
     vault: list[str] = field(default_factory=list)
     began: float | None = None  # when the camera did, in seconds of the demo
+    ended: float = 0.0  # the last look at it
 
     def watch(self, running: Running) -> list[str]:
         """The failures; empty when all went well."""
@@ -42,6 +43,7 @@ class Show:
         plain_at = begun
         with Live(console=self.console, auto_refresh=False, transient=False) as live:
             while (elapsed := time.monotonic() - begun) < self.plan.seconds:
+                self.ended = elapsed
                 ended = _ended(running)
                 if ended is not None:
                     return ended
@@ -71,6 +73,11 @@ class Show:
         measured = Measured(elapsed, self.plan.seconds, faces, vault)
         truth = truth_of(self.plan, self._looked(elapsed))
         return picture(self.received, truth, measured)
+
+    @property
+    def looked(self) -> float:
+        """Seconds from the camera's first frame to the end, or a little less."""
+        return self._looked(self.ended)
 
     def _looked(self, elapsed: float) -> float:
         """Seconds since the camera began: its first totals come ``RUNNING_S`` later."""

@@ -96,6 +96,7 @@ class Stage:
             "attributes": False,
             "k": 10,
             "epsilon_per_day": 1.0,
+            "live_seconds": 2,  # so that there is something to look at
             "lines": [
                 {"id": f"door-{number}", "points": [list(point) for point in line]}
                 for number, line in enumerate(self.lines, 1)

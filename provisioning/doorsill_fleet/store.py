@@ -1,9 +1,8 @@
 """Where the windows of a shop's devices end up: SQLite, each window once.
 
 A message may come twice (QoS 1, a crash between two steps), so keeping one is
-idempotent. The key is (device, line, start) with the epoch and the totals: a vision
-that restarts within a minute, or a clock that is set back, gives two different windows
-one start, and neither is a repetition of the other; totals only grow in an epoch.
+idempotent. The key is (device, place, start, epoch): a device tells each minute once,
+and begins a new epoch where its clock was set back.
 """
 
 from __future__ import annotations
@@ -24,15 +23,14 @@ CREATE TABLE IF NOT EXISTS line_windows (
     end INTEGER NOT NULL, count_in INTEGER NOT NULL, count_out INTEGER NOT NULL,
     coverage_s INTEGER NOT NULL, quality TEXT NOT NULL, is_historical INTEGER NOT NULL,
     firmware TEXT NOT NULL, model TEXT NOT NULL, policy TEXT NOT NULL,
-    PRIMARY KEY (device, line, start, epoch, total_in, total_out)
+    PRIMARY KEY (device, line, start, epoch)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS zone_windows (
     device TEXT NOT NULL, zone INTEGER NOT NULL, start INTEGER NOT NULL,
     epoch INTEGER NOT NULL, visits INTEGER NOT NULL, dwell_s INTEGER,
-    end INTEGER NOT NULL, occupancy_max INTEGER NOT NULL,
-    occupancy_mean_milli INTEGER NOT NULL, coverage_s INTEGER NOT NULL,
-    quality TEXT NOT NULL, is_historical INTEGER NOT NULL,
-    PRIMARY KEY (device, zone, start, epoch, visits)
+    end INTEGER NOT NULL, occupancy_max INTEGER, occupancy_mean_milli INTEGER,
+    coverage_s INTEGER NOT NULL, quality TEXT NOT NULL, is_historical INTEGER NOT NULL,
+    PRIMARY KEY (device, zone, start, epoch)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attributes (
     device TEXT NOT NULL, line INTEGER NOT NULL, start INTEGER NOT NULL,
@@ -43,6 +41,16 @@ CREATE TABLE IF NOT EXISTS latest (
     device TEXT NOT NULL, stream TEXT NOT NULL, payload TEXT NOT NULL,
     PRIMARY KEY (device, stream)
 ) WITHOUT ROWID;
+"""
+
+_FORMAT = 2
+_OLDER = """
+ALTER TABLE zone_windows RENAME TO zone_windows_1;
+ALTER TABLE line_windows RENAME TO line_windows_1;
+"""
+_MOVE = """
+INSERT OR IGNORE INTO line_windows SELECT * FROM line_windows_1;
+INSERT OR IGNORE INTO zone_windows SELECT * FROM zone_windows_1;
 """
 
 
@@ -68,7 +76,7 @@ class Store:
             self._database = sqlite3.connect(self.path, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
-            self._database.executescript(_TABLES)
+            _make_tables(self._database)
         except sqlite3.Error as error:
             raise UplinkError(f"cannot open the store {self.path}: {error}") from None
 
@@ -105,15 +113,6 @@ class Store:
         """Seconds for which the camera really looked, over all windows of one line."""
         row = self._database.execute(
             "SELECT ifnull(sum(coverage_s), 0) FROM line_windows "
-            "WHERE device = ? AND line = ?",
-            (device, line),
-        ).fetchone()
-        return int(row[0])
-
-    def told(self, device: str, line: int) -> int:
-        """Seconds from the first window to the last, whether it looked or not."""
-        row = self._database.execute(
-            "SELECT ifnull(sum(end - start), 0) FROM line_windows "
             "WHERE device = ? AND line = ?",
             (device, line),
         ).fetchone()
@@ -160,9 +159,20 @@ class Store:
         return levels[2], levels[3]
 
 
+def _make_tables(database: sqlite3.Connection) -> None:
+    """The tables of today; what an older file holds is moved, and kept beside them."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    query = "SELECT count(*) FROM sqlite_schema WHERE name = 'zone_windows'"
+    older = version < _FORMAT and database.execute(query).fetchone() != (0,)
+    before, after = (_OLDER, _MOVE) if older else ("", "")
+    database.executescript(
+        f"BEGIN; {before} {_TABLES} {after} PRAGMA user_version = {_FORMAT}; END"
+    )
+
+
 def _insert(database: sqlite3.Connection, table: str, values: Sequence[object]) -> bool:
     marks = ", ".join("?" * len(values))
-    query = f"INSERT OR IGNORE INTO {table} VALUES ({marks})"  # noqa: S608
+    query = f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
     return database.execute(query, values).rowcount == 1
 
 

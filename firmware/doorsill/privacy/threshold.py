@@ -1,16 +1,18 @@
-"""Windows are merged until they hold k people; only then may their looks be told.
+"""Looks are merged until they are of k people; only then may the sum be handed on.
 
     slot         |---- 3 h ----|---- 3 h ----|---- 3 h ----|  same hours every day
     looked at          4             3            31
-    published    [_____________ 38 people ________________]   one span
+    handed on    [_____________ 38 people ___________________]   one span
     end of day   what still has fewer than k is forgotten
 
-Why no sequence of reports, differenced, isolates fewer than k:
+Vision adds up and hands over a span when it is complete; the uplink puts the people
+whom ``interval`` counts beside it. Why no sequence of reports, differenced, isolates
+fewer than k crossings:
 
-* The spans of a line are disjoint and each holds k people or more, so every sum or
-  difference of reports speaks of whole spans.
-* A span ends at a fixed hour only; when it ends tells nothing but "k was reached".
-* The number of people who came in is public window by window (``interval``), the
+* The spans of a line are disjoint, begin and end at fixed hours and hold k people or
+  more, so every sum or difference of reports speaks of whole spans.
+* When a span ends tells nothing but "k was reached".
+* The number of people who came in is public minute by minute (``interval``), the
   number looked at is not. Those who came in and were not looked at are added to
   *unknown*, so a report covers exactly the people that ``interval`` counts in its span
   and the difference of the two is nobody.
@@ -25,6 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from doorsill.cells import Age, Expression
+from doorsill.errors import UntrustedError
 from doorsill.privacy.floors import DAY_S, K_FLOOR, SLOT_S
 
 Counts = tuple[int, ...]
@@ -32,11 +35,10 @@ Counts = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What one closed window of one line says of those who came in."""
+    """What those who came in over one line and were looked at looked like."""
 
     start: int  # UTC s
     end: int  # UTC s
-    came_in: int  # public
     ages: Counts  # (len(Age),)
     expressions: Counts  # (len(Expression),)
 
@@ -50,8 +52,8 @@ class Looks:
 class Pending:
     """One line's span that is still growing, and how far time has been used up."""
 
-    until: int = 0  # UTC s; no later span may begin before
-    span: Looks | None = None
+    until: int = 0  # UTC s; no later window may begin before
+    span: Looks | None = None  # whole slots
 
 
 def least(k: int) -> int:
@@ -70,46 +72,58 @@ def add(pending: Pending, window: Looks, k: int) -> tuple[Pending, Looks | None]
         return pending, None
     finished = None
     span = pending.span
-    if span is not None and _slot(span.end - 1) != _slot(window.start):
+    if span is not None and slot_of(span.end - 1) != slot_of(window.start):
         if span.looked_at >= least(k):
-            finished, span = _padded(span), None
+            finished, span = span, None
         elif _day(span.start) != _day(window.start):
             span = None
-    merged = window if span is None else _merge(span, window)
+    begin = slot_of(window.start) * SLOT_S
+    merged = _merge(begin if span is None else span.start, begin + SLOT_S, span, window)
     return Pending(window.end, merged), finished
 
 
-def _merge(span: Looks, window: Looks) -> Looks:
+def padded(span: Looks, came_in: int, k: int) -> Looks:
+    """``span`` with everybody who came in and was not looked at under *unknown*.
+
+    ``came_in`` is what ``interval`` counts in the span. Raises UntrustedError where
+    fewer than k people were looked at, or more than came in.
+    """
+    if sum(span.expressions) != span.looked_at:
+        raise UntrustedError("ages and expressions are not of the same people")
+    if not least(k) <= span.looked_at <= came_in:
+        raise UntrustedError(
+            "looks are of fewer people than k, or of more than came in"
+        )
     return Looks(
         span.start,
-        window.end,
-        span.came_in + window.came_in,
+        span.end,
+        _pad(span.ages, Age.UNKNOWN, came_in),
+        _pad(span.expressions, Expression.UNKNOWN, came_in),
+    )
+
+
+def slot_of(time: int) -> int:
+    """The number of the slot that ``time`` (UTC s) is in."""
+    return time // SLOT_S
+
+
+def _merge(start: int, end: int, span: Looks | None, window: Looks) -> Looks:
+    if span is None:
+        return Looks(start, end, window.ages, window.expressions)
+    return Looks(
+        start,
+        end,
         tuple(a + b for a, b in zip(span.ages, window.ages, strict=True)),
         tuple(a + b for a, b in zip(span.expressions, window.expressions, strict=True)),
     )
 
 
-def _padded(span: Looks) -> Looks:
-    """``span`` with everybody who came in and was not looked at under *unknown*."""
-    return Looks(
-        span.start,
-        span.end,
-        span.came_in,
-        _pad(span.ages, Age.UNKNOWN, span.came_in),
-        _pad(span.expressions, Expression.UNKNOWN, span.came_in),
-    )
-
-
 def _pad(counts: Counts, unknown: int, people: int) -> Counts:
-    missing = max(0, people - sum(counts))
+    missing = people - sum(counts)
     return tuple(
         count + missing if index == unknown else count
         for index, count in enumerate(counts)
     )
-
-
-def _slot(time: int) -> int:
-    return time // SLOT_S
 
 
 def _day(time: int) -> int:

@@ -10,7 +10,8 @@ from doorsill.uplink.rows import TABLES
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
+_FROM_1 = "DROP TABLE IF EXISTS running; DROP TABLE IF EXISTS seen;"
 
 
 def opened(path: Path) -> sqlite3.Connection:
@@ -27,9 +28,11 @@ def opened(path: Path) -> sqlite3.Connection:
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
         version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, FORMAT):
+        if version not in (0, 1, FORMAT):
             raise sqlite3.DatabaseError(f"format {version} is not {FORMAT}")
-        database.executescript(f"BEGIN; {TABLES} PRAGMA user_version={FORMAT}; END")
+        database.executescript(
+            f"BEGIN; {_FROM_1} {TABLES} PRAGMA user_version={FORMAT}; END"
+        )
     except sqlite3.Error:
         database.close()
         raise

@@ -30,6 +30,7 @@ class Delivery:
     guard: EgressGuard
     refused_at: float | None = None  # when the broker last did for good, s, monotonic
     refusal: str = ""  # what it then said
+    released: int = 0  # rows up to this one may go out; see ``pace``
     _cursor: int = 0  # the last row handed over
     _on_way: set[int] = field(default_factory=set)
     _accepted: list[int] = field(default_factory=list)
@@ -41,6 +42,10 @@ class Delivery:
     def idle(self) -> bool:
         """Nothing is on its way and nothing is left to note."""
         return not (self._on_way or self._accepted or self._hopeless)
+
+    def release(self) -> None:
+        """Everything that is in the outbox now may go out."""
+        self.released = self.outbox.newest()
 
     def heard(self, answers: Iterable[Answered], now: float) -> None:
         """Sort what the broker said; ``note`` writes it down."""
@@ -81,7 +86,7 @@ class Delivery:
         room = self.publisher.room - RESERVED
         if room <= 0 or now < self._not_before:
             return
-        for row in self.outbox.due(room, self._cursor):
+        for row in self.outbox.due(room, self._cursor, self.released):
             if row.id in self._on_way or row.id in self._accepted:
                 self._cursor = row.id
                 continue

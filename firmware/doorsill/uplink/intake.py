@@ -1,95 +1,130 @@
-"""From vision to the disk: take cells, keep them safe, then acknowledge.
+"""From vision to the disk: take cells, recount them, keep them safe, acknowledge.
 
 A disk that takes nothing stops the reading, not the counting: vision keeps what was
-not acknowledged, for days. A window that never closed (power cut, vision crashed) is
-told as far as it came, with its gap.
+not acknowledged, for days. What is told (``live`` too) is on disk before it is told, so
+a total that was published never shrinks.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from doorsill.cells import Cell, HealthCell, LineCell, ZoneCell
+from doorsill.cells import HealthCell, Quality
 from doorsill.errors import UntrustedError, UplinkError
+from doorsill.link import Received
+from doorsill.privacy.budget import Ledger
 from doorsill.privacy.noise import Below
-from doorsill.uplink.looks import Desk, Rules, consider
+from doorsill.uplink.looks import Rules, consider
 from doorsill.uplink.outbox import Outbox
-from doorsill.uplink.reports import (
-    Release,
-    cut_short,
-    entry_of,
-    event_of,
+from doorsill.uplink.pieces import (
+    MINUTE_S,
+    Window,
+    health_checked,
+    minute_of,
     place_of,
-    running_of,
 )
-from doorsill.uplink.rows import Batch, Entry, Running
+from doorsill.uplink.reports import Release, entries_of
+from doorsill.uplink.rows import Batch, Entry
+from doorsill.uplink.standing import flagged
+from doorsill.uplink.tally import Minute, Tally
+from doorsill.uplink.tally_text import text_of
 
 log = logging.getLogger(__name__)
 
 HELD_LIMIT = 1000  # cells in memory while the disk takes none
 READ_LIMIT = 256  # cells in one batch
 RETRY_S = 1.0, 30.0
-
-Window = LineCell | ZoneCell
+SILENT_S = 60.0  # without a word of vision, we close its minutes ourselves
+COMPLAIN_EVERY_S = 60.0  # between two lines of log about vision
 
 
 class Link(Protocol):
     """The uplink's end of the cell socket, as ``link.CellClient``."""
 
     def fileno(self) -> int: ...
-    def receive(self, timeout: float) -> tuple[int, Cell] | None: ...
+    def receive(self, timeout: float) -> Received | None: ...
     def acknowledge(self, sequence: int) -> None: ...
     def close(self) -> None: ...
 
 
 @dataclass(slots=True)
+class _Work:
+    """What a batch of cells comes to; it becomes true when it is on disk."""
+
+    tally: Tally
+    ledger: Ledger
+    minutes: list[Minute] = field(default_factory=list)
+    reports: list[Entry] = field(default_factory=list)
+    refused: int = 0
+    why: str = ""
+
+
+@dataclass(slots=True)
 class Intake:
-    """Owns the link; ``newest`` is what was last heard of each place."""
+    """Owns the link and the tally; ``newest`` is the last cell of each place."""
 
     connect: Callable[[], Link]
     outbox: Outbox
     rules: Rules
     release: Release
-    below: Below
+    below: Below  # also draws the epochs
+    tally: Tally  # as it is on disk
+    booted: int = 0  # UTC s: no cell is older than this machine runs
     link: Link | None = None
     newest: dict[str, Window] = field(default_factory=dict)
+    last: Minute | None = None  # the last that was closed since our start
     health: HealthCell | None = None
+    spoke_at: float | None = None  # when vision last said something, s, monotonic
+    problems: tuple[str, ...] = ()  # what was wrong at the last moment for windows
     refused: int = 0
     disk_failures: int = 0
-    _held: list[Cell] = field(default_factory=list)
+    _held: list[Received] = field(default_factory=list)
     _newest_sequence: int | None = None  # of this link; another vision counts anew
-    _desk: Desk = field(default_factory=Desk)
-    _running: dict[str, Running] = field(default_factory=dict)
-    _stored: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _retry_at: float = 0.0  # s, monotonic
     _wait: float = RETRY_S[0]
     _try_link_at: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._running = {each.place: each for each in self.outbox.running()}
+    _begun: bool = False
+    _heard_at: float | None = None  # s, monotonic
+    _since: int = 0  # UTC s, from when on we know of minutes without vision
+    _complain_at: float = float("-inf")
+    _kept_quiet: int = 0
 
     @property
     def wants(self) -> Link | None:
         """The link to wait on, or None while there is no room for more."""
         return self.link if len(self._held) < HELD_LIMIT else None
 
-    def step(self, now: float) -> None:
+    def step(self, now: float, utc: float) -> None:
         """Read what is there and store it; ``now`` is monotonic s."""
+        if self._heard_at is None:
+            self._heard_at, self._since = now, minute_of(utc) + MINUTE_S
         if self.link is None and now >= self._try_link_at:
             self._connect(now)
         self._read(now)
-        if self._held and now >= self._retry_at:
-            self._store(now)
+        if now >= self._retry_at:
+            self._store(now, utc)
 
     @property
     def takes(self) -> bool:
         """Whether the disk took what was last stored."""
         return self._wait == RETRY_S[0]
 
-    def close(self) -> None:
+    def leave(self, utc: float) -> None:
+        """Close the minute if vision closed it, and leave; the rest comes again.
+
+        Where vision runs on, its minute stays open on the disk: it ends it itself.
+        """
+        if self.link is not None:
+            self._drop()
+        work = _Work(self.tally.copy(), self.outbox.ledger())
+        if work.tally.minute is not None and not work.tally.running:
+            work.minutes.append(work.tally.close())
+            self._keep(work)
+
+    def _drop(self) -> None:
         """Leave vision; what was not acknowledged comes again."""
         if self.link is not None:
             self.link.close()
@@ -102,34 +137,27 @@ class Intake:
             log.debug("%s", error)
             self._try_link_at = now + RETRY_S[0]
         else:
+            self._heard_at = now
             log.info("connected to vision")
 
     def _read(self, now: float) -> None:
         try:
             for _ in range(READ_LIMIT):
-                if self.wants is None or (item := self.wants.receive(0)) is None:
+                if self.wants is None or (received := self.wants.receive(0)) is None:
                     return
-                self._newest_sequence, cell = item
-                self._note(cell)
-                self._held.append(cell)
+                self._newest_sequence = received.sequence
+                self._heard_at = self.spoke_at = now
+                self._held.append(received)
         except UplinkError as error:
-            log.warning("%s", error)
-            self._try_link_at = now + RETRY_S[0] / 4
-            self.close()
+            self._complain(f"vision: {error}", now)
+            self._try_link_at = now + RETRY_S[0]
+            self._drop()
 
-    def _note(self, cell: Cell) -> None:
-        """An older window that vision sends again does not turn the totals back."""
-        if isinstance(cell, HealthCell):
-            self.health = cell
-            return
-        known = self.newest.get(place_of(cell))
-        if known is None or known.epoch != cell.epoch or known.start <= cell.start:
-            self.newest[place_of(cell)] = cell
-
-    def _store(self, now: float) -> None:
-        windows = [cell for cell in self._held if not isinstance(cell, HealthCell)]
+    def _store(self, now: float, utc: float) -> None:
         try:
-            self._store_windows(windows)
+            work = self._work(now, utc)
+            if work is not None:
+                self._keep(work)
         except UplinkError as error:
             self.disk_failures += 1
             if self._wait == RETRY_S[0]:
@@ -140,85 +168,87 @@ class Intake:
         if self._wait > RETRY_S[0]:
             log.info("the outbox takes data again")
         self._wait = RETRY_S[0]
-        self._acknowledge()
+        if work is not None and work.why:
+            self._complain(f"a cell of vision is refused: {work.why}", now)
+        if self._held:
+            self._held.clear()
+            self._acknowledge(now)
 
-    def _store_windows(self, windows: list[Window]) -> None:
-        running = dict(self._running)
-        entries: list[Entry] = []
-        for cell in windows:
-            entries += self._take(cell, running)
-        taken = {entry.event for entry in entries}
-        closed = {
-            event_of(cell): cell
-            for cell in windows
-            if isinstance(cell, LineCell) and cell.closed and event_of(cell) in taken
-        }
-        new = self.outbox.unseen(list(closed))
-        considered = consider(
-            self._desk,
-            [closed[event] for event in new],
-            self.rules,
-            self.outbox.ledger(),
-            (self.release, self.below),
-        )
-        counts = {
-            place: _counts(self.newest[place])
-            for place in running
-            if place in self.newest
-        }
-        moved = [place for place in counts if counts[place] != self._stored.get(place)]
-        batch = Batch(
-            entries=[*entries, *considered.reports],
-            running=[running[place] for place in moved],
-            finished=[place for place in self._running if place not in running],
-            ledger=considered.ledger,
-        )
-        if batch.entries or batch.running or batch.finished:
-            self.outbox.store(batch)
-        self._desk, self._running = considered.desk, running
-        self._stored.update({place: counts[place] for place in moved})
+    def _work(self, now: float, utc: float) -> _Work | None:
+        """What is to be stored at this moment; None where there is nothing."""
+        silent = not self._held and self._silent(now)
+        if self._begun and not (self._held or silent or self.tally.is_set_back(utc)):
+            return None
+        work = _Work(self.tally.copy(), self.outbox.ledger())
+        if not self._begun:
+            work.minutes += work.tally.begin_again(self.booted)
+        work.minutes += work.tally.set_back(utc, self.below(2**32))
+        for received in self._held:
+            try:
+                self._take(work, received, utc)
+            except UntrustedError as error:
+                work.refused, work.why = work.refused + 1, str(error)
+        if silent:
+            work.minutes += work.tally.lapse(utc, self._since)
+        return work
 
-    def _take(self, cell: Window, running: dict[str, Running]) -> list[Entry]:
-        """The rows that ``cell`` gives; ``running`` becomes what it is after it."""
-        place, entries = place_of(cell), []
-        try:
-            now = running_of(cell, self.release, self.rules.k)
-            before = running.get(place)
-            if before is not None and _never_closed(before, cell):
-                entries.append(cut_short(before))
-                del running[place]
-            if not cell.closed:
-                running[place] = now
-                return entries
-            entries.append(entry_of(cell, self.release, self.rules.k))
-        except UntrustedError as error:
-            self.refused += 1
-            log.error("a cell of vision is refused: %s", error)
-            return entries
-        if place in running and running[place].start == cell.start:
-            del running[place]
-        return entries
+    def _take(self, work: _Work, received: Received, utc: float) -> None:
+        """One cell; UntrustedError where no door could have made it."""
+        cell = received.cell
+        if isinstance(cell, HealthCell):
+            self.health = health_checked(cell)
+        elif isinstance(cell, Window):
+            work.minutes += work.tally.take(received, utc)
+            self.newest[place_of(cell)] = cell
+        else:
+            came_in = work.tally.take_looks(received)
+            voice = self.release, self.below
+            done = consider(cell, came_in, self.rules, work.ledger, voice)
+            work.tally.looks_told(cell)
+            work.ledger = done.ledger
+            work.reports += [] if done.report is None else [done.report]
 
-    def _acknowledge(self) -> None:
-        self._held.clear()
+    def _keep(self, work: _Work) -> None:
+        """Put it on disk, if there is something new in it, and let it be true."""
+        work.minutes = [_marked(each, self.problems) for each in work.minutes]
+        entries = [
+            entry
+            for minute in work.minutes
+            for entry in entries_of(minute, self.release, self.rules.k)
+        ]
+        if entries or work.reports or work.tally.counts != self.tally.counts:
+            text = text_of(work.tally)
+            self.outbox.store(Batch([*entries, *work.reports], text, work.ledger))
+        self.tally, self._begun = work.tally, True
+        self.refused += work.refused
+        self.last = work.minutes[-1] if work.minutes else self.last
+
+    def _silent(self, now: float) -> bool:
+        return self._heard_at is not None and now - self._heard_at >= SILENT_S
+
+    def _acknowledge(self, now: float) -> None:
         if self.link is None or self._newest_sequence is None:
             return
         try:
             self.link.acknowledge(self._newest_sequence)
         except UplinkError as error:
-            log.warning("%s", error)
-            self.close()
+            self._complain(f"vision: {error}", now)
+            self._drop()
+
+    def _complain(self, why: str, now: float) -> None:
+        """Vision may send what it likes; it does not fill the log with it."""
+        if now < self._complain_at:
+            self._kept_quiet += 1
+            return
+        more = f" ({self._kept_quiet} more since)" if self._kept_quiet else ""
+        log.warning("%s%s", why, more)
+        self._complain_at, self._kept_quiet = now + COMPLAIN_EVERY_S, 0
 
 
-def _never_closed(before: Running, cell: Window) -> bool:
-    """Vision went on to another window, or started anew, without closing this one."""
-    if before.epoch != cell.epoch:
-        return True
-    return cell.start > before.start
-
-
-def _counts(cell: Window) -> tuple[int, ...]:
-    """What a power cut must not take; the coverage alone is not worth a write."""
-    if isinstance(cell, LineCell):
-        return cell.epoch, cell.start, cell.total_in, cell.total_out
-    return cell.epoch, cell.start, cell.visits, cell.occupancy_max
+def _marked(minute: Minute, problems: tuple[str, ...]) -> Minute:
+    """``minute`` with ``fault`` where we know of a problem."""
+    sums = {
+        place: replace(each, quality=int(flagged(Quality(each.quality), problems)))
+        for place, each in minute.sums.items()
+    }
+    return replace(minute, sums=sums)

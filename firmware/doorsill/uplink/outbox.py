@@ -3,15 +3,15 @@
     vision ─► store(Batch) ─► rows ─► due() ─► publisher ─► delivered() / buried()
               one transaction            oldest first        one transaction
 
-* A batch is one transaction with ``synchronous=FULL``: closed windows, the totals of
-  the running ones, a report *and* what it cost in epsilon are on disk together or not.
-* The same window is stored once, however often vision sends it.
+* A batch is one transaction with ``synchronous=FULL``: closed minutes, the tally of the
+  open one with all totals, a report *and* what it cost in epsilon are on disk together
+  or not at all.
 * Bounded by rows and by age; the oldest goes first and the loss is itself counted.
   Age is counted in seconds that this device ran, so that a clock which jumps a year
   throws nothing away.
 * What the broker refuses for good is buried: kept, counted, tried once more at the next
   start, so a wrong access list costs no window and no endless retry.
-* There is no column for the looks of an open window: they never touch a disk.
+* There is no column for looks: what is not noised yet never touches a disk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import CEILING_MICRO, Ledger
 from doorsill.uplink.database import moved_aside, opened
-from doorsill.uplink.rows import Batch, Bounds, Counters, Row, Running
+from doorsill.uplink.rows import Batch, Bounds, Counters, Row
 
 log = logging.getLogger(__name__)
 
@@ -58,51 +58,44 @@ class Outbox:
         """Close the file; everything stored is in it."""
         self._database.close()
 
-    def store(self, batch: Batch) -> list[str]:
-        """Put ``batch`` on disk, all or nothing; the events that were new."""
+    def store(self, batch: Batch) -> None:
+        """Put ``batch`` on disk, all or nothing."""
         with self._transaction() as database:
-            new = [entry for entry in batch.entries if _unseen(database, entry.event)]
             lived = database.execute("SELECT lived_s FROM counters").fetchone()[0]
             database.executemany(
                 "INSERT INTO outbox (event, stream, payload, lived_s) "
-                "VALUES (?, ?, ?, ?)",
-                [(each.event, each.stream, each.payload, lived) for each in new],
+                "VALUES (?, ?, ?, ?) ON CONFLICT (event) DO NOTHING",
+                [
+                    (each.event, each.stream, each.payload, lived)
+                    for each in batch.entries
+                ],
             )
-            _keep_running(database, batch)
+            if batch.tally is not None:
+                database.execute(
+                    "INSERT OR REPLACE INTO tally VALUES (1, ?)", (batch.tally,)
+                )
             if batch.ledger is not None:
                 database.execute(
                     "UPDATE ledger SET day = ?, spent_micro = ?",
                     (batch.ledger.day, batch.ledger.spent_micro),
                 )
             self._enforce(database)
-        return [entry.event for entry in new]
 
-    def unseen(self, events: Sequence[str]) -> list[str]:
-        """Those of ``events`` that were never stored."""
-        with self._reading() as database:
-            return [
-                event
-                for event in events
-                if not database.execute(
-                    "SELECT 1 FROM seen WHERE event = ?", (event,)
-                ).fetchone()
-            ]
-
-    def due(self, limit: int, after: int = 0) -> list[Row]:
-        """The ``limit`` oldest rows that wait, with an id above ``after``."""
+    def due(self, limit: int, after: int = 0, upto: int = 2**62) -> list[Row]:
+        """The ``limit`` oldest rows that wait, ids above ``after`` up to ``upto``."""
         with self._reading() as database:
             rows = database.execute(
                 "SELECT id, stream, payload FROM outbox "
-                "WHERE buried = 0 AND id > ? ORDER BY id LIMIT ?",
-                (after, limit),
+                "WHERE buried = 0 AND id > ? AND id <= ? ORDER BY id LIMIT ?",
+                (after, upto, limit),
             )
             return [Row(*row) for row in rows]
 
-    def waiting(self) -> int:
-        """How many rows wait for the broker."""
+    def waiting(self, upto: int = 2**62) -> int:
+        """How many rows wait for the broker, with ids up to ``upto``."""
+        query = "SELECT count(*) FROM outbox WHERE buried = 0 AND id <= ?"
         with self._reading() as database:
-            row = database.execute("SELECT count(*) FROM outbox WHERE buried = 0")
-            return int(row.fetchone()[0])
+            return int(database.execute(query, (upto,)).fetchone()[0])
 
     def delivered(self, ids: Iterable[int]) -> None:
         """The broker has these: forget them."""
@@ -130,13 +123,17 @@ class Outbox:
                 "UPDATE outbox SET buried = 0 WHERE buried = 1"
             ).rowcount
 
-    def running(self) -> list[Running]:
-        """The open windows as they were when last stored."""
+    def newest(self) -> int:
+        """The id of the last row; 0 without any."""
         with self._reading() as database:
-            rows = database.execute(
-                "SELECT place, epoch, start, stream, payload FROM running"
-            )
-            return [Running(*row) for row in rows]
+            row = database.execute("SELECT ifnull(max(id), 0) FROM outbox").fetchone()
+            return int(row[0])
+
+    def tally(self) -> str | None:
+        """The tally as it was last stored, or None in a new file."""
+        with self._reading() as database:
+            row = database.execute("SELECT text FROM tally").fetchone()
+            return None if row is None else str(row[0])
 
     def ledger(self) -> Ledger:
         """What has been spent of the day's epsilon."""
@@ -213,32 +210,6 @@ class Outbox:
         if dropped:
             log.warning("outbox: %s windows dropped, the oldest first", dropped)
             database.execute("UPDATE counters SET dropped = dropped + ?", (dropped,))
-        database.execute(
-            "DELETE FROM seen WHERE id <= (SELECT max(id) FROM seen) - ?",
-            (self.bounds.seen,),
-        )
-
-
-def _unseen(database: sqlite3.Connection, event: str) -> bool:
-    """Note ``event`` and say whether it is new."""
-    return bool(
-        database.execute(
-            "INSERT OR IGNORE INTO seen (event) VALUES (?)", (event,)
-        ).rowcount
-    )
-
-
-def _keep_running(database: sqlite3.Connection, batch: Batch) -> None:
-    database.executemany(
-        "DELETE FROM running WHERE place = ?", [(place,) for place in batch.finished]
-    )
-    database.executemany(
-        "INSERT OR REPLACE INTO running VALUES (?, ?, ?, ?, ?)",
-        [
-            (each.place, each.epoch, each.start, each.stream, each.payload)
-            for each in batch.running
-        ],
-    )
 
 
 def _rows(database: sqlite3.Connection) -> int:

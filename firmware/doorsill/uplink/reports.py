@@ -1,12 +1,23 @@
-"""From cells to messages: what vision counted, in the words of the wire. Pure."""
+"""From minutes to messages: what was counted, in the words of the wire. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from doorsill.cells import LineCell, Quality, ZoneCell
+from doorsill.cells import Quality
+from doorsill.privacy.threshold import least
 from doorsill.uplink.codec import decode, encode
-from doorsill.uplink.rows import Entry, Running
+from doorsill.uplink.gauges import coarse
+from doorsill.uplink.pieces import (
+    MINUTE_S,
+    PEOPLE_MOST,
+    STAY_MOST_S,
+    LineSums,
+    Sums,
+    ZoneSums,
+)
+from doorsill.uplink.rows import Entry
+from doorsill.uplink.tally import Minute
 from doorsill.uplink.wire import (
     Attributes,
     LineInterval,
@@ -15,6 +26,7 @@ from doorsill.uplink.wire import (
 )
 
 HISTORICAL_AFTER_S = 300  # a window told later than that after its end is history
+MEAN_STEP_MILLI = 250  # the mean occupancy is told in quarters of a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,57 +38,32 @@ class Release:
     policy: str  # the same of the signed policy
 
 
-def place_of(cell: LineCell | ZoneCell) -> str:
-    """``line-0``, ``zone-3``."""
-    if isinstance(cell, LineCell):
-        return f"line-{cell.line}"
-    return f"zone-{cell.zone}"
-
-
-def event_of(cell: LineCell | ZoneCell) -> str:
-    """The same for the same window however often vision sends it, and for no other.
-
-    The start alone does not do: a clock that is set back gives two windows one start.
-    """
-    if isinstance(cell, LineCell):
-        counts = f"{cell.total_in}:{cell.total_out}"
-    else:
-        counts = f"{cell.visits}:{cell.dwell_s}"
-    window = f"{place_of(cell)}:{cell.epoch}:{cell.start}"
-    return f"{window}:{counts}:{cell.coverage_ms}"
+def entries_of(minute: Minute, release: Release, k: int) -> list[Entry]:
+    """A closed minute as rows for the outbox, in the order of the policy."""
+    return [
+        Entry(
+            f"{place}:{minute.epoch}:{minute.start}",
+            "interval",
+            encode(interval_of(minute, place, release, k)),
+        )
+        for place in minute.sums
+    ]
 
 
 def interval_of(
-    cell: LineCell | ZoneCell, release: Release, k: int
+    minute: Minute, place: str, release: Release, k: int
 ) -> LineInterval | ZoneInterval:
-    """The authoritative record of one window; the looks are not in it."""
-    if isinstance(cell, LineCell):
-        return _line(cell, release)
-    return _zone(cell, release, k)
+    """The authoritative record of one place in one minute; no looks are in it."""
+    sums, number = minute.sums[place], int(place.split("-")[1])
+    if isinstance(sums, LineSums):
+        return _line(minute, number, sums, release)
+    return _zone(minute, number, sums, release, k)
 
 
-def entry_of(cell: LineCell | ZoneCell, release: Release, k: int) -> Entry:
-    """A closed window as a row for the outbox; UntrustedError where it does not fit."""
-    payload = encode(interval_of(cell, release, k))
-    return Entry(event_of(cell), "interval", payload)
-
-
-def running_of(cell: LineCell | ZoneCell, release: Release, k: int) -> Running:
-    """An open window as what a power cut must not take: counts, no looks."""
-    payload = encode(interval_of(cell, release, k))
-    return Running(place_of(cell), cell.epoch, cell.start, "interval", payload)
-
-
-def cut_short(running: Running) -> Entry:
-    """A window that never closed, because the power or vision went: with its gap."""
-    interval = decode(running.stream, running.payload)
-    if not isinstance(interval, LineInterval | ZoneInterval):
-        raise TypeError("only a window can be cut short")
-    words = {*interval.quality, *quality_words(Quality.GAP)}
-    every = quality_words(Quality(sum(Quality)))
-    marked = replace(interval, quality=tuple(word for word in every if word in words))
-    event = f"cut:{running.place}:{running.epoch}:{running.start}"
-    return Entry(event, running.stream, encode(marked))
+def quality_of(sums: Sums) -> Quality:
+    """The flags of a closed minute; one that was not covered whole has a gap."""
+    quality = Quality(sums.quality)
+    return quality if _covered_s(sums) >= MINUTE_S else quality | Quality.GAP
 
 
 def as_told_now(stream: str, payload: bytes, now: float) -> bytes:
@@ -89,18 +76,21 @@ def as_told_now(stream: str, payload: bytes, now: float) -> bytes:
     return encode(replace(message, is_historical=True))
 
 
-def _line(cell: LineCell, release: Release) -> LineInterval:
+def _line(
+    minute: Minute, number: int, sums: LineSums, release: Release
+) -> LineInterval:
+    total_in, total_out = minute.totals[number]
     return LineInterval(
-        line=cell.line,
-        start=cell.start,
-        end=cell.start + cell.duration_s,
-        count_in=cell.count_in,
-        count_out=cell.count_out,
-        total_in=cell.total_in,
-        total_out=cell.total_out,
-        epoch=cell.epoch,
-        coverage_s=cell.coverage_ms // 1000,
-        quality=quality_words(cell.quality),
+        line=number,
+        start=minute.start,
+        end=minute.start + MINUTE_S,
+        count_in=sums.count_in,
+        count_out=sums.count_out,
+        total_in=total_in,
+        total_out=total_out,
+        epoch=minute.epoch,
+        coverage_s=_covered_s(sums),
+        quality=quality_words(quality_of(sums)),
         is_historical=False,
         firmware=release.firmware,
         model=release.model,
@@ -108,21 +98,40 @@ def _line(cell: LineCell, release: Release) -> LineInterval:
     )
 
 
-def _zone(cell: ZoneCell, release: Release, k: int) -> ZoneInterval:
-    """How long fewer than k stayed is not told: it would be one person's time."""
+def _zone(
+    minute: Minute, number: int, sums: ZoneSums, release: Release, k: int
+) -> ZoneInterval:
+    dwell_s, most, mean_milli = _stays(sums, k)
     return ZoneInterval(
-        zone=cell.zone,
-        start=cell.start,
-        end=cell.start + cell.duration_s,
-        visits=cell.visits,
-        dwell_s=cell.dwell_s if cell.visits >= k else None,
-        occupancy_max=cell.occupancy_max,
-        occupancy_mean_milli=cell.occupancy_mean_milli,
-        epoch=cell.epoch,
-        coverage_s=cell.coverage_ms // 1000,
-        quality=quality_words(cell.quality),
+        zone=number,
+        start=minute.start,
+        end=minute.start + MINUTE_S,
+        visits=sums.visits,
+        dwell_s=dwell_s,
+        occupancy_max=most,
+        occupancy_mean_milli=mean_milli,
+        epoch=minute.epoch,
+        coverage_s=_covered_s(sums),
+        quality=quality_words(quality_of(sums)),
         is_historical=False,
         firmware=release.firmware,
         model=release.model,
         policy=release.policy,
     )
+
+
+def _stays(sums: ZoneSums, k: int) -> tuple[int | None, int | None, int | None]:
+    """All that follows from how long people stayed: of k visits or more, and rounded.
+
+    One rule for the three of them: any one alone would give the others away.
+    """
+    if sums.visits < least(k):
+        return None, None, None
+    most = coarse(sums.occupancy_max, PEOPLE_MOST)
+    quarters = 4 * sums.presence_ms // max(sums.coverage_ms, 1)
+    mean = min(coarse(quarters, 4 * PEOPLE_MOST), 4 * most)
+    return coarse(sums.dwell_s, STAY_MOST_S), most, MEAN_STEP_MILLI * mean
+
+
+def _covered_s(sums: Sums) -> int:
+    return round(sums.coverage_ms / 1000)

@@ -9,7 +9,6 @@ from doorsill.privacy.budget import Ledger
 
 ROWS_LIMIT = 1_200_000  # 90 days of minutes of 8 lines; about 0.5 GB
 AGE_LIMIT_S = 100 * 86_400
-SEEN_LIMIT = 25_000  # more than vision ever sends again
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -21,13 +20,10 @@ CREATE TABLE IF NOT EXISTS outbox (
     buried INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS waiting ON outbox (buried, id);
-CREATE TABLE IF NOT EXISTS seen (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL UNIQUE
+CREATE TABLE IF NOT EXISTS tally (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    text TEXT NOT NULL CHECK (length(text) <= 65536)
 );
-CREATE TABLE IF NOT EXISTS running (
-    place TEXT PRIMARY KEY, epoch INTEGER NOT NULL, start INTEGER NOT NULL,
-    stream TEXT NOT NULL, payload BLOB NOT NULL CHECK (length(payload) <= 1024)
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ledger (
     one INTEGER PRIMARY KEY CHECK (one = 1), day INTEGER NOT NULL,
     spent_micro INTEGER NOT NULL
@@ -44,7 +40,7 @@ INSERT OR IGNORE INTO ledger VALUES (1, 0, 0);
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message to keep; ``event`` is the same however often vision sends it."""
+    """One message to keep; ``event`` names the window or the span that it is of."""
 
     event: str
     stream: str
@@ -52,23 +48,11 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """The counts so far of an open window at ``place`` (``line-0``), no looks."""
-
-    place: str
-    epoch: int
-    start: int
-    stream: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
-    """What goes to disk together."""
+    """What goes to disk together: rows, what they cost, and the tally after them."""
 
     entries: Sequence[Entry] = ()
-    running: Sequence[Running] = ()
-    finished: Sequence[str] = ()  # places whose window closed
+    tally: str | None = None  # as ``tally_text`` writes it
     ledger: Ledger | None = None
 
 
@@ -98,4 +82,3 @@ class Bounds:
 
     rows: int = ROWS_LIMIT
     age_s: int = AGE_LIMIT_S
-    seen: int = SEEN_LIMIT

@@ -1,8 +1,12 @@
 """The process that speaks: from vision's cells to the broker. Read this first.
 
     vision ─► Intake ─► Outbox ─► Delivery ─► EgressGuard ─► Publisher ─► broker
-                                              ▲
+               Tally                          ▲
                        Voice (state, live, health, description)
+
+It forwards nothing of what vision says: it counts again (``tally``), within the bounds
+of what feet can do (``pieces``), and speaks at moments of its own (``pace``). How much
+could still be hidden in that is computed in ``capacity``.
 
 One thread, one loop; paho's own thread does the network. What the loop waits on is the
 socket of vision and the broker's answers. It has no camera and knows no pixel.
@@ -17,14 +21,14 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from select import select
 from types import FrameType
 from typing import Any
 
 import doorsill
-from doorsill.cells import Picture
 from doorsill.config import Config
 from doorsill.confine import Confinement, confine
 from doorsill.device import identity
@@ -47,14 +51,26 @@ from doorsill.uplink.intake import Intake
 from doorsill.uplink.lookout import Lookout
 from doorsill.uplink.looks import Rules
 from doorsill.uplink.outbox import Outbox
+from doorsill.uplink.pace import Moments, Pace
+from doorsill.uplink.pieces import Places, minute_of
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.release import release_of
 from doorsill.uplink.reports import Release
+from doorsill.uplink.sight import Sight, sight_of
 from doorsill.uplink.standing import Device, Facts, problems_of
+from doorsill.uplink.tally import Tally
+from doorsill.uplink.tally_text import tally_of
 from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
-from doorsill.uplink.voice import Fares, Voice, health_of, live_of, state_of
-from doorsill.uplink.wire import State
+from doorsill.uplink.voice import (
+    Fares,
+    Voice,
+    gauges_of,
+    health_of,
+    live_of,
+    state_of,
+)
+from doorsill.uplink.wire import Live, State
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +80,7 @@ LEAVE_WITHIN_S = 3.0
 DISK_RETRY_S = 5.0
 TIME_SOURCE = Path("/run/systemd/timesync")  # says whether the clock is set
 HEAR_OUT_S = 1.0  # for the last windows under a policy that is no longer in force
+PACE = Pace()
 
 
 @dataclass(slots=True)
@@ -73,7 +90,7 @@ class Uplink:
     intake: Intake
     delivery: Delivery
     voice: Voice
-    lines: int
+    pace: Pace = field(default_factory=Pace)
     utc: Callable[[], float] = time.time
     connections: int = 0
     takeovers: int = 0
@@ -81,40 +98,78 @@ class Uplink:
     lookout: Callable[[float], Device] = lambda now: Device()
     problems: tuple[str, ...] = ()
     _began: float = field(default_factory=time.monotonic)
-    _heard_at: float | None = None  # when vision last said something, s, monotonic
+    sight: Sight = field(default_factory=Sight)
+    _sight_at: float = -1e9  # when that last changed, s, monotonic
     _taken_over_at: float | None = None
     _lived_at: float = field(default_factory=time.monotonic)
     _disk_at: float = 0.0  # not to be written to before, s, monotonic
     _disk_takes: bool = True
-    _heard_of_vision: bool = False  # its first health is told at once
+    _windows: Moments = field(init=False)
+    _totals: Moments = field(init=False)
+    _states: Moments = field(init=False)
+    _gauging: Moments = field(init=False)
+    _live: Live | None = None  # as it was at the last moment for it
+    _gauges: dict[str, int] = field(default_factory=lambda: gauges_of(None, 0))
+    _heard_of_vision: bool = False  # its first health is told soon
+
+    def __post_init__(self) -> None:
+        pace = self.pace
+        self._windows = Moments(pace.minute_s, pace.after_s)
+        whole = ceil(pace.live_s / pace.minute_s) if self._tells_whole else 0
+        every = pace.minute_s * whole if whole else pace.live_s
+        self._totals = Moments(every, pace.after_s if whole else 0.0)
+        self._states = Moments(pace.state_s)
+        self._gauging = Moments(pace.gauges_s)
 
     def step(self, timeout: float) -> None:
         """Wait up to ``timeout`` s for vision or the broker, then do what is due."""
         publisher, link = self.delivery.publisher, self.intake.wants
         waits_on: list[Any] = [publisher] if link is None else [publisher, link]
-        ready = select(waits_on, [], [], timeout)[0]
+        select(waits_on, [], [], timeout)
         now = time.monotonic()
-        if link is not None and link in ready:
-            self._heard_at = now
-        self.intake.step(now)
+        self.intake.step(now, self.utc())
         self._hear(now)
         self._write(now)
         try:
             self._tell(now)
-            self.delivery.fill(now, self.utc())
         except UplinkError as error:
             log.warning("%s", error)
+
+    def _look(self, utc: float) -> None:
+        """What is due at this moment, and what there is to be said at it."""
+        if self._windows.due(utc):
+            self.delivery.release()
+            self.intake.problems = self.problems
+        if self._totals.due(utc):
+            self._live = self._live_now(utc)
+
+    @property
+    def _tells_whole(self) -> bool:
+        """Whether ``live`` is of closed minutes, sent with them."""
+        return 0 < self.pace.minute_s <= self.pace.live_s
+
+    def _live_now(self, utc: float) -> Live | None:
+        """Nothing as long as vision said nothing: the broker has the last one."""
+        if not self.intake.newest:
+            return None
+        intake = self.intake
+        return live_of(intake.tally, intake.last, utc, whole=self._tells_whole)
 
     def leave(self) -> None:
         """Hand on what can be handed on in three seconds, and say goodbye."""
         deadline = time.monotonic() + LEAVE_WITHIN_S
         self.step(0)
+        self._take_leave_of_vision()
         publisher = self.delivery.publisher
         while publisher.connected and time.monotonic() < deadline:
             if self.delivery.idle and not self.delivery.outbox.due(1):
                 break
-            self.step(0.05)
-        self.intake.close()
+            select([publisher], [], [], 0.05)
+            now = time.monotonic()
+            self._hear(now)
+            self._write(now)
+            with contextlib.suppress(UplinkError):
+                self._say(now)
         farewell = None
         with contextlib.suppress(
             UplinkError
@@ -159,21 +214,45 @@ class Uplink:
                     log.warning("not connected to the broker: %s", event.reason)
 
     def _tell(self, now: float) -> None:
-        newest = self.intake.newest
-        linked = self.intake.link is not None
-        facts = self.facts(now)
+        utc = self.utc()
+        self._look(utc)
+        if self._states.due(utc):
+            self._look_at_vision(now, utc)
+        self._say(now)
+
+    def _look_at_vision(self, now: float, utc: float) -> None:
+        """What vision may move in state and health: once a minute at most."""
+        intake, seen = self.intake, sight_of(self.intake, now)
+        if seen != self.sight and now - self._sight_at >= self.pace.state_rest_s:
+            self.sight, self._sight_at = seen, now
+        first = intake.health is not None and not self._heard_of_vision
+        if self._gauging.due(utc) or first:
+            self._heard_of_vision = intake.health is not None
+            self._gauges = gauges_of(intake.health, intake.refused)
+            if first:
+                self.voice.hurry_health()
+
+    def _say(self, now: float) -> None:
+        """What changed or is due, and what waits in the outbox."""
+        utc, facts = self.utc(), self.facts(now)
         self._say_problems(problems_of(facts))
-        state = state_of(newest, linked=linked, problems=self.problems)
-        self.voice.tell_state(state, now)
-        self.voice.tell_live(live_of(newest, self.lines, self.utc()), now)
-        heard = self.intake.health is not None
-        due = self.voice.health_is_due(now) or (heard and not self._heard_of_vision)
-        if self.delivery.publisher.connected and due:
-            self._heard_of_vision = heard
-            release = self.intake.release
+        self.voice.tell_state(state_of(self.sight, self.problems), now)
+        self.voice.tell_live(self._live, now)
+        if self.delivery.publisher.connected and self.voice.health_is_due(now):
             fares = self._fare(facts.device)
-            health = health_of(self.intake.health, fares, release, self.utc())
+            health = health_of(self._gauges, fares, self.intake.release, utc)
             self.voice.tell_health(health, now)
+        self.delivery.fill(now, utc)
+
+    def _take_leave_of_vision(self) -> None:
+        """The last minute, the totals with it: the last word is never the lower one."""
+        utc = self.utc()
+        with contextlib.suppress(UplinkError):
+            self.intake.leave(utc)
+            self.delivery.release()
+        if self.intake.newest:
+            last = self.intake.last
+            self._live = live_of(self.intake.tally, last, utc, whole=False)
 
     def facts(self, now: float) -> Facts:
         """All that we know at this moment; ``now`` is monotonic s."""
@@ -181,12 +260,11 @@ class Uplink:
         def since(at: float | None) -> float | None:
             return None if at is None else now - at
 
-        health = self.intake.health
         return Facts(
             device=self.lookout(now),
             running_s=now - self._began,
-            vision_heard_s=since(self._heard_at),
-            picture=Picture.UNKNOWN if health is None else Picture(health.picture),
+            vision_heard_s=self.sight.heard_s,
+            picture=self.sight.picture,
             refused_s=since(self.delivery.refused_at),
             taken_over_s=since(self._taken_over_at),
             disk_takes=self._disk_takes and self.intake.takes,
@@ -205,13 +283,13 @@ class Uplink:
     def _fare(self, device: Device) -> Fares:
         outbox = self.delivery.outbox
         return Fares(
-            waiting=outbox.waiting(),
+            waiting=outbox.waiting(self.delivery.released),
             counters=outbox.counters(),
-            refused=self.intake.refused,
             disk_failures=self.intake.disk_failures,
             reconnects=max(0, self.connections - 1),
             takeovers=self.takeovers,
             ledger=outbox.ledger(),
+            picture=self.sight.picture,
             problems=self.problems,
             device=device,
         )
@@ -254,12 +332,15 @@ def build(
     release: Release,
     timing: Timing | None = None,
     connector: Connector | None = None,
+    pace: Pace | None = None,
 ) -> Uplink:
     """Join the parts as the configuration and the policy say; nothing runs yet.
 
     ``connector`` connects; without it this process does so itself.
     """
     outbox = Outbox(config.outbox, day_of(int(time.time())))
+    if pace is None:
+        pace = replace(PACE, live_s=policy.live_seconds)
     exhumed = outbox.exhume()
     if exhumed:
         log.info("%s messages that the broker had refused are tried again", exhumed)
@@ -274,14 +355,39 @@ def build(
     to_vision = None if connector is None else connector.vision
     publisher = Publisher(_address(config), will, timing or Timing(), to_broker)
     rules, socket = rules_of(config, policy), config.cell_socket
+    booted = booted_at(time.time())
     intake = Intake(
-        lambda: CellClient(socket, to_vision), outbox, rules, release, secrets.randbelow
+        lambda: CellClient(socket, to_vision),
+        outbox,
+        rules,
+        release,
+        secrets.randbelow,
+        tally_in(outbox, rules.places, booted),
+        booted,
     )
     voice = Voice(publisher, guard, discovery)
-    delivery = Delivery(outbox, publisher, guard)
-    uplink = Uplink(intake, delivery, voice, len(policy.lines))
+    uplink = Uplink(intake, Delivery(outbox, publisher, guard), voice, pace)
     uplink.lookout = Lookout(config, policy.digest).look
     return uplink
+
+
+def tally_in(outbox: Outbox, places: Places, booted: int) -> Tally:
+    """The tally that was stored, or a new one that begins when this machine did."""
+    text = outbox.tally()
+    if text is not None:
+        try:
+            return tally_of(text, places)
+        except UplinkError as error:
+            log.error("%s; the totals begin again", error)
+    return Tally(places, secrets.randbelow(2**32), booted)
+
+
+def booted_at(utc: float) -> int:
+    """The minute of UTC in which this machine began to run.
+
+    No cell can be older: vision keeps them in memory.
+    """
+    return minute_of(utc - time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 def rules_of(config: Config, policy: Policy) -> Rules:
@@ -291,7 +397,9 @@ def rules_of(config: Config, policy: Policy) -> Rules:
         attributes=policy.attributes and policy.notice is not None,
         k=max(policy.k, config.privacy.k),
         daily_micro=int(epsilon * MICRO),
-        lines=len(policy.lines),
+        places=Places(
+            len(policy.lines), sum(zone.kind == "count" for zone in policy.zones)
+        ),
     )
 
 

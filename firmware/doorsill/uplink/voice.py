@@ -7,26 +7,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from doorsill.cells import HealthCell, LineCell, Picture, Quality
+from doorsill.cells import HealthCell, Picture, Quality
 from doorsill.device.health import resident_kib
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.uplink.codec import encode
+from doorsill.uplink.gauges import FRAME_RATE_MOST, FRAME_RATE_STEP, coarse, stepped
 from doorsill.uplink.guard import DISCOVERY, EgressGuard, Outgoing
-from doorsill.uplink.intake import Window
 from doorsill.uplink.publisher import Publisher
-from doorsill.uplink.reports import Release
+from doorsill.uplink.reports import Release, quality_of
 from doorsill.uplink.rows import Counters
+from doorsill.uplink.sight import Sight
 from doorsill.uplink.standing import Device
+from doorsill.uplink.tally import Minute, Tally
 from doorsill.uplink.wire import Health, Live, Message, State, quality_words, stream_of
 
 log = logging.getLogger(__name__)
 
-LIVE_EVERY_S = 2.0  # totals, not events: whoever came in between is told together
 HEALTH_EVERY_S = 60.0
 LARGEST = 2**32 - 1
 DAYS_MOST = 9999
-_MEASURED = ("frames", "gated", "frame_rate_milli", "invoke_us", "overhead_us")
+FRAMES_MOST = 3600  # in a minute
+MICROSECONDS_MOST = 1_000_000
+KIB_MOST = 1 << 20
+TIMES_MOST = 1 << 16  # of something that ought not to happen
+WINDOWS_MOST = 1 << 20
+
+# What vision says of itself, rounded; the most that each may say.
+FROM_VISION = {
+    "frames": FRAMES_MOST,
+    "gated": FRAMES_MOST,
+    "invoke_us": MICROSECONDS_MOST,
+    "overhead_us": MICROSECONDS_MOST,
+    "vision_kib": KIB_MOST,
+    "camera_restarts": TIMES_MOST,
+    "vision_dropped": WINDOWS_MOST,
+    "vision_refused": TIMES_MOST,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,46 +52,62 @@ class Fares:
 
     waiting: int = 0
     counters: Counters = field(default_factory=Counters)
-    refused: int = 0
     disk_failures: int = 0
     reconnects: int = 0
     takeovers: int = 0
     ledger: Ledger = field(default_factory=lambda: Ledger(0, 0))
+    picture: Picture = Picture.UNKNOWN
     problems: tuple[str, ...] = ()
     device: Device = field(default_factory=Device)
 
 
-def live_of(newest: Mapping[str, Window], lines: int, time: float) -> Live | None:
-    """The totals of all lines, or None as long as nothing was heard of one."""
-    cells = [newest.get(f"line-{index}") for index in range(lines)]
-    known = [cell for cell in cells if isinstance(cell, LineCell)]
-    if not known or len(known) < lines:
-        return None
-    quality = Quality.GOOD
-    for cell in known:
-        quality |= cell.quality
+def live_of(tally: Tally, last: Minute | None, time: float, *, whole: bool) -> Live:
+    """The totals; with ``whole`` of closed minutes only, else the open one too.
+
+    The quality is that of the last closed minute; before there is one, a gap.
+    """
+    totals = tally.totals_told() if whole else tally.totals_now()
+    quality = Quality.GAP if last is None else Quality.GOOD
+    for sums in () if last is None else last.sums.values():
+        quality |= quality_of(sums)
     return Live(
         time=int(time),
-        epoch=known[0].epoch,
-        lines=tuple({"in": cell.total_in, "out": cell.total_out} for cell in known),
+        epoch=tally.epoch,
+        lines=tuple({"in": a, "out": b} for a, b in totals),
         quality=quality_words(quality),
     )
 
 
+def gauges_of(cell: HealthCell | None, refused: int) -> dict[str, int]:
+    """What vision says of itself, rounded; and how much of it we refused."""
+    if cell is None:
+        return dict.fromkeys(("frame_rate_milli", *FROM_VISION), 0)
+    said = {
+        "frames": cell.frames,
+        "gated": cell.gated,
+        "invoke_us": cell.invoke_us,
+        "overhead_us": cell.overhead_us,
+        "vision_kib": cell.resident_kib,
+        "camera_restarts": cell.camera_restarts,
+        "vision_dropped": cell.dropped,
+        "vision_refused": refused,
+    }
+    rate = stepped(cell.frame_rate_milli, FRAME_RATE_STEP, FRAME_RATE_MOST)
+    rounded = {name: coarse(said[name], most) for name, most in FROM_VISION.items()}
+    return {"frame_rate_milli": rate} | rounded
+
+
 def health_of(
-    cell: HealthCell | None, fares: Fares, release: Release, time: float
+    gauges: Mapping[str, int], fares: Fares, release: Release, time: float
 ) -> Health:
     """One message from what vision measured and how the uplink fares."""
     counters = fares.counters
-    numbers = {name: getattr(cell, name, 0) for name in _MEASURED} | {
-        "vision_kib": cell.resident_kib if cell else 0,
-        "uplink_kib": resident_kib(),
-        "camera_restarts": cell.camera_restarts if cell else 0,
-        "vision_dropped": cell.dropped if cell else 0,
+    numbers = {
+        "uplink_kib": coarse(resident_kib(), KIB_MOST),
         "waiting": fares.waiting,
         "dropped": counters.dropped,
         "dead_letters": counters.dead_letters,
-        "refused": counters.refused + fares.refused,
+        "refused": counters.refused,
         "disk_failures": fares.disk_failures,
         "resets": counters.resets,
         "reconnects": fares.reconnects,
@@ -84,17 +117,17 @@ def health_of(
     told: dict[str, Any] = {
         name: min(number, LARGEST) for name, number in numbers.items()
     }
+    told |= gauges
     told |= {each.name: getattr(release, each.name) for each in fields(Release)}
-    told |= _of_device(cell, fares)
+    told |= _of_device(fares)
     return Health(time=int(time), **told)
 
 
-def _of_device(cell: HealthCell | None, fares: Fares) -> dict[str, Any]:
+def _of_device(fares: Fares) -> dict[str, Any]:
     """What is wrong, and what was measured here; of vision only the picture's word."""
     device = fares.device
-    picture = Picture(cell.picture) if cell else Picture.UNKNOWN
     return {
-        "picture": picture.name.lower(),
+        "picture": fares.picture.name.lower(),
         "problems": fares.problems,
         "locks": device.locks,
         "reader": device.reader,
@@ -106,16 +139,13 @@ def _of_device(cell: HealthCell | None, fares: Fares) -> dict[str, Any]:
     }
 
 
-def state_of(
-    newest: Mapping[str, Window], *, linked: bool, problems: tuple[str, ...] = ()
-) -> str:
+def state_of(sight: Sight, problems: tuple[str, ...] = ()) -> str:
     """alert with a problem, init without vision, sleeping when shut, else ready."""
     if problems:
         return "alert"
-    if not linked or not newest:
+    if not sight.counts:
         return "init"
-    closed = all(Quality.CLOSED in cell.quality for cell in newest.values())
-    return "sleeping" if closed else "ready"
+    return "sleeping" if sight.closed else "ready"
 
 
 @dataclass(slots=True)
@@ -127,13 +157,12 @@ class Voice:
     discovery: bytes | None
     _state: str = ""
     _live: Live | None = None
-    _live_at: float = -1e9
     _health_at: float = -1e9
 
     def greet(self) -> None:
-        """After every connection all of it is told anew."""
+        """After every connection all of it is told again."""
         self._state, self._live = "", None
-        self._live_at = self._health_at = -1e9
+        self._health_at = -1e9
 
     def describe(self, now: float) -> None:
         """What Home Assistant has to know, once a connection."""
@@ -146,22 +175,24 @@ class Voice:
             self._state = word
 
     def tell_live(self, live: Live | None, now: float) -> None:
-        """On a change of the counts, every two seconds at most."""
-        if live is None or now - self._live_at < LIVE_EVERY_S:
-            return
+        """On a change of the counts."""
         before = self._live
-        if before is not None and (before.lines, before.quality, before.epoch) == (
-            live.lines,
-            live.quality,
-            live.epoch,
+        if live is None or (
+            before is not None
+            and (before.lines, before.quality, before.epoch)
+            == (live.lines, live.quality, live.epoch)
         ):
             return
         if self._say(live, now):
-            self._live, self._live_at = live, now
+            self._live = live
 
     def health_is_due(self, now: float) -> bool:
         """Once a minute."""
         return now - self._health_at >= HEALTH_EVERY_S
+
+    def hurry_health(self) -> None:
+        """Tell it at the next turn: there is something new in it."""
+        self._health_at = -1e9
 
     def tell_health(self, health: Health, now: float) -> None:
         """Whatever it says."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from doorsill.cells import Age, Expression, Picture, Quality
-from doorsill.privacy.floors import DAY_S
+from doorsill.uplink.pieces import CROSSINGS_MOST, MINUTE_S, PEOPLE_MOST, STAY_MOST_S
 from doorsill.uplink.rules import (
     Flag,
     OrNull,
@@ -37,16 +37,16 @@ QUALITY_WORDS = tuple(str(flag.name).lower() for flag in Quality)
 
 _VERSION = Whole(VERSION, VERSION)
 _TIME = Whole(0, 2**33)  # UTC s, until 2242
-_COUNT = Whole(0, 100_000)  # people in one window
+_COUNT = Whole(0, CROSSINGS_MOST)  # people in one window
 _TOTAL = Whole(0, 999_999_999)
 _EPOCH = Whole(0, 2**32 - 1)
-_SECONDS = Whole(0, DAY_S)
+_SECONDS = Whole(0, MINUTE_S)
 _QUALITY = Words(QUALITY_WORDS)
 _RELEASE = Text(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,3}", 24.0)
 _HASH = Text(r"[0-9a-f]{32}", 128.0)  # the first half of a SHA-256
 _NOISY = Whole(-1_000_000, 1_000_000)  # with noise a cell may fall below nought
 _GAUGE = Whole(0, 2**32 - 1)
-_STATES = ("init", "ready", "alert", "sleeping", "disconnected", "lost")
+STATES = ("init", "ready", "alert", "sleeping", "disconnected", "lost")
 
 PICTURES = tuple(each.name.lower() for each in Picture)
 PROBLEMS = (
@@ -78,7 +78,12 @@ READERS = ("unused", "unknown", "ready", "missing", "daemon_gone", "refused")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineInterval:
-    """One line in one closed window; its key is (device, line, start)."""
+    """One line in one whole minute; its key is (device, line, start, epoch).
+
+    It comes once. ``in`` and ``out`` are exact and may be 1. ``total_in`` and
+    ``total_out`` add them up and outlive a restart; a new ``epoch`` begins with a new
+    outbox, and where the clock was set back.
+    """
 
     schema: int = rule(_VERSION, default=VERSION)
     kind: str = rule(Word(("line",)), default="line")
@@ -100,7 +105,11 @@ class LineInterval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneInterval:
-    """One zone in one closed window; ``dwell_s`` only where k people or more left."""
+    """One zone in one whole minute; its key is (device, zone, start, epoch).
+
+    ``visits`` counts who left the zone and is exact. ``dwell_s``, ``occupancy_max`` and
+    ``occupancy_mean_milli`` are null below k visits, and rounded.
+    """
 
     schema: int = rule(_VERSION, default=VERSION)
     kind: str = rule(Word(("zone",)), default="zone")
@@ -108,9 +117,9 @@ class ZoneInterval:
     start: int = rule(_TIME)
     end: int = rule(_TIME)
     visits: int = rule(_COUNT)
-    dwell_s: int | None = rule(OrNull(_TOTAL))
-    occupancy_max: int = rule(_COUNT)
-    occupancy_mean_milli: int = rule(Whole(0, 100_000_000))
+    dwell_s: int | None = rule(OrNull(Whole(0, STAY_MOST_S)))
+    occupancy_max: int | None = rule(OrNull(Whole(0, PEOPLE_MOST)))
+    occupancy_mean_milli: int | None = rule(OrNull(Whole(0, 1000 * PEOPLE_MOST)))
     epoch: int = rule(_EPOCH)
     coverage_s: int = rule(_SECONDS)
     quality: tuple[str, ...] = rule(_QUALITY)
@@ -122,7 +131,7 @@ class ZoneInterval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attributes:
-    """Apparent looks of k people or more who came in over one line, with noise.
+    """Apparent looks of k crossings or more into the shop over one line, with noise.
 
     ``people`` is what ``interval`` counts in the span; each cell carries discrete
     Laplace noise of scale 2 / (epsilon_micro / 1e6) and may be negative.
@@ -151,7 +160,10 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """Totals since the epoch began, one row a line in the order of the policy."""
+    """Totals of all closed minutes, one row a line in the order of the policy.
+
+    Once a minute; a policy may ask for it more often, then with the open minute.
+    """
 
     schema: int = rule(_VERSION, default=VERSION)
     time: int = rule(_TIME)
@@ -174,7 +186,8 @@ class Health:
     vision_kib: int = rule(_GAUGE)
     uplink_kib: int = rule(_GAUGE)
     camera_restarts: int = rule(_GAUGE)
-    vision_dropped: int = rule(_GAUGE)  # windows that no uplink came for
+    vision_dropped: int = rule(_GAUGE)  # cells that no uplink came for
+    vision_refused: int = rule(_GAUGE)  # cells that no door could have made
     waiting: int = rule(_GAUGE)  # rows in the outbox
     dropped: int = rule(_GAUGE)  # oldest rows given up because the outbox was full
     dead_letters: int = rule(_GAUGE)  # refused by the broker for good
@@ -204,7 +217,7 @@ class State:
     """The life cycle, in Homie's words; ``lost`` is the last will."""
 
     schema: int = rule(_VERSION, default=VERSION)
-    state: str = rule(Word(_STATES))
+    state: str = rule(Word(STATES))
 
 
 Message = LineInterval | ZoneInterval | Attributes | Live | Health | State

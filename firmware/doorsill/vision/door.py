@@ -86,7 +86,8 @@ class Door:
     def __post_init__(self) -> None:
         now = time.monotonic()
         self._since = now
-        self._window = WindowKeeper(len(self.policy.lines), now, time.time())
+        k = max(self.policy.k, self.config.privacy.k)
+        self._window = WindowKeeper(len(self.policy.lines), now, time.time(), k)
         self._health_at, self._health_since = now + FIRST_HEALTH_S, now
         if allowed(self.policy) and self.config.model.attributes:
             models = allowed_models(self.policy)
@@ -291,7 +292,6 @@ class Door:
         self._told_picture = self._picture(now)
         timing = None if self._steps is None else self._steps.timing
         return HealthCell(
-            epoch=self._window.epoch,
             start=int(utc),
             frames=self._frames,
             gated=self._gated,

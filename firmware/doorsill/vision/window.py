@@ -7,26 +7,31 @@ Windows begin and end on whole minutes of UTC; the first and the last are shorte
 crossing is booked in the window in which it is decided, ``line.DECIDED_WITHIN_S``
 after it happened at the latest, so what was sent is never taken back. Where UTC steps
 against the monotonic clock, the window ends there and then, and both sides of the step
-say so; after a step back the totals begin anew under a new epoch, so that no two
-windows are taken for one. What cannot be seen is missing from the coverage.
+say so. The uplink adds the pieces of a minute up. What cannot be seen is missing from
+the coverage, and a window that is not covered whole says ``gap``.
 
-Pure: both clocks are arguments. Attribute counts are whole people of one window.
+What those who came in looked like is added up by ``privacy.threshold`` and handed over
+as sums of k people or more; a running window holds none of it.
+
+Pure: both clocks are arguments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from secrets import randbits
 
 from doorsill.cells import (
     Age,
     Cell,
     Expression,
     LineCell,
+    LooksCell,
     Quality,
     ZoneCell,
 )
+from doorsill.privacy.floors import K_FLOOR
+from doorsill.privacy.threshold import Looks, Pending, add
 from doorsill.values import Attributes, Crossing, Direction
 
 WINDOW_S = 60
@@ -36,11 +41,6 @@ GAP_S = 1.0  # frames further apart leave a gap
 EMPTY_LIMIT = 1440  # windows told as empty after a pause: a day
 GOOD = Quality.GOOD
 BLIND = Quality.COVERED | Quality.DARK | Quality.CLOSED | Quality.FROZEN
-
-
-def random_epoch() -> int:
-    """32 bits; nobody learns from it how often a device was started."""
-    return randbits(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +55,32 @@ class ZoneTotals:
 
 @dataclass(slots=True)
 class _Line:
-    """One line: this window, and since the epoch began."""
+    """One line in this window, and the looks that are not handed over yet."""
 
     counts: list[int] = field(default_factory=lambda: [0, 0])
-    totals: list[int] = field(default_factory=lambda: [0, 0])
     ages: list[int] = field(default_factory=lambda: [0] * len(Age))
     expressions: list[int] = field(default_factory=lambda: [0] * len(Expression))
+    pending: Pending = field(default_factory=Pending)
 
     def begin(self) -> None:
         self.counts = [0, 0]
         self.ages = [0] * len(Age)
         self.expressions = [0] * len(Expression)
 
+    def looks(self, start: int, end: int) -> Looks:
+        return Looks(start, end, tuple(self.ages), tuple(self.expressions))
+
 
 class WindowKeeper:
     """The running window of all lines and zones of one camera."""
 
-    def __init__(
-        self,
-        lines: int,
-        now: float,
-        utc: float,
-        new_epoch: Callable[[], int] = random_epoch,
-    ) -> None:
-        """``now`` and ``utc``: monotonic and UTC seconds of the same moment."""
+    def __init__(self, lines: int, now: float, utc: float, k: int = K_FLOOR) -> None:
+        """``now`` and ``utc``: monotonic and UTC seconds of the same moment.
+
+        ``k`` is the least number of people whose looks are handed over.
+        """
         self._lines = [_Line() for _ in range(lines)]
-        self._new_epoch = new_epoch
-        self.epoch = new_epoch()
+        self._k = k
         self._offset = utc - now
         self._told = now
         self._frame: float | None = None  # time of the last frame
@@ -102,9 +101,7 @@ class WindowKeeper:
     def crossed(self, crossings: Iterable[Crossing]) -> None:
         """Book what was decided."""
         for crossing in crossings:
-            line = self._lines[crossing.line]
-            line.counts[crossing.direction] += 1
-            line.totals[crossing.direction] += 1
+            self._lines[crossing.line].counts[crossing.direction] += 1
 
     def looked(self, crossing: Crossing, attributes: Attributes) -> None:
         """Book what somebody who came in looked like, coarsely."""
@@ -122,8 +119,9 @@ class WindowKeeper:
         """
         step = (utc - now) - self._offset
         if abs(step) > CLOCK_STEP_S:
-            return self._step(now, utc, step, zones)
+            return self._step(now, utc, zones)
         self._offset += step
+        self._slewed += step
         if utc >= self._end:
             return self._over(now, utc, zones)
         if now - self._told < RUNNING_S:
@@ -152,17 +150,10 @@ class WindowKeeper:
         return cells
 
     def _step(
-        self,
-        now: float,
-        utc: float,
-        step: float,
-        zones: Callable[[bool], Sequence[ZoneTotals]],
+        self, now: float, utc: float, zones: Callable[[bool], Sequence[ZoneTotals]]
     ) -> list[Cell]:
         self._quality |= Quality.CLOCK
         cells = self._cells(self._length(now + self._offset), zones(True), closed=True)
-        if step < 0:
-            self.epoch = self._new_epoch()
-            self._lines = [_Line() for _ in self._lines]
         self._offset = utc - now
         self._begin(utc, Quality.CLOCK)
         return cells
@@ -170,7 +161,7 @@ class WindowKeeper:
     def _begin(self, utc: float, quality: Quality) -> None:
         self._start = int(utc)
         self._end = (self._start // WINDOW_S + 1) * WINDOW_S
-        self._covered = 0.0
+        self._covered = self._slewed = 0.0
         self._quality = quality
         for line in self._lines:
             line.begin()
@@ -181,7 +172,9 @@ class WindowKeeper:
     def _cells(
         self, duration: int, zones: Sequence[ZoneTotals], *, closed: bool
     ) -> list[Cell]:
-        coverage = min(round(self._covered * 1000), duration * 1000)
+        coverage = min(round(self._covered_of(duration) * 1000), duration * 1000)
+        if coverage + 1000 * GAP_S < duration * 1000:
+            self._quality |= Quality.GAP
         cells: list[Cell] = [
             self._line_cell(number, line, duration, closed, coverage)
             for number, line in enumerate(self._lines)
@@ -190,32 +183,42 @@ class WindowKeeper:
             self._zone_cell(number, zone, duration, closed, coverage)
             for number, zone in enumerate(zones)
         ]
+        return cells + self._looks(duration) if closed else cells
+
+    def _covered_of(self, duration: int) -> float:
+        """Covered seconds of UTC: a clock that is slewed stretches them."""
+        return self._covered * duration / max(duration - self._slewed, 1.0)
+
+    def _looks(self, duration: int) -> list[Cell]:
+        """The sums that this window completes, of k people or more."""
+        cells: list[Cell] = []
+        for number, line in enumerate(self._lines):
+            window = line.looks(self._start, self._start + duration)
+            line.pending, span = add(line.pending, window, self._k)
+            if span is not None:
+                cells.append(
+                    LooksCell(number, span.start, span.end, span.ages, span.expressions)
+                )
         return cells
 
     def _line_cell(
         self, number: int, line: _Line, duration: int, closed: bool, coverage: int
     ) -> LineCell:
         return LineCell(
-            epoch=self.epoch,
             line=number,
             start=self._start,
             duration_s=duration,
             closed=closed,
             count_in=line.counts[Direction.IN],
             count_out=line.counts[Direction.OUT],
-            total_in=line.totals[Direction.IN],
-            total_out=line.totals[Direction.OUT],
             coverage_ms=coverage,
             quality=self._quality,
-            ages=tuple(line.ages),
-            expressions=tuple(line.expressions),
         )
 
     def _zone_cell(
         self, number: int, zone: ZoneTotals, duration: int, closed: bool, coverage: int
     ) -> ZoneCell:
         return ZoneCell(
-            epoch=self.epoch,
             zone=number,
             start=self._start,
             duration_s=duration,

@@ -1,0 +1,146 @@
+"""How much a vision that was taken over could hide in what leaves the device.
+
+Every number follows from the rules that the uplink holds vision to: the bounds of
+``pieces``, the rounding of ``reports`` and ``gauges``, the moments of ``pace``. For
+each stream it is the binary logarithm of how many different things could be sent in one
+minute, presence, order and the second of sending included. ``SECURITY.md`` states the
+sum; ``tests/test_capacity.py`` holds the two together and lets a hostile vision try.
+
+    python -m doorsill.uplink.capacity          the table
+
+What one line can say in a minute, word by word:
+
+* ``in`` and ``out``: any two whole numbers with a sum of CROSSINGS_MOST or less.
+* ``coverage_s`` 0..60; ``gap`` follows from it, and ``fault`` from the state. Eight
+  more flags.
+* ``start``, ``end``, ``epoch``, totals, release: the uplink's own. A minute is told
+  once and in order, so a missing one is one more value and nothing else.
+* When: at one second of each minute. All that vision can do is to be late by whole
+  minutes, and n minutes can come late in fewer than 4**n ways: 2 bits.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from math import comb, log2
+
+from doorsill.cells import Age, Expression, Quality
+from doorsill.privacy.floors import K_FLOOR, SLOT_S
+from doorsill.uplink.gauges import FRAME_RATE_MOST, FRAME_RATE_STEP, coarse, levels
+from doorsill.uplink.pace import Pace
+from doorsill.uplink.pieces import (
+    CROSSINGS_MOST,
+    MINUTE_S,
+    PEOPLE_MOST,
+    STAY_MOST_S,
+)
+from doorsill.uplink.sight import SIGHTS
+from doorsill.uplink.voice import FROM_VISION
+
+LATENESS_BITS = 2.0  # a minute: log2 of 4, see above
+FLAGS = len(Quality) - 2  # all but gap and fault, which are the uplink's own
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One part of what can be said in a minute."""
+
+    name: str
+    bits: float
+
+
+def line_bits() -> float:
+    """One window of a line."""
+    counts = comb(CROSSINGS_MOST + 2, 2)
+    return log2(counts * (MINUTE_S + 1) * 2**FLAGS + 1)
+
+
+def zone_bits(k: int = K_FLOOR) -> float:
+    """One window of a zone: what tells of stays is there from k visits on."""
+    stays = levels(STAY_MOST_S) * _occupancies()
+    visits = k + (CROSSINGS_MOST + 1 - k) * stays
+    return log2(visits * (MINUTE_S + 1) * 2**FLAGS + 1)
+
+
+def _occupancies() -> int:
+    """How many pairs of a maximum and a mean there are; the mean is not above it."""
+    maxima = {coarse(most, PEOPLE_MOST) for most in range(PEOPLE_MOST + 1)}
+    means = {coarse(mean, 4 * PEOPLE_MOST) for mean in range(4 * PEOPLE_MOST + 1)}
+    return sum(mean <= 4 * most for most in maxima for mean in means)
+
+
+def attributes_bits() -> float:
+    """The reports with attributes of one line, without the noise that they carry."""
+    people = CROSSINGS_MOST * SLOT_S // MINUTE_S
+    cells = comb(people + len(Age), len(Age)) * comb(
+        people + len(Expression), len(Expression)
+    )
+    return log2(cells + 1) * MINUTE_S / SLOT_S
+
+
+def state_bits(pace: Pace) -> float:
+    """State, picture and problems: another sight at one of a few moments, or none."""
+    moments = max(1.0, pace.state_rest_s / pace.state_s)
+    return log2(1 + moments * (SIGHTS - 1)) * MINUTE_S / pace.state_rest_s
+
+
+def gauges_bits(pace: Pace) -> float:
+    """What vision says of itself in ``health``."""
+    bits = log2(FRAME_RATE_MOST // FRAME_RATE_STEP + 1)
+    bits += sum(log2(levels(most)) for most in FROM_VISION.values())
+    return bits * MINUTE_S / pace.gauges_s
+
+
+def live_bits(pace: Pace) -> float:
+    """What ``live`` tells of one line beside ``interval``: how a minute's counts came.
+
+    Nothing at the usual pace: then it is the sum of the windows, sent with them.
+    """
+    if pace.live_s >= pace.minute_s:
+        return 0.0
+    moments = int(MINUTE_S / pace.live_s)
+    return log2(comb(CROSSINGS_MOST + 2 * moments, 2 * moments))
+
+
+def shares_of(kind: str, pace: Pace) -> list[Share]:
+    """What a device with one place, a ``line`` or a ``zone``, can say in a minute."""
+    if kind == "line":
+        own = [
+            Share("interval", line_bits()),
+            Share("attributes", attributes_bits()),
+            Share("live", live_bits(pace)),
+        ]
+    else:
+        own = [Share("interval", zone_bits())]
+    return [
+        *own,
+        Share("second of sending", LATENESS_BITS),
+        Share("state", state_bits(pace)),
+        Share("health", gauges_bits(pace)),
+    ]
+
+
+def bits_of(kind: str, pace: Pace) -> float:
+    """All of it; a device with more places has less for each."""
+    return sum(share.bits for share in shares_of(kind, pace))
+
+
+def table() -> str:
+    """The numbers of SECURITY.md."""
+    rows = [
+        "| stream | bits a line and minute | bits a zone and minute |",
+        "|---|---|---|",
+    ]
+    usual = Pace()
+    lines = {each.name: each.bits for each in shares_of("line", usual)}
+    zones = {each.name: each.bits for each in shares_of("zone", usual)}
+    for name in lines:
+        rows.append(f"| {name} | {lines[name]:.1f} | {zones.get(name, 0):.1f} |")
+    both = bits_of("line", usual), bits_of("zone", usual)
+    rows.append(f"| all | **{both[0]:.1f}** | **{both[1]:.1f}** |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

@@ -1,0 +1,38 @@
+"""Numbers rounded until little can be hidden in them.
+
+What vision says of itself (how fast, how large, how often) goes out with three digits
+of binary precision and every half hour; see ``capacity.py``.
+"""
+
+from __future__ import annotations
+
+FRAME_RATE_STEP = 500  # thousandths of a frame a second
+FRAME_RATE_MOST = 60_000
+
+
+def coarse(value: int, most: int) -> int:
+    """``value`` within 0..``most``, to an eighth: three leading binary digits."""
+    return min(_rounded(min(max(0, value), most)), _leading(most))
+
+
+def levels(most: int) -> int:
+    """How many values ``coarse`` gives for 0..``most``."""
+    if most < 8:
+        return most + 1
+    shift = most.bit_length() - 3
+    return 8 + 4 * (shift - 1) + ((most >> shift) - 3)
+
+
+def stepped(value: int, step: int, most: int) -> int:
+    """``value`` within 0..``most``, to the nearest ``step``."""
+    return min((min(max(0, value), most) + step // 2) // step * step, most)
+
+
+def _rounded(value: int) -> int:
+    shift = max(0, value.bit_length() - 3)
+    return (value + (1 << shift) // 2) >> shift << shift
+
+
+def _leading(value: int) -> int:
+    shift = max(0, value.bit_length() - 3)
+    return value >> shift << shift

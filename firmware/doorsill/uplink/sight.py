@@ -1,0 +1,44 @@
+"""What of vision goes into state, health and problems: looked at at our own moments.
+
+    vision ─► Sight, every ten seconds, another one once a minute ─► problems, state, …
+
+All that vision can move in them is here, so ``capacity.py`` can count it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import inf
+
+from doorsill.cells import Picture, Quality
+from doorsill.uplink.intake import Intake
+from doorsill.uplink.standing import SILENT_S
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the uplink knows of vision at one moment."""
+
+    picture: Picture = Picture.UNKNOWN
+    heard_s: float | None = None  # since its last word: 0, infinity, or none came yet
+    counts: bool = False  # it is there and tells what it counts
+    closed: bool = False  # outside the opening hours, in every place
+
+
+# How many there are once vision has said something.
+SIGHTS = len(list(product(Picture, (0.0, inf), (False, True), (False, True))))
+
+
+def sight_of(intake: Intake, now: float) -> Sight:
+    """Vision as ``intake`` knows it; ``now`` is monotonic s."""
+    heard_s = None
+    if intake.spoke_at is not None:
+        heard_s = 0.0 if now - intake.spoke_at <= SILENT_S else inf
+    cells = intake.newest.values()
+    return Sight(
+        picture=Picture(0 if intake.health is None else intake.health.picture),
+        heard_s=heard_s,
+        counts=intake.link is not None and bool(cells),
+        closed=bool(cells) and all(Quality.CLOSED in cell.quality for cell in cells),
+    )

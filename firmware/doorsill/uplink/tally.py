@@ -1,0 +1,306 @@
+"""The recount: pieces of vision become whole minutes, totals and an epoch of our own.
+
+    pieces    |--- 24 s ---|  restart  |-- 29 s --|          added up: at most 60 s
+    minute    |──────────────── 12:00 ────────────| closed, once, in order, for ever
+
+Vision says what it counted since its last word and nothing else. Here it becomes one
+window for each place of the policy and each minute, and totals that outlive a restart.
+
+* A minute is told once, and after those before it. What comes for a minute that is
+  over, or that has not begun, is added to the one that is open, and that says
+  ``clock``: nobody is lost, and vision gains no second window.
+* A cell that comes again is known by its run and its number.
+* A running piece is replaced by the next account of itself. Where vision dies it stays
+  as it was, and what was told of it already is not counted twice.
+* A clock that is set back by more than two minutes begins a new epoch, so that a start
+  which comes twice is told apart. Totals go on.
+
+No I/O: the clock is an argument. ``Intake`` works on a copy and keeps it when it is on
+disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from doorsill.cells import LooksCell, Quality
+from doorsill.errors import UntrustedError
+from doorsill.link import Received
+from doorsill.privacy.threshold import slot_of
+from doorsill.uplink.pieces import (
+    MINUTE_S,
+    LineSums,
+    Places,
+    Sums,
+    Window,
+    counts_only,
+    looks_checked,
+    minute_of,
+    nothing_at,
+    place_of,
+    sums_of,
+)
+
+SET_BACK_S = 120  # a clock that goes back further begins a new epoch
+AHEAD_S = 2  # vision's clock is ours; its account of now may be this much newer
+LATE_S = 60  # how long after its end a minute without vision is closed by us
+SLOTS_KEPT = 16  # two days of people who came in, for the reports with attributes
+TOTAL_MOST = 999_999_999
+CLOCK = Quality.CLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The last account of a piece that vision has not closed."""
+
+    run: int
+    start: int
+    sums: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """A closed minute: what is told of each place, in the order of the policy."""
+
+    start: int
+    epoch: int
+    sums: dict[str, Sums]
+    totals: tuple[tuple[int, int], ...]  # of each line, this minute included
+
+
+@dataclass(slots=True)
+class Tally:
+    """The open minute and everything that must survive a power cut."""
+
+    places: Places
+    epoch: int
+    floor: int  # UTC s: no minute before it is told any more
+    minute: int | None = None  # the open one
+    heard: tuple[int, int] = (0, 0)  # run and number of the last closed cell
+    settled: dict[str, Sums] = field(default_factory=dict)
+    running: dict[str, Running] = field(default_factory=dict)
+    told: dict[str, Running] = field(default_factory=dict)  # of pieces still running
+    ended: set[str] = field(default_factory=set)  # places whose minute is whole
+    totals: list[list[int]] = field(default_factory=list)  # in and out of each line
+    came_in: dict[tuple[int, int], int] = field(default_factory=dict)  # by line, slot
+    looked_until: dict[int, int] = field(default_factory=dict)  # by line, UTC s
+
+    def __post_init__(self) -> None:
+        while len(self.totals) < self.places.lines:
+            self.totals.append([0, 0])
+
+    def take(self, received: Received, utc: float) -> list[Minute]:
+        """Add one cell of a line or a zone; the minutes that are closed by it.
+
+        Raises UntrustedError for what no door could have counted.
+        """
+        cell = received.cell
+        if not isinstance(cell, Window):
+            raise TypeError(f"a {type(cell).__name__} counts nobody")
+        if cell.closed and self._knows(received):
+            return []
+        sums = self._news_of(received, sums_of(cell, self.places))
+        target, misplaced = self._minute_for(cell, utc)
+        closed = []
+        if self.minute is not None and target > self.minute:
+            closed.append(self.close())
+        self.minute = target
+        if misplaced:
+            sums = counts_only(sums, CLOCK)
+        self._add(received, cell, sums)
+        if cell.closed and cell.start + cell.duration_s == self.minute + MINUTE_S:
+            self.ended.add(place_of(cell))
+            if len(self.ended) == len(self.places.names):
+                closed.append(self.close())
+        return closed
+
+    def take_looks(self, received: Received) -> int:
+        """How many people ``interval`` counts in a span of looks.
+
+        Raises UntrustedError where the span is not over yet or was told before.
+        """
+        cell = received.cell
+        if not isinstance(cell, LooksCell):
+            raise TypeError(f"a {type(cell).__name__} holds no looks")
+        if self._knows(received):
+            raise UntrustedError("looks come twice")
+        looks_checked(cell, self.places)
+        open_at = self.floor if self.minute is None else self.minute
+        if cell.end > open_at or cell.start < self.looked_until.get(cell.line, 0):
+            raise UntrustedError("looks are of a time that is not over or was told")
+        slots = range(slot_of(cell.start), slot_of(cell.end))
+        return sum(self.came_in.get((cell.line, slot), 0) for slot in slots)
+
+    def looks_told(self, cell: LooksCell) -> None:
+        """The span of ``cell`` is used up: nothing is told of a part of it again."""
+        self.looked_until[cell.line] = cell.end
+
+    def lapse(self, utc: float, since: int) -> list[Minute]:
+        """Close a minute that nobody spoke of; one at a time, none before ``since``."""
+        minute = max(self.floor, since) if self.minute is None else self.minute
+        if utc < minute + MINUTE_S + LATE_S:
+            return []
+        self.minute = minute
+        return [self.close()]
+
+    def is_set_back(self, utc: float) -> bool:
+        """Whether the clock was set back beyond what was told."""
+        newest = self.floor - MINUTE_S if self.minute is None else self.minute
+        return utc < newest - SET_BACK_S
+
+    def set_back(self, utc: float, epoch: int) -> list[Minute]:
+        """Begin ``epoch`` where the clock was set back beyond what was told."""
+        if not self.is_set_back(utc):
+            return []
+        closed = [] if self.minute is None else [self.close()]
+        self.epoch, self.floor = epoch, minute_of(utc)
+        self.came_in = {
+            key: count
+            for key, count in self.came_in.items()
+            if key[1] < slot_of(int(utc))
+        }
+        self.looked_until = {}
+        return closed
+
+    def begin_again(self, booted: int) -> list[Minute]:
+        """At our start: what was open before this machine was (UTC s) ends there."""
+        closed = []
+        if self.minute is not None and self.minute < booted:
+            closed.append(self.close())
+        self.floor = max(self.floor, booted)
+        return closed
+
+    def copy(self) -> Self:
+        """One that can be changed without changing this."""
+        return replace(
+            self,
+            settled=dict(self.settled),
+            running=dict(self.running),
+            told=dict(self.told),
+            ended=set(self.ended),
+            totals=[list(each) for each in self.totals],
+            came_in=dict(self.came_in),
+            looked_until=dict(self.looked_until),
+        )
+
+    def close(self) -> Minute:
+        """End the open minute; what ran on is told as far as it came."""
+        if self.minute is None:
+            raise ValueError("no minute is open")
+        for place in list(self.running):
+            self._settle(place)
+        sums = {
+            place: self.settled.get(place) or nothing_at(place)
+            for place in self.places.names
+        }
+        for number in range(self.places.lines):
+            self._count(number, sums[f"line-{number}"])
+        minute = Minute(self.minute, self.epoch, sums, self.totals_told())
+        self.floor, self.minute = self.minute + MINUTE_S, None
+        self.settled, self.ended = {}, set()
+        return minute
+
+    @property
+    def counts(self) -> tuple[object, ...]:
+        """What a power cut must not take; coverage alone is not worth a write."""
+        settled = {place: sums.counts for place, sums in self.settled.items()}
+        running = {place: each.sums.counts for place, each in self.running.items()}
+        return self.heard, self.epoch, self.floor, settled, running
+
+    def totals_told(self) -> tuple[tuple[int, int], ...]:
+        """In and out of each line in all closed minutes."""
+        return tuple((a, b) for a, b in self.totals[: self.places.lines])
+
+    def totals_now(self) -> tuple[tuple[int, int], ...]:
+        """In and out of each line, the open minute included."""
+        now = []
+        for number, (count_in, count_out) in enumerate(self.totals_told()):
+            place = f"line-{number}"
+            sums = self.settled.get(place) or LineSums()
+            if place in self.running:
+                sums = sums.plus(self.running[place].sums)  # type: ignore[arg-type]
+            if not isinstance(sums, LineSums):
+                raise TypeError(f"{place} is counted as a zone")
+            now.append((count_in + sums.count_in, count_out + sums.count_out))
+        return tuple(now)
+
+    def _count(self, line: int, sums: Sums) -> None:
+        if not isinstance(sums, LineSums) or self.minute is None:
+            raise TypeError(f"line {line} is counted as a zone")
+        total = self.totals[line]
+        total[0] = min(total[0] + sums.count_in, TOTAL_MOST)
+        total[1] = min(total[1] + sums.count_out, TOTAL_MOST)
+        slot = slot_of(self.minute)
+        self.came_in = {
+            key: count
+            for key, count in self.came_in.items()
+            if slot - SLOTS_KEPT <= key[1] <= slot
+        }
+        before = self.came_in.get((line, slot), 0)
+        self.came_in[line, slot] = before + sums.count_in
+
+    def _knows(self, received: Received) -> bool:
+        """Whether a closed cell was taken before; from now on it was."""
+        run, sequence = self.heard
+        if received.run == run and received.sequence <= sequence:
+            return True
+        self.heard = received.run, received.sequence
+        return False
+
+    def _news_of(self, received: Received, sums: Sums) -> Sums:
+        """Without what was told of the same piece when its minute was closed."""
+        cell = received.cell
+        if not isinstance(cell, Window):
+            raise TypeError(f"a {type(cell).__name__} counts nobody")
+        before = self.told.get(place_of(cell))
+        if before is None:
+            return sums
+        if (before.run, before.start) != (received.run, cell.start):
+            del self.told[place_of(cell)]
+            return sums
+        return sums.minus(before.sums)  # type: ignore[arg-type]
+
+    def _minute_for(self, cell: Window, utc: float) -> tuple[int, bool]:
+        """The minute that ``cell`` belongs to, or the next to be told where it is none.
+
+        And whether that is another one than its own.
+        """
+        minute, end = minute_of(cell.start), cell.start + cell.duration_s
+        least = self.floor if self.minute is None else self.minute
+        if end > utc + AHEAD_S and self.minute is None:
+            return max(least, minute_of(utc)), True
+        if minute < least or end > utc + AHEAD_S:
+            return least, True
+        return minute, False
+
+    def _add(self, received: Received, cell: Window, sums: Sums) -> None:
+        place = place_of(cell)
+        before = self.running.pop(place, None)
+        if before is not None and (before.run, before.start) != (
+            received.run,
+            cell.start,
+        ):
+            self._put(place, before.sums)
+        if cell.closed:
+            self._put(place, sums)
+            self.told.pop(place, None)
+        else:
+            self.running[place] = Running(received.run, cell.start, sums)
+
+    def _put(self, place: str, sums: Sums) -> None:
+        before = self.settled.get(place)
+        self.settled[place] = sums if before is None else before.plus(sums)  # type: ignore[arg-type]
+
+    def _settle(self, place: str) -> None:
+        """A piece that vision did not close: told as it is, and remembered."""
+        running = self.running.pop(place)
+        self._put(place, running.sums)
+        known = self.told.get(place)
+        whole = running.sums
+        if known is not None and (known.run, known.start) == (
+            running.run,
+            running.start,
+        ):
+            whole = whole.plus(known.sums)  # type: ignore[arg-type]
+        self.told[place] = Running(running.run, running.start, whole)

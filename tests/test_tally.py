@@ -1,0 +1,323 @@
+"""Pieces become whole minutes: each once, in order, and nobody is lost or doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doorsill.cells import Cell, LineCell, Quality, ZoneCell
+from doorsill.errors import UntrustedError, UplinkError
+from doorsill.link import Received
+from doorsill.uplink.pieces import (
+    CROSSINGS_MOST,
+    MINUTE_S,
+    LineSums,
+    Places,
+    ZoneSums,
+)
+from doorsill.uplink.reports import quality_of
+from doorsill.uplink.tally import Minute, Tally
+from doorsill.uplink.tally_text import tally_of, text_of
+
+NOON = 1_800_000_000 - 1_800_000_000 % 3600
+PLACES = Places(1, 0)
+LATER = NOON + 86_400.0
+
+
+def piece(start: int, length: int = 60, count_in: int = 1, **changes: Any) -> LineCell:
+    """``count_in`` people in, nobody out, all of it looked at."""
+    whole = LineCell(
+        0, NOON + start, length, True, count_in, 0, 1000 * length, Quality.GOOD
+    )
+    return replace(whole, **changes)
+
+
+class Book:
+    """A tally that is fed cells with numbers of their own, as the link gives them."""
+
+    def __init__(self, places: Places = PLACES, floor: int = NOON) -> None:
+        self.tally = Tally(places, 7, floor)
+        self.told: list[Minute] = []
+        self.number = 0
+
+    def take(self, cell: Cell, run: int = 1, utc: float = LATER) -> None:
+        self.number += 1
+        self.told += self.tally.take(Received(run, self.number, cell), utc)
+
+    @property
+    def lines(self) -> list[tuple[int, int, int]]:
+        """(start, in, covered seconds) of the first line in what was told."""
+        found = []
+        for minute in self.told:
+            sums = minute.sums["line-0"]
+            assert isinstance(sums, LineSums)
+            found.append((minute.start - NOON, sums.count_in, sums.coverage_ms // 1000))
+        return found
+
+
+def restart(book: Book) -> None:
+    book.take(piece(0, 24, 7))
+    book.take(piece(29, 31, 5), run=2)
+
+
+def crash(book: Book) -> None:
+    """Vision dies with a piece that it did not close."""
+    book.take(piece(0, 24, 7, closed=False))
+    book.take(piece(29, 31, 5), run=2)
+
+
+def clock_forward(book: Book) -> None:
+    book.take(piece(0, 24, 7, quality=Quality.CLOCK))
+    book.take(piece(30, 30, 5, quality=Quality.CLOCK))
+
+
+def clock_back(book: Book) -> None:
+    book.take(piece(0, 60, 7))
+    book.take(piece(30, 30, 5, quality=Quality.CLOCK))
+    book.take(piece(60, 60, 3))
+
+
+@pytest.mark.parametrize(
+    ("story", "told"),
+    [
+        pytest.param(restart, [(0, 12, 55)], id="vision started again"),
+        pytest.param(crash, [(0, 12, 55)], id="vision died"),
+        pytest.param(clock_forward, [(0, 12, 54)], id="the clock stepped ahead"),
+        pytest.param(clock_back, [(0, 7, 60), (60, 8, 60)], id="it stepped back"),
+    ],
+)
+def test_pieces_of_a_minute_are_added_up(
+    story: Callable[[Book], None], told: list[tuple[int, int, int]]
+) -> None:
+    book = Book()
+    story(book)
+    assert book.lines == told
+
+
+def test_pieces_together_are_at_most_a_minute_and_one_bound_on_counts() -> None:
+    book = Book()
+    for run in range(1, 5):
+        book.take(piece(0, 59, CROSSINGS_MOST), run=run)
+    book.take(piece(60))
+    assert book.lines[0] == (0, CROSSINGS_MOST, 60)
+
+
+def test_a_minute_is_told_once_and_in_order() -> None:
+    book = Book()
+    for start in (0, 60, 0, 120, 60, 60, 180):
+        book.take(piece(start))
+    assert [start for start, *_ in book.lines] == [0, 60, 120, 180]
+    assert sum(people for _, people, _ in book.lines) + 0 == 7
+    assert book.told[2].sums["line-0"].quality & Quality.CLOCK
+
+
+def test_what_is_of_a_time_to_come_is_told_now() -> None:
+    book = Book()
+    book.take(piece(86_400), utc=NOON + 61.0)
+    book.take(piece(60), utc=NOON + 121.0)
+    assert book.lines == [(60, 2, 60)]
+
+
+def test_a_cell_that_comes_again_is_taken_once() -> None:
+    book = Book()
+    received = Received(1, 5, piece(0, 30))
+    for _ in range(3):
+        assert book.tally.take(received, LATER) == []
+    assert book.tally.settled["line-0"] == LineSums(1, 0, 30_000, 0)
+
+
+def test_a_running_piece_is_replaced_by_its_next_account() -> None:
+    book = Book()
+    for seconds in (2, 4, 6):
+        book.take(piece(0, seconds, seconds, closed=False))
+    assert book.tally.totals_now() == ((6, 0),)
+    assert book.tally.totals_told() == ((0, 0),)
+    book.take(piece(0, 60, 9))
+    assert book.lines == [(0, 9, 60)]
+    assert book.tally.totals_told() == book.tally.totals_now() == ((9, 0),)
+
+
+def test_what_was_told_of_a_piece_that_runs_on_is_not_counted_twice() -> None:
+    """Vision stood still for minutes; we closed its minute, and then it goes on."""
+    book = Book()
+    book.take(piece(0, 20, 4, closed=False), utc=NOON + 20.0)
+    book.told += book.tally.lapse(NOON + 130.0, NOON)
+    book.take(piece(0, 60, 9), utc=NOON + 131.0)
+    book.take(piece(60, 60, 1), utc=NOON + 132.0)
+    assert sum(people for _, people, _ in book.lines) == 10
+    assert book.lines == [(0, 4, 20), (60, 6, 60)]
+
+
+def test_a_minute_that_is_not_covered_whole_has_a_gap_whatever_vision_says() -> None:
+    book = Book()
+    book.take(piece(0, 60, coverage_ms=59_400))
+    book.take(piece(60, 60, coverage_ms=59_600))
+    book.take(piece(120, 60, quality=Quality.GAP))
+    qualities = [quality_of(minute.sums["line-0"]) for minute in book.told]
+    assert qualities == [Quality.GAP, Quality.GOOD, Quality.GOOD]
+
+
+def test_a_minute_without_vision_is_closed_by_us() -> None:
+    tally = Tally(PLACES, 7, NOON)
+    assert tally.lapse(NOON + 119.0, NOON) == []
+    assert [each.start for each in tally.lapse(NOON + 120.0, NOON)] == [NOON]
+    assert tally.lapse(NOON + 121.0, NOON) == []
+    assert [each.start for each in tally.lapse(NOON + 400.0, NOON + 240)] == [
+        NOON + 240
+    ]
+
+
+@pytest.mark.parametrize(
+    ("back_s", "epochs"),
+    [
+        pytest.param(30, {7}, id="a small step goes on"),
+        pytest.param(3600, {7, 8}, id="an hour begins a new epoch"),
+    ],
+)
+def test_a_clock_that_is_set_back_loses_nobody(back_s: int, epochs: set[int]) -> None:
+    book = Book(floor=NOON - 7200)
+    for start in (0, 60, 120):
+        book.take(piece(start), utc=NOON + start + 60.0)
+    now = NOON + 180 - back_s
+    book.told += book.tally.set_back(now, 8)
+    for start in range(180 - back_s, 600, 60):
+        whole = start - start % 60 + 60
+        book.take(piece(start, whole - start), utc=NOON + whole)
+    assert {minute.epoch for minute in book.told} == epochs
+    keys = [(minute.epoch, minute.start) for minute in book.told]
+    assert len(set(keys)) == len(keys)
+    people = sum(count for _, count, _ in book.lines)
+    assert people == book.number
+    assert book.tally.totals_told() == ((people, 0),)
+
+
+def test_what_was_open_before_the_machine_began_is_told_at_our_start() -> None:
+    tally = Tally(PLACES, 7, NOON)
+    tally.take(Received(1, 1, piece(0, 20, 3, closed=False)), NOON + 20.0)
+    again = tally_of(text_of(tally), PLACES)
+    (minute,) = again.begin_again(NOON + 3600)
+    assert (minute.start, minute.totals) == (NOON, ((3, 0),))
+    assert again.floor == NOON + 3600
+
+
+def test_every_place_of_the_policy_is_told_in_its_order() -> None:
+    book = Book(Places(2, 1))
+    book.take(ZoneCell(0, NOON, 60, True, 2, 30, 2, 500, 60_000, Quality.GOOD))
+    book.take(piece(0, line=1))
+    assert book.told == []
+    book.take(piece(0))
+    (minute,) = book.told
+    assert list(minute.sums) == ["line-0", "line-1", "zone-0"]
+    assert minute.sums["zone-0"] == ZoneSums(2, 30, 2, 30_000, 60_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("cell", "sentence"),
+    [
+        pytest.param(piece(0, line=1), "does not have", id="another line"),
+        pytest.param(piece(0, line=65_535), "does not have", id="a line far off"),
+        pytest.param(piece(30, 60), "one piece of one minute", id="over the minute"),
+        pytest.param(piece(0, 86_400), "one piece of one minute", id="a day"),
+        pytest.param(piece(0, 0, coverage_ms=0), "one piece", id="closed, no length"),
+        pytest.param(piece(-NOON - 1), "one piece", id="before 1970"),
+        pytest.param(piece(0, coverage_ms=60_001), "more than its time", id="coverage"),
+        pytest.param(piece(0, quality=Quality(1024)), "no such flag", id="a flag"),
+        pytest.param(piece(0, count_in=601), "feet", id="more than feet can do"),
+        pytest.param(piece(0, count_in=300, count_out=301), "feet", id="both ways"),
+        pytest.param(
+            ZoneCell(0, NOON, 60, True, 0, 0, 0, 0, 0, Quality.GOOD),
+            "does not have",
+            id="a zone",
+        ),
+    ],
+)
+def test_what_no_door_could_have_counted_is_refused(
+    cell: LineCell | ZoneCell, sentence: str
+) -> None:
+    book = Book()
+    with pytest.raises(UntrustedError, match=sentence):
+        book.take(cell)
+    assert (book.tally.settled, book.tally.running, book.told) == ({}, {}, [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"visits": 601}, id="visits"),
+        pytest.param({"occupancy_max": 101}, id="people at once"),
+        pytest.param({"occupancy_mean_milli": 2001}, id="a mean above the maximum"),
+    ],
+)
+def test_a_zone_that_cannot_be_is_refused(changes: dict[str, int]) -> None:
+    zone = ZoneCell(0, NOON, 60, True, 1, 2, 2, 2000, 60_000, Quality.GOOD)
+    book = Book(Places(0, 1))
+    with pytest.raises(UntrustedError, match="feet"):
+        book.take(replace(zone, **changes))
+    book.take(zone)
+
+
+def test_the_tally_survives_its_text() -> None:
+    book = Book(Places(1, 1))
+    for start in (0, 60):
+        book.take(piece(start))
+        book.take(ZoneCell(0, NOON + start, 60, True, 2, 30, 2, 500, 9, Quality.DARK))
+    book.take(piece(120, 20, 3, closed=False))
+    book.tally.looked_until[0] = NOON
+    again = tally_of(text_of(book.tally), book.tally.places)
+    assert again == book.tally
+    assert again.copy() == again
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"epoch": 7}', "\x00", "null"])
+def test_a_damaged_text_gets_a_sentence(text: str) -> None:
+    with pytest.raises(UplinkError, match="the tally in the outbox is damaged"):
+        tally_of(text, PLACES)
+
+
+def test_a_policy_with_fewer_lines_leaves_the_others_out() -> None:
+    book = Book(Places(2, 0))
+    book.take(piece(0, 20, line=1))
+    book.take(piece(0, 20))
+    one = tally_of(text_of(book.tally), PLACES)
+    assert list(one.settled) == ["line-0"]
+    more = tally_of(text_of(one), Places(3, 0))
+    assert more.totals_told() == ((0, 0),) * 3
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-3, 6),  # minutes from now
+            st.integers(0, 59),
+            st.integers(1, 60),
+            st.booleans(),
+            st.integers(0, 90),
+            st.integers(1, 3),
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_comes_minutes_are_told_once_in_order_and_within_bounds(
+    story: list[tuple[int, int, int, bool, int, int]],
+) -> None:
+    book = Book(floor=NOON - 120)
+    for step, (minute, second, length, closed, people, run) in enumerate(story):
+        cell = piece(
+            60 * minute + second, min(length, 60 - second), people, closed=closed
+        )
+        book.take(cell, run, NOON + 20.0 * step)
+    starts = [minute.start for minute in book.told]
+    assert starts == sorted(set(starts))
+    assert all(start % MINUTE_S == 0 for start in starts)
+    for minute in book.told:
+        sums = minute.sums["line-0"]
+        assert isinstance(sums, LineSums)
+        assert sums.count_in + sums.count_out <= CROSSINGS_MOST
+        assert 0 <= sums.coverage_ms <= 60_000
+    totals = [minute.totals[0] for minute in book.told]
+    assert totals == sorted(totals)
