@@ -22,6 +22,7 @@ from doorsill.errors import (
     UntrustedError,
     UplinkError,
 )
+from doorsill.stopping import deaf
 
 # Each module has add_parser(subparsers); it is imported only when it is asked for.
 # What is not part of a camera (the demo, the fleet) joins as an entry point, which
@@ -56,7 +57,9 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and leave with its exit code."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    deaf()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -29,7 +29,7 @@ from doorsill.config import (
 )
 from doorsill.device.obedience import Obedience
 from doorsill.errors import DoorsillError
-from doorsill.stopping import Stop, held_back, listen
+from doorsill.stopping import Stop, Stopped, held_back, listen
 
 log = logging.getLogger(__name__)
 
@@ -68,24 +68,25 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one process, or all of them side by side; the exit code of the first end."""
-    stop = listen()
-    try:
-        return _run(args, stop)
-    except DoorsillError:
-        if not stop.asked:
-            raise
-        log.info("stopped while it started")
-        return 0
-
-
-def _run(args: argparse.Namespace, stop: Stop) -> int:
     config = load_config(args.config)
     if config.camera.driver == "video":
         refuse_network_camera(config.camera.source)
+    stop = listen()
+    try:
+        return _run(args, config, stop)
+    except (DoorsillError, Stopped) as error:
+        if not stop.asked:
+            raise
+        log.info("stopped%s", f"; meanwhile: {error}" if str(error) else "")
+        return 0
+
+
+def _run(args: argparse.Namespace, config: Config, stop: Stop) -> int:
     if args.only:
         importlib.import_module(PROCESSES[args.only]).main(config)
         return 0
     prepare(config)
+    stop.check()
     obeyed = {name: Obedience(config.policy_in_force) for name in names_of(config)}
     with children(args.config, names_of(config)) as running:
         return _watch(args.config, running, obeyed, stop)

@@ -37,11 +37,15 @@ class Stop:
         """
         self._waiting = True
         try:
-            if self.asked:
-                raise Stopped
+            self.check()
             yield
         finally:
             self._waiting = False
+
+    def check(self) -> None:
+        """Raise Stopped if the signal came: between two steps of a long start."""
+        if self.asked:
+            raise Stopped
 
     def bell(self) -> int:
         """A handle that becomes readable with the first signal, for select and poll."""
@@ -71,6 +75,16 @@ def listen() -> Stop:
         signal.signal(each, _stop.heard)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     return _stop
+
+
+def deaf() -> None:
+    """Hear no signal any more: the process is over, and nothing shall end it sooner.
+
+    Python forgets its handlers before it is gone, and a signal would then be what the
+    process ended with.
+    """
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

@@ -11,12 +11,10 @@ from __future__ import annotations
 import logging
 import os
 import select
-import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 from cryptography.hazmat.primitives import serialization
 
@@ -50,6 +48,7 @@ from doorsill.device.obedience import Obedience
 from doorsill.device.policy_store import store_of
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy import ConsentRules, Policy
+from doorsill.stopping import listen
 from doorsill.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -73,6 +72,7 @@ def consent_of_policy(policy: Policy) -> ConsentRules:
 
 def main(config: Config) -> None:
     """Run until SIGTERM; raises DoorsillError where it must not go on."""
+    bell = listen().bell()
     consent = consent_of(config)
     with only_one(config), opened(config) as (vault, device):
         obedience = Obedience(config.policy_in_force)
@@ -84,7 +84,6 @@ def main(config: Config) -> None:
         lamp = open_consent_lamp(consent)
         socket_of(config).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         counter = Counter(socket_of(config))
-        bell = _bell_of_signals()
         supervisor = Supervisor(os.environ)
         keep = Confinement("vault", _writable(config), visible=_visible(config))
         confine(keep)
@@ -237,15 +236,3 @@ def _visible(config: Config) -> list[Path]:
     files = (config.policy_in_force, config.controller_key, Path(daemon))
     folders = [each.parent for each in files]
     return [config.device.run, *folders, *surroundings.READ]
-
-
-def _bell_of_signals() -> int:
-    """A handle that becomes readable with SIGTERM or SIGINT."""
-    bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        os.eventfd_write(bell, 1)
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, ring)
-    return bell

@@ -18,14 +18,12 @@ import contextlib
 import logging
 import os
 import secrets
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from select import select
-from types import FrameType
 from typing import Any
 
 import doorsill
@@ -39,6 +37,7 @@ from doorsill.link import CellClient
 from doorsill.policy import Policy
 from doorsill.privacy.budget import day_of
 from doorsill.privacy.noise import MICRO
+from doorsill.stopping import listen
 from doorsill.supervisor import Supervisor
 from doorsill.uplink.codec import encode
 from doorsill.uplink.connector import Connector
@@ -303,6 +302,7 @@ class Uplink:
 
 def main(config: Config) -> None:
     """Run until SIGTERM or SIGINT; what systemd starts."""
+    listen()
     timing, broker = Timing(), config.broker
     connector = start_connector(
         broker.host, broker.port, config.cell_socket, timing.connect_s
@@ -410,16 +410,10 @@ def run(
 
     Each turn is a sign of life.
     """
-    asked: list[int] = []
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, ask)
+    stop = listen()
     uplink.delivery.publisher.start()
     supervisor.ready("at work")
-    while not asked:
+    while not stop.asked:
         uplink.step(STEP_S)
         supervisor.alive(time.monotonic())
         if obedience is not None and obedience.replaced():

@@ -59,6 +59,7 @@ def main(config: Config) -> None:
     faces = Handover(config.face_socket) if config.consent else None
     supervisor = Supervisor(os.environ)
     keep = Confinement("vision", writable=devices(config))
+    stop.check()
     restrict(keep)
     parts = (config, policy, open_detector(model, models), cells, faces)
     door = Door(*parts, stop=stop, alive=supervisor.alive, obedience=obedience)
