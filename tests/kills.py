@@ -100,6 +100,7 @@ class Camera:
     site: Site
     folder: Path
     name: str
+    hurried: bool = True
     _child: subprocess.Popen[bytes] | None = field(default=None)
 
     def __post_init__(self) -> None:
@@ -124,7 +125,8 @@ class Camera:
     def start(self) -> None:
         """As systemd does."""
         config = str(self.folder / "doorsill.toml")
-        command = [sys.executable, "-c", HURRIED, "run", "--only", "uplink"]
+        program = ["-c", HURRIED] if self.hurried else ["-m", "doorsill"]
+        command = [sys.executable, *program, "run", "--only", "uplink"]
         with (self.folder / "log").open("ab") as log:
             self._child = subprocess.Popen(
                 [*command, "--config", config],

@@ -48,10 +48,12 @@ from doorsill.registry import (
     verified_model,
 )
 from doorsill.run_cli import children, names_of, prepare
+from doorsill.uplink import capacity
 from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.events import Answered
 from doorsill.uplink.guard import RATES, EgressGuard, Outgoing
 from doorsill.uplink.looks import Rules, consider
+from doorsill.uplink.pace import Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.uplink.rules import rules_of
@@ -85,6 +87,16 @@ def test_only_counts_leave_the_camera_no_message_can_carry_an_image() -> None:
         assert guard.check(stream_of(message), encode(message), 0.0)
     with pytest.raises(UntrustedError, match="only the egress guard"):
         Outgoing("doorsill/x", picture, False, None)
+
+
+def test_what_a_taken_over_vision_gets_out_is_at_most_50_bits_a_place_and_minute() -> (
+    None
+):
+    """``test_capacity`` lets a hostile vision try, with the real uplink and broker."""
+    for place in ("line", "zone"):
+        assert capacity.bits_of(place, Pace()) <= 50
+    assert capacity.table() in (ROOT / "SECURITY.md").read_text()
+    assert Pace().minute_s <= policy.LIVE_SECONDS  # unless the policy asks for more
 
 
 def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
