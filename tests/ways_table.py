@@ -39,20 +39,21 @@ def measured(site: Site) -> str:
 
 
 def _closed_by(site: Site, process: str) -> dict[str, str]:
-    """By way: S, R, L with the first ABI that closes it, each alone; or nothing."""
+    """By way: H, S, R, L with the first ABI that closes it, each alone; or nothing."""
+    plain = site.tried(process, plan(abi=0, room=False, calls=False))
     calls = site.tried(process, plan(abi=0, room=False))
     room = site.tried(process, plan(abi=0, calls=False))
-    files = [
-        site.tried(process, plan(abi=abi, room=False, calls=False)) for abi in ABIS
-    ]
+    files = {
+        abi: site.tried(process, plan(abi=abi, room=False, calls=False)) for abi in ABIS
+    }
     found = {}
     for way in ATTEMPTS:
+        if plain[way] != "open":
+            found[way] = "H"
+            continue
         words = ["S"] if calls[way] != "open" else []
-        words += ["R"] if room[way] != "open" and process != "vision" else []
-        by_abi = [
-            abi for abi, said in zip(ABIS, files, strict=True) if said[way] != "open"
-        ]
-        words += [f"L{by_abi[0]}"] if by_abi else []
+        words += ["R"] if room[way] != "open" else []
+        words += [f"L{abi}" for abi, said in files.items() if said[way] != "open"][:1]
         found[way] = " ".join(words)
     return found
 

@@ -69,8 +69,8 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "madvise": (28, 233), "dup": (32, 23), "dup2": (33, None), "nanosleep": (35, 101),
     "getpid": (39, 172), "socket": (41, 198), "connect": (42, 203),
     "sendto": (44, 206), "recvfrom": (45, 207), "sendmsg": (46, 211),
-    "recvmsg": (47, 212), "shutdown": (48, 210), "bind": (49, 200),
-    "getsockname": (51, 204), "getpeername": (52, 205), "setsockopt": (54, 208),
+    "recvmsg": (47, 212), "shutdown": (48, 210), "getsockname": (51, 204),
+    "getpeername": (52, 205), "setsockopt": (54, 208),
     "getsockopt": (55, 209), "clone": (56, 220), "exit": (60, 93), "kill": (62, 129),
     "uname": (63, 160), "fcntl": (72, 25), "flock": (73, 32), "fsync": (74, 82),
     "fdatasync": (75, 83), "ftruncate": (77, 46), "getcwd": (79, 17),
@@ -81,8 +81,8 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "rt_sigtimedwait": (128, 137), "sigaltstack": (131, 132), "statfs": (137, 43),
     "fstatfs": (138, 44), "mlock": (149, 228), "munlock": (150, 229),
     "prctl": (157, 167), "gettid": (186, 178), "futex": (202, 98),
-    "sched_getaffinity": (204, 123), "epoll_create": (213, None),
-    "getdents64": (217, 61), "restart_syscall": (219, 128), "fadvise64": (221, 223),
+    "sched_getaffinity": (204, 123), "getdents64": (217, 61),
+    "restart_syscall": (219, 128), "fadvise64": (221, 223),
     "clock_gettime": (228, 113), "clock_getres": (229, 114),
     "clock_nanosleep": (230, 115), "exit_group": (231, 94), "epoll_wait": (232, None),
     "epoll_ctl": (233, 21), "tgkill": (234, 131), "openat": (257, 56),
@@ -91,7 +91,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "ppoll": (271, 73), "set_robust_list": (273, 99), "epoll_pwait": (281, 22),
     "fallocate": (285, 47), "accept4": (288, 242), "eventfd2": (290, 19),
     "epoll_create1": (291, 20), "dup3": (292, 24), "pipe2": (293, 59),
-    "preadv": (295, 69), "pwritev": (296, 70), "prlimit64": (302, 261),
+    "pwritev": (296, 70), "prlimit64": (302, 261),
     "renameat2": (316, 276), "getrandom": (318, 278), "memfd_create": (319, 279),
     "mlock2": (325, 284), "membarrier": (324, 283), "statx": (332, 291),
     "rseq": (334, 293), "clone3": (435, 435), "openat2": (437, 437),
@@ -124,6 +124,7 @@ PROCESSES: dict[str, tuple[str, ...]] = {
     "vision": (*COMMON, "memfd_create", "ftruncate"),  # a crop's memory, see handover
     "uplink": (*COMMON, *WRITES, "flock"),  # one outbox, one uplink
     "connector": COMMON,
+    "scribe": COMMON,
     "vault": (
         *COMMON,
         *WRITES,
@@ -198,6 +199,7 @@ _WRITES_FILES: Mapping[str, Sequence[Way]] = {
 _OWN_WAYS: dict[str, Mapping[str, Sequence[Way]]] = {
     "vision": {"ioctl": _ioctl((), (*CAMERA_KINDS, *ACCELERATOR_KINDS))},
     "uplink": {**_WRITES_FILES, "ioctl": _ioctl(())},  # no socket: see its connector
+    "scribe": {"ioctl": _ioctl(())},
     "connector": {
         "ioctl": _ioctl(()),
         "socket": _socket(

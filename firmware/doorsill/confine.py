@@ -58,6 +58,7 @@ class Room(Enum):
 ROOMS = {
     "vision": Room.NEVER,
     "connector": Room.NEVER,
+    "scribe": Room.NEVER,
     "uplink": Room.INSTEAD,
     "vault": Room.ALWAYS,
 }

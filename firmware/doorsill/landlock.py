@@ -56,9 +56,7 @@ def restrict(
             _allow_path(ruleset, path, READ_FILE)
         if abi >= 4:
             for port in ports:
-                _allow_port(ruleset, port, CONNECT_TCP)
-            if ports:  # a client may name its own end: any free port, no other
-                _allow_port(ruleset, 0, BIND_TCP)
+                _allow_port(ruleset, port)
         answer = call(RESTRICT_SELF, ruleset, 0)
         require(answer, "confine itself with landlock")
     finally:
@@ -99,6 +97,6 @@ def _allow_path(ruleset: int, path: Path, rights: int) -> None:
         os.close(handle)
 
 
-def _allow_port(ruleset: int, port: int, rights: int) -> None:
-    rule = ctypes.create_string_buffer(struct.pack("QQ", rights, port))
+def _allow_port(ruleset: int, port: int) -> None:
+    rule = ctypes.create_string_buffer(struct.pack("QQ", CONNECT_TCP, port))
     require(call(ADD_RULE, ruleset, RULE_PORT, rule, 0), f"leave TCP port {port} open")

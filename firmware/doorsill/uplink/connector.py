@@ -10,6 +10,7 @@ MQTT has no right to make a socket of any kind, to any place, on any kernel.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from doorsill.confine import Confinement, close, restrict
-from doorsill.errors import ConfigError
+from doorsill.errors import ConfigError, UplinkError
 from doorsill.link import connected
 
 ASK = b"!"
@@ -39,6 +40,13 @@ class Connector:
 
     _broker: socket.socket
     _vision: socket.socket
+    process: int = 0  # its process id
+
+    def require(self) -> None:
+        """UplinkError when the other process is gone: then only a new start helps."""
+        with contextlib.suppress(BlockingIOError):
+            if not self._vision.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                raise UplinkError("the process that connects is gone")
 
     def broker(self) -> socket.socket:
         """A TCP connection to the broker; OSError, as connecting itself would raise."""
@@ -69,7 +77,8 @@ def start(host: str, port: int, cells: Path, timeout_s: float) -> Connector:
 
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in "bv"]
     (ours_b, theirs_b), (ours_v, theirs_v) = pairs
-    if os.fork() == 0:
+    process = os.fork()
+    if process == 0:
         ours_b.close()
         ours_v.close()
         _serve_and_end({theirs_b: to_broker, theirs_v: to_vision}, port)
@@ -83,7 +92,7 @@ def start(host: str, port: int, cells: Path, timeout_s: float) -> Connector:
         ready = False
     if not ready:
         raise ConfigError("the process that connects cannot confine itself")
-    return Connector(ours_b, ours_v)
+    return Connector(ours_b, ours_v, process)
 
 
 def _serve_and_end(served: dict[socket.socket, Connect], port: int) -> None:

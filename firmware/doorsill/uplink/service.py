@@ -315,7 +315,7 @@ def main(config: Config) -> None:
     confine(
         Confinement("uplink", writable=[config.outbox.parent], visible=visible(config))
     )
-    run(uplink, supervisor, obedience)
+    run(uplink, supervisor, obedience, connector)
 
 
 def visible(config: Config) -> list[Path]:
@@ -404,11 +404,14 @@ def rules_of(config: Config, policy: Policy) -> Rules:
 
 
 def run(
-    uplink: Uplink, supervisor: Supervisor, obedience: Obedience | None = None
+    uplink: Uplink,
+    supervisor: Supervisor,
+    obedience: Obedience | None = None,
+    connector: Connector | None = None,
 ) -> None:
     """Turn the loop until a signal asks to stop, or another policy is in force.
 
-    Each turn is a sign of life.
+    Each turn is a sign of life. Raises UplinkError when ``connector`` is gone.
     """
     stop = listen()
     uplink.delivery.publisher.start()
@@ -416,6 +419,8 @@ def run(
     while not stop.asked:
         uplink.step(STEP_S)
         supervisor.alive(time.monotonic())
+        if connector is not None:
+            connector.require()
         if obedience is not None and obedience.replaced():
             log.info("another policy is in force; to obey it, the uplink starts again")
             _hear_out(uplink)

@@ -1,0 +1,40 @@
+"""All that the vision process can say on standard error once it sees.
+
+Each is a sentence without a number in it. See ``scribe.py``; a test compares the list
+with what the modules of the process log and raise.
+"""
+
+from __future__ import annotations
+
+from doorsill.scribe import Sentence
+
+WORDS = (
+    Sentence("told to stop", "told to stop; the running window is closed"),
+    Sentence(
+        "another policy is in force",
+        "another policy is in force; to obey it, this process starts again",
+    ),
+    Sentence("the recording is over", "the recording is over"),
+    Sentence("the shop is closed", "the shop is closed"),
+    Sentence("the shop is", "the shop is open"),
+    Sentence("uplink connected", "uplink connected"),
+    Sentence("uplink went away", "uplink went away", "WARNING"),
+    Sentence("vault connected", "vault connected"),
+    Sentence("vault gone", "vault gone"),
+    Sentence(
+        "refused as", "a process of another user is refused at a socket", "WARNING"
+    ),
+    Sentence("camera is back", "the camera is back"),
+    Sentence("camera does not close", "the camera does not close", "WARNING"),
+    Sentence("camera lost", "the camera is lost", "WARNING"),
+    Sentence("camera stopped", "the camera stopped", "ERROR"),
+    Sentence("camera", "the camera cannot be used", "ERROR"),
+    Sentence("damaged|incomplete|cut short", "the recording is damaged", "ERROR"),
+    Sentence(" ended ", "the recording ended before its end", "ERROR"),
+    Sentence("holds|is empty|cannot be opened", "the recording is no use", "ERROR"),
+    Sentence(" is .*; ", "the recording is too large or too small", "ERROR"),
+    Sentence("system call", "the kernel cannot filter its system calls", "ERROR"),
+    Sentence(
+        r"^Traceback|^(\w+\.)*\w*(Error|Exception)\b", "a fault of the program", "ERROR"
+    ),
+)
