@@ -22,7 +22,7 @@ from pathlib import Path
 
 import ways
 
-from doorsill import confine, landlock, room, seccomp
+from doorsill import confine, landlock, room, scribe, seccomp
 from doorsill.config import load_config
 from doorsill.run_cli import PROCESSES
 
@@ -66,6 +66,7 @@ def main() -> None:
     confine.close = closed
     if plan.control:
         confine.restrict = lambda _: None
+        scribe.Scribe.take_over = lambda _: None  # type: ignore[method-assign]
     importlib.import_module(PROCESSES[process]).main(load_config(Path(config)))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from limits import PROGRAM_S
-from ways import FACE, FOREIGN_SOURCE, ground
+from ways import FACE, FOREIGN_SOURCE, MASK, ground
 from ways_inside import Plan
 
 from doorsill.config import Config
@@ -21,7 +21,8 @@ from doorsill_fleet.stage import SITE, Stage
 LINES = (((0.5, 0.0), (0.5, 1.0)),)
 INSIDE = Path(__file__).with_name("ways_inside.py")
 WITHIN_S = 60.0
-SPOKEN = "speak on standard error"
+# Whether these arrived is for the one at the other end to say.
+SPOKEN = {"speak on standard error": FACE, "speak on standard output": MASK}
 
 
 def plan(
@@ -55,7 +56,7 @@ class Site:
         with tempfile.TemporaryFile() as words:
             done = subprocess.run(
                 [*command, plan.text()], pass_fds=(writer,), stderr=words,
-                stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+                stdout=words, stdin=subprocess.DEVNULL,
                 timeout=WITHIN_S, check=False, env={**os.environ, **QUIET},
             )  # fmt: skip
             os.close(writer)
@@ -67,8 +68,9 @@ class Site:
         if plan.only and not found and done.returncode == -31:  # SIGSYS
             return {plan.only: "killed"}
         assert done.returncode == 0, (done.returncode, heard[-2000:], said[-300:])
-        if SPOKEN in found:
-            found[SPOKEN] = "open" if FACE in heard else "unheard"
+        for way, word in SPOKEN.items():
+            if way in found:
+                found[way] = "open" if word in heard else "unheard"
         return found
 
 

@@ -127,13 +127,18 @@ def children(
 def _start(
     config: Path, name: str, log_to: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """One process as a child; it hears of signals as soon as it listens for them."""
+    """One process as a child; it hears of signals as soon as it listens for them.
+
+    It has a session of its own and no terminal: who is taken over could type into ours.
+    """
     command = [sys.executable, "-m", "doorsill", "run", "--only", name]
     with held_back():
         return subprocess.Popen(
             [*command, "--config", str(config)],
             env={**os.environ, **WIPING},
+            stdin=subprocess.DEVNULL,
             stderr=log_to,
+            start_new_session=True,
         )
 
 

@@ -60,6 +60,7 @@ class Scribe(TextIOBase):
 
     def __init__(self, line: int, sentences: Sequence[Sentence]) -> None:
         self._line = line
+        self._silence = os.open(os.devnull, os.O_RDWR)  # later it may not be opened
         self._patterns = [re.compile(each.pattern) for each in sentences]
         self._rest = ""
 
@@ -67,10 +68,9 @@ class Scribe(TextIOBase):
         """From now on this is the process's standard error; before ``close``."""
         before = sys.stderr
         before.flush()
-        silence = os.open(os.devnull, os.O_RDWR)
         for each in (0, 1, 2):  # a terminal can be written to by each of them
-            os.dup2(silence, each)
-        os.close(silence)
+            os.dup2(self._silence, each)
+        os.close(self._silence)
         sys.stderr = self
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream is before:

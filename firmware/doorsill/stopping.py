@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: a process is asked to stop once, however often it is told.
+"""SIGTERM, SIGINT, SIGHUP: a process is asked to stop once, however often it is told.
 
 A signal never raises where it strikes, in an import, in a bookkeeping line or in the
 middle of the end: it is noted, and whoever waits for long says so with ``waiting``,
@@ -14,7 +14,8 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# SIGHUP: the terminal is gone, and children that have none would stay.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Stopped(Exception):
@@ -54,7 +55,7 @@ class Stop:
         return self._bell
 
     def heard(self, number: int, frame: FrameType | None) -> None:
-        """The handler of both signals."""
+        """The handler of these signals."""
         first, self.asked = not self.asked, True
         if first and self._bell is not None:
             os.eventfd_write(self._bell, 1)
@@ -72,6 +73,8 @@ def listen() -> Stop:
     There is one Stop in a process; to be called in its main thread.
     """
     for each in SIGNALS:
+        if each == signal.SIGHUP and signal.getsignal(each) is signal.SIG_IGN:
+            continue  # nohup(1): it is to outlive its terminal
         signal.signal(each, _stop.heard)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     return _stop

@@ -10,7 +10,6 @@ MQTT has no right to make a socket of any kind, to any place, on any kernel.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import select
@@ -44,9 +43,10 @@ class Connector:
 
     def require(self) -> None:
         """UplinkError when the other process is gone: then only a new start helps."""
-        with contextlib.suppress(BlockingIOError):
-            if not self._vision.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
-                raise UplinkError("the process that connects is gone")
+        if not select.select([self._vision], [], [], 0)[0]:
+            return
+        if not self._vision.recv(1, socket.MSG_PEEK):
+            raise UplinkError("the process that connects is gone")
 
     def broker(self) -> socket.socket:
         """A TCP connection to the broker; OSError, as connecting itself would raise."""
@@ -147,7 +147,9 @@ def _asked(line: socket.socket) -> socket.socket:
     line.send(ASK)
     message, handles, _, _ = socket.recv_fds(line, LONGEST_ANSWER, 1)
     if message == ASK and len(handles) == 1:
-        return socket.socket(fileno=handles[0])
+        found = socket.socket(fileno=handles[0])
+        found.setblocking(True)  # the one who connected it did so with a limit
+        return found
     if not message:
         raise OSError(errno.EPIPE, "the process that connects is gone")
     number, _, text = message[1:].decode(errors="replace").partition(" ")

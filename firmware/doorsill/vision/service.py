@@ -30,11 +30,13 @@ from doorsill.drivers.nodes import (
 )
 from doorsill.link import CellServer
 from doorsill.models_allowed import allowed_models, model_hash, require_allowed
+from doorsill.scribe import start as start_scribe
 from doorsill.stopping import Stopped, listen
 from doorsill.supervisor import Supervisor
 from doorsill.vision.attributes import allowed
 from doorsill.vision.detectors import open_detector, with_probed_delegate
 from doorsill.vision.door import Door, PolicyReplaced
+from doorsill.vision.words import WORDS
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ def main(config: Config) -> None:
     """
     stop = listen()
     refuse_network_camera(config.camera.source)
+    scribe = start_scribe("doorsill.vision", WORDS)
     obedience = Obedience(config.policy_in_force)
     policy = policy_in_force(config)
     declare(declaration_of(config, "vision"), policy.digest)
@@ -69,6 +72,7 @@ def main(config: Config) -> None:
         # Open by now, and for writing never again: both sockets, the supervisor's, the
         # accelerator and the camera with its buffers and threads. libcamera needs more
         # than vision may keep: netlink, the heap of buffers, all nodes of the sensor.
+        scribe.take_over()  # from here on it can say nothing of its own
         close(keep)
         gc.freeze()  # what is there stays: the collector need not walk it any more
         door.watch()
