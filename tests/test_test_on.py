@@ -47,6 +47,6 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may make a chroot")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may")
 def test_a_user_is_told_to_use_sudo() -> None:
     assert "sudo make test-on RELEASE=trixie" in refused("trixie")
