@@ -1,4 +1,4 @@
-"""No report, and no difference of reports, speaks of fewer than k people."""
+"""No report, and no difference of reports, speaks of fewer than k crossings."""
 
 from __future__ import annotations
 

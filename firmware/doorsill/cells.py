@@ -93,7 +93,7 @@ class ZoneCell:
 
 @dataclass(frozen=True, slots=True)
 class LooksCell:
-    """Apparent looks of k people or more who came IN over one line, summed up.
+    """Apparent looks of k crossings or more who came IN over one line, summed up.
 
     ``start`` and ``end`` are the fixed hours of ``privacy.floors.SLOT_S``. There is no
     smaller sum: what one person looked like stays in vision.

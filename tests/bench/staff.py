@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from unittest.mock import patch
 
 from bench.rows import Row
 
-from doorsill.cells import LineCell, Quality
+from doorsill.cells import LooksCell
 from doorsill.privacy import budget
 from doorsill.privacy.budget import Ledger
-from doorsill.privacy.floors import CROSSINGS_OF_ONE, REPORTS_PER_DAY, SLOT_S
+from doorsill.privacy.floors import CROSSINGS_OF_ONE, K_FLOOR, REPORTS_PER_DAY, SLOT_S
 from doorsill.privacy.noise import MICRO
+from doorsill.privacy.threshold import Looks, Pending, add
 from doorsill.uplink.codec import decode
-from doorsill.uplink.looks import Desk, Rules, consider
+from doorsill.uplink.looks import Rules, consider
+from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.uplink.wire import Attributes
 
@@ -30,42 +32,31 @@ RUNS = 2000
 BEFORE = REPORTS_PER_DAY  # what a crossing's share of the day was for one line
 
 
-def alone(crossings: Sequence[int], expression: int, age: int) -> list[LineCell]:
-    """Windows of one person who comes in so often in each slot of a day."""
-    cells, total = [], 0
-    for slot, often in enumerate(crossings):
-        for minute in range(often):
-            total += 1
-            ages, expressions = [0] * 5, [0] * 3
-            ages[age] = expressions[expression] = 1
-            start = DAY * 86_400 + slot * SLOT_S + minute * 60
-            looks = tuple(ages), tuple(expressions)
-            cells.append(window(start, 1, total, *looks))
-    cells.append(window((DAY + 1) * 86_400, 0, total))  # ends the last span
-    return cells
+def alone(crossings: Sequence[int], expression: int, age: int) -> Iterator[LooksCell]:
+    """What vision hands on of one person who comes in so often in each slot."""
+    pending = Pending()
+    for slot, often in enumerate((*crossings, 0)):
+        ages, expressions = [0] * 5, [0] * 3
+        ages[age] = expressions[expression] = often
+        start = DAY * 86_400 + slot * SLOT_S
+        looks = Looks(start, start + 60, tuple(ages), tuple(expressions))
+        pending, span = add(pending, looks, K_FLOOR)
+        if span is not None:
+            yield LooksCell(0, span.start, span.end, span.ages, span.expressions)
 
 
-def window(
-    start: int,
-    came_in: int,
-    total: int,
-    ages: tuple[int, ...] = (0,) * 5,
-    expressions: tuple[int, ...] = (0,) * 3,
-) -> LineCell:
-    """One closed minute of one line."""
-    return LineCell(
-        1, 0, start, 60, True, came_in, 0, total, 0, 60_000, Quality.GOOD, ages,
-        expressions,
-    )  # fmt: skip
-
-
-def reports(cells: Sequence[LineCell], epsilon: float) -> list[Attributes]:
-    """What the uplink publishes of them."""
-    rules = Rules(True, 10, int(epsilon * MICRO), 1)
-    voice = RELEASE, secrets.randbelow
-    told = consider(Desk(), cells, rules, Ledger(DAY, 0), voice)
-    found = [decode("attributes", each.payload) for each in told.reports]
-    return [each for each in found if isinstance(each, Attributes)]
+def reports(cells: Iterable[LooksCell], epsilon: float) -> Iterator[Attributes]:
+    """What the uplink publishes of them; everybody who came in was looked at."""
+    rules = Rules(True, K_FLOOR, int(epsilon * MICRO), Places(1, 0))
+    ledger = Ledger(DAY, 0)
+    for cell in cells:
+        voice = RELEASE, secrets.randbelow
+        told = consider(cell, sum(cell.ages), rules, ledger, voice)
+        ledger = told.ledger
+        if told.report is not None:
+            message = decode("attributes", told.report.payload)
+            assert isinstance(message, Attributes)
+            yield message
 
 
 def guessed(

@@ -1,4 +1,4 @@
-"""Looks are merged until they are of k people; only then may the sum be handed on.
+"""Looks are merged until they are of k crossings; only then may the sum be handed on.
 
     slot         |---- 3 h ----|---- 3 h ----|---- 3 h ----|  same hours every day
     looked at          4             3            31
@@ -9,7 +9,7 @@ Vision adds up and hands over a span when it is complete; the uplink puts the pe
 whom ``interval`` counts beside it. Why no sequence of reports, differenced, isolates
 fewer than k crossings:
 
-* The spans of a line are disjoint, begin and end at fixed hours and hold k people or
+* The spans of a line are disjoint, begin and end at fixed hours and hold k crossings or
   more, so every sum or difference of reports speaks of whole spans.
 * When a span ends tells nothing but "k was reached".
 * The number of people who came in is public minute by minute (``interval``), the
@@ -64,7 +64,7 @@ def least(k: int) -> int:
 def add(pending: Pending, window: Looks, k: int) -> tuple[Pending, Looks | None]:
     """Take the next closed window; also give the span that it completes, if any.
 
-    A span is complete when a window of a later slot comes and k people are in it. One
+    A span is complete when a window of a later slot comes and it holds k crossings. One
     that the end of its UTC day finds below k is forgotten. A window before what was
     already taken (a clock set back) is left out: spans stay disjoint.
     """
@@ -86,7 +86,7 @@ def padded(span: Looks, came_in: int, k: int) -> Looks:
     """``span`` with everybody who came in and was not looked at under *unknown*.
 
     ``came_in`` is what ``interval`` counts in the span. Raises UntrustedError where
-    fewer than k people were looked at, or more than came in.
+    fewer than k crossings were looked at, or more than came in.
     """
     if sum(span.expressions) != span.looked_at:
         raise UntrustedError("ages and expressions are not of the same people")

@@ -1,7 +1,7 @@
 """A sum of looks ─► threshold ─► budget ─► noise ─► a row for the outbox.
 
-The sum comes from vision when a span is over, of k people or more. It lives here as an
-argument and nowhere else; no disk holds it. :func:`consider` changes nothing: its
+The sum comes from vision when a span is over, of k crossings or more. It lives here as
+an argument and nowhere else; no disk holds it. :func:`consider` changes nothing: its
 answer becomes true when the outbox has stored the report and its cost in one
 transaction.
 """
@@ -52,7 +52,7 @@ def consider(
 ) -> Considered:
     """Take the looks of a span; ``came_in`` is what ``interval`` counts in it.
 
-    Raises UntrustedError where they are of fewer than k people, or of more than came.
+    Raises UntrustedError where they are of fewer than k crossings or more than came.
     """
     if not rules.attributes:
         return Considered(None, ledger)

@@ -1,7 +1,7 @@
 """The closed wire schema: everything that a camera can say, and nothing else.
 
     doorsill/<site>/<device>/interval     LineInterval | ZoneInterval   authoritative
-                            /attributes   Attributes                    >= k people
+                            /attributes   Attributes                    >= k crossings
                             /live         Live                          retained
                             /health       Health                        retained
                             /state        State                         retained, will

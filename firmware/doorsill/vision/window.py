@@ -11,7 +11,7 @@ say so. The uplink adds the pieces of a minute up. What cannot be seen is missin
 the coverage, and a window that is not covered whole says ``gap``.
 
 What those who came in looked like is added up by ``privacy.threshold`` and handed over
-as sums of k people or more; a running window holds none of it.
+as sums of k crossings or more; a running window holds none of it.
 
 Pure: both clocks are arguments.
 """
@@ -190,7 +190,7 @@ class WindowKeeper:
         return self._covered * duration / max(duration - self._slewed, 1.0)
 
     def _looks(self, duration: int) -> list[Cell]:
-        """The sums that this window completes, of k people or more."""
+        """The sums that this window completes, of k crossings or more."""
         cells: list[Cell] = []
         for number, line in enumerate(self._lines):
             window = line.looks(self._start, self._start + duration)
