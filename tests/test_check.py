@@ -11,13 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from virtual import pcscd
 
 from doorsill import canonical
 from doorsill.check_cli import problems_of
 from doorsill.cli import run
 from doorsill.config import load_config
+from doorsill.drivers.clip import STREET
 from doorsill.run_cli import prepare
-from doorsill_fleet.ca import Authority
+from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.consent_stage import ConsentStage
 from doorsill_fleet.stage import DEVICE, SITE, Stage
 
@@ -40,7 +42,8 @@ def edit(stage: Stage, old: str, new: str) -> None:
 
 def problems(stage: Stage, now: datetime | None = None) -> list[str]:
     config = load_config(stage.configuration)
-    return list(problems_of(config, now or datetime.now(UTC)))
+    found = problems_of(config, now or datetime.now(UTC))
+    return [each.says for each in found if not each.warning]
 
 
 def test_a_good_shop_has_no_problem(
@@ -82,7 +85,8 @@ def test_a_picamera2_that_cannot_be_imported_is_one_sentence(
 
 @pytest.fixture
 def vaulted(tmp_path: Path) -> Stage:
-    """A shop with a vault, a key switch and a lamp; no card stack is started."""
+    """A shop with a vault, a key switch, a lamp and a real pcscd with a reader."""
+    pcscd()
     cards = ConsentStage(tmp_path, SITE)
     (tmp_path / "consent-ca.pem").write_bytes(cards.ca_pem)
     lines = 'gpio_line = "chip:17"\nlamp_line = "chip:27"\n'
@@ -233,6 +237,57 @@ def test_each_problem_is_named(
 ) -> None:
     spoil(stage)
     assert any(sentence in each for each in problems(stage)), problems(stage)
+
+
+def test_a_missing_key_does_not_hide_a_missing_certificate(stage: Stage) -> None:
+    for name in (f"{DEVICE}.key", f"{DEVICE}.pem", "broker/ca.pem"):
+        (stage.folder / name).unlink()
+    said = " ".join(problems(stage))
+    assert all(name in said for name in (f"{DEVICE}.key", f"{DEVICE}.pem", "ca.pem"))
+
+
+def test_a_certificate_that_ends_soon_is_a_warning_and_no_error(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = datetime.now(UTC) - LEAF_VALID + timedelta(days=29)
+    stage.authority.issue_device(SITE, DEVICE, began).write(stage.folder, DEVICE)
+    assert run(["check", "--config", str(stage.configuration)]) == 0
+    said = capsys.readouterr().out
+    assert "warning: " in said and "in less than 30 days" in said
+    assert "first: have the fleet issue a new certificate" in said
+
+
+def test_an_expired_ca_before_a_good_one_is_a_warning(stage: Stage) -> None:
+    old = Authority.create("old", datetime.now(UTC) - timedelta(days=4000))
+    path = stage.folder / "broker" / "ca.pem"
+    path.write_bytes(pem_of(old.certificate) + path.read_bytes())
+    assert problems(stage) == []
+
+
+def test_a_ca_that_only_old_certificates_come_from_is_wrong(stage: Stage) -> None:
+    old = Authority.create("old", datetime.now(UTC) - timedelta(days=4000))
+    (stage.folder / "broker" / "ca.pem").write_bytes(pem_of(old.certificate))
+    assert any("CN=old" in each and "expired" in each for each in problems(stage))
+
+
+def test_an_expired_issuer_behind_a_good_certificate_is_wrong(stage: Stage) -> None:
+    old = Authority.create("old", datetime.now(UTC) - timedelta(days=4000))
+    path = stage.folder / f"{DEVICE}.pem"
+    path.write_bytes(path.read_bytes() + pem_of(old.certificate))
+    assert any("the issuing CA CN=old" in each for each in problems(stage))
+
+
+def test_a_camera_that_gives_no_picture_is_named(stage: Stage) -> None:
+    edit(stage, 'driver = "street"', 'driver = "video"')
+    (stage.folder / "cut.mp4").write_bytes(STREET.read_bytes()[:400])
+    edit(stage, 'source = "loop"', f'source = "{stage.folder}/cut.mp4"')
+    assert any("the camera gives no picture: " in each for each in problems(stage))
+
+
+def test_a_broker_that_has_no_address_is_named(stage: Stage) -> None:
+    edit(stage, 'host = "127.0.0.1"', 'host = "nobody.invalid"')
+    (said,) = problems(stage)
+    assert said.startswith("broker.host = nobody.invalid cannot be resolved")
 
 
 def test_all_problems_are_said_at_once(

@@ -57,7 +57,9 @@ def test_what_is_obeyed_is_said_until_the_process_is_gone(tmp_path: Path) -> Non
     ) as child:
         first_line(child)
         assert declared(path) == DIGEST
-        with pytest.raises(ConfigError, match="another process of this device holds"):
+        with pytest.raises(
+            ConfigError, match=rf"doorsill already runs here \(pid {child.pid}\)"
+        ):
             declare(path, "cd" * 32)
         assert declared(path) == DIGEST
         child.kill()

@@ -127,6 +127,16 @@ class Config:
         return self.device.state / "outbox" / "outbox.db"
 
     @property
+    def uplink_socket(self) -> Path:
+        """Where the uplink answers a person: in its own folder."""
+        return self.outbox.parent / "uplink.sock"
+
+    @property
+    def reader_note(self) -> Path:
+        """Where the vault leaves a word on its reader, for the uplink to tell."""
+        return self.device.run / "vault" / "reader"
+
+    @property
     def cell_socket(self) -> Path:
         """Where vision listens for the uplink."""
         return self.device.run / "cells.sock"

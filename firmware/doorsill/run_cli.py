@@ -27,6 +27,7 @@ from doorsill.config import (
     load_config,
     refuse_network_camera,
 )
+from doorsill.device.holder import RUN_LOCK, hold_alone
 from doorsill.device.obedience import Obedience
 from doorsill.errors import DoorsillError
 from doorsill.stopping import Stop, Stopped, held_back, listen
@@ -95,6 +96,7 @@ def _run(args: argparse.Namespace, config: Config, stop: Stop) -> int:
 def prepare(config: Config) -> None:
     """Make the folders and put a newer policy in force, as the units do."""
     config.device.run.mkdir(parents=True, exist_ok=True)
+    hold_alone(config.device.run / RUN_LOCK)
     for path in (config.policy_in_force, config.outbox):
         path.parent.mkdir(parents=True, exist_ok=True)
     from doorsill.device.policy_store import store_of  # not in vision: see policy_apart

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from doorsill.consent.challenge import Challenge
 from doorsill.consent.events import Answered, Event, Inserted, Lost, Switched
 from doorsill.consent.reasons import Reason
-from doorsill.consent.token import Switch, Token, TokenError, TokenIn
+from doorsill.consent.token import Switch, Token, TokenError, TokenEvent, TokenIn
 from doorsill.errors import UntrustedError
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class Attendant:
             threading.Thread(target=each, daemon=True)
             for each in (self._wait, self._speak, self._watch_switch)
         ]
+        self.last: TokenEvent | None = None  # what was last heard of the token
         self.present = False  # whether there is exactly one token
         self.gone: dict[Reason, float] = {}  # monotonic s, when it was last seen gone
 
@@ -103,6 +104,7 @@ class Attendant:
     def _wait(self) -> None:
         try:
             for event in self._token.events():
+                self.last = event
                 self.present = isinstance(event, TokenIn)
                 if isinstance(event, TokenIn):
                     self.inspect()

@@ -1,4 +1,4 @@
-"""The vault's counter: a person asks what it holds, for an export, or for blank.
+"""Where a process answers a person: the vault (status, export, blank), the uplink.
 
 AF_UNIX, SOCK_SEQPACKET, vault.sock: a word in, one JSON object back; an export comes
 as a memfd beside it, and is ciphertext. No answer ever waits for the one who asked.
@@ -7,9 +7,11 @@ as a memfd beside it, and is ciphertext. No answer ever waits for the one who as
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +41,11 @@ class Request:
 
 
 class Counter:
-    """The vault's end; bound before the process confines itself."""
+    """The end that answers; bound before the process confines itself."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, words: Collection[str] = WORDS) -> None:
+        """``words`` are what may be asked here."""
+        self._words = words
         self._listener = listening(path, 0o600, PEERS_MOST)
         self._peers: list[socket.socket] = []
 
@@ -61,7 +65,7 @@ class Counter:
             except OSError:
                 word = ""
             self._peers.remove(peer)
-            if word in WORDS:
+            if word in self._words:
                 requests.append(Request(word, peer))
             else:
                 peer.close()
@@ -84,22 +88,29 @@ class Counter:
                 self._peers.append(peer)
 
 
-def ask(path: Path, word: str) -> tuple[dict[str, Any], int | None]:
-    """Ask the vault; its answer, and the handle of an export.
+def ask(
+    path: Path, word: str, who: str = "vault", within_s: float = ANSWER_WITHIN_S
+) -> tuple[dict[str, Any], int | None]:
+    """Ask the process ``who``; its answer, and the handle of an export.
 
-    Raises ConfigError where no vault listens, UntrustedError where it says no.
+    Raises ConfigError where nobody listens, UntrustedError where it says no.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
-        line.settimeout(ANSWER_WITHIN_S)
+        line.settimeout(within_s)
         try:
             line.connect(str(path))
             line.send(word.encode())
             message, handles, _, _ = socket.recv_fds(line, ANSWER_MOST, 1)
         except OSError as error:
-            words = error.strerror or f"nothing within {ANSWER_WITHIN_S:.0f} s"
-            raise ConfigError(f"no vault answers on {path}: {words}") from None
+            words = error.strerror or f"nothing within {within_s:g} s"
+            if error.errno in (errno.EACCES, errno.EPERM):
+                words = "this user may not ask; run as root"
+            raise ConfigError(f"no {who} answers on {path}: {words}") from None
     if not message:
-        raise ConfigError(f"the vault on {path} ended before it answered")
+        raise ConfigError(
+            f"the {who} on {path} ended before it answered, or answers only its own "
+            "user and root"
+        )
     told = json.loads(message)
     if "refused" in told:
         raise UntrustedError(str(told["refused"]))

@@ -40,7 +40,7 @@ from doorsill.consent.gate import ANSWER_MAX_AGE_S, Gate
 from doorsill.consent.lamp import Light
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.sight import Sight
-from doorsill.consent.tally import Tally, told
+from doorsill.consent.tally import Tally, reader_of, told
 from doorsill.consent.token import Lamp
 from doorsill.consent.vault import Vault
 from doorsill.device.identity import Identity
@@ -158,7 +158,14 @@ class Keeper:
 
     def status(self) -> dict[str, Any]:
         """What a person may know: no face, no key, no name."""
-        return told(self.gate.state, self.vault, self._lamp.says, self.tally)
+        reader, name = self.reader
+        more = {"reader": reader, "reader_name": name}
+        return told(self.gate.state, self.vault, self._lamp.says, self.tally) | more
+
+    @property
+    def reader(self) -> tuple[str, str]:
+        """A word for how the reader is, and its name or why there is none."""
+        return reader_of(self.attendant.last)
 
     def exported(self, device: Identity) -> tuple[dict[str, Any], int]:
         """The open session as a memfd; UntrustedError where nothing is open."""

@@ -44,6 +44,7 @@ from doorsill.consent.surroundings import boot_id
 from doorsill.consent.time_floor import floor_s, require_clock
 from doorsill.device import identity
 from doorsill.device.identity import Identity
+from doorsill.device.note import Note
 from doorsill.device.obedience import Obedience
 from doorsill.device.policy_store import store_of
 from doorsill.errors import DoorsillError, UntrustedError
@@ -82,8 +83,9 @@ def main(config: Config) -> None:
         floor = floor_s(vault.known_s, config.policy_in_force, ca)
         token, switch = open_token(consent), open_key_switch(consent)
         lamp = open_consent_lamp(consent)
-        socket_of(config).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        socket_of(config).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         counter = Counter(socket_of(config))
+        note = Note(config.reader_note)
         supervisor = Supervisor(os.environ)
         keep = Confinement("vault", _writable(config), visible=_visible(config))
         confine(keep)
@@ -103,7 +105,7 @@ def main(config: Config) -> None:
         log.info("vault at work, %s, policy %d", shut, rules.policy.version)
         supervisor.ready("at work")
         try:
-            loop = _Loop(config, keeper, rules, device, counter, obedience)
+            loop = _Loop(config, keeper, rules, device, counter, obedience, note)
             loop.run(bell, supervisor)
             supervisor.stopping()
         except BaseException:
@@ -125,6 +127,7 @@ class _Loop:
         device: Identity,
         counter: Counter,
         obedience: Obedience,
+        note: Note,
     ) -> None:
         self._config = config
         self._keeper = keeper
@@ -132,6 +135,7 @@ class _Loop:
         self._device = device
         self._counter = counter
         self._obedience = obedience
+        self._note = note
         self._connect_at = 0.0
 
     def run(self, bell: int, supervisor: Supervisor) -> None:
@@ -148,8 +152,15 @@ class _Loop:
             if bell in select.select(waiting, [], [], limit)[0]:
                 return
             self._keeper.turn()
+            self._leave_word()
             for request in self._counter.take():
                 self._answer(request)
+
+    def _leave_word(self) -> None:
+        """What the uplink may know of us: one word on the reader."""
+        piv = consent_of(self._config).token == "piv"  # noqa: S105 - a kind of token
+        word = self._keeper.reader[0] if piv else "unused"
+        self._note.say(word, time.monotonic())
 
     def _connect(self) -> None:
         if self._keeper.sight.source is not None or time.monotonic() < self._connect_at:

@@ -1,4 +1,4 @@
-"""What a vault's process did and how it is, for whoever asks."""
+"""What a vault's process did and how it is, for the one who asks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doorsill.consent.gate import State
+from doorsill.consent.reasons import Reason
+from doorsill.consent.token import TokenEvent, TokenIn
 from doorsill.consent.vault import Vault
 
 
@@ -21,8 +23,20 @@ class Tally:
     shut_after_us: list[int] = field(default_factory=list)  # token seen gone to shut
 
 
+NO_READER = {Reason.READER_GONE: "missing", Reason.DAEMON_GONE: "no_service"}
+
+
+def reader_of(event: TokenEvent | None) -> tuple[str, str]:
+    """How the reader is, in a word of the wire, and its name or why there is none."""
+    if event is None:
+        return "unknown", ""
+    if isinstance(event, TokenIn):
+        return "ready", event.reader
+    return NO_READER.get(event.reason, "ready"), event.why
+
+
 def told(state: State, vault: Vault, lamp: bool | None, tally: Tally) -> dict[str, Any]:
-    """The answer to "status": no face, no key, no name."""
+    """The answer to "status": no face, no key, no name of a person."""
     session = vault.session
     return {
         "state": state.value,

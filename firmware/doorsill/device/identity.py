@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -170,8 +171,27 @@ def read_chain(path: Path) -> list[x509.Certificate]:
     """All certificates in the PEM file ``path``; for a chain the device's is first."""
     try:
         return read_pem_chain(read_file(path))
+    except ConfigError as error:
+        raise ConfigError(f"cannot read the certificate: {error}") from None
     except Unreadable:
         raise ConfigError(f"{path} is not a certificate in PEM") from None
+
+
+def public_of(path: Path) -> bytes:
+    """The public half of the private key in ``path``, DER; see :func:`read_key`."""
+    return _der(read_key(path).public_key())
+
+
+def public_of_certificate(certificate: x509.Certificate) -> bytes:
+    """The public key of ``certificate``, DER."""
+    return _der(certificate.public_key())
+
+
+def _der(public: Any) -> bytes:
+    der: bytes = public.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return der
 
 
 def named(certificate: x509.Certificate) -> tuple[str, str]:

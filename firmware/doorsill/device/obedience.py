@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 
 from doorsill.config import Config
+from doorsill.device.holder import already
 from doorsill.errors import ConfigError
 
 DIGEST_CHARACTERS = 64
@@ -57,7 +58,7 @@ def declare(path: Path, digest: str) -> int:
         os.pwrite(writing, digest.encode("ascii"), 0)
         os.close(writing)
     except BlockingIOError:
-        raise ConfigError(f"another process of this device holds {path}") from None
+        raise ConfigError(already(path)) from None
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from None
     return handle

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from doorsill.consent.reasons import Reason
@@ -143,7 +144,8 @@ class Presence:
             before, cards = cards, _cards(seen)
             lost = gone or not names or _dead(seen)
             away = Reason.READER_GONE if lost else Reason.REMOVED
-            yield from _changes(before, cards, away)
+            for event in _changes(before, cards, away):
+                yield _naming(event, names)
 
     def _names(self, context: Any) -> list[str] | None:
         code, names = scard.SCardListReaders(context, [])
@@ -161,6 +163,13 @@ def _cards(seen: list[tuple[str, int, list[int]]]) -> dict[str, int]:
         for name, state, _ in seen
         if name != PNP and state & scard.SCARD_STATE_PRESENT
     }
+
+
+def _naming(event: TokenEvent, names: list[str]) -> TokenEvent:
+    """An empty reader is named, so that a person knows which one it is."""
+    if isinstance(event, TokenOut) and event.reason is Reason.REMOVED:
+        return replace(event, why=", ".join(names))
+    return event
 
 
 def _dead(seen: list[tuple[str, int, list[int]]]) -> bool:

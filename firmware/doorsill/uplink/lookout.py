@@ -14,10 +14,12 @@ from cryptography import x509
 
 from doorsill.config import Config
 from doorsill.device import clock, health, identity
+from doorsill.device.note import read_note
 from doorsill.device.obedience import declaration_of, declared
 from doorsill.errors import ConfigError
 from doorsill.locks import Lock, locks
 from doorsill.uplink.standing import Device
+from doorsill.uplink.wire import READERS
 
 log = logging.getLogger(__name__)
 
@@ -85,4 +87,7 @@ class Lookout:
         return self._disobeyed < DISOBEYED_LOOKS
 
     def _reader(self) -> str:
-        return "unused"
+        """The vault's word; unknown where it does not run."""
+        if self.config.consent is None:
+            return "unused"
+        return read_note(self.config.reader_note, READERS) or "unknown"

@@ -27,8 +27,10 @@ from select import select
 from typing import Any
 
 import doorsill
+from doorsill.cells import Picture
 from doorsill.config import Config
 from doorsill.confine import Confinement, confine
+from doorsill.consent.control import Counter
 from doorsill.device import identity
 from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_store import store_of
@@ -39,6 +41,7 @@ from doorsill.privacy.budget import day_of
 from doorsill.privacy.noise import MICRO
 from doorsill.stopping import listen
 from doorsill.supervisor import Supervisor
+from doorsill.uplink.answer import Line, answer_of
 from doorsill.uplink.codec import encode
 from doorsill.uplink.connector import Connector
 from doorsill.uplink.connector import start as start_connector
@@ -95,6 +98,7 @@ class Uplink:
     takeovers: int = 0
     away: str = ""  # why there is no broker, as last logged
     lookout: Callable[[float], Device] = lambda now: Device()
+    counter: Counter | None = None  # where a person asks
     problems: tuple[str, ...] = ()
     _began: float = field(default_factory=time.monotonic)
     sight: Sight = field(default_factory=Sight)
@@ -124,11 +128,14 @@ class Uplink:
         """Wait up to ``timeout`` s for vision or the broker, then do what is due."""
         publisher, link = self.delivery.publisher, self.intake.wants
         waits_on: list[Any] = [publisher] if link is None else [publisher, link]
+        if self.counter is not None:
+            waits_on += self.counter.sockets()
         select(waits_on, [], [], timeout)
         now = time.monotonic()
         self.intake.step(now, self.utc())
         self._hear(now)
         self._write(now)
+        self._answer(now)
         try:
             self._tell(now)
         except UplinkError as error:
@@ -176,6 +183,8 @@ class Uplink:
             farewell = self.voice.farewell(time.monotonic())
         publisher.stop(farewell)
         self.delivery.outbox.close()
+        if self.counter is not None:
+            self.counter.close()
 
     def _write(self, now: float) -> None:
         """A disk that takes nothing is left alone for a while; the rest goes on."""
@@ -222,6 +231,8 @@ class Uplink:
     def _look_at_vision(self, now: float, utc: float) -> None:
         """What vision may move in state and health: once a minute at most."""
         intake, seen = self.intake, sight_of(self.intake, now)
+        if seen.picture is Picture.UNKNOWN:  # a vision that starts knows no picture yet
+            seen = replace(seen, picture=self.sight.picture)
         if seen != self.sight and now - self._sight_at >= self.pace.state_rest_s:
             self.sight, self._sight_at = seen, now
         first = intake.health is not None and not self._heard_of_vision
@@ -279,6 +290,23 @@ class Uplink:
                 log.info("no more problem: %s", each)
         self.problems = found
 
+    def _answer(self, now: float) -> None:
+        """Tell a person how we are, at once and exactly: nothing of it leaves."""
+        for request in self.counter.take() if self.counter is not None else ():
+            publisher, spoke_at = self.delivery.publisher, self.intake.spoke_at
+            line = Line(
+                connected=publisher.connected,
+                answered_at=publisher.answered_at,
+                away=self.away,
+                refusal=self.delivery.refusal,
+            )
+            facts = replace(
+                self.facts(now),
+                picture=sight_of(self.intake, now).picture,
+                vision_heard_s=None if spoke_at is None else now - spoke_at,
+            )
+            request.answer(answer_of(facts, line, self.intake.health, now))
+
     def _fare(self, device: Device) -> Fares:
         outbox = self.delivery.outbox
         return Fares(
@@ -311,6 +339,7 @@ def main(config: Config) -> None:
     policy = store_of(config).load()
     uplink = build(config, policy, release_of(config, policy), timing, connector)
     declare(declaration_of(config, "uplink"), policy.digest)
+    uplink.counter = Counter(config.uplink_socket, ("status",))
     supervisor = Supervisor(os.environ)
     confine(
         Confinement("uplink", writable=[config.outbox.parent], visible=visible(config))
@@ -323,7 +352,7 @@ def visible(config: Config) -> list[Path]:
     broker = config.broker
     of_policy = (config.policy_in_force, config.controller_key)
     folders = [each.parent for each in (*of_policy, broker.ca, broker.certificate)]
-    return [*folders, Path("/sys"), TIME_SOURCE]
+    return [*folders, config.device.run, Path("/sys"), TIME_SOURCE]
 
 
 def build(
@@ -353,7 +382,7 @@ def build(
     will = guard.will(encode(State(state="lost")))
     to_broker = None if connector is None else connector.broker
     to_vision = None if connector is None else connector.vision
-    publisher = Publisher(_address(config), will, timing or Timing(), to_broker)
+    publisher = Publisher(address_of(config), will, timing or Timing(), to_broker)
     rules, socket = rules_of(config, policy), config.cell_socket
     booted = booted_at(time.time())
     intake = Intake(
@@ -436,7 +465,8 @@ def _hear_out(uplink: Uplink) -> None:
         uplink.step(0.05)
 
 
-def _address(config: Config) -> Address:
+def address_of(config: Config) -> Address:
+    """Where the broker is, and with what we come."""
     broker = config.broker
     return Address(
         config.device.id,

@@ -21,7 +21,7 @@ START_S = 60.0  # how long vision may take to come before it is missed
 REMEMBER_S = 600.0  # how long a refusal or another client is told after the last one
 DAYS_SOON = 30  # before the end of a certificate somebody should renew it
 DISK_LEAST_MIB = 16
-READER_BAD = ("missing", "daemon_gone", "refused")
+READER_BAD = ("missing", "no_service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

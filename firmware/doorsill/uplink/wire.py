@@ -73,7 +73,7 @@ LOCKS = (  # of the uplink; a room is a mount namespace of its own
     "memory_locked",
 )
 POWERS = ("unknown", "good", "throttled", "under_voltage")
-READERS = ("unused", "unknown", "ready", "missing", "daemon_gone", "refused")
+READERS = ("unused", "unknown", "ready", "missing", "no_service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,86 @@
+"""Look at the device with the eyes of a system user: what root can read, others cannot.
+
+The units run each process as a user of its own. Only the kernel knows what such a user
+may read (modes, groups, lists of access, folders on the way), so a child becomes that
+user and tries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import pwd
+import select
+import signal
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+from doorsill.errors import ConfigError, DoorsillError
+
+T = TypeVar("T")
+
+
+def is_there(user: str) -> bool:
+    """Whether this system has a user of that name."""
+    with contextlib.suppress(KeyError):
+        pwd.getpwnam(user)
+        return True
+    return False
+
+
+def apart(look: Callable[[], T], within_s: float, user: str | None = None) -> T:
+    """What ``look`` returns or raises in a child, as ``user`` if that is given.
+
+    What it has opened is closed with the child, and what hangs is ended. Raises
+    ConfigError where it does not end in time, or dies.
+    """
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        # The child does little and ends; no thread's lock is waited for in it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        _look_and_end(look, user, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        in_time = bool(select.select([pipe], [], [], within_s)[0])
+        said = pipe.read() if in_time else b""
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if not said:
+        why = "it ended" if in_time else f"nothing within {within_s:g} s"
+        raise ConfigError(f"no answer: {why}")
+    found = pickle.loads(said)  # noqa: S301 - from our own child
+    if isinstance(found, DoorsillError):
+        raise found
+    result: T = found
+    return result
+
+
+def _look_and_end(look: Callable[[], T], user: str | None, writer: int) -> None:
+    """In the child: never returns."""
+    said: object
+    try:
+        if user is not None:
+            _become(user)
+        said = look()
+    except DoorsillError as error:
+        said = error
+    except OSError as error:
+        said = ConfigError(str(error))
+    except BaseException as error:  # the top of a process
+        said = ConfigError(f"{type(error).__name__}: {error}")
+    try:
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(pickle.dumps(said))
+    finally:
+        os._exit(0)
+
+
+def _become(user: str) -> None:
+    found = pwd.getpwnam(user)
+    os.setgroups(os.getgrouplist(user, found.pw_gid))
+    os.setgid(found.pw_gid)
+    os.setuid(found.pw_uid)

@@ -1,0 +1,159 @@
+"""Rows of ``doorsill status`` that are looked up: policy, dates, disk, model, power."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from doorsill.device import clock, health, identity, validity
+from doorsill.device.obedience import declaration_of, declared
+from doorsill.device.policy_store import store_of
+from doorsill.errors import ConfigError, UplinkError
+from doorsill.models_allowed import allowed_models, model_hash, require_allowed
+from doorsill.privacy.budget import day_of
+from doorsill.registry import load_manifest, shipped, verified_model
+from doorsill.status_asked import GREEN, ORANGE, RED, ROOT, START, Finding, Shop
+from doorsill.uplink.glance import glance
+from doorsill.vision.detectors import model_bytes
+
+MIB = 1 << 20
+DISK_LEAST_MIB, DISK_SOON_MIB = 16, 128  # of the file system
+WAITING_MANY = 120  # rows: an hour of two lines
+
+
+def policy(shop: Shop) -> Finding:
+    """The one in force, and whether it is the one that runs."""
+    config = shop.config
+    found = store_of(config).load()
+    attributes = f"attributes on, notice {found.notice}" if found.attributes else ""
+    lines = f"{len(found.lines)} line{'s' * (len(found.lines) != 1)}"
+    says = f"version {found.version}, {lines}, {found.digest[:16]}"
+    says = ", ".join(filter(None, (says, attributes)))
+    obeyed = {
+        name: declared(declaration_of(config, name)) for name in ("vision", "uplink")
+    }
+    running = {name: digest for name, digest in obeyed.items() if digest}
+    others = [name for name, digest in running.items() if digest != found.digest]
+    if others:
+        theirs = ", ".join(f"{name} obeys {running[name][:16]}" for name in others)
+        step = "systemctl restart doorsill.target"
+        return Finding("policy", RED, f"{says}; but {theirs}", step)
+    if len(running) < len(obeyed):
+        return Finding(
+            "policy", ORANGE, f"{says}; not everybody runs to obey it", START
+        )
+    return Finding("policy", GREEN, f"{says}; obeyed by {' and '.join(running)}")
+
+
+def certificate(shop: Shop) -> Finding:
+    """All certificates of our file, and the CAs that we trust."""
+    broker = shop.config.broker
+    chain = identity.read_chain(broker.certificate)
+    bundle = identity.read_chain(broker.ca)
+    faults = [
+        *validity.of_chain(broker.certificate, chain, shop.now),
+        *validity.of_bundle(broker.ca, bundle, shop.now),
+        *validity.of_issuer(broker.certificate, chain, bundle),
+    ]
+    faults.sort(key=lambda fault: fault.warning)
+    if faults:
+        light = ORANGE if faults[0].warning else RED
+        return Finding("certificate", light, faults[0].says, faults[0].step)
+    ends = min(each.not_valid_after_utc for each in chain)
+    left = (ends - shop.now).days
+    return Finding("certificate", GREEN, f"valid until {ends:%Y-%m-%d}, {left} days")
+
+
+def time(shop: Shop) -> Finding:
+    """Whether the clock can be right, and who sets it."""
+    chain = identity.read_chain(shop.config.broker.certificate)
+    known = [each.not_valid_before_utc.timestamp() for each in chain]
+    known += clock.written(shop.config.policy_in_force)
+    floor = datetime.fromtimestamp(clock.floor_of(known), UTC)
+    shown = f"{shop.now:%Y-%m-%d %H:%M} UTC"
+    if shop.now < floor:
+        says = f"{shown}: too early, it is later than {floor:%Y-%m-%d %H:%M} for sure"
+        return Finding("clock", RED, says, "timedatectl; is a time server in reach?")
+    if not clock.is_synchronised():
+        says = f"{shown}; not known to be set by the network"
+        return Finding("clock", ORANGE, says, "timedatectl timesync-status")
+    return Finding("clock", GREEN, f"{shown}, set by the network")
+
+
+def outbox(shop: Shop) -> Finding:
+    """What waits for the broker."""
+    path = shop.config.outbox
+    try:
+        there = path.exists()
+    except PermissionError:
+        return Finding("outbox", ORANGE, "this user may not look at it", ROOT)
+    if not there:
+        return Finding("outbox", ORANGE, "is not there yet; uplink has not run", START)
+    try:
+        numbers = _numbers(path, day_of(int(shop.now.timestamp())))
+    except UplinkError as error:
+        return Finding("outbox", RED, str(error), "stop uplink and keep the file")
+    says = ", ".join(f"{name} {value}" for name, value in numbers.items())
+    if shop.uplink is not None and not shop.uplink["disk_takes"]:
+        return Finding("outbox", RED, f"the disk takes nothing; {says}", "df -h; dmesg")
+    if numbers["dropped"] or numbers["dead letters"]:
+        return Finding("outbox", RED, says, "look at the broker's access list and log")
+    many = numbers["waiting"] > WAITING_MANY
+    step = "is the broker reachable? nothing is lost yet" if many else ""
+    return Finding("outbox", ORANGE if many else GREEN, says, step)
+
+
+def disk(shop: Shop) -> Finding:
+    """What is left where the outbox is."""
+    folder = shop.config.device.state
+    try:
+        free = shutil.disk_usage(folder).free / MIB
+    except OSError as error:
+        return Finding("disk", ORANGE, f"{folder}: {error.strerror}", "start uplink")
+    light = RED if free < DISK_LEAST_MIB else ORANGE if free < DISK_SOON_MIB else GREEN
+    step = "" if light == GREEN else f"make room there: df {folder}"
+    return Finding("disk", light, f"{free:.0f} MiB free under {folder}", step)
+
+
+def power(shop: Shop) -> Finding:
+    """What the board says of its supply and its heat."""
+    word, degrees = health.power(), health.temperature_c()
+    heat = "" if degrees is None else f", {degrees} °C"
+    steps = {
+        "under_voltage": "use the board's own power supply and a short cable",
+        "throttled": "give it air, or a fan",
+    }
+    step = steps.get(word, "")
+    words = {"unknown": "this machine does not say"}
+    says = words.get(word, word.replace("_", "-")) + heat
+    return Finding("power", RED if step else GREEN, says, step)
+
+
+def model(shop: Shop) -> Finding:
+    """The detector, checked against its manifest."""
+    name = shop.config.model.detector
+    with contextlib.suppress(ConfigError):  # no policy: said in its own row
+        allowed = allowed_models(store_of(shop.config).load())
+        require_allowed(model_hash(name), allowed, name)
+    if name.endswith(".tflite"):
+        digest = hashlib.sha256(model_bytes(shop.config.model)).hexdigest()
+        return Finding("model", ORANGE, f"{Path(name).name}, {digest[:16]}, not ours")
+    manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)
+    verified_model(manifest)
+    says = f"{manifest.name} {manifest.version}, {manifest.sha256[:16]}"
+    light = GREEN if manifest.status == "stable" else ORANGE
+    return Finding("model", light, f"{says}, {manifest.status}")
+
+
+def _numbers(path: Path, today: int) -> dict[str, int | float]:
+    found = glance(path)
+    spent = found.spent_micro / 1e6 if found.day == today else 0.0
+    return {
+        "waiting": found.waiting,
+        "dropped": found.dropped,
+        "dead letters": found.buried,
+        "epsilon spent today": spent,
+    }

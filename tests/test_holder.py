@@ -1,0 +1,57 @@
+"""One process of a kind on a device, and who it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from limits import END_S
+
+from doorsill.device.holder import hold_alone, holder_of
+from doorsill.errors import ConfigError
+
+HOLD = """
+import sys
+from pathlib import Path
+from doorsill.device.holder import hold_alone
+hold_alone(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_holder_is_known_by_its_pid_until_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert holder_of(path) is None
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == b"held\n"
+        assert holder_of(path) == first.pid
+        with pytest.raises(
+            ConfigError, match=rf"already runs here \(pid {first.pid}\)"
+        ):
+            hold_alone(path)
+        first.kill()
+        first.wait(END_S)
+    assert holder_of(path) is None
+    os.close(hold_alone(path))
+
+
+def test_a_file_that_others_have_locked_is_not_ours(tmp_path: Path) -> None:
+    handle = hold_alone(tmp_path / "one")
+    (tmp_path / "other").touch()
+    assert holder_of(tmp_path / "one") == os.getpid()
+    assert holder_of(tmp_path / "other") is None
+    os.close(handle)
+
+
+def test_a_folder_that_is_missing_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        hold_alone(tmp_path / "nowhere" / "lock")
