@@ -53,6 +53,13 @@ check: setup ## format, lint, types and tests, as CI does
 matrix: setup ## compare 208 kinds of recording with FFmpeg's own picture and count (10 minutes)
 	@$(PY) -m tests.matrix
 
+FUZZ_SECONDS ?= 60
+STARTS ?= 1500
+
+fuzz: setup ## feed every parser (FUZZ_SECONDS= each, ONLY="apdu mp4"), then STARTS= starts with one bit turned (40 minutes)
+	@$(PY) -m tests.fuzz $(FUZZ_SECONDS) $(ONLY)
+	@$(PY) tests/turned.py $(STARTS)
+
 format: setup ## rewrite the code in the house's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .

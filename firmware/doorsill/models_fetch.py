@@ -7,6 +7,7 @@ get their name only then.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -77,11 +78,14 @@ def fetch(
     part = target.with_suffix(".part")
     try:
         _download(url or wanted.url, part, on_bytes)
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise UplinkError(
-            f"{wanted.name} did not come in full ({reason}); the same command goes on"
+            f"{wanted.name} did not come in full ({reason or type(error).__name__}); "
+            "the same command goes on"
         ) from None
+    if not part.exists():
+        raise UplinkError(f"{wanted.name} did not come: the server has nothing to give")
     found = _sha256(part)
     if found != wanted.sha256:
         part.unlink()
@@ -101,13 +105,14 @@ def _download(url: str, part: Path, on_bytes: Callable[[int, int], None]) -> Non
     try:
         answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
     except urllib.error.HTTPError as error:
+        error.close()  # it is the answer as well, with its socket
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # nothing is missing; the hash decides
         raise
     with answer:
         goes_on = answer.status == HTTPStatus.PARTIAL_CONTENT
         have = have if goes_on else 0
-        whole = have + int(answer.headers.get("Content-Length") or 0)
+        whole = have + _length(answer.headers.get("Content-Length"))
         with part.open("ab" if goes_on else "wb") as out:
             while chunk := answer.read(CHUNK):
                 out.write(chunk)
@@ -119,6 +124,12 @@ def _download(url: str, part: Path, on_bytes: Callable[[int, int], None]) -> Non
             os.fsync(out.fileno())
     if have < whole:
         raise OSError(f"{have} of {whole} bytes came")
+
+
+def _length(said: str | None) -> int:
+    """What a server says that it sends; 0 where it says nothing that can be."""
+    right = said is not None and said.isascii() and said.isdecimal()
+    return min(int(said), MOST_BYTES) if said and right and len(said) < 16 else 0
 
 
 def _sha256(path: Path) -> str:

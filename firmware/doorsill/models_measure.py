@@ -26,6 +26,10 @@ from doorsill.vision.detector import NetDetector
 HEAD_IOU, PERSON_IOU = 0.3, 0.5  # a hand-drawn head is about 10 % exact
 WARM_UP, RUNS = 10, 200
 Z_95 = 1.96
+FARTHEST = 10.0  # picture sides that a labelled box may reach, also outside of it
+NO_LABELS = (
+    ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
 
 Labels = dict[str, dict[str, dict[str, list[list[float]]]]]
 
@@ -135,9 +139,10 @@ def read_labels(path: Path) -> Labels:
         for frames in clips.values():
             for number, truth in frames.items():
                 int(number), _boxes(truth["heads"]), _boxes(truth["people"])
+                _boxes(truth.get("ignore", []))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except NO_LABELS:
         raise ConfigError(f"{path} is not a label file: see doorsill models") from None
     return dict(clips)
 
@@ -176,7 +181,11 @@ def latency(interpreter: Interpreter, runs: int = RUNS) -> tuple[float, float]:
 
 
 def _boxes(rows: list[list[float]]) -> Boxes:
-    return np.array(rows, np.float32).reshape(-1, 4)
+    """ValueError where a number is none that a place in a picture can be."""
+    found = np.array(rows, np.float64).reshape(-1, 4)
+    if not (np.abs(found) <= FARTHEST).all():
+        raise ValueError("a box is not in the picture")
+    return found.astype(np.float32)
 
 
 def _count(

@@ -9,6 +9,7 @@ masculine or feminine somebody appears, and nothing else: no other output is loa
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ ALLOWED_ATTRIBUTES = {
 }
 MANIFEST_MAX_BYTES = 64 << 10
 TEXT = r"[^\x00-\x1f]+"
+SHAPE = r"[0-9]{1,6}(x[0-9]{1,6}){0,7}"  # as 1x96x96x3
 LONGEST_SIDE = 2048
 
 
@@ -219,7 +221,7 @@ def _read(path: Path, top: Fields, problems: list[str]) -> Manifest:
 def _output(each: Fields, kind: str) -> OutputTensor:
     name, shape = (
         each.text("name", r"[a-z_]+", 32),
-        each.text("shape", r"\d+(x\d+)*", 32),
+        each.text("shape", SHAPE, 32),
     )
     scale = each.number("scale", 0, 1000)
     zero = each.whole("zero", -128, 255)
@@ -230,7 +232,8 @@ def _output(each: Fields, kind: str) -> OutputTensor:
         least = each.number("least_confidence", 0, 1)
         temperature = each.number("temperature", 0.05, 20)
     each.end()
-    sides = tuple(int(side) for side in shape.split("x")) if shape else ()
+    right = re.fullmatch(SHAPE, shape)  # a wrong one was noted
+    sides = tuple(int(side) for side in shape.split("x")) if right else ()
     return OutputTensor(
         name, sides, Quantisation(scale, zero), labels, least, temperature
     )

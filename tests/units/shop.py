@@ -71,6 +71,7 @@ class Shop:
         for key, value in VALUES.items():
             text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text, count=1)
         text = re.sub(r"(?m)^# (\[consent\])", r"\1", text)
+        text = re.sub(r'# reader = "[^"]*"', 'reader = "Virtual PCD"', text)
         return text.replace("# ca = ", "ca = ")
 
     def configure(self, text: str, root: Path | None = None) -> None:

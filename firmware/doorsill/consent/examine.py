@@ -91,6 +91,8 @@ def check_form(body: dict[str, Any]) -> None:
     table.text("boot", "[0-9a-f-]{36}", 36)
     table.text("firmware", HEX64, 64)
     table.optional_text("policy", HEX64, 64)
+    for name in sorted({"policy", "leases"} - set(body)):
+        table.note(name, "is missing")
     table.text("reason", "|".join(claims.REASONS), 32)
     table.texts("methods", "[a-z-]{1,32}", 8)
     table.text("nist_class", WORDS, 32)
@@ -110,6 +112,8 @@ def _check_parts(table: Fields) -> None:
     medium.end()
     key = table.table("key")
     key.optional_text("id", "[0-9a-f]{32}", 32)
+    if "id" not in key.names():
+        key.note("id", "is missing; null where there was none")
     key.flag("destroyed")
     key.end()
     read_back = table.table("read_back")

@@ -166,7 +166,10 @@ class Source:
             raise CameraError(f"{self.name} holds {what}")
         best = streams.best("video")
         chosen = best if best in moving else moving[0]
-        width, height = chosen.width, chosen.height
+        # Where FFmpeg does not know the codec, the library gives no size at all.
+        width, height = (getattr(chosen, side, 0) for side in ("width", "height"))
+        if chosen.codec_context is None:
+            raise CameraError(f"{self.name} is in a codec that is not known here")
         if not (0 < width <= LONGEST_SIDE and 0 < height <= LONGEST_SIDE):
             size = f"{width}x{height}"
             limit = f"1 to {LONGEST_SIDE} pixels a side are possible"

@@ -1,0 +1,203 @@
+"""What goes between our processes and to the broker, each end taken for hostile."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import socket
+import struct
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from messages import EVERY
+
+from doorsill.cells import HealthCell, LineCell, Quality, ZoneCell
+from doorsill.consent import crops
+from doorsill.consent.control import Counter, ask
+from doorsill.consent.handover import Handover
+from doorsill.link import CellServer, pack, unpack
+from doorsill.privacy.budget import Ledger
+from doorsill.uplink.codec import decode, encode
+from doorsill.uplink.looks import Desk, Rules, consider
+from doorsill.uplink.reports import Release, as_told_now, entry_of, running_of
+from doorsill.uplink.wire import STREAMS, stream_of
+from doorsill.values import Frame
+
+from .running import Parser
+
+RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)
+DAY = 20_000 * 86_400
+LINE = LineCell(
+    1, 0, DAY, 60, True, 5, 3, 100, 90, 60_000, Quality.GOOD, (1, 1, 1, 1, 1), (2, 2, 1)
+)
+ZONE = ZoneCell(1, 0, 600, 60, True, 3, 30, 2, 400, 60_000, Quality.GOOD)
+HEALTH = HealthCell(1, 600, 100, 3, 12_500, 100, 100, 1000, 0, 0)
+HEADS = np.array([[0.2, 0.2, 0.6, 0.6]], np.float32)
+PIXELS = np.zeros((64, 64, 3), np.uint8)
+
+
+def message(folder: Path) -> Parser:
+    """A first byte says which stream; what is taken is spelt as it was read."""
+    streams = sorted(STREAMS)
+    seeds = [bytes([streams.index(stream_of(each))]) + encode(each) for each in EVERY]
+
+    def feed(data: bytes) -> None:
+        stream, payload = streams[(data[0] if data else 0) % len(streams)], data[1:]
+        assert encode(decode(stream, payload)) == payload
+        as_told_now(stream, payload, 1.9e9)
+
+    return Parser(seeds, feed)
+
+
+def cell(folder: Path) -> Parser:
+    rules = Rules(True, 10, 1_000_000, 1)
+
+    def feed(data: bytes) -> None:
+        _, found = unpack(data)
+        if isinstance(found, HealthCell):
+            return
+        entry_of(found, RELEASE, 10)
+        running_of(found, RELEASE, 10)
+        if isinstance(found, LineCell):
+            voice = (RELEASE, secrets.randbelow)
+            consider(Desk(), [found], rules, Ledger(0, 0), voice)
+
+    return Parser([pack(7, each) for each in (LINE, ZONE, HEALTH)], feed)
+
+
+def acknowledgement(folder: Path) -> Parser:
+    path = folder / "cells.sock"
+    server = CellServer(path)
+
+    def feed(data: bytes) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as uplink:
+            uplink.connect(str(path))
+            server.poll()
+            server.send(LINE)
+            with contextlib.suppress(OSError):
+                uplink.send(data[:64])
+            server.poll()
+        server.poll()
+        server._queue.clear()
+        server._sent = 0
+
+    seeds = [struct.pack("<I", number) for number in (0, 1, 2**32 - 1)]
+    return Parser(seeds, feed, server.close)
+
+
+def lease(folder: Path) -> Parser:
+    """What vision is told by who says that it is the vault."""
+    path, now = folder / "faces.sock", 100.0
+    vision = Handover(path, lambda: now)
+    seeds = [crops.LEASE.pack(b"LSE1", until) for until in (0.0, 101.0, 1e9)]
+
+    def feed(data: bytes) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as vault:
+            vault.connect(str(path))
+            with contextlib.suppress(OSError):
+                vault.send(data[:256])
+            vision._last = float("-inf")
+            vision.offer(Frame(PIXELS, now), HEADS, now)
+            assert vision._until <= now + crops.LEASE_MOST_S
+        vision.offer(Frame(PIXELS, now), HEADS, now)
+
+    return Parser(seeds, feed, vision.close)
+
+
+def crop(folder: Path) -> Parser:
+    """Two bytes say how many handles and of what; the rest is the message."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    source: crops.CropSource = object.__new__(crops.CropSource)
+    source._socket = theirs
+    good = crops.CROP.pack(b"CRP1", 16, 16, 1.0)
+
+    def feed(data: bytes) -> None:
+        count, kind = (data + b"\0\0")[0] % 6, (data + b"\0\0")[1] % 6
+        handles = [_handle(kind, good) for _ in range(count)]
+        try:
+            with contextlib.suppress(OSError):
+                socket.send_fds(ours, [data[2:1024]], handles)
+            found = source.receive()
+            if found is not None:
+                with found.map() as pixels:
+                    assert len(pixels) == found.size
+                found.close()
+        finally:
+            for each in handles:
+                os.close(each)
+
+    seeds = [bytes([1, kind]) + good for kind in range(6)]
+    return Parser(seeds, feed, lambda: (ours.close(), theirs.close()))
+
+
+def _handle(kind: int, good: bytes) -> int:
+    """A memfd that is sealed, half sealed, too short, unsealable; a file, a pipe."""
+    if kind == 4:
+        return os.open("/etc/passwd", os.O_RDONLY)
+    if kind == 5:
+        reading, writing = os.pipe()
+        os.close(writing)
+        return reading
+    flags = os.MFD_CLOEXEC | (0 if kind == 3 else os.MFD_ALLOW_SEALING)
+    handle = os.memfd_create("crop", flags)
+    os.ftruncate(handle, 16 * 16 * 3 - (kind == 2))
+    if kind != 3:
+        seals = crops.SEALS if kind != 1 else fcntl.F_SEAL_WRITE
+        fcntl.fcntl(handle, fcntl.F_ADD_SEALS, seals)
+    return handle
+
+
+def question(folder: Path) -> Parser:
+    """What a person's program asks the vault at its counter."""
+    path = folder / "vault.sock"
+    counter = Counter(path)
+
+    def feed(data: bytes) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
+            line.connect(str(path))
+            line.send(data[:4096])
+            for _ in range(2):
+                for each in counter.take():
+                    each.answer({"x": 1})
+        counter.take()
+
+    return Parser([b"status", b"export", b"blank"], feed, counter.close)
+
+
+def answer(folder: Path) -> Parser:
+    """What is read from who says that it is the vault."""
+    path = folder / "vault.sock"
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(path))
+    listener.listen(1)
+    said = [b""]
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                peer, _ = listener.accept()
+                with peer, contextlib.suppress(OSError):
+                    peer.recv(64)
+                    peer.send(said[0][:4096])
+
+    threading.Thread(target=serve, daemon=True).start()
+
+    def close() -> None:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+    def feed(data: bytes) -> None:
+        said[0] = data
+        begun = time.monotonic()
+        ask(path, "status")
+        assert time.monotonic() - begun < 5.0
+
+    seeds = [b'{"state":"blank","sealed":0}', b'{"refused":"no"}']
+    return Parser(seeds, feed, close)
