@@ -517,6 +517,20 @@ def test_a_device_that_was_taken_back_is_found_with_the_list(
     assert f"taken back on {now:%Y-%m-%d}" in said and said.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["door-7", "store"])
+def test_a_reader_signs_no_certificate_whatever_its_name(
+    tmp_path: Path, name: str
+) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    fleet = Authority.create("fleet", now)
+    issued = fleet.issue_reader(name, now)
+    chain = CertificateChain(tmp_path, Identity(name, issued.certificate, issued.key))
+    at = replace(AROUND, utc_ms=int(now.timestamp() * 1000))
+    chain.append(blanking(chain, leases=(), reason="start", surroundings=at))
+    with pytest.raises(UntrustedError, match=f"but device reader:{name} signed it"):
+        verify_chain(documents(tmp_path), None, fleet.certificate, Expected(name))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

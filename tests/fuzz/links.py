@@ -15,15 +15,20 @@ from pathlib import Path
 import numpy as np
 from messages import EVERY
 
-from doorsill.cells import HealthCell, LineCell, Quality, ZoneCell
+from doorsill.cells import HealthCell, LineCell, LooksCell, Quality, ZoneCell
 from doorsill.consent import crops
 from doorsill.consent.control import Counter, ask
 from doorsill.consent.handover import Handover
-from doorsill.link import CellServer, pack, unpack
-from doorsill.privacy.budget import Ledger
+from doorsill.link import CellServer, Received, pack, unpack
+from doorsill.privacy.floors import SLOT_S
 from doorsill.uplink.codec import decode, encode
-from doorsill.uplink.looks import Desk, Rules, consider
-from doorsill.uplink.reports import Release, as_told_now, entry_of, running_of
+from doorsill.uplink.intake import Intake
+from doorsill.uplink.looks import Rules
+from doorsill.uplink.outbox import Outbox
+from doorsill.uplink.pieces import Places
+from doorsill.uplink.reports import Release, as_told_now
+from doorsill.uplink.rows import Bounds
+from doorsill.uplink.service import tally_in
 from doorsill.uplink.wire import STREAMS, stream_of
 from doorsill.values import Frame
 
@@ -31,11 +36,11 @@ from .running import Parser
 
 RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)
 DAY = 20_000 * 86_400
-LINE = LineCell(
-    1, 0, DAY, 60, True, 5, 3, 100, 90, 60_000, Quality.GOOD, (1, 1, 1, 1, 1), (2, 2, 1)
-)
-ZONE = ZoneCell(1, 0, 600, 60, True, 3, 30, 2, 400, 60_000, Quality.GOOD)
-HEALTH = HealthCell(1, 600, 100, 3, 12_500, 100, 100, 1000, 0, 0)
+RULES = Rules(attributes=True, k=10, daily_micro=2_000_000, places=Places(1, 1))
+LINE = LineCell(0, DAY, 60, True, 5, 3, 60_000, Quality.GOOD)
+ZONE = ZoneCell(0, DAY, 60, True, 3, 30, 2, 400, 60_000, Quality.GOOD)
+LOOKS = LooksCell(0, DAY, DAY + SLOT_S, (2, 3, 4, 1, 0), (4, 5, 1))
+HEALTH = HealthCell(DAY, 100, 3, 12_500, 100, 100, 1000, 0)
 HEADS = np.array([[0.2, 0.2, 0.6, 0.6]], np.float32)
 PIXELS = np.zeros((64, 64, 3), np.uint8)
 
@@ -53,20 +58,45 @@ def message(folder: Path) -> Parser:
     return Parser(seeds, feed)
 
 
+class Wire:
+    """Stands where the socket to vision is; what it gives is read as from there."""
+
+    def __init__(self) -> None:
+        self.said: list[bytes] = []
+
+    def fileno(self) -> int:
+        return -1
+
+    def receive(self, timeout: float) -> Received | None:
+        return unpack(self.said.pop()) if self.said else None
+
+    def acknowledge(self, sequence: int) -> None:
+        assert 0 <= sequence < 2**32
+
+    def close(self) -> None:
+        self.said.clear()
+
+
 def cell(folder: Path) -> Parser:
-    rules = Rules(True, 10, 1_000_000, 1)
+    """Vision's bytes, all the way into the outbox; what is refused changes nothing."""
+    outbox, wire = Outbox(folder / "outbox.db", 20_000, Bounds()), Wire()
+    tally = tally_in(outbox, RULES.places, 0)
+    intake = Intake(
+        lambda: wire, outbox, RULES, RELEASE, secrets.randbelow, tally, link=wire
+    )
+    now = 0.0
 
     def feed(data: bytes) -> None:
-        _, found = unpack(data)
-        if isinstance(found, HealthCell):
-            return
-        entry_of(found, RELEASE, 10)
-        running_of(found, RELEASE, 10)
-        if isinstance(found, LineCell):
-            voice = (RELEASE, secrets.randbelow)
-            consider(Desk(), [found], rules, Ledger(0, 0), voice)
+        nonlocal now
+        now += 20.0
+        unpack(data)
+        wire.said.append(data)
+        intake.step(now, DAY + 60.0 + now)
+        assert intake.disk_failures == 0
 
-    return Parser([pack(7, each) for each in (LINE, ZONE, HEALTH)], feed)
+    cells = (LINE, ZONE, LOOKS, HEALTH)
+    seeds = [pack(Received(9, 7, each)) for each in cells]
+    return Parser(seeds, feed, outbox.close)
 
 
 def acknowledgement(folder: Path) -> Parser:

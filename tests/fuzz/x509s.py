@@ -67,7 +67,9 @@ def der_of(pem: bytes) -> bytes:
 
 def device_files(folder: Path) -> tuple[Path, Path]:
     authority = Authority.create("x", datetime.now(ZONE))
-    return authority.issue_client("cam-01", datetime.now(ZONE)).write(folder, "cam-01")
+    return authority.issue_device("s", "cam-01", datetime.now(ZONE)).write(
+        folder, "cam-01"
+    )
 
 
 def device_certificate(folder: Path) -> Parser:

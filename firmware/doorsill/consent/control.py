@@ -107,16 +107,11 @@ def ask(
                 words = "this user may not ask; run as root"
             raise ConfigError(f"no {who} answers on {path}: {words}") from None
     if not message:
-<<<<<<< HEAD
         raise ConfigError(
             f"the {who} on {path} ended before it answered, or answers only its own "
             "user and root"
         )
-    told = json.loads(message)
-=======
-        raise ConfigError(f"the vault on {path} ended before it answered")
     told = _understood(message, path)
->>>>>>> 65ba2e8 (fuzz: every parser of bytes from outside in one table, twenty seconds a family in the suite; what it found is mended)
     if "refused" in told:
         raise UntrustedError(str(told["refused"]) or "the vault refuses")
     return told, (handles[0] if handles else None)
