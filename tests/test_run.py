@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -29,6 +30,43 @@ from doorsill_fleet.subscriber import Reader, Subscriber
 LINE = (((0.022, 0.659), (0.978, 0.659)),)
 WITHIN_S = 40.0
 OBEY_WITHIN_S = 2.0  # promised, in the README
+
+
+TERMINAL = """\
+#!{python}
+import os
+from pathlib import Path
+found = ["standard input"] if os.isatty(0) else []
+try:
+    os.open("/dev/tty", os.O_RDWR)
+    found.append("/dev/tty")
+except OSError:
+    pass
+Path({said!r}).write_text(", ".join(found) or "none")
+"""
+STARTING = {
+    "as doorsill run does": "r.sys.executable = sys.argv[1]\n"
+    "with r.children(Path('none'), ('vision',)) as running: running['vision'].wait()",
+    "as a shell does": "r.subprocess.run([sys.argv[1]])",
+}
+
+
+@pytest.mark.parametrize("how", STARTING)
+def test_a_child_has_no_terminal(tmp_path: Path, how: str) -> None:
+    """One that is taken over could type into it, and so leave its confinement."""
+    said, program = tmp_path / "said", tmp_path / "child"
+    program.write_text(TERMINAL.format(python=sys.executable, said=str(said)))
+    program.chmod(0o755)
+    code = "import sys\nfrom pathlib import Path\nimport doorsill.run_cli as r\n"
+    command = [sys.executable, "-c", code + STARTING[how], str(program)]
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(sys.executable, command)  # noqa: S606
+    until(said.exists, "the child says nothing")
+    os.close(terminal)
+    os.waitpid(process, 0)
+    wanted = "none" if how == "as doorsill run does" else "standard input, /dev/tty"
+    assert said.read_text() == wanted
 
 
 def until(done: Callable[[], object], what: str) -> None:

@@ -110,6 +110,56 @@ def test_a_foreign_abi_ends_the_process(process: str, machine: str) -> None:
         assert run(lines, AUDIT_ARCH[machine], number) == "kill"
 
 
+# What no process of ours may ever have on its list, whoever adds what: by the names of
+# the kernel's headers, so that a machine that lacks one is no gap.
+NEVER = """
+    execve execveat fork vfork ptrace process_vm_readv process_vm_writev kcmp
+    pidfd_open pidfd_getfd pidfd_send_signal process_madvise process_mrelease
+    tkill rt_sigqueueinfo rt_tgsigqueueinfo setuid setgid setreuid setregid setresuid
+    setresgid setfsuid setfsgid setgroups capset setpriority sched_setscheduler
+    mount umount2 pivot_root chroot chdir fchdir open_tree move_mount fsopen fsconfig
+    fsmount fspick mount_setattr unshare setns clone3 openat2
+    truncate creat link linkat symlink symlinkat mkdir mkdirat rmdir mknod mknodat
+    chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat
+    futimesat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
+    name_to_handle_at open_by_handle_at fanotify_init fanotify_mark inotify_init
+    inotify_init1 inotify_add_watch io_uring_setup io_uring_enter io_uring_register
+    io_setup io_submit bpf perf_event_open userfaultfd personality seccomp
+    socketpair bind listen shmget shmat shmctl msgget msgsnd msgrcv msgctl semget semop
+    semctl semtimedop mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify
+    mq_getsetattr add_key request_key keyctl swapon swapoff acct quotactl reboot
+    init_module finit_module delete_module kexec_load kexec_file_load syslog
+    settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname
+    ioperm iopl modify_ldt uselib vhangup vmsplice splice tee lookup_dcookie
+    landlock_create_ruleset landlock_add_rule landlock_restrict_self setrlimit umask
+    pkey_mprotect remap_file_pages mbind migrate_pages move_pages setsid setpgid
+    copy_file_range sendfile sync syncfs sync_file_range
+"""
+
+NAMES = set(NEVER.split())
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("process", PROCESSES)
+def test_what_nobody_may_do_is_on_no_list(process: str, machine: str) -> None:
+    if not HEADERS[machine].exists():
+        pytest.skip("linux-libc-dev is not installed")
+    header = in_header(machine)
+    assert len(NAMES & set(header)) > 130
+    lines = filter_of(process, machine)
+    for name in NAMES & set(header):
+        for high in (0, 1 << 16):  # whatever its arguments are
+            said = run(lines, AUDIT_ARCH[machine], header[name], high, high, high)
+            assert said in ("EPERM", "ENOSYS"), name
+
+
+@pytest.mark.parametrize("process", ["vision", "connector", "scribe"])
+def test_who_writes_nothing_has_no_call_that_changes_a_file(process: str) -> None:
+    changing = {"pwrite64", "pwritev", "fsync", "unlink", "unlinkat", "rename",
+                "renameat", "renameat2", "fallocate"}  # fmt: skip
+    assert changing & set(PROCESSES[process]) == set()
+
+
 OPENING = [
     pytest.param(O_RDONLY, True, True, id="to read"),
     pytest.param(O_RDONLY | O_CLOEXEC | 0o200000, True, True, id="a folder"),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ways import ATTEMPTS, FOREIGN
 from ways_run import Site, plan, shop
-from ways_table import LEFT_OPEN, SECURITY, measured, table_in
+from ways_table import LEFT_OPEN, SECURITY, cells_in, measured, table_in
 
 from doorsill.landlock import version
 
@@ -52,6 +52,36 @@ def test_every_way_out_is_closed(process: str, abi: int, site: Site) -> None:
     assert not [name for name, said in found.items() if "broken" in said], found
     left = {name for name, said in found.items() if said == "open"}
     assert left == LEFT_OPEN[process]
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_every_lock_holds_in_the_process_as_the_product_starts_it(
+    process: str, site: Site
+) -> None:
+    site.tried(process, plan())
+    wanted = ["seccomp", "landlock 7", "no new privileges", "memory locked"]
+    wanted += [] if process == "vision" else ["room"]
+    held = site.locks[process].split("; ")
+    assert set(wanted) <= set(held)
+    site.tried(process, plan(abi=0, room=False))
+    assert "landlock 7" not in site.locks[process]
+    site.tried(process, plan(control=True))
+    locks = {"seccomp", "landlock 7", "room", "no new privileges"}
+    assert locks & set(site.locks[process].split("; ")) == set()
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("lock", ["S", "R", "L"])
+def test_each_lock_alone_closes_what_security_md_says(
+    process: str, lock: str, site: Site
+) -> None:
+    cells = {way: said[process] for way, said in cells_in(SECURITY).items()}
+    assert set(cells) == set(ATTEMPTS)
+    alone = plan(abi=7 * (lock == "L"), room=lock == "R", calls=lock == "S")
+    found = site.tried(process, alone)
+    closed = {way for way, said in found.items() if said != "open"}
+    wanted = {way for way, cell in cells.items() if lock in cell or "H" in cell}
+    assert closed == wanted
 
 
 @of_this_machine

@@ -22,9 +22,11 @@ from pathlib import Path
 
 import ways
 
-from doorsill import confine, landlock, room, scribe, seccomp
+from doorsill import confine, landlock, locks, room, scribe, seccomp
 from doorsill.config import load_config
 from doorsill.run_cli import PROCESSES
+
+LOCKS = "(locks that hold)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def main() -> None:
 def _try_all(plan: Plan, code: ctypes.CDLL | None) -> None:
     """Never returns."""
     at = ways.ground_of(plan.ground)
+    _say(plan, LOCKS, "; ".join(locks.locks().words))
     if plan.only:
         ways.FOREIGN[plan.only](code)
         _say(plan, plan.only, "open")

@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from limits import PROGRAM_S
 from ways import FACE, FOREIGN_SOURCE, MASK, ground
-from ways_inside import Plan
+from ways_inside import LOCKS, Plan
 
 from doorsill.config import Config
 from doorsill.device.policy_store import store_of
@@ -43,6 +43,7 @@ class Site:
 
     stage: Stage
     library: str  # calls of a foreign ABI, compiled; empty on arm64
+    locks: dict[str, str] = field(default_factory=dict)  # as each process said last
 
     def tried(self, process: str, plan: Plan) -> dict[str, str]:
         """By way: ``open``, or what closed it. ``killed`` for a fatal one."""
@@ -65,6 +66,7 @@ class Site:
             words.seek(0)
             heard = words.read()
         found = dict(line.split("\t") for line in said.splitlines())
+        self.locks[process] = found.pop(LOCKS, "")
         if plan.only and not found and done.returncode == -31:  # SIGSYS
             return {plan.only: "killed"}
         assert done.returncode == 0, (done.returncode, heard[-2000:], said[-300:])

@@ -59,6 +59,18 @@ def table_in(text: str) -> str:
     return text.partition(BEGIN)[2].partition(END)[0]
 
 
+def cells_in(path: Path) -> dict[str, dict[str, str]]:
+    """By way and process: which locks close it alone, such as "S R L1"."""
+    rows = [
+        line.strip("| \n").split(" | ") for line in table_in(_text(path)).splitlines()
+    ]
+    return {row[0]: dict(zip(PROCESSES, row[1:], strict=True)) for row in rows[2:]}
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
 def main() -> None:
     text = SECURITY.read_text("utf-8")
     with tempfile.TemporaryDirectory() as folder:
