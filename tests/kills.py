@@ -281,7 +281,7 @@ def replay(
     camera: Camera, store: Store, subscriber: Subscriber, windows: int
 ) -> Replay:
     """Fill the outbox as an outage does, start the uplink, and time the telling."""
-    outbox = Outbox(camera.folder / "state/outbox/outbox.db", 20_000)
+    outbox = Outbox(camera.folder / "state/outbox/outbox.db", lambda: 20_000)
     release, tally = Release("0.1.0", "ab" * 16, "cd" * 16), Tally(PLACES, EPOCH, 0)
     for first in range(0, windows, 1000):
         entries: list[Entry] = []

@@ -14,7 +14,7 @@ from limits import PROGRAM_S
 from messages import line
 
 from doorsill.errors import UplinkError
-from doorsill.privacy.budget import CEILING_MICRO, Ledger
+from doorsill.privacy.budget import CEILING_MICRO, Ledger, spend
 from doorsill.uplink.codec import encode
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.rows import Batch, Bounds, Counters, Entry
@@ -35,7 +35,7 @@ OPENED: list[Outbox] = []  # whatever a test leaves open is closed after it
 
 
 def open_outbox(folder: Path, **bounds: int) -> Outbox:
-    OPENED.append(Outbox(folder / "outbox.db", TODAY, Bounds(**bounds)))
+    OPENED.append(Outbox(folder / "outbox.db", lambda: TODAY, Bounds(**bounds)))
     return OPENED[-1]
 
 
@@ -80,7 +80,7 @@ def test_a_batch_is_all_or_nothing(tmp_path: Path) -> None:
         outbox.store(whole)
     assert numbers(outbox) == []
     assert outbox.tally() is None
-    assert outbox.ledger() == Ledger(0, 0)
+    assert outbox.ledger() == Ledger(TODAY, CEILING_MICRO, young=True)
     outbox.store(batch(1))
     assert numbers(outbox) == [1]
 
@@ -90,7 +90,21 @@ def test_the_ledger_is_stored_with_the_report(tmp_path: Path) -> None:
     outbox.store(Batch(entries=[entry(1)], ledger=Ledger(5, 250_000)))
     outbox.store(batch(2))
     outbox.close()
-    assert open_outbox(tmp_path).ledger() == Ledger(5, 250_000)
+    assert open_outbox(tmp_path).ledger() == Ledger(5, 250_000, young=True)
+
+
+def test_a_new_file_spends_nothing_before_the_device_ran_for_a_day(
+    tmp_path: Path,
+) -> None:
+    """Whatever the clock says: a lost file is not to give the day's budget back."""
+    outbox = open_outbox(tmp_path)
+    for day in (TODAY - 1, TODAY, TODAY + 1, TODAY + 400):
+        assert spend(outbox.ledger(), day, 1, CEILING_MICRO) is None
+    outbox.live(86_399)
+    assert spend(outbox.ledger(), TODAY + 1, 1, CEILING_MICRO) is None
+    outbox.live(1)
+    assert spend(outbox.ledger(), TODAY, 1, CEILING_MICRO) is None
+    assert spend(outbox.ledger(), TODAY + 1, 1, CEILING_MICRO) == Ledger(TODAY + 1, 1)
 
 
 def test_the_tally_is_stored_with_the_rows_and_survives_a_power_cut(
@@ -149,7 +163,7 @@ def test_age_is_time_lived_so_a_clock_that_jumps_drops_nothing(tmp_path: Path) -
     assert numbers(outbox) == [2]
     assert outbox.counters() == Counters(lived_s=3601, dropped=1)
     outbox.close()
-    later = Outbox(tmp_path / "outbox.db", TODAY + 36_500, Bounds(age_s=3600))
+    later = Outbox(tmp_path / "outbox.db", lambda: TODAY + 36_500, Bounds(age_s=3600))
     OPENED.append(later)
     assert numbers(later) == [2]
 
@@ -219,55 +233,6 @@ def test_a_disk_that_takes_no_more_bytes_is_survived(tmp_path: Path) -> None:
     first, second = done.stdout.splitlines()
     assert "takes no data" in first
     assert second == "True"
-
-
-def spoil(path: Path, how: str) -> None:
-    data = bytearray(path.read_bytes())
-    if how == "noise":
-        data = bytearray(os.urandom(5000))
-    elif how == "torn":
-        data[4096:] = os.urandom(len(data) - 4096)
-    elif how == "cut":
-        del data[len(data) // 2 :]
-    path.write_bytes(data)
-
-
-@pytest.mark.parametrize("how", ["noise", "torn", "cut"])
-def test_a_broken_file_is_set_aside_and_said_and_today_counts_as_spent(
-    tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    outbox = open_outbox(tmp_path)
-    for number in range(50):
-        outbox.store(batch(number))
-    outbox.close()
-    spoil(tmp_path / "outbox.db", how)
-    outbox = open_outbox(tmp_path)
-    assert outbox.counters().resets == 1
-    assert outbox.ledger() == Ledger(TODAY, CEILING_MICRO)
-    assert "is broken" in caplog.text
-    assert (tmp_path / "outbox.broken").exists()
-    outbox.store(batch(1))
-    outbox.close()
-    assert numbers(open_outbox(tmp_path)) == [1]
-
-
-def test_a_file_that_breaks_while_in_use_costs_one_try(tmp_path: Path) -> None:
-    outbox = open_outbox(tmp_path)
-    for number in range(150):
-        outbox.store(batch(number))
-    outbox._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    outbox._database.execute("PRAGMA cache_size = 0")
-    spoil(tmp_path / "outbox.db", "torn")
-    with pytest.raises(UplinkError, match="was broken"):
-        outbox.store(batch(*range(150, 190)))
-    outbox.store(batch(1))
-    assert numbers(outbox) == [1]
-
-
-def test_empty_file_is_a_new_outbox(tmp_path: Path) -> None:
-    (tmp_path / "outbox.db").touch()
-    outbox = open_outbox(tmp_path)
-    assert outbox.counters() == Counters()
 
 
 def test_a_folder_that_is_not_there_gets_a_sentence(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from doorsill.cells import HealthCell, LineCell, LooksCell, Quality, ZoneCell
 from doorsill.errors import UplinkError
 from doorsill.link import CellClient, CellServer
 from doorsill.privacy.budget import Ledger
-from doorsill.privacy.floors import SLOT_S
+from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.uplink import intake as intake_module
 from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.delivery import Delivery
@@ -75,6 +75,7 @@ class Shop:
     rules: Rules = RULES
     bounds: Bounds = field(default_factory=Bounds)
     pace: Pace = AT_ONCE
+    lived_s: int = DAY_S  # a young outbox spends nothing
     utc: Callable[[], float] = lambda: MIDNIGHT + 3 * 86_400.0
     heard: list[tuple[str, bytes]] = field(default_factory=list)
 
@@ -90,7 +91,8 @@ class Shop:
         return self
 
     def start(self) -> None:
-        outbox = Outbox(self.folder / "outbox.db", 20_000, self.bounds)
+        outbox = Outbox(self.folder / "outbox.db", lambda: 19_000, self.bounds)
+        outbox.live(self.lived_s)
         outbox.exhume()
         discovery = describe(SITE, self.name, "0.1.0", ["door"])
         guard = EgressGuard(SITE, self.name, discovery)

@@ -79,7 +79,7 @@ class Wire:
 
 def cell(folder: Path) -> Parser:
     """Vision's bytes, all the way into the outbox; what is refused changes nothing."""
-    outbox, wire = Outbox(folder / "outbox.db", 20_000, Bounds()), Wire()
+    outbox, wire = Outbox(folder / "outbox.db", lambda: 20_000, Bounds()), Wire()
     tally = tally_in(outbox, RULES.places, 0)
     intake = Intake(
         lambda: wire, outbox, RULES, RELEASE, secrets.randbelow, tally, link=wire

@@ -2,7 +2,9 @@
 
 Whole millionths of epsilon, so that adding up never rounds. A day is a UTC day by
 number. The ledger only ever moves forward: a clock set back finds the day it left,
-with what was spent, and refills nothing.
+with what was spent, and refills nothing. A ledger that is new (the first one, or the
+one after a lost or damaged file) spends nothing before the device ran for a whole day,
+whatever the clock says: so no loss gives back what was spent.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ class Ledger:
 
     day: int  # UTC days since 1970
     spent_micro: int
+    young: bool = False  # its file is of less than a day: who knows what was spent
 
 
 def day_of(start: int) -> int:
@@ -42,7 +45,7 @@ def spend(ledger: Ledger, day: int, cost_micro: int, daily_micro: int) -> Ledger
         raise ValueError(f"cost = {cost_micro} millionths must be above 0")
     daily = min(daily_micro, CEILING_MICRO)
     spent = 0 if day > ledger.day else ledger.spent_micro
-    if spent + cost_micro > daily:
+    if ledger.young or spent + cost_micro > daily:
         return None
     return Ledger(max(day, ledger.day), spent + cost_micro)
 

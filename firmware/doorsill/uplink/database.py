@@ -1,35 +1,92 @@
-"""The outbox's file: opened and checked, or moved aside where it is broken."""
+"""The outbox's file: made whole, opened and checked, or set aside where it is broken.
+
+    opened ──► good                             only corruption sets a file aside
+       └─ broken ─► salvage into outbox.new ─► outbox.broken-1.db ─► outbox.new is it
+
+A new file is made beside its place and moved there when it is whole, so one of no
+length is damage and not new. What is set aside keeps its number for ever: nothing is
+written over it, and a crash between two steps is finished at the next start.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sqlite3
 from pathlib import Path
 
 from doorsill.uplink.rows import TABLES
+from doorsill.uplink.salvage import PAGE_BYTES, Salvaged, salvage
 
 log = logging.getLogger(__name__)
 
 FORMAT = 2
+BROKEN_LIMIT = 20  # files set aside; then a technician has to look at the card
+SIDES = ("-wal", "-shm")  # what SQLite keeps beside the file
+CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _FROM_1 = "DROP TABLE IF EXISTS running; DROP TABLE IF EXISTS seen;"
 
 
-def opened(path: Path) -> sqlite3.Connection:
-    """The file at ``path``, made where there is none, every commit durable.
+class BrokenError(sqlite3.DatabaseError):
+    """The file is damaged; it can be read in part at most."""
 
-    Raises OSError or sqlite3.Error; DatabaseError itself where the file is broken.
+
+def is_broken(error: sqlite3.Error) -> bool:
+    """Whether ``error`` speaks of damage, and not of the disk or of ourselves."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, BrokenError) or (
+        code is not None and code & 0xFF in CORRUPT
+    )
+
+
+def opened(path: Path, day: int) -> sqlite3.Connection:
+    """The file at ``path``, made where there is none; ``day`` is the UTC day of today.
+
+    Raises OSError or sqlite3.Error; see ``is_broken``.
     """
-    path.touch(mode=0o600)
-    database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    new = path.with_suffix(".new")
+    if not path.exists() and not new.exists():
+        _make(new, day, Salvaged(), resets=0)
+    if not path.exists():
+        _take_place(new, path)
+    if path.stat().st_size < PAGE_BYTES:  # SQLite would take it for a new one
+        raise BrokenError("shorter than a page")
+    return _checked(path)
+
+
+def replaced(path: Path, day: int, reason: sqlite3.Error) -> sqlite3.Connection:
+    """A new file in the place of a broken one, with every row that can be read.
+
+    Raises OSError or sqlite3.Error, and then the broken one is still in its place.
+    """
+    new = path.with_suffix(".new")
+    aside = _next_number(path)
+    found = salvage(path)
+    _make(new, day, found, resets=found.counters.resets + 1)
+    log.error(
+        "outbox %s is broken (%s): %s windows were saved, the rest is in %s",
+        path, reason, len(found.rows), aside,
+    )  # fmt: skip
+    for side in SIDES:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + side).rename(aside.with_name(aside.name + side))
+    path.rename(aside)
+    _take_place(new, path)
+    return _checked(path)
+
+
+def _checked(path: Path) -> sqlite3.Connection:
+    database = _connected(path)
     try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
         verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, 1, FORMAT):
-            raise sqlite3.DatabaseError(f"format {version} is not {FORMAT}")
+            raise BrokenError(verdict)
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > FORMAT:
+            raise sqlite3.OperationalError(
+                f"its format {version} is of a newer firmware; ours is {FORMAT}"
+            )
         database.executescript(
             f"BEGIN; {_FROM_1} {TABLES} PRAGMA user_version={FORMAT}; END"
         )
@@ -39,10 +96,51 @@ def opened(path: Path) -> sqlite3.Connection:
     return database
 
 
-def moved_aside(path: Path, reason: sqlite3.DatabaseError) -> None:
-    """Keep the broken file for a technician, one at most."""
-    broken = path.with_suffix(".broken")
-    log.error("outbox %s is broken (%s); set aside as %s", path, reason, broken)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    path.replace(broken)
+def _make(new: Path, day: int, found: Salvaged, *, resets: int) -> None:
+    """A whole file; what a day's reports have cost may be lost, so it is spent."""
+    for each in (new, *(new.with_name(new.name + side) for side in SIDES)):
+        each.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+    database = _connected(new)
+    try:
+        with database:
+            database.executescript(f"BEGIN; {TABLES} PRAGMA user_version={FORMAT}; END")
+            database.execute("BEGIN")
+            found.put(database, day, resets)
+            database.execute("COMMIT")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        database.close()
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _take_place(new: Path, path: Path) -> None:
+    handle = os.open(new, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    new.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _next_number(path: Path) -> Path:
+    for number in range(1, BROKEN_LIMIT + 1):
+        aside = path.with_suffix(f".broken-{number}.db")
+        if not aside.exists():
+            return aside
+    raise OSError(f"{BROKEN_LIMIT} broken files lie beside it; move them away")

@@ -19,13 +19,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from doorsill.errors import UplinkError
-from doorsill.privacy.budget import CEILING_MICRO, Ledger
-from doorsill.uplink.database import moved_aside, opened
+from doorsill.privacy.budget import Ledger
+from doorsill.privacy.floors import DAY_S
+from doorsill.uplink.database import is_broken, opened, replaced
 from doorsill.uplink.rows import Batch, Bounds, Counters, Row
 
 log = logging.getLogger(__name__)
@@ -35,28 +36,35 @@ _STEP = 1000  # rows looked at for their age at once
 
 @dataclass(slots=True)
 class Outbox:
-    """Opens or makes the file at ``path``; one that is broken is set aside.
+    """Opens or makes the file at ``path``; one that is broken is saved and set aside.
 
     Every method raises UplinkError when the disk does not take it; then nothing of it
     happened, and it may be tried again.
     """
 
     path: Path
-    today: int  # UTC days since 1970
+    today: Callable[[], int]  # UTC days since 1970, now
     bounds: Bounds = field(default_factory=Bounds)
-    _database: sqlite3.Connection = field(init=False, repr=False)
+    _database: sqlite3.Connection | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        try:
-            self._database = opened(self.path)
-        except (OSError, sqlite3.OperationalError) as error:
-            raise UplinkError(f"cannot open the outbox {self.path}: {error}") from None
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
+        self._open()
 
     def close(self) -> None:
         """Close the file; everything stored is in it."""
-        self._database.close()
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._database = opened(self.path, self.today())
+        except (OSError, sqlite3.Error) as error:
+            if not isinstance(error, sqlite3.Error) or not is_broken(error):
+                why = f"cannot open the outbox {self.path}: {error}"
+                raise UplinkError(why) from None
+            return self._replace(error)
+        return self._database
 
     def store(self, batch: Batch) -> None:
         """Put ``batch`` on disk, all or nothing."""
@@ -136,10 +144,11 @@ class Outbox:
             return None if row is None else str(row[0])
 
     def ledger(self) -> Ledger:
-        """What has been spent of the day's epsilon."""
+        """What has been spent of the day's epsilon; a young file spends nothing."""
+        query = "SELECT day, spent_micro, lived_s < ? FROM ledger, counters"
         with self._reading() as database:
-            row = database.execute("SELECT day, spent_micro FROM ledger").fetchone()
-            return Ledger(*row)
+            day, spent_micro, young = database.execute(query, (DAY_S,)).fetchone()
+            return Ledger(day, spent_micro, young=bool(young))
 
     def counters(self) -> Counters:
         """What happened since this outbox was made."""
@@ -163,33 +172,26 @@ class Outbox:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
-            yield self._database
-        except (sqlite3.OperationalError, sqlite3.IntegrityError) as error:
-            raise UplinkError(
-                f"the outbox {self.path} takes no data: {error}"
-            ) from None
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
+            yield self._database or self._open()
+        except sqlite3.Error as error:
+            if not is_broken(error):
+                raise UplinkError(
+                    f"the outbox {self.path} takes no data: {error}"
+                ) from None
+            self._replace(error)
             raise UplinkError(f"the outbox {self.path} was broken: {error}") from None
 
-    def _set_aside(self, reason: sqlite3.DatabaseError) -> None:
-        """Start a new file in the place of the broken one.
+    def _replace(self, reason: sqlite3.Error) -> sqlite3.Connection:
+        """A new file with what can be read; where it cannot be made, nothing is moved.
 
-        What today's reports have cost is lost with it, so the day counts as spent.
+        What today's reports have cost may be lost, so the day counts as spent.
         """
-        with contextlib.suppress(AttributeError):
-            self._database.close()
+        self.close()
         try:
-            moved_aside(self.path, reason)
-            self._database = opened(self.path)
-            with self._database as database:
-                database.execute("UPDATE counters SET resets = resets + 1")
-                database.execute(
-                    "UPDATE ledger SET day = ?, spent_micro = ?",
-                    (self.today, CEILING_MICRO),
-                )
+            self._database = replaced(self.path, self.today(), reason)
         except (OSError, sqlite3.Error) as error:
             raise UplinkError(f"cannot replace {self.path}: {error}") from None
+        return self._database
 
     def _enforce(self, database: sqlite3.Connection) -> None:
         """Drop the oldest above the bounds, and count it in the same transaction."""

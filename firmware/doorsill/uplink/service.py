@@ -367,7 +367,7 @@ def build(
 
     ``connector`` connects; without it this process does so itself.
     """
-    outbox = Outbox(config.outbox, day_of(int(time.time())))
+    outbox = Outbox(config.outbox, lambda: day_of(int(time.time())))
     if pace is None:
         pace = replace(PACE, live_s=policy.live_seconds)
     exhumed = outbox.exhume()
