@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from limits import END_S
+from limits import END_S, first_line, started
 
 from doorsill.listening import listening
 from doorsill.uplink.connector import ASK, Connector
@@ -66,9 +66,7 @@ def test_it_hands_over_connections_to_broker_and_vision(tmp_path: Path) -> None:
             before="pass", host="127.0.0.1", port=port, cells=str(cells),
             act=BROKER + VISION,
         )  # fmt: skip
-        with subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.PIPE
-        ) as child:
+        with started([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
             broker.settimeout(30)
             vision.settimeout(30)
             for word in (b"one", b"two"):
@@ -76,8 +74,8 @@ def test_it_hands_over_connections_to_broker_and_vision(tmp_path: Path) -> None:
                     peer.send(word)
             with vision.accept()[0] as peer:
                 peer.send(b"cells")
-            assert child.stdout is not None
-            assert child.stdout.read() == b"one\ntwo\ncells\n"
+            said, _ = child.communicate(timeout=END_S)
+        assert said == b"one\ntwo\ncells\n"
 
 
 TRIED = """\
@@ -158,15 +156,12 @@ def test_it_ends_with_the_uplink_and_not_before(tmp_path: Path) -> None:
     program = PROGRAM.format(
         before="pass", host="127.0.0.1", port=1, cells=str(tmp_path / "a"), act=act
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE
-    ) as child:
-        assert child.stdout is not None
-        connector = int(child.stdout.readline())
+    with started([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
+        connector = int(first_line(child))
         os.kill(connector, signal.SIGTERM)  # systemd sends it to both
         os.kill(connector, 0)
         child.kill()
-        child.wait()
+        child.wait(END_S)
         ends = time.monotonic() + 20
         while Path(f"/proc/{connector}/stat").exists():
             state = Path(f"/proc/{connector}/stat").read_text().rsplit(")", 1)[1]

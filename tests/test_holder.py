@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from limits import END_S
+from limits import END_S, first_line, started
 
 from doorsill.device.holder import hold_alone, holder_of
 from doorsill.errors import ConfigError
@@ -26,13 +26,12 @@ sys.stdin.read()
 def test_the_holder_is_known_by_its_pid_until_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     assert holder_of(path) is None
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-c", HOLD, str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as first:
-        assert first.stdout is not None
-        assert first.stdout.readline() == b"held\n"
+        assert first_line(first) == b"held\n"
         assert holder_of(path) == first.pid
         with pytest.raises(
             ConfigError, match=rf"already runs here \(pid {first.pid}\)"

@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from limits import END_S, started
 
 from doorsill import link
 from doorsill.errors import UplinkError
@@ -234,11 +236,12 @@ def test_a_stranger_neither_hears_nor_throws_the_uplink_out_nor_is_believed(
     for start in range(100):
         server.send(line(60 * start))
     command = [sys.executable, "-S", "-c", textwrap.dedent(STRANGER), str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as stranger:
+    ends = time.monotonic() + END_S
+    with started(command, stdout=subprocess.PIPE) as stranger:
         while stranger.poll() is None:
+            assert time.monotonic() < ends, "the stranger did not end"
             server.poll()
-        assert stranger.stdout is not None
-        assert int(stranger.stdout.read()) == 0
+        assert int(stranger.communicate(timeout=END_S)[0]) == 0
     assert server.pending == 100
     received = drain(server, uplink)
     assert len(received) == 100

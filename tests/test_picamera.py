@@ -262,6 +262,7 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.mark.timeout(300)  # half a minute where nothing else runs
 @pytest.mark.parametrize("fault", [{}, {"busy": True}, {"cameras": 0}, {"stall": True}])
 def test_descriptors_do_not_grow_over_100_reopenings(fault):
     pi = FakePi(patches, frames_left=0 if fault.get("stall") else None)

@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import numpy as np
+from limits import END_S
 
 from doorsill import models_fetch
 from doorsill.drivers.camera import open_camera
@@ -75,6 +76,7 @@ def fetched(folder: Path) -> Parser:
         with contextlib.suppress(OSError):  # closed
             while True:
                 peer, _ = listener.accept()
+                peer.settimeout(END_S)
                 with peer, contextlib.suppress(OSError):
                     peer.recv(4096)
                     peer.sendall(said[0])

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import os
 import pickle
-import select
-import signal
-import time
 
 from doorsill.config import Config
+from doorsill.device.child import end
+from doorsill.device.child import said as child_said
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy import Policy
 
 VERIFIED_WITHIN_S = 60.0  # far above the 22 s of an emulated camera under load
-ENDED_WITHIN_S, POLL_S = 5.0, 0.002
 
 
 def policy_in_force(config: Config) -> Policy:
@@ -29,10 +27,12 @@ def policy_in_force(config: Config) -> Policy:
         _verify_and_end(config, writer)
     os.close(writer)
     try:
-        said = _said(reader)
+        said = child_said(reader, VERIFIED_WITHIN_S)
+    except TimeoutError as error:
+        raise ConfigError(f"the policy in force was not verified: {error}") from None
     finally:
         os.close(reader)
-        _end(child)
+        end(child)
     if not said:
         raise ConfigError("the policy in force could not be verified")
     found = pickle.loads(said)  # noqa: S301 - from our own child
@@ -41,27 +41,6 @@ def policy_in_force(config: Config) -> Policy:
     if not isinstance(found, Policy):
         raise ConfigError("the policy in force could not be verified")
     return found
-
-
-def _said(reader: int) -> bytes:
-    """All that the child wrote until it closed its end."""
-    said, ends = b"", time.monotonic() + VERIFIED_WITHIN_S
-    while select.select([reader], [], [], max(0.0, ends - time.monotonic()))[0]:
-        piece = os.read(reader, 1 << 16)
-        if not piece:
-            return said
-        said += piece
-    raise ConfigError(
-        f"the policy in force was not verified within {VERIFIED_WITHIN_S:g} s"
-    )
-
-
-def _end(child: int) -> None:
-    """It has nothing left to do; one that is stuck in the kernel is left behind."""
-    os.kill(child, signal.SIGKILL)
-    ends = time.monotonic() + ENDED_WITHIN_S
-    while os.waitpid(child, os.WNOHANG)[0] == 0 and time.monotonic() < ends:
-        time.sleep(POLL_S)
 
 
 def _verify_and_end(config: Config, writer: int) -> None:

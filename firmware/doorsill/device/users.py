@@ -11,12 +11,11 @@ import contextlib
 import os
 import pickle
 import pwd
-import select
-import signal
 import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
+from doorsill.device.child import end, said
 from doorsill.errors import ConfigError, DoorsillError
 
 T = TypeVar("T")
@@ -44,15 +43,16 @@ def apart(look: Callable[[], T], within_s: float, user: str | None = None) -> T:
     if child == 0:
         _look_and_end(look, user, writer)
     os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        in_time = bool(select.select([pipe], [], [], within_s)[0])
-        said = pipe.read() if in_time else b""
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    if not said:
-        why = "it ended" if in_time else f"nothing within {within_s:g} s"
-        raise ConfigError(f"no answer: {why}")
-    found = pickle.loads(said)  # noqa: S301 - from our own child
+    try:
+        told = said(reader, within_s) or None
+    except TimeoutError as error:
+        raise ConfigError(f"no answer: {error}") from None
+    finally:
+        os.close(reader)
+        end(child)
+    if told is None:
+        raise ConfigError("no answer: it ended")
+    found = pickle.loads(told)  # noqa: S301 - from our own child
     if isinstance(found, DoorsillError):
         raise found
     result: T = found
