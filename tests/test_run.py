@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from limits import status_of
 from recordings import record
 
 from doorsill import canonical
@@ -64,7 +65,7 @@ def test_a_child_has_no_terminal(tmp_path: Path, how: str) -> None:
         os.execv(sys.executable, command)  # noqa: S606
     until(said.exists, "the child says nothing")
     os.close(terminal)
-    os.waitpid(process, 0)
+    status_of(process)
     wanted = "none" if how == "as doorsill run does" else "standard input, /dev/tty"
     assert said.read_text() == wanted
 
