@@ -18,7 +18,6 @@ ALLOWED = {
     "firmware/doorsill/consent/issue_cli.py _ask_pin": "a person types a PIN",
     "firmware/doorsill/consent/vault_cli.py _line": "a person, or a pipe, gives a PIN",
     "firmware/doorsill/controller.py secret": "a person types a passphrase",
-    "firmware/doorsill/device/users.py apart": "the child was killed just before",
     "tests/limits.py first_line": "select said before that there is something",
     "tests/test_fido.py Plugged._note": "a daemon thread; close() ends it",
     "tests/test_gpio_line.py Watched._note": "a daemon thread; close() ends it",
