@@ -153,7 +153,7 @@ def test_what_nobody_may_do_is_on_no_list(process: str, machine: str) -> None:
             assert said in ("EPERM", "ENOSYS"), name
 
 
-@pytest.mark.parametrize("process", ["vision", "connector", "scribe"])
+@pytest.mark.parametrize("process", ["vision", "connector"])
 def test_who_writes_nothing_has_no_call_that_changes_a_file(process: str) -> None:
     changing = {"pwrite64", "pwritev", "fsync", "unlink", "unlinkat", "rename",
                 "renameat", "renameat2", "fallocate"}  # fmt: skip

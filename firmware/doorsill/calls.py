@@ -124,7 +124,6 @@ PROCESSES: dict[str, tuple[str, ...]] = {
     "vision": (*COMMON, "memfd_create", "ftruncate"),  # a crop's memory, see handover
     "uplink": (*COMMON, *WRITES, "flock"),  # one outbox, one uplink
     "connector": COMMON,
-    "scribe": COMMON,
     "vault": (
         *COMMON,
         *WRITES,
@@ -199,7 +198,6 @@ _WRITES_FILES: Mapping[str, Sequence[Way]] = {
 _OWN_WAYS: dict[str, Mapping[str, Sequence[Way]]] = {
     "vision": {"ioctl": _ioctl((), (*CAMERA_KINDS, *ACCELERATOR_KINDS))},
     "uplink": {**_WRITES_FILES, "ioctl": _ioctl(())},  # no socket: see its connector
-    "scribe": {"ioctl": _ioctl(())},
     "connector": {
         "ioctl": _ioctl(()),
         "socket": _socket(

@@ -58,7 +58,6 @@ class Room(Enum):
 ROOMS = {
     "vision": Room.NEVER,
     "connector": Room.NEVER,
-    "scribe": Room.NEVER,
     "uplink": Room.INSTEAD,
     "vault": Room.ALWAYS,
 }

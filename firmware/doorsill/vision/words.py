@@ -31,7 +31,9 @@ WORDS = (
     Sentence("camera", "the camera cannot be used", "ERROR"),
     Sentence("damaged|incomplete|cut short", "the recording is damaged", "ERROR"),
     Sentence(" ended ", "the recording ended before its end", "ERROR"),
-    Sentence("holds|is empty|cannot be opened", "the recording is no use", "ERROR"),
+    Sentence(
+        "holds|is empty|cannot be opened|codec", "the recording is no use", "ERROR"
+    ),
     Sentence(" is .*; ", "the recording is too large or too small", "ERROR"),
     Sentence("system call", "the kernel cannot filter its system calls", "ERROR"),
     Sentence(
