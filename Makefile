@@ -33,7 +33,7 @@ $(STAMPS)/python: $(STAMPS)/system requirements/dev.txt pyproject.toml
 
 demo: setup ## count on the simulated street for DEMO_SECONDS (SOURCE= LINE= TOKEN=)
 	@$(BIN)/doorsill demo --seconds $(DEMO_SECONDS) \
-	  $(if $(SOURCE),--source "$(SOURCE)") $(if $(LINE),--line "$(LINE)") $(if $(TOKEN),--token)
+	  $(if $(SOURCE),--source "$(SOURCE)") $(if $(LINE),--line "$(LINE)") $(if $(filter-out 0 no,$(TOKEN)),--token)
 
 test: setup ## pass the tests (T="tests/test_line.py -k turn" for a part)
 	@$(PY) -m pytest $(T)
