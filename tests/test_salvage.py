@@ -6,6 +6,8 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -331,3 +333,36 @@ def test_whatever_is_broken_no_row_is_invented_and_the_outbox_goes_on(
     outbox.store(Batch([Entry("new", "interval", entry(7).payload)], "a tally"))
     assert outbox.tally() == "a tally"
     outbox.close()
+
+
+CONFINED = """
+import sys
+from pathlib import Path
+from doorsill.confine import Confinement, confine
+from doorsill.errors import UplinkError
+from test_salvage import kept, one_page, opened
+folder = Path(sys.argv[1])
+outbox = opened(folder)
+outbox._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+outbox._database.execute("PRAGMA cache_size = 0")
+confine(Confinement("uplink", writable=[folder]))
+one_page(folder / "outbox.db")
+try:
+    kept(outbox)
+except UplinkError as error:
+    print(error)
+print(len(kept(outbox)))
+"""
+
+
+def test_the_process_can_do_it_once_it_has_confined_itself(files: Path) -> None:
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", CONFINED, str(files)],
+        capture_output=True, text=True, timeout=60, check=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    said, rows = done.stdout.splitlines()
+    assert "was broken" in said
+    assert int(rows) >= WINDOWS + 30
+    assert (files / "outbox.broken-1.db").exists()

@@ -35,6 +35,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.uplink.events import Answered, Connected, Disconnected, Event
 from doorsill.uplink.guard import Outgoing
+from doorsill.uplink.inbound import LARGEST_BYTES
 from doorsill.uplink.timing import Timing, spread
 from doorsill.uplink.tls import Address, explain, tls_context
 
@@ -98,6 +99,7 @@ class Publisher:
         """Begin to connect, and go on trying."""
         expiry = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         expiry.SessionExpiryInterval = 0
+        expiry.MaximumPacketSize = LARGEST_BYTES
         self._client.connect_async(
             self.address.host,
             self.address.port,

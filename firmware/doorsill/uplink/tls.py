@@ -8,6 +8,7 @@ from pathlib import Path
 
 from doorsill.device import identity
 from doorsill.errors import ConfigError
+from doorsill.uplink.inbound import LARGEST_BYTES, Inbound
 from doorsill.uplink.wire import client
 
 
@@ -35,8 +36,20 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
-class _ClosingSocket(ssl.SSLSocket):
-    """paho forgets a socket whose handshake failed; this one closes itself."""
+class _GuardedSocket(ssl.SSLSocket):
+    """Takes short answers alone, and closes itself where the handshake fails.
+
+    paho forgets such a socket, and it would read a packet of any length.
+    """
+
+    _inbound: Inbound
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """At most LARGEST_BYTES; UnaskedError, see ``inbound``."""
+        data = super().recv(min(buflen, LARGEST_BYTES), flags)
+        if not hasattr(self, "_inbound"):
+            self._inbound = Inbound()
+        return self._inbound.take(data)
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -50,7 +63,7 @@ def tls_context(address: Address) -> ssl.SSLContext:
     """Mutual TLS 1.3 and nothing older; ConfigError where a file is no good."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.sslsocket_class = _ClosingSocket
+    context.sslsocket_class = _GuardedSocket
     identity.read(address.key, address.certificate)  # names the file that is no good
     path = address.ca
     try:
@@ -76,6 +89,8 @@ def explain(error: object, where: str = "the broker's address") -> str:
 
 
 _SENTENCES = {
+    "unasked": "the broker sends what nobody asked for",
+    "broker sends more than": "the broker sends what nobody asked for",
     "verify failed: certificate revoked": "the broker's certificate was taken back",
     "crl has expired": "the list of certificates that were taken back is too old",
     "unable to get certificate crl": "the list of certificates is not our CA's",
