@@ -281,4 +281,3 @@ def test_the_folder_of_the_sockets_outlives_vision_as_others_are_bound_to_it() -
 def test_uplink_has_no_port_of_its_own() -> None:
     """paho binds to port 0, which this forbids: the connector does not; see DESIGN."""
     assert words("uplink", "SocketBindDeny") == ["any"]
-    assert {"bind", "listen", "accept"} <= set(words("uplink", "SystemCallFilter"))

@@ -11,6 +11,14 @@ import pytest
 from .machine import Machine
 from .shop import Shop
 
+LIMIT_S = 400.0  # windows take minutes to come
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for each in items:
+        if Path(__file__).parent in each.path.parents:
+            each.add_marker(pytest.mark.timeout(LIMIT_S))
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:

@@ -82,8 +82,8 @@ def under_its_unit(machine: Machine, service: str, more: str = "") -> set[str]:
         pytest.param(
             "uplink",
             "",
-            {"vision's counts", "broker"},
-            id="uplink: to vision and to the broker",
+            {"vision's counts", "broker", "listen"},
+            id="uplink: vision, broker; a port without a name it refuses itself",
         ),
         pytest.param(
             "vault",

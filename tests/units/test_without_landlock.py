@@ -12,7 +12,7 @@ import pytest
 
 from .machine import Machine, until
 from .shop import Shop
-from .test_units import ALL, READY_S, status, until_active
+from .test_units import ALL, READY_S, STATE_S, status, until_active
 
 ASK = "from doorsill.landlock import version; print(version())"
 
@@ -35,7 +35,7 @@ def test_it_starts_counts_and_keeps_faces_shut(without: Machine, shop: Shop) -> 
     assert without.run(*python) == "0"
     without.systemctl("start", "doorsill.target")
     until_active(without, *ALL)
-    until(lambda: shop.state() == "ready", READY_S, without.said("uplink"))
+    until(lambda: shop.state() == "ready", STATE_S, without.said("uplink"))
     health = until(lambda: shop.heard("health"), READY_S, "health")[-1]
     print(f"without landlock these hold: {health['locks']}")
     assert "landlock" not in health["locks"] and "seccomp" in health["locks"]
