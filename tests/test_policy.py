@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,84 @@ def test_a_signed_but_impossible_policy_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         policy.accept(None, signed(changed(**changes)), KEY, HERE)
+
+
+def many(count: int, table: dict[str, Any]) -> list[dict[str, Any]]:
+    """So many tables with an id each."""
+    return [{**table, "id": f"n{index}"} for index in range(count)]
+
+
+def texts(count: int, form: str = "{:x}") -> list[str]:
+    return [form.format(index) for index in range(count)]
+
+
+POINTS = [[index / 100, (index % 2) / 2] for index in range(33)]
+CORNERS = [
+    [0.5 + 0.4 * math.cos(index / 6), 0.5 + 0.4 * math.sin(index / 6)]
+    for index in range(33)
+]
+HOUR = BODY["hours"][0]
+BOUNDS: list[tuple[str, Any, Any]] = [
+    ("version", 1, 0),
+    ("version", 2**31 - 1, 2**31),
+    ("site", "s" * 16, "s" * 17),
+    ("purpose", "p" * 200, "p" * 201),
+    ("controller", "c" * 200, "c" * 201),
+    ("notice", "n" * 64, "n" * 65),
+    ("timezone", "Etc/" + "UTC", "Etc/" + "U" * 40),
+    ("k", 10, 9),
+    ("k", 1000, 1001),
+    ("epsilon_per_day", 0.01, 0.009),
+    ("epsilon_per_day", 2, 2.001),
+    ("live_seconds", 2, 1),
+    ("live_seconds", 3600, 3601),
+    ("devices", texts(100), texts(101)),
+    ("models", texts(16, "{:064x}"), texts(17, "{:064x}")),
+    ("models", ["a" * 64], ["a" * 63]),
+    ("lines", many(8, BODY["lines"][0]), many(9, BODY["lines"][0])),
+    ("zones", many(16, BODY["zones"][0]), many(17, BODY["zones"][0])),
+    ("hours", [HOUR] * 28, [HOUR] * 29),
+    ("lines__0__id", "i" * 16, "i" * 17),
+    ("lines__0__points", POINTS[:32], POINTS),
+    ("lines__0__points", POINTS[:2], POINTS[:1]),
+    ("lines__0__points", [[0, 0], [1, 1]], [[0, 0], [1, 1.0001]]),
+    ("lines__0__points", [[0, 0], [1, 1]], [[-0.0001, 0], [1, 1]]),
+    ("zones__0__polygon", CORNERS[:32], CORNERS),
+    ("zones__0__polygon", CORNERS[:3], CORNERS[:2]),
+    ("zones__0__id", "i" * 16, "i" * 17),
+    ("hours__0__days", list(policy.DAYS), [*policy.DAYS, "mon"]),
+    ("hours__0__closes", "24:00", "24:01"),
+    ("consent__purposes", texts(8), texts(9)),
+    ("consent__purposes", ["p" * 32], ["p" * 33]),
+    ("consent__ca", "a" * 64, "a" * 65),
+    ("consent__revoked", texts(1000), texts(1001)),
+    ("consent__revoked", ["a" * 40], ["a" * 41]),
+    ("consent__max_seconds", 1, 0),
+    ("consent__max_seconds", 4 * 3600, 4 * 3600 + 1),
+    ("consent__max_bytes", 4096, 4095),
+    ("consent__max_bytes", 64 << 20, (64 << 20) + 1),
+    ("consent__max_crops", 1, 0),
+    ("consent__max_crops", 10_000, 10_001),
+]
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), BOUNDS)
+def test_each_bound_holds_on_both_sides(name: str, good: Any, bad: Any) -> None:
+    option = name.rpartition("__")[2]
+    policy.parse(changed(**{name: good}))
+    with pytest.raises(ConfigError, match=option):
+        policy.parse(changed(**{name: bad}))
+
+
+def test_hours_that_close_when_they_open_are_the_whole_day() -> None:
+    all_day = [{"days": ["mon"], "opens": "09:00", "closes": "09:00"}]
+    found = policy.parse(changed(hours=all_day, timezone="UTC"))
+    for local, is_open in (
+        ("2026-06-01T08:59", False), ("2026-06-01T09:00", True),
+        ("2026-06-01T23:59", True), ("2026-06-02T08:59", True),
+        ("2026-06-02T09:00", False),
+    ):  # fmt: skip
+        assert policy.is_open(found, at(local, "UTC")) is is_open
 
 
 def test_all_problems_are_said_at_once() -> None:

@@ -116,6 +116,17 @@ LOCKED_OUT: list[tuple[str, Callable[[Path], object], int]] = [
     ("cut short", put(IN_FORCE[:-1]), 1),
     ("empty", put(b""), 1),
     ("zeros", put(bytes(4096)), 1),
+    (
+        "a version in words",
+        put(canonical.seal(body(9) | {"version": "9"}, CONTROLLER)),
+        1,
+    ),
+    (
+        "a version of truth",
+        put(canonical.seal(body(9) | {"version": True}, CONTROLLER)),
+        1,
+    ),
+    ("devices in words", put(canonical.seal(body(9, devices="cam-01"), CONTROLLER)), 1),
     ("a pipe", fifo, 1),
     ("2 GiB", huge, 1),
     ("a zone that is gone here", put(OVER), 10),
