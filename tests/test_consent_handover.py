@@ -17,7 +17,15 @@ from limits import END_S, first_line, started
 from vaults import open_handles
 
 from doorsill.consent import handover
-from doorsill.consent.crops import CROP, CROP_TAG, LEASE, LEASE_TAG, SEALS, CropSource
+from doorsill.consent.crops import (
+    CROP,
+    CROP_TAG,
+    LEASE,
+    LEASE_MOST_S,
+    LEASE_TAG,
+    SEALS,
+    CropSource,
+)
 from doorsill.consent.handover import GAP_S, HEADS_MOST, Handover
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.values import Boxes, Frame, Pixels
@@ -198,6 +206,17 @@ def test_a_new_vault_takes_the_place_of_the_old_one(hand: Hand) -> None:
     hand.now += GAP_S + 0.1
     assert hand.offer() == 2
     newer.close()
+
+
+def test_a_lease_is_never_longer_than_two_seconds(hand: Hand) -> None:
+    """A vault that hangs, or was taken over, is forgotten that soon."""
+    assert LEASE_MOST_S == 2.0
+    hand.vault._send(LEASE.pack(LEASE_TAG, hand.now + 2.0))
+    assert hand.offer() == 2
+    hand.now += 2.0
+    assert hand.offer() == 0
+    hand.vault._send(LEASE.pack(LEASE_TAG, hand.now + 2.01))
+    assert hand.offer() == 0 and not hand.vision.open
 
 
 def test_another_users_process_is_not_the_vault(

@@ -11,6 +11,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import pytest
 from cards import PREHASHED, PURPOSE, SITE, Card, Controller, new_key
 from cryptography import x509
 from vaults import SIZE, Bench
+from vaults import crop as picture_of
 
 from doorsill import policy as policies
 from doorsill.consent import issuing, locked, trust
@@ -581,6 +583,31 @@ def test_the_medium_is_looked_at_every_hour(room: Room) -> None:
     room.until(lambda: room.bench.chain.counter == 2)
     assert room.bench.verified()[-1].body["reason"] == Reason.MEDIUM
     assert_blank(room)
+
+
+def crops_in_memory() -> int:
+    """Sealed pictures that a process holds: handles, and pages that are mapped."""
+    held = 0
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that reads the folder
+            held += "memfd:crop" in str(each.readlink())
+    return held + Path("/proc/self/maps").read_text().count("memfd:crop")
+
+
+def test_a_crops_memory_is_given_back_as_soon_as_it_is_sealed(room: Room) -> None:
+    """Also where it is turned away, or the medium fails under it."""
+    room.open()
+    with picture_of(1):
+        assert crops_in_memory() == 1  # the control
+    for _ in range(5):
+        sealed = room.keeper.tally.sealed
+        room.offer()
+        room.until(lambda sealed=sealed: room.keeper.tally.sealed > sealed)  # type: ignore[misc]
+        assert crops_in_memory() == 0
+    room.medium.how = "vanish"
+    room.offer()
+    room.shut()
+    assert crops_in_memory() == 0
 
 
 def test_crops_on_their_way_when_it_shuts_are_turned_away_unread(room: Room) -> None:

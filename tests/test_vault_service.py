@@ -317,6 +317,16 @@ def test_the_process_has_no_network_and_writes_only_its_folder(
         assert f"dumpable {0 if confined else 1}" in said
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a user may lock little memory")
+def test_all_memory_of_the_process_is_locked_against_swap(site: VaultProcess) -> None:
+    """Not the key alone: a library copies what it works with."""
+    site.start()
+    said = Path(f"/proc/{site.pid}/status").read_text().splitlines()
+    kib = {line.split(":")[0]: line.split()[1] for line in said if line[:2] == "Vm"}
+    assert int(kib["VmLck"]) >= int(kib["VmRSS"]) > 10_000
+    assert kib["VmSwap"] == "0"
+
+
 def test_list_export_open_blank(
     site: VaultProcess,
     tmp_path: Path,
