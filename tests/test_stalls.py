@@ -226,21 +226,27 @@ def test_a_card_that_goes_while_the_key_is_made_seals_nothing(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There was no key yet to destroy: the event is seen before the first crop."""
-    make = vaults.DataKey
+    make, lease = vaults.DataKey, room.keeper.sight.lease
 
     def late(key_id: str) -> DataKey:
         room.token.pull()
-        until(lambda: Reason.REMOVED in room.attendant.gone)
+        until(lambda: room.attendant._events)
         return make(key_id)
 
+    def leased(ends: float) -> None:
+        lease(ends)
+        if ends:
+            assert room.offer()  # a crop waits in the very turn that opens
+
     monkeypatch.setattr(vaults, "DataKey", late)
+    room.keeper.sight.lease = leased  # type: ignore[method-assign]
     appended: list[bytes] = []
     append = room.medium.append
     room.medium.append = lambda r: (appended.append(r), append(r))[1]  # type: ignore[method-assign]
-    with at_work(room):
-        room.token.insert()
-        until(lambda: room.bench.chain.counter == 2, also=room.offer)
+    room.token.insert()
+    room.until(lambda: room.bench.chain.counter == 2)
     assert appended == []
+    assert room.bench.verified()[-1].body["reason"] == Reason.REMOVED
 
 
 def test_destroy_waits_for_no_more_than_one_crop_and_seal_then_refuses() -> None:
