@@ -1,10 +1,14 @@
 """A certificate is taken or refused when it is read, and never raises later."""
 
+import datetime
 import random
 
 import pytest
-from cards import Controller
+from cards import Controller, new_key
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from doorsill.consent import issuing
 from doorsill.strict_x509 import (
@@ -46,6 +50,23 @@ def test_whatever_bit_is_turned_nothing_raises_later(seed: int) -> None:
         _ = found.public_key(), found.subject.rfc4514_string(), found.version
         _ = [each.value for each in found.extensions], found.not_valid_after_utc
     assert 100 < refused < 500
+
+
+def test_what_the_library_only_warns_of_is_refused() -> None:
+    """A country of nineteen letters: RFC 5280 wants two."""
+    name = x509.Name(
+        [
+            x509.NameAttribute(
+                NameOID.COUNTRY_NAME, "Portugal and Spain!", _validate=False
+            )
+        ]
+    )
+    key, now = new_key(), datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    made = x509.CertificateBuilder(
+        name, name, key.public_key(), 5, now, now + datetime.timedelta(days=9)
+    ).sign(key, hashes.SHA256())
+    with pytest.raises(Unreadable, match="length must be >= 2"):
+        read_der(made.public_bytes(Encoding.DER))
 
 
 @pytest.mark.parametrize("read", [read_der, read_pem, read_pem_chain, read_list])
