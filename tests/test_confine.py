@@ -102,3 +102,36 @@ def test_the_locks_that_hold_are_named() -> None:
 def test_negative_control_nothing_holds_where_nothing_was_closed() -> None:
     said = ran("print(*locks.locks().words, sep='; ')")
     assert "seccomp" not in said and "landlock" not in said and "room" not in said
+
+
+def test_while_a_webcam_is_opened_only_what_is_there_may_be_opened_for_both(
+    tmp_path: Path,
+) -> None:
+    """And nothing any more when it is open: the second list binds beside the first."""
+    (tmp_path / "node").write_bytes(b"camera")
+    code = """\
+import os, socket, subprocess
+there, new = sys.argv[1] + "/node", sys.argv[1] + "/new"
+def tried(*acts):
+    for act in acts:
+        try: act(); print("open", end=" ")
+        except OSError as error: print(error.strerror, end="; ")
+    print()
+acts = (
+    lambda: os.open(there, os.O_RDWR),
+    lambda: os.open(there, os.O_WRONLY),
+    lambda: os.open(there, os.O_RDWR | os.O_TRUNC),
+    lambda: os.open(new, os.O_RDWR | os.O_CREAT),
+    lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+    lambda: os.mkdir(new),
+    lambda: subprocess.run(["/bin/true"]),
+)
+restrict(Confinement("vision", [Path(there)]))
+close(Confinement("opening"))
+tried(*acts)
+close(Confinement("vision"))
+tried(*acts)"""
+    first, second = ran(code, str(tmp_path)).splitlines()
+    refused = "Operation not permitted; "
+    assert first == "open " + refused * 6
+    assert second == refused * 7

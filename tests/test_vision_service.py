@@ -14,6 +14,8 @@ import pytest
 from bench.door import door, shop
 
 from doorsill.cells import Quality
+from doorsill.config import CameraSection
+from doorsill.confine import Confinement
 from doorsill.counting import Wanted, count
 from doorsill.drivers.camera import open_camera
 from doorsill.errors import CameraError, UplinkError
@@ -22,6 +24,7 @@ from doorsill.policy import OpeningHours
 from doorsill.stopping import Stopped
 from doorsill.values import LineCell
 from doorsill.vision import door as module
+from doorsill.vision import service
 from doorsill.vision.detectors import open_detector
 from doorsill.vision.door import Door
 
@@ -140,6 +143,37 @@ def hours(**shut: bool) -> tuple[OpeningHours, ...]:
 
 
 LIVES_S = module.LIVES_S
+
+
+@pytest.mark.parametrize(
+    ("driver", "source", "order"),
+    [
+        pytest.param("picamera", "0", ["open", "silent", "vision"], id="libcamera"),
+        pytest.param(
+            "video",
+            "/dev/video0",
+            ["silent", "opening", "open", "vision"],
+            id="a webcam",
+        ),
+        pytest.param("video", "door.mp4", ["silent", "vision", "open"], id="a file"),
+        pytest.param("street", "loop", ["silent", "vision", "open"], id="the street"),
+    ],
+)
+def test_each_camera_is_opened_as_late_as_it_lets_us(
+    monkeypatch: pytest.MonkeyPatch, driver: str, source: str, order: list[str]
+) -> None:
+    done: list[str] = []
+
+    class Camera:
+        def open(self) -> None:
+            done.append("open")
+
+    monkeypatch.setattr(service, "close", lambda keep: done.append(keep.process))
+    door: Any = Camera()
+    service._open_and_close(CameraSection(driver, source), door, Confinement("vision"))
+    assert done == order
+
+
 FAILS_AT_S = 20.0  # of the clip
 
 
@@ -188,7 +222,7 @@ def received(uplink: CellClient) -> list[Any]:
     cells = []
     with contextlib.suppress(UplinkError):  # that is how its end is heard of
         while (found := uplink.receive(0.2)) is not None:
-            cells.append(found[1])
+            cells.append(found.cell)
     return cells
 
 
@@ -197,7 +231,9 @@ def test_a_camera_that_fails_ends_the_door_and_what_was_counted_goes_out(
 ) -> None:
     lines = [line.points for line in doors.policy.lines]
     recording = open_camera("street", "once", doors.detector.fit, live=False)
-    expected = count(recording, doors.detector, Wanted(lines, FAILS_AT_S)).lines[0]
+    expected = count(
+        recording, doors.detector, Wanted(lines, seconds=FAILS_AT_S)
+    ).lines[0]
     recording.close()
     assert sum(expected) > 0
     doors.fails_at = FAILS_AT_S
@@ -235,7 +271,7 @@ def test_before_an_end_that_nobody_waits_for_the_uplink_gets_what_was_counted(
         if turns == 25:  # a while after the failure
             late.append(CellClient(doors.config.cell_socket))
         while late and (found := late[0].receive(0)) is not None:
-            late[0].acknowledge(found[0])
+            late[0].acknowledge(found.sequence)
 
     door.alive = turn
     with pytest.raises(CameraError):

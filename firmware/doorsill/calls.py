@@ -19,6 +19,7 @@ NEWEST = 466  # the last call that somebody here has looked at; above: ENOSYS
 # open(2): what none may ask for who writes nothing. These flags are the same on x86-64
 # and arm64; O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND and O_TMPFILE's own bit.
 WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000 | 0o20000000
+MAKING = WRITING & ~0o2  # the same, but O_RDWR: what is there may be opened for both
 TEMPORARY = 0o20000000  # a file without a name, which linkat(2) could give one
 
 # fcntl(2): handles, flags, locks, seals. Not F_SETOWN and F_SETSIG, which send signals.
@@ -92,7 +93,8 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "fallocate": (285, 47), "accept4": (288, 242), "eventfd2": (290, 19),
     "epoll_create1": (291, 20), "dup3": (292, 24), "pipe2": (293, 59),
     "pwritev": (296, 70), "prlimit64": (302, 261),
-    "renameat2": (316, 276), "getrandom": (318, 278), "memfd_create": (319, 279),
+    "renameat2": (316, 276), "seccomp": (317, 277),
+    "getrandom": (318, 278), "memfd_create": (319, 279),
     "mlock2": (325, 284), "membarrier": (324, 283), "statx": (332, 291),
     "rseq": (334, 293), "clone3": (435, 435), "openat2": (437, 437),
     "faccessat2": (439, 439), "epoll_pwait2": (441, 441), "fchmodat2": (452, 452),
@@ -122,6 +124,8 @@ WRITES = (
 )  # fmt: skip
 PROCESSES: dict[str, tuple[str, ...]] = {
     "vision": (*COMMON, "memfd_create", "ftruncate"),  # a crop's memory, see handover
+    # Vision while a webcam is opened, until it closes the rest as well.
+    "opening": (*COMMON, "memfd_create", "ftruncate", "seccomp"),
     "uplink": (*COMMON, *WRITES, "flock"),  # one outbox, one uplink
     "connector": COMMON,
     "vault": (
@@ -197,6 +201,11 @@ _WRITES_FILES: Mapping[str, Sequence[Way]] = {
 }
 _OWN_WAYS: dict[str, Mapping[str, Sequence[Way]]] = {
     "vision": {"ioctl": _ioctl((), (*CAMERA_KINDS, *ACCELERATOR_KINDS))},
+    "opening": {
+        "open": ((Is(1, 0, MAKING),),),
+        "openat": ((Is(2, 0, MAKING),),),
+        "ioctl": _ioctl((), (*CAMERA_KINDS, *ACCELERATOR_KINDS)),
+    },
     "uplink": {**_WRITES_FILES, "ioctl": _ioctl(())},  # no socket: see its connector
     "connector": {
         "ioctl": _ioctl(()),

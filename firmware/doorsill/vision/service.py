@@ -1,6 +1,6 @@
 """The vision process: it sees pixels, and all it can say are cells.
 
-    listen ─► restrict ─► model ─► camera ─► close ─► frame, frame … ─► last window
+    listen ─► restrict ─► model ─► camera, close ─► frame, frame … ─► last window
 
 Before it looks at a single picture it has given up the network, writing, and starting
 anything (``confine``). What must be opened for writing is open by then; so a camera
@@ -14,9 +14,10 @@ import gc
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from doorsill.config import Config, refuse_network_camera
+from doorsill.config import CameraSection, Config, refuse_network_camera
 from doorsill.confine import Confinement, close, restrict
 from doorsill.consent.handover import Handover
 from doorsill.device.obedience import Obedience, declaration_of, declare
@@ -30,6 +31,7 @@ from doorsill.drivers.nodes import (
 )
 from doorsill.link import CellServer
 from doorsill.models_allowed import allowed_models, model_hash, require_allowed
+from doorsill.scribe import Scribe
 from doorsill.scribe import start as start_scribe
 from doorsill.stopping import Stopped, listen
 from doorsill.supervisor import Supervisor
@@ -68,12 +70,7 @@ def main(config: Config) -> None:
     door = Door(*parts, stop=stop, alive=supervisor.alive, obedience=obedience)
     supervisor.ready("at work")
     try:
-        door.open()
-        # Open by now, and for writing never again: both sockets, the supervisor's, the
-        # accelerator and the camera with its buffers and threads. libcamera needs more
-        # than vision may keep: netlink, the heap of buffers, all nodes of the sensor.
-        scribe.take_over()  # from here on it can say nothing of its own
-        close(keep)
+        _open_and_close(config.camera, door, keep, scribe)
         gc.freeze()  # what is there stays: the collector need not walk it any more
         door.watch()
     except Stopped:
@@ -83,6 +80,33 @@ def main(config: Config) -> None:
     finally:
         supervisor.stopping()
         door.close()
+
+
+def _open_and_close(
+    camera: CameraSection, door: Door, keep: Confinement, scribe: Scribe
+) -> None:
+    """Open the camera and close the process, as early as that camera lets us.
+
+    Open by the end, and for writing never again: both sockets, the supervisor's, the
+    accelerator, and the camera with its buffers and threads. From then on, the process
+    can say nothing of its own either.
+    """
+    if camera.driver == "picamera":
+        # libcamera needs more than vision may keep: netlink, the heap of buffers, all
+        # nodes of the sensor. What comes over that cable is pixels, nothing to decode.
+        door.open()
+        scribe.take_over()
+        close(keep)
+    elif is_device(camera.source):
+        # FFmpeg opens a webcam and decodes its first pictures in one call.
+        scribe.take_over()
+        close(replace(keep, process="opening"))
+        door.open()
+        close(keep)
+    else:  # a recording is only read
+        scribe.take_over()
+        close(keep)
+        door.open()
 
 
 def devices(config: Config) -> Sequence[Path]:

@@ -24,9 +24,32 @@ WORDS = (
     Sentence(
         "refused as", "a process of another user is refused at a socket", "WARNING"
     ),
-    Sentence("camera is back", "the camera is back"),
+    # What a webcam says while it is opened; see drivers/video.py, DEVICE_STEPS.
+    Sentence(
+        "no camera is attached there",
+        "no camera is attached at camera.source; `ls /dev/video*` shows those that are",
+        "WARNING",
+    ),
+    Sentence(
+        "join the group video",
+        "the camera cannot be opened: let this user join the group video",
+        "ERROR",
+    ),
+    Sentence(
+        "another program uses",
+        "the camera cannot be opened: another program uses it; end that program",
+        "ERROR",
+    ),
+    Sentence("this is no camera", "camera.source is no camera", "ERROR"),
+    Sentence("camera is gone", "the camera is gone; plug it in again", "WARNING"),
+    Sentence(
+        "it came after this process",
+        "the camera came after this process confined itself; a new one opens it",
+        "WARNING",
+    ),
+    Sentence("no frame within", "the camera stopped: it gives no frames", "ERROR"),
+    Sentence("camera is there after", "the camera is there"),
     Sentence("camera does not close", "the camera does not close", "WARNING"),
-    Sentence("camera lost", "the camera is lost", "WARNING"),
     Sentence("camera stopped", "the camera stopped", "ERROR"),
     Sentence("camera", "the camera cannot be used", "ERROR"),
     Sentence("damaged|incomplete|cut short", "the recording is damaged", "ERROR"),
