@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -69,6 +70,7 @@ def netlink():
         return type(error).__name__
     return "done"
 
+OUT = os.dup(1)  # the process gives up its own
 asked, answers = queue.Queue(), queue.Queue()
 
 def other_thread():
@@ -82,8 +84,9 @@ def moment(name):
         (path / "status").read_text().split("Seccomp:")[1].split()[0]
         for path in Path("/proc/self/task").iterdir()
     ]
-    print(json.dumps({"at": name, "main": netlink(), "other": answers.get(),
-                      "modes": sorted(set(modes)), "threads": len(modes)}), flush=True)
+    said = {"at": name, "main": netlink(), "other": answers.get(),
+            "modes": sorted(set(modes)), "threads": len(modes)}
+    os.write(OUT, json.dumps(said).encode() + b"\\n")
 
 class Camera(FakePicamera2):
     def __init__(self, number=0):
@@ -95,7 +98,6 @@ def see(number, size):
     if number == 0:
         moment("first picture")
     if number == 3:
-        sys.stdout.flush()
         os._exit(0)
     return np.full((size[1], size[0], 3), 90, np.uint8)
 
@@ -169,8 +171,10 @@ def test_each_camera_is_opened_as_late_as_it_lets_us(
             done.append("open")
 
     monkeypatch.setattr(service, "close", lambda keep: done.append(keep.process))
+    scribe: Any = SimpleNamespace(take_over=lambda: done.append("silent"))
     door: Any = Camera()
-    service._open_and_close(CameraSection(driver, source), door, Confinement("vision"))
+    keep = Confinement("vision")
+    service._open_and_close(CameraSection(driver, source), door, keep, scribe)
     assert done == order
 
 
