@@ -137,7 +137,8 @@ def test_half_a_line_waits_for_its_end() -> None:
 # The modules of the vision process that say or raise something once it sees.
 SPEAKERS = (
     "vision/service.py", "vision/door.py", "link.py", "consent/handover.py",
-    "drivers/picamera.py", "drivers/video.py", "drivers/decoding.py",
+    "drivers/picamera.py", "drivers/restart.py", "drivers/video.py",
+    "drivers/decoding.py",
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ WORDS = (
     # What a webcam says while it is opened; see drivers/video.py, DEVICE_STEPS.
     Sentence(
         "no camera is attached there",
-        "no camera is attached at camera.source; `ls /dev/video*` shows those that are",
+        "no camera is attached at camera.source; `doorsill check` looks there as well",
         "WARNING",
     ),
     Sentence(
@@ -48,6 +48,12 @@ WORDS = (
         "WARNING",
     ),
     Sentence("no frame within", "the camera stopped: it gives no frames", "ERROR"),
+    Sentence("it is tried again", "there is no camera; it is tried again", "WARNING"),
+    Sentence(
+        "codec that is not known",
+        "the recording is in a codec that is not known here",
+        "ERROR",
+    ),
     Sentence("camera is there after", "the camera is there"),
     Sentence("camera does not close", "the camera does not close", "WARNING"),
     Sentence("camera stopped", "the camera stopped", "ERROR"),
