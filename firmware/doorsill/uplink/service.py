@@ -58,7 +58,7 @@ from doorsill.uplink.pieces import Places, minute_of
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.release import release_of
 from doorsill.uplink.reports import Release
-from doorsill.uplink.sight import Sight, sight_of
+from doorsill.uplink.sight import Sight, is_news, sight_of
 from doorsill.uplink.standing import Device, Facts, problems_of
 from doorsill.uplink.tally import Tally
 from doorsill.uplink.tally_text import tally_of
@@ -233,7 +233,8 @@ class Uplink:
         intake, seen = self.intake, sight_of(self.intake, now)
         if seen.picture is Picture.UNKNOWN:  # a vision that starts knows no picture yet
             seen = replace(seen, picture=self.sight.picture)
-        if seen != self.sight and now - self._sight_at >= self.pace.state_rest_s:
+        rested = now - self._sight_at >= self.pace.state_rest_s
+        if rested and is_news(seen, self.sight):
             self.sight, self._sight_at = seen, now
         first = intake.health is not None and not self._heard_of_vision
         if self._gauging.due(utc) or first:

@@ -42,3 +42,13 @@ def sight_of(intake: Intake, now: float) -> Sight:
         counts=intake.link is not None and bool(cells),
         closed=bool(cells) and all(Quality.CLOSED in cell.quality for cell in cells),
     )
+
+
+def is_news(seen: Sight, known: Sight) -> bool:
+    """Whether to take ``seen`` for ``known``, which then stays for a minute.
+
+    A vision that starts is there before it tells what it counts, two seconds later: a
+    look in between would keep the state at init for that minute.
+    """
+    starts = seen.heard_s == 0.0 and not seen.counts and not known.counts
+    return seen != known and not starts
