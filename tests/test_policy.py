@@ -289,6 +289,27 @@ def test_each_bound_holds_on_both_sides(name: str, good: Any, bad: Any) -> None:
         policy.parse(changed(**{name: bad}))
 
 
+@pytest.mark.parametrize(
+    "table", ["", "lines__0__", "zones__0__", "hours__0__", "consent__"]
+)
+def test_an_option_that_is_none_is_refused_in_each_table(table: str) -> None:
+    with pytest.raises(ConfigError, match="colour is not an option"):
+        policy.parse(changed(**{f"{table}colour": 1}))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lines__0__id", "lines__0__points", "zones__0__id", "zones__0__kind",
+     "zones__0__polygon", "hours__0__days", "hours__0__opens", "hours__0__closes",
+     "consent__purposes", "consent__ca", "consent__revoked", "consent__max_seconds",
+     "consent__max_bytes", "consent__max_crops", "format", "version", "site", "purpose",
+     "controller", "attributes", "k", "epsilon_per_day", "timezone"],
+)  # fmt: skip
+def test_what_must_be_there_must_be_there(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name.rpartition('__')[2]} is missing"):
+        policy.parse(changed(**{name: ...}))
+
+
 def test_hours_that_close_when_they_open_are_the_whole_day() -> None:
     all_day = [{"days": ["mon"], "opens": "09:00", "closes": "09:00"}]
     found = policy.parse(changed(hours=all_day, timezone="UTC"))
