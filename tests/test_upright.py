@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from recordings import record
 
 from doorsill.drivers.upright import FirstField, Orientation, Scaler, orientation
 
@@ -91,3 +94,30 @@ def test_a_picture_keeps_its_shape_inside_the_models(aspect: float) -> None:
     pixels = Scaler((240, 320), aspect).pixels(frame)
     height, width = pixels.shape[:2]
     assert width / height == pytest.approx(240 * aspect / 320, rel=0.02)
+
+
+def frames_alive() -> int:
+    return sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["ours", "control: each is asked"])
+def test_no_frame_stays_in_memory_until_the_collector_runs(
+    tmp_path: Path, asked: bool
+) -> None:
+    """A picture that was let go of must be gone, and its place in the pool reused."""
+    path = record(tmp_path / "door.mp4", frames=30)
+    with av.open(str(path)) as container:
+        scaler = Scaler((320, 256))
+        gc.collect()
+        before = frames_alive()
+        gc.disable()
+        try:
+            for frame in container.decode(video=0):
+                scaler.pixels(frame)
+                if asked:
+                    len(frame.side_data)
+            del frame
+            alive = frames_alive() - before
+        finally:
+            gc.enable()
+    assert alive >= 29 if asked else alive <= 1

@@ -10,6 +10,7 @@ container and the codec, the interlacing in each frame, and a display matrix (IS
 
 from __future__ import annotations
 
+import gc
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -66,11 +67,13 @@ class Scaler:
         self._pixel_aspect = pixel_aspect
         self._reformatter = VideoReformatter()
         self._field = FirstField()
+        self._turned = AS_STORED
+        self._rotation: int | None = None  # of the frame that was asked for its matrix
+        self._asked = False  # whether that frame may still be in memory
 
     def pixels(self, frame: Any) -> Pixels:
         """(height, width, 3) uint8 RGB, upright, aspect kept, inside ``fit``."""
-        matrix = frame.side_data.get(MATRIX) if len(frame.side_data) else None
-        turned = orientation(None if matrix is None else bytes(matrix))
+        turned = self._orientation(frame)
         shape = (frame.width * self._pixel_aspect, frame.height)
         fit = self._fit[::-1] if turned.transpose else self._fit
         width, height = content_size(shape, fit)
@@ -82,6 +85,21 @@ class Scaler:
         plane = scaled.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         return turned.turn(rows[:height, : width * 3].reshape(height, width, 3))
+
+    def _orientation(self, frame: Any) -> Orientation:
+        """Asked for where it may have changed: a frame that was asked knows itself.
+
+        In PyAV a frame and its side data hold each other, so its picture would stay in
+        memory until the collector runs. It runs here with the frame after it.
+        """
+        if frame.rotation != self._rotation:
+            matrix = frame.side_data.get(MATRIX) if len(frame.side_data) else None
+            self._turned = orientation(None if matrix is None else bytes(matrix))
+            self._rotation, self._asked = frame.rotation, True
+        elif self._asked:
+            gc.collect()
+            self._asked = False
+        return self._turned
 
 
 class FirstField:
