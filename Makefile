@@ -60,6 +60,9 @@ fuzz: setup ## feed every parser (FUZZ_SECONDS= each, ONLY="apdu mp4"), then STA
 	@$(PY) -m tests.fuzz $(FUZZ_SECONDS) $(ONLY)
 	@$(PY) tests/turned.py $(STARTS)
 
+mutants: setup ## change the product in small ways; see that its tests notice (ONLY="gate noise"; 40 minutes)
+	@$(PY) -m tests.mutants $(ONLY)
+
 format: setup ## rewrite the code in the house's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .

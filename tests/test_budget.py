@@ -38,6 +38,10 @@ def test_spend(ledger: Ledger, day: int, cost: int, after: Ledger | None) -> Non
     assert spend(ledger, day, cost, DAILY) == after
 
 
+def test_the_cheapest_report_costs_one_millionth() -> None:
+    assert report_cost(1, 1) == 1
+
+
 def test_a_budget_above_the_ceiling_is_the_ceiling() -> None:
     assert spend(Ledger(1, CEILING_MICRO), 1, 1, 10**9) is None
     assert report_cost(10**9, 1) == report_cost(CEILING_MICRO, 1) == 50_000

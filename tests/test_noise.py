@@ -144,6 +144,20 @@ def test_noise_without_a_scale_is_refused(scale: Fraction) -> None:
         discrete_laplace(scale, secrets.randbelow)
 
 
+@pytest.mark.parametrize(
+    ("sign", "published"),
+    [
+        pytest.param(1, 9, id="a sign of one is a minus"),
+        pytest.param(0, 11, id="a sign of zero is a plus"),
+    ],
+)
+def test_the_noise_is_added_with_its_sign(sign: int, published: int) -> None:
+    """Scale 2 by hand: u = 1, kept; no whole scale more; so the size is 1."""
+    drawn = iter([1, 1, 0, 1, sign])
+    assert with_noise((10,), Fraction(2), lambda below: next(drawn)) == (published,)
+    assert next(drawn, None) is None
+
+
 def test_the_floors_are_what_the_promises_say() -> None:
     assert floors.K_FLOOR == 10
     assert floors.EPSILON_CEILING_PER_DAY == 2.0

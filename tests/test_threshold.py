@@ -113,6 +113,32 @@ def test_what_is_of_fewer_than_k_or_of_others_is_refused(
         padded(looks, came_in, K)
 
 
+def test_a_window_without_length_is_left_out() -> None:
+    empty = Looks(SLOT_S, SLOT_S, (0, 0, 12, 0, 0), (12, 0, 0))
+    assert add(Pending(), empty, K) == (Pending(), None)
+
+
+def test_what_was_seen_in_one_slot_is_added_up_cell_by_cell() -> None:
+    first = Looks(0, 60, (1, 2, 3, 4, 5), (6, 7, 2))
+    second = Looks(60, 120, (5, 4, 3, 2, 1), (3, 4, 8))
+    pending, _ = add(Pending(), first, K)
+    pending, _ = add(pending, second, K)
+    assert pending.span == Looks(0, SLOT_S, (6, 6, 6, 6, 6), (9, 11, 10))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(Looks(60, 120, (1, 2, 3), (6, 0, 0)), id="ages"),
+        pytest.param(Looks(60, 120, (1, 2, 3, 0, 0), (6, 0)), id="expressions"),
+    ],
+)
+def test_cells_of_another_shape_are_never_added(odd: Looks) -> None:
+    pending, _ = add(Pending(), Looks(0, 60, (1, 2, 3, 4, 5), (6, 7, 2)), K)
+    with pytest.raises(ValueError, match="zip"):
+        add(pending, odd, K)
+
+
 def test_a_slot_divides_the_day_whoever_comes() -> None:
     assert floors.SLOT_S * floors.REPORTS_PER_DAY == DAY_S
 

@@ -72,7 +72,7 @@ def add(pending: Pending, window: Looks, k: int) -> tuple[Pending, Looks | None]
         return pending, None
     finished = None
     span = pending.span
-    if span is not None and slot_of(span.end - 1) != slot_of(window.start):
+    if span is not None and window.start >= span.end:  # spans end where slots do
         if span.looked_at >= least(k):
             finished, span = span, None
         elif _day(span.start) != _day(window.start):
