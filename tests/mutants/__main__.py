@@ -129,7 +129,7 @@ class Copies:
 
     def noticed(self, mutant: Mutant) -> bool:
         """Whether a test fails with this change."""
-        copy = self._free.get()
+        copy = self._free.get_nowait()  # one for each job
         path = copy / PRODUCT / mutant.target.module
         whole = path.read_text(encoding="utf-8")
         try:
