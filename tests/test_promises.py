@@ -257,7 +257,7 @@ def test_when_the_token_goes_storing_stops_the_key_is_destroyed_the_medium_is_bl
 
 
 def test_every_blanking_leaves_a_chained_certificate_that_is_checked_offline(
-    vault: VaultProcess, tmp_path: Path
+    vault: VaultProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = len(vault.chain())
     vault.stage.insert()
@@ -270,7 +270,9 @@ def test_every_blanking_leaves_a_chained_certificate_that_is_checked_offline(
     folder = tmp_path / "certificates"
     shutil.copytree(certificates_of(vault.config), folder)
     command = ["verify", str(folder), "--ca", str(ca), "--quiet"]
-    assert cli.run(command) == 0
+    # 1 is "verified, with reservations": this machine has swap, or a journal on a disk.
+    assert cli.run(command) in (0, 1)
+    assert f"verified: certificates 1 to {before + 1} of" in capsys.readouterr().out
     forged = sorted(folder.glob("0*.json"))[-1]
     forged.write_bytes(forged.read_bytes().replace(b"true", b"null", 1) + b" ")
     assert cli.run(command) == 3

@@ -1,6 +1,7 @@
 """The vault as a process: real card stack, real confinement, real certificates."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -315,6 +316,18 @@ def test_the_process_has_no_network_and_writes_only_its_folder(
             assert f"{name} {'refused' if confined else 'WORKED'}" in said
         assert "own WORKED" in said
         assert f"dumpable {0 if confined else 1}" in said
+
+
+def test_no_certificate_speaks_of_core_dumps(site: VaultProcess) -> None:
+    """Not even that of the start, which comes before the process confines itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))  # it inherits this
+    try:
+        site.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+    site.stop()
+    assert {each.body["system"]["core_dumps"] for each in site.chain()} == {"off"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a user may lock little memory")

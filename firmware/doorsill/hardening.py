@@ -27,10 +27,15 @@ def harden() -> None:
     """
     require(prctl(PR_SET_NO_NEW_PRIVS, 1), "forbid new privileges")
     require(prctl(PR_SET_DUMPABLE, 0), "make the memory undumpable")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    forbid_core_dumps()
     prctl(PR_SET_MDWE, 1)  # Linux 6.3; the unit asks for it as well
     _libc.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)
     wipe_freed_memory()
+
+
+def forbid_core_dumps() -> None:
+    """A process that crashes leaves no picture of its memory; before all else."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def wipe_freed_memory() -> None:

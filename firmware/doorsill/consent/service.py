@@ -48,6 +48,7 @@ from doorsill.device.note import Note
 from doorsill.device.obedience import Obedience
 from doorsill.device.policy_store import store_of
 from doorsill.errors import DoorsillError, UntrustedError
+from doorsill.hardening import forbid_core_dumps
 from doorsill.policy import ConsentRules, Policy
 from doorsill.stopping import listen
 from doorsill.supervisor import Supervisor
@@ -74,6 +75,7 @@ def consent_of_policy(policy: Policy) -> ConsentRules:
 def main(config: Config) -> None:
     """Run until SIGTERM; raises DoorsillError where it must not go on."""
     bell = listen().bell()
+    forbid_core_dumps()
     consent = consent_of(config)
     with only_one(config), opened(config) as (vault, device):
         obedience = Obedience(config.policy_in_force)

@@ -18,6 +18,7 @@ from doorsill.consent.sealing import unwrap
 from doorsill.consent.token import Token, TokenIn
 from doorsill.device.identity import read_certificate
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.hardening import forbid_core_dumps
 from doorsill.in_time import in_time
 
 EXPORT_MOST = 1 << 30  # bytes
@@ -127,6 +128,7 @@ def blank_vault(args: argparse.Namespace) -> int:
             _say(f"{error}; blanking without it")
         else:
             return _blanked(told["verified_blank"], told["certificate"])
+    forbid_core_dumps()
     with premises.only_one(config), premises.opened(config) as (vault, _):
         path = vault.blank(Reason.ORDERED)
         return _blanked(vault.verified_blank, path.name)
