@@ -131,4 +131,4 @@ def _await_card(token: PivToken, wait_s: float, say: Callable[[str], None]) -> N
         Reason.REMOVED: f"no card was put in within {wait_s:.0f} s",
         Reason.READER_GONE: "there is no card reader; plug one in",
     }
-    raise ConfigError(why or words.get(reason, WORDS[reason]))
+    raise ConfigError(words.get(reason) or why or WORDS[reason])
