@@ -15,6 +15,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -446,7 +447,9 @@ def test_the_sign_says_nothing_that_the_device_does_not_do(
         assert "the consent lamp is on" in " ".join(
             notice_text(policy.parse(signed)).split()
         )
+        began = time.monotonic()
         vault.until(lambda: vault.status().get("policy") == canonical.digest(signed))
+        assert time.monotonic() - began < 2.0  # obeyed; the others in test_run
         vault.stage.insert()
         vault.until(lambda: vault.status()["last_card"] == WORDS[Reason.LAMP])
         assert vault.offer() == 0 and vault.status()["sessions"] == 0
