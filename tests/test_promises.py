@@ -7,6 +7,7 @@ that part's tests; here it is shown whole, once, from outside.
 from __future__ import annotations
 
 import ast
+import json
 import math
 import os
 import random
@@ -27,13 +28,14 @@ import pytest
 from broker import SITE, Listener, Site, device, until
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from jinja2 import Template
 from kills import Camera, database, run
 from limits import PROGRAM_S
 from messages import EVERY, line
 from vault_process import VaultProcess
 
 from doorsill import canonical, cli, policy
-from doorsill.cells import Age, LooksCell
+from doorsill.cells import Age, LooksCell, Picture, Quality
 from doorsill.consent.premises import certificates_of
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.device.policy_store import store_of
@@ -51,6 +53,7 @@ from doorsill.registry import (
 from doorsill.run_cli import children, names_of, prepare
 from doorsill.uplink import capacity
 from doorsill.uplink.codec import decode, encode
+from doorsill.uplink.discovery import describe
 from doorsill.uplink.events import Answered
 from doorsill.uplink.guard import RATES, EgressGuard, Outgoing
 from doorsill.uplink.looks import Rules, consider
@@ -58,6 +61,9 @@ from doorsill.uplink.pace import Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.uplink.rules import rules_of
+from doorsill.uplink.sight import Sight
+from doorsill.uplink.standing import Device, Facts, flagged, problems_of
+from doorsill.uplink.voice import state_of
 from doorsill.uplink.wire import Attributes, stream_of
 from doorsill.values import Detections
 from doorsill.vision.attributes import allowed
@@ -570,3 +576,36 @@ def somebody(x: float | None) -> Detections:
     head = np.array([[x - 0.02, 0.2, x + 0.02, 0.28]], np.float32)
     feet = np.array([[x, 0.8]], np.float32)
     return Detections(box, np.array([0.9], np.float32), head, feet)
+
+
+# P14
+
+WELL = Facts(
+    device=Device(), running_s=3600.0, vision_heard_s=0.0, picture=Picture.FRESH
+)
+FAULTS = {
+    "camera": replace(WELL, picture=Picture.NONE),
+    "reader": replace(WELL, device=Device(reader="missing")),
+    "broker": replace(WELL, refused_s=1.0),
+    "policy": replace(WELL, device=Device(policy_obeyed=False)),
+    "lock": replace(WELL, device=Device(locked=False)),
+}
+
+
+@pytest.mark.parametrize("part", FAULTS)
+def test_a_fault_shows_no_light_is_green_and_no_window_looks_whole(part: str) -> None:
+    """Without a camera, a reader, a broker, an obeyed policy or a lock of the kernel.
+
+    ``test_witnesses`` plays twenty-five such faults for real.
+    """
+    sight = Sight(Picture.FRESH, 0.0, counts=True)
+    assert state_of(sight, problems_of(WELL)) == "ready"  # the control
+    assert flagged(Quality.GOOD, problems_of(WELL)) == Quality.GOOD
+    problems = problems_of(FAULTS[part])
+    assert state_of(sight, problems) == "alert"
+    assert flagged(Quality.GOOD, problems) == Quality.FAULT
+    packet = json.loads(describe(SITE, "cam-01", "0.1.0", ["door"]))
+    template = packet["cmps"]["problem"]["val_tpl"]
+    for state in ("alert", "lost"):  # the will of a device that no broker hears
+        said = Template(template).render(value_json={"state": state})
+        assert said == "ON"

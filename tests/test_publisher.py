@@ -24,7 +24,7 @@ from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.events import Answered, Connected, Disconnected
 from doorsill.uplink.guard import EgressGuard
-from doorsill.uplink.publisher import IN_FLIGHT_LIMIT, Publisher
+from doorsill.uplink.publisher import IN_FLIGHT_LIMIT, SHORT_MOST, Publisher
 from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import explain
 from doorsill.uplink.wire import State
@@ -396,6 +396,30 @@ def test_a_file_that_is_no_good_is_named(
 def test_words_for_what_the_network_says() -> None:
     assert explain("[Errno 111] Connection refused").startswith("nobody listens")
     assert len(explain("x" * 9999)) <= 120
+
+
+def test_a_broker_that_takes_us_in_and_hangs_up_again_and_again_is_understood(
+    own_site: Site, make: Make
+) -> None:
+    """mosquitto 2.0 says nothing to the one whose certificate came twice."""
+    patient = replace(FAST, steady_s=30.0)
+    ours, thief = make(own_site, "cam-01", patient), make(own_site, "cam-01")
+    ours.connect()
+    thief.publisher.start()
+    ours.wait(lambda: any(each.taken_over for each in ours.heard(Disconnected)))
+    lost = [each for each in ours.heard(Disconnected) if each.taken_over]
+    assert "another client came with our certificate" in lost[0].reason
+    assert len(ours.heard(Connected)) >= SHORT_MOST
+
+
+def test_a_broker_that_is_restarted_twice_is_no_other_client(
+    own_site: Site, make: Make
+) -> None:
+    ours = make(own_site, "cam-01", replace(FAST, steady_s=30.0)).connect()
+    for count in (2, 3):
+        own_site.broker.restart()
+        ours.wait(lambda: len(ours.heard(Connected)) == count)  # noqa: B023
+    assert not any(each.taken_over for each in ours.heard(Disconnected))
 
 
 def test_a_thread_that_outlives_its_publisher_writes_into_nobodys_file(

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -193,13 +194,21 @@ def test_a_clock_that_is_too_early_is_red(shop: tuple[Stage, Config]) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
-def test_another_user_is_told_to_run_as_root_and_nothing_worse(
-    shop: tuple[Stage, Config],
-) -> None:
-    stage, config = shop
-    for each in (config.outbox.parent, *stage.folder.parents[:2], stage.folder):
-        each.chmod(0o755)
-    config.outbox.parent.chmod(0o700)
+def test_another_user_is_told_to_run_as_root_and_nothing_worse() -> None:
+    # Not below pytest's own folder, which it closes to others whenever it starts.
+    with tempfile.TemporaryDirectory() as folder:
+        stage = Stage(Path(folder), LINE)
+        config = stage.set()
+        config.outbox.parent.mkdir(parents=True)
+        config.outbox.parent.chmod(0o700)
+        stage.folder.chmod(0o755)
+        found = status_of_nobody(stage)
+    for row in ("uplink", "outbox", "broker"):
+        assert (found[row]["light"], found[row]["step"]) == ("orange", ROOT), row
+
+
+def status_of_nobody(stage: Stage) -> dict[str, dict[str, str]]:
+    """What a user hears who owns nothing here."""
     command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
     command += [sys.executable, "-m", "doorsill", "status", "--json"]
     done = subprocess.run(
@@ -207,9 +216,7 @@ def test_another_user_is_told_to_run_as_root_and_nothing_worse(
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
-    found = {each["what"]: each for each in json.loads(done.stdout)}
-    for row in ("uplink", "outbox", "broker"):
-        assert (found[row]["light"], found[row]["step"]) == ("orange", ROOT), row
+    return {each["what"]: each for each in json.loads(done.stdout)}
 
 
 def test_asking_does_not_throw_the_uplink_out(shop: tuple[Stage, Config]) -> None:

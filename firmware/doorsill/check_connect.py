@@ -1,12 +1,14 @@
 """``doorsill check --connect``: TLS, MQTT and the access list, as the uplink will.
 
-One message that must pass (``state`` = disconnected, not retained: it is true) and one
-that must be refused, under a topic that no device has. Where the uplink runs, it is
-asked: who connects with its certificate throws it out.
+One message that must pass (an ``interval`` of no bytes, which no reader takes for one)
+and one that must be refused, under a topic that no device has. Where the uplink runs,
+it is asked: who connects with its certificate throws it out.
 """
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 import time
 from dataclasses import dataclass, field
@@ -22,13 +24,13 @@ from doorsill.config import Config
 from doorsill.consent.control import ask
 from doorsill.errors import ConfigError
 from doorsill.fault import Fault
-from doorsill.uplink.codec import encode
 from doorsill.uplink.events import Answered
 from doorsill.uplink.service import address_of
 from doorsill.uplink.tls import Address, explain, tls_context
-from doorsill.uplink.wire import State, topic
+from doorsill.uplink.wire import topic
 
-WITHIN_S = 10.0  # for the connection, and again for the two answers
+WITHIN_S = 10.0  # for the connection, and again for the answers
+OBJECT_S = 1.0  # for the broker to object to our certificate
 STEP_S = 0.1
 FORBIDDEN = "check"  # no stream of ours, so no access list lets it pass
 LOOK = "look at the broker's access list: five streams below the device's own name"
@@ -89,6 +91,7 @@ class Visit:
         """Connect, publish two messages, leave."""
         where = self.address.where
         try:
+            self._shake_hands()
             self._reach()
         except OSError as error:
             if isinstance(error, ssl.SSLError | TimeoutError | ConnectionError):
@@ -106,7 +109,23 @@ class Visit:
             return self._try_access(site)
         finally:
             self._client.disconnect()
-            self._turn(lambda: bool(self._lost), 1.0)
+            self._turn(lambda: False, 1.0)
+
+    def _shake_hands(self) -> None:
+        """TLS alone. In 1.3 a broker looks at our certificate when we are through.
+
+        It says then what it does not like, and hangs up; who has sent something by that
+        time may hear nothing of it.
+        """
+        address = self.address
+        line = socket.create_connection((address.host, address.port), WITHIN_S)
+        with (
+            line,
+            tls_context(address).wrap_socket(line, server_hostname=address.host) as tls,
+        ):
+            tls.settimeout(OBJECT_S)
+            with contextlib.suppress(TimeoutError):  # it has nothing to say
+                tls.recv(1)
 
     def _reach(self) -> None:
         expiry = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -118,31 +137,32 @@ class Visit:
             clean_start=True,
             properties=expiry,
         )
-        self._turn(lambda: self._connected is not None or bool(self._lost), WITHIN_S)
+        self._turn(lambda: self._connected is not None, WITHIN_S)
 
     def _try_access(self, site: str) -> list[Fault]:
-        device, found = self.address.device, []
-        permitted, forbidden = (
-            topic(site, device, each) for each in ("state", FORBIDDEN)
+        """An interval of no bytes, and what is no stream of ours."""
+        found = []
+        ours, forbidden = (
+            topic(site, self.address.device, each) for each in ("interval", FORBIDDEN)
         )
-        good = self._client.publish(permitted, encode(State(state="disconnected")), 1)
-        bad = self._client.publish(forbidden, b"", 1)
-        self._turn(lambda: len(self._answers) == 2 or bool(self._lost), WITHIN_S)
-        if good.mid not in self._answers:
+        good = self._client.publish(ours, b"", 1).mid
+        bad = self._client.publish(forbidden, b"", 1).mid
+        self._turn(lambda: len(self._answers) == 2, WITHIN_S)
+        if good not in self._answers:
             why = self._lost or "it answers no message"
             return [Fault(f"the broker at {self.address.where}: {why}", LOOK)]
-        answer = Answered(None, self._answers[good.mid].value, permitted)
+        answer = Answered(None, self._answers[good].value, ours)
         if not answer.accepted:
             found.append(Fault(f"the broker refuses {answer.words}", LOOK))
-        taken = self._answers.get(bad.mid)
+        taken = self._answers.get(bad)
         if taken is not None and not taken.is_failure:
-            says = f"the broker lets this device write to {forbidden}, which is not its"
+            says = f"the broker lets this device write to {forbidden} as well"
             found.append(Fault(says, LOOK, warning=True))
         return found
 
     def _turn(self, done: Any, within_s: float) -> None:
         deadline = time.monotonic() + within_s
-        while not done() and time.monotonic() < deadline:
+        while not (done() or self._lost) and time.monotonic() < deadline:
             self._client.loop(STEP_S)
 
     def _on_connect(self, *told: Any) -> None:

@@ -44,10 +44,18 @@ def read_if_there(path: Path, most: int = LARGEST_BYTES) -> bytes | None:
     try:
         return read_file(path, most)
     except ConfigError:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            path.lstat()
+        if _is_there(path):
             raise
     return None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something lies at ``path``, or somewhere where this user may not look."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        with suppress(PermissionError):
+            path.lstat()
+        return True
+    return False
 
 
 def parse_toml(data: bytes) -> dict[str, Any]:

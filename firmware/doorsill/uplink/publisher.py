@@ -45,6 +45,13 @@ IN_FLIGHT_LIMIT = 256
 WAKE_S = 0.1  # how long a message waits for the network thread at most
 TAKEN_OVER = 0x8E
 TAKEN_OVER_WORDS = "another client came with our certificate"
+STALLED = "answered nothing for"
+# mosquitto 2.0 hangs up on the one who is thrown out and says nothing.
+SHORT_MOST = 3  # connections in a row that the broker took in and ended soon
+SHORT_WORDS = (
+    "the broker takes us in and hangs up, again and again: another client came with "
+    "our certificate"
+)
 
 
 Connect = Callable[[], socket.socket]
@@ -87,6 +94,7 @@ class Publisher:
     _network: threading.Thread | None = field(default=None, init=False)
     # The next three are the network thread's own.
     _trouble: str = field(default="", init=False)
+    _short: int = field(default=0, init=False)  # connections in a row that ended soon
     _since: float = field(default=math.inf, init=False)  # when it was taken in, s
     _patience: float = field(init=False)
 
@@ -193,8 +201,7 @@ class Publisher:
         oldest = min(each.time for each in self._sent.values())
         if time.monotonic() - oldest > self.timing.ack_s:
             self._trouble = (
-                f"the broker at {self.address.where} answered nothing for "
-                f"{self.timing.ack_s:g} s"
+                f"the broker at {self.address.where} {STALLED} {self.timing.ack_s:g} s"
             )
             self._drop_connection()
 
@@ -255,14 +262,24 @@ class Publisher:
     def _on_disconnect(
         self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
     ) -> None:
-        taken_over = reason.value == TAKEN_OVER
         lasted_s = time.monotonic() - self._since
+        if self._since < math.inf:  # else it did not come about, which says nothing
+            self._short = self._short + 1 if self._is_short(lasted_s) else 0
+        told = reason.value == TAKEN_OVER
+        taken_over = told or self._short >= SHORT_MOST
         self._patience = self.timing.patience(self._patience, lasted_s, taken_over)
         self._since = math.inf
         _wait_between(client, self._patience, 2 * self.timing.most_wait_s)
-        why = TAKEN_OVER_WORDS if taken_over else self._trouble or str(reason)
+        why = self._trouble or str(reason)
+        if taken_over:
+            why = TAKEN_OVER_WORDS if told else SHORT_WORDS
         self._say("lost", (why, taken_over))
         self._trouble = ""
+
+    def _is_short(self, lasted_s: float) -> bool:
+        """Whether the broker ended it soon; one that hangs is left by ourselves."""
+        stalled = STALLED in self._trouble
+        return lasted_s < self.timing.steady_s and not stalled
 
     def _on_publish(
         self, client: Any, data: Any, mid: int, reason: ReasonCode, *_: Any

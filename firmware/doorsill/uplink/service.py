@@ -303,7 +303,7 @@ class Uplink:
             )
             facts = replace(
                 self.facts(now),
-                picture=sight_of(self.intake, now).picture,
+                picture=sight_of(self.intake, now).picture or self.sight.picture,
                 vision_heard_s=None if spoke_at is None else now - spoke_at,
             )
             request.answer(answer_of(facts, line, self.intake.health, now))
