@@ -254,3 +254,15 @@ def test_a_device_says_what_the_card_in_its_reader_opens(
         assert "this card opens the vault: Ana's card" in said[0][1]
         assert said[1][0] == 3, said
         assert "this site wants urn:doorsill:consent:" in said[1][1]
+
+
+def test_an_empty_reader_is_no_fault_and_none_is_logged(
+    office: Path, run: Run, slot: VirtualSlot, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The end of our own wait is not pcscd's: pcscd 2.3 says *cancelled* then."""
+    code, said = issue(run, office, "--wait", "0.5")
+    assert (code, said.splitlines()[-1]) == (
+        2,
+        "doorsill: no card was put in within 0.5 s",
+    )
+    assert [each.message for each in caplog.records] == []

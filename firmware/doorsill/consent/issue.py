@@ -128,7 +128,7 @@ def _await_card(token: PivToken, wait_s: float, say: Callable[[str], None]) -> N
     finally:
         timer.cancel()
     words = {
-        Reason.REMOVED: f"no card was put in within {wait_s:.0f} s",
+        Reason.REMOVED: f"no card was put in within {wait_s:g} s",
         Reason.READER_GONE: "there is no card reader; plug one in",
     }
     raise ConfigError(words.get(reason) or why or WORDS[reason])

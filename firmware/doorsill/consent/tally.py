@@ -32,7 +32,7 @@ def reader_of(event: TokenEvent | None) -> tuple[str, str]:
         return "unknown", ""
     if isinstance(event, TokenIn):
         return "ready", event.reader
-    return NO_READER.get(event.reason, "ready"), event.why
+    return NO_READER.get(event.reason, "ready"), event.readers or event.why
 
 
 def told(state: State, vault: Vault, lamp: bool | None, tally: Tally) -> dict[str, Any]:

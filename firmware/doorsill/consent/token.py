@@ -39,6 +39,7 @@ class TokenOut:
     reason: Reason
     at: float  # monotonic s, when it was seen
     why: str = ""  # a sentence, where the reason alone does not say what to do
+    readers: str = ""  # the names of those that are empty
 
 
 TokenEvent = TokenIn | TokenOut

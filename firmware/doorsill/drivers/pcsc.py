@@ -138,7 +138,8 @@ class Presence:
                 if REASONS.get(code) is Reason.READER_GONE:
                     states = {PNP: 0}
                     continue
-                self._note(code)
+                if not self._closed.is_set():  # else it was us who ended the wait
+                    self._note(code)
                 return
             states = {n: s & ~scard.SCARD_STATE_CHANGED for n, s, _ in seen}
             before, cards = cards, _cards(seen)
@@ -168,7 +169,7 @@ def _cards(seen: list[tuple[str, int, list[int]]]) -> dict[str, int]:
 def _naming(event: TokenEvent, names: list[str]) -> TokenEvent:
     """An empty reader is named, so that a person knows which one it is."""
     if isinstance(event, TokenOut) and event.reason is Reason.REMOVED:
-        return replace(event, why=", ".join(names))
+        return replace(event, readers=", ".join(names))
     return event
 
 
