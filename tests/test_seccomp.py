@@ -147,13 +147,15 @@ def test_what_nobody_may_do_is_on_no_list(process: str, machine: str) -> None:
     header = in_header(machine)
     assert len(NAMES & set(header)) > 130
     lines = filter_of(process, machine)
-    for name in NAMES & set(header):
+    # Vision closes itself once more when its camera is open: filters only add up.
+    names = NAMES - {"seccomp"} if process == "opening" else NAMES
+    for name in names & set(header):
         for high in (0, 1 << 16):  # whatever its arguments are
             said = run(lines, AUDIT_ARCH[machine], header[name], high, high, high)
             assert said in ("EPERM", "ENOSYS"), name
 
 
-@pytest.mark.parametrize("process", ["vision", "connector"])
+@pytest.mark.parametrize("process", ["vision", "opening", "connector"])
 def test_who_writes_nothing_has_no_call_that_changes_a_file(process: str) -> None:
     changing = {"pwrite64", "pwritev", "fsync", "unlink", "unlinkat", "rename",
                 "renameat", "renameat2", "fallocate"}  # fmt: skip
@@ -179,7 +181,10 @@ def test_opening_is_judged_by_its_flags(
     flags: int, reads: bool, writes: bool, machine: str
 ) -> None:
     for process in PROCESSES:
-        wanted = "allow" if (writes if process in WRITERS else reads) else "EPERM"
+        may = writes if process in WRITERS else reads
+        if process == "opening":  # a camera's node is there already
+            may = may or flags == O_RDWR
+        wanted = "allow" if may else "EPERM"
         assert tried(process, machine, "openat", AT_FDCWD, 1, flags, 0o600) == wanted
         # What the kernel does not look at, above 32 bits, changes nothing.
         high = flags | 1 << 40
@@ -265,10 +270,10 @@ def test_who_may_make_which_socket(
 
 CAMERA, SPEAKER, BLOCK_SET, SET_FLAGS = 0xC0585611, 0x4140, 0x125D, 0x40086602
 IOCTLS = [
-    pytest.param(CAMERA, ("vision",), id="VIDIOC_DQBUF"),
-    pytest.param(0xC0407C00, ("vision",), id="MEDIA_IOC"),
-    pytest.param(0x40086200, ("vision",), id="DMA_BUF_IOCTL_SYNC"),
-    pytest.param(0x90044802, ("vision", "vault"), id="HIDIOCGRDESC"),
+    pytest.param(CAMERA, ("vision", "opening"), id="VIDIOC_DQBUF"),
+    pytest.param(0xC0407C00, ("vision", "opening"), id="MEDIA_IOC"),
+    pytest.param(0x40086200, ("vision", "opening"), id="DMA_BUF_IOCTL_SYNC"),
+    pytest.param(0x90044802, ("vision", "opening", "vault"), id="HIDIOCGRDESC"),
     pytest.param(0xC250B407, ("vault",), id="GPIO_V2_GET_LINE"),
     pytest.param(0x1277, ("vault",), id="BLKDISCARD"),
     pytest.param(0xC020660B, ("vault",), id="FS_IOC_FIEMAP"),
