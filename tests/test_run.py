@@ -63,7 +63,7 @@ def test_a_child_has_no_terminal(tmp_path: Path, how: str) -> None:
     process, terminal = pty.fork()
     if process == 0:
         os.execv(sys.executable, command)  # noqa: S606
-    until(said.exists, "the child says nothing")
+    until(lambda: said.exists() and said.read_text(), "the child says nothing")
     os.close(terminal)
     status_of(process)
     wanted = "none" if how == "as doorsill run does" else "standard input, /dev/tty"
