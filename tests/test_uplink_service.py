@@ -202,6 +202,19 @@ def test_state_live_health_and_description_are_told(shop: Shop) -> None:
     assert health.vision_kib == 81_920
 
 
+def test_cameras_that_earlier_visions_lost_are_counted(shop: Shop) -> None:
+    """A vision ends with its camera, so by itself each knows of one at most."""
+    for lost, expected in ((0, 0), (1, 1), (0, 1), (1, 2), (3, 5)):
+        if expected != lost or lost:
+            shop.vision.close()
+            shop.vision = CellServer(shop.folder / "cells.sock")
+        told = HealthCell(MIDNIGHT, 750, 700, 12_480, 9_000, 2_000, 80_000, lost)
+        shop.vision.send(told)
+        shop.turn(lambda: shop.vision.pending == 0)
+        health = shop.uplink.intake.health
+        assert health is not None and health.camera_restarts == expected
+
+
 @pytest.mark.parametrize(
     ("live_s", "told"),
     [

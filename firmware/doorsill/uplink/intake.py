@@ -34,6 +34,7 @@ from doorsill.uplink.tally_text import text_of
 
 log = logging.getLogger(__name__)
 
+LOST_MOST = 1 << 16  # cameras; voice tells no more
 HELD_LIMIT = 1000  # cells in memory while the disk takes none
 READ_LIMIT = 256  # cells in one batch
 RETRY_S = 1.0, 30.0
@@ -86,6 +87,8 @@ class Intake:
     _retry_at: float = 0.0  # s, monotonic
     _wait: float = RETRY_S[0]
     _try_link_at: float = 0.0
+    _health_run: int | None = None  # whose health was heard last
+    _lost_before: int = 0  # cameras, by the visions before it
     _begun: bool = False
     _heard_at: float | None = None  # s, monotonic
     _since: int = 0  # UTC s, from when on we know of minutes without vision
@@ -196,7 +199,7 @@ class Intake:
         """One cell; UntrustedError where no door could have made it."""
         cell = received.cell
         if isinstance(cell, HealthCell):
-            self.health = health_checked(cell)
+            self._hear_health(received.run, health_checked(cell))
         elif isinstance(cell, Window):
             work.minutes += work.tally.take(received, utc)
             self.newest[place_of(cell)] = cell
@@ -207,6 +210,16 @@ class Intake:
             work.tally.looks_told(cell)
             work.ledger = done.ledger
             work.reports += [] if done.report is None else [done.report]
+
+    def _hear_health(self, run: int, cell: HealthCell) -> None:
+        """Cameras lost by visions before this one count as well: each ended with it."""
+        if run != self._health_run:
+            self._health_run = run
+            self._lost_before = (
+                0 if self.health is None else self.health.camera_restarts
+            )
+        lost = min(self._lost_before + cell.camera_restarts, LOST_MOST)
+        self.health = replace(cell, camera_restarts=lost)
 
     def _keep(self, work: _Work) -> None:
         """Put it on disk, if there is something new in it, and let it be true."""
