@@ -318,3 +318,27 @@ def test_checking_changes_nothing(stage: Stage) -> None:
     before = files()
     problems(stage)
     assert files() == before
+
+
+@pytest.mark.parametrize(
+    ("days", "own", "sentence"),
+    [
+        pytest.param(0, True, "", id="good"),
+        pytest.param(40, True, "the revocation list ended on", id="old"),
+        pytest.param(0, False, "is not signed by the broker's CA", id="another CA's"),
+        pytest.param(None, True, "is not readable as X.509", id="none"),
+    ],
+)
+def test_a_list_with_which_no_broker_would_be_trusted_is_named(
+    stage: Stage, days: int | None, own: bool, sentence: str
+) -> None:
+    now = datetime.now(UTC)
+    ca = stage.authority if own else type(stage.authority).create("x", now)
+    path = stage.folder / "revoked.pem"
+    path.write_bytes(
+        b"no list" if days is None else ca.revocation_list(now - timedelta(days=days))
+    )
+    edit(stage, '\nkey = "', '\nrevoked = "revoked.pem"\nkey = "')
+    found = problems(stage)
+    assert len(found) == bool(sentence)
+    assert all(sentence in line and "revoked.pem" in line for line in found)

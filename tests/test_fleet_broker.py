@@ -18,6 +18,7 @@ from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.tls import Address, tls_context
 from doorsill.uplink.wire import State
+from doorsill_fleet.broker import client_context
 
 NOT_AUTHORISED = 0x87
 
@@ -169,3 +170,5 @@ def test_a_key_that_others_can_read_opens_no_connection(
     (tmp_path / "link.key").symlink_to(address.key)
     with pytest.raises(ConfigError, match="cannot read the key"):
         Publisher(replace(address, key=tmp_path / "link.key"), will)
+    with pytest.raises(ConfigError, match=f"has mode {mode:04o}"):  # a reader's
+        client_context(address.ca, address.certificate, key)

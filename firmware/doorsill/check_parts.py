@@ -148,6 +148,10 @@ def authorities(config: Config, now: datetime) -> Iterator[Fault]:
     broker = config.broker
     bundle = identity.read_chain(broker.ca)
     yield from validity.of_bundle(broker.ca, bundle, now)
+    if broker.revoked is not None:
+        yield from validity.of_list(
+            broker.revoked, read_file(broker.revoked), bundle, now
+        )
     try:
         chain = identity.read_chain(broker.certificate)
     except ConfigError:

@@ -13,7 +13,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from doorsill.errors import UntrustedError
 from doorsill.fault import Fault
+from doorsill.strict_x509 import revoked_by
 
 SOON = timedelta(days=30)
 RENEW = "have the fleet issue a new certificate"
@@ -52,6 +54,21 @@ def of_issuer(
         "doorsill check --connect says whether the broker takes it",
         warning=True,
     )
+
+
+def of_list(
+    path: Path, data: bytes, bundle: Sequence[x509.Certificate], now: datetime
+) -> Iterator[Fault]:
+    """Whether a list of certificates that were taken back is one of a CA of ours."""
+    said = ""
+    for ca in bundle:
+        try:
+            revoked_by(data, ca, now.timestamp(), "broker's CA")
+        except UntrustedError as error:
+            said = str(error)
+        else:
+            return
+    yield Fault(f"{path}: {said}", "fetch the list of the fleet's CA again")
 
 
 def _of_one(which: str, each: x509.Certificate, now: datetime) -> Iterator[Fault]:
