@@ -27,7 +27,7 @@ from select import select
 from typing import Any
 
 import doorsill
-from doorsill.cells import Picture
+from doorsill.cells import HealthCell, Picture
 from doorsill.config import Config
 from doorsill.confine import Confinement, confine
 from doorsill.consent.control import Counter
@@ -82,6 +82,7 @@ LEAVE_WITHIN_S = 3.0
 DISK_RETRY_S = 5.0
 TIME_SOURCE = Path("/run/systemd/timesync")  # says whether the clock is set
 HEAR_OUT_S = 1.0  # for the last windows under a policy that is no longer in force
+FIRST_ACCOUNTS = 2  # of vision, that are told as they come: for whoever installs it
 PACE = Pace()
 
 
@@ -113,7 +114,8 @@ class Uplink:
     _gauging: Moments = field(init=False)
     _live: Live | None = None  # as it was at the last moment for it
     _gauges: dict[str, int] = field(default_factory=lambda: gauges_of(None, 0))
-    _heard_of_vision: bool = False  # its first health is told soon
+    _gauged: HealthCell | None = None  # the account that they are of
+    _accounts: int = 0  # how many were taken as they came
 
     def __post_init__(self) -> None:
         pace = self.pace
@@ -225,23 +227,29 @@ class Uplink:
         utc = self.utc()
         self._look(utc)
         if self._states.due(utc):
-            self._look_at_vision(now, utc)
+            self._look_at_vision(now)
+        self._gauge(utc)
         self._say(now)
 
-    def _look_at_vision(self, now: float, utc: float) -> None:
+    def _look_at_vision(self, now: float) -> None:
         """What vision may move in state and health: once a minute at most."""
-        intake, seen = self.intake, sight_of(self.intake, now)
+        seen = sight_of(self.intake, now)
         if seen.picture is Picture.UNKNOWN:  # a vision that starts knows no picture yet
             seen = replace(seen, picture=self.sight.picture)
         rested = now - self._sight_at >= self.pace.state_rest_s
         if rested and is_news(seen, self.sight):
             self.sight, self._sight_at = seen, now
-        first = intake.health is not None and not self._heard_of_vision
-        if self._gauging.due(utc) or first:
-            self._heard_of_vision = intake.health is not None
-            self._gauges = gauges_of(intake.health, intake.refused)
-            if first:
-                self.voice.hurry_health()
+
+    def _gauge(self, utc: float) -> None:
+        """What vision says of itself: its first accounts, then one in half an hour."""
+        health = self.intake.health
+        early = self._accounts < FIRST_ACCOUNTS and health is not self._gauged
+        if self._gauging.due(utc) or early:
+            self._gauged = health
+            self._gauges = gauges_of(health, self.intake.refused)
+        if early:
+            self._accounts += 1
+            self.voice.hurry_health()
 
     def _say(self, now: float) -> None:
         """What changed or is due, and what waits in the outbox."""

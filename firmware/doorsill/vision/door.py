@@ -199,8 +199,10 @@ class Door:
         for cell in self._window.tick(now, utc, self._totals):
             self.cells.send(cell)
         if now >= self._health_at or self._picture(now) is not self._told_picture:
+            soon = self._told_picture is Picture.UNKNOWN  # its first frames come now
             self.cells.send(self._health(now, utc))
-            self._health_at, self._health_since = now + HEALTH_S, now
+            self._health_at = now + (FIRST_HEALTH_S if soon else HEALTH_S)
+            self._health_since = now
             self._frames = self._gated = 0
         if now >= self._uplink_at:  # a closed cell is sent at once, without it
             self._uplink_at = now + UPLINK_S
