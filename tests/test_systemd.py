@@ -252,6 +252,13 @@ def test_a_unit_leaves_nothing_behind(service: str, key: str, wanted: str) -> No
     assert not words(service, "PrivateTmp")  # a folder on the disk, and it would win
 
 
+@pytest.mark.parametrize("service", LASTING)
+def test_a_process_may_lock_itself_in(service: str) -> None:
+    """systemd 252 has these calls in no group, and no group for them."""
+    calls = {"seccomp", "landlock_create_ruleset", "landlock_restrict_self"}
+    assert calls <= set(words(service, "SystemCallFilter"))
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_of_run_a_process_sees_what_it_needs_and_no_more(service: str) -> None:
     """Not the system bus, not the journal; resolvers are uplink's alone."""

@@ -24,11 +24,15 @@ CAPABILITIES = "CAP_BPF,CAP_IPC_LOCK,CAP_PERFMON,CAP_NET_ADMIN,CAP_SYS_RESOURCE"
 LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 
 
-def until(done: Callable[[], Any], within_s: float, what: str = "") -> Any:
-    """Wait for a condition; a deadline, not a guess."""
+def until(
+    done: Callable[[], Any], within_s: float, what: str | Callable[[], str] = ""
+) -> Any:
+    """Wait for a condition, with a deadline; ``what`` is said where it fails."""
     ends = time.monotonic() + within_s
     while not (result := done()):
-        assert time.monotonic() < ends, f"not within {within_s} s: {what}"
+        if time.monotonic() > ends:
+            said = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {within_s} s: {said}")
         time.sleep(0.02)
     return result
 

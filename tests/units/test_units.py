@@ -42,7 +42,7 @@ def until_active(machine: Machine, *services: str, within_s: float = READY_S) ->
                 and machine.show(each, "SubState") == "running"
             ),
             within_s,
-            machine.said(each),
+            lambda each=each: machine.said(each),
         )
 
 
@@ -54,7 +54,7 @@ def test_from_the_first_start_to_ready_at_the_broker(
     said = machine.systemctl("start", "doorsill.target")
     assert said == ""
     until_active(machine, *ALL)
-    until(lambda: shop.state() == "ready", STATE_S, machine.said("uplink"))
+    until(lambda: shop.state() == "ready", STATE_S, lambda: machine.said("uplink"))
     print(f"ready at the broker {time.monotonic() - began:.1f} s after systemctl start")
     assert machine.show("policy", "Result") == "success"
 
@@ -102,14 +102,26 @@ def test_what_they_use_of_memory(machine: Machine) -> None:
 def test_card_in_the_vault_opens_card_out_it_is_blank(
     machine: Machine, shop: Shop
 ) -> None:
-    until(lambda: status(machine)["verified_blank"], READY_S, machine.said("vault"))
+    until(
+        lambda: status(machine)["verified_blank"],
+        READY_S,
+        lambda: machine.said("vault"),
+    )
     began = time.monotonic()
     shop.insert()
-    until(lambda: status(machine)["state"] == "open", READY_S, machine.said("vault"))
+    until(
+        lambda: status(machine)["state"] == "open",
+        READY_S,
+        lambda: machine.said("vault"),
+    )
     print(f"vault open {time.monotonic() - began:.1f} s after the card")
     began = time.monotonic()
     shop.pull()
-    until(lambda: status(machine)["verified_blank"], READY_S, machine.said("vault"))
+    until(
+        lambda: status(machine)["verified_blank"],
+        READY_S,
+        lambda: machine.said("vault"),
+    )
     print(f"blank (verified) {time.monotonic() - began:.1f} s after the card went")
     assert status(machine)["last_reason"] == "removed"
 
@@ -159,12 +171,20 @@ def test_a_vault_that_hangs_is_restarted_and_blank(
     machine.systemctl("restart", "doorsill-vault")
     until_active(machine, "vault")
     shop.insert()
-    until(lambda: status(machine)["state"] == "open", READY_S, machine.said("vault"))
+    until(
+        lambda: status(machine)["state"] == "open",
+        READY_S,
+        lambda: machine.said("vault"),
+    )
     before = machine.pid("vault")
     machine.systemctl("kill", "--signal=SIGSTOP", "doorsill-vault")
     shop.pull()
     until(lambda: machine.pid("vault") not in (0, before), 10 + RESTART_S, "restart")
-    until(lambda: status(machine)["verified_blank"], READY_S, machine.said("vault"))
+    until(
+        lambda: status(machine)["verified_blank"],
+        READY_S,
+        lambda: machine.said("vault"),
+    )
     machine.drop_in("vault", "")
 
 
@@ -215,7 +235,7 @@ def test_a_wrong_configuration_ends_once_and_says_why(
     shop.configure(shop.example(), root)
     machine.systemctl("start", "doorsill.target")
     until_active(machine, *ALL)
-    until(lambda: shop.state() == "ready", STATE_S, machine.said("uplink"))
+    until(lambda: shop.state() == "ready", STATE_S, lambda: machine.said("uplink"))
 
 
 def test_vision_stopped_and_started_is_found_again_by_uplink(machine: Machine) -> None:
@@ -229,7 +249,7 @@ def test_vision_stopped_and_started_is_found_again_by_uplink(machine: Machine) -
     machine.systemctl("stop", "doorsill-vision")
     until(lambda: silent_s() > 5, READY_S, "vision is away")
     machine.systemctl("start", "doorsill-vision")
-    until(lambda: silent_s() < 3, READY_S, machine.said("uplink"))
+    until(lambda: silent_s() < 3, READY_S, lambda: machine.said("uplink"))
 
 
 def test_a_clean_stop(machine: Machine, shop: Shop) -> None:
@@ -239,7 +259,7 @@ def test_a_clean_stop(machine: Machine, shop: Shop) -> None:
         until(
             lambda each=each: machine.show(each, "ActiveState") == "inactive",
             READY_S,
-            machine.said(each),
+            lambda each=each: machine.said(each),
         )
         assert machine.show(each, "Result") == "success", machine.said(each)
         assert machine.pid(each) == 0

@@ -35,12 +35,20 @@ def test_it_starts_counts_and_keeps_faces_shut(without: Machine, shop: Shop) -> 
     assert without.run(*python) == "0"
     without.systemctl("start", "doorsill.target")
     until_active(without, *ALL)
-    until(lambda: shop.state() == "ready", STATE_S, without.said("uplink"))
+    until(lambda: shop.state() == "ready", STATE_S, lambda: without.said("uplink"))
     health = until(lambda: shop.heard("health"), READY_S, "health")[-1]
     print(f"without landlock these hold: {health['locks']}")
     assert "landlock" not in health["locks"] and "seccomp" in health["locks"]
     assert "locks" not in health["problems"]
     shop.insert()
-    until(lambda: status(without)["state"] == "open", READY_S, without.said("vault"))
+    until(
+        lambda: status(without)["state"] == "open",
+        READY_S,
+        lambda: without.said("vault"),
+    )
     shop.pull()
-    until(lambda: status(without)["verified_blank"], READY_S, without.said("vault"))
+    until(
+        lambda: status(without)["verified_blank"],
+        READY_S,
+        lambda: without.said("vault"),
+    )
