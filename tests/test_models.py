@@ -15,15 +15,18 @@ import pytest
 from limits import END_S
 
 from doorsill import cli, models_fetch, models_measure, registry
+from doorsill.config import ModelSection
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.models_edgetpu import operations_on_the_cpu
 from doorsill.models_measure import Share, Tally, matched
 from doorsill.models_named import find
 from doorsill.values import Detections
+from doorsill.vision.detectors import open_detector, with_probed_delegate
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
 PEER = DATA / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
+ABORTS_AT, ABORTS_WITH = 261_061, 0x34  # of attributes.tflite 0.4.0
 SIZE_BUDGET = 450_000  # bytes; a tenth of the field's standard detector
 needs_data = pytest.mark.skipif(not PEER.exists(), reason="needs ../shared/data")
 
@@ -61,6 +64,22 @@ class Server:
         self.http.shutdown()
         self.thread.join(END_S)
         self.http.server_close()
+
+
+def test_a_model_that_would_abort_its_process_is_refused(tmp_path: Path) -> None:
+    """One byte of ours turned, as the fuzzer found it: LiteRT ends with SIGABRT."""
+    if registry.shipped("attributes").version != "0.4.0":
+        pytest.skip("another model breaks at another byte; `make fuzz` finds it")
+    data = bytearray((ROOT / "models" / "attributes.tflite").read_bytes())
+    data[ABORTS_AT] = ABORTS_WITH
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError, match="a trial of it crashes litert with SIGABRT"):
+        find(str(path)).interpreter()
+    section = ModelSection(detector=str(path))
+    for open_it in (with_probed_delegate, open_detector):
+        with pytest.raises(ConfigError, match=r"broken\.tflite: a trial of it crashes"):
+            open_it(section)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from doorsill import registry
+from doorsill.drivers.probe import require_sound
 from doorsill.drivers.runtime import Interpreter, load
 from doorsill.errors import ConfigError
 from doorsill.vision.detector import NetDetector
@@ -26,7 +27,8 @@ class Model:
         """Loaded; one of ours is verified first."""
         if self.manifest is not None:
             return registry.opened(self.manifest, threads=threads, runtime=runtime)
-        return load(read(self.path), threads=threads, runtime=runtime)
+        sound = require_sound(read(self.path), runtime)
+        return load(sound, threads=threads, runtime=runtime)
 
     def detector(self) -> NetDetector:
         """Ready to find people in single frames: only what is sure counts."""

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from functools import lru_cache
 
+from doorsill.errors import ConfigError
+
 PROBE_TIMEOUT_S = 30.0
 _REASON = "reason: "
 
@@ -47,9 +49,19 @@ def reason_against(
     return f"its trial ended with {done.returncode}"
 
 
+def require_sound(model: bytes, runtime: str) -> bytes:
+    """``model`` if it runs in a child; else ConfigError. For models that are not ours.
+
+    A model with one wrong byte can abort the process that loads it, without a word.
+    """
+    reason = reason_against(model, runtime)
+    if reason is not None:
+        raise ConfigError(reason)
+    return model
+
+
 def _main(runtime: str, delegate: str | None = None) -> int:
     from doorsill.drivers.runtime import construct, import_runtime
-    from doorsill.errors import ConfigError
 
     try:
         library = import_runtime(runtime)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from doorsill.config import ModelSection
-from doorsill.drivers.probe import reason_against
+from doorsill.drivers.probe import reason_against, require_sound
 from doorsill.drivers.runtime import load
 from doorsill.errors import ConfigError
 from doorsill.models_allowed import Allowed, require_allowed
@@ -35,9 +35,13 @@ def with_probed_delegate(
 
     To be called before the process confines itself and can start no child any more.
     """
-    if not section.delegate:
+    if not section.delegate and not _is_path(section.detector):
         return section
     model = model_bytes(section, allowed)
+    if _is_path(section.detector):
+        _sound(model, section)
+    if not section.delegate:
+        return section
     reason = reason_against(model, section.runtime, section.delegate)
     if reason is None:
         return section
@@ -76,11 +80,26 @@ def open_detector(section: ModelSection, allowed: Allowed | None = None) -> Dete
         return _bare(Path(name), section, allowed)
     manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)
     require_allowed(manifest.sha256, allowed, name)
+    if _is_path(name):
+        _sound(verified_model(manifest), section)
     return _manifested(manifest, section)
 
 
+def _is_path(name: str) -> bool:
+    """Whether somebody else's model is named, and not one that came with us."""
+    return name.endswith((".tflite", ".toml"))
+
+
+def _sound(model: bytes, section: ModelSection) -> bytes:
+    """Tried in a child first; before the process confines itself, as it is kept."""
+    try:
+        return require_sound(model, section.runtime)
+    except ConfigError as error:
+        raise ConfigError(f"{section.detector}: {error}") from None
+
+
 def _bare(path: Path, section: ModelSection, allowed: Allowed | None) -> NetDetector:
-    model = model_bytes(section, allowed)
+    model = _sound(model_bytes(section, allowed), section)
     try:
         interpreter = load(
             model,
