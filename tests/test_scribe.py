@@ -184,3 +184,5 @@ def test_no_sentence_of_the_list_has_room_for_a_value() -> None:
     for each in WORDS:
         assert "%" not in each.text and "{" not in each.text
         assert not set("/&\\\n") & set(each.text)  # it stands in a program of sed
+    security = (PACKAGE.parent.parent / "SECURITY.md").read_text("utf-8")
+    assert f"one of {len(WORDS)} sentences" in security
