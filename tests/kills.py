@@ -101,6 +101,7 @@ class Camera:
     folder: Path
     name: str
     hurried: bool = True
+    zones: bool = False  # one zone and no line, in place of one line
     _child: subprocess.Popen[bytes] | None = field(default=None)
 
     def __post_init__(self) -> None:
@@ -114,7 +115,7 @@ class Camera:
         (self.folder / "controller.pem").write_bytes(public)
         for name in ("run", "state/outbox", "state/policy"):
             (self.folder / name).mkdir(parents=True)
-        sealed = canonical.seal(_policy(), controller)
+        sealed = canonical.seal(_policy(self.zones), controller)
         (self.folder / "state/policy/policy.json").write_bytes(sealed)
         text = CONFIG.format(
             name=self.name, site=SITE, host=own.host, port=own.port, ca=own.ca,
@@ -168,12 +169,17 @@ class Camera:
         return (self.folder / "log").read_text(errors="replace")[-2000:]
 
 
-def _policy() -> dict[str, object]:
+LINE = {"lines": [{"id": "door", "points": [[0.0, 0.5], [1.0, 0.5]]}]}
+SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]
+ZONE = {"zones": [{"id": "till", "kind": "count", "polygon": SQUARE}]}
+
+
+def _policy(zones: bool) -> dict[str, object]:
     return {
         "format": "doorsill-policy/1", "version": 1, "site": SITE,
         "purpose": "count", "controller": "A shop", "timezone": "UTC",
         "attributes": False, "k": 10, "epsilon_per_day": 1.0,
-        "lines": [{"id": "door", "points": [[0.0, 0.5], [1.0, 0.5]]}],
+        **(ZONE if zones else LINE),
     }  # fmt: skip
 
 

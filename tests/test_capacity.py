@@ -15,6 +15,7 @@ from hostile import WORDS, noise, read, spelt
 from kills import Camera
 from test_store import reader
 
+from doorsill.cells import Quality, ZoneCell
 from doorsill.link import CellServer
 from doorsill.uplink import capacity
 from doorsill.uplink.codec import decode
@@ -26,7 +27,7 @@ from doorsill.uplink.reports import Release, interval_of
 from doorsill.uplink.rules import rules_of
 from doorsill.uplink.service import booted_at
 from doorsill.uplink.tally import Minute
-from doorsill.uplink.wire import LineInterval, ZoneInterval
+from doorsill.uplink.wire import LineInterval, ZoneInterval, quality_words
 from doorsill_fleet.store import Store
 from doorsill_fleet.subscriber import Subscriber
 
@@ -142,6 +143,50 @@ def test_a_hostile_vision_gets_most_of_the_stated_bits_out_and_never_more(
     assert len(told) <= len(minutes) + 2
     assert heard.on("attributes") == []
     assert len(heard.on("live")) <= 2  # and at the end
+
+
+def test_a_hostile_vision_with_a_zone_alone_gets_no_more_either(
+    own_site: Site, tmp_path: Path
+) -> None:
+    """Each number that a zone can tell, chosen at random among those that pass."""
+    camera = Camera(own_site, tmp_path / "cam", "cam-01", hurried=False, zones=True)
+    minutes, dice = minutes_of_this_machine(), random.Random(13)
+    wanted = {minute: any_zone(minute, dice) for minute in minutes}
+    heard = Heard(own_site, tmp_path)
+    vision = CellServer(camera.folder / "run" / "cells.sock")
+    camera.start()
+    for cell in wanted.values():
+        vision.send(cell)
+    until(lambda: vision.poll() or not vision.pending, within_s=60)
+    until(lambda: heard.store.latest("cam-01", "state"), within_s=60)
+    assert camera.stop() == 0, camera.words()
+    heard.to_the_end()
+    vision.close()
+    told = {each.start: each for each in heard.on("interval")}
+    right = sum(
+        told[minute].visits == cell.visits
+        and told[minute].dwell_s == cell.dwell_s
+        and told[minute].occupancy_max == cell.occupancy_max
+        and told[minute].occupancy_mean_milli == cell.occupancy_mean_milli
+        and told[minute].coverage_s * 1000 == cell.coverage_ms
+        and set(told[minute].quality) - {"gap"} == set(quality_words(cell.quality))
+        for minute, cell in wanted.items()
+    )
+    bits = right * capacity.zone_bits() / len(minutes)
+    stated = capacity.bits_of("zone", Pace())
+    assert STRONG * stated <= bits <= stated <= PROMISED_BITS
+
+
+def any_zone(minute: int, dice: random.Random) -> ZoneCell:
+    """One of those that the rounding leaves as they are."""
+    most = coarse(dice.randrange(1, 101), 100)
+    quarters = coarse(dice.randrange(4 * most + 1), 400)
+    quality = Quality(dice.randrange(1 << 10)) & ~(Quality.GAP | Quality.FAULT)
+    dwell_s = coarse(dice.randrange(36_001), 36_000)
+    return ZoneCell(
+        0, minute, 60, True, dice.randrange(10, 601), dwell_s, most,
+        250 * min(quarters, 4 * most), 1000 * dice.randrange(1, 61), quality,
+    )  # fmt: skip
 
 
 def test_negative_control_an_uplink_that_forwards_gives_gigabytes_a_day() -> None:
