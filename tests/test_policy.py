@@ -180,6 +180,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"zones__0__polygon": [[0, 0], [0.5, 0.5], [1, 1]]},
         "has no area",
     ),
+    (
+        "polygon upright",
+        {"zones__0__polygon": [[0.5, 0], [0.5, 0.5], [0.5, 1]]},
+        "has no area",
+    ),
+    (
+        "polygon level",
+        {"zones__0__polygon": [[0, 0.5], [0.5, 0.5], [1, 0.5]]},
+        "has no area",
+    ),
     ("zone of a third kind", {"zones__0__kind": "follow"}, r"zones\[0\].kind"),
     ("nothing to count", {"lines": ..., "zones": ...}, "nothing to count"),
     ("lines a table", {"lines": {"id": "door"}}, "policy.lines = .* must be a list"),
