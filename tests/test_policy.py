@@ -320,6 +320,12 @@ def test_what_must_be_there_must_be_there(name: str) -> None:
         policy.parse(changed(**{name: ...}))
 
 
+@pytest.mark.parametrize("name", ["site", "lines__0__id", "zones__0__id"])
+def test_a_name_that_is_too_long_is_told_its_limit(name: str) -> None:
+    with pytest.raises(ConfigError, match="has 17 characters; the limit is 16"):
+        policy.parse(changed(**{name: "n" * 17}))
+
+
 def test_hours_that_close_when_they_open_are_the_whole_day() -> None:
     all_day = [{"days": ["mon"], "opens": "09:00", "closes": "09:00"}]
     found = policy.parse(changed(hours=all_day, timezone="UTC"))
