@@ -172,6 +172,18 @@ def test_a_minute_without_vision_is_closed_by_us() -> None:
     ]
 
 
+def test_a_clock_that_jumps_ahead_without_vision_leaves_an_hour_of_gaps_at_most() -> (
+    None
+):
+    tally, told = Tally(PLACES, 7, NOON), list[Minute]()
+    tally.take(Received(1, 1, piece(0, 20, 3)), NOON + 20.0)
+    year_later = NOON + 365 * 86_400.0
+    while minutes := tally.lapse(year_later, NOON):
+        told += minutes
+    assert told[0].start == NOON  # what was open is told all the same
+    assert 50 <= len(told) - 1 <= 60
+
+
 @pytest.mark.parametrize(
     ("back_s", "epochs"),
     [

@@ -45,6 +45,7 @@ from doorsill.uplink.pieces import (
 SET_BACK_S = 120  # a clock that goes back further begins a new epoch
 AHEAD_S = 2  # vision's clock is ours; its account of now may be this much newer
 LATE_S = 60  # how long after its end a minute without vision is closed by us
+EMPTY_MOST_S = 3600  # of minutes without vision that are told after a pause
 SLOTS_KEPT = 16  # two days of people who came in, for the reports with attributes
 TOTAL_MOST = 999_999_999
 CLOCK = Quality.CLOCK
@@ -137,8 +138,12 @@ class Tally:
         self.looked_until[cell.line] = cell.end
 
     def lapse(self, utc: float, since: int) -> list[Minute]:
-        """Close a minute that nobody spoke of; one at a time, none before ``since``."""
-        minute = max(self.floor, since) if self.minute is None else self.minute
+        """Close a minute that nobody spoke of; one at a time, none before ``since``.
+
+        A clock that jumps ahead leaves minutes that never were: an hour at most.
+        """
+        least = max(self.floor, since, minute_of(utc) - EMPTY_MOST_S)
+        minute = least if self.minute is None else self.minute
         if utc < minute + MINUTE_S + LATE_S:
             return []
         self.minute = minute
