@@ -279,7 +279,11 @@ FAULTS = [
     pytest.param(trouble(lambda *_: b""), None, id="no answer at all"),
     pytest.param(trouble(lambda *_: random.randbytes(60)), CARD, id="garbage"),
     pytest.param(trouble(on(SIGN, lambda *_: b"\x90\x00")), CARD, id="empty answer"),
-    pytest.param(trouble(on(SIGN, lambda *_: b"\x69\x82")), CARD, id="wants a PIN"),
+    pytest.param(
+        trouble(on(SIGN, lambda *_: b"\x69\x82")),
+        {Reason.MISSED_BEAT},
+        id="wants a touch",
+    ),
     pytest.param(trouble(on(SIGN, lambda *_: b"\x61\x00")), CARD, id="more for ever"),
     pytest.param(replayed, {Reason.BAD_ANSWER}, id="replayed answer"),
     pytest.param(another_key, {Reason.BAD_ANSWER}, id="key swapped"),
