@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from limits import END_S, first_line, started
 
 from doorsill import locks
 from doorsill.errors import ConfigError
@@ -45,7 +46,7 @@ def test_a_process_that_is_not_there_gets_a_sentence() -> None:
 
 
 def test_another_process_in_our_own_room_holds_no_room() -> None:
-    with subprocess.Popen(["sleep", "60"]) as child:
+    with started(["sleep", "60"]) as child:
         try:
             assert locks.locks_of(child.pid) == Lock(0)
         finally:
@@ -56,11 +57,12 @@ def test_another_process_in_our_own_room_holds_no_room() -> None:
 def test_another_process_in_a_room_of_its_own_is_seen_to_be_in_one() -> None:
     command = ["unshare", "--mount", sys.executable, "-c"]
     code = "print('in', flush=True); import sys; sys.stdin.read()"
-    with subprocess.Popen(
+    with started(
         [*command, code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
-        assert child.stdout is not None and child.stdout.readline() == b"in\n"
+        assert first_line(child) == b"in\n"
         assert locks.locks_of(child.pid) == Lock.ROOM
+        child.communicate(timeout=END_S)
 
 
 def test_the_words_name_the_abi_and_the_rest_is_missing() -> None:
