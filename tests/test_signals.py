@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from vault_process import VaultProcess
 
-from doorsill.run_cli import WIPING, prepare
+from doorsill.device.policy_store import store_of
+from doorsill.run_cli import WIPING
 from doorsill.stopping import held_back
 from doorsill_fleet.broker import running_broker
 from doorsill_fleet.stage import Stage
@@ -38,7 +39,11 @@ FALSE = ("Traceback", "needs the package", "could not be verified", "Stopped")
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     found = Stage(tmp_path_factory.mktemp("signals"), LINE)
-    prepare(found.set())
+    config = found.set()
+    config.device.run.mkdir(parents=True, exist_ok=True)
+    for path in (config.policy_in_force, config.outbox):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    store_of(config).take_over(config.policy.file)
     with running_broker(found.broker):
         yield found
 
