@@ -126,6 +126,29 @@ def test_card_in_the_vault_opens_card_out_it_is_blank(
     assert status(machine)["last_reason"] == "removed"
 
 
+def test_control_without_our_polkit_rule_pcscd_refuses_the_vault(
+    machine: Machine, shop: Shop
+) -> None:
+    rule = machine.inside("usr/share/polkit-1/rules.d/50-doorsill-pcsc.rules")
+    text = rule.read_bytes()
+    rule.unlink()
+    machine.systemctl("restart", "polkit", "pcscd", "doorsill-vault")
+    shop.insert()
+    refused = "polkit refuses it"
+    until(lambda: refused in machine.said("vault"), READY_S, "no refusal")
+    assert status(machine)["state"] == "blank"
+    rule.write_bytes(text)
+    shop.pull()
+    machine.systemctl("restart", "polkit", "pcscd", "doorsill-vault")
+    until_active(machine, "vault")
+
+
+def test_udev_takes_our_rules(machine: Machine) -> None:
+    said = machine.run("udevadm", "verify", "/usr/lib/udev/rules.d/70-doorsill.rules")
+    known = "Success: 1" in said or "Unknown" in said  # systemd 252 has no such word
+    assert known, said
+
+
 @pytest.fixture(scope="module")
 def hung() -> dict[str, tuple[float, float]]:
     """When a process of each unit hung, and when the next one was at work: UTC, s."""
@@ -225,6 +248,7 @@ def test_a_wrong_configuration_ends_once_and_says_why(
     machine: Machine, shop: Shop
 ) -> None:
     root = machine.inside("")
+    machine.systemctl("stop", *(f"doorsill-{each}" for each in ALL))
     shop.configure(shop.example().replace("frame_rate", "frame_rat"), root)
     machine.systemctl("start", "--no-block", "doorsill.target")
     for each in ALL:
