@@ -182,6 +182,15 @@ class World:
         self.left.callback(scene.stop)
         return scene
 
+    def end(self) -> None:
+        """Ask all of them to stop at once, and give each its time."""
+        running = [each for each in self.scenes.values() if each.child is not None]
+        for scene in running:
+            assert scene.child is not None
+            scene.child.terminate()
+        for scene in running:
+            scene.stop()
+
     def variant(self, far: Scene, fault: str, *edits: tuple[str, str]) -> Scene:
         """Another configuration of the shop ``far``, whose uplink reaches no broker."""
         name = f"v{len(self.scenes)}.toml"
@@ -485,8 +494,11 @@ def world() -> Iterator[World]:
     with contextlib.ExitStack() as left:
         folder = left.enter_context(tempfile.TemporaryDirectory())
         found = World(Path(folder), left)
-        play(found)
-        yield found
+        try:
+            play(found)
+            yield found
+        finally:
+            found.end()
 
 
 ROWS = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.fault)

@@ -40,7 +40,7 @@ from doorsill_fleet.stage import READER, Stage
 LINE = (((0.022, 0.659), (0.978, 0.659)),)
 SLOW = 'source = "loop"\nframe_rate = 3.0'  # the cheapest camera that counts
 WITHIN_S = 150.0
-LOOK_S = 0.1
+LOOK_S = 0.3
 
 
 def until(done: Callable[[], Any], what: Callable[[], str], within_s: float) -> Any:
