@@ -41,6 +41,9 @@ test: setup ## pass the tests (T="tests/test_line.py -k turn" for a part)
 test-on: ## pass the tests in a fresh Debian RELEASE=bookworm|trixie, as root (AS_USER=1|both T= DO="demo TOKEN=1")
 	@bash scripts/test-on "$(RELEASE)" $(or $(DO),test) $(if $(T),T="$(T)")
 
+trace-calls: setup ## trace the suite and compare the lists of system calls with it (10 minutes, strace)
+	@$(PY) scripts/trace-calls $(T)
+
 confine-all: setup ## try every way out of every process with every landlock, and each lock alone (minutes)
 	@DOORSILL_EVERY_ABI=1 $(PY) -m pytest tests/test_ways.py
 

@@ -91,6 +91,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "readlinkat": (267, 78), "faccessat": (269, 48), "pselect6": (270, 72),
     "ppoll": (271, 73), "set_robust_list": (273, 99), "epoll_pwait": (281, 22),
     "fallocate": (285, 47), "accept4": (288, 242), "eventfd2": (290, 19),
+    "getcpu": (309, 168),
     "epoll_create1": (291, 20), "dup3": (292, 24), "pipe2": (293, 59),
     "pwritev": (296, 70), "prlimit64": (302, 261),
     "renameat2": (316, 276), "seccomp": (317, 277),
@@ -104,20 +105,32 @@ MACHINES = ("x86_64", "aarch64")
 # clone(2) can be looked at, clone3(2) cannot; the same with open, openat and openat2.
 ABSENT = ("clone3", "openat2", "fchmodat2", "epoll_pwait2")
 
-COMMON = (
-    "read", "write", "close", "stat", "fstat", "lstat", "newfstatat", "statx", "lseek",
-    "munmap", "brk", "mremap", "madvise", "rt_sigaction", "rt_sigprocmask",
-    "rt_sigreturn", "sigaltstack", "pread64", "readv", "writev", "access", "faccessat",
-    "faccessat2", "readlink", "readlinkat", "getcwd", "getdents64", "poll", "ppoll",
-    "select", "pselect6", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
-    "eventfd2", "pipe2", "dup", "dup2", "dup3", "futex", "set_robust_list", "rseq",
-    "membarrier", "sched_yield", "sched_getaffinity", "nanosleep", "clock_nanosleep",
-    "clock_gettime", "clock_getres", "gettimeofday", "getrandom", "getpid", "getppid",
-    "gettid", "getuid", "geteuid", "getgid", "getegid", "getrusage", "times", "uname",
-    "sysinfo", "exit", "exit_group", "restart_syscall", "rt_sigtimedwait",
-    "recvfrom", "recvmsg", "sendmsg", "shutdown", "getsockname", "getpeername",
+# What the trace of the suite has seen, in one process or another.
+SEEN = (
+    "read", "write", "close", "stat", "fstat", "newfstatat", "lseek", "munmap", "brk",
+    "mremap", "madvise", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "pread64",
+    "readlink", "getcwd", "getdents64", "poll", "select", "pselect6", "eventfd2", "dup",
+    "dup2", "pipe2", "futex", "set_robust_list", "rseq", "sched_getaffinity",
+    "clock_nanosleep", "getrandom", "getpid", "gettid", "getuid", "geteuid", "exit",
+    "exit_group", "recvfrom", "recvmsg", "sendmsg", "getsockname", "getpeername",
     "getsockopt", "setsockopt", "accept4",
 )  # fmt: skip
+# What it has not, and what a camera may meet all the same.
+UNSEEN = (
+    # The same as above, as another C library, machine or Python says it.
+    "lstat", "statx", "access", "faccessat", "faccessat2", "readlinkat", "ppoll",
+    "nanosleep", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "dup3",
+    "readv", "writev",
+    # The clock, where a machine's kernel does not answer without a call.
+    "clock_gettime", "clock_getres", "gettimeofday",
+    # Pools of threads, in LiteRT and FFmpeg, look for processors and wait.
+    "getcpu", "sched_yield", "membarrier",
+    # Questions about this process and this machine, which change nothing.
+    "getppid", "getgid", "getegid", "getrusage", "times", "uname", "sysinfo",
+    # After a signal, on its own stack, and at the end of a connection.
+    "restart_syscall", "sigaltstack", "rt_sigtimedwait", "shutdown",
+)  # fmt: skip
+COMMON = (*SEEN, *UNSEEN)
 WRITES = (
     "pwrite64", "pwritev", "fsync", "fdatasync", "ftruncate", "fallocate", "unlink",
     "unlinkat", "rename", "renameat", "renameat2", "statfs", "fstatfs",
