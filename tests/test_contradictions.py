@@ -372,6 +372,16 @@ def test_a_crash_that_lost_the_clock_says_what_it_knows(
     assert verify_chain(lies(told, door, back), None, CA.certificate, Expected())
 
 
+def test_a_crash_that_left_no_readable_policy_says_what_it_knows(
+    tmp_path: Path, door: Identity
+) -> None:
+    told = lies(chain_of(tmp_path / "c", door), door, put(**DIED, policy=None))
+    body, _ = canonical.split(told[-1][1])
+    body["leases"][0]["opened_ms"] = body["leases"][0]["closed_ms"]
+    again = [*told[:-1], (told[-1][0], canonical.seal(body, door.key))]
+    assert verify_chain(again, None, CA.certificate, Expected())
+
+
 def test_a_clock_that_is_set_right_for_the_first_time_may_go_back(
     tmp_path: Path, door: Identity
 ) -> None:

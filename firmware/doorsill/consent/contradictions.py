@@ -61,7 +61,8 @@ def clock_went_back(old: dict[str, Any], new: dict[str, Any]) -> bool:
 def _check_key(body: dict[str, Any]) -> None:
     if body["key"]["id"] is None:
         raise UntrustedError("it was open, and no key was ever made or destroyed")
-    if body["policy"] is None:
+    # After a crash the policy may be unreadable as well; the lease was under one.
+    if body["policy"] is None and body["reason"] != claims.DIED:
         raise UntrustedError("it was open under no policy at all")
     if body["key"]["id"] == UNKNOWN_KEY:
         raise UntrustedError("the name of its key is not known, but its lease is")
