@@ -70,6 +70,7 @@ def test_a_marker_that_is_unreadable_is_a_crash_of_which_nothing_is_known(
         pytest.param({"closed_ms": UTC_MS + 1}, id="it knows when it died"),
         pytest.param({"sealed": 3}, id="it counted"),
         pytest.param({"sealed_bytes": 3}, id="it weighed"),
+        pytest.param({"exported": 3}, id="it exported"),
     ],
 )
 def test_what_no_crash_leaves_is_not_told(
@@ -82,7 +83,15 @@ def test_a_lease_of_tomorrow_is_not_believed_by_a_clock_that_is_right(
     tmp_path: Path,
 ) -> None:
     assert left(tmp_path, {"key_id": KEY, "lease": DIED}) != ((), KEY)
-    assert marker.read(tmp_path, UTC_MS - 1) == ((), KEY)
+    assert marker.read(tmp_path, 0, UTC_MS - 1) == ((), KEY)
+    assert marker.read(tmp_path, 0, UTC_MS) != ((), KEY)
+
+
+def test_a_lease_of_when_the_chain_says_that_it_was_shut_is_not_believed(
+    tmp_path: Path,
+) -> None:
+    left(tmp_path, {"key_id": KEY, "lease": DIED})
+    assert marker.read(tmp_path, UTC_MS + 1) == ((), KEY)
     assert marker.read(tmp_path, UTC_MS) != ((), KEY)
 
 

@@ -167,6 +167,29 @@ def test_an_unreadable_marker_is_a_crash_too(bench: Bench, text: bytes) -> None:
     assert bench.verified()[-1].body["reason"] == claims.DIED
 
 
+def test_two_markers_that_cannot_be_read_are_two_crashes(bench: Bench) -> None:
+    for count in (1, 2):
+        (bench.home / marker.MARKER_NAME).write_bytes(b"torn")
+        bench.restart().start()
+        reasons = [each.body["reason"] for each in bench.verified()]
+        assert reasons == [claims.DIED] * count
+
+
+def test_a_power_cut_between_certificate_and_marker_is_told_once(bench: Bench) -> None:
+    """The key was destroyed once; a second certificate of it would be refused."""
+    bench.vault.start()
+    bench.vault.open(lease())
+    left = (bench.home / marker.MARKER_NAME).read_bytes()
+    bench.vault.close(Reason.REMOVED)
+    (bench.home / marker.MARKER_NAME).write_bytes(left)
+    for _ in range(2):
+        bench.restart().start()
+        assert not (bench.home / marker.MARKER_NAME).exists()
+    assert [each.body["reason"] for each in bench.verified()] == [
+        "start", "removed", "start",
+    ]  # fmt: skip
+
+
 def test_a_start_after_a_clean_end_says_start(bench: Bench) -> None:
     bench.vault.start()
     bench.vault.open(lease())

@@ -50,11 +50,7 @@ class Shop:
         prepare(self.config)
         with premises.only_one(self.config), premises.opened(self.config):
             pass  # the chain begins
-        lease = LeaseInterval(
-            1_700_000_000_000, 1_700_000_000_000, "died", "bb" * 32, "v", 0, 0, 0
-        )
         self.folder = premises.folder_of(self.config)
-        marker.write(self.folder, lease, "cd" * 16)
         self.medium = self.folder / "faces.bin"
         broker = self.config.broker
         # The certificate last: one whose signature is turned signs, and is refused.
@@ -64,7 +60,15 @@ class Shop:
             "marker": (self.folder / marker.MARKER_NAME, turned),
             "certificate": (broker.certificate, turned_pem),
         }
+        self.leave_marker(random.Random(1))
         self.good = {path: path.read_bytes() for path, _ in self.files.values()}
+
+    def leave_marker(self, dice: random.Random) -> bytes:
+        """As a vault does that dies while it is open: another key each time."""
+        now = time.time_ns() // 1_000_000
+        lease = LeaseInterval(now, now, "died", "bb" * 32, "v", 0, 0, 0)
+        marker.write(self.folder, lease, dice.randbytes(16).hex())
+        return (self.folder / marker.MARKER_NAME).read_bytes()
 
     def start(self) -> str:
         """Everything that the service reads before it confines itself."""
@@ -86,7 +90,8 @@ class Shop:
             for each, data in self.good.items():
                 if each.name != marker.MARKER_NAME or name == "marker":
                     each.write_bytes(data)
-            path.write_bytes(turn(self.good[path], dice))
+            good = self.leave_marker(dice) if name == "marker" else self.good[path]
+            path.write_bytes(turn(good, dice))
             self.medium.write_bytes(YESTERDAY * (MEDIUM_BYTES // len(YESTERDAY)))
             try:
                 outcome = self.start()
@@ -96,7 +101,8 @@ class Shop:
                 outcome += " NOT BLANK"
             found[outcome] += 1
         for each, data in self.good.items():
-            each.write_bytes(data)
+            if each.name != marker.MARKER_NAME:
+                each.write_bytes(data)
         return found
 
     def spoilt(self, name: str, count: int, seed: int) -> list[str]:

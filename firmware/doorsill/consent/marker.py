@@ -32,11 +32,12 @@ def write(folder: Path, interval: LeaseInterval, key_id: str) -> None:
     policy_store.replace(folder / MARKER_NAME, text.encode())
 
 
-def read(folder: Path, latest_ms: int = LATEST_MS) -> Died | None:
+def read(folder: Path, earliest_ms: int = 0, latest_ms: int = LATEST_MS) -> Died | None:
     """The session that a crash cut off; a marker that is unreadable is one too.
 
-    ``latest_ms`` is now, on a clock that is known to be right: what begins later is
-    not believed. A device that lost its clock with its power says what it knows.
+    What begins before ``earliest_ms`` is not believed: the chain says that it was shut
+    then. ``latest_ms`` is now, on a clock that is known to be right; a device that lost
+    its clock with its power says what it knows.
     """
     path = folder / MARKER_NAME
     if not os.path.lexists(path):
@@ -46,7 +47,7 @@ def read(folder: Path, latest_ms: int = LATEST_MS) -> Died | None:
             found = json.loads(file.read(MARKER_LIMIT))
     except (OSError, ValueError, RecursionError):
         return (), UNKNOWN_KEY
-    return _died(found, latest_ms)
+    return _died(found, earliest_ms, latest_ms)
 
 
 def remove(folder: Path) -> None:
@@ -58,7 +59,7 @@ def remove(folder: Path) -> None:
         raise ConfigError(f"cannot remove {path}: {error.strerror}") from None
 
 
-def _died(found: Any, latest_ms: int) -> Died:
+def _died(found: Any, earliest_ms: int, latest_ms: int) -> Died:
     problems: list[str] = []
     table = Fields("marker", found, problems)
     key_id = table.text("key_id", "[0-9a-f]{32}", 32)
@@ -68,6 +69,7 @@ def _died(found: Any, latest_ms: int) -> Died:
         return (), UNKNOWN_KEY
     lease = LeaseInterval(**found["lease"])
     begun = lease.reason == claims.DIED and lease.opened_ms == lease.closed_ms
-    if not begun or lease.closed_ms > latest_ms or lease.sealed or lease.sealed_bytes:
+    counted = lease.sealed or lease.sealed_bytes or lease.exported
+    if not begun or counted or not earliest_ms <= lease.opened_ms <= latest_ms:
         return (), key_id
     return (lease,), key_id

@@ -23,6 +23,7 @@ from doorsill.consent.certificate import (
     LeaseInterval,
     Surroundings,
 )
+from doorsill.consent.contradictions import SLACK_MS
 from doorsill.consent.crops import Crop
 from doorsill.consent.events import Lease
 from doorsill.consent.medium import Medium, NoAnswer, read_all
@@ -77,8 +78,12 @@ class Vault:
         """
         around = self._ground.observe()
         right = around.time_source == claims.SYNCHRONISED
+        earliest = self._ground.chain.known_ms - SLACK_MS
         latest = (around.utc_ms,) if right else ()
-        died = marker.read(self._ground.folder, *latest)
+        died = marker.read(self._ground.folder, earliest, *latest)
+        if died is not None and self._told(died[1]):
+            marker.remove(self._ground.folder)
+            died = None
         if died is not None:
             leases, key_id = died
             self._blank(claims.DIED, key_id, leases)
@@ -249,6 +254,13 @@ class Vault:
         self._ready = True
         log.info("vault %s: %s", VERIFIED, claims.REASONS[reason])
         return certificate
+
+    def _told(self, key_id: str) -> bool:
+        """Whether the power went between the certificate and the marker's removal."""
+        newest = self._ground.chain.newest
+        if newest is None or key_id == marker.UNKNOWN_KEY:
+            return False
+        return bool(newest["key"]["id"] == key_id)
 
     def _why_started(self) -> Reason:
         newest = self._ground.chain.newest
