@@ -14,10 +14,10 @@ import pytest
 from doorsill import models_allowed
 from doorsill.check_cli import problems_of
 from doorsill.config import load_config
+from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models_allowed import model_hash, require_allowed, shipped_hashes
 from doorsill.policy_draft import draft_text, first_body, preview
-from doorsill.run_cli import prepare
 from doorsill_fleet.stage import Stage
 
 ROOT = Path(__file__).parent.parent
@@ -101,7 +101,11 @@ def another_model(folder: Path) -> Path:
 
 
 def started(shop: Shop, process: str) -> subprocess.CompletedProcess[str]:
-    prepare(load_config(shop.configuration))
+    config = load_config(shop.configuration)
+    for folder in (config.device.run, config.policy_in_force.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    config.outbox.parent.mkdir(parents=True, exist_ok=True)
+    store_of(config).take_over(config.policy.file)
     return subprocess.run(
         [
             *(sys.executable, "-m", "doorsill", "run", "--only", process),
@@ -117,7 +121,8 @@ def started(shop: Shop, process: str) -> subprocess.CompletedProcess[str]:
 def problems(shop: Shop) -> list[str]:
     from datetime import UTC, datetime
 
-    return list(problems_of(load_config(shop.configuration), datetime.now(UTC)))
+    found = problems_of(load_config(shop.configuration), datetime.now(UTC))
+    return [str(each) for each in found]
 
 
 @pytest.mark.parametrize("form", ["other.toml", "other.tflite"])
