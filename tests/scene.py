@@ -47,8 +47,7 @@ class Scene:
         self.controller = LOJA
         self.revoked: tuple[str, ...] = ()
         self.digest = binding.policy  # of the policy by which cards are judged
-        self.bench = Bench(home)
-        self.bench.now_ms = int(time.time() * 1000)  # its certificates are a floor
+        self.bench = Bench(home, clock=lambda: self.clock().utc)
         self.bench.vault.start()
         self.slots = [VirtualSlot(virtual.pcscd(), slot) for slot in (0, 1)]
         attendant = Attendant(token or PivToken(), self.judge, switch)

@@ -498,3 +498,18 @@ def test_the_marker_holds_nothing_of_the_key(bench: Bench) -> None:
     raw = bytes(session.key._memory.view)
     assert raw.hex() not in text and set(json.loads(text)) == {"key_id", "lease"}
     assert raw.hex() not in repr(session)
+
+
+def test_a_clock_that_is_set_back_makes_no_certificate_that_contradicts_another(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    bench.vault.start()
+    bench.vault.open(lease())
+    bench.seal()
+    bench.now_ms -= 400 * 86_400_000
+    bench.vault.close("clock")
+    bench.vault.blank("ordered")
+    first, *later = (each.body["time"] for each in bench.verified())
+    assert {each["utc_ms"] for each in later} == {first["utc_ms"]}
+    assert all("not known to be" in each["source"] for each in later)

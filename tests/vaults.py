@@ -1,6 +1,6 @@
 """A vault on a bench: its medium, its chain, its clock and its crops in our hand."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -87,8 +87,15 @@ def picture(seed: int, width: int = 24, height: int = 32) -> np.ndarray:
 class Bench:
     """One device's vault; :meth:`restart` is what the next process finds."""
 
-    def __init__(self, home: Path, medium: Medium | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        medium: Medium | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """``clock`` gives UTC in s; without one, ``now_ms`` is the time."""
         self.home = home
+        self._clock = clock
         self.device = CA.device(home / "id", "door-7")
         self.now_ms = int(UTC * 1000)
         self.medium = medium or MemoryMedium(SIZE)
@@ -97,14 +104,15 @@ class Bench:
     def restart(self, medium: Medium | None = None) -> Vault:
         self.medium = medium or self.medium
         self.chain = CertificateChain(self.home / "certificates", self.device)
-        ground = Ground(
-            self.medium, self.chain, self.home, self.observe, lambda: self.now_ms
-        )
+        ground = Ground(self.medium, self.chain, self.home, self.observe, self.utc_ms)
         self.vault = Vault(ground, consent_policy())
         return self.vault
 
+    def utc_ms(self) -> int:
+        return self.now_ms if self._clock is None else int(self._clock() * 1000)
+
     def observe(self) -> Surroundings:
-        return replace(AROUND, utc_ms=self.now_ms)
+        return replace(AROUND, utc_ms=self.utc_ms())
 
     def seal(self, count: int = 3) -> None:
         for seed in range(count):

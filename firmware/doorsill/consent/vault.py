@@ -238,7 +238,7 @@ class Vault:
                 blank=found.blank,
                 leases=leases,
                 policy=self._policy.digest if self._policy else None,
-                surroundings=self._ground.observe(),
+                surroundings=self._surroundings(leases),
             )
         )
         self.last = certificate
@@ -261,6 +261,21 @@ class Vault:
         if newest is None or key_id == marker.UNKNOWN_KEY:
             return False
         return bool(newest["key"]["id"] == key_id)
+
+    def _surroundings(self, leases: tuple[LeaseInterval, ...]) -> Surroundings:
+        """What the certificate says of this machine; its time never goes back.
+
+        Where the clock was set back since this boot's last certificate, or since the
+        session opened, that time is said, and that the clock is not to be trusted.
+        """
+        around, newest = self._ground.observe(), self._ground.chain.newest
+        known = [each.closed_ms for each in leases]
+        if newest is not None and newest["boot"] == around.boot:
+            known.append(newest["time"]["utc_ms"])
+        least = max(known, default=0)
+        if around.utc_ms >= least:
+            return around
+        return replace(around, utc_ms=least, time_source=claims.NOT_SYNCHRONISED)
 
     def _why_started(self) -> Reason:
         newest = self._ground.chain.newest
