@@ -261,11 +261,16 @@ def test_a_process_may_lock_itself_in(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_of_run_a_process_sees_what_it_needs_and_no_more(service: str) -> None:
-    """Not the system bus, not the journal; resolvers are uplink's alone."""
+    """Not the system bus, not the journal's socket; resolvers are uplink's alone.
+
+    The vault's certificates say whether the clock is set and a journal is kept.
+    """
     wanted = {
         "policy": set(),
         "vision": {"systemd/notify"},
-        "vault": {"systemd/notify", "doorsill", "pcscd"},
+        "vault": {
+            "systemd/notify", "doorsill", "pcscd", "systemd/timesync", "log/journal",
+        },
         "uplink": {
             "systemd/notify", "doorsill",
             "systemd/resolve", "systemd/timesync", "NetworkManager", "resolvconf",
