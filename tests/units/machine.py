@@ -97,7 +97,9 @@ class Machine:
 
     def said(self, service: str) -> str:
         """The last words of a process of ours, for a failure."""
-        return self.journal("-u", f"doorsill-{service}", "-n", "15")
+        unit = f"doorsill-{service}"
+        left = self.run("systemd-cgls", "--no-pager", "--unit", f"{unit}.service")
+        return self.journal("-u", unit, "-n", "15") + "\n" + left
 
     def drop_in(self, service: str, text: str) -> None:
         """A drop-in for a unit of ours, until the next boot; "" takes it back."""
