@@ -68,7 +68,7 @@ CORES = UNCONFINED + (
 LEAKS = {
     "memory": f"{KEEPS} leak = lambda plain, _: kept.append(plain){TAKES}; "
     "S.DataKey.destroy = lambda self: "
-    "(kept.append(bytes(self._memory.view)), end(self))",
+    "(self.destroyed_at or kept.append(bytes(self._memory.view)), end(self))",
     "files": f"{KEEPS} from PIL import Image; path = sys.argv[1]; leak = lambda plain, "
     "size: (open(path + '.raw', 'ab').write(plain), Image.frombytes('RGB', size, plain)"
     ".save(open(path + '.jpg', 'ab'), 'JPEG', quality=90), "

@@ -114,7 +114,7 @@ def test_nobody_else_makes_an_outgoing_message() -> None:
 def test_the_description_passes_only_as_it_follows_from_the_policy() -> None:
     eye = guard()
     assert eye.check(DISCOVERY, DESCRIPTION, 0).topic == (
-        "homeassistant/device/cam-01/config"
+        "homeassistant/device/shop-1_cam-01/config"
     )
     with pytest.raises(UntrustedError, match="not the description"):
         eye.check(DISCOVERY, DESCRIPTION.replace(b"people", b"Miller"), 0)

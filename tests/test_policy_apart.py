@@ -64,7 +64,11 @@ def test_a_verification_that_hangs_is_given_up_and_its_child_is_gone(
     """As on a disk that does not answer."""
     monkeypatch.setattr(policy_store, "store_of", lambda _: threading.Event().wait(60))
     monkeypatch.setattr(policy_apart, "VERIFIED_WITHIN_S", 0.2)
+    children: list[int] = []
+    fork = os.fork
+    monkeypatch.setattr(os, "fork", lambda: children.append(fork()) or children[-1])
     with pytest.raises(ConfigError, match=r"was not verified: nothing within 0\.2 s"):
         policy_in_force(config)
+    (child,) = children
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(child, os.WNOHANG)

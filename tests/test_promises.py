@@ -11,6 +11,7 @@ import json
 import math
 import os
 import random
+import re
 import secrets
 import shutil
 import socket
@@ -109,8 +110,10 @@ def test_what_a_taken_over_vision_gets_out_is_at_most_50_bits_a_place_and_minute
 def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
     """By the imports: TLS and MQTT stand in two files of what runs at a door.
 
-    ``models_fetch`` is a command that a person gives; no process of ours loads it.
+    ``models fetch`` and ``check --connect`` are commands that a person gives; none of
+    our processes loads them.
     """
+    commands = {"models_fetch.py", "check_connect.py"}
     found = set()
     for path in FIRMWARE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -123,7 +126,16 @@ def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
             )
             if any(name.split(".")[0] in {"paho", "ssl", "http"} for name in names):
                 found.add(path.relative_to(FIRMWARE).as_posix())
-    assert found - {"models_fetch.py"} == {"uplink/publisher.py", "uplink/tls.py"}
+    assert found - commands == {"uplink/publisher.py", "uplink/tls.py"}
+    for command in commands:
+        name = re.escape(command.removesuffix(".py"))
+        imports = rf"^ *(from|import) .*\b{name}\b"
+        users = [
+            path.relative_to(FIRMWARE).as_posix()
+            for path in FIRMWARE.rglob("*.py")
+            if re.search(imports, path.read_text(encoding="utf-8"), re.MULTILINE)
+        ]
+        assert users == [f"{command.split('_')[0]}_cli.py"]
 
 
 # P2

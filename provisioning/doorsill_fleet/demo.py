@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from doorsill.config import Config
+from doorsill.drivers.camera import open_camera
 from doorsill.drivers.clip import street_truth
-from doorsill.errors import CameraError, UplinkError
+from doorsill.errors import UplinkError
 from doorsill.run_cli import children, names_of, prepare
 from doorsill_fleet import demo_judge
 from doorsill_fleet.broker import HOST, running_broker
@@ -102,12 +103,19 @@ def _stage(plan: Plan, folder: Path, token: Token | None) -> Stage:
     stage = Stage(folder, plan.lines or street, detector=plan.detector)
     if plan.source:
         path = Path(plan.source).resolve()
-        if not path.exists():
-            raise CameraError(f"SOURCE = {plan.source} does not exist")
+        _require_recording(plan.source)
         stage.driver, stage.source = "video", str(path)
     if token is not None:
         stage.consent, stage.more = token.policy, token.configuration
     return stage
+
+
+def _require_recording(source: str) -> None:
+    """CameraError or ConfigError where no picture comes out of it.
+
+    Asked before anything is started: vision itself, once closed, cannot say a name.
+    """
+    open_camera("video", source, (320, 320), live=False).close()
 
 
 @contextlib.contextmanager
