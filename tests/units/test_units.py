@@ -82,7 +82,8 @@ def test_no_process_runs_as_root_or_sees_more_of_run_than_it_needs(
     own = {"doorsill", "systemd"}
     assert machine.view("vision", "run") == own
     assert machine.view("uplink", "run") == own | {"credentials"}
-    assert machine.view("vault", "run") == own | {"credentials", "pcscd"}
+    assert machine.view("vault", "run") == own | {"credentials", "pcscd", "log"}
+    assert machine.view("vault", "run/log") == {"journal"}  # whether there is one
     for each in ALL:
         assert machine.view(each, "run/systemd") == {"notify", "incoming"}
         assert machine.view(each, "run/systemd/incoming") == set()
