@@ -272,6 +272,8 @@ def _deliver(text: str, in_short: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        # What its buffer holds goes nowhere; else Python ends with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise ConfigError(
             f"standard output cannot be written ({error.strerror}); the result: "
             f"{in_short}"
