@@ -26,9 +26,10 @@ from doorsill.cells import LineCell, LooksCell, Quality, ZoneCell
 from doorsill.errors import UplinkError
 from doorsill.link import CellClient, CellServer
 from doorsill.policy import Policy
-from doorsill.privacy.floors import SLOT_S
+from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.run_cli import WIPING, prepare
 from doorsill.uplink.codec import decode
+from doorsill.uplink.outbox import Outbox
 from doorsill_fleet.broker import running_broker
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store import Store
@@ -94,6 +95,7 @@ def uplink(folder: Path, more: str = "", **changes: Any) -> Iterator[Shop]:
     config = stage.set()
     with running_broker(stage.broker):
         prepare(config)
+        _let_it_live_a_day(config.outbox)
         vision, heard = CellServer(config.cell_socket), []
         ca, port = folder / "broker" / "ca.pem", stage.broker.port
         pem, key = folder / f"{READER}.pem", folder / f"{READER}.key"
@@ -114,6 +116,13 @@ def uplink(folder: Path, more: str = "", **changes: Any) -> Iterator[Shop]:
             vision.close()
             subscriber.stop()
             subscriber.store.close()
+
+
+def _let_it_live_a_day(path: Path) -> None:
+    """A younger outbox spends nothing of any day's epsilon."""
+    outbox = Outbox(path, lambda: 0)
+    outbox.live(DAY_S)
+    outbox.close()
 
 
 def line(start: int, count_in: int = 1, index: int = 0) -> LineCell:
