@@ -29,6 +29,7 @@ ExecStart={PYTHON} {PROBE}
 # A misc device that needs no driver's hardware stands for a camera, whose major number
 # this kernel may not have; hidraw's it has.
 LOOP_CONTROL, HIDRAW = (10, 237), (245, 0)
+BOUND = {"bind to a free port", "bind to port 8080"}
 REACHED = ("open", "No such device", "No such device or address")
 STATE = {"policy": "policy", "uplink": "outbox", "vault": "vault"}
 
@@ -102,6 +103,8 @@ def under_its_unit(machine: Machine, service: str, more: str = "") -> set[str]:
 def test_a_unit_alone_lets_a_process_do(
     ready: Machine, service: str, drop_in: str, may: set[str]
 ) -> None:
+    if service == "uplink" and "-BPF_FRAMEWORK" in ready.systemctl("--version"):
+        may = may | BOUND  # Debian 12's systemd leaves SocketBindDeny= to the process
     more = (UNITS / drop_in).read_text() if drop_in else ""
     assert under_its_unit(ready, service, more) == may
 
