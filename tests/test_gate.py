@@ -317,6 +317,38 @@ def test_a_touch_token_is_touched_and_then_asked_at_once() -> None:
     assert done[0].reason is Reason.MISSED_BEAT  # type: ignore[union-attr]
 
 
+def test_each_state_says_when_it_has_to_be_looked_at() -> None:
+    begun = 1000.0  # monotonic s of the second 0
+    assert deadline(new_gate()) == float("inf")
+    gate = opened()  # asked at 0, answered at 0.1
+    assert deadline(gate) == pytest.approx(begun + BEAT_S)
+    gate, done = do(gate, (BEAT_S, Tick()))
+    assert isinstance(done[0], Ask)
+    assert deadline(gate) == pytest.approx(begun + ANSWER_MAX_AGE_S)
+
+
+def test_what_is_promised_to_shoppers_is_what_the_gate_keeps() -> None:
+    assert (ANSWER_MAX_AGE_S, BEAT_S, TOUCH_S) == (1.5, 0.75, 20.0)
+    gate = Gate(BINDING, moment(0))
+    assert (gate.asked, gate.fresh, gate.floor) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("jump", "state"),
+    [
+        pytest.param(1.9, State.OPEN, id="a clock that is slewed"),
+        pytest.param(2.1, State.BLANK, id="one that is set"),
+        pytest.param(-1.9, State.OPEN, id="slewed back"),
+        pytest.param(-2.1, State.BLANK, id="set back"),
+    ],
+)
+def test_a_wall_clock_that_is_set_ends_the_lease(jump: float, state: State) -> None:
+    at = moment(0.3)
+    jumped = Moment(at.monotonic, at.utc + jump)
+    gate, _ = step(opened(), Tick(), jumped, random.randbytes(32))
+    assert gate.state is state
+
+
 def test_a_nonce_is_32_bytes() -> None:
     with pytest.raises(ConfigError, match="4 bytes; it must have 32"):
         step(new_gate(), Tick(), moment(0), b"four")
