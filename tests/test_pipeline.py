@@ -9,7 +9,12 @@ import pytest
 
 from doorsill.values import Detections, Direction, Frame
 from doorsill.vision.detector import Stages
-from doorsill.vision.pipeline import Pipeline, beyond_edges, pipeline
+from doorsill.vision.pipeline import (
+    Pipeline,
+    area_beyond_edges,
+    beyond_edges,
+    pipeline,
+)
 from doorsill.vision.timing import RECENT, Timing
 
 LINE = ((0.5, 0.0), (0.5, 1.0))
@@ -133,6 +138,30 @@ def test_a_line_goes_on_beyond_the_edge_it_reaches(
     line: tuple[tuple[float, float], ...], expected: tuple[tuple[float, float], ...]
 ) -> None:
     assert beyond_edges(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("area", "expected"),
+    [
+        pytest.param(
+            ((0.2, 0.3), (0.6, 0.3), (0.6, 0.8)),
+            ((0.2, 0.3), (0.6, 0.3), (0.6, 0.8)),
+            id="inside",
+        ),
+        pytest.param(
+            ((0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.02, 0.99)),
+            ((-1.0, 0.5), (2.0, 0.5), (2.0, 2.0), (-0.98, 1.99)),
+            id="the lower half",
+        ),
+    ],
+)
+def test_an_area_goes_on_beyond_the_edge_it_reaches(
+    area: tuple[tuple[float, float], ...], expected: tuple[tuple[float, float], ...]
+) -> None:
+    found = area_beyond_edges(area)
+    assert [each for point in found for each in point] == pytest.approx(
+        [each for point in expected for each in point]
+    )
 
 
 def test_the_time_is_booked_by_stage() -> None:

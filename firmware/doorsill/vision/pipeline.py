@@ -99,7 +99,8 @@ def pipeline(
     gate: Gate | None = None,
 ) -> Pipeline:
     """Join the parts; ``aspect`` is the picture's width over its height."""
-    counter = LineCounter([beyond_edges(line) for line in lines], exclude, aspect)
+    areas = [area_beyond_edges(area) for area in exclude]
+    counter = LineCounter([beyond_edges(line) for line in lines], areas, aspect)
     tracker = Tracker(aspect, born=detector.born)
     return Pipeline(detector, tracker, counter, gate)
 
@@ -115,6 +116,20 @@ def beyond_edges(line: Sequence[Point]) -> tuple[Point, ...]:
         *line,
         *([_onward(line[-2], line[-1])] if _at_edge(line[-1]) else []),
     )
+
+
+def area_beyond_edges(area: Sequence[Point]) -> tuple[Point, ...]:
+    """An area that reaches the edge of the picture goes on one picture beyond it.
+
+    Who comes in at the bottom has feet below the picture at first, and is there.
+    """
+    return tuple((_pushed_out(x), _pushed_out(y)) for x, y in area)
+
+
+def _pushed_out(part: float) -> float:
+    if part <= EDGE:
+        return part - 1.0
+    return part + 1.0 if part >= 1.0 - EDGE else part
 
 
 def _at_edge(point: Point) -> bool:
