@@ -48,8 +48,8 @@ READABLE = (
     else "import doorsill.hardening as h; h.PR_SET_DUMPABLE = 1"
 )
 KEEPS = (
-    "import doorsill.consent.sealing as S; seal, end = S.DataKey.seal, "
-    "S.DataKey.destroy; kept = []; size_of = lambda context: "
+    "import doorsill.consent.sealing as S; seal = S.DataKey.seal; "
+    "kept = []; size_of = lambda context: "
     "tuple(map(int, context.split(b'|')[1].split(b'x'))); "
 )
 TAKES = (
@@ -67,8 +67,8 @@ CORES = UNCONFINED + (
 )
 LEAKS = {
     "memory": f"{KEEPS} leak = lambda plain, _: kept.append(plain){TAKES}; "
-    "S.DataKey.destroy = lambda self: "
-    "(self.destroyed_at or kept.append(bytes(self._memory.view)), end(self))",
+    "begin = S.DataKey.__init__; S.DataKey.__init__ = lambda self, *given: "
+    "(begin(self, *given), kept.append(bytes(self._memory.view)))[0]",
     "files": f"{KEEPS} from PIL import Image; path = sys.argv[1]; leak = lambda plain, "
     "size: (open(path + '.raw', 'ab').write(plain), Image.frombytes('RGB', size, plain)"
     ".save(open(path + '.jpg', 'ab'), 'JPEG', quality=90), "
