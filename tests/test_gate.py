@@ -41,6 +41,7 @@ from doorsill.consent.gate import (
     Gate,
     State,
     deadline,
+    ends,
     require_lease,
     step,
 )
@@ -325,6 +326,29 @@ def test_each_state_says_when_it_has_to_be_looked_at() -> None:
     gate, done = do(gate, (BEAT_S, Tick()))
     assert isinstance(done[0], Ask)
     assert deadline(gate) == pytest.approx(begun + ANSWER_MAX_AGE_S)
+
+
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        pytest.param({}, ANSWER_MAX_AGE_S, id="the next answer is missing"),
+        pytest.param({"session_s": 0.5}, 0.1 + 0.5, id="the session is over"),
+        pytest.param({"expires": 0.7}, 0.7, id="the card runs out"),
+    ],
+)
+def test_a_lease_ends_by_itself_at_the_first_of_three(
+    changes: dict[str, float], left: float
+) -> None:
+    """In seconds from the question that was answered; the session began 0.1 s later."""
+    assert ends(new_gate()) == float("inf")
+    gate = opened()
+    assert gate.lease is not None
+    if "session_s" in changes:
+        gate = replace(gate, binding=replace(gate.binding, **changes))
+    if "expires" in changes:
+        utc = moment(changes["expires"]).utc
+        gate = replace(gate, lease=replace(gate.lease, expires=utc))
+    assert ends(gate) == pytest.approx(moment(left).monotonic)
 
 
 def test_what_is_promised_to_shoppers_is_what_the_gate_keeps() -> None:
