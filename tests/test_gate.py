@@ -351,6 +351,19 @@ def test_a_lease_ends_by_itself_at_the_first_of_three(
     assert ends(gate) == pytest.approx(moment(left).monotonic)
 
 
+def test_a_card_is_good_from_its_first_moment_on() -> None:
+    card = replace(CARD, not_before=moment(0).utc)
+    gate, done = do(new_gate(), (0.0, inserted(card)))
+    assert isinstance(done[0], Ask) and gate.card is card
+
+
+def test_while_a_question_is_open_no_other_is_asked() -> None:
+    gate, _ = do(opened(), (BEAT_S, Tick()))
+    pending = gate.pending
+    gate, done = do(gate, (BEAT_S + 0.7, Tick()))
+    assert (gate.pending, done) == (pending, [])
+
+
 def test_what_is_promised_to_shoppers_is_what_the_gate_keeps() -> None:
     assert (ANSWER_MAX_AGE_S, BEAT_S, TOUCH_S) == (1.5, 0.75, 20.0)
     gate = Gate(BINDING, moment(0))

@@ -22,7 +22,7 @@ class Target:
 
 
 TARGETS = (
-    Target("consent/gate.py", ("test_gate", "test_keeper"), strict=True),
+    Target("consent/gate.py", ("test_gate", "test_fido", "test_keeper"), strict=True),
     Target("uplink/guard.py", ("test_guard",), strict=True),
     Target("privacy/threshold.py", ("test_threshold",), strict=True),
     Target("privacy/noise.py", ("test_noise",), strict=True),
