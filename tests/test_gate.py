@@ -357,6 +357,19 @@ def test_a_card_is_good_from_its_first_moment_on() -> None:
     assert isinstance(done[0], Ask) and gate.card is card
 
 
+@pytest.mark.parametrize(
+    ("credential", "good_for"),
+    [(None, ANSWER_MAX_AGE_S), (b"id", TOUCH_S)],
+    ids=["a card", "a key that wants a touch"],
+)
+def test_a_question_is_good_for_as_long_as_its_answer_may_take(
+    credential: bytes | None, good_for: float
+) -> None:
+    _, done = do(new_gate(), (0.0, inserted(replace(CARD, credential=credential))))
+    assert isinstance(done[0], Ask)
+    assert done[0].challenge.expires == pytest.approx(moment(good_for).utc)
+
+
 def test_while_a_question_is_open_no_other_is_asked() -> None:
     gate, _ = do(opened(), (BEAT_S, Tick()))
     pending = gate.pending
