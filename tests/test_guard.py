@@ -107,6 +107,7 @@ def test_nobody_else_makes_an_outgoing_message() -> None:
     with pytest.raises(UntrustedError, match="only the egress guard"):
         Outgoing("doorsill/shop-1/cam-01/interval", PICTURE, False, object())
     passed = guard().check("interval", encode(LINE), 0.0)
+    assert "seal" not in repr(passed)
     with pytest.raises(UntrustedError, match="only the egress guard"):
         replace(passed, payload=PICTURE, seal=None)
 
@@ -135,6 +136,34 @@ def test_more_than_the_rate_waits_and_then_passes(stream: str) -> None:
     with pytest.raises(RateError):
         eye.check(stream, good[stream], 50.0)  # a clock set back gains nothing
     eye.check(stream, good[stream], 101.01 + 1 / rate.per_second)
+
+
+def test_the_bounds_are_those_that_were_decided() -> None:
+    """Whoever changes one has to change it here as well."""
+    assert {name: (rate.per_second, rate.burst) for name, rate in RATES.items()} == {
+        "interval": (600.0, 600),
+        "attributes": (1.0, 64),
+        "live": (1.0, 10),
+        "health": (0.2, 10),
+        "state": (0.5, 20),
+        "discovery": (0.1, 10),
+    }
+    assert {guard_module.QOS[name] for name in RATES} == {1}
+    assert guard_module.DISCOVERY_LARGEST_BYTES == 6144
+
+
+@pytest.mark.parametrize(
+    ("size", "good"),
+    [(6144, True), (6145, False)],
+    ids=["as large as may be", "larger"],
+)
+def test_a_description_has_a_largest_size(size: int, good: bool) -> None:
+    eye = EgressGuard("shop-1", "cam-01", bytes(size))
+    if good:
+        assert eye.check(DISCOVERY, bytes(size), 0).payload == bytes(size)
+    else:
+        with pytest.raises(UntrustedError, match="not the description"):
+            eye.check(DISCOVERY, bytes(size), 0)
 
 
 def test_the_rates_leave_no_room_for_a_film() -> None:

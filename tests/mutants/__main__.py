@@ -70,6 +70,7 @@ def main() -> int:
     results = dict(known)
     with Copies(args.jobs) as copies, DONE.open("a", encoding="utf-8") as file:
         waiting = [each for each in chosen if each.key not in known]
+        copies.require_whole({each.target for each in waiting})
         with ThreadPoolExecutor(args.jobs) as pool:
             tried = pool.map(copies.noticed, waiting)
             console = Console(stderr=True)
@@ -126,6 +127,14 @@ class Copies:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def require_whole(self, targets: set[Target]) -> None:
+        """SystemExit where tests fail on what is unchanged: they would notice all."""
+        copy = self._free.get_nowait()
+        for path in sorted({path for each in targets for path in tests_of(each)}):
+            if not _pass(copy, path):
+                raise SystemExit(f"{path.name} fails without any change: mend it first")
+        self._free.put(copy)
 
     def noticed(self, mutant: Mutant) -> bool:
         """Whether a test fails with this change."""

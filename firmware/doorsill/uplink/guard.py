@@ -56,7 +56,7 @@ class Outgoing:
     topic: str
     payload: bytes
     retain: bool
-    seal: object = field(repr=False, compare=False)
+    seal: object = field(repr=False)
 
     def __post_init__(self) -> None:
         if self.seal is not _SEAL:
