@@ -100,11 +100,14 @@ def frames_alive() -> int:
     return sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
 
 
-@pytest.mark.parametrize("asked", [False, True], ids=["ours", "control: each is asked"])
+@pytest.mark.parametrize("held", [False, True], ids=["ours", "control: in a ring"])
 def test_no_frame_stays_in_memory_until_the_collector_runs(
-    tmp_path: Path, asked: bool
+    tmp_path: Path, held: bool
 ) -> None:
-    """A picture that was let go of must be gone, and its place in the pool reused."""
+    """A picture that was let go of must be gone, and its place in the pool reused.
+
+    PyAV 18 makes a ring of a frame that is asked for its side data.
+    """
     path = record(tmp_path / "door.mp4", frames=30)
     with av.open(str(path)) as container:
         scaler = Scaler((320, 256))
@@ -114,10 +117,12 @@ def test_no_frame_stays_in_memory_until_the_collector_runs(
         try:
             for frame in container.decode(video=0):
                 scaler.pixels(frame)
-                if asked:
-                    len(frame.side_data)
+                if held:
+                    ring: list[object] = [frame]
+                    ring.append(ring)
+                    del ring
             del frame
             alive = frames_alive() - before
         finally:
             gc.enable()
-    assert alive >= 29 if asked else alive <= 1
+    assert alive >= 29 if held else alive <= 1
