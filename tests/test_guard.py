@@ -138,6 +138,15 @@ def test_more_than_the_rate_waits_and_then_passes(stream: str) -> None:
     eye.check(stream, good[stream], 101.01 + 1 / rate.per_second)
 
 
+def test_a_second_gives_its_share_once() -> None:
+    eye, live = guard(), encode(LIVE)
+    for _ in range(RATES["live"].burst):
+        eye.check("live", live, 100.0)
+    eye.check("live", live, 101.0)
+    with pytest.raises(RateError):
+        eye.check("live", live, 101.0)
+
+
 def test_the_bounds_are_those_that_were_decided() -> None:
     """Whoever changes one has to change it here as well."""
     assert {name: (rate.per_second, rate.burst) for name, rate in RATES.items()} == {
