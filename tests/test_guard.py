@@ -138,6 +138,12 @@ def test_more_than_the_rate_waits_and_then_passes(stream: str) -> None:
     eye.check(stream, good[stream], 101.01 + 1 / rate.per_second)
 
 
+def test_the_last_will_is_kept_at_the_broker_as_every_state_is() -> None:
+    (state,) = (each for each in EVERY if stream_of(each) == "state")
+    will = guard().will(encode(state))
+    assert will.retain and will.topic == "doorsill/shop-1/cam-01/state"
+
+
 def test_a_second_gives_its_share_once() -> None:
     eye, live = guard(), encode(LIVE)
     for _ in range(RATES["live"].burst):
