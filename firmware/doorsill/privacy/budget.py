@@ -59,5 +59,5 @@ def report_cost(daily_micro: int, lines: int) -> int:
     clock never runs out either.
     """
     daily = min(daily_micro, CEILING_MICRO)
-    shares = max(CROSSINGS_OF_ONE, REPORTS_PER_DAY * max(1, lines))
+    shares = max(CROSSINGS_OF_ONE, REPORTS_PER_DAY * lines)
     return max(1, daily // shares)
