@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from doorsill import canonical
 from doorsill.drivers.decoding import LEAST_RATE, MOST_RATE
-from doorsill.errors import ConfigError, DoorsillError
+from doorsill.errors import ConfigError
 from doorsill.policy import Policy, is_open
 from doorsill.policy_draft import preview
-from doorsill.reading import parse_toml, read_file
+from doorsill.policy_file import read_unverified
 
 Point = tuple[float, float]
 
@@ -57,12 +56,7 @@ def places_of(args: argparse.Namespace) -> Places:
 
 def read_policy(path: Path) -> Policy:
     """A draft or a signed policy, whose signature is not asked for: none is applied."""
-    data = read_file(path)
-    try:
-        signed = data.lstrip().startswith(b"{")
-        return preview(canonical.split(data)[0] if signed else parse_toml(data))
-    except DoorsillError as error:
-        raise error.of(path) from None
+    return read_unverified(path, preview)
 
 
 def hours_of(

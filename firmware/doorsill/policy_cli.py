@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +28,7 @@ from doorsill.policy_draft import (
     preview,
     staff_zones_of,
 )
+from doorsill.policy_file import is_signed, read_unverified
 from doorsill.policy_key_cli import add_key, add_signing, signer_of
 from doorsill.policy_sketch import sketch
 from doorsill.policy_words import differences, summary
@@ -179,7 +179,7 @@ def new_draft(args: argparse.Namespace) -> int:
 def _body_of(args: argparse.Namespace) -> dict[str, Any]:
     """What the draft says: the policy before it, or the least, and the options."""
     if args.before is not None:
-        body = _parsed(args.before, dict)
+        body = read_unverified(args.before, dict)
         body["version"] = _preview(args.before).version + 1
     elif args.site is None:
         raise ConfigError("give --site NAME, or --from the policy before this one")
@@ -203,7 +203,7 @@ def _body_of(args: argparse.Namespace) -> dict[str, Any]:
 def sign_draft(args: argparse.Namespace) -> int:
     """Sign a draft that parses; nothing else can be signed, and nothing is lost."""
     data = read_file(args.draft)
-    if _is_signed(data):
+    if is_signed(data):
         raise ConfigError(
             f"{args.draft} is signed already; `doorsill policy new --from` makes a "
             "draft of it"
@@ -234,7 +234,7 @@ def _require_room(args: argparse.Namespace, version: int) -> None:
             if path.exists():
                 raise ConfigError(f"{path} exists; give another name, or --force")
     if args.out.exists():
-        if not _is_signed(read_file(args.out)):
+        if not is_signed(read_file(args.out)):
             raise ConfigError(f"{args.out} is no signed policy; give another name")
         before = _preview(args.out).version
         if version <= before:
@@ -270,7 +270,7 @@ def show_differences(args: argparse.Namespace) -> int:
 def check_policy(args: argparse.Namespace) -> int:
     """Raise what is wrong, or say what is right."""
     if args.controller is None:
-        found = _parsed(args.file, policy.parse)
+        found = read_unverified(args.file, policy.parse)
         _say(f"{args.file} is complete; its signature was not checked")
     else:
         found = _acceptable(args)
@@ -319,31 +319,18 @@ def apply_policy(args: argparse.Namespace) -> int:
 
 
 def _preview(path: Path) -> policy.Policy:
-    return _parsed(path, preview)
-
-
-def _parsed(path: Path, parse: Callable[[dict[str, Any]], T]) -> T:
-    """What a draft or a signed policy says; its signature is not checked."""
-    data = read_file(path)
-    try:
-        return parse(canonical.split(data)[0] if _is_signed(data) else parse_toml(data))
-    except DoorsillError as error:
-        raise error.of(path) from None
+    return read_unverified(path, preview)
 
 
 def _signed(path: Path) -> bytes:
     """A signed policy; a draft is named as what it is."""
     data = read_file(path)
-    if not _is_signed(data) and _is_toml(data):
+    if not is_signed(data) and _is_toml(data):
         raise UntrustedError(
             f"{path} is a draft; sign it first: "
             f"doorsill policy sign {path} --key controller.key --out policy.json"
         )
     return data
-
-
-def _is_signed(data: bytes) -> bool:
-    return data.lstrip().startswith(b"{")
 
 
 def _is_toml(data: bytes) -> bool:
