@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 
@@ -96,6 +97,21 @@ def fetch(
     return target
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect as always; one to nowhere leaves no socket open."""
+
+    def http_error_302(  # type: ignore[no-untyped-def]
+        self, req, fp, code, msg, headers
+    ) -> Any:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:  # an address that cannot be read
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
 def _download(url: str, part: Path, on_bytes: Callable[[int, int], None]) -> None:
     """Append what is missing; a server that cannot go on starts anew."""
     have = part.stat().st_size if part.exists() else 0
@@ -103,7 +119,9 @@ def _download(url: str, part: Path, on_bytes: Callable[[int, int], None]) -> Non
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
+        answer = urllib.request.build_opener(_Redirects).open(
+            request, timeout=TIMEOUT_S
+        )
     except urllib.error.HTTPError as error:
         error.close()  # it is the answer as well, with its socket
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
