@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from limits import END_S, LONG_S, PROGRAM_S, started
 
-from doorsill.count_wanted import line_argument
+from doorsill.arguments.shared import line_argument
 from doorsill.drivers.clip import STREET, street_truth
 from doorsill.registry import shipped
 

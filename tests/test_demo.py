@@ -152,7 +152,7 @@ def test_a_count_that_is_far_off_is_no_success(monkeypatch: pytest.MonkeyPatch) 
             "--seconds 6 is below the minimum of 12 of a demo with --token",
             id="too-short-for-a-card",
         ),
-        pytest.param(["--seconds", "nan"], 2, "is below the minimum", id="no-number"),
+        pytest.param(["--seconds", "nan"], 2, "must be a number", id="no-number"),
     ],
 )
 def test_bad_input_gets_a_sentence(

@@ -11,40 +11,12 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from doorsill import check_parts
 from doorsill.check_connect import connect
-from doorsill.config import Config, add_config, read_config
+from doorsill.config import Config, read_config
 from doorsill.errors import DoorsillError
 from doorsill.fault import Fault
-
-EPILOG = """\
-examples:
-  doorsill check
-  doorsill check --connect
-  doorsill check --config shop.toml && systemctl restart doorsill.target
-
---connect goes to the broker: TLS, MQTT, one message that its access list must let
-pass and one that it must refuse. Where the uplink runs, it is asked instead: a second
-connection with its certificate would throw it out.
-
-Run it as root on a camera: only then can it try what each unit's user may read.
-Exit code: 0 when nothing is wrong (warnings are not), 2 otherwise.
-"""
-
-
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Join the command to the command line."""
-    parser = subparsers.add_parser(
-        "check",
-        help="say all that is wrong with a configuration",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_config(parser)
-    parser.add_argument("--connect", action="store_true", help="try the broker as well")
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:

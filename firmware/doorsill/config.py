@@ -7,7 +7,6 @@ bound. What the device may do stands in the signed policy, not here.
 
 from __future__ import annotations
 
-import argparse
 import typing
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields
@@ -145,17 +144,6 @@ class Config:
     def face_socket(self) -> Path:
         """Where vision listens for the vault."""
         return self.device.run / "faces.sock"
-
-
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """``--config FILE`` for a command about one camera."""
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=INSTALLED,
-        metavar="FILE",
-        help=f"of this camera (default: {INSTALLED})",
-    )
 
 
 def load_config(path: Path) -> Config:

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -27,11 +26,7 @@ from doorsill.count_results import (
 from doorsill.count_wanted import (
     Places,
     hours_of,
-    line_argument,
     places_of,
-    rate_argument,
-    seconds_argument,
-    start_argument,
 )
 from doorsill.counting import Counted, Wanted, count, duration
 from doorsill.drivers.camera import open_camera
@@ -43,101 +38,6 @@ from doorsill.vision.detectors import model_bytes, open_detector
 
 INTERRUPTED, DAMAGED = 130, 4  # exit codes of a count that did not reach the end
 PLOTS = (".svg", ".png")
-EPILOG = """\
-the line, and what IN means (x to the right, y down, fractions of the picture):
-
-    0,0                    1,0
-     ┌──────────┬───────────┐      --line 0.5,0,0.5,1
-     │          │0.5,0      │
-     │   right  │   left    │      A directed line from 0.5,0 down to 0.5,1. Seen
-     │  ◄────── │ ───────   │      along it, its left is the picture's right half.
-     │    IN    ▼           │      IN is from its left to its right. Give the points
-     └──────────┴───────────┘      the other way round to swap IN and OUT.
-    0,1       0.5,1        1,1     More points make a poly-line.
-
-A person is counted once, by the net change of side: who turns back is not counted.
-Ctrl-C, and damage in a recording, end with what was counted until then.
-
-examples:
-  doorsill count door.mp4 --line 0.5,0,0.5,1
-  doorsill count door.mp4 --line 0,0.6,1,0.6 --line 0.2,0,0.2,1 --json
-  doorsill count mon.mp4 tue.mp4 --policy policy.toml --csv crossings.csv
-  doorsill count door.mp4 --line 0.5,0,0.5,1 --save-plot tracks.svg
-  doorsill count door.h264 --line 0.5,0,0.5,1 --frame-rate 12.5
-  doorsill count /dev/video0 --seconds 60 --line 0,0.5,1,0.5     a minute from now
-  doorsill count rtsp://camera/1 --seconds 60 --line 0,0.5,1,0.5
-  doorsill count door.mp4 --line 0,0.5,1,0.5 --model ssd_mobilenet.tflite
-"""
-
-
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Join the command to the command line."""
-    parser = subparsers.add_parser(
-        "count",
-        help="count a recording as fast as the machine can",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "source",
-        nargs="+",
-        help="a video file, a GIF, rtsp://…, /dev/video0; several give a total as well",
-    )
-    parser.add_argument(
-        "--line",
-        type=line_argument,
-        action="append",
-        default=[],
-        metavar="X0,Y0,X1,Y1",
-        help="a directed line (see below); may be given several times",
-    )
-    parser.add_argument(
-        "--policy",
-        type=Path,
-        metavar="FILE",
-        help="count with the lines, zones and hours of a policy or its draft",
-    )
-    parser.add_argument(
-        "--starts",
-        type=start_argument,
-        metavar="TIME",
-        help="when it begins, for the policy's hours, as 2026-11-23T09:00+01:00",
-    )
-    parser.add_argument(
-        "--model",
-        default="detector",
-        metavar="NAME|FILE",
-        help="a model of ours, or any SSD-type .tflite (default: detector)",
-    )
-    parser.add_argument(
-        "--save-plot",
-        type=Path,
-        metavar="OUT.svg",
-        help="draw tracks and lines, no pixels; an .svg explains itself, a .png not",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="write each crossing with its time"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="of the model (default: 1)"
-    )
-    parser.add_argument(
-        "--seconds",
-        type=seconds_argument,
-        metavar="S",
-        help="stop after this much video",
-    )
-    parser.add_argument(
-        "--frame-rate",
-        type=rate_argument,
-        metavar="N",
-        help="pictures a second of a recording that does not say it, such as a raw one",
-    )
-    parser.add_argument(
-        "--every-frame", action="store_true", help="infer where nothing moves, too"
-    )
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:

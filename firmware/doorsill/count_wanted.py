@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from doorsill.drivers.decoding import LEAST_RATE, MOST_RATE
+from doorsill.arguments.shared import Point
 from doorsill.errors import ConfigError
 from doorsill.policy import Policy, is_open
 from doorsill.policy_draft import preview
 from doorsill.policy_file import read_unverified
-
-Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,62 +66,3 @@ def hours_of(
         return None
     begins = starts.timestamp()
     return lambda seconds: is_open(policy, begins + seconds)
-
-
-def line_argument(text: str) -> tuple[Point, ...]:
-    """``X0,Y0,X1,Y1[,…]`` as points, or a sentence on what is wrong."""
-    try:
-        numbers = [float(each) for each in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) < 4 or len(numbers) % 2:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be X0,Y0,X1,Y1, such as 0.5,0,0.5,1"
-        )
-    if not all(0.0 <= number <= 1.0 for number in numbers):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} lies outside the picture; x and y go from 0 to 1"
-        )
-    points = tuple(zip(numbers[::2], numbers[1::2], strict=True))
-    if any(a == b for a, b in itertools.pairwise(points)):
-        raise argparse.ArgumentTypeError(f"{text!r} has a stretch of no length")
-    return points
-
-
-def seconds_argument(text: str) -> float:
-    """A length of time, or a sentence on what is wrong."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be a number of seconds above 0"
-        )
-    return seconds
-
-
-def rate_argument(text: str) -> float:
-    """Frames a second, or a sentence on what is wrong."""
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not LEAST_RATE <= rate <= MOST_RATE:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be {LEAST_RATE:g} to {MOST_RATE:g} frames a second"
-        )
-    return rate
-
-
-def start_argument(text: str) -> datetime:
-    """A moment with its offset from UTC, or a sentence on what is wrong."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be a time with its offset, such as 2026-11-23T09:00+01:00"
-        )
-    return moment

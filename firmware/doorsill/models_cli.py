@@ -7,11 +7,8 @@ standard SSD-type file (.tflite).
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
@@ -22,66 +19,6 @@ from doorsill.errors import ConfigError
 from doorsill.models_measure import Tally
 from doorsill.models_named import find, read
 
-EPILOG = """\
-examples:
-  doorsill models list
-  doorsill models info detector
-  doorsill models verify
-  doorsill models bench detector other.tflite --threads 1,2
-  doorsill models evaluate detector --data clips/ --labels labels.json
-  doorsill models fetch ssd-mobilenet-v1 --to models/
-  doorsill models compile-edgetpu detector --to models/
-
-A label file is JSON: {"clips": {"door.mp4": {"17": {"heads": [[x0, y0, x1, y1]],
-"people": [...], "ignore": [...]}}}}, boxes in 0..1, "17" the number of the frame.
-Where the labels hold no frame of a clip, that clip is not looked at.
-"""
-
-
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``doorsill models`` and its commands."""
-    parser = subparsers.add_parser(
-        "models",
-        help="list, verify, measure and fetch models",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    def command(
-        name: str, about: str, do: Callable[[argparse.Namespace], int]
-    ) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=about, description=about.capitalize())
-        sub.set_defaults(func=run, do=do)
-        return sub
-
-    command("list", "the models that came with this installation", _list)
-    command("info", "all that a manifest says", _info).add_argument("model")
-    verify = command("verify", "check hashes and tensors", _verify)
-    verify.add_argument("models", nargs="*", help="all that came with it, if not given")
-    bench = command("bench", "latency per runtime and number of threads", _bench)
-    bench.add_argument("models", nargs="+")
-    bench.add_argument("--threads", default="1,2", help="such as 1,2,4")
-    bench.add_argument("--runs", type=int, default=models_measure.RUNS)
-    evaluate = command("evaluate", "precision and recall on labelled clips", _evaluate)
-    evaluate.add_argument("models", nargs="+")
-    evaluate.add_argument("--data", type=Path, required=True, help="the clips' folder")
-    evaluate.add_argument("--labels", type=Path, help="DATA/labels.json if not given")
-    fetch = command("fetch", "fetch a well-known detector", _fetch)
-    fetch.add_argument("name", help=", ".join(k.name for k in models_fetch.KNOWN))
-    fetch.add_argument("--to", type=Path, default=Path(), help="folder")
-    fetch.add_argument("--url", default="", help="a mirror; the hash stays the same")
-    compile_ = command("compile-edgetpu", "run your Edge TPU compiler", _compile)
-    compile_.add_argument("model")
-    compile_.add_argument("--to", type=Path, default=Path(), help="folder")
-    compile_.add_argument("--compiler", default="edgetpu_compiler")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run the chosen command."""
-    return int(args.do(args))
-
 
 def _say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
@@ -91,7 +28,8 @@ def _progress() -> Progress:
     return Progress(console=Console(stderr=True), transient=True)
 
 
-def _list(_: argparse.Namespace) -> int:
+def list_models(_: argparse.Namespace) -> int:
+    """Name the models that came with this installation."""
     found = [registry.load_manifest(path) for path in registry.manifests()]
     if not found:
         raise ConfigError("this installation holds no models")
@@ -106,7 +44,8 @@ def _list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _info(args: argparse.Namespace) -> int:
+def info_models(args: argparse.Namespace) -> int:
+    """Print all that a manifest says."""
     model = find(args.model)
     if model.manifest is None:
         net = model.interpreter()
@@ -129,7 +68,8 @@ def _info(args: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(args: argparse.Namespace) -> int:
+def verify_models(args: argparse.Namespace) -> int:
+    """Check hashes and tensors; raises for the first that is wrong."""
     names = args.models or [str(path) for path in registry.manifests()]
     if not names:
         raise ConfigError("this installation holds no models")
@@ -142,19 +82,13 @@ def _verify(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bench(args: argparse.Namespace) -> int:
-    if not re.fullmatch(r"\d+(,\d+)*", args.threads):
-        raise ConfigError(f"--threads {args.threads} is not a list such as 1,2,4")
-    threads = [int(each) for each in args.threads.split(",")]
-    if not 1 <= min(threads) <= max(threads) <= 64:
-        raise ConfigError(f"--threads {args.threads} must lie between 1 and 64")
-    if not 1 <= args.runs <= 100_000:
-        raise ConfigError(f"--runs {args.runs} must lie between 1 and 100000")
+def bench_models(args: argparse.Namespace) -> int:
+    """Measure each model with each runtime that is installed."""
     models = [find(name) for name in args.models]
     _say(f"{'model':28} {'runtime':15} threads  median ms  p95 ms")
     for model in models:
         for runtime in _runtimes():
-            for count in threads:
+            for count in args.threads:
                 net = model.interpreter(count, runtime)
                 median, late = models_measure.latency(net, args.runs)
                 times = f"{median:10.2f} {late:7.2f}"
@@ -174,7 +108,8 @@ def _runtimes() -> list[str]:
     return found
 
 
-def _evaluate(args: argparse.Namespace) -> int:
+def evaluate_models(args: argparse.Namespace) -> int:
+    """Print precision and recall on labelled clips."""
     labels = models_measure.read_labels(args.labels or args.data / "labels.json")
     frames = sum(len(clip) for clip in labels.values())
     for name in args.models:
@@ -202,7 +137,8 @@ def _report(clip: str, tally: Tally) -> None:
         _say(f"    {tally.false_in_empty} boxes in {tally.empty_frames} empty frames")
 
 
-def _fetch(args: argparse.Namespace) -> int:
+def fetch_models(args: argparse.Namespace) -> int:
+    """Fetch a well-known detector by its pinned hash."""
     wanted = models_fetch.known(args.name)
     with _progress() as progress:
         task = progress.add_task(wanted.name, total=None)
@@ -216,7 +152,8 @@ def _fetch(args: argparse.Namespace) -> int:
     return 0
 
 
-def _compile(args: argparse.Namespace) -> int:
+def compile_models(args: argparse.Namespace) -> int:
+    """Run the Edge TPU compiler."""
     model = find(args.model)
     compiler = models_edgetpu.installed(args.compiler)
     if model.manifest is not None:

@@ -29,134 +29,13 @@ from doorsill.policy_draft import (
     staff_zones_of,
 )
 from doorsill.policy_file import is_signed, read_unverified
-from doorsill.policy_key_cli import add_key, add_signing, signer_of
+from doorsill.policy_key_cli import signer_of
 from doorsill.policy_sketch import sketch
 from doorsill.policy_words import differences, summary
 from doorsill.policy_zones import require_lasting_zone
 from doorsill.reading import parse_toml, read_file
 
 T = TypeVar("T")
-EPILOG = """\
-examples:
-  doorsill policy key controller.key --passphrase       once: the controller's key
-  doorsill policy new policy.toml --site porto-1 --line 0,0.5,1,0.5 \\
-      --controller "Example Stores, 1 High Street, Porto"
-  doorsill policy show policy.toml                      look where the line lies
-  doorsill policy sign policy.toml --key controller.key --out policy.json
-  doorsill policy check policy.json --controller controller.key.pub
-  doorsill policy apply --config /etc/doorsill/doorsill.toml
-
-the next version:
-  doorsill policy new next.toml --from policy.json      and edit it
-  doorsill policy sign next.toml --key controller.key --out policy-2.json
-  doorsill policy diff policy.json policy-2.json
-
-A device applies only a policy that is signed by its controller, is for its site and
-for it, and is newer than the one in force. No policy can go below the floors: k of at
-least 10 crossings, and at most 2.0 of epsilon a day.
-"""
-NEW = """\
-examples:
-  doorsill policy new policy.toml --site porto-1 --line 0,0.5,1,0.5
-  doorsill policy new policy.toml --site porto-1 --device cam-01 \\
-      --line 0,0.5,0.4,0.5 --line 0.6,0.5,1,0.5         two doors: door-1 and door-2
-  doorsill policy new policy.toml --site porto-1 --staff 0.8,0,1,0,1,0.4
-  doorsill policy new next.toml --from policy.json --purpose "count for the fire code"
-
-X goes to the right and Y down, as parts of the picture. IN is from the left of the
-line to its right, as you walk from its first point to its last: 0,0.5,1,0.5 counts who
-comes down the picture as IN, and 1,0.5,0,0.5 who goes up.
-"""
-SIGN = """\
-examples:
-  doorsill policy sign policy.toml --key controller.key --out policy.json
-  doorsill policy sign policy.toml --card --key controller.key.pub --out policy.json
-"""
-
-
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Join the command group to the command line."""
-    parser = _parser(
-        subparsers, "policy", "make, sign, show, compare and apply a policy", EPILOG
-    )
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    _add_new(actions)
-    add_key(actions)
-    sign = _parser(actions, "sign", "sign a draft", SIGN)
-    sign.add_argument("draft", type=Path)
-    add_signing(sign)
-    sign.add_argument("--out", type=Path, required=True, help="the signed policy")
-    sign.add_argument("--force", action="store_true", help="replace an older policy")
-    sign.set_defaults(func=sign_draft)
-    show = actions.add_parser("show", help="show a policy, signed or draft, unverified")
-    show.add_argument("file", type=Path)
-    show.add_argument("--sign", action="store_true", help="the sign for the door only")
-    show.set_defaults(func=show_policy)
-    diff = actions.add_parser("diff", help="say in what two policies differ")
-    diff.add_argument("old", type=Path)
-    diff.add_argument("new", type=Path)
-    diff.set_defaults(func=show_differences)
-    _add_checks(actions)
-
-
-def _parser(
-    actions: argparse._SubParsersAction[Any], name: str, words: str, examples: str
-) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = actions.add_parser(
-        name,
-        help=words,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    return made
-
-
-def _add_new(actions: argparse._SubParsersAction[Any]) -> None:
-    new = _parser(actions, "new", "write a draft, and print the sign for the door", NEW)
-    new.add_argument("draft", type=Path, metavar="DRAFT.toml", help="to be written")
-    new.add_argument(
-        "--from", dest="before", type=Path, metavar="FILE", help="the policy before it"
-    )
-    new.add_argument("--site", help="a-z, 0-9 and -, at most 16")
-    for name, metavar, words in (
-        ("--device", "ID", "that it is for (default: every device of the site)"),
-        ("--line", "X0,Y0,X1,Y1", "where people cross (default: 0,0.5,1,0.5)"),
-        ("--staff", "X0,Y0,...", "where staff stand or walk; nobody is counted there"),
-    ):
-        words += "; may be given several times"
-        new.add_argument(name, action="append", metavar=metavar, help=words)
-    new.add_argument("--purpose", metavar="TEXT", help="why people are counted")
-    new.add_argument(
-        "--controller", metavar="TEXT", help="who answers, with an address"
-    )
-    new.add_argument("--timezone", metavar="NAME", help="such as Europe/Lisbon")
-    new.add_argument(
-        "--version", type=int, metavar="N", help="default: 1, or the next after --from"
-    )
-    new.add_argument(
-        "--notice", metavar="ID", help="of the sign; switches the attributes on"
-    )
-    new.set_defaults(func=new_draft)
-
-
-def _add_checks(actions: argparse._SubParsersAction[Any]) -> None:
-    check = actions.add_parser("check", help="say all that is wrong with a policy")
-    check.add_argument("file", type=Path)
-    check.add_argument("--controller", type=Path, help="the controller's public key")
-    check.add_argument("--current", type=Path, help="the policy in force, if any")
-    check.add_argument("--site", help="of the device that it is for")
-    check.add_argument("--device", help="that it is for")
-    check.set_defaults(func=check_policy)
-    apply = actions.add_parser("apply", help="put a policy in force on this device")
-    apply.add_argument(
-        "file", type=Path, nargs="?", help="default: policy.file, where it is newer"
-    )
-    apply.add_argument("--config", type=Path, help="this device's configuration")
-    apply.add_argument("--controller", type=Path, help="without --config: whose key")
-    apply.add_argument("--to", type=Path, help="without --config: the file in force")
-    apply.add_argument("--site", help="without --config: of this device")
-    apply.add_argument("--device", help="without --config: the name of this device")
-    apply.set_defaults(func=apply_policy)
 
 
 def new_draft(args: argparse.Namespace) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
@@ -15,45 +13,6 @@ from doorsill.canonical import PublicKey, SignBytes
 from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, replace
 from doorsill.errors import ConfigError
-
-KEY = """\
-examples:
-  doorsill policy key controller.key --passphrase      a file that wants a passphrase
-  doorsill policy key controller.key --card            on a PIV card, and FILE.pub
-"""
-
-
-def add_key(actions: argparse._SubParsersAction[Any]) -> None:
-    """Join ``doorsill policy key``."""
-    key = actions.add_parser(
-        "key",
-        help="make a controller's key (FILE and FILE.pub)",
-        epilog=KEY,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    key.add_argument("file", type=Path)
-    key.add_argument(
-        "--passphrase", action="store_true", help="ask for one, and use it"
-    )
-    key.add_argument("--card", action="store_true", help="make it on the PIV card")
-    key.add_argument("--reader", default="", help="part of the card reader's name")
-    key.add_argument(
-        "--management-key",
-        type=Path,
-        metavar="HEX",
-        help="file with the card's 9B key in hexadecimal; the factory's if not given",
-    )
-    key.add_argument("--overwrite", action="store_true", help="the key on the card")
-    key.set_defaults(func=make_key)
-
-
-def add_signing(parser: argparse.ArgumentParser) -> None:
-    """The options that say with which key."""
-    parser.add_argument(
-        "--key", type=Path, required=True, help="the controller's; FILE.pub with --card"
-    )
-    parser.add_argument("--card", action="store_true", help="sign with the PIV card")
-    parser.add_argument("--reader", default="", help="part of the card reader's name")
 
 
 def signer_of(args: argparse.Namespace, say: Callable[[str], None]) -> SignBytes:

@@ -18,12 +18,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from doorsill.arguments.run import PROCESSES
 from doorsill.backoff import Failures
 from doorsill.config import (
     Config,
-    add_config,
     load_config,
     refuse_network_camera,
 )
@@ -34,37 +34,12 @@ from doorsill.stopping import Stop, Stopped, held_back, listen
 
 log = logging.getLogger(__name__)
 
-PROCESSES = {
-    "vision": "doorsill.vision.service",
-    "uplink": "doorsill.uplink.service",
-    "vault": "doorsill.consent.service",
-}
 STOP_WITHIN_S = 10.0
 KILLED_WITHIN_S = 5.0  # for the kernel to end it
 # So that small blocks are wiped as well when they are freed; see confine.
 WIPING = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 POLL_S = 0.2
 CAMERA_LOST = 4  # the exit code of a process whose camera must be opened again
-EPILOG = """\
-examples:
-  doorsill run --config shop.toml                  all processes, on a laptop
-  doorsill run --only vision --config /etc/doorsill/doorsill.toml    what systemd does
-
-SIGTERM or Ctrl-C stops: the running window is closed and handed on first.
-"""
-
-
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Join the command to the command line."""
-    parser = subparsers.add_parser(
-        "run",
-        help="count at a door; what systemd starts on a camera",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_config(parser)
-    parser.add_argument("--only", choices=tuple(PROCESSES), help="one process of them")
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:

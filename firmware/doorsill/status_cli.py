@@ -12,38 +12,16 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from doorsill import __version__, status_asked, status_looked
-from doorsill.config import Config, add_config, load_config
+from doorsill.config import Config, load_config
 from doorsill.errors import DoorsillError
 from doorsill.status_asked import GREEN, ORANGE, RED, ROOT, Finding, Shop
 
 SIGNS = {GREEN: "[green]✓ ok[/]", ORANGE: "[yellow]! look[/]", RED: "[red]✗ WRONG[/]"}
-EPILOG = """\
-examples:
-  doorsill status
-  doorsill status --config shop.toml --json
-
-Run it as root on a camera: each process answers only its own user and root.
-Exit code: 0 when everything is green or orange, 1 when something is red.
-"""
-
-
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Join the command to the command line."""
-    parser = subparsers.add_parser(
-        "status",
-        help="say what a technician needs to know",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:

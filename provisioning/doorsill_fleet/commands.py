@@ -5,7 +5,7 @@
 
 COMMANDS = {
     "demo": (
-        "doorsill_fleet.demo_cli",
+        "doorsill_fleet.demo_arguments",
         "the whole system on this machine, with known truth",
     ),
 }

@@ -4,64 +4,17 @@ from __future__ import annotations
 
 import argparse
 import logging
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from doorsill.count_wanted import line_argument
 from doorsill.errors import ConfigError
 from doorsill_fleet.demo import Outcome, play
 from doorsill_fleet.demo_judge import tolerance
 from doorsill_fleet.demo_plan import Plan
 
-SECONDS, LEAST_SECONDS = 60.0, 3.0
+LEAST_SECONDS = 3.0
 LEAST_TOKEN_SECONDS = 12.0  # the card needs the vault to be up, and 4 s of its own
-EPILOG = """\
-examples:
-  doorsill demo                                     a minute of the simulated street
-  doorsill demo --seconds 20
-  doorsill demo --source door.mp4 --line 0.5,0,0.5,1
-  doorsill demo --token                             a consent card comes and goes
-
-Starts mosquitto on loopback with a throw-away authority and mutual TLS 1.3, the vision
-and uplink processes (confined) and a subscriber, and leaves nothing running.
-`doorsill --verbose demo` shows what the processes log.
-
-Exit code: 0 when all went well; 1 when a process failed, when a count differs from the
-truth by more than the table says, or when the card did not open the vault.
-"""
-
-
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Join the command to the command line."""
-    parser = subparsers.add_parser(
-        "demo",
-        help="the whole system on this machine, with known truth",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--seconds", type=float, default=SECONDS, metavar="S", help="how long (60)"
-    )
-    parser.add_argument(
-        "--source", default="", metavar="FILE", help="a recording, not the street"
-    )
-    parser.add_argument(
-        "--line",
-        type=line_argument,
-        action="append",
-        default=[],
-        metavar="X0,Y0,X1,Y1",
-        help="a directed line for --source; IN is from its left to its right",
-    )
-    parser.add_argument(
-        "--model", default="detector", metavar="NAME", help="a model of ours"
-    )
-    parser.add_argument(
-        "--token", action="store_true", help="a consent card takes part"
-    )
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ import getpass
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
@@ -22,37 +21,6 @@ from doorsill.drivers.piv import FACTORY_MANAGEMENT_KEY, PivCard, PivToken
 from doorsill.errors import ConfigError, UntrustedError
 
 KEY_NAME, CA_NAME = "consent-ca.key", "consent-ca.pem"
-
-
-def add_ca(actions: argparse._SubParsersAction[Any]) -> None:
-    """Join ``doorsill consent ca``."""
-    ca = actions.add_parser("ca", help="make the CA that signs cards; keep it offline")
-    ca.add_argument("folder", type=Path)
-    ca.add_argument("--controller", required=True, help="who is responsible")
-    ca.add_argument("--days", type=int, default=1825)
-    ca.set_defaults(func=make_ca)
-
-
-def add_issue(actions: argparse._SubParsersAction[Any]) -> None:
-    """Join ``doorsill consent issue``."""
-    issue = actions.add_parser("issue", help="make a card (or enrol a FIDO2 key)")
-    issue.add_argument("--ca", type=Path, required=True, metavar="FOLDER")
-    issue.add_argument("--holder", required=True, help="whose card it is")
-    issue.add_argument("--site", required=True)
-    issue.add_argument("--purpose", required=True, help="as the policy names it")
-    issue.add_argument("--days", type=int, default=90, help="at most 365; 90")
-    issue.add_argument("--begins", default="", metavar="YYYY-MM-DD", help="today")
-    issue.add_argument("--reader", default="", help="part of the reader's name")
-    issue.add_argument("--wait", type=float, default=30.0, help="seconds for the card")
-    issue.add_argument(
-        "--management-key",
-        type=Path,
-        metavar="FILE",
-        help="the card's 9B key in hexadecimal; the factory's if not given",
-    )
-    issue.add_argument("--overwrite", action="store_true", help="replace what is there")
-    issue.add_argument("--fido2", type=Path, metavar="FILE", help="enrol into FILE")
-    issue.set_defaults(func=issue_card)
 
 
 def make_ca(args: argparse.Namespace) -> int:
@@ -129,13 +97,10 @@ def _warn_factory(key: bytes) -> None:
         )
 
 
-def _begins(day: str) -> float:
-    if not day:
+def _begins(day: datetime | None) -> float:
+    if day is None:
         return _now() - 60.0  # a device's clock may be a little behind
-    try:
-        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        raise ConfigError(f"--begins {day} is not a date as 2027-01-31") from None
+    return day.timestamp()
 
 
 def _ask_pin() -> str:

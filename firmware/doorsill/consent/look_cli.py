@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from doorsill.config import INSTALLED, load_config
+from doorsill.config import load_config
 from doorsill.consent import issuing, premises, service, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.events import Action, Closed, Inserted, Opened, Refused
@@ -28,24 +27,6 @@ from doorsill.device.policy_store import store_of
 from doorsill.drivers.pcsc import readers
 from doorsill.drivers.piv import PRESENCE, PivToken
 from doorsill.errors import ConfigError
-
-
-def add_looks(actions: argparse._SubParsersAction[Any]) -> None:
-    """Join ``doorsill consent status`` and ``watch``."""
-    status = actions.add_parser("status", help="say what the card in the reader opens")
-    watch = actions.add_parser("watch", help="follow the card as the vault would")
-    for each in (status, watch):
-        each.add_argument("--config", type=Path, default=INSTALLED, metavar="FILE")
-        each.add_argument("--ca", type=Path, metavar="FOLDER", help="without --config")
-        each.add_argument("--site", default="")
-        each.add_argument("--purpose", default="")
-        each.add_argument("--reader", default="", help="part of the reader's name")
-    status.add_argument("--wait", type=float, default=3.0, help="seconds for the card")
-    status.set_defaults(func=show_status)
-    listed = actions.add_parser("readers", help="name the card readers that are here")
-    listed.set_defaults(func=show_readers)
-    watch.add_argument("--seconds", type=float, default=float("inf"))
-    watch.set_defaults(func=watch_card)
 
 
 def show_readers(args: argparse.Namespace) -> int:

@@ -8,7 +8,6 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from doorsill.config import load_config
 from doorsill.consent import export, premises
@@ -26,49 +25,6 @@ FIRST_S = 10.0  # a token says at once whether it is there
 WORK_S = 60.0  # for the token to open an export, and a person to touch it
 HANGS = "the card service (pcscd) or the token hangs: no answer"
 UNPOWERED = "its memory has no power; it is blanked and read back when it has"
-EPILOG = """\
-examples:
-  doorsill vault list                          blank or open, and how much is sealed
-  doorsill vault export faces.sealed           while the card is in; ciphertext only
-  doorsill vault open faces.sealed --to faces --ca device-ca.pem
-                                               on any machine, with the card and its PIN
-  doorsill vault blank                         always allowed; leaves a certificate
-
-All but open take --config FILE, /etc/doorsill/doorsill.toml unless told otherwise.
-"""
-CONFIG = Path("/etc/doorsill/doorsill.toml")
-
-
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Join the command group to the command line."""
-    parser = subparsers.add_parser(
-        "vault",
-        help="list, export and blank the vault",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for name, work, words in (
-        ("list", list_vault, "say whether it is blank, and what is sealed"),
-        ("export", export_vault, "write what is sealed to a file, sealed to the card"),
-        ("blank", blank_vault, "blank it now; the card has to come in anew"),
-    ):
-        action = actions.add_parser(name, help=words)
-        action.add_argument("--config", type=Path, default=CONFIG, metavar="FILE")
-        action.set_defaults(func=work)
-        if name == "export":
-            action.add_argument("file", type=Path)
-    opening = actions.add_parser("open", help="read an export with the card in")
-    opening.add_argument("file", type=Path)
-    opening.add_argument("--to", type=Path, required=True, metavar="FOLDER")
-    opening.add_argument(
-        "--ca", type=Path, required=True, help="the device CA, PEM: who exported it?"
-    )
-    opening.add_argument("--reader", default="", help="part of the reader's name")
-    opening.add_argument(
-        "--fido", type=Path, metavar="FOLDER", help="a FIDO2 key, enrolled in FOLDER"
-    )
-    opening.set_defaults(func=open_export)
 
 
 def list_vault(args: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""What each command takes, declared apart from its work, so that help loads little."""

@@ -1,0 +1,83 @@
+"""How a command ends: one sentence for what is wrong, and an exit code.
+
+Exit codes: 0 done · 1 the answer is no · 2 fix what you wrote · 3 not to be trusted ·
+4 the camera · 5 the broker or the link · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+
+from doorsill.errors import (
+    CameraError,
+    ConfigError,
+    DoorsillError,
+    UntrustedError,
+    UplinkError,
+)
+
+EXIT_CODES: tuple[tuple[type[DoorsillError], int], ...] = (
+    (ConfigError, 2),
+    (UntrustedError, 3),
+    (CameraError, 4),
+    (UplinkError, 5),
+)
+NO, WRONG, INTERRUPTED = 1, 2, 130
+
+
+def ended(program: str, work: Callable[[], int], verbose: Callable[[], bool]) -> int:
+    """Do ``work``; errors become sentences on standard error and an exit code.
+
+    Where ``verbose`` says so, an error that nobody foresaw keeps its traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):  # no locale may cost a result
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        code = _flushed(work)
+    except DoorsillError as error:
+        sys.stderr.writelines(f"{program}: {each}\n" for each in error.args)
+        return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{program}: interrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()  # the reader of our output left; nothing more can be said there
+        return 0
+    except OSError as error:
+        if verbose():
+            raise
+        return _of_the_system(program, error)
+    return code
+
+
+def _flushed(work: Callable[[], int]) -> int:
+    try:
+        code = work()
+    except SystemExit as leaving:  # help, version, or a wrong command line
+        code = int(leaving.code or 0)
+    sys.stdout.flush()
+    return code
+
+
+def _of_the_system(program: str, error: OSError) -> int:
+    """An error of the system that no command foresaw: what it is, and of which file."""
+    try:
+        sys.stdout.flush()
+    except OSError as full:
+        _drop_output()
+        sys.stderr.write(
+            f"{program}: standard output cannot be written: {full.strerror}\n"
+        )
+        return WRONG
+    of = f"{error.filename}: " if error.filename else ""
+    sys.stderr.write(f"{program}: {of}{error.strerror or error}\n")
+    return NO
+
+
+def _drop_output() -> None:
+    """What the buffer holds goes nowhere; else Python ends with a code of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

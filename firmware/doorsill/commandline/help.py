@@ -1,0 +1,97 @@
+"""How a help looks: defaults are shown, and a narrow terminal breaks no word.
+
+An epilog is written for 80 columns. On a narrower terminal, such as a phone over SSH,
+prose flows again and an example goes on in the next line, so that it can be copied.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import re
+import shutil
+import textwrap
+from collections.abc import Iterator
+
+NARROWEST = 20  # columns that everything is still laid out for
+FULL = 80  # columns that the epilogs are written for
+COMMENT = re.compile(r"(?<=\S) {2,}(?=\S)")  # between an example and what it does
+CONTINUED = re.compile(r" \\\n +")  # an example that goes on in the next line
+# What stays in one line: an option and its value, and what is between quotes.
+TOGETHER = re.compile(r"(?<= )--?[\w-]+ (?=[^-\s])|\"[^\"]*\"")
+GLUE = "\0"  # a space that no line is broken at
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Shows the default of each option, and folds the epilog where it is too wide."""
+
+    def __init__(self, prog: str, width: int | None = None) -> None:
+        columns = width or columns_here() - 2
+        # The names of options get a column of their own only where there is room.
+        place = 24 if columns >= FULL - 2 else 6
+        super().__init__(prog, max_help_position=place, width=columns)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        if action.option_strings and _worth_showing(action.default, text):
+            text += " (default: %(default)s)"
+        return text
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "".join(f"{indent}{line}\n" for line in folded(text, width))
+
+
+def columns_here() -> int:
+    """How wide this terminal is, or FULL where there is none."""
+    return max(NARROWEST, shutil.get_terminal_size((FULL, 24)).columns)
+
+
+def folded(text: str, width: int) -> Iterator[str]:
+    """The lines of ``text``, none wider than ``width`` if its words allow it."""
+    for is_prose, group in itertools.groupby(text.rstrip().splitlines(), _is_prose):
+        lines = list(group)
+        if all(len(line) <= width for line in lines):
+            yield from lines
+        elif is_prose:
+            yield from _wrapped(" ".join(lines), width)
+        else:
+            for line in CONTINUED.sub(" ", "\n".join(lines)).split("\n"):
+                yield from [line] if len(line) <= width else _example(line, width)
+
+
+def _is_prose(line: str) -> bool:
+    return line[:1].strip() != ""
+
+
+def _example(line: str, width: int) -> Iterator[str]:
+    """An example, with what it does below it; its line breaks can be copied."""
+    margin = " " * (len(line) - len(line.lstrip()))
+    command, *comment = COMMENT.split(line.strip())
+    glued = TOGETHER.sub(lambda found: found[0].replace(" ", GLUE), command)
+    rows = [
+        row.replace(GLUE, " ")
+        for row in _wrapped(glued, width - 2, margin, margin + "    ")
+    ]
+    more = " \\" if command.startswith("doorsill") else ""
+    yield from (row + more for row in rows[:-1])
+    yield rows[-1]
+    for words in comment:
+        yield from _wrapped(words, width, margin + "      ", margin + "      ")
+
+
+def _wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
+    """Lines of ``text`` that break no word."""
+    return textwrap.wrap(
+        text,
+        max(width, NARROWEST - 2),
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _worth_showing(default: object, text: str) -> bool:
+    if default in (None, False, "", argparse.SUPPRESS) or isinstance(default, list):
+        return False
+    return "default" not in text
