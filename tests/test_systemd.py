@@ -197,7 +197,8 @@ def test_negative_control_no_manual_no_program(tmp_path: Path) -> None:
 
 
 def test_the_manual_page_has_every_command_and_exit_code() -> None:
-    from doorsill.cli import COMMANDS, EXIT_CODES
+    from doorsill.cli import COMMANDS
+    from doorsill.commandline.ending import EXIT_CODES
 
     page = (UNITS / "doorsill.1").read_text()
     bold = set(re.findall(r"(?m)^\.B (\w+)$", page))
