@@ -30,3 +30,9 @@ def test_it_listens_in_place_of_what_was_left_there(tmp_path: Path) -> None:
 def test_where_it_cannot_listen_it_says_so(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=r"cannot listen on .*: "):
         listening(tmp_path / name, 0o600, backlog=1)
+
+
+def test_what_cannot_be_replaced_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.sock").mkdir()  # nobody replaces a folder, not even root
+    with pytest.raises(ConfigError, match=r"cannot listen on .*x\.sock: "):
+        listening(tmp_path / "x.sock", 0o600, backlog=1)

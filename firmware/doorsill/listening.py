@@ -23,10 +23,9 @@ def listening(path: Path, mode: int, backlog: int) -> socket.socket:
     What a process before this one left there is replaced. ``mode`` are the file's
     permissions. Raises ConfigError where it cannot be.
     """
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
     found = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
+        path.unlink(missing_ok=True)
         found.bind(str(path))
         path.chmod(mode)
         found.listen(backlog)

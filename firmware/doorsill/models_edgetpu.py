@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.folders import make_folder
 
 COMPILER_LIMIT_S = 600
 
@@ -52,7 +53,7 @@ def compiled(model: Path, title: str, compiler: str, to: Path) -> Path:
         made = next(Path(folder).glob("*_edgetpu.tflite"), None)
         if made is None:
             raise ConfigError(f"{compiler} wrote no model")
-        to.mkdir(parents=True, exist_ok=True)
+        make_folder(to)
         shutil.copyfile(made, to / made.name)
     return to / made.name
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
+from doorsill.folders import make_folder
 
 CHUNK = 64 << 10
 TIMEOUT_S = 30
@@ -75,7 +76,7 @@ def fetch(
     target = folder / wanted.file
     if target.exists() and _sha256(target) == wanted.sha256:
         return target
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     part = target.with_suffix(".part")
     try:
         _download(url or wanted.url, part, on_bytes)

@@ -19,6 +19,7 @@ from doorsill.device.policy_store import (
     store_of,
 )
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.folders import make_folder
 from doorsill.notice import notice_text
 from doorsill.policy_draft import (
     NOBODY,
@@ -176,7 +177,7 @@ def apply_policy(args: argparse.Namespace) -> int:
     """Put a policy in force; the one in force stays where this raises."""
     if args.config is not None:
         config = load_config(args.config)
-        config.policy_in_force.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(config.policy_in_force.parent)
         store = store_of(config)
     elif args.file and args.controller and args.to and args.site and args.device:
         place = policy.Place(args.site, args.device)

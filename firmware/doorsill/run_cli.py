@@ -30,6 +30,7 @@ from doorsill.config import (
 from doorsill.device.holder import RUN_LOCK, hold_alone
 from doorsill.device.obedience import Obedience
 from doorsill.errors import DoorsillError
+from doorsill.folders import make_folder
 from doorsill.stopping import Stop, Stopped, held_back, listen
 
 log = logging.getLogger(__name__)
@@ -70,10 +71,10 @@ def _run(args: argparse.Namespace, config: Config, stop: Stop) -> int:
 
 def prepare(config: Config) -> None:
     """Make the folders and put a newer policy in force, as the units do."""
-    config.device.run.mkdir(parents=True, exist_ok=True)
+    make_folder(config.device.run)
     hold_alone(config.device.run / RUN_LOCK)
     for path in (config.policy_in_force, config.outbox):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     from doorsill.device.policy_store import store_of  # not in vision: see policy_apart
 
     store_of(config).take_over(config.policy.file)

@@ -25,6 +25,7 @@ from doorsill.consent.examine import check_form, check_head_form
 from doorsill.device.identity import Identity
 from doorsill.device.policy_store import replace
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.folders import make_folder
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class CertificateChain:
         """Raises UntrustedError where the newest one or the head is not ours."""
         self._directory = directory
         self._identity = identity
-        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_folder(directory, 0o750)
         self.newest: dict[str, Any] | None = None  # the body of the newest one
         self.known_ms = 0  # the latest UTC that any of them states
         self._counter, self._hash = self._last()

@@ -19,13 +19,14 @@ from doorsill.device import identity
 from doorsill.device.policy_store import replace
 from doorsill.drivers.piv import FACTORY_MANAGEMENT_KEY, PivCard, PivToken
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.folders import make_folder
 
 KEY_NAME, CA_NAME = "consent-ca.key", "consent-ca.pem"
 
 
 def make_ca(args: argparse.Namespace) -> int:
     """Make the consent CA; its key is never overwritten."""
-    args.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(args.folder, 0o700)
     key_path, ca_path = args.folder / KEY_NAME, args.folder / CA_NAME
     if ca_path.exists():
         raise ConfigError(f"{ca_path} exists; a CA is never overwritten")

@@ -48,6 +48,7 @@ from doorsill.device.note import Note
 from doorsill.device.obedience import Obedience
 from doorsill.device.policy_store import store_of
 from doorsill.errors import DoorsillError, UntrustedError
+from doorsill.folders import make_folder
 from doorsill.hardening import forbid_core_dumps
 from doorsill.policy import ConsentRules, Policy
 from doorsill.stopping import listen
@@ -85,7 +86,7 @@ def main(config: Config) -> None:
         floor = floor_s(vault.known_s, config.policy_in_force, ca)
         token, switch = open_token(consent), open_key_switch(consent)
         lamp = open_consent_lamp(consent)
-        socket_of(config).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_folder(socket_of(config).parent, 0o750)
         counter = Counter(socket_of(config))
         note = Note(config.reader_note)
         supervisor = Supervisor(os.environ)

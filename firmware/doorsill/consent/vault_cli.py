@@ -17,6 +17,7 @@ from doorsill.consent.sealing import unwrap
 from doorsill.consent.token import Token, TokenIn
 from doorsill.device.identity import read_certificate
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.folders import make_folder
 from doorsill.hardening import forbid_core_dumps
 from doorsill.in_time import in_time
 
@@ -112,12 +113,15 @@ def open_export(args: argparse.Namespace) -> int:
         raise UntrustedError(str(error)) from None
     finally:
         token.close()
-    args.to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for number, (record, plain) in enumerate(export.opened(sealed, cipher), 1):
-        at = datetime.fromtimestamp(record.utc_ms / 1000, UTC)
-        path = args.to / f"{number:05d}-{at:%Y%m%dT%H%M%SZ}.ppm"
-        path.touch(0o600)
-        path.write_bytes(b"P6 %d %d 255\n" % (record.width, record.height) + plain)
+    make_folder(args.to, 0o700)
+    try:
+        for number, (record, plain) in enumerate(export.opened(sealed, cipher), 1):
+            at = datetime.fromtimestamp(record.utc_ms / 1000, UTC)
+            path = args.to / f"{number:05d}-{at:%Y%m%dT%H%M%SZ}.ppm"
+            path.touch(0o600)
+            path.write_bytes(b"P6 %d %d 255\n" % (record.width, record.height) + plain)
+    except OSError as error:
+        raise ConfigError(f"cannot write into {args.to}: {error.strerror}") from None
     _say(
         f"wrote {len(sealed.records)} crops of device {sealed.body['device']} to "
         f"{args.to}; they are in the clear now"

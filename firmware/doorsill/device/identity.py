@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 from doorsill.canonical import PrivateKey, require_p256
 from doorsill.config import Config
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.folders import make_folder
 from doorsill.reading import read_file
 from doorsill.strict_x509 import Unreadable, read_pem, read_pem_chain
 
@@ -94,7 +95,7 @@ def create(directory: Path, name: str) -> bytes:
     """
     if not NAME.fullmatch(name):
         raise ConfigError(f"device id {name!r} does not match {DEVICE_ID.pattern}")
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(directory, 0o700)
     key = create_key(directory / KEY_NAME)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject)

@@ -1,0 +1,25 @@
+"""Making a folder, which is the first thing that the wrong user cannot do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from doorsill.errors import ConfigError
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make ``path`` and what is missing above it; nothing where it is there.
+
+    ``mode`` is for the last one, less the umask. Raises ConfigError where it cannot be.
+    """
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ConfigError(f"{path} cannot be a folder: a file is in its way") from None
+    except PermissionError:
+        raise ConfigError(
+            f"this user may not make the folder {path}; run as root, or chown what "
+            "is above it"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {path}: {error.strerror}") from None
