@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
-            mosquitto pcscd vsmartcard-vpcd opensc systemd man-db openssl git \
+            mosquitto pcscd vsmartcard-vpcd opensc systemd man-db openssl openssh-client git \
             e2fsprogs btrfs-progs ffmpeg
 DEMO_SECONDS ?= 60
 

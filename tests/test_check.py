@@ -221,7 +221,7 @@ def state_is_a_file(stage: Stage) -> None:
         pytest.param(low_k, "k = 2 is below the minimum of 10", id="k = 2"),
         pytest.param(no_policy, "and none is in force", id="no policy"),
         pytest.param(other_site, "but device.site = porto-1", id="another site"),
-        pytest.param(no_controller, "is not a public key", id="no controller"),
+        pytest.param(no_controller, "not a public key", id="no controller"),
         pytest.param(network_camera, "has no network", id="a camera on the network"),
         pytest.param(no_camera, "/dev/video77 does not exist", id="no camera"),
         pytest.param(no_model, "no model named nobody", id="no model"),

@@ -99,7 +99,11 @@ BAD = [
     (["sign", "p.toml", "--key", "c.key.pub", "--out", "o"], 2, "is a public key"),
     (["sign", "p.json", "--key", "c.key", "--out", "o"], 2, "is signed already"),
     (["check", "p.toml", "--controller", "c.key.pub"], 3, "p.toml is a draft; sign it"),
-    (["check", "c.key", "--controller", "c.key.pub"], 3, "c.key: not canonical JSON"),
+    (
+        ["check", "c.key", "--controller", "c.key.pub"],
+        3,
+        "c.key is a private key, not",
+    ),
     (["check", "p.json", "--controller", "p.json"], 2, "not a public key"),
     (["check", "p.json", "--controller", "d.key.pub"], 3, "p.json: the signature does"),
     (
@@ -111,7 +115,7 @@ BAD = [
     ([*CHECK, "--current", "p.json"], 3, "version 1 is not newer than 1"),
     (["apply", "p.json"], 2, "give --config FILE, or FILE with --controller, --to"),
     ([*APPLY, "--site", "braga"], 3, "p.json: the policy is for site porto-1"),
-    (["show", "c.key"], 2, "c.key: is not TOML"),
+    (["show", "c.key"], 2, "c.key: is a private key, not a policy"),
     (["show", "."], 2, ". is a folder, and no file"),
     (["diff", "p.json", "none"], 2, "cannot read none"),
 ]

@@ -45,6 +45,11 @@ def decode(data: bytes) -> Any:
     """Read ``data``; an UntrustedError unless it is canonical to the last byte."""
     if len(data) > LARGEST_BYTES:
         raise UntrustedError(f"{len(data)} bytes is over the limit of {LARGEST_BYTES}")
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise UntrustedError(
+            "not canonical JSON: it begins with a byte order mark, as Notepad writes "
+            "it; take the file as it was signed"
+        )
     try:
         value = json.loads(
             data.decode(),
@@ -52,12 +57,26 @@ def decode(data: bytes) -> Any:
             parse_constant=_no_constant,
             parse_int=_whole,
         )
-        same = encode(value) == data
+        spelt = encode(value)
     except (ValueError, RecursionError, ConfigError) as error:
         raise UntrustedError(f"not canonical JSON: {error}") from None
-    if not same:
-        raise UntrustedError("not canonical JSON: keys unsorted, or spelt another way")
+    if spelt != data:
+        raise UntrustedError(f"not canonical JSON: {_apart(spelt, data)}")
     return value
+
+
+def _apart(spelt: bytes, data: bytes) -> str:
+    """How ``data`` is not ``spelt`` as it has to be, and what mends it."""
+    more = len(data) - len(spelt)
+    if data.startswith(spelt) and not data[len(spelt) :].strip():
+        return (
+            f"it goes on after its end ({more} of line end or blank), as an editor "
+            f"leaves it; mend it: truncate -s {len(spelt)} FILE"
+        )
+    return (
+        "an editor or a tool wrote it another way (blanks, order of keys); take the "
+        "file as it was signed"
+    )
 
 
 def digest(value: Value) -> str:

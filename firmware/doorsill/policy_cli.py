@@ -18,7 +18,7 @@ from doorsill.device.policy_store import (
     replace,
     store_of,
 )
-from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.errors import ConfigError, DoorsillError
 from doorsill.folders import make_folder
 from doorsill.notice import notice_text
 from doorsill.policy_draft import (
@@ -29,7 +29,7 @@ from doorsill.policy_draft import (
     preview,
     staff_zones_of,
 )
-from doorsill.policy_file import is_signed, read_unverified
+from doorsill.policy_file import is_signed, read_signed, read_unverified
 from doorsill.policy_key_cli import signer_of
 from doorsill.policy_sketch import sketch
 from doorsill.policy_words import differences, summary
@@ -162,8 +162,8 @@ def check_policy(args: argparse.Namespace) -> int:
 
 
 def _acceptable(args: argparse.Namespace) -> policy.Policy:
-    key, data = read_public_key(args.controller), _signed(args.file)
-    current = _signed(args.current) if args.current else None
+    key, data = read_public_key(args.controller), read_signed(args.file)
+    current = read_signed(args.current) if args.current else None
     try:
         found = policy.verify(data, key)
         device = args.device or (found.devices or ("",))[0]
@@ -189,7 +189,7 @@ def apply_policy(args: argparse.Namespace) -> int:
     if args.file is None:  # as the units do at the start
         found = store.take_over(config.policy.file)
     else:
-        data = _signed(args.file)
+        data = read_signed(args.file)
         try:
             found = store.apply(data)
         except DoorsillError as error:
@@ -200,24 +200,6 @@ def apply_policy(args: argparse.Namespace) -> int:
 
 def _preview(path: Path) -> policy.Policy:
     return read_unverified(path, preview)
-
-
-def _signed(path: Path) -> bytes:
-    """A signed policy; a draft is named as what it is."""
-    data = read_file(path)
-    if not is_signed(data) and _is_toml(data):
-        raise UntrustedError(
-            f"{path} is a draft; sign it first: "
-            f"doorsill policy sign {path} --key controller.key --out policy.json"
-        )
-    return data
-
-
-def _is_toml(data: bytes) -> bool:
-    try:
-        return bool(parse_toml(data))
-    except ConfigError:
-        return False
 
 
 def _say(text: str) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from doorsill import canonical
-from doorsill.errors import DoorsillError
-from doorsill.reading import parse_toml, read_file
+from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.reading import BOM, parse_toml, read_file
+from doorsill.recognise import what_is
 
 T = TypeVar("T")
 
@@ -20,11 +21,32 @@ def read_unverified(path: Path, parse: Callable[[dict[str, Any]], T]) -> T:
     """
     data = read_file(path)
     try:
-        return parse(canonical.split(data)[0] if is_signed(data) else parse_toml(data))
+        return parse(canonical.split(data)[0] if is_signed(data) else _draft(data))
     except DoorsillError as error:
         raise error.of(path) from None
 
 
+def read_signed(path: Path) -> bytes:
+    """The bytes of a signed policy; UntrustedError that says what it is instead."""
+    data = read_file(path)
+    if is_signed(data):
+        return data
+    try:
+        _draft(data)
+    except ConfigError:
+        raise UntrustedError(f"{path} is {what_is(data)}, not a policy") from None
+    raise UntrustedError(
+        f"{path} is a draft; sign it first: "
+        f"doorsill policy sign {path} --key controller.key --out policy.json"
+    )
+
+
 def is_signed(data: bytes) -> bool:
     """Whether these are the bytes of a signed policy, and not of a draft."""
-    return data.lstrip().startswith(b"{")
+    return data.removeprefix(BOM).lstrip().startswith(b"{")
+
+
+def _draft(data: bytes) -> dict[str, Any]:
+    if not data.removeprefix(BOM).strip() or data.startswith(b"-----BEGIN"):
+        raise ConfigError(f"is {what_is(data)}, not a policy")
+    return parse_toml(data)

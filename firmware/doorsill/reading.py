@@ -15,6 +15,9 @@ from typing import Any
 
 from doorsill.errors import ConfigError
 
+BOM = b"\xef\xbb\xbf"  # how Notepad begins a file in UTF-8
+# How Windows PowerShell and Notepad's "Unicode" begin a file.
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 LARGEST_BYTES = 1 << 20  # of any file that a person or a fleet hands to a device
 
 
@@ -59,11 +62,20 @@ def _is_there(path: Path) -> bool:
 
 
 def parse_toml(data: bytes) -> dict[str, Any]:
-    """A TOML document; ConfigError for whatever is none."""
+    """A TOML document; ConfigError for whatever is none.
+
+    A byte order mark and line ends as Windows writes them are taken as well.
+    """
+    if data.startswith(UTF_16):
+        raise ConfigError("is text in UTF-16; save it as UTF-8")
     try:
-        return tomllib.loads(data.decode())
+        return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ConfigError(f"cannot be read: {error}") from None
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"is not text in UTF-8 (byte {data[error.start]:#04x} in line {line}); "
+            "save it as UTF-8"
+        ) from None
     except RecursionError:
         raise ConfigError("is not TOML: nested too deep") from None
     except ValueError as error:  # of TOML, or of a number of thousands of digits

@@ -7,13 +7,14 @@ can read, that is not P-256, or that is not the certificate's.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from doorsill import recognise
 from doorsill.canonical import PrivateKey, require_p256
 from doorsill.config import Config
 from doorsill.errors import ConfigError, UntrustedError
@@ -31,7 +33,7 @@ from doorsill.strict_x509 import Unreadable, read_pem, read_pem_chain
 KEY_NAME = "device.key"  # also of the copy that systemd hands to a service
 CERTIFICATE_NAME = "device.crt"
 CREDENTIALS = "CREDENTIALS_DIRECTORY"  # where systemd puts such copies
-PUBLIC, ENCRYPTED = b"BEGIN PUBLIC KEY", b"BEGIN ENCRYPTED PRIVATE KEY"
+ENCRYPTED = b"ENCRYPTED"  # stands in every PEM that wants a passphrase
 KEY_BYTES = 1 << 16  # at most, of a key file
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,16}")
 # What a broker makes the user name and the client id. A reader's has a colon, so that
@@ -137,45 +139,44 @@ def read_key(path: Path, ask: Callable[[], bytes] | None = None) -> PrivateKey:
     ``ask`` gives the passphrase of one that is encrypted; without it, such a key is a
     ConfigError.
     """
-    pem = read_private(path)
-    if PUBLIC in pem:
-        raise ConfigError(f"{path} is a public key; give the private one")
+    pem = read_private(path, recognise.is_secret)
     secret = None
     if ENCRYPTED in pem:
         if ask is None:
-            raise ConfigError(
-                f"{path} is encrypted; the device's key has no passphrase, its mode "
-                "0600 protects it"
-            )
+            raise recognise.instead(path, pem, recognise.PRIVATE)
         secret = ask()
     try:
         key = serialization.load_pem_private_key(pem, password=secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         if secret is not None:
             raise ConfigError(f"the passphrase is not that of {path}") from None
-        raise ConfigError(f"{path} is not a private key in PEM") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise UntrustedError(f"{path} is not a P-256 key")
-    require_p256(key.public_key())
-    return key
+        raise recognise.instead(path, pem, recognise.PRIVATE) from None
+    try:
+        require_p256(key.public_key())
+    except UntrustedError:
+        raise recognise.of_another_kind(path, key) from None
+    return cast(PrivateKey, key)
 
 
 def read_certificate(path: Path) -> x509.Certificate:
     """The one certificate in the PEM file ``path``."""
+    data = read_file(path)
     try:
-        return read_pem(read_file(path))
+        return read_pem(data)
     except Unreadable:
-        raise ConfigError(f"{path} is not a certificate in PEM") from None
+        raise recognise.instead(path, data, recognise.CERTIFICATE) from None
 
 
 def read_chain(path: Path) -> list[x509.Certificate]:
     """All certificates in the PEM file ``path``; for a chain the device's is first."""
     try:
-        return read_pem_chain(read_file(path))
+        data = read_file(path)
     except ConfigError as error:
         raise ConfigError(f"cannot read the certificate: {error}") from None
+    try:
+        return read_pem_chain(data)
     except Unreadable:
-        raise ConfigError(f"{path} is not a certificate in PEM") from None
+        raise recognise.instead(path, data, recognise.CERTIFICATE) from None
 
 
 def public_of(path: Path) -> bytes:
@@ -210,23 +211,34 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
-def read_private(path: Path) -> bytes:
-    """What a secret file holds; ConfigError where others can read it, or for a link."""
+def read_private(
+    path: Path, is_secret: Callable[[bytes], bool] = lambda _: True
+) -> bytes:
+    """What a secret file holds; ConfigError where others can read it, or for a link.
+
+    What is not ``is_secret`` at all is given whatever its mode: the caller says that it
+    is the wrong file, which ``chmod`` would not mend.
+    """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         handle = os.open(path, flags)
     except OSError as error:
-        raise ConfigError(f"cannot read the key {path}: {error.strerror}") from None
+        raise ConfigError(f"cannot read the key {path}: {_why(error)}") from None
     try:
         state = os.fstat(handle)
-        if stat.S_ISREG(state.st_mode):
-            pem = os.read(handle, KEY_BYTES)
-            if PUBLIC in pem:  # before its mode is looked at: it may be open to all
-                return pem
-        _require_private(path, state)
-        return pem
+        data = os.read(handle, KEY_BYTES) if stat.S_ISREG(state.st_mode) else b""
+        if not stat.S_ISREG(state.st_mode) or (data and is_secret(data)):
+            _require_private(path, state)
+        return data
     finally:
         os.close(handle)
+
+
+def _why(error: OSError) -> str:
+    """In words; a link is refused, whatever it leads to."""
+    if error.errno == errno.ELOOP:
+        return "it is a link; give the file itself"
+    return error.strerror or str(error)
 
 
 def _require_private(path: Path, state: os.stat_result) -> None:

@@ -15,6 +15,7 @@ from typing import cast
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
+from doorsill import recognise
 from doorsill.canonical import PublicKey, require_p256
 from doorsill.config import Config
 from doorsill.errors import ConfigError, UntrustedError
@@ -105,11 +106,15 @@ def store_of(config: Config) -> PolicyStore:
 
 def read_public_key(path: Path) -> PublicKey:
     """A P-256 public key in PEM; ConfigError or UntrustedError otherwise."""
+    data = read_file(path)
     try:
-        key = serialization.load_pem_public_key(read_file(path))
+        key = serialization.load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
-        raise ConfigError(f"{path} is not a public key in PEM") from None
-    require_p256(key)
+        raise recognise.instead(path, data, recognise.PUBLIC) from None
+    try:
+        require_p256(key)
+    except UntrustedError:
+        raise recognise.of_another_kind(path, key) from None
     return cast(PublicKey, key)
 
 
