@@ -14,7 +14,7 @@ import av
 import numpy as np
 from limits import END_S
 
-from doorsill import models_fetch
+from doorsill import models_fetch, models_stated
 from doorsill.drivers.camera import open_camera
 from doorsill.models_named import find
 
@@ -33,6 +33,23 @@ def model(folder: Path) -> Parser:
         find(str(path)).interpreter()
 
     return Parser([(ROOT / "models" / "attributes.tflite").read_bytes()], feed)
+
+
+def stated(folder: Path) -> Parser:
+    """What a model file says of itself, with metadata and labels behind."""
+    import models_bent as bent
+
+    said = bent.metadata(
+        mean=[127.5],
+        deviation=[127.5],
+        size=(320, 256),
+        outputs=["location", "score"],
+        box_order=[1, 0, 3, 2],
+        anchors=np.full((3, 4), 0.5),
+    )
+    plain = (ROOT / "models" / "attributes.tflite").read_bytes()
+    whole = bent.with_labels_behind(bent.with_metadata(plain, said), ["person"])
+    return Parser([whole], models_stated.stated)
 
 
 def recording(path: Path) -> bytes:

@@ -54,6 +54,7 @@ FAMILIES: Mapping[str, Mapping[str, Make]] = {
     "cards": {"apdu": cards.apdu, "ctap": cards.ctap},
     "media": {
         "model": media.model,
+        "model-metadata": media.stated,
         "mp4": media.mp4,
         "mkv": media.mkv,
         "fetched": media.fetched,
