@@ -132,3 +132,45 @@ def test_the_words_for_age_are_fixed(tmp_path: Path) -> None:
 def test_a_manifest_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read"):
         registry.load_manifest(tmp_path / "none.toml")
+
+
+SSD = (
+    HEADS[: HEADS.index("[[output]]")]
+    .replace('"heads"', '"ssd"')
+    .replace("detector.tflite", "Det_1.LITE")
+    .replace('"int8"', '"float32"\nmean = 127.0\ndeviation = 128.0')
+)
+
+
+def ssd_manifest(tmp_path: Path, rest: str) -> registry.Manifest:
+    path = tmp_path / "ssd.toml"
+    path.write_text(SSD + rest)
+    return registry.load_manifest(path)
+
+
+def test_a_manifest_says_of_somebody_elses_detector_what_its_file_does_not(
+    tmp_path: Path,
+) -> None:
+    rest = '[ssd]\nperson = 4\nanchors = "efficientdet"\nanchor_scale = 4.0\n'
+    manifest = ssd_manifest(tmp_path, rest)
+    assert manifest.scaling == ((127.0,), (128.0,))
+    assert manifest.wished is not None
+    assert (manifest.wished.person, manifest.wished.anchors) == (4, "efficientdet")
+    assert manifest.wished.anchor_scale == 4.0
+    assert ssd_manifest(tmp_path, "").wished is None
+
+
+@pytest.mark.parametrize(
+    ("rest", "sentence"),
+    [
+        ("[ssd]\nperson = -1\n", "person = -1 is below the minimum of 0"),
+        ('[ssd]\nanchors = "mine"\n', "anchors = 'mine' does not match"),
+        ("[ssd]\nanchor_scale = 3.0\n", "anchor_scale is not an option"),
+        ("[ssd]\npersons = 1\n", "persons is not an option; did you mean person"),
+    ],
+)
+def test_what_a_manifest_cannot_say_is_named(
+    rest: str, sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        ssd_manifest(tmp_path, rest)

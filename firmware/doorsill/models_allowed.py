@@ -18,6 +18,28 @@ from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy import Policy
 
 Allowed = frozenset[str]  # SHA-256, hexadecimal
+MODEL_ENDINGS = (".tflite", ".lite")  # in capitals as well
+
+
+def is_manifest(name: str) -> bool:
+    """Whether ``name`` is the path of a manifest."""
+    return name.lower().endswith(".toml")
+
+
+def is_file(name: str) -> bool:
+    """Whether ``name`` is the path of a bare model, and not a model of ours by name."""
+    return not is_manifest(name) and (
+        "/" in name or name.lower().endswith(MODEL_ENDINGS)
+    )
+
+
+def read_model(path: str) -> bytes:
+    """The bytes of a bare model; ConfigError where it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        why = f"cannot read the model {path}: {error.strerror}"
+        raise ConfigError(why) from None
 
 
 def allowed_models(policy: Policy) -> Allowed:
@@ -39,17 +61,13 @@ def require_allowed(digest: str, allowed: Allowed | None, name: str) -> str:
 
 
 def model_hash(name: str) -> str:
-    """The SHA-256 in the manifest of a model, or that of a bare .tflite file.
+    """The SHA-256 in the manifest of a model, or that of a bare file.
 
     ``name`` is one of ours or a path; whoever runs the model holds its file to this.
     """
-    if name.endswith(".tflite"):
-        try:
-            return hashlib.sha256(Path(name).read_bytes()).hexdigest()
-        except OSError as error:
-            why = f"cannot read the model {name}: {error.strerror}"
-            raise ConfigError(why) from None
-    named = [Path(name)] if name.endswith(".toml") else []
+    if is_file(name):
+        return hashlib.sha256(read_model(name)).hexdigest()
+    named = [Path(name)] if is_manifest(name) else []
     for path in named or [folder / f"{name}.toml" for folder in _folders()]:
         try:
             document = tomllib.loads(path.read_text("utf-8"))

@@ -1,12 +1,13 @@
 """List, check, measure and fetch models.
 
 A model is named (such as detector) or given as a path to a manifest (.toml) or to a
-standard SSD-type file (.tflite).
+detector's file (.tflite, .lite).
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
@@ -14,10 +15,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from doorsill import models_edgetpu, models_fetch, models_measure, registry
-from doorsill.drivers.runtime import RUNTIMES
+from doorsill.drivers.runtime import RUNTIMES, Tensor
 from doorsill.errors import ConfigError
+from doorsill.models_allowed import read_model
 from doorsill.models_measure import Tally
-from doorsill.models_named import find, read
+from doorsill.models_named import Model, find
 
 
 def _say(text: str = "") -> None:
@@ -35,7 +37,7 @@ def list_models(_: argparse.Namespace) -> int:
         raise ConfigError("this installation holds no models")
     _say(f"{'name':12} {'kind':11} {'version':8} {'status':13} {'input':10} size")
     for each in found:
-        size = len(read(each.model_path)) // 1000
+        size = len(read_model(str(each.model_path))) // 1000
         shape = f"{each.width}x{each.height}"
         _say(
             f"{each.name:12} {each.kind:11} {each.version:8} {each.status:13}"
@@ -48,11 +50,7 @@ def info_models(args: argparse.Namespace) -> int:
     """Print all that a manifest says."""
     model = find(args.model)
     if model.manifest is None:
-        net = model.interpreter()
-        tensor = net.input
-        _say(f"{model.title}: {tensor.dtype} {'x'.join(map(str, tensor.shape))}")
-        _say("an SSD" if len(net.post_process) == 4 else "no detector of a known kind")
-        return 0
+        return _info_foreign(model)
     m = model.manifest
     _say(f"{m.name} {m.version}, {m.kind}, {m.status}, {m.licence}")
     _say(f"file        {m.file}, sha256 {m.sha256}")
@@ -65,7 +63,33 @@ def info_models(args: argparse.Namespace) -> int:
         _say(f"scores      from {m.decode.threshold}, sure from {m.decode.sure}")
     _say(f"trained by  commit {m.training_commit}")
     _say(f"provenance  {m.provenance}")
+    if m.kind == "ssd":
+        _understood(model)
     return 0
+
+
+def _info_foreign(model: Model) -> int:
+    """What is in somebody else's file, and how it would be read."""
+    net = model.interpreter()
+    digest = hashlib.sha256(read_model(str(model.path))).hexdigest()
+    _say(f"{model.title}, not ours; sha256 {digest}")
+    _say(f"input       {_tensor(net.input)}")
+    for output in net.outputs():
+        _say(f"output      {_tensor(output.tensor)}")
+    _understood(model)
+    return 0
+
+
+def _understood(model: Model) -> None:
+    foreign = model.foreign()
+    for each in foreign.words:
+        _say(f"read as     {each}")
+    for each in foreign.doubts:
+        _say(f"in doubt    {each}")
+
+
+def _tensor(tensor: Tensor) -> str:
+    return f"{tensor.name} {'x'.join(map(str, tensor.shape))} {tensor.dtype}"
 
 
 def verify_models(args: argparse.Namespace) -> int:

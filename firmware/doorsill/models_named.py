@@ -1,4 +1,4 @@
-"""A model as a person names it: one of ours, a manifest or a standard SSD-type file."""
+"""A model as a person names it: one of ours, a manifest or somebody else's file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from doorsill import registry
 from doorsill.drivers.probe import require_sound
 from doorsill.drivers.runtime import Interpreter, load
 from doorsill.errors import ConfigError
+from doorsill.models_allowed import is_file, is_manifest, read_model
+from doorsill.models_stated import stated
 from doorsill.vision.detector import NetDetector
-from doorsill.vision.ssd import SsdDecoder
+from doorsill.vision.detectors import manifested_detector
+from doorsill.vision.foreign import Foreign, foreign_detector
 
 SSD_SCORE = 0.5
 
@@ -27,39 +30,41 @@ class Model:
         """Loaded; one of ours is verified first."""
         if self.manifest is not None:
             return registry.opened(self.manifest, threads=threads, runtime=runtime)
-        sound = require_sound(read(self.path), runtime)
-        return load(sound, threads=threads, runtime=runtime)
+        try:
+            sound = require_sound(read_model(str(self.path)), runtime)
+            return load(sound, threads=threads, runtime=runtime)
+        except ConfigError as error:
+            raise ConfigError(f"{self.path}: {error}") from None
+
+    def foreign(self, lowest_score: float = SSD_SCORE) -> Foreign:
+        """Somebody else's detector, understood; ConfigError where it is none."""
+        net = self.interpreter()
+        if self.manifest is not None:
+            return manifested_detector(self.manifest, net, lowest_score)
+        try:
+            said = stated(read_model(str(self.path)))
+            return foreign_detector(net, said, lowest_score=lowest_score)
+        except ConfigError as error:
+            raise ConfigError(f"{self.path}: {error}") from None
 
     def detector(self) -> NetDetector:
         """Ready to find people in single frames: only what is sure counts."""
-        net = self.interpreter()
-        if self.manifest is not None and self.manifest.decode is not None:
-            sure = replace(self.manifest.decode, threshold=self.manifest.decode.sure)
-            alone = replace(self.manifest, decode=sure)
-            return NetDetector(net, registry.heads_decoder(alone))
-        if len(net.post_process) != 4:
+        if self.manifest is None or self.manifest.kind == "ssd":
+            return self.foreign().detector
+        if self.manifest.decode is None:
             raise ConfigError(f"{self.title} is not a detector that can be evaluated")
-        height, width = net.input.shape[1:3]
-        order = net.post_process
-        places = (order[0], order[1], order[2], order[3])
-        return NetDetector(net, SsdDecoder(places, width / height, 0, SSD_SCORE))
+        sure = replace(self.manifest.decode, threshold=self.manifest.decode.sure)
+        alone = replace(self.manifest, decode=sure)
+        return NetDetector(self.interpreter(), registry.heads_decoder(alone))
 
 
 def find(name: str) -> Model:
     """The model called ``name``, or at that path; ConfigError where there is none."""
-    path = Path(name)
-    if path.suffix == ".toml":
-        manifest = registry.load_manifest(path)
-        return Model(manifest.name, manifest.model_path, manifest)
-    if path.suffix == ".tflite":
-        return Model(path.name, path, None)
-    manifest = registry.shipped(name)
+    if is_file(name):
+        return Model(Path(name).name, Path(name), None)
+    manifest = (
+        registry.load_manifest(Path(name))
+        if is_manifest(name)
+        else registry.shipped(name)
+    )
     return Model(manifest.name, manifest.model_path, manifest)
-
-
-def read(path: Path) -> bytes:
-    """A model file; ConfigError where it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None

@@ -19,13 +19,15 @@ from doorsill.drivers.runtime import Interpreter, Output, load
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.fields import Fields
 from doorsill.values import Detections
-from doorsill.vision.detector import Decode
+from doorsill.vision.anchors import RULES
+from doorsill.vision.detector import Decode, Scaling
 from doorsill.vision.heads import (
     CHANNELS,
     HeadDecoder,
     HeadsDecode,
     Quantisation,
 )
+from doorsill.vision.layout import Wished
 from doorsill.vision.letterbox import Letterbox
 
 KINDS = ("heads", "ssd", "attributes")
@@ -36,8 +38,10 @@ ALLOWED_ATTRIBUTES = {
 }
 MANIFEST_MAX_BYTES = 64 << 10
 TEXT = r"[^\x00-\x1f]+"
+MODEL_FILE = r"[A-Za-z0-9][A-Za-z0-9_.-]*\.(?i:tflite|lite)"  # beside the manifest
 SHAPE = r"[0-9]{1,6}(x[0-9]{1,6}){0,7}"  # as 1x96x96x3
 LONGEST_SIDE = 2048
+MOST_CLASSES = 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class Manifest:
     dtype: str
     outputs: tuple[OutputTensor, ...]
     decode: HeadsDecode | None  # for kind "heads"
+    wished: Wished | None = None  # for kind "ssd": what its file does not say
+    scaling: Scaling | None = None  # of a float input
 
     @property
     def model_path(self) -> Path:
@@ -199,23 +205,55 @@ def _read(path: Path, top: Fields, problems: list[str]) -> Manifest:
     plain: dict[str, Any] = {
         "name": model.text("name", r"[a-z0-9-]+", 64),
         "version": model.text("version", r"\d+\.\d+\.\d+", 32),
-        "file": model.text("file", r"[a-z0-9][a-z0-9_.-]*\.tflite", 128),
+        "file": model.text("file", MODEL_FILE, 128),
         "sha256": model.text("sha256", r"[0-9a-f]{64}", 64),
         "status": model.text("status", "stable|experimental", 16),
         "licence": model.text("licence", TEXT, 64),
         "training_commit": model.text("training_commit", r"[0-9a-f]{7,40}|none", 40),
         "provenance": model.text("provenance", TEXT, 2000),
         "encoding": given.text("encoding", "rgb|change", 16),
-        "dtype": given.text("dtype", "int8|uint8", 8),
+        "dtype": given.text("dtype", "int8|uint8|float32", 8),
         "width": given.whole("width", 16, LONGEST_SIDE),
         "height": given.whole("height", 16, LONGEST_SIDE),
     }
     outputs = tuple(_output(each, kind) for each in top.tables("output", 4))
     _check_outputs(kind, outputs, problems)
     decode = _decode(top.table("decode")) if kind == "heads" else None
+    scaling = _scaling(given) if plain["dtype"] == "float32" else None
+    wished = _wished(top.optional_table("ssd")) if kind == "ssd" else None
     for each in (model, given, top):
         each.end()
-    return Manifest(path, kind=kind, outputs=outputs, decode=decode, **plain)
+    return Manifest(
+        path,
+        kind=kind,
+        outputs=outputs,
+        decode=decode,
+        wished=wished,
+        scaling=scaling,
+        **plain,
+    )
+
+
+def _scaling(given: Fields) -> Scaling | None:
+    """The mean and the deviation of a pixel, where a manifest gives them."""
+    if not {"mean", "deviation"} & set(given.names()):
+        return None
+    mean, deviation = (
+        given.number("mean", -1e3, 1e3),
+        given.number("deviation", 1e-3, 1e3),
+    )
+    return Scaling((mean,), (deviation,))
+
+
+def _wished(table: Fields | None) -> Wished | None:
+    """What a manifest says of somebody else's detector beyond its file."""
+    if table is None:
+        return None
+    person = table.optional_whole("person", 0, MOST_CLASSES, -1)
+    anchors = table.text("anchors", f"({'|'.join(RULES)})?", 16, "")
+    scale = table.number("anchor_scale", 0.5, 16) if anchors == "efficientdet" else 0.0
+    table.end()
+    return Wished(None if person < 0 else person, anchors, scale)
 
 
 def _output(each: Fields, kind: str) -> OutputTensor:

@@ -12,7 +12,12 @@ from doorsill.device import clock, health, identity, validity
 from doorsill.device.obedience import declaration_of, declared
 from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, UplinkError
-from doorsill.models_allowed import allowed_models, model_hash, require_allowed
+from doorsill.models_allowed import (
+    allowed_models,
+    is_file,
+    model_hash,
+    require_allowed,
+)
 from doorsill.privacy.budget import day_of
 from doorsill.registry import load_manifest, shipped, verified_model
 from doorsill.status_asked import GREEN, ORANGE, RED, ROOT, START, Finding, Shop
@@ -138,7 +143,7 @@ def model(shop: Shop) -> Finding:
     with contextlib.suppress(ConfigError):  # no policy: said in its own row
         allowed = allowed_models(store_of(shop.config).load())
         require_allowed(model_hash(name), allowed, name)
-    if name.endswith(".tflite"):
+    if is_file(name):
         digest = hashlib.sha256(model_bytes(shop.config.model)).hexdigest()
         return Finding("model", ORANGE, f"{Path(name).name}, {digest[:16]}, not ours")
     manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)

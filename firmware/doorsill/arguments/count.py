@@ -86,7 +86,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--model",
         default="detector",
         metavar="NAME|FILE",
-        help="a model of ours, or any SSD-type .tflite",
+        help="one of ours, or a detector's .tflite, .lite or .toml",
     )
     _add_output(parser)
     parser.add_argument(

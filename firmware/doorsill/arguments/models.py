@@ -25,7 +25,7 @@ examples:
   doorsill models compile-edgetpu detector --to models/
 
 A model is named (such as detector) or given as a path to a manifest (.toml) or to a
-standard SSD-type file (.tflite).
+detector's file (.tflite, .lite).
 """
 LIST = """\
 examples:

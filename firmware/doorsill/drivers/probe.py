@@ -61,11 +61,13 @@ def require_sound(model: bytes, runtime: str) -> bytes:
 
 
 def _main(runtime: str, delegate: str | None = None) -> int:
-    from doorsill.drivers.runtime import construct, import_runtime
+    from doorsill.drivers.runtime import check_bytes, construct, import_runtime
 
+    model = sys.stdin.buffer.read()
     try:
+        check_bytes(model)
         library = import_runtime(runtime)
-        construct(library, sys.stdin.buffer.read(), delegate=delegate).invoke()
+        construct(library, model, delegate=delegate).invoke()
     except ConfigError as error:
         sys.stderr.write(f"{_REASON}{error}\n")
         return 1

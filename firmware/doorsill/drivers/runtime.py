@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from doorsill.drivers import probe
 from doorsill.errors import ConfigError
+from doorsill.models_recognise import recognised
 
 RUNTIMES = {
     "litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
@@ -31,8 +33,16 @@ RUNTIMES = {
 UNVERIFIED = frozenset({"tflite-runtime"})  # 2.14 segfaults on a truncated model
 MODEL_MAX_BYTES = 64 << 20
 MOST_THREADS = 64
+BYTES = (np.uint8, np.int8)
 IDENTIFIER = b"TFL3"  # bytes 4..8 of every TFLite flatbuffer
 POST_PROCESS = "TFLite_Detection_PostProcess"
+EDGE_TPU = "edgetpu-custom-op"
+OPEN_SIDE = 320  # pixels, of an input whose size the model leaves to us
+# Operations that hand numbers on as they are, in another shape or type.
+PASSING = frozenset({
+    "CAST", "CONCATENATION", "DEQUANTIZE", "EXPAND_DIMS", "IDENTITY", "QUANTIZE",
+    "RESHAPE", "SQUEEZE",
+})  # fmt: skip
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +72,14 @@ class Output(NamedTuple):
         return shifted * np.float32(self.tensor.scale)
 
 
+class Ends(NamedTuple):
+    """What the graph does with its input first, and to its outputs last."""
+
+    takes: str = ""  # the operation that the input goes into
+    range: tuple[float, float] | None = None  # real numbers that it can take
+    makers: tuple[str, ...] = ()  # of each output, what is only handed on left out
+
+
 class Interpreter(Protocol):
     """A loaded model with one input."""
 
@@ -73,8 +91,13 @@ class Interpreter(Protocol):
     def post_process(self) -> tuple[int, ...]:
         """Where the four results of an SSD's post-process lie among the outputs.
 
-        As boxes, classes, scores, count; empty when the model has no such operation.
+        As boxes, classes, scores, count; -1 for a count that is not among them. Empty
+        when the model has no such operation.
         """
+
+    @property
+    def ends(self) -> Ends:
+        """What the graph itself says of its input and outputs."""
 
     def input_view(self) -> NDArray[Any]:
         """The input's own memory, writable; drop it before :meth:`invoke`."""
@@ -100,7 +123,7 @@ def load(
     on this machine that is a :class:`ConfigError`, or, with ``allow_fallback``, a
     warning and the processor's own kernels.
     """
-    _check_bytes(model)
+    check_bytes(model)
     if threads < 1:
         raise ConfigError(f"threads = {threads} is below the minimum of 1")
     if threads > MOST_THREADS:
@@ -124,7 +147,7 @@ def load_reference(model: bytes, *, runtime: str = "litert") -> Interpreter:
     For golden tests only; the default kernels round differently from one processor to
     the next.
     """
-    _check_bytes(model)
+    check_bytes(model)
     return construct(import_runtime(runtime), model, reference=True)
 
 
@@ -177,12 +200,50 @@ def construct(
                     [library.load_delegate(delegate)] if delegate is not None else None
                 ),
             )
+            _settle_shape(interpreter, model)
             interpreter.allocate_tensors()
             interpreter.invoke()  # some models know their output shapes only now
     except (ValueError, RuntimeError, SystemError, OSError) as error:
-        why = f"the model cannot be loaded: {_sentence(error)}"
-        raise ConfigError(why) from error
+        raise ConfigError(_why_not(error)) from error
     return _TFLite(interpreter)
+
+
+def _settle_shape(interpreter: Any, model: bytes) -> None:
+    """One picture at a time; a side that is left open is as the file says, or ours."""
+    from doorsill.models_stated import stated
+
+    details = interpreter.get_input_details()
+    shape = [int(side) for side in details[0]["shape"]]
+    signature = [int(side) for side in details[0].get("shape_signature", shape)]
+    if len(details) != 1 or len(shape) != 4:
+        return
+    wanted = [1, *shape[1:3], 3 if signature[3] == -1 else shape[3]]
+    if -1 in signature[1:3]:
+        width, height = stated(model).size or (OPEN_SIDE, OPEN_SIDE)
+        open_sides = zip(signature[1:3], (height, width), shape[1:3], strict=True)
+        wanted[1:3] = [ours if side == -1 else own for side, ours, own in open_sides]
+    if wanted != shape:
+        interpreter.resize_tensor_input(details[0]["index"], wanted)
+
+
+def _why_not(error: BaseException) -> str:
+    """A sentence on what the runtime did not like; what to do, where that is known."""
+    said = str(error)
+    custom = re.search(r"unresolved custom op: ([\w-]+)", said)
+    if custom and custom[1] == EDGE_TPU:
+        return (
+            "the model was compiled for an Edge TPU and runs on nothing else: name the"
+            " Edge TPU's library as the delegate (libedgetpu.so.1), or take the file"
+            " that was there before edgetpu_compiler"
+        )
+    if flex := re.search(r"\bFlex\w+", said):
+        return (
+            f"the model needs {flex[0]}, an operation of TensorFlow itself: convert it"
+            " without SELECT_TF_OPS"
+        )
+    if custom:
+        return f"the model needs {custom[1]}, an operation that this runtime has not"
+    return f"the model cannot be loaded: {_sentence(error)}"
 
 
 @contextmanager
@@ -209,7 +270,10 @@ def _without_notes() -> Iterator[None]:
 class _TFLite:
     """Both runtimes have the same Python surface; this is the part that we use."""
 
-    __slots__ = ("_indices", "_input_index", "_interpreter", "_tensors", "input")
+    __slots__ = (
+        *("_indices", "_input_index", "_interpreter", "_operations", "_tensors"),
+        "input",
+    )
 
     def __init__(self, interpreter: Any) -> None:
         inputs = interpreter.get_input_details()
@@ -221,17 +285,62 @@ class _TFLite:
         self._input_index = inputs[0]["index"]
         self._tensors = tuple(map(_tensor, details))
         self._indices = tuple(detail["index"] for detail in details)
+        # What a delegate took over still stands in the list as it was.
+        operations: list[dict[str, Any]] = interpreter._get_ops_details()
+        self._operations = [op for op in operations if op["op_name"] != "DELEGATE"]
 
     @property
     def post_process(self) -> tuple[int, ...]:
         # The operation itself knows which result is which; names and the order of the
         # outputs differ between every two exporters.
-        for operation in self._interpreter._get_ops_details():
+        sources = [self._source(index) for index in self._indices]
+        for operation in self._operations:
             if operation["op_name"] == POST_PROCESS:
-                results = tuple(map(int, operation["outputs"]))
-                if set(results) <= set(self._indices):
-                    return tuple(map(self._indices.index, results))
+                results = list(map(int, operation["outputs"]))
+                if set(results[:3]) <= set(sources):
+                    return tuple(
+                        sources.index(each) if each in sources else -1
+                        for each in results
+                    )
         return ()
+
+    @property
+    def ends(self) -> Ends:
+        makers = [self._maker(self._source(index)) for index in self._indices]
+        names = tuple(each["op_name"] if each else "" for each in makers)
+        takers = [op for op in self._operations if self._input_index in op["inputs"]]
+        if not takers:
+            return Ends("", None, names)
+        first = takers[0]
+        made = self._range(int(first["outputs"][0]))
+        quantised = first["op_name"] == "QUANTIZE"
+        return Ends(first["op_name"], made if quantised else None, names)
+
+    def _range(self, index: int) -> tuple[float, float] | None:
+        """The smallest and the largest real number that a quantised tensor can hold."""
+        for detail in self._interpreter.get_tensor_details():
+            scale, zero = detail["quantization"]
+            if detail["index"] == index and scale and detail["dtype"] in BYTES:
+                ends = np.iinfo(detail["dtype"])
+                return scale * (ends.min - zero), scale * (ends.max - zero)
+        return None
+
+    def _source(self, index: int) -> int:
+        """The tensor whose numbers arrive at ``index`` with nothing done to them."""
+        for _ in range(len(self._operations)):
+            made = self._maker(index)
+            if made is None or made["op_name"] not in PASSING:
+                break
+            if not len(made["inputs"]):
+                break
+            index = int(made["inputs"][0])
+        return index
+
+    def _maker(self, index: int) -> dict[str, Any] | None:
+        for operation in self._operations:
+            if index in operation["outputs"]:
+                return operation
+        return None
 
     def input_view(self) -> NDArray[Any]:
         view: NDArray[Any] = self._interpreter.tensor(self._input_index)()
@@ -252,15 +361,13 @@ def _tensor(detail: dict[str, Any]) -> Tensor:
     return Tensor(detail["name"], shape, dtype, float(scale), int(zero_point))
 
 
-def _check_bytes(model: bytes) -> None:
+def check_bytes(model: bytes) -> None:
+    """Raise a ConfigError that says what ``model`` is where it is no TFLite file."""
     if len(model) > MODEL_MAX_BYTES:
         limit = f"the limit of {MODEL_MAX_BYTES} bytes"
         raise ConfigError(f"the model has {len(model)} bytes, above {limit}")
     if model[4:8] != IDENTIFIER:
-        found = model[4:8]
-        raise ConfigError(
-            f"not a TFLite model: bytes 4 to 8 are {found!r} instead of {IDENTIFIER!r}"
-        )
+        raise ConfigError(f"not a TFLite model but {recognised(model)}")
 
 
 def _sentence(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from time import perf_counter_ns
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from doorsill.drivers.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
@@ -52,17 +53,33 @@ class Detector(Protocol):
         """People in fractions of the picture; the frame is not kept."""
 
 
+class Scaling(NamedTuple):
+    """What a network with a float input takes: (pixel - mean) / deviation.
+
+    One number each, or one for each of R, G and B.
+    """
+
+    mean: tuple[float, ...] = (127.5,)
+    deviation: tuple[float, ...] = (127.5,)
+
+
 class NetDetector:
     """A detector made of one network and the decoder that understands it."""
 
     def __init__(
-        self, interpreter: Interpreter, decode: Decode, born: float = BORN
+        self,
+        interpreter: Interpreter,
+        decode: Decode,
+        born: float = BORN,
+        scaling: Scaling | None = None,
     ) -> None:
         self._interpreter = interpreter
         self.born = born
         self._decode = decode
         self.fit = input_size(interpreter)
-        self._signed = interpreter.input.dtype == np.int8
+        dtype = interpreter.input.dtype
+        self._signed = dtype == np.int8
+        self._floats = _Floats(scaling or Scaling()) if dtype == np.float32 else None
         self._place = Letterbox(self.fit, self.fit)
         self.stages = Stages()
 
@@ -84,21 +101,46 @@ class NetDetector:
         return found
 
     def _prepare(self, pixels: Pixels) -> None:
-        stored = self._interpreter.input_view()[0].view(np.uint8)
+        stored = self._interpreter.input_view()[0]
+        if self._floats is None:
+            stored = stored.view(np.uint8)
         height, width = pixels.shape[:2]
         if self._place.content != (width, height):
             self._place = Letterbox(self.fit, (width, height))
-            stored[...] = 0 if self._signed else GREY
+            stored[...] = self._grey()
         window = stored[self._place.rows, self._place.columns]
-        if self._signed:
+        if self._floats is not None:
+            self._floats.write(pixels, window)
+        elif self._signed:
             np.bitwise_xor(pixels, TO_INT8, out=window)
         else:
             np.copyto(window, pixels)
+
+    def _grey(self) -> Any:
+        """What stands beside the picture, as the input stores it."""
+        if self._floats is not None:
+            return self._floats.factor * GREY + self._floats.offset
+        return 0 if self._signed else GREY
 
     def _wipe(self) -> None:
         """Leave nobody in the input: the next look may be long in coming."""
         stored = self._interpreter.input_view()[0]
         stored[self._place.rows, self._place.columns] = 0
+
+
+class _Floats:
+    """Writes pixels as numbers, in place."""
+
+    def __init__(self, scaling: Scaling) -> None:
+        mean = np.array(scaling.mean, np.float32)
+        deviation = np.array(scaling.deviation, np.float32)
+        self.factor = 1 / deviation
+        self.offset = -mean / deviation
+
+    def write(self, pixels: Pixels, window: NDArray[np.float32]) -> None:
+        """Fill ``window``, (height, width, 3)."""
+        np.multiply(pixels, self.factor, out=window)
+        window += self.offset
 
 
 def input_size(interpreter: Interpreter) -> tuple[int, int]:
@@ -109,10 +151,9 @@ def input_size(interpreter: Interpreter) -> tuple[int, int]:
             f"the model's input is {_show(shape)}, a detector's is 1 x height x width"
             " x 3 with at least 16 rows and columns"
         )
-    if dtype not in (np.int8, np.uint8):
+    if dtype not in (np.int8, np.uint8, np.float32):
         raise ConfigError(
-            f"the model's input is {dtype}, only int8 and uint8 are possible:"
-            " quantise the model in full"
+            f"the model's input is {dtype}; int8, uint8 and float32 are possible"
         )
     return shape[2], shape[1]
 

@@ -9,9 +9,16 @@ from pathlib import Path
 
 from doorsill.config import ModelSection
 from doorsill.drivers.probe import reason_against, require_sound
-from doorsill.drivers.runtime import load
+from doorsill.drivers.runtime import Interpreter, load
 from doorsill.errors import ConfigError
-from doorsill.models_allowed import Allowed, require_allowed
+from doorsill.models_allowed import (
+    Allowed,
+    is_file,
+    is_manifest,
+    read_model,
+    require_allowed,
+)
+from doorsill.models_stated import stated
 from doorsill.registry import (
     Manifest,
     heads_decoder,
@@ -23,7 +30,8 @@ from doorsill.registry import (
 from doorsill.vision import heads
 from doorsill.vision.appearance import Appearance
 from doorsill.vision.detector import Detector, NetDetector
-from doorsill.vision.ssd import ssd_decoder
+from doorsill.vision.foreign import Foreign, foreign_detector
+from doorsill.vision.ssd import LOWEST_SCORE
 
 log = logging.getLogger(__name__)
 
@@ -54,16 +62,11 @@ def with_probed_delegate(
 def model_bytes(section: ModelSection, allowed: Allowed | None = None) -> bytes:
     """The detector's verified bytes; UntrustedError unless it is ``allowed``."""
     name = section.detector
-    if name.endswith(".tflite"):
-        try:
-            model = Path(name).read_bytes()
-        except OSError as error:
-            raise ConfigError(
-                f"cannot read the model {name}: {error.strerror}"
-            ) from None
+    if is_file(name):
+        model = read_model(name)
         require_allowed(hashlib.sha256(model).hexdigest(), allowed, name)
         return model
-    manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)
+    manifest = load_manifest(Path(name)) if is_manifest(name) else shipped(name)
     require_allowed(manifest.sha256, allowed, name)
     return verified_model(manifest)
 
@@ -72,13 +75,13 @@ def open_detector(section: ModelSection, allowed: Allowed | None = None) -> Dete
     """The detector that ``section`` names, loaded and ready.
 
     A name is one of ours, whose manifest is enforced; a path is a manifest (``.toml``)
-    or a bare SSD-type model (``.tflite``). Raises ConfigError, or UntrustedError where
-    it is not ``allowed`` (None: any is) or not what its manifest says.
+    or a bare detector that somebody else made. Raises ConfigError, or UntrustedError
+    where it is not ``allowed`` (None: any is) or not what its manifest says.
     """
     name = section.detector
-    if name.endswith(".tflite"):
+    if is_file(name):
         return _bare(Path(name), section, allowed)
-    manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)
+    manifest = load_manifest(Path(name)) if is_manifest(name) else shipped(name)
     require_allowed(manifest.sha256, allowed, name)
     if _is_path(name):
         _sound(verified_model(manifest), section)
@@ -87,7 +90,7 @@ def open_detector(section: ModelSection, allowed: Allowed | None = None) -> Dete
 
 def _is_path(name: str) -> bool:
     """Whether somebody else's model is named, and not one that came with us."""
-    return name.endswith((".tflite", ".toml"))
+    return is_file(name) or is_manifest(name)
 
 
 def _sound(model: bytes, section: ModelSection) -> bytes:
@@ -108,9 +111,12 @@ def _bare(path: Path, section: ModelSection, allowed: Allowed | None) -> NetDete
             delegate=section.delegate or None,
             allow_fallback=section.delegate_fallback,
         )
-        return NetDetector(interpreter, ssd_decoder(interpreter))
+        foreign = foreign_detector(interpreter, stated(model))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+    for doubt in foreign.doubts:
+        log.warning("%s: %s", path, doubt)
+    return foreign.detector
 
 
 def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
@@ -132,7 +138,23 @@ def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
     )
     if manifest.kind == "heads":
         return NetDetector(interpreter, heads_decoder(manifest), heads.BORN)
-    return NetDetector(interpreter, ssd_decoder(interpreter))
+    foreign = manifested_detector(manifest, interpreter)
+    for doubt in foreign.doubts:
+        log.warning("%s: %s", manifest.path, doubt)
+    return foreign.detector
+
+
+def manifested_detector(
+    manifest: Manifest, interpreter: Interpreter, lowest_score: float = LOWEST_SCORE
+) -> Foreign:
+    """A detector of kind ``ssd``: what its file says, and its manifest before that."""
+    try:
+        said = stated(verified_model(manifest))
+        return foreign_detector(
+            interpreter, said, manifest.wished, lowest_score, manifest.scaling
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{manifest.path}: {error}") from None
 
 
 def open_reader(section: ModelSection, allowed: Allowed | None = None) -> Appearance:

@@ -1,0 +1,327 @@
+"""Which output of somebody else's detector is what.
+
+Asked in this order, since exporters agree neither on the order nor on the names: the
+post-processing operation itself, the metadata, the names, the shapes, and the numbers
+that come out. What nobody can tell is a ConfigError that says what was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+from doorsill.drivers.runtime import POST_PROCESS, Interpreter, Output
+from doorsill.errors import ConfigError
+from doorsill.models_stated import Coding, Stated
+from doorsill.vision.anchors import by_rule, coding_of
+from doorsill.vision.ssd import LOWEST_SCORE, BoxForm, RawDecoder, SsdDecoder
+
+PERSON = ("person", "people", "pedestrian", "human")
+BACKGROUND = ("???", "background", "__background__", "none", "unlabeled", "n/a")
+# Columns of raw scores and the one of people, where no label says it: one kind alone,
+# TensorFlow's COCO with its gaps, COCO without, Pascal VOC; each with a background too.
+COLUMNS = {1: 0, 2: 1, 90: 0, 91: 1, 80: 0, 81: 1, 20: 14, 21: 15}
+NAMES = {
+    "classes": ("class", "categor", "label"),
+    "scores": ("score", "conf", "prob"),
+}
+SQUEEZERS = ("LOGISTIC", "SOFTMAX")  # operations whose results lie in 0..1
+CORNERS = 0.99  # of boxes that end after they begin: then they are no code
+PIXEL_NOISE_SEED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """What a manifest says beyond the file."""
+
+    person: int | None = None  # class or column of people
+    anchors: str = ""  # a rule of vision/anchors.py
+    anchor_scale: float = 0.0
+
+
+@dataclass(slots=True)
+class Layout:
+    """A decoder, and how it came about in words."""
+
+    decode: SsdDecoder | RawDecoder
+    words: list[str] = field(default_factory=list)
+
+
+def layout_of(
+    interpreter: Interpreter,
+    said: Stated | None = None,
+    wished: Wished | None = None,
+    lowest_score: float = LOWEST_SCORE,
+) -> Layout:
+    """How to decode a loaded model; a ConfigError where nobody can tell."""
+    reader = _Reader(interpreter, said or Stated(), wished or Wished(), lowest_score)
+    return reader.layout()
+
+
+class _Reader:
+    def __init__(
+        self, interpreter: Interpreter, said: Stated, wished: Wished, lowest: float
+    ) -> None:
+        self._net, self._said, self._wished = interpreter, said, wished
+        self._lowest = lowest
+        self._outputs = interpreter.outputs()
+        self._shapes = [output.tensor.shape for output in self._outputs]
+        height, width = interpreter.input.shape[1:3]
+        self._size = (width, height)
+
+    def layout(self) -> Layout:
+        order = self._net.post_process
+        if len(order) == 4:
+            return self._by_operation((order[0], order[1], order[2], order[3]))
+        for boxes in self._boxes():
+            vectors, tables = self._beside(boxes)
+            if len(vectors) >= 2:
+                return self._finished(boxes, vectors)
+            if tables or vectors:
+                return self._raw(boxes, (tables or vectors)[0])
+        raise ConfigError(f"the model gives {self._found()}: {_kind(self._shapes)}")
+
+    def _by_operation(self, order: tuple[int, int, int, int]) -> Layout:
+        boxes, classes, scores = (self._shapes[each] for each in order[:3])
+        n = boxes[-2] if len(boxes) > 1 else 0
+        same = prod(classes) == prod(scores) == n
+        if boxes != (1, n, 4) or not same or not n:
+            raise ConfigError(
+                f"the model gives {self._found()}, an SSD gives 1 x n x 4, 1 x n,"
+                " 1 x n and 1"
+            )
+        words = [f"finished by {POST_PROCESS}: at most {n} things"]
+        return self._ssd(order, words, BoxForm(self._size))
+
+    def _finished(self, boxes: int, vectors: list[int]) -> Layout:
+        classes, scores = (
+            self._named("classes", vectors),
+            self._named("scores", vectors),
+        )
+        if len(vectors) > 2 and (classes is None or scores is None):
+            raise ConfigError(
+                f"the model gives {self._found()}, and neither names nor metadata say"
+                " which of them are classes and scores"
+            )
+        unsettled = classes is None and scores is None
+        if classes is None:
+            classes = next(each for each in vectors if each != scores)
+        if scores is None:
+            scores = next(each for each in vectors if each != classes)
+        ones = [i for i, shape in enumerate(self._shapes) if prod(shape) == 1]
+        count = ones[0] if ones and ones[0] not in vectors else -1
+        words = ["finished: boxes, classes and scores by their shapes and names"]
+        if unsettled:
+            words = ["finished: classes are told from scores by their numbers"]
+        order = boxes, classes, scores, count
+        return self._ssd(order, words, self._form(), unsettled)
+
+    def _ssd(
+        self,
+        order: tuple[int, int, int, int],
+        words: list[str],
+        form: BoxForm,
+        unsettled: bool = False,
+    ) -> Layout:
+        person = self._wished.person
+        if person is None:
+            person, why = _person_class(self._said.labels)
+            words.append(f"people are class {person}{why}")
+        decode = SsdDecoder(order, form, person, self._lowest, unsettled)
+        return Layout(decode, words)
+
+    def _raw(self, boxes: int, scores: int) -> Layout:
+        n = prod(self._shapes[boxes]) // 4
+        columns = prod(self._shapes[scores]) // n
+        column = self._wished.person
+        words = []
+        if column is None:
+            column, why = _person_column(self._said.labels, columns)
+            words = [f"people are column {column} of {columns}{why}"]
+        if not 0 <= column < columns:
+            raise ConfigError(f"person = {column}, but there are {columns} columns")
+        sample = self._sample()
+        coding, how = self._coding(n, sample[boxes])
+        logits = self._are_logits(scores, sample[scores], coding)
+        form = self._form(sample[boxes]) if coding is None else self._form()
+        words += [how, "scores are logits" if logits else "scores are shares"]
+        decode = RawDecoder(
+            *(boxes, scores, columns, column, form, coding, logits, self._lowest)
+        )
+        return Layout(decode, words)
+
+    def _coding(self, n: int, boxes: Output) -> tuple[Coding | None, str]:
+        said = self._said.coding
+        if said is not None and len(said.anchors) != n:
+            raise ConfigError(
+                f"the model gives {n} boxes, its metadata {len(said.anchors)} anchors"
+            )
+        if said is not None:
+            return said, f"{n} raw boxes, anchors from the metadata"
+        if self._wished.anchors:
+            coding = by_rule(
+                self._wished.anchors, self._size, self._wished.anchor_scale
+            )
+            if len(coding.anchors) != n:
+                raise ConfigError(
+                    f"the model gives {n} boxes; the rule {self._wished.anchors} makes"
+                    f" {len(coding.anchors)} anchors"
+                )
+            return coding, f"{n} raw boxes, anchors by the rule {self._wished.anchors}"
+        rows = boxes.real().reshape(-1, 4)
+        if (rows[:, 2:] > rows[:, :2]).all(axis=1).mean() >= CORNERS:
+            return None, f"{n} boxes without anchors"
+        if self._said.box_form in ("upper left", "centre"):
+            return None, f"{n} boxes without anchors, as the metadata says"
+        rule = coding_of(n, self._size)
+        if rule is None:
+            width, height = self._size
+            raise ConfigError(
+                f"the model gives {self._found()}: {n} boxes relative to anchors that"
+                f" no known rule makes for {width} x {height} (ssd, retina,"
+                " efficientdet) and that the file does not hold: export it with"
+                " post-processing"
+            )
+        name, coding = rule
+        return coding, f"{n} raw boxes, anchors by the rule {name}"
+
+    def _are_logits(self, which: int, sample: Output, coding: Coding | None) -> bool:
+        if coding is not None and coding.sigmoid is not None:
+            return coding.sigmoid
+        makers = self._net.ends.makers
+        if makers and makers[which] in SQUEEZERS:
+            return False
+        values = sample.real()
+        return bool(values.min() < 0 or values.max() > 1)
+
+    def _form(self, sample: Output | None = None) -> BoxForm:
+        said = self._said
+        if said.box_form:
+            order = said.box_order or (0, 1, 2, 3)
+            return BoxForm(self._size, order, said.box_form, said.pixels or None)
+        if sample is not None and _x_comes_first(sample):
+            return BoxForm(self._size, (0, 1, 2, 3))
+        return BoxForm(self._size)
+
+    def _boxes(self) -> list[int]:
+        """Outputs that may be boxes; those called raw come last."""
+        found = [
+            i
+            for i, shape in enumerate(self._shapes)
+            if len(shape) > 1 and shape[-1] == 4 and prod(shape) == 4 * shape[-2] > 4
+        ]
+        return sorted(found, key=lambda i: "raw" in self._name(i))
+
+    def _beside(self, boxes: int) -> tuple[list[int], list[int]]:
+        """Outputs with one number, and with several, for each of ``boxes``."""
+        n = self._shapes[boxes][-2]
+        others = [(i, s) for i, s in enumerate(self._shapes) if i != boxes]
+        vectors = [i for i, s in others if prod(s) == n and n in s]
+        tables = [
+            i for i, s in others
+            if len(s) > 1 and s[-2] == n and prod(s) == n * s[-1] and s[-1] > 1
+        ]  # fmt: skip
+        return vectors, tables
+
+    def _named(self, what: str, among: Sequence[int]) -> int | None:
+        """The one output whose name or type says that it is ``what``."""
+        words = NAMES[what]
+        found = [i for i in among if any(word in self._name(i) for word in words)]
+        if not found and what == "classes":
+            found = [i for i in among if self._outputs[i].tensor.dtype.kind == "i"
+                     and not self._outputs[i].tensor.scale]  # fmt: skip
+        return found[0] if len(found) == 1 else None
+
+    def _name(self, output: int) -> str:
+        """By the metadata, else by the tensor itself."""
+        names = self._said.outputs
+        if len(names) == len(self._outputs):
+            return names[output]
+        return self._outputs[output].tensor.name.lower()
+
+    def _sample(self) -> tuple[Output, ...]:
+        """What the model makes of noise: numbers of the kind that it gives."""
+        view = self._net.input_view()
+        noise = np.random.default_rng(PIXEL_NOISE_SEED)
+        if view.dtype.kind == "f":
+            view[...] = noise.uniform(-1, 1, view.shape)
+        else:
+            view[...] = noise.integers(0, 256, view.shape, np.uint8).view(view.dtype)
+        del view
+        self._net.invoke()
+        return self._net.outputs()
+
+    def _found(self) -> str:
+        return " and ".join(" x ".join(map(str, shape)) for shape in self._shapes)
+
+
+def _person_class(labels: tuple[str, ...]) -> tuple[int, str]:
+    """The class of people among finished results, which know no background."""
+    if not labels:
+        return 0, ""
+    place = _label(labels)
+    return place - (labels[0] in BACKGROUND), f", {labels[place]} by its labels"
+
+
+def _person_column(labels: tuple[str, ...], columns: int) -> tuple[int, str]:
+    if labels:
+        place = _label(labels)
+        shift = columns - len(labels)
+        if shift in (0, 1) or (shift == -1 and labels[0] in BACKGROUND):
+            return place + shift, f", {labels[place]} by its labels"
+        raise ConfigError(
+            f"the model gives scores for {columns} kinds of things and has"
+            f" {len(labels)} labels"
+        )
+    if columns in COLUMNS:
+        return COLUMNS[columns], ""
+    raise ConfigError(
+        f"the model gives scores for {columns} kinds of things and no label says which"
+        " of them is a person: write a manifest with person = N, counted from 0"
+    )
+
+
+def _label(labels: tuple[str, ...]) -> int:
+    for word in PERSON:
+        if word in labels:
+            return labels.index(word)
+    shown = ", ".join(label for label in labels[:8] if label)
+    raise ConfigError(f"none of the model's {len(labels)} labels is a person: {shown}")
+
+
+def _x_comes_first(sample: Output) -> bool:
+    """Whether boxes begin with x: row by row over a grid, x changes faster than y."""
+    rows = sample.real().reshape(-1, 4)
+    middles = (rows[:, :2] + rows[:, 2:]) / 2
+    first, second = np.median(np.abs(np.diff(middles, axis=0)), axis=0)
+    return bool(first > second)
+
+
+def _kind(shapes: Sequence[tuple[int, ...]]) -> str:
+    """What the shapes look like, for somebody who took the wrong file."""
+    deep = [shape for shape in shapes if len(shape) == 4 and min(shape[1:3]) >= 8]
+    if deep and {shape[3] for shape in deep} == {1, 10}:
+        return "as our own detectors do: name the manifest (.toml) beside it"
+    if deep:
+        return (
+            "a map of the picture, as models for segmentation, poses or depth give it;"
+            " a detector gives boxes, n x 4, with classes and scores"
+        )
+    tables = [shape for shape in shapes if len(shape) == 3]
+    if any(shape[2] in (12, 16, 18) and shape[1] > 100 for shape in tables):
+        return "boxes with key points, as models for faces, hands and poses give them"
+    if len(shapes) == 1 and tables and max(tables[0]) >= 100 and min(tables[0][1:]) > 4:
+        return (
+            "all in one table, as YOLO gives it, which is not read here; export an SSD,"
+            " or boxes and scores apart"
+        )
+    if len(shapes) == 1 and prod(shapes[0]) == max(shapes[0], default=0) > 1:
+        return (
+            f"one row of {max(shapes[0])} numbers, as a model that names whole pictures"
+            " gives it (classification); a detector gives boxes, n x 4, with classes"
+            " and scores"
+        )
+    return "a detector gives boxes, n x 4, with classes and scores, n each"
