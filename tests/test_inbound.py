@@ -162,7 +162,8 @@ def test_an_unasked_packet_is_refused_by_size_and_costs_no_memory(
     reason = left(found).reason
     grown = resident_kib() - before
     found.publisher.stop()
-    assert reason == "the broker sends what nobody asked for"
+    where = talker.address.where
+    assert reason == f"the broker at {where} sends what nobody asked for"
     assert grown < 12 * 1024  # of 120 MB
     assert talker.taken < 8 * MIB  # what lay in the sockets between us
 

@@ -7,30 +7,29 @@ it is asked: who connects with its certificate throws it out.
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import ssl
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.enums import LogLevel
 from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.config import Config
 from doorsill.consent.control import ask
-from doorsill.errors import ConfigError
+from doorsill.device.policy_store import store_of
+from doorsill.errors import ConfigError, UntrustedError
 from doorsill.fault import Fault
+from doorsill.uplink.causes import explain
+from doorsill.uplink.discovery import described_at
 from doorsill.uplink.events import Answered
-from doorsill.uplink.service import address_of
-from doorsill.uplink.tls import Address, explain, tls_context
+from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
+from doorsill.uplink.paho_client import Client, make_client, session
+from doorsill.uplink.reasons import REASONS, TAKEN_OVER, elsewhere, words
+from doorsill.uplink.service import address_of, description_of
+from doorsill.uplink.tls import Address
 from doorsill.uplink.wire import topic
 
 WITHIN_S = 10.0  # for the connection, and again for the answers
-OBJECT_S = 1.0  # for the broker to object to our certificate
 STEP_S = 0.1
 FORBIDDEN = "check"  # no stream of ours, so no access list lets it pass
 LOOK = "look at the broker's access list: five streams below the device's own name"
@@ -47,7 +46,15 @@ def connect(config: Config) -> list[Fault]:
         visit = Visit(address_of(config))
     except ConfigError as error:
         return [Fault(str(error))]
-    return visit.faults(config.device.site)
+    return visit.faults(config.device.site, _described(config))
+
+
+def _described(config: Config) -> bytes | None:
+    """What Home Assistant is told, or None; of a policy that is no good nothing is."""
+    try:
+        return description_of(config, store_of(config).load())
+    except (ConfigError, UntrustedError):
+        return None
 
 
 def _as_uplink_says(told: dict[str, Any]) -> list[Fault]:
@@ -58,9 +65,7 @@ def _as_uplink_says(told: dict[str, Any]) -> list[Fault]:
     if "access" in told["problems"]:
         found.append(Fault(f"the broker refused {line['refusal']}", LOOK))
     if "takeover" in told["problems"]:
-        says = "another client came with our certificate"
-        step = "find the other device with this certificate and id, and end it"
-        found.append(Fault(says, step))
+        found.append(Fault(*REASONS[TAKEN_OVER]))
     return found
 
 
@@ -69,96 +74,79 @@ class Visit:
     """One connection, as the device."""
 
     address: Address
-    _client: mqtt.Client = field(init=False, repr=False)
+    _client: Client = field(init=False, repr=False)
+    _limits: Limits = field(default_factory=Limits)
+    _properties: Any = None
     _connected: ReasonCode | None = None
     _lost: str = ""
     _answers: dict[int, ReasonCode] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self.address.client,
-            protocol=mqtt.MQTTv5,
-        )
-        self._client.tls_set_context(tls_context(self.address))
-        self._client.connect_timeout = WITHIN_S
+        self._client = make_client(self.address, WITHIN_S)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
         self._client.on_log = self._on_log
 
-    def faults(self, site: str) -> list[Fault]:
-        """Connect, publish two messages, leave."""
+    def faults(self, site: str, described: bytes | None = None) -> list[Fault]:
+        """Connect, publish two messages, leave; ``described`` is for Home Assistant."""
         where = self.address.where
         try:
-            self._shake_hands()
             self._reach()
         except OSError as error:
-            if isinstance(error, ssl.SSLError | TimeoutError | ConnectionError):
-                return [Fault(explain(error, where), REACH)]
-            return [Fault(f"{where}: {explain(error, where)}", REACH)]
+            return [Fault(explain(error, self.address.files))]
         if self._connected is None:
             why = self._lost or f"{where} takes the connection and says nothing"
             return [
                 Fault(why, "is it an MQTT 5 broker with TLS 1.3, and does it work?")
             ]
         if self._connected.is_failure:
-            says = f"the broker at {where} refuses us: {self._connected}"
-            return [Fault(says, "does its access list know this device?")]
+            code = self._connected.value
+            why = f"{words(code)}{elsewhere(code, self._properties)}"
+            return [Fault(f"the broker at {where} refuses us: {why}")]
         try:
-            return self._try_access(site)
+            limited = _limited(self._limits, site, self.address, described)
+            return self._try_access(site) + limited
         finally:
             self._client.disconnect()
             self._turn(lambda: False, 1.0)
 
-    def _shake_hands(self) -> None:
-        """TLS alone. In 1.3 a broker looks at our certificate when we are through.
-
-        It says then what it does not like, and hangs up; who has sent something by that
-        time may hear nothing of it.
-        """
-        address = self.address
-        line = socket.create_connection((address.host, address.port), WITHIN_S)
-        with (
-            line,
-            tls_context(address).wrap_socket(line, server_hostname=address.host) as tls,
-        ):
-            tls.settimeout(OBJECT_S)
-            with contextlib.suppress(TimeoutError):  # it has nothing to say
-                tls.recv(1)
-
     def _reach(self) -> None:
-        expiry = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        expiry.SessionExpiryInterval = 0
         self._client.connect(
             self.address.host,
             self.address.port,
             keepalive=30,
             clean_start=True,
-            properties=expiry,
+            properties=session(),
         )
         self._turn(lambda: self._connected is not None, WITHIN_S)
 
     def _try_access(self, site: str) -> list[Fault]:
         """An interval of no bytes, and what is no stream of ours."""
+        if self._limits.qos < 1:
+            return []  # it answers nothing, and that is said
         found = []
         ours, forbidden = (
             topic(site, self.address.device, each) for each in ("interval", FORBIDDEN)
         )
-        good = self._client.publish(ours, b"", 1).mid
-        bad = self._client.publish(forbidden, b"", 1).mid
-        self._turn(lambda: len(self._answers) == 2, WITHIN_S)
-        if good not in self._answers:
+        good = self._ask(ours)
+        bad = self._ask(forbidden)
+        if good is None:
             why = self._lost or "it answers no message"
             return [Fault(f"the broker at {self.address.where}: {why}", LOOK)]
-        answer = Answered(None, self._answers[good].value, ours)
+        answer = Answered(None, good.value, ours)
         if not answer.accepted:
             found.append(Fault(f"the broker refuses {answer.words}", LOOK))
-        taken = self._answers.get(bad)
-        if taken is not None and not taken.is_failure:
+        if bad is not None and not bad.is_failure:
             says = f"the broker lets this device write to {forbidden} as well"
             found.append(Fault(says, LOOK, warning=True))
         return found
+
+    def _ask(self, name: str) -> ReasonCode | None:
+        """What the broker says of one message to ``name``; there is one at a time."""
+        number = self._client.publish(name, b"", 1).mid
+        self._turn(lambda: number in self._answers, WITHIN_S)
+        return self._answers.get(number)
 
     def _turn(self, done: Any, within_s: float) -> None:
         deadline = time.monotonic() + within_s
@@ -166,10 +154,12 @@ class Visit:
             self._client.loop(STEP_S)
 
     def _on_connect(self, *told: Any) -> None:
-        self._connected = told[3]
+        self._connected, self._properties = told[3], told[4]
+        self._limits = limits_of(told[4])
 
     def _on_disconnect(self, *told: Any) -> None:
-        self._lost = self._lost or str(told[3])
+        where, code = self.address.where, told[3].value
+        self._lost = self._lost or f"{where} ended the connection: {words(code)}"
 
     def _on_publish(self, *told: Any) -> None:
         self._answers[told[2]] = told[3]
@@ -177,4 +167,20 @@ class Visit:
     def _on_log(self, *told: Any) -> None:
         level, text = told[2:4]
         if level == LogLevel.MQTT_LOG_ERR:
-            self._lost = self._lost or explain(text, self.address.where)
+            self._lost = self._lost or explain(text, self.address.files)
+
+
+def _limited(
+    limits: Limits, site: str, address: Address, described: bytes | None
+) -> list[Fault]:
+    """What a broker that works does not take; none of it keeps the uplink away."""
+    said = [Fault(each, warning=True) for each in remarks(limits)]
+    name = described_at(site, address.device)
+    if described is not None and not limits.fit(name, described):
+        size = packet_bytes(name, described)
+        says = (
+            f"the broker at {address.where} takes packets of {limits.packet_bytes} "
+            f"bytes: the description for Home Assistant ({size} bytes) is left out"
+        )
+        said.append(Fault(says, "raise its limit (max_packet_size)", warning=True))
+    return said

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.uplink.events import Answered
 from doorsill.uplink.guard import EgressGuard, RateError
+from doorsill.uplink.limits import NO_ANSWERS, Limits, remarks
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.publisher import Publisher
+from doorsill.uplink.reasons import QOS_REFUSED
 from doorsill.uplink.reports import as_told_now
 from doorsill.uplink.rows import Row
 
 log = logging.getLogger(__name__)
 
 BATCH = 128  # answers in one transaction
-RESERVED = 4  # places on the way that live, health and state may always take
+RESERVED = 4  # places on the way that live, health and state may always take, if it has
 RETRY_S = 5.0  # after the broker refused for now
 
 
@@ -37,6 +39,8 @@ class Delivery:
     _hopeless: list[int] = field(default_factory=list)
     _not_before: float = 0.0  # s, monotonic
     _logged: set[str] = field(default_factory=set)  # topics, of five streams
+    _remarks: list[str] = field(default_factory=list)  # of the broker, as last logged
+    _packet_bytes: int = 0  # the largest packet that the last broker took
 
     @property
     def idle(self) -> bool:
@@ -47,10 +51,23 @@ class Delivery:
         """Everything that is in the outbox now may go out."""
         self.released = self.outbox.newest()
 
+    def meet(self, limits: Limits, now: float) -> None:
+        """A connection came about, to a broker that takes this much."""
+        said = remarks(limits)
+        for each in said:
+            if each not in self._remarks:  # once, not with every connection
+                log.warning("%s", each)
+        self._remarks = said
+        if limits.packet_bytes > self._packet_bytes > 0:
+            self.outbox.exhume()  # what was too large may fit
+            self._cursor = 0
+        self._packet_bytes = limits.packet_bytes
+        self._not_before = now
+
     def heard(self, answers: Iterable[Answered], now: float) -> None:
         """Sort what the broker said; ``note`` writes it down."""
         for answer in answers:
-            if answer.hopeless:
+            if answer.hopeless and not (answer.tag is None and answer.too_large):
                 self.refused_at, self.refusal = now, answer.words
             if answer.tag is None:
                 self._log_refusal(answer)
@@ -60,14 +77,15 @@ class Delivery:
                 self._accepted.append(answer.tag)
             elif answer.hopeless:
                 self._hopeless.append(answer.tag)
-                log.error("the broker refuses %s", answer.words)
+                self._log_refusal(answer)
             else:
-                log.warning("the broker refuses for now %s", answer.words)
+                if answer.reason != QOS_REFUSED:  # that is said of the broker as such
+                    log.warning("the broker refuses for now %s", answer.words)
                 self._cursor = min(self._cursor, answer.tag - 1)
                 self._not_before = now + RETRY_S
 
     def _log_refusal(self, answer: Answered) -> None:
-        """State, live and health go again and again: once a topic is enough."""
+        """They come by the hundred: once a topic is enough."""
         if answer.topic not in self._logged:
             self._logged.add(answer.topic)
             log.error("the broker refuses %s", answer.words)
@@ -83,7 +101,10 @@ class Delivery:
 
     def fill(self, now: float, utc: float) -> None:
         """Hand over as many rows as there is room for."""
-        room = self.publisher.room - RESERVED
+        if self.publisher.connected and self.publisher.limits.qos < 1:
+            self.refused_at, self.refusal = now, NO_ANSWERS
+            return
+        room = self.publisher.room - min(RESERVED, self.publisher.window // 4)
         if room <= 0 or now < self._not_before:
             return
         for row in self.outbox.due(room, self._cursor, self.released):

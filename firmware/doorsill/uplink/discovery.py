@@ -15,6 +15,11 @@ from typing import Any
 from doorsill.uplink.wire import client, topic
 
 
+def described_at(site: str, device: str) -> str:
+    """The topic that Home Assistant looks for it at."""
+    return f"homeassistant/device/{client(site, device)}/config"
+
+
 def describe(site: str, device: str, firmware: str, lines: Sequence[str]) -> bytes:
     """The packet for a device that counts ``lines`` (ids, in order of the policy)."""
     ours = client(site, device)

@@ -1,24 +1,18 @@
-"""What the broker said, in the words of MQTT 5's reason codes (OASIS MQTT 5.0, 2.4)."""
+"""What the broker said."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-# Not authorized, topic name invalid, packet too large, payload format invalid.
-NEVER = frozenset({0x87, 0x90, 0x95, 0x99})
-FAILURE = 0x80
-WORDS = {
-    0x87: "not authorised; look at the broker's access list",
-    0x90: "the topic is not allowed there",
-    0x95: "the message is too large for the broker",
-    0x97: "the broker's quota is used up",
-    0x99: "the payload is not what the broker expects",
-}
+from doorsill.uplink.limits import Limits
+from doorsill.uplink.reasons import FAILURE, NEVER, TOO_LARGE, words
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The broker took us in."""
+    """The broker took us in, and this is what it takes."""
+
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +27,8 @@ class Disconnected:
 class Answered:
     """The broker's PUBACK for the message sent with ``tag``.
 
-    Without a tag only a refusal is told: nobody waits for the rest.
+    Without a tag only a refusal is told: nobody waits for the rest. What the broker
+    said that it would not take is answered at once, and never sent.
     """
 
     tag: int | None
@@ -42,9 +37,8 @@ class Answered:
 
     @property
     def words(self) -> str:
-        """For a person: which topic, and why it was refused."""
-        why = WORDS.get(self.reason, "no reason that we know")
-        return f"{self.topic or 'a message'}: {why} ({self.reason:#x})"
+        """For a person: which topic, why it was refused, and what to do."""
+        return f"{self.topic or 'a message'}: {words(self.reason)}"
 
     @property
     def accepted(self) -> bool:
@@ -55,6 +49,11 @@ class Answered:
     def hopeless(self) -> bool:
         """The broker will refuse it again however often we ask."""
         return self.reason in NEVER
+
+    @property
+    def too_large(self) -> bool:
+        """For this broker, as it is now."""
+        return self.reason == TOO_LARGE
 
 
 Event = Connected | Disconnected | Answered

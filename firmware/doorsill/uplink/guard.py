@@ -14,7 +14,8 @@ from typing import Final
 
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.uplink.codec import decode
-from doorsill.uplink.wire import LARGEST_BYTES, STREAMS, client, topic
+from doorsill.uplink.discovery import described_at
+from doorsill.uplink.wire import LARGEST_BYTES, STREAMS, topic
 
 DISCOVERY: Final = "discovery"
 DISCOVERY_LARGEST_BYTES = (
@@ -120,7 +121,7 @@ class EgressGuard:
             raise UntrustedError(
                 f"{DISCOVERY}: not the description that follows from the policy"
             )
-        return f"homeassistant/device/{client(self._site, self._device)}/config"
+        return described_at(self._site, self._device)
 
 
 __all__ = ["DISCOVERY", "LARGEST_BYTES", "EgressGuard", "Outgoing", "RateError"]

@@ -4,6 +4,8 @@ paho's thread does the network; this side is one thread's: ``send`` and ``poll``
 the thread has to say waits in a queue and ``fileno`` becomes readable.
 
 * Session expiry 0: the outbox is the session, there is no second queue to lose.
+* What was on its way when a connection ended goes again with the next one, within what
+  that one takes (``limits``); paho's own queue is emptied, for it knows no limits.
 * The answer to each message is the reason code of its PUBACK, found by its number;
   paho's own ``wait_for_publish`` breaks for ever after a lost connection.
 * A broker that takes the connection and answers nothing is left after ``ack_s``.
@@ -13,7 +15,6 @@ the thread has to say waits in a queue and ``fileno`` becomes readable.
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import os
 import socket
@@ -21,30 +22,43 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from select import select
 from typing import Any
 
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.enums import LogLevel, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import UntrustedError, UplinkError
+from doorsill.uplink.causes import explain
 from doorsill.uplink.events import Answered, Connected, Disconnected, Event
 from doorsill.uplink.guard import Outgoing
-from doorsill.uplink.inbound import LARGEST_BYTES
-from doorsill.uplink.timing import Timing, spread
-from doorsill.uplink.tls import Address, explain, tls_context
-
-log = logging.getLogger(__name__)
+from doorsill.uplink.limits import Limits, limits_of
+from doorsill.uplink.paho_client import (
+    Client,
+    Connect,
+    make_client,
+    session,
+    wait_between,
+    with_will,
+)
+from doorsill.uplink.reasons import (
+    FAILURE,
+    QOS_REFUSED,
+    REASONS,
+    RETAIN_REFUSED,
+    SILENT,
+    TAKEN_OVER,
+    TOO_LARGE,
+    elsewhere,
+    words,
+)
+from doorsill.uplink.timing import Timing
+from doorsill.uplink.tls import Address
 
 IN_FLIGHT_LIMIT = 256
 WAKE_S = 0.1  # how long a message waits for the network thread at most
-TAKEN_OVER = 0x8E
-TAKEN_OVER_WORDS = "another client came with our certificate"
+TAKEN_OVER_WORDS = REASONS[TAKEN_OVER][0]
 STALLED = "answered nothing for"
 # mosquitto 2.0 hangs up on the one who is thrown out and says nothing.
 SHORT_MOST = 3  # connections in a row that the broker took in and ended soon
@@ -54,25 +68,11 @@ SHORT_WORDS = (
 )
 
 
-Connect = Callable[[], socket.socket]
-
-
-class _Client(mqtt.Client):
-    """paho's, which lets somebody else make its TCP connection."""
-
-    connect_by: Connect | None = None
-
-    def _create_socket_connection(self) -> socket.socket:
-        if self.connect_by is not None:
-            return self.connect_by()
-        return super()._create_socket_connection()
-
-
 @dataclass(slots=True)
 class _Sent:
+    outgoing: Outgoing
     tag: int | None
     time: float
-    topic: str
 
 
 @dataclass(slots=True)
@@ -84,10 +84,14 @@ class Publisher:
     timing: Timing = field(default_factory=Timing)
     connect: Connect | None = None  # by whom, where this process may not
     connected: bool = field(default=False, init=False)
+    limits: Limits = field(default_factory=Limits, init=False)  # of this connection
     answered_at: float | None = field(default=None, init=False)  # s, monotonic
-    _client: mqtt.Client = field(init=False, repr=False)
+    _client: Client = field(init=False, repr=False)
     _said: deque[tuple[str, Any]] = field(default_factory=deque, init=False)
     _sent: dict[int, _Sent] = field(default_factory=dict, init=False)
+    _again: deque[_Sent] = field(default_factory=deque, init=False)
+    _made: int = field(default=0, init=False)  # connections that came about
+    _known: int = field(default=0, init=False)  # of these, what ``poll`` has seen
     _wake: tuple[int, int] = field(init=False)
     _bell: threading.Lock = field(default_factory=threading.Lock, init=False)
     _closed: bool = field(default=False, init=False)
@@ -105,15 +109,12 @@ class Publisher:
 
     def start(self) -> None:
         """Begin to connect, and go on trying."""
-        expiry = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        expiry.SessionExpiryInterval = 0
-        expiry.MaximumPacketSize = LARGEST_BYTES
         self._client.connect_async(
             self.address.host,
             self.address.port,
             keepalive=self.timing.keepalive_s,
             clean_start=True,
-            properties=expiry,
+            properties=session(),
         )
         # Not paho's loop_start: it wakes its thread through a TCP connection to itself,
         # which a confined process cannot make.
@@ -131,24 +132,52 @@ class Publisher:
 
     @property
     def room(self) -> int:
-        """How many more messages may be on their way."""
-        return IN_FLIGHT_LIMIT - len(self._sent) if self.connected else 0
+        """How many more messages may be on their way; ``window`` of them at once."""
+        if not self.connected or self._made != self._known:
+            return 0
+        return self.window - len(self._sent) - len(self._again)
+
+    @property
+    def window(self) -> int:
+        """How many messages without an answer the broker and we allow."""
+        return min(IN_FLIGHT_LIMIT, self.limits.on_way)
 
     def send(self, outgoing: Outgoing, tag: int | None = None) -> None:
-        """Send at QoS 1; an Answered with ``tag`` follows, also after a reconnect."""
+        """Send at QoS 1; an Answered with ``tag`` follows, also after a reconnect.
+
+        At QoS 0, where the broker takes no other: then nothing is ever answered.
+        """
         if type(outgoing) is not Outgoing:
             raise UntrustedError("only what passed the egress guard may go out")
         if self.room <= 0:
             raise UplinkError("the broker has not answered enough to take more")
-        info = self._client.publish(
-            outgoing.topic, outgoing.payload, qos=1, retain=outgoing.retain
-        )
+        self._hand_over(_Sent(outgoing, tag, time.monotonic()))
+
+    def _hand_over(self, each: _Sent) -> None:
+        """To paho; what the broker does not take is answered here, and not sent."""
+        outgoing, qos = each.outgoing, self.limits.qos
+        if not self.limits.fit(outgoing.topic, outgoing.payload):
+            self._say("answer", Answered(each.tag, TOO_LARGE, outgoing.topic))
+            return
+        if qos < 1 and each.tag is not None:
+            self._say("answer", Answered(each.tag, QOS_REFUSED, outgoing.topic))
+            return
+        retain = outgoing.retain and self.limits.retain
+        info = self._client.publish(outgoing.topic, outgoing.payload, qos, retain)
         if info.rc not in (
             MQTTErrorCode.MQTT_ERR_SUCCESS,
-            MQTTErrorCode.MQTT_ERR_NO_CONN,  # queued, sent after the reconnect
+            MQTTErrorCode.MQTT_ERR_NO_CONN,  # it goes again with the next connection
         ):
             raise UplinkError(f"paho takes no message: {info.rc.name}")
-        self._sent[info.mid] = _Sent(tag, time.monotonic(), outgoing.topic)
+        each.time = time.monotonic()
+        if qos:
+            self._sent[info.mid] = each
+
+    def _hand_over_again(self) -> None:
+        """What was on its way when the last connection ended, as there is room."""
+        while self._again and self.connected and len(self._sent) < self.window:
+            with contextlib.suppress(UplinkError):
+                self._hand_over(self._again.popleft())
 
     def poll(self) -> list[Event]:
         """What happened since the last call; never blocks."""
@@ -160,16 +189,20 @@ class Publisher:
             event = self._event(kind, value)
             if event is not None:
                 events.append(event)
+        self._hand_over_again()
         self._leave_a_stalled_broker()
         return events
 
     def stop(self, farewell: Outgoing | None = None) -> None:
         """Take leave: ``farewell`` instead of the will, then close."""
+        said = False
         if farewell is not None and self.connected:
+            self._wait(lambda: self.room > 0)
             with contextlib.suppress(UplinkError):
                 self.send(farewell)
-                self._wait(lambda: not self._sent)
-        self._client.disconnect()
+                self._wait(lambda: not (self._sent or self._again))
+                said = True
+        self._client.disconnect(None if said or farewell is None else with_will())
         self._wait(lambda: not self.connected)
         self._drop_connection()
         if self._network is not None:
@@ -181,17 +214,19 @@ class Publisher:
 
     def _event(self, kind: str, value: Any) -> Event | None:
         if kind == "connected":
-            self.connected = True
-            for each in self._sent.values():
-                each.time = time.monotonic()  # paho sends them again
-            return Connected()
+            self.connected, self.limits = True, value
+            self._known += 1
+            self._again.extendleft(reversed(self._sent.values()))
+            self._sent.clear()
+            return Connected(value)
         if kind == "answered":
             self.answered_at = time.monotonic()
             sent = self._sent.pop(value[0], None)
             if sent is None:
                 return None
-            answer = Answered(sent.tag, value[1], sent.topic)
-            return None if answer.tag is None and answer.accepted else answer
+            value = Answered(sent.tag, value[1], sent.outgoing.topic)
+        if isinstance(value, Answered):
+            return None if value.tag is None and value.accepted else value
         self.connected = False
         return Disconnected(*value)
 
@@ -218,17 +253,10 @@ class Publisher:
             select([self], [], [], left)
             self.poll()
 
-    def _make_client(self) -> mqtt.Client:
-        client = _Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self.address.client,
-            protocol=mqtt.MQTTv5,
-        )
-        client.connect_by = self.connect
-        client.tls_set_context(tls_context(self.address))
-        client.connect_timeout = self.timing.connect_s
-        _wait_between(client, self._patience, self.timing.most_wait_s)
-        client.will_set(self.will.topic, self.will.payload, qos=1, retain=True)
+    def _make_client(self) -> Client:
+        client = make_client(self.address, self.timing.connect_s, self.connect)
+        wait_between(client, self._patience, self.timing.most_wait_s)
+        self._set_will(client, Limits())
         # Every callback before the connection: one set later misses messages.
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
@@ -245,36 +273,71 @@ class Publisher:
             if not self._closed:
                 os.write(self._wake[1], b"!")
 
+    def _set_will(self, client: Client, limits: Limits) -> None:
+        """For the next connection, as the broker takes it."""
+        client.will_set(
+            self.will.topic, self.will.payload, limits.qos, retain=limits.retain
+        )
+
     def _on_connect(
-        self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
+        self, client: Any, data: Any, flags: Any, reason: ReasonCode, said: Any
     ) -> None:
+        client.drop_out_messages()  # else paho sends them, whatever the limits are
         self._trouble = ""
-        if reason.is_failure:
-            where = self.address.where
-            self._say("lost", (f"the broker at {where} refuses us: {reason}",))
-        else:
+        if not reason.is_failure:
+            limits = limits_of(said)
             self._since = time.monotonic()
-            self._say("connected")
+            self._made += 1
+            self._set_will(client, limits)
+            self._say("connected", limits)
+            return
+        code = reason.value
+        if code in (RETAIN_REFUSED, QOS_REFUSED):
+            less = Limits(qos=int(code != QOS_REFUSED), retain=code != RETAIN_REFUSED)
+            self._set_will(client, less)
+        self._trouble = (
+            f"the broker at {self.address.where} refuses us: "
+            f"{words(code)}{elsewhere(code, said)}"
+        )
 
     def _on_connect_fail(self, client: Any, data: Any) -> None:
-        self._say("lost", (explain(sys.exc_info()[1], self.address.where),))
+        """Nobody there, or refused in TLS: take longer each time."""
+        self._wait_longer(client, -math.inf)
+        self._say("lost", (explain(sys.exc_info()[1], self.address.files),))
+
+    def _wait_longer(
+        self, client: Client, lasted_s: float, *, taken_over: bool = False
+    ) -> None:
+        self._patience = self.timing.patience(self._patience, lasted_s, taken_over)
+        wait_between(client, self._patience, 2 * self.timing.most_wait_s)
 
     def _on_disconnect(
-        self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
+        self, client: Any, data: Any, flags: Any, reason: ReasonCode, said: Any = None
     ) -> None:
         lasted_s = time.monotonic() - self._since
         if self._since < math.inf:  # else it did not come about, which says nothing
             self._short = self._short + 1 if self._is_short(lasted_s) else 0
         told = reason.value == TAKEN_OVER
         taken_over = told or self._short >= SHORT_MOST
-        self._patience = self.timing.patience(self._patience, lasted_s, taken_over)
+        self._wait_longer(client, lasted_s, taken_over=taken_over)
         self._since = math.inf
-        _wait_between(client, self._patience, 2 * self.timing.most_wait_s)
-        why = self._trouble or str(reason)
+        why = self._trouble or self._why(flags, reason.value, said)
         if taken_over:
             why = TAKEN_OVER_WORDS if told else SHORT_WORDS
         self._say("lost", (why, taken_over))
         self._trouble = ""
+
+    def _why(self, flags: Any, code: int, said: Any) -> str:
+        """Why the connection ended, where nothing went wrong with the line itself."""
+        where = self.address.where
+        if getattr(flags, "is_disconnect_packet_from_server", False):
+            says = f"{words(code)}{elsewhere(code, said)}"
+            return f"the broker at {where} ended the connection: {says}"
+        if code == SILENT:
+            return explain("timed out", self.address.files)
+        if code < FAILURE:
+            return "we left"
+        return explain("reset by peer", self.address.files)
 
     def _is_short(self, lasted_s: float) -> bool:
         """Whether the broker ended it soon; one that hangs is left by ourselves."""
@@ -284,13 +347,8 @@ class Publisher:
     def _on_publish(
         self, client: Any, data: Any, mid: int, reason: ReasonCode, *_: Any
     ) -> None:
-        self._say("answered", (mid, reason.value))
+        self._say("answered", (mid, client.code_of(mid, reason.value)))
 
     def _on_log(self, client: Any, data: Any, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
-            self._trouble = self._trouble or explain(text, self.address.where)
-
-
-def _wait_between(client: Any, least: float, most: float) -> None:
-    """Seconds before a new try, doubling; paho takes fractions and does not say so."""
-    client.reconnect_delay_set(spread(least), most)
+            self._trouble = self._trouble or explain(text, self.address.files)

@@ -213,7 +213,7 @@ class Uplink:
                 self.connections += 1
                 self.away = ""
                 self.voice.greet()
-                self.voice.describe(now)
+                self.delivery.meet(event.limits, now)
                 log.info("connected to the broker")
             elif isinstance(event, Disconnected):
                 self.takeovers += event.taken_over
@@ -255,6 +255,7 @@ class Uplink:
         """What changed or is due, and what waits in the outbox."""
         utc, facts = self.utc(), self.facts(now)
         self._say_problems(problems_of(facts))
+        self.voice.describe(now)
         self.voice.tell_state(state_of(self.sight, self.problems), now)
         self.voice.tell_live(self._live, now)
         if self.delivery.publisher.connected and self.voice.health_is_due(now):
@@ -383,10 +384,7 @@ def build(
     if exhumed:
         log.info("%s messages that the broker had refused are tried again", exhumed)
     site, device = config.device.site, config.device.id
-    discovery = None
-    if config.broker.discovery:
-        names = [line.id for line in policy.lines]
-        discovery = describe(site, device, doorsill.__version__, names)
+    discovery = description_of(config, policy)
     guard = EgressGuard(site, device, discovery)
     will = guard.will(encode(State(state="lost")))
     to_broker = None if connector is None else connector.broker
@@ -407,6 +405,15 @@ def build(
     uplink = Uplink(intake, Delivery(outbox, publisher, guard), voice, pace)
     uplink.lookout = Lookout(config, policy.digest).look
     return uplink
+
+
+def description_of(config: Config, policy: Policy) -> bytes | None:
+    """What Home Assistant is told of this device; None where that is off."""
+    if not config.broker.discovery:
+        return None
+    names = [line.id for line in policy.lines]
+    device = config.device
+    return describe(device.site, device.id, doorsill.__version__, names)
 
 
 def tally_in(outbox: Outbox, places: Places, booted: int) -> Tally:

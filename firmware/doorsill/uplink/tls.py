@@ -1,15 +1,19 @@
-"""Mutual TLS 1.3 and nothing older, and plain words for what goes wrong with it."""
+"""Mutual TLS 1.3 and nothing older: where the broker is, and with what we come."""
 
 from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from select import select
 
 from doorsill.device import identity
 from doorsill.errors import ConfigError
-from doorsill.uplink.inbound import LARGEST_BYTES, Inbound
+from doorsill.uplink.causes import Files
+from doorsill.uplink.inbound import LARGEST_BYTES, Inbound, UnaskedError
 from doorsill.uplink.wire import client
+
+OBJECT_S = 1.0  # for the broker to object to our certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,11 @@ class Address:
         """Host and port, for a message."""
         return f"{self.host}:{self.port}"
 
+    @property
+    def files(self) -> Files:
+        """What a sentence about this connection may name."""
+        return Files(self.where, self.ca, self.certificate, self.revoked)
+
 
 class _GuardedSocket(ssl.SSLSocket):
     """Takes short answers alone, and closes itself where the handshake fails.
@@ -54,9 +63,30 @@ class _GuardedSocket(ssl.SSLSocket):
     def do_handshake(self, block: bool = False) -> None:
         try:
             super().do_handshake(block)
+            self._hear_objection()
         except OSError:
             self.close()
             raise
+
+    def _hear_objection(self) -> None:
+        """In TLS 1.3 a broker looks at our certificate when we are through.
+
+        It says then what it does not like and hangs up, and who has sent something by
+        that time may hear nothing of it. One that is content sends a ticket.
+        """
+        if not select([self], [], [], OBJECT_S)[0]:
+            return
+        before = self.gettimeout()
+        self.settimeout(0)
+        try:
+            early = super().recv(1)
+        except ssl.SSLWantReadError:
+            return  # the ticket
+        finally:
+            self.settimeout(before)
+        if early:
+            raise UnaskedError("the broker speaks first, unasked")
+        raise ConnectionResetError("reset by peer")
 
 
 def tls_context(address: Address) -> ssl.SSLContext:
@@ -75,41 +105,11 @@ def tls_context(address: Address) -> ssl.SSLContext:
         path = address.certificate
         context.load_cert_chain(path, address.key)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"cannot use {path} for TLS: {explain(error)}") from None
+        raise ConfigError(f"cannot use {path} for TLS: {_no_good(error)}") from None
     return context
 
 
-def explain(error: object, where: str = "the broker's address") -> str:
-    """One short sentence for what the network or TLS said; ``where`` is host:port."""
-    text = str(error)
-    for sign, sentence in _SENTENCES.items():
-        if sign in text.lower().replace("_", " "):
-            return sentence.format(where=where)
-    return text[:120]
-
-
-_SENTENCES = {
-    "unasked": "the broker sends what nobody asked for",
-    "broker sends more than": "the broker sends what nobody asked for",
-    "verify failed: certificate revoked": "the broker's certificate was taken back",
-    "crl has expired": "the list of certificates that were taken back is too old",
-    "unable to get certificate crl": "the list of certificates is not our CA's",
-    "certificate revoked": "the broker says that our certificate is revoked",
-    "unknown ca": "the broker does not know the CA of our certificate",
-    "certificate expired": "the broker says that our certificate has expired",
-    "certificate required": "the broker wants a client certificate",
-    "self-signed": "the broker's certificate is not from our CA",
-    "unable to get local issuer": "the broker's certificate is not from our CA",
-    "hostname mismatch": "the broker's certificate is for another name than {where}",
-    "ip address mismatch": "the broker's certificate is for another name than {where}",
-    "certificate has expired": "the broker's certificate, or its CA, has expired",
-    "not yet valid": "the broker's certificate is not valid yet; is our clock right?",
-    "verify failed": "the broker's certificate is not good for its name and date",
-    "refused": "nobody listens at {where}",
-    "timed out": "{where} does not answer",
-    "name or service not known": "there is no host of the name in {where}",
-    "no address associated": "there is no host of the name in {where}",
-    "temporary failure in name": "no name server answers for {where}",
-    "unreachable": "there is no way to {where}",
-    "protocol version": "the broker does not speak TLS 1.3",
-}
+def _no_good(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return "it holds no certificate or list in PEM that can be read"
+    return str(error.strerror or error)

@@ -14,6 +14,7 @@ from doorsill.privacy.budget import Ledger
 from doorsill.uplink.codec import encode
 from doorsill.uplink.gauges import FRAME_RATE_MOST, FRAME_RATE_STEP, coarse, stepped
 from doorsill.uplink.guard import DISCOVERY, EgressGuard, Outgoing
+from doorsill.uplink.limits import packet_bytes
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.reports import Release, quality_of
 from doorsill.uplink.rows import Counters
@@ -157,17 +158,19 @@ class Voice:
     discovery: bytes | None
     _state: str = ""
     _live: Live | None = None
+    _described: bool = False
     _health_at: float = -1e9
+    _left_out: set[str] = field(default_factory=set)  # streams, of the five and one
 
     def greet(self) -> None:
         """After every connection all of it is told again."""
-        self._state, self._live = "", None
+        self._state, self._live, self._described = "", None, False
         self._health_at = -1e9
 
     def describe(self, now: float) -> None:
         """What Home Assistant has to know, once a connection."""
-        if self.discovery is not None:
-            self._send(DISCOVERY, self.discovery, now)
+        if self.discovery is not None and not self._described:
+            self._described = self._send(DISCOVERY, self.discovery, now)
 
     def tell_state(self, word: str, now: float) -> None:
         """On a change."""
@@ -196,8 +199,11 @@ class Voice:
 
     def tell_health(self, health: Health, now: float) -> None:
         """Whatever it says."""
-        if self._say(health, now):
-            self._health_at = now
+        if not self._say(health, now):
+            return
+        if not self.publisher.limits.retain:  # who came since then heard nothing
+            self.greet()
+        self._health_at = now
 
     def farewell(self, now: float) -> Outgoing:
         """The last word: we leave on purpose."""
@@ -214,7 +220,27 @@ class Voice:
         if self.publisher.room <= 0:
             return False
         try:
-            self.publisher.send(self.guard.check(stream, payload, now))
+            outgoing = self.guard.check(stream, payload, now)
+            if self._fits(stream, outgoing):
+                self.publisher.send(outgoing)
         except UplinkError:
             return False
         return True
+
+    def _fits(self, stream: str, outgoing: Outgoing) -> bool:
+        """Whether the broker takes so much; the log says once when it does not."""
+        limits = self.publisher.limits
+        fits = limits.fit(outgoing.topic, outgoing.payload)
+        if fits and stream in self._left_out:
+            self._left_out.discard(stream)
+            log.info("%s fits again, and is sent", stream)
+        elif not fits and stream not in self._left_out:
+            self._left_out.add(stream)
+            log.warning(
+                "the broker takes packets of %s bytes at most, so %s is left out (%s "
+                "bytes); all that fits goes on (mosquitto: max_packet_size)",
+                limits.packet_bytes,
+                "the description for Home Assistant" if stream == DISCOVERY else stream,
+                packet_bytes(outgoing.topic, outgoing.payload),
+            )
+        return fits
