@@ -108,7 +108,7 @@ def test_what_a_taken_over_vision_gets_out_is_at_most_50_bits_a_place_and_minute
 
 
 def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
-    """By the imports: TLS and MQTT stand in two files of what runs at a door.
+    """By the imports: TLS and MQTT come into two files of what runs at a door.
 
     ``models fetch`` and ``check --connect`` are commands that a person gives; none of
     our processes loads them.
@@ -126,7 +126,7 @@ def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
             )
             if any(name.split(".")[0] in {"paho", "ssl", "http"} for name in names):
                 found.add(path.relative_to(FIRMWARE).as_posix())
-    assert found - commands == {"uplink/publisher.py", "uplink/tls.py"}
+    assert found - commands == {"uplink/paho_client.py", "uplink/tls.py"}
     for command in commands:
         name = re.escape(command.removesuffix(".py"))
         imports = rf"^ *(from|import) .*\b{name}\b"

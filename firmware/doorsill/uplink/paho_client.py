@@ -1,4 +1,7 @@
-"""paho's client as we use it: who connects it, what it forgets, how long it waits."""
+"""paho's client as we use it: who connects it, what it takes, how long it waits.
+
+All that we use of paho at a door stands here; what is said with it, in ``publisher``.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,19 @@ from collections.abc import Callable
 from typing import Any
 
 from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from doorsill.errors import UplinkError
 from doorsill.uplink.inbound import LARGEST_BYTES
 from doorsill.uplink.timing import spread
 from doorsill.uplink.tls import Address, tls_context
 
 Connect = Callable[[], socket.socket]
+Reason = ReasonCode
+LOG_ERROR = LogLevel.MQTT_LOG_ERR
 CODE_AT = 2  # of a PUBACK, behind the number of the message (MQTT 5.0, 3.4.2)
 PUBACK_CODES = (0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99)
 UNSPECIFIED = 0x80  # an error without a name
@@ -45,6 +51,17 @@ class Client(mqtt.Client):
             self._odd_answers[number] = packet[CODE_AT]
             packet[CODE_AT] = UNSPECIFIED
         return super()._handle_pubackcomp(cmd)
+
+    def take(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
+        """Publish; the number that the answer will have. UplinkError if paho cannot.
+
+        Without a connection it is forgotten with the next one, see ``publisher``.
+        """
+        info = self.publish(topic, payload, qos, retain)
+        taken = (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN)
+        if info.rc not in taken:
+            raise UplinkError(f"paho takes no message: {info.rc.name}")
+        return info.mid
 
     def code_of(self, number: int, code: int) -> int:
         """What the broker really said of the message ``number``."""

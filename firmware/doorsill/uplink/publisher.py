@@ -26,17 +26,16 @@ from dataclasses import dataclass, field
 from select import select
 from typing import Any
 
-from paho.mqtt.enums import LogLevel, MQTTErrorCode
-from paho.mqtt.reasoncodes import ReasonCode
-
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.uplink.causes import explain
 from doorsill.uplink.events import Answered, Connected, Disconnected, Event
 from doorsill.uplink.guard import Outgoing
 from doorsill.uplink.limits import Limits, limits_of
 from doorsill.uplink.paho_client import (
+    LOG_ERROR,
     Client,
     Connect,
+    Reason,
     make_client,
     session,
     wait_between,
@@ -163,15 +162,10 @@ class Publisher:
             self._say("answer", Answered(each.tag, QOS_REFUSED, outgoing.topic))
             return
         retain = outgoing.retain and self.limits.retain
-        info = self._client.publish(outgoing.topic, outgoing.payload, qos, retain)
-        if info.rc not in (
-            MQTTErrorCode.MQTT_ERR_SUCCESS,
-            MQTTErrorCode.MQTT_ERR_NO_CONN,  # it goes again with the next connection
-        ):
-            raise UplinkError(f"paho takes no message: {info.rc.name}")
+        number = self._client.take(outgoing.topic, outgoing.payload, qos, retain)
         each.time = time.monotonic()
         if qos:
-            self._sent[info.mid] = each
+            self._sent[number] = each
 
     def _hand_over_again(self) -> None:
         """What was on its way when the last connection ended, as there is room."""
@@ -280,7 +274,7 @@ class Publisher:
         )
 
     def _on_connect(
-        self, client: Any, data: Any, flags: Any, reason: ReasonCode, said: Any
+        self, client: Any, data: Any, flags: Any, reason: Reason, said: Any
     ) -> None:
         client.drop_out_messages()  # else paho sends them, whatever the limits are
         self._trouble = ""
@@ -312,7 +306,7 @@ class Publisher:
         wait_between(client, self._patience, 2 * self.timing.most_wait_s)
 
     def _on_disconnect(
-        self, client: Any, data: Any, flags: Any, reason: ReasonCode, said: Any = None
+        self, client: Any, data: Any, flags: Any, reason: Reason, said: Any = None
     ) -> None:
         lasted_s = time.monotonic() - self._since
         if self._since < math.inf:  # else it did not come about, which says nothing
@@ -345,10 +339,10 @@ class Publisher:
         return lasted_s < self.timing.steady_s and not stalled
 
     def _on_publish(
-        self, client: Any, data: Any, mid: int, reason: ReasonCode, *_: Any
+        self, client: Any, data: Any, mid: int, reason: Reason, *_: Any
     ) -> None:
         self._say("answered", (mid, client.code_of(mid, reason.value)))
 
     def _on_log(self, client: Any, data: Any, level: int, text: str) -> None:
-        if level == LogLevel.MQTT_LOG_ERR:
+        if level == LOG_ERROR:
             self._trouble = self._trouble or explain(text, self.address.files)

@@ -62,11 +62,20 @@ class _GuardedSocket(ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         try:
-            super().do_handshake(block)
+            self._begin(block)
             self._hear_objection()
         except OSError:
             self.close()
             raise
+
+    def _begin(self, block: bool) -> None:
+        try:
+            super().do_handshake(block)
+        except (
+            BrokenPipeError,
+            ConnectionResetError,
+        ):  # our first word was no word to it
+            raise ConnectionResetError("unexpected eof as TLS began") from None
 
     def _hear_objection(self) -> None:
         """In TLS 1.3 a broker looks at our certificate when we are through.
