@@ -5,6 +5,8 @@ lies in ``tests/fuzz/found`` and is fed again.
 """
 
 import random
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +16,7 @@ from fuzz import parsers, running
 from fuzz.mutating import mutated
 from fuzz.parsers import FAMILIES, PARSERS
 from fuzz.running import Parser, feed, run
+from limits import PROGRAM_S
 
 from doorsill.errors import ConfigError
 
@@ -89,10 +92,44 @@ def test_an_error_without_a_word_is_a_finding_too(error: Exception, said: str) -
     assert found == said or (said and found is not None and found.startswith(said))
 
 
-def test_what_takes_for_ever_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter([0.0, running.SLOW_S + 1.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(times))
-    assert feed(Parser([b""], len), b"") == "it took 6.0 s"
+SLOW = running.SLOW_S + 1.0
+
+
+@pytest.mark.parametrize(
+    ("took", "worked", "said", "fed"),
+    [
+        pytest.param([SLOW] * 3, 0.0, "it took 6.0 s", 3, id="it sleeps"),
+        pytest.param([SLOW], SLOW, "it took 6.0 s", 1, id="it computes"),
+        pytest.param([SLOW, 1.0], 0.5, None, 2, id="others were at work"),
+        pytest.param([1.0], 1.0, None, 1, id="quick"),
+    ],
+)
+def test_what_takes_for_ever_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch,
+    took: list[float],
+    worked: float,
+    said: str | None,
+    fed: int,
+) -> None:
+    """On a clock, and a count of the processor's time, that only feeding moves."""
+    clock, processor, inputs = [0.0], [0.0], []
+
+    def slow(data: bytes) -> None:
+        clock[0] += took[len(inputs)]
+        processor[0] += worked
+        inputs.append(data)
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(running, "_worked_s", lambda: processor[0])
+    assert feed(Parser([b""], slow), b"") == said
+    assert len(inputs) == fed
+
+
+def test_the_time_of_children_counts_as_work() -> None:
+    before = running._worked_s()
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-c", burn], check=True, timeout=PROGRAM_S)
+    assert running._worked_s() - before >= 0.3
 
 
 def test_the_same_seed_makes_the_same_inputs() -> None:

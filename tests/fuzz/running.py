@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import time
 import traceback
@@ -15,6 +16,7 @@ from doorsill.errors import DoorsillError
 from .mutating import mutated
 
 SLOW_S = 5.0  # one input that takes longer is a finding as well
+TRIES = 3  # of one that took longer without the processor's time: who else was at work?
 FOUND = Path(__file__).parent / "found"
 
 
@@ -56,21 +58,38 @@ def run(
 
 
 def feed(parser: Parser, data: bytes) -> str | None:
-    """None where it was taken, "" where refused as it must be, else what broke."""
-    begun = time.monotonic()
+    """None where it was taken, "" where refused as it must be, else what broke.
+
+    Slow is what takes SLOW_S of the processor, its children's included, or of the clock
+    each time: a busy machine lets anything wait once.
+    """
+    for _ in range(TRIES):
+        worked, began = _worked_s(), time.monotonic()
+        said = _fed(parser, data)
+        took, worked = time.monotonic() - began, _worked_s() - worked
+        if took <= SLOW_S:
+            return said
+        if worked > SLOW_S:
+            break
+    return f"it took {took:.1f} s"
+
+
+def _fed(parser: Parser, data: bytes) -> str | None:
     try:
         parser.feed(data)
     except DoorsillError as error:
-        said: str | None = "" if str(error) else "an error of ours without a word"
+        return "" if str(error) else "an error of ours without a word"
     except Exception as error:
         places = traceback.extract_tb(error.__traceback__)
         ours = [each for each in places if "doorsill" in each.filename] or places
         where = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
-        said = f"{type(error).__name__} at {where}"
-    else:
-        said = None
-    took = time.monotonic() - begun
-    return f"it took {took:.1f} s" if took > SLOW_S else said
+        return f"{type(error).__name__} at {where}"
+    return None
+
+
+def _worked_s() -> float:
+    """Seconds of the processor until now, of us and of all children that have ended."""
+    return sum(os.times()[:4])
 
 
 def keep(name: str, data: bytes) -> Path:
