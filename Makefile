@@ -51,7 +51,8 @@ check: setup ## format, lint, types and tests, as CI does
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(PY) -m pytest
+	@$(BIN)/mypy --config-file tests/mypy.ini
+	@$(PY) -m pytest $(SIDE_BY_SIDE)
 
 matrix: setup ## compare 208 kinds of recording with FFmpeg's own picture and count (10 minutes)
 	@$(PY) -m tests.matrix

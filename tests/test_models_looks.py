@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("looks")
 
 
-def styles(looks: ModuleType, held_out: bool = False) -> list[tuple[int, bool, object]]:
+def styles(looks: ModuleType, held_out: bool = False) -> list[tuple[int, bool, Any]]:
     """(band, masculine, style) of as many people of each band and expression."""
     rng = np.random.default_rng(3)
     out = []

@@ -323,13 +323,13 @@ def test_whatever_comes_minutes_are_told_once_in_order_and_within_bounds(
             60 * minute + second, min(length, 60 - second), people, closed=closed
         )
         book.take(cell, run, NOON + 20.0 * step)
-    starts = [minute.start for minute in book.told]
+    starts = [report.start for report in book.told]
     assert starts == sorted(set(starts))
     assert all(start % MINUTE_S == 0 for start in starts)
-    for minute in book.told:
-        sums = minute.sums["line-0"]
+    for report in book.told:
+        sums = report.sums["line-0"]
         assert isinstance(sums, LineSums)
         assert sums.count_in + sums.count_out <= CROSSINGS_MOST
         assert 0 <= sums.coverage_ms <= 60_000
-    totals = [minute.totals[0] for minute in book.told]
+    totals = [report.totals[0] for report in book.told]
     assert totals == sorted(totals)

@@ -183,9 +183,9 @@ class _Finder(ast.NodeVisitor):
         self._put(start, end, new, node.lineno, self._text(node))
 
     def _put(self, start: int, end: int, new: str, line: int, old: str) -> None:
-        characters = [len(self._bytes[:at].decode()) for at in (start, end)]
+        first, last = (len(self._bytes[:at].decode()) for at in (start, end))
         where = ".".join(self._where) or "module"
-        self.found.append(Change(*characters, new, line, where, old))
+        self.found.append(Change(first, last, new, line, where, old))
 
 
 def _with_operator(gap: str, new: str) -> str:
