@@ -10,6 +10,9 @@ PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd man-db openssl openssh-client git \
             e2fsprogs btrfs-progs ffmpeg
 DEMO_SECONDS ?= 60
+# The tests wait more than they compute: two workers for each processor.
+WORKERS ?= $(shell n=$$(( 2 * $$(nproc) )); echo $$(( n < 8 ? n : 8 )))
+SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadscope
 
 # Every target that has a line of help makes no file of its name.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
@@ -35,8 +38,8 @@ demo: setup ## count on the simulated street for DEMO_SECONDS (SOURCE= LINE= TOK
 	@$(BIN)/doorsill demo --seconds $(DEMO_SECONDS) \
 	  $(if $(SOURCE),--source "$(SOURCE)") $(if $(LINE),--line "$(LINE)") $(if $(filter-out 0 no,$(TOKEN)),--token)
 
-test: setup ## pass the tests (T="tests/test_line.py -k turn" for a part)
-	@$(PY) -m pytest $(T)
+test: setup ## pass the tests, WORKERS= at once (T="tests/test_line.py -k turn" for a part, one by one)
+	@$(PY) -m pytest $(or $(T),$(SIDE_BY_SIDE))
 
 test-on: ## pass the tests in a fresh Debian RELEASE=bookworm|trixie, as root (AS_USER=1|both T= DO="demo TOKEN=1")
 	@bash scripts/test-on "$(RELEASE)" $(or $(DO),test) $(if $(T),T="$(T)")

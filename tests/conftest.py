@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from broker import Site, make_site
 
+pytest_plugins = ["turns"]
+
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:

@@ -412,6 +412,7 @@ def test_what_is_freed_is_wiped(wiped: bool, size: int) -> None:
     assert bool(found) != wiped
 
 
+@pytest.mark.alone
 def test_nothing_of_it_is_on_the_wire(tmp_path: Path) -> None:
     if not canary.may_capture():
         pytest.skip("a packet capture needs root; the confinement test stands for it")

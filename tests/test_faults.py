@@ -324,6 +324,7 @@ def test_a_fault_while_open_ends_blank(
             assert Reason(scene.keeper.tally.last_reason) in reasons
 
 
+@pytest.mark.alone
 def test_a_killed_pcscd_ends_blank_and_a_new_one_opens_again(tmp_path: Path) -> None:
     with Scene(tmp_path) as scene:
         card = scene.insert()

@@ -138,6 +138,7 @@ def test_a_key_that_nobody_touches_opens_nothing(plugged: Plugged) -> None:
     assert plugged.token.sign(asked(touch=False)).signature
 
 
+@pytest.mark.alone
 def test_a_pulled_key_is_seen_within_a_tenth_of_a_second(
     unit_priority: None, plugged: Plugged
 ) -> None:

@@ -56,6 +56,7 @@ def test_it_says_how_it_is_and_what_changes(watched: Watched) -> None:
     assert watched.next_level() is False
 
 
+@pytest.mark.alone
 def test_off_counts_at_once_and_on_when_it_is_steady(
     unit_priority: None, watched: Watched
 ) -> None:

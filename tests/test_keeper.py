@@ -626,6 +626,7 @@ def test_crops_on_their_way_when_it_shuts_are_turned_away_unread(room: Room) -> 
 PULLS = 120
 
 
+@pytest.mark.alone
 def test_no_crop_is_accepted_100_ms_after_the_card_was_seen_to_go(
     unit_priority: None, room: Room
 ) -> None:

@@ -230,6 +230,7 @@ def test_pictures_of_a_few_pixels_do_no_harm():
             assert gate.wants(Frame(pixels, time_s), following=False)
 
 
+@pytest.mark.alone
 def test_a_decision_costs_next_to_nothing():
     scene, costs = Scene(), []
     pixels = scene.room.astype(np.uint8)

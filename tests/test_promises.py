@@ -453,6 +453,7 @@ def test_the_device_prints_the_sign_that_has_to_hang_at_the_door() -> None:
         assert wanted in sign
 
 
+@pytest.mark.alone
 def test_the_sign_says_nothing_that_the_device_does_not_do(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

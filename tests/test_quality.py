@@ -189,6 +189,7 @@ def arrays_of(root: object) -> Iterator[np.ndarray]:
             yield from arrays_of(each)
 
 
+@pytest.mark.alone
 def test_it_costs_next_to_nothing() -> None:
     watch = QualityWatch()
     pixels = np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8)

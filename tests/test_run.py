@@ -249,6 +249,7 @@ def test_a_vault_runs_only_where_the_configuration_has_consent(tmp_path: Path) -
     assert names_of(stage.set()) == ("vision", "uplink", "vault")
 
 
+@pytest.mark.alone
 def test_a_policy_that_comes_into_force_is_obeyed_by_all_within_two_seconds(
     stage: Stage,
 ) -> None:

@@ -95,6 +95,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
 
 
 @pytest.mark.parametrize("method", ["append", "read_back"])
+@pytest.mark.alone
 def test_the_key_is_destroyed_100_ms_after_the_pull_while_the_medium_stalls(
     room: Room, unit_priority: None, method: str
 ) -> None:
@@ -114,6 +115,7 @@ def test_the_key_is_destroyed_100_ms_after_the_pull_while_the_medium_stalls(
     assert room.keeper.tally.shut_after_us[-1] <= SOON_S * 1e6
 
 
+@pytest.mark.alone
 def test_the_thread_that_decides_alone_would_be_late(
     room: Room, unit_priority: None
 ) -> None:
@@ -130,6 +132,7 @@ def test_the_thread_that_decides_alone_would_be_late(
         assert key.destroyed_at - pulled > 0.9
 
 
+@pytest.mark.alone
 def test_vision_is_told_at_once_while_the_medium_stalls(room: Room) -> None:
     with at_work(room):
         opened(room)
@@ -142,6 +145,7 @@ def test_vision_is_told_at_once_while_the_medium_stalls(room: Room) -> None:
         stall.released.set()
 
 
+@pytest.mark.alone
 def test_a_card_that_falls_silent_while_the_medium_stalls_ends_in_time(
     room: Room, unit_priority: None
 ) -> None:
@@ -168,6 +172,7 @@ def test_a_card_that_falls_silent_while_the_medium_stalls_ends_in_time(
     assert room.bench.verified()[-1].body["reason"] == Reason.MISSED_BEAT
 
 
+@pytest.mark.alone
 def test_the_key_switch_that_is_turned_off_does_not_wait_for_the_disk(
     room: Room, unit_priority: None
 ) -> None:

@@ -247,6 +247,7 @@ def cheapest(cost: np.ndarray, limit: float) -> float:
     return min(prices)
 
 
+@pytest.mark.alone
 def test_a_large_assignment_is_quick() -> None:
     cost = np.random.default_rng(2).uniform(0, 1, (20, 20))
     start = time.perf_counter()

@@ -157,12 +157,13 @@ class VaultProcess:
         self.until(enough)
 
     def until_shut(self, act: Callable[[], None]) -> Shut:
-        """Put the card in, then ``act``; wait until vision may hand over no more.
+        """Card in, a crop sealed, ``act``; wait until vision may hand over no more.
 
         The street goes on at the pace of a camera meanwhile.
         """
         self.stage.insert()
         self.until_open()
+        self.fill(1)
         self.until(lambda: self.offer() and self.vision.open)
         began = offered = seen = time.monotonic()
         act()
