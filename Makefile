@@ -63,11 +63,11 @@ matrix: setup ## compare 208 kinds of recording with FFmpeg's own picture and co
 FUZZ_SECONDS ?= 60
 STARTS ?= 1500
 
-fuzz: setup ## feed every parser (FUZZ_SECONDS= each, ONLY="apdu mp4"), then STARTS= starts with one bit turned (40 minutes)
+fuzz: setup ## feed every parser (FUZZ_SECONDS= each, ONLY="apdu mp4"), then STARTS= starts with one bit turned (half an hour)
 	@$(PY) -m tests.fuzz $(FUZZ_SECONDS) $(ONLY)
 	@$(PY) tests/turned.py $(STARTS)
 
-mutants: setup ## change the product in small ways; see that its tests notice (ONLY="gate noise"; 40 minutes)
+mutants: setup ## change the product in small ways; see that its tests notice (ONLY="gate noise"; half an hour)
 	@$(PY) -m tests.mutants $(ONLY)
 
 format: setup ## rewrite the code in the house's format

@@ -66,17 +66,38 @@ def test_every_sentence_is_of_a_change_that_can_be_made() -> None:
                 if each.module == key[0] and each.strict]  # fmt: skip
 
 
+AREAS = {
+    "gate", "guard", "intake", "threshold", "noise", "budget", "verifier",
+    "policy acceptance", "confinement",
+}  # fmt: skip
+STRICT = {"gate", "guard", "threshold", "noise", "policy acceptance"}
+
+
+def test_every_area_is_changed_and_the_strict_ones_everywhere() -> None:
+    assert {each.area for each in TARGETS} >= AREAS
+    strict = {each.area for each in TARGETS if each.strict and each.sample is None}
+    assert strict == STRICT
+
+
 def test_one_that_matters_is_noticed_and_one_that_does_not_survives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control in both directions, on the real tests of the real budget."""
-    target = next(each for each in TARGETS if each.module == "privacy/budget.py")
+    """The control in both directions, on the real tests of the real budget.
+
+    And what was found is known after a cut, and says who is to be asked first.
+    """
+    target = next(each for each in TARGETS if each.area == "budget")
     mutants = list(tool.mutants_of(target))
-    noticed = next(each for each in mutants if each.name.startswith("spend: >"))
+    matters = next(each for each in mutants if each.name.startswith("spend: >"))
+    nothing = type(matters.change)(0, 0, "", 1, "module", "")
+    unchanged = tool.Mutant(target, nothing, "nothing")
     monkeypatch.setattr(tool, "DONE", tmp_path / "done.jsonl")
-    with tool.Copies(1) as copies:
-        assert copies.noticed(noticed)
-        unchanged = tool.Mutant(
-            target, type(noticed.change)(0, 0, "", 1, "module", ""), "nothing"
-        )
-        assert not copies.noticed(unchanged)
+    with tool.workshop(1, tool.Known()) as shop:
+        _, by = shop.tried(matters)
+        assert by.startswith("tests/test_budget.py::test_")
+        assert shop.tried(unchanged) == (unchanged, "")
+    tool.Known().add(matters, by)
+    assert tool.Known().by == {matters.key: by}
+    whole = tool.Whole(1.0, {"slow": frozenset({matters.change.line})})
+    before = tool.Known().before[target.module, matters.name]
+    assert whole.first(matters.change, before) == [by, "slow"]

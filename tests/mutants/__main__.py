@@ -4,7 +4,9 @@
     make mutants ONLY="gate noise"     modules whose path holds one of the words
 
 Exit code 1 where a change survives that has no sentence in ``targets.py``. The changed
-product stands in a copy; what is in the tree is never touched.
+product stands in a copy; what is in the tree is never touched. The tests that run the
+changed line come first, the quickest before the others; where all of them pass, all
+other tests of the target follow.
 """
 
 from __future__ import annotations
@@ -15,28 +17,29 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
-import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's pythonpath
 
 from mutants.changes import Change, changes_of, functions_only
+from mutants.runner import ENDED, ROOT, Ran, Run, Runner
 from mutants.targets import SURVIVORS, TARGETS, Target
 
-ROOT = Path(__file__).parents[2]
 PRODUCT = Path("firmware", "doorsill")
 DONE = ROOT / "build" / "mutants.jsonl"
-LIMIT_S = 240.0  # a change that makes the tests run for longer was noticed
+LIMIT_S = 600.0  # of a run without any change
+LONGER = 3.0  # a change that makes the tests run for so many times as long was noticed
 SEED = 7
 
 
@@ -54,6 +57,20 @@ class Mutant:
         return str(self.change)
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What the tests of a target do where nothing is changed."""
+
+    seconds: float
+    reach: dict[str, frozenset[int]]  # lines of the module, by test; quickest first
+
+    def first(self, change: Change, before: str) -> list[str]:
+        """The tests that run the changed lines, first the one of the time before."""
+        lines = range(change.line, change.line + change.old.count("\n") + 1)
+        reached = [test for test, seen in self.reach.items() if seen & set(lines)]
+        return ([before] if before else []) + reached
+
+
 def main() -> int:
     """Try all; 1 where one survives without a sentence."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
@@ -66,27 +83,21 @@ def main() -> int:
         if not args.only or any(word in target.module for word in args.only)
         for each in mutants_of(target)
     ]
-    known = _known()
-    results = dict(known)
-    with Copies(args.jobs) as copies, DONE.open("a", encoding="utf-8") as file:
-        waiting = [each for each in chosen if each.key not in known]
-        copies.require_whole({each.target for each in waiting})
-        with ThreadPoolExecutor(args.jobs) as pool:
-            tried = pool.map(copies.noticed, waiting)
-            console = Console(stderr=True)
-            for each, noticed in zip(
-                waiting,
-                track(tried, "changing", len(waiting), console=console),
-                strict=True,
-            ):
-                results[each.key] = noticed
-                file.write(json.dumps([each.key, noticed]) + "\n")
-                file.flush()
-                if not noticed:
-                    console.print(
-                        f"{each.target.module}:{each.change.line} {each.name}"
-                    )
-    return report(chosen, results)
+    known = Known()
+    started, tried = time.monotonic(), 0
+    left = [each for each in chosen if each.key not in known.by]
+    with workshop(args.jobs, known) as shop, ThreadPoolExecutor(args.jobs) as pool:
+        for mutant, by in pool.map(shop.tried, left):
+            known.add(mutant, by)
+            tried += 1
+            minutes = (time.monotonic() - started) / tried * (len(left) - tried) / 60
+            print(
+                f"{tried}/{len(left)}, {minutes:.0f} min left  {mutant.target.module}:"
+                f"{mutant.change.line} {mutant.name}: {by or 'SURVIVES'}",
+                file=sys.stderr,
+                flush=True,
+            )
+    return report(chosen, known.by)
 
 
 def mutants_of(target: Target) -> Iterator[Mutant]:
@@ -102,97 +113,111 @@ def mutants_of(target: Target) -> Iterator[Mutant]:
 
 
 def tests_of(target: Target) -> list[Path]:
-    """The files of tests that there are."""
-    paths = [ROOT / "tests" / f"{name}.py" for name in target.tests]
-    return [path for path in paths if path.is_file()]
+    """The files of tests."""
+    return [ROOT / "tests" / f"{name}.py" for name in target.tests]
 
 
-class Copies:
-    """Copies of the product, one for each job."""
+class Known:
+    """What was found before and now: a file that grows by one line for each change."""
 
-    def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
-        self._folder = Path(tempfile.mkdtemp(prefix="doorsill-mutants-"))
-        self._free: SimpleQueue[Path] = SimpleQueue()
-
-    def __enter__(self) -> Copies:
+    def __init__(self) -> None:
+        self.by: dict[str, str] = {}  # the test that noticed; "" for a survivor
+        self.before: dict[tuple[str, str], str] = {}  # the same, by module and change
         DONE.parent.mkdir(parents=True, exist_ok=True)
-        for number in range(self._jobs):
-            copy = self._folder / str(number)
+        DONE.touch()
+        for line in DONE.read_text(encoding="utf-8").splitlines():
+            self._take(*json.loads(line))
+
+    def add(self, mutant: Mutant, by: str) -> None:
+        """Keep it, also over a cut."""
+        row = (mutant.key, mutant.target.module, mutant.name, by)
+        with DONE.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self._take(*row)
+
+    def _take(self, key: str, module: str, name: str, by: str) -> None:
+        self.by[key] = self.before[module, name] = by
+
+
+@contextmanager
+def workshop(jobs: int, known: Known) -> Iterator[Workshop]:
+    """Copies of the product, one for each job, with a process that tests each."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="doorsill-mutants-"))
+        shop = Workshop(known)
+        for number in range(jobs):
+            copy = Path(folder, str(number))
             for name in ("firmware", "provisioning", "models"):
                 ignored = shutil.ignore_patterns("__pycache__", "train")
                 shutil.copytree(ROOT / name, copy / name, ignore=ignored)
-            self._free.put(copy)
-        return self
+            shop.free.put((copy, stack.enter_context(closing(Runner(copy)))))
+        yield shop
 
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def require_whole(self, targets: set[Target]) -> None:
-        """SystemExit where tests fail on what is unchanged: they would notice all."""
-        copy = self._free.get_nowait()
-        for path in sorted({path for each in targets for path in tests_of(each)}):
-            if not _pass(copy, path):
-                raise SystemExit(f"{path.name} fails without any change: mend it first")
-        self._free.put(copy)
+class Workshop:
+    """Tries changes, one in each copy at a time."""
 
-    def noticed(self, mutant: Mutant) -> bool:
-        """Whether a test fails with this change."""
-        copy = self._free.get_nowait()  # one for each job
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._whole: dict[Target, Whole] = {}
+        self.free: SimpleQueue[tuple[Path, Runner]] = SimpleQueue()
+
+    def tried(self, mutant: Mutant) -> tuple[Mutant, str]:
+        """The change, and the test that noticed it or ""."""
+        copy, runner = self.free.get()
         path = copy / PRODUCT / mutant.target.module
-        whole = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8")
         try:
-            path.write_text(mutant.change.applied(whole), encoding="utf-8")
-            # The next file of tests only where the one before notices nothing.
-            return not all(_pass(copy, each) for each in tests_of(mutant.target))
-        finally:
-            path.write_text(whole, encoding="utf-8")
-            self._free.put(copy)
-
-
-def _pass(copy: Path, tests: Path) -> bool:
-    folders = f"{copy / 'firmware'}:{copy / 'provisioning'}"
-    environment = os.environ | {
-        "PYTHONPATH": folders,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    command = [sys.executable, "-m", "pytest", "-x", "-q", str(tests)]
-    with tempfile.TemporaryDirectory(prefix="doorsill-mutant-") as folder:
-        try:
-            done = subprocess.run(
-                [*command, "--basetemp", f"{folder}/t", "--timeout", "60"],
-                cwd=ROOT,
-                env=environment,
-                capture_output=True,
-                check=False,
-                timeout=LIMIT_S,
+            if mutant.target not in self._whole:
+                self._whole[mutant.target] = whole(mutant.target, runner, path)
+            unchanged = self._whole[mutant.target]
+            before = self._known.before.get((mutant.target.module, mutant.name), "")
+            path.write_text(mutant.change.applied(source), encoding="utf-8")
+            run = Run(
+                files=[str(each) for each in tests_of(mutant.target)],
+                limit_s=20.0 + LONGER * unchanged.seconds,
+                first=unchanged.first(mutant.change, before),
             )
-        except subprocess.TimeoutExpired:
-            return False
-    return done.returncode == 0
+            return mutant, _noticed(runner.run(run))
+        finally:
+            path.write_text(source, encoding="utf-8")
+            self.free.put((copy, runner))
 
 
-def _known() -> dict[str, bool]:
-    if not DONE.exists():
-        return {}
-    return dict(json.loads(line) for line in DONE.read_text().splitlines())
+def whole(target: Target, runner: Runner, path: Path) -> Whole:
+    """Run the tests on what is unchanged; SystemExit where they notice that as well."""
+    files = [str(each) for each in tests_of(target)]
+    started = time.monotonic()
+    ran = runner.run(Run(files, LIMIT_S, traced=str(path)))
+    if ran.result != 0:
+        raise SystemExit(f"{_noticed(ran)} fails without any change: mend it first")
+    quickest = sorted(ran.reach, key=lambda test: ran.seconds.get(test, 0.0))
+    reach = {test: frozenset(ran.reach[test]) for test in quickest}
+    return Whole(time.monotonic() - started, reach)
 
 
-def report(chosen: list[Mutant], results: dict[str, bool]) -> int:
+def _noticed(ran: Ran) -> str:
+    if ran.result == 0:
+        return ""
+    return ran.failed or ("the time" if ran.result == ENDED else "what imports it")
+
+
+def report(chosen: list[Mutant], by: dict[str, str]) -> int:
     """Print the table; 1 where a survivor has no sentence, or is in a strict target."""
-    table = Table("module", "tried", "noticed", "with a sentence", "survive")
+    table = Table("area", "module", "tried", "noticed", "with a sentence", "survive")
     bad = 0
     for target in TARGETS:
         mine = [each for each in chosen if each.target is target]
-        left = [each for each in mine if not results[each.key]]
+        left = [each for each in mine if not by[each.key]]
         named = [each for each in left if (target.module, each.name) in SURVIVORS]
         bad += len(left) - (0 if target.strict else len(named))
         if mine:
             counts = (len(mine), len(mine) - len(left), len(named))
-            table.add_row(target.module, *map(str, counts), str(len(left) - len(named)))
+            row = (*map(str, counts), str(len(left) - len(named)))
+            table.add_row(target.area, target.module, *row)
     console = Console()
     console.print(table)
-    noticed = sum(results[each.key] for each in chosen)
+    noticed = sum(bool(by[each.key]) for each in chosen)
     console.print(f"{len(chosen)} changes tried, {noticed} noticed")
     return 1 if bad else 0
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 class Target:
     """One module of ``doorsill``, by its path below ``firmware/doorsill``."""
 
+    area: str
     module: str
     tests: tuple[str, ...]
     functions: tuple[str, ...] = ()  # none named: all
@@ -21,25 +22,31 @@ class Target:
     sample: int | None = None  # how many changes are tried; None: all
 
 
+VERIFIER = ("test_contradictions", "test_verify")
+ACCEPTS = ("accept", "verify", "require_place", "version_of")
+
 TARGETS = (
-    Target("consent/gate.py", ("test_gate", "test_fido", "test_keeper"), strict=True),
-    Target("uplink/guard.py", ("test_guard",), strict=True),
-    Target("privacy/threshold.py", ("test_threshold",), strict=True),
-    Target("privacy/noise.py", ("test_noise",), strict=True),
-    Target("privacy/budget.py", ("test_budget",)),
+    Target("intake", "uplink/tally.py", ("test_tally",), sample=60),
+    Target("intake", "uplink/pieces.py", ("test_tally",), sample=40),
+    Target("verifier", "consent/contradictions.py", VERIFIER, sample=40),
+    Target("verifier", "consent/examine.py", VERIFIER, sample=50),
+    Target("verifier", "consent/verify.py", VERIFIER, sample=30),
+    Target("confinement", "seccomp.py", ("test_seccomp",), sample=40),
+    Target("confinement", "landlock.py", ("test_landlock", "test_ways"), sample=30),
+    Target("confinement", "confine.py", ("test_confine", "test_ways")),
+    Target("gate", "consent/gate.py", ("test_gate", "test_keeper"), strict=True),
     Target(
+        "policy acceptance",
         "policy.py",
         ("test_policy", "test_policy_store"),
-        ("accept", "verify", "require_place", "version_of"),
+        ACCEPTS,
         strict=True,
     ),
-    Target("policy.py", ("test_policy",), ("is_open", "parse"), sample=40),
-    Target("uplink/intake.py", ("test_intake", "test_uplink_service"), sample=60),
-    Target("consent/examine.py", ("test_verify", "test_contradictions"), sample=60),
-    Target("consent/verify.py", ("test_verify", "test_contradictions"), sample=40),
-    Target("seccomp.py", ("test_confine", "test_ways"), sample=40),
-    Target("landlock.py", ("test_confine", "test_ways"), sample=30),
-    Target("confine.py", ("test_confine", "test_ways")),
+    Target("policy", "policy.py", ("test_policy",), ("is_open", "parse"), sample=40),
+    Target("guard", "uplink/guard.py", ("test_guard",), strict=True),
+    Target("threshold", "privacy/threshold.py", ("test_threshold",), strict=True),
+    Target("noise", "privacy/noise.py", ("test_noise",), strict=True),
+    Target("budget", "privacy/budget.py", ("test_budget",)),
 )
 
 # (module, change as it is printed): why nothing that matters changes.
