@@ -155,9 +155,13 @@ class Shop:
         ]
 
     def stored(self) -> list[int]:
-        """The minutes in the shop's database."""
-        windows = self.store.windows(self.name, 0)
-        return [(start - MIDNIGHT) // 60 for start, *_ in windows]
+        """The minutes in the shop's database that are in ``heard`` as well.
+
+        The subscriber stores first: who waits for this may look at both.
+        """
+        heard = {each.start for each in self.on("interval")}
+        starts = [start for start, *_ in self.store.windows(self.name, 0)]
+        return [(start - MIDNIGHT) // 60 for start in starts if start in heard]
 
 
 @pytest.fixture
