@@ -76,7 +76,8 @@ def model_hash(name: str) -> str:
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path} is no manifest: {error!r}") from None
         return _digest(path, document)
-    raise ConfigError(f"model.detector = {name} is not a model that is shipped")
+    known = ", ".join(shipped_hashes().values()) or "none"
+    raise ConfigError(f"there is no model named {name}; there are: {known}")
 
 
 def shipped_hashes() -> dict[str, str]:
