@@ -272,7 +272,7 @@ def whole(folder: Path, changes: Changes) -> Seen:
         until(lambda: child.poll() is not None or declared(declaration), WITHIN_S)
         if child.poll() is not None:
             return Seen(child.returncode, said(stage))
-        until(config.outbox.exists)
+        until(lambda: config.outbox.exists() and config.cell_socket.exists())
         return Seen(files=below(folder), policy=declared(declaration))
 
 
