@@ -94,7 +94,9 @@ def test_without_a_room_a_process_goes_on_only_where_another_lock_does_the_same(
 
 def test_the_locks_that_hold_are_named() -> None:
     code = "restrict(Confinement('uplink'))\nclose(Confinement('uplink'))\n"
-    said = ran(code + "print(*locks.locks().words, sep='; ')")
+    code += "print(*locks.locks().words, sep='; ')\n"
+    said = ran(code + "print(open('/proc/self/comm').read())")
+    assert "doorsill-uplink" in said  # as it is named in top
     for word in ("seccomp", "landlock ", "room", "no new privileges"):
         assert word in said
 

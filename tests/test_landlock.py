@@ -29,7 +29,7 @@ class Kernel:
         self.abi = abi
         self.asked: list[tuple[int, int, int]] = []
         self.ports: list[int] = []
-        self.paths = 0
+        self.rights: list[int] = []
         self.restricted = False
 
     def __call__(self, number: int, *arguments: object) -> int:
@@ -37,7 +37,7 @@ class Kernel:
             return self._create(*arguments)
         if number == landlock.ADD_RULE:
             return self._add(*arguments)
-        assert number == landlock.RESTRICT_SELF
+        assert number == landlock.RESTRICT_SELF and arguments[-1] == 0
         self.restricted = True
         return 0
 
@@ -45,6 +45,7 @@ class Kernel:
         if flags == 1:
             return self.abi
         assert isinstance(attributes, bytes) and size == len(attributes)
+        assert flags == 0
         files, network, scopes = struct.unpack("QQQ", attributes.ljust(24, b"\0"))
         assert len(attributes) == (24 if self.abi >= 6 else 16 if self.abi >= 4 else 8)
         self.asked.append((files, network, scopes))
@@ -52,6 +53,7 @@ class Kernel:
 
     def _add(self, ruleset: object, kind: object, rule: object, flags: object) -> int:
         raw = bytes(rule)  # type: ignore[call-overload]
+        assert flags == 0
         if kind == landlock.RULE_PORT:
             rights, port = struct.unpack_from("QQ", raw)
             assert rights == landlock.CONNECT_TCP
@@ -59,8 +61,48 @@ class Kernel:
         else:
             rights, _ = struct.unpack_from("=Qi", raw)
             assert rights & ~self.asked[0][0] == 0  # never what is not handled
-            self.paths += 1
+            self.rights.append(rights)
         return 0
+
+
+def test_the_numbers_are_those_of_the_kernels_headers() -> None:
+    """asm-generic/unistd.h and linux/landlock.h, as they stand there."""
+    calls = (landlock.CREATE_RULESET, landlock.ADD_RULE, landlock.RESTRICT_SELF)
+    assert calls == (444, 445, 446)
+    assert (landlock.RULE_PATH, landlock.RULE_PORT) == (1, 2)
+    rights = (landlock.EXECUTE, landlock.WRITE_FILE, landlock.READ_FILE)
+    assert rights == (0b1, 0b10, 0b100)
+    assert landlock.MAKE_AND_REMOVE == 0b1_1111_1111_0000
+    assert (landlock.REFER, landlock.TRUNCATE) == (1 << 13, 1 << 14)
+    assert (landlock.BIND_TCP, landlock.CONNECT_TCP) == (1, 2)
+    assert (landlock.SCOPE_ABSTRACT_UNIX, landlock.SCOPE_SIGNAL) == (1, 2)
+
+
+def test_a_folder_and_a_file_get_the_rights_that_they_can_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing below a folder makes files; none may be run, whoever wrote it."""
+    kernel = Kernel(7)
+    monkeypatch.setattr(landlock, "call", kernel)
+    device = tmp_path / "video0"
+    device.touch()
+    before = sorted(Path("/proc/self/fd").iterdir())
+    landlock.restrict([tmp_path, device], [tmp_path], [])
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+    ((files, _, _),) = kernel.asked
+    below, one, read = kernel.rights
+    assert below == files & ~landlock.EXECUTE
+    assert one == landlock.WRITE_FILE | landlock.READ_FILE | landlock.TRUNCATE
+    assert read == landlock.READ_FILE
+
+
+def test_who_may_read_everything_is_not_held_at_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel = Kernel(7)
+    monkeypatch.setattr(landlock, "call", kernel)
+    landlock.restrict([], None, [])
+    assert not kernel.asked[0][0] & landlock.READ_FILE
 
 
 @pytest.mark.parametrize("abi", BY_ABI)
@@ -76,7 +118,7 @@ def test_each_abi_is_asked_for_all_that_it_can_do(
     found = (files >> 13 & 1, files >> 14 & 1, network == 3, scopes == 3)
     assert tuple(map(bool, found)) == BY_ABI[abi]
     assert kernel.ports == ([8883] if abi >= 4 else [])
-    assert kernel.paths == 2 and kernel.restricted
+    assert len(kernel.rights) == 2 and kernel.restricted
 
 
 def test_without_landlock_nothing_is_asked_and_that_is_said(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from doorsill import calls, seccomp
 from doorsill.calls import ABSENT, MACHINES, NEWEST, NUMBERS, PROCESSES, number_of
+from doorsill.errors import ConfigError
 from doorsill.seccomp import ALLOW, AUDIT_ARCH, ENOSYS, EPERM, KILL, X32_BIT, Line
 
 OWN = 4711
@@ -29,6 +31,7 @@ O_TRUNC, O_APPEND, O_CLOEXEC = 0o1000, 0o2000, 0o2000000
 O_TMPFILE = 0o20200000
 AT_FDCWD = 2**64 - 100
 WRITERS = ("uplink", "vault")
+JUMPS = (seccomp.EQUAL, seccomp.AT_LEAST)
 
 
 def filter_of(process: str, machine: str) -> list[Line]:
@@ -45,6 +48,7 @@ def run(lines: Sequence[Line], arch: int, number: int, *arguments: int) -> str:
     while True:
         code, yes, no, constant = lines[at]
         at += 1
+        assert code in JUMPS or yes == no == 0
         if code == seccomp.LOAD:
             assert constant % 4 == 0
             value = words[constant // 4]
@@ -108,6 +112,52 @@ def test_a_foreign_abi_ends_the_process(process: str, machine: str) -> None:
             assert run(lines, arch, read) == "kill"
     for number in (X32_BIT, X32_BIT | read, 0x80000000, 0xFFFFFFFF):
         assert run(lines, AUDIT_ARCH[machine], number) == "kill"
+
+
+def test_the_constants_are_those_of_the_kernels_headers() -> None:
+    """linux/seccomp.h, linux/bpf_common.h and asm/unistd.h, as they stand there."""
+    assert (ALLOW, KILL) == (0x7FFF0000, 0x80000000)
+    assert (EPERM, ENOSYS) == (0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS)
+    load, jump, alu, give = 0x00 | 0x20, 0x05, 0x04, 0x06
+    codes = (load, jump | 0x10, jump | 0x30, alu | 0x50, give)
+    names = ("LOAD", "EQUAL", "AT_LEAST", "AND", "GIVE")
+    assert tuple(getattr(seccomp, name) for name in names) == codes
+    assert X32_BIT == 0x40000000
+    for machine, header in HEADERS.items():
+        if header.exists():
+            assert seccomp.SECCOMP[machine] == in_header(machine)["seccomp"]
+
+
+@pytest.mark.parametrize("answer", [0, 1, 4711, -1])
+def test_a_filter_is_put_on_every_thread_or_the_process_does_not_go_on(
+    answer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int, int]] = []
+
+    def kernel(number: int, operation: int, flags: int, header: bytes) -> int:
+        asked.append((operation, flags, struct.unpack_from("H", header)[0]))
+        return answer
+
+    monkeypatch.setattr(seccomp, "call", kernel)
+    lines = filter_of("vision", "x86_64")
+    if answer == 0:
+        seccomp.install(lines)
+    else:
+        said = "cannot filter" if answer < 0 else f"thread {answer} has a system call"
+        with pytest.raises(ConfigError, match=said):
+            seccomp.install(lines)
+    assert asked == [(1, 1, len(lines))]
+
+
+def test_no_call_has_more_ways_than_a_jump_can_pass() -> None:
+    longest = seccomp.LONGEST_JUMP
+    assert longest == 255
+    way = (seccomp.Is(0, 1),)  # 4 lines; one more line refuses
+    rules = {7: [way] * (longest // 4)}
+    assert run(seccomp.program(1, rules, (), 9), 1, 7, 1) == "allow"
+    with pytest.raises(AssertionError):
+        seccomp.program(1, {7: [way] * (longest // 4 + 1)}, (), 9)
+    assert seccomp._block(7, [(seccomp.GIVE, 0, 0, ALLOW)] * longest)
 
 
 # What no process of ours may ever have on its list, whoever adds what: by the names of

@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsill.cells import Cell, LineCell, Quality, ZoneCell
+from doorsill.cells import Cell, LineCell, LooksCell, Quality, ZoneCell
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.link import Received
+from doorsill.privacy.floors import SLOT_S
 from doorsill.uplink.pieces import (
     CROSSINGS_MOST,
     MINUTE_S,
     LineSums,
     Places,
     ZoneSums,
+    minute_of,
 )
 from doorsill.uplink.reports import quality_of
 from doorsill.uplink.tally import Minute, Tally
@@ -215,6 +217,174 @@ def test_what_was_open_before_the_machine_began_is_told_at_our_start() -> None:
     (minute,) = again.begin_again(NOON + 3600)
     assert (minute.start, minute.totals) == (NOON, ((3, 0),))
     assert again.floor == NOON + 3600
+
+
+def test_a_minute_that_began_with_the_machine_goes_on() -> None:
+    tally = Tally(PLACES, 7, NOON)
+    tally.take(Received(1, 1, piece(0, 20, 3)), LATER)
+    assert tally.begin_again(NOON) == []
+    assert (tally.minute, tally.floor) == (NOON, NOON)
+
+
+@pytest.mark.parametrize("first", [(0, 1), (1, 0), (1, 1)], ids=str)
+def test_a_new_tally_has_heard_nothing(first: tuple[int, int]) -> None:
+    tally = Tally(PLACES, 7, NOON)
+    tally.take(Received(*first, piece(0, 20, 3)), LATER)
+    assert tally.totals_now() == ((3, 0),)
+    assert tally.heard == first
+
+
+def test_a_line_has_one_total() -> None:
+    assert Tally(Places(2, 1), 7, NOON).totals == [[0, 0], [0, 0]]
+
+
+def test_totals_stop_where_the_wire_ends() -> None:
+    book = Book()
+    book.tally.totals = [[999_999_998, 999_999_997]]
+    book.take(piece(0, 60, 1, count_out=1))
+    assert book.tally.totals_told() == ((999_999_999, 999_999_998),)
+    book.take(piece(60, 60, 7, count_out=7))
+    assert book.tally.totals_told() == ((999_999_999, 999_999_999),)
+
+
+def test_the_total_of_now_is_all_that_was_counted_of_three_kinds() -> None:
+    """Closed minutes, closed pieces of the open one, and the piece that runs."""
+    book = Book()
+    book.take(piece(0, 60, 100, count_out=200))
+    book.take(piece(60, 20, 10, count_out=20))
+    book.take(piece(80, 5, 1, count_out=2, closed=False), run=2)
+    assert book.tally.totals_told() == ((100, 200),)
+    assert book.tally.totals_now() == ((111, 222),)
+
+
+@pytest.mark.parametrize(
+    ("ends_in_s", "minute", "flag"),
+    [
+        pytest.param(2, NOON, Quality.GOOD, id="as far ahead as a clock may be"),
+        pytest.param(3, NOON - 60, Quality.CLOCK, id="a second more"),
+    ],
+)
+@pytest.mark.parametrize("open_", [True, False], ids=["a minute is open", "none is"])
+def test_a_cell_may_end_two_seconds_from_now(
+    ends_in_s: int, minute: int, flag: Quality, open_: bool
+) -> None:
+    tally = Tally(PLACES, 7, NOON - 120)
+    utc = NOON + 30 - ends_in_s
+    if open_:
+        tally.take(Received(1, 1, piece(-60, 20, 0)), utc)
+        wanted = minute
+    else:  # then it is told now
+        wanted = minute_of(utc)
+    tally.take(Received(1, 2, piece(0, 30, 5)), utc)
+    assert (tally.minute, tally.settled["line-0"].quality) == (wanted, flag)
+
+
+@pytest.mark.parametrize(
+    ("minute", "back", "set_back"),
+    [
+        pytest.param(None, 180, False, id="two minutes before the last that was told"),
+        pytest.param(None, 181, True, id="a second more"),
+        pytest.param(0, 120, False, id="two minutes before the open one"),
+        pytest.param(0, 121, True, id="a second more, with one open"),
+    ],
+)
+def test_a_clock_may_go_back_two_minutes(
+    minute: int | None, back: int, set_back: bool
+) -> None:
+    tally = Tally(PLACES, 7, NOON)
+    tally.minute = None if minute is None else NOON + minute
+    assert tally.is_set_back(NOON - back) is set_back
+
+
+SLOT = NOON - NOON % SLOT_S  # the beginning of the slot of noon
+
+
+def test_people_who_came_in_are_kept_by_line_and_slot_for_two_days() -> None:
+    book = Book(Places(2, 0), floor=SLOT)
+    for step in range(18):
+        for index in (0, 1):
+            cell = piece(
+                SLOT - NOON + step * SLOT_S, 60, step + 100 * index, line=index
+            )
+            book.take(cell, utc=LATER + 2 * 86_400)
+    first = SLOT // SLOT_S
+    kept = {slot for line, slot in book.tally.came_in}
+    assert kept == set(range(first + 1, first + 18))
+    assert book.tally.came_in[0, first + 3] == 3
+    assert book.tally.came_in[1, first + 3] == 103
+
+
+def looks(start: int, end: int, index: int = 0) -> LooksCell:
+    at = (SLOT + start * SLOT_S, SLOT + end * SLOT_S)
+    return LooksCell(index, *at, (0, 0, 10, 0, 0), (10, 0, 0))
+
+
+def slots(book: Book, count: int) -> Book:
+    """``count`` slots with two minutes each: 7 and 8 people in."""
+    for number in range(count):
+        for minute in (0, 1):
+            at = SLOT - NOON + number * SLOT_S + 60 * minute
+            book.take(piece(at, 60, 7 + minute))
+    return book
+
+
+def test_looks_are_of_everybody_whom_interval_counts_in_their_slots() -> None:
+    book = slots(Book(floor=SLOT), 4)
+    book.take(piece(SLOT - NOON + 4 * SLOT_S, 60))
+    take = book.tally.take_looks
+    assert take(Received(1, 100, looks(0, 1))) == 15
+    assert take(Received(1, 101, looks(1, 4))) == 45
+    with pytest.raises(UntrustedError, match="looks come twice"):
+        take(Received(1, 101, looks(1, 4)))
+    assert take(Received(2, 1, looks(0, 4))) == 60
+
+
+@pytest.mark.parametrize("open_", [True, False], ids=["a minute is open", "none is"])
+def test_looks_are_told_when_their_time_is_over_and_once(open_: bool) -> None:
+    """Open or not: what is of before the next minute to be told is over."""
+    book = slots(Book(floor=SLOT), 1)
+    at = 2 * SLOT_S
+    if open_:
+        book.take(piece(SLOT - NOON + at, 30))
+        assert book.tally.minute == SLOT + at
+    else:
+        book.tally.floor = SLOT + at
+    take = book.tally.take_looks
+    with pytest.raises(UntrustedError, match="not over or was told"):
+        take(Received(1, 100, looks(1, 3)))
+    assert take(Received(1, 101, looks(0, 2))) == 15
+    book.tally.looks_told(looks(0, 1))
+    with pytest.raises(UntrustedError, match="not over or was told"):
+        take(Received(1, 102, looks(0, 2)))
+    assert take(Received(1, 103, looks(1, 2))) == 0
+
+
+def test_looks_of_a_line_say_nothing_of_another() -> None:
+    book = Book(Places(2, 0), floor=SLOT)
+    for index in (0, 1):
+        book.take(piece(SLOT - NOON, 60, 5 + index, line=index))
+    book.take(piece(SLOT - NOON + SLOT_S, 60))
+    book.tally.looks_told(looks(0, 1, 0))
+    assert book.tally.take_looks(Received(1, 100, looks(0, 1, 1))) == 6
+
+
+def test_a_clock_that_is_set_back_forgets_who_came_in_since() -> None:
+    book = slots(Book(floor=SLOT), 3)
+    book.tally.looks_told(looks(0, 1))
+    book.tally.set_back(SLOT + SLOT_S + 5, 8)
+    assert set(book.tally.came_in) == {(0, SLOT // SLOT_S)}
+    assert book.tally.looked_until == {}
+    assert book.tally.floor == SLOT + SLOT_S
+
+
+def test_what_is_no_cell_of_that_kind_is_a_mistake_of_ours() -> None:
+    tally = Tally(PLACES, 7, NOON)
+    with pytest.raises(TypeError, match="a LooksCell counts nobody"):
+        tally.take(Received(1, 1, looks(0, 1)), LATER)
+    with pytest.raises(TypeError, match="a LineCell holds no looks"):
+        tally.take_looks(Received(1, 1, piece(0)))
+    with pytest.raises(ValueError, match="no minute is open"):
+        tally.close()
 
 
 def test_every_place_of_the_policy_is_told_in_its_order() -> None:

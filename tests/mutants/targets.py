@@ -26,12 +26,12 @@ VERIFIER = ("test_contradictions", "test_verify")
 ACCEPTS = ("accept", "verify", "require_place", "version_of")
 
 TARGETS = (
-    Target("intake", "uplink/tally.py", ("test_tally",), sample=60),
-    Target("intake", "uplink/pieces.py", ("test_tally",), sample=40),
+    Target("intake", "uplink/tally.py", ("test_tally",)),
+    Target("intake", "uplink/pieces.py", ("test_pieces", "test_tally")),
     Target("verifier", "consent/contradictions.py", VERIFIER, sample=40),
-    Target("verifier", "consent/examine.py", VERIFIER, sample=50),
+    Target("verifier", "consent/examine.py", ("test_examine", *VERIFIER), sample=60),
     Target("verifier", "consent/verify.py", VERIFIER, sample=30),
-    Target("confinement", "seccomp.py", ("test_seccomp",), sample=40),
+    Target("confinement", "seccomp.py", ("test_seccomp", "test_confine")),
     Target("confinement", "landlock.py", ("test_landlock", "test_ways"), sample=30),
     Target("confinement", "confine.py", ("test_confine", "test_ways")),
     Target("gate", "consent/gate.py", ("test_gate", "test_keeper"), strict=True),

@@ -101,7 +101,7 @@ class Tally:
             raise TypeError(f"a {type(cell).__name__} counts nobody")
         if cell.closed and self._knows(received):
             return []
-        sums = self._news_of(received, sums_of(cell, self.places))
+        sums = self._news_of(received.run, cell, sums_of(cell, self.places))
         target, misplaced = self._minute_for(cell, utc)
         closed = []
         if self.minute is not None and target > self.minute:
@@ -253,15 +253,12 @@ class Tally:
         self.heard = received.run, received.sequence
         return False
 
-    def _news_of(self, received: Received, sums: Sums) -> Sums:
+    def _news_of(self, run: int, cell: Window, sums: Sums) -> Sums:
         """Without what was told of the same piece when its minute was closed."""
-        cell = received.cell
-        if not isinstance(cell, Window):
-            raise TypeError(f"a {type(cell).__name__} counts nobody")
         before = self.told.get(place_of(cell))
         if before is None:
             return sums
-        if (before.run, before.start) != (received.run, cell.start):
+        if (before.run, before.start) != (run, cell.start):
             del self.told[place_of(cell)]
             return sums
         return sums.minus(before.sums)  # type: ignore[arg-type]
