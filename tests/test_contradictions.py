@@ -22,7 +22,7 @@ from doorsill.consent import claims, contradictions, crops
 from doorsill.consent.certificate import CertificateChain, MediumFacts
 from doorsill.consent.claims import SYNCHRONISED
 from doorsill.consent.examine import Document
-from doorsill.consent.verify import Expected, reservations, verify_chain
+from doorsill.consent.verify import AHEAD, Expected, reservations, verify_chain
 from doorsill.device.identity import Identity
 from doorsill.errors import UntrustedError
 from doorsill.strict_x509 import revoked_by
@@ -30,6 +30,7 @@ from doorsill_fleet.ca import Authority
 
 CA = DeviceCA()
 DAY_MS = 86_400_000
+SECOND = datetime.timedelta(seconds=1)
 LATER = UTC_MS + 240_000  # when the third was signed
 Body = dict[str, Any]
 
@@ -482,6 +483,11 @@ def test_a_certificate_of_tomorrow_is_refused_by_todays_inspector(
     with pytest.raises(UntrustedError, match="2026-06-01 00:00 UTC, which is yet to"):
         verify_chain(told, None, CA.certificate, early)
     assert verify_chain(told, None, CA.certificate, Expected(now=now))
+    newest = datetime.datetime.fromtimestamp(LATER / 1000, datetime.UTC)
+    edge = Expected(now=newest - AHEAD)  # an inspector's clock may be so much behind
+    assert verify_chain(told, None, CA.certificate, edge)
+    with pytest.raises(UntrustedError, match=r"0000000003\.json: .* which is yet to"):
+        verify_chain(told, None, CA.certificate, replace(edge, now=edge.now - SECOND))
 
 
 def test_a_head_that_is_older_than_what_it_names_is_refused(

@@ -4,9 +4,9 @@
     make mutants ONLY="gate noise"     modules whose path holds one of the words
 
 Exit code 1 where a change survives that has no sentence in ``targets.py``. The changed
-product stands in a copy; what is in the tree is never touched. The tests that run the
-changed line come first, the quickest before the others; where all of them pass, all
-other tests of the target follow.
+product stands in a copy, with its tests: the tree is never touched, and may be changed
+meanwhile. The tests that run the changed line come first, the quickest before the
+others; where all of them pass, all other tests of the target follow.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's pythonpath
 
 from mutants.changes import Change, changes_of, functions_only
-from mutants.runner import ENDED, ROOT, Ran, Run, Runner
+from mutants.runner import ENDED, Ran, Run, Runner
 from mutants.targets import SURVIVORS, TARGETS, Target
 
+ROOT = Path(__file__).parents[2]
 PRODUCT = Path("firmware", "doorsill")
+COPIED = ("firmware", "provisioning", "models", "tests")
 DONE = ROOT / "build" / "mutants.jsonl"
 LIMIT_S = 600.0  # of a run without any change
 LONGER = 3.0  # a change that makes the tests run for so many times as long was noticed
@@ -114,7 +116,12 @@ def mutants_of(target: Target) -> Iterator[Mutant]:
 
 def tests_of(target: Target) -> list[Path]:
     """The files of tests."""
-    return [ROOT / "tests" / f"{name}.py" for name in target.tests]
+    return [ROOT / each for each in files_of(target)]
+
+
+def files_of(target: Target) -> list[str]:
+    """The files of tests, below the tree or a copy of it."""
+    return [f"tests/{name}.py" for name in target.tests]
 
 
 class Known:
@@ -147,9 +154,10 @@ def workshop(jobs: int, known: Known) -> Iterator[Workshop]:
         shop = Workshop(known)
         for number in range(jobs):
             copy = Path(folder, str(number))
-            for name in ("firmware", "provisioning", "models"):
+            for name in COPIED:
                 ignored = shutil.ignore_patterns("__pycache__", "train")
                 shutil.copytree(ROOT / name, copy / name, ignore=ignored)
+            shutil.copy(ROOT / "pyproject.toml", copy)
             shop.free.put((copy, stack.enter_context(closing(Runner(copy)))))
         yield shop
 
@@ -174,7 +182,7 @@ class Workshop:
             before = self._known.before.get((mutant.target.module, mutant.name), "")
             path.write_text(mutant.change.applied(source), encoding="utf-8")
             run = Run(
-                files=[str(each) for each in tests_of(mutant.target)],
+                files=files_of(mutant.target),
                 limit_s=20.0 + LONGER * unchanged.seconds,
                 first=unchanged.first(mutant.change, before),
             )
@@ -186,9 +194,8 @@ class Workshop:
 
 def whole(target: Target, runner: Runner, path: Path) -> Whole:
     """Run the tests on what is unchanged; SystemExit where they notice that as well."""
-    files = [str(each) for each in tests_of(target)]
     started = time.monotonic()
-    ran = runner.run(Run(files, LIMIT_S, traced=str(path)))
+    ran = runner.run(Run(files_of(target), LIMIT_S, traced=str(path)))
     if ran.result != 0:
         raise SystemExit(f"{_noticed(ran)} fails without any change: mend it first")
     quickest = sorted(ran.reach, key=lambda test: ran.seconds.get(test, 0.0))

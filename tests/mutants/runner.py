@@ -28,7 +28,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's pythonpath
 
 from mutants.reach import Reach
 
-ROOT = Path(__file__).parents[2]
 IMPORTED = (
     "numpy",
     "cryptography.x509",
@@ -71,7 +70,7 @@ class Runner:
         environment = {"PYTHONPATH": folders, "PYTHONDONTWRITEBYTECODE": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.mutants.runner"],
-            cwd=ROOT,
+            cwd=copy,
             env=os.environ | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
