@@ -27,11 +27,12 @@ $(STAMPS)/system: scripts/install-system
 	@SUDO="$(SUDO)" bash scripts/install-system $(PACKAGES)
 	@touch $@
 
-$(STAMPS)/python: $(STAMPS)/system requirements/dev.txt pyproject.toml
+$(STAMPS)/python: $(STAMPS)/system requirements/dev.txt pyproject.toml provisioning/pyproject.toml
 	@[ -x $(PY) ] || { echo "make: creating $(VENV)"; python3 -m venv $(VENV); }
 	@echo "make: installing the locked Python packages (about 3 minutes the first time)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --editable . --editable provisioning
 	@touch $@
 
 demo: setup ## count on the simulated street for DEMO_SECONDS (SOURCE= LINE= TOKEN=)
@@ -122,6 +123,13 @@ $(STAMPS)/train: $(STAMPS)/system requirements/train.txt pyproject.toml
 
 try-wheel: setup ## use the plain wheel in an empty environment (PYTHON=python3.13)
 	@PYTHON="$(PYTHON)" bash scripts/try-wheel
+
+deb: setup ## build the Debian packages in dist/ (ARCH=amd64|arm64 RELEASE=trixie|bookworm)
+	@cd firmware && ../$(PY) -m deb.build --release $(or $(RELEASE),trixie) --arch $(or $(ARCH),amd64)
+
+try-deb: deb ## install them in a fresh Debian as the README says, as root (RELEASE=trixie|bookworm T=)
+	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux
+	@RELEASE=$(or $(RELEASE),trixie) bash scripts/try-deb $(T)
 
 hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0, --token)
 	@$(PY) -m pytest tests/hil

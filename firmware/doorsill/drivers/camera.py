@@ -58,7 +58,13 @@ def open_camera(
 
         return open_picamera(source, fit, frame_rate=frame_rate)
     if name == "street":
-        from doorsill.drivers.clip import open_street
+        try:
+            from doorsill.drivers.clip import open_street
+        except ModuleNotFoundError:
+            raise ConfigError(
+                "camera.driver = 'street' is the simulated street; it comes with "
+                "doorsill-fleet, which is not installed"
+            ) from None
 
         return open_street(source, fit, frame_rate=frame_rate, live=live)
     from doorsill.drivers.video import open_video
