@@ -56,16 +56,18 @@ def access_list(site: str, devices: Sequence[str], readers: Sequence[str]) -> st
     return "\n".join(lines)
 
 
-def configuration(folder: Path, port: int) -> str:
-    """mosquitto.conf for files in ``folder``."""
-    lines = [
-        f"listener {port} {HOST}",
+def listener(folder: Path, port: int, host: str = "") -> list[str]:
+    """The lines of mosquitto.conf that say who may come in, for files in ``folder``.
+
+    ``host`` is the one address that is listened on; without it, all of the machine's.
+    """
+    return [
+        f"listener {port} {host}".rstrip(),
         "protocol mqtt",
         "allow_anonymous false",
         f"cafile {folder / 'ca.pem'}",
         f"certfile {folder / 'broker.pem'}",
         f"keyfile {folder / 'broker.key'}",
-        f"crlfile {folder / 'revoked.pem'}",
         "tls_version tlsv1.3",
         "require_certificate true",
         "use_identity_as_username true",
@@ -74,6 +76,14 @@ def configuration(folder: Path, port: int) -> str:
         "max_packet_size 8192",
         "max_queued_messages 200000",
         "max_inflight_messages 500",
+    ]
+
+
+def configuration(folder: Path, port: int) -> str:
+    """mosquitto.conf for a broker on loopback with its files in ``folder``."""
+    lines = [
+        *listener(folder, port, HOST),
+        f"crlfile {folder / 'revoked.pem'}",
         "persistence true",
         f"persistence_location {folder}/",
         "autosave_interval 1",

@@ -1,0 +1,83 @@
+"""Put what an office made for a broker where Debian's mosquitto looks for it.
+
+    stores/broker/ ─► /etc/mosquitto/doorsill/ and /etc/mosquitto/conf.d/doorsill.conf
+
+mosquitto gives up root before it reads certificates, so the files are its user's.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from doorsill.device.policy_store import replace
+from doorsill.errors import ConfigError
+from doorsill.reading import read_file
+
+USER = "mosquitto"
+FOLDER, CONF = (
+    Path("etc/mosquitto/doorsill"),
+    Path("etc/mosquitto/conf.d/doorsill.conf"),
+)
+FILES = ("ca.pem", "broker.pem", "broker.key", "access")
+LOADED_AGAIN = {"access"}  # what mosquitto reads again without a restart
+SYSTEMCTL_S = 60.0
+
+
+def furnish(folder: Path, root: Path = Path("/")) -> Iterator[str]:
+    """Copy what is new, as root; say what was done, and restart mosquitto for it.
+
+    ``root`` other than / is laid out and nothing is started there.
+    """
+    owner = _owner()
+    wanted = {root / FOLDER / name: read_file(folder / name) for name in FILES}
+    wanted[root / CONF] = read_file(folder / "doorsill.conf")
+    changed = {path for path, data in wanted.items() if not _is(path, data)}
+    if not (root / CONF).parent.is_dir():
+        raise ConfigError(f"{(root / CONF).parent} is not there: apt install mosquitto")
+    (root / FOLDER).mkdir(mode=0o700, exist_ok=True)
+    os.chown(root / FOLDER, *owner)
+    for path in sorted(changed):
+        replace(path, wanted[path])
+        path.chmod(0o644 if path == root / CONF else 0o600)
+        os.chown(path, *((0, 0) if path == root / CONF else owner))
+        yield f"wrote {path}"
+    if root == Path("/") and changed:
+        yield _systemctl(verb({path.name for path in changed}))
+    elif not changed:
+        yield "the broker has all of it already"
+
+
+def verb(changed: set[str]) -> str:
+    """What systemctl is asked for, where the files of these names changed."""
+    return "reload" if changed <= LOADED_AGAIN else "restart"
+
+
+def _owner() -> tuple[int, int]:
+    if os.geteuid() != 0:
+        raise ConfigError("the broker's files are mosquitto's; run as root")
+    try:
+        found = pwd.getpwnam(USER)
+    except KeyError:
+        raise ConfigError(f"there is no user {USER}: apt install mosquitto") from None
+    return found.pw_uid, found.pw_gid
+
+
+def _is(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == data
+
+
+def _systemctl(word: str) -> str:
+    command = ["systemctl", word, "mosquitto.service"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=SYSTEMCTL_S
+    )
+    if done.returncode:
+        raise ConfigError(
+            f"{' '.join(command)}: {done.stderr.strip() or 'failed'}; "
+            "see journalctl -u mosquitto"
+        )
+    return f"mosquitto: {word}ed"

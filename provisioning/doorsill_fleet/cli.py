@@ -1,0 +1,84 @@
+"""``doorsill-fleet``: the office's command line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from doorsill.commandline.ending import ended
+from doorsill.commandline.parser import Parser, done
+
+# Where each command is declared: a module and a function of it, imported on use.
+COMMANDS = {
+    "ca": (
+        "doorsill_fleet.office_arguments:add_ca",
+        "make an authority, a controller's key and a broker's files",
+    ),
+    "camera": (
+        "doorsill_fleet.office_arguments:add_camera",
+        "make all that one camera needs",
+    ),
+    "broker": (
+        "doorsill_fleet.office_arguments:add_broker",
+        "put the broker's files where mosquitto looks for them",
+    ),
+}
+EXAMPLES = """\
+examples:
+  doorsill-fleet ca stores --broker broker.porto-1.example
+  doorsill-fleet camera stores porto-1 cam-01 --policy stores/porto-1.json
+  doorsill-fleet broker stores/broker                        at the broker, as root
+  doorsill-fleet COMMAND --help                              more on a command
+
+Exit code: 0 done; 1 the answer is no; 2 fix what you wrote; 3 not to be trusted;
+5 the broker or the link; 130 interrupted.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and leave with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; errors become one sentence on stderr and an exit code."""
+    return ended(
+        "doorsill-fleet",
+        lambda: done(whole_parser().parse_args(arguments)),
+        lambda: "--verbose" in arguments,
+    )
+
+
+def whole_parser() -> Parser:
+    """The parser with all of every command."""
+    parser = Parser(
+        prog="doorsill-fleet",
+        description="Brings doorsill's cameras into service.",
+        epilog=EXAMPLES,
+    )
+    parser.set_defaults(verbose=False)
+    parser.add_argument(
+        "-V", "--version", action=_Version, nargs=0, help="version, commit and models"
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for declared, _ in COMMANDS.values():
+        module, _, function = declared.partition(":")
+        getattr(importlib.import_module(module), function)(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """``--version``: the line is put together only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        from doorsill.version import version_line
+
+        sys.stdout.write(version_line().replace("doorsill", "doorsill-fleet", 1) + "\n")
+        parser.exit()
+
+
+if __name__ == "__main__":
+    main()

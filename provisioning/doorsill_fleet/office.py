@@ -1,0 +1,230 @@
+"""What an office keeps to bring cameras into service by hand: one folder.
+
+    stores/ca.pem, ca.key               the authority; its key stays here
+    stores/controller.key, .key.pub     who signs policies
+    stores/reader-store.pem, .key       for the program that receives the numbers
+    stores/broker/                      all that the broker's machine gets
+    stores/cameras/porto-1_cam-01/      all that one camera gets, as /etc/doorsill
+
+Nothing there is ever overwritten but the broker's access list. A camera whose folder is
+gone has no right at the broker any more, once the broker has the new list.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from doorsill import policy
+from doorsill.config import Config, read_config
+from doorsill.device import identity
+from doorsill.device.policy_store import read_public_key, replace
+from doorsill.errors import ConfigError, DoorsillError
+from doorsill.reading import read_file
+from doorsill.uplink.wire import client
+from doorsill_fleet.broker import access_list, listener
+from doorsill_fleet.ca import Authority, Issued, require_name
+
+READER = "store"
+AT_THE_BROKER = Path("/etc/mosquitto/doorsill")  # where the broker's machine has it
+# The example that the camera's package ships, here and in a source tree.
+EXAMPLES = (
+    Path(__file__).parent / "doorsill.toml",
+    Path(__file__).parents[2] / "firmware" / "systemd" / "doorsill.toml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The folder, once :func:`found` has made it."""
+
+    folder: Path
+
+    @property
+    def broker(self) -> Path:
+        """What the broker's machine gets."""
+        return self.folder / "broker"
+
+    @property
+    def cameras(self) -> Path:
+        """A folder for each camera."""
+        return self.folder / "cameras"
+
+    def admitted(self) -> list[tuple[str, str]]:
+        """Site and id of each camera, in order."""
+        found = []
+        for each in sorted(self.cameras.iterdir()):
+            site, joined, device = each.name.partition("_")
+            if joined and each.is_dir():
+                found.append((site, device))
+        return found
+
+    def write_access(self) -> None:
+        """The broker's access list: what is in ``cameras``, and the reader."""
+        sites: dict[str, list[str]] = {}
+        for site, device in self.admitted():
+            sites.setdefault(site, []).append(device)
+        text = "\n".join(
+            access_list(site, ids, [READER]) for site, ids in sites.items()
+        )
+        replace(self.broker / "access", text.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Which camera is to be admitted."""
+
+    site: str
+    device: str
+    policy: Path  # signed
+    driver: str = "picamera"
+    source: str = ""
+
+
+def found(
+    folder: Path, hosts: list[str], port: int, now: datetime, passphrase: bytes = b""
+) -> Office:
+    """Make the folder: authority, controller's key, broker and reader.
+
+    ``hosts`` are the names of the broker; cameras use the first. ConfigError where the
+    folder exists, or a name is none.
+    """
+    made = Office(folder)
+    _require_new(folder)
+    for host in hosts:
+        _require_host(host)
+    authority = Authority.create("doorsill", now)
+    server = authority.issue_server(hosts, now)
+    for each in (folder, made.broker, made.cameras):
+        each.mkdir(mode=0o700)
+    authority.write_root(folder)
+    authority.write_root(made.broker)
+    identity.write_key(folder / "ca.key", authority.key, passphrase)
+    _make_controller(folder / "controller.key", passphrase)
+    server.write(made.broker, "broker")
+    authority.issue_reader(READER, now).write(folder, f"reader-{READER}")
+    conf = "\n".join(listener(AT_THE_BROKER, port)) + "\n"
+    (made.broker / "doorsill.conf").write_text(conf)
+    made.write_access()
+    address = f'broker = "{hosts[0]}"\nport = {port}\n'
+    (folder / "office.toml").write_text(address)  # last: now it is whole
+    return made
+
+
+def opened(folder: Path) -> Office:
+    """The office in ``folder``; ConfigError where there is none."""
+    if not (folder / "office.toml").is_file():
+        raise ConfigError(
+            f"{folder} is no office; make one: doorsill-fleet ca {folder}"
+        )
+    return Office(folder)
+
+
+def admit(
+    office: Office, camera: Camera, now: datetime, ask: Callable[[], bytes]
+) -> Path:
+    """Make all that ``camera`` needs, and give it its rights; its folder.
+
+    ``ask`` gives the passphrase of the authority's key where it has one. Raises where
+    the policy is not for this camera, or a camera of this name is there.
+    """
+    name = client(require_name(camera.site), require_name(camera.device))
+    folder = office.cameras / name
+    if folder.exists():
+        raise ConfigError(f"{folder} exists; to make a camera again, remove it first")
+    _require_policy(office, camera)
+    issued = _issue(office, camera, now, ask)
+    part = office.cameras / f".{name}"
+    shutil.rmtree(part, ignore_errors=True)  # of a power cut
+    part.mkdir(mode=0o700)
+    for made, source in (
+        ("ca.pem", office.folder / "ca.pem"),
+        ("controller.key.pub", office.folder / "controller.key.pub"),
+        ("policy.json", camera.policy),
+    ):
+        (part / made).write_bytes(read_file(source))
+    identity.write_key(part / identity.KEY_NAME, issued.key)
+    certificate = issued.certificate.public_bytes(serialization.Encoding.PEM)
+    (part / identity.CERTIFICATE_NAME).write_bytes(certificate)
+    (part / "doorsill.toml").write_text(_configuration(office, camera), "utf-8")
+    _require_whole(part / "doorsill.toml")
+    part.rename(folder)
+    office.write_access()
+    return folder
+
+
+def _require_new(folder: Path) -> None:
+    if folder.exists():
+        raise ConfigError(f"{folder} exists; an authority is never overwritten")
+    if not folder.absolute().parent.is_dir():
+        raise ConfigError(f"there is no folder {folder.absolute().parent}")
+
+
+def _require_host(host: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9.:-]{1,253}", host):
+        raise ConfigError(f"{host[:60]!r} is no host name or address")
+
+
+def _make_controller(path: Path, passphrase: bytes) -> None:
+    key = identity.create_key(path, passphrase)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    replace(path.with_name(f"{path.name}.pub"), public)
+
+
+def _require_policy(office: Office, camera: Camera) -> None:
+    key = read_public_key(office.folder / "controller.key.pub")
+    place = policy.Place(camera.site, camera.device)
+    try:
+        policy.accept(None, read_file(camera.policy), key, place)
+    except DoorsillError as error:
+        raise error.of(camera.policy) from None
+
+
+def _issue(
+    office: Office, camera: Camera, now: datetime, ask: Callable[[], bytes]
+) -> Issued:
+    root: ec.EllipticCurvePrivateKey = identity.read_key(office.folder / "ca.key", ask)
+    certificate = identity.read_certificate(office.folder / "ca.pem")
+    return Authority(certificate, root).issue_device(camera.site, camera.device, now)
+
+
+def _configuration(office: Office, camera: Camera) -> str:
+    """The shipped example with this camera's values."""
+    address = tomllib.loads((office.folder / "office.toml").read_text("utf-8"))
+    text = next(each for each in EXAMPLES if each.is_file()).read_text("utf-8")
+    source = f"\nsource = {json.dumps(camera.source)}" if camera.source else ""
+    values = {
+        "id": json.dumps(camera.device), "site": json.dumps(camera.site),
+        "driver": json.dumps(camera.driver) + source,
+        "host": json.dumps(address["broker"]), "port": str(address["port"]),
+    }  # fmt: skip
+    for key, value in values.items():
+        text = _replaced(text, key, f"{key} = {value}")
+    return text
+
+
+def _replaced(text: str, key: str, line: str) -> str:
+    """``text`` with ``line`` in place of the value of ``key``; its comment stays."""
+    pattern = rf"(?m)^{key} = [^#\n]*?(?=\s*(#|$))"
+    text, count = re.subn(pattern, lambda _: line, text, count=1)
+    if not count:
+        raise ConfigError(f"the example configuration has no {key}")
+    return text
+
+
+def _require_whole(path: Path) -> Config:
+    config, problems = read_config(path)
+    if config is None:
+        raise ConfigError(*problems)
+    return config
