@@ -190,7 +190,7 @@ def test_systemd_finds_nothing_wrong_with_the_installed_units(tmp_path: Path) ->
 
 def test_negative_control_no_manual_no_program(tmp_path: Path) -> None:
     root = installed(tmp_path)
-    (root / "usr/share/man/man1/doorsill.1").unlink()
+    (root / "usr/share/man/man1/doorsill.1.gz").unlink()
     (root / PROGRAM).unlink()
     complaints = verified(root, "doorsill-vision.service")
     assert "man doorsill(1)" in complaints and "is not executable" in complaints
