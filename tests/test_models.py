@@ -141,6 +141,39 @@ def test_a_swapped_file_is_refused_and_removed(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_does_not_say_who_is_a_person_gets_a_manifest(
+    wanted: models_fetch.Known, tmp_path: Path
+) -> None:
+    known = replace(wanted, person=1, takes=(300, 300, "uint8"))
+    for _ in range(2):  # also where the file is there already
+        path = models_fetch.fetch(known, tmp_path, quietly)
+        manifest = registry.load_manifest(path)
+        assert manifest.model_path.read_bytes() == registry.verified_model(manifest)
+        assert manifest.wished is not None and manifest.wished.person == 1
+        path.unlink()
+
+
+def test_without_a_name_what_was_verified_is_listed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run(["models", "fetch"]) == 0
+    listed = capsys.readouterr().out
+    for each in models_fetch.KNOWN:
+        assert each.name in listed and each.sha256 in listed
+        assert bool(each.figures) != bool(each.unverified), "one or the other"
+        assert (each.figures or each.unverified) in listed
+
+
+def test_what_nobody_has_seen_is_said_before_it_is_fetched(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    name = next(each.name for each in models_fetch.KNOWN if each.unverified)
+    nowhere = "http://127.0.0.1:9/"
+    command = ["models", "fetch", name, "--to", str(tmp_path), "--url", nowhere]
+    assert cli.run(command) == 5
+    assert "nobody here has seen its bytes" in capsys.readouterr().err
+
+
 @needs_data
 def test_the_pinned_hash_is_that_of_the_file_we_measured_with() -> None:
     found = hashlib.sha256(PEER.read_bytes()).hexdigest()

@@ -44,7 +44,9 @@ def run(args: argparse.Namespace) -> int:
     """Count, and say what was counted."""
     _require_plot(args)
     places = places_of(args)
-    section = ModelSection(detector=args.model, threads=args.threads)
+    section = ModelSection(
+        detector=args.model, threads=args.threads, delegate=args.delegate
+    )
     with contextlib.ExitStack() as files:
         plot = files.enter_context(_replacing(args.save_plot))
         table = files.enter_context(_replacing(args.csv))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from doorsill.count_wanted import Places
@@ -193,7 +193,12 @@ class _Page(io.StringIO):
 
 def write_tables(results: Sequence[Result], places: Places) -> str:
     """The tables as text, as wide and coloured as standard output allows."""
-    page, shown = _Page(), Console()
-    console = Console(file=page, width=shown.width, force_terminal=shown.is_terminal)
-    console.print(tables(results, places), markup=False, highlight=False)
+    return on_page(tables(results, places))
+
+
+def on_page(shown: RenderableType) -> str:
+    """``shown`` as text, as wide and coloured as standard output allows."""
+    page, output = _Page(), Console()
+    console = Console(file=page, width=output.width, force_terminal=output.is_terminal)
+    console.print(shown, markup=False, highlight=False)
     return page.getvalue()

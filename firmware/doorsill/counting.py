@@ -76,9 +76,8 @@ def count(
     Damage on the way and Ctrl-C end it: ``stopped`` says which, and what was counted
     until then is given. Raises CameraError where not one frame could be read.
     """
-    counted = Counted([[0, 0] for _ in wanted.lines])
-    counted.plot = TrackPlot() if wanted.plot else None
-    run = _Run(detector, wanted, counted)
+    run = begin(detector, wanted)
+    counted = run.counted
     begun = perf_counter()
     try:
         while (frame := run.read(camera)) is not None and run.look(frame):
@@ -93,13 +92,20 @@ def count(
     return counted
 
 
+def begin(detector: Detector, wanted: Wanted) -> Run:
+    """Ready to read the first frame; to be read, looked at and finished."""
+    counted = Counted([[0, 0] for _ in wanted.lines])
+    counted.plot = TrackPlot() if wanted.plot else None
+    return Run(detector, wanted, counted)
+
+
 def duration(camera: Camera) -> float | None:
     """Seconds of video, where the source says it."""
     return getattr(camera, "duration", None)
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """One recording on its way through the pipeline, which the first frame shapes."""
 
     detector: Detector
@@ -109,6 +115,7 @@ class _Run:
     zones: ZoneCounter | None = None
 
     def read(self, camera: Camera) -> Frame | None:
+        """The next frame, or None at the end."""
         if self.steps is None:
             return camera.read()
         self.steps.timing.begin()

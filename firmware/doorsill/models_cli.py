@@ -9,12 +9,25 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 
-from doorsill import models_edgetpu, models_fetch, models_measure, registry
+from doorsill import (
+    models_bench,
+    models_edgetpu,
+    models_fetch,
+    models_measure,
+    registry,
+)
+from doorsill.arguments.models import BENCH_THREADS
+from doorsill.count_results import on_page, write_json
 from doorsill.drivers.runtime import RUNTIMES, Tensor
 from doorsill.errors import ConfigError
 from doorsill.models_allowed import read_model
@@ -27,7 +40,9 @@ def _say(text: str = "") -> None:
 
 
 def _progress() -> Progress:
-    return Progress(console=Console(stderr=True), transient=True)
+    return Progress(
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    )
 
 
 def list_models(_: argparse.Namespace) -> int:
@@ -50,7 +65,7 @@ def info_models(args: argparse.Namespace) -> int:
     """Print all that a manifest says."""
     model = find(args.model)
     if model.manifest is None:
-        return _info_foreign(model)
+        return _info_foreign(model, args.delegate)
     m = model.manifest
     _say(f"{m.name} {m.version}, {m.kind}, {m.status}, {m.licence}")
     _say(f"file        {m.file}, sha256 {m.sha256}")
@@ -64,24 +79,24 @@ def info_models(args: argparse.Namespace) -> int:
     _say(f"trained by  commit {m.training_commit}")
     _say(f"provenance  {m.provenance}")
     if m.kind == "ssd":
-        _understood(model)
+        _understood(model, args.delegate)
     return 0
 
 
-def _info_foreign(model: Model) -> int:
+def _info_foreign(model: Model, delegate: str) -> int:
     """What is in somebody else's file, and how it would be read."""
-    net = model.interpreter()
+    net = model.interpreter(delegate=delegate)
     digest = hashlib.sha256(read_model(str(model.path))).hexdigest()
     _say(f"{model.title}, not ours; sha256 {digest}")
     _say(f"input       {_tensor(net.input)}")
     for output in net.outputs():
         _say(f"output      {_tensor(output.tensor)}")
-    _understood(model)
+    _understood(model, delegate)
     return 0
 
 
-def _understood(model: Model) -> None:
-    foreign = model.foreign()
+def _understood(model: Model, delegate: str = "") -> None:
+    foreign = model.foreign(delegate=delegate)
     for each in foreign.words:
         _say(f"read as     {each}")
     for each in foreign.doubts:
@@ -107,17 +122,88 @@ def verify_models(args: argparse.Namespace) -> int:
 
 
 def bench_models(args: argparse.Namespace) -> int:
-    """Measure each model with each runtime that is installed."""
+    """Measure each model with each runtime that is installed, or on a recording."""
+    if args.on is not None:
+        return _compare(args)
+    if args.line or args.labels or args.json:
+        raise ConfigError("--line, --labels and --json need a recording: --on CLIP")
     models = [find(name) for name in args.models]
-    _say(f"{'model':28} {'runtime':15} threads  median ms  p95 ms")
+    table = Table("model", "runtime", "threads", "median ms", "p95 ms")
     for model in models:
         for runtime in _runtimes():
-            for count in args.threads:
-                net = model.interpreter(count, runtime)
+            for count in args.threads or BENCH_THREADS:
+                net = model.interpreter(count, runtime, args.delegate)
                 median, late = models_measure.latency(net, args.runs)
-                times = f"{median:10.2f} {late:7.2f}"
-                _say(f"{model.title:28} {runtime:15} {count:7} {times}")
+                times = f"{median:.2f}", f"{late:.2f}"
+                table.add_row(model.title, runtime, str(count), *times)
+    sys.stdout.write(on_page(table))
     return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    beside = Path(args.on).parent / "labels.json"
+    path = args.labels or (beside if beside.exists() else None)
+    labels = models_measure.read_labels(path) if path else None
+    if args.labels is None and labels is not None and Path(args.on).name not in labels:
+        labels = None  # those of other clips
+    models = [find(name) for name in args.models]
+    threads = args.threads or BENCH_THREADS[:1]
+    if len(threads) > 1:
+        raise ConfigError("--on CLIP takes one number of threads")
+    with _progress() as progress:
+        task = progress.add_task(f"{len(models)} models on {args.on}", total=None)
+        compared = models_bench.compare(
+            models,
+            args.on,
+            args.line,
+            labels,
+            lambda at, whole: progress.update(task, completed=at, total=whole),
+            threads[0],
+            args.delegate,
+        )
+    rows = [each.row() for each in compared]
+    if args.json:
+        sys.stdout.write(write_json({"clip": args.on, "models": rows}))
+    else:
+        sys.stdout.write(on_page(_comparison(rows)))
+    return 0
+
+
+def _comparison(rows: list[dict[str, Any]]) -> Table:
+    """A column for each model; labels and lines only where there are any."""
+    table = Table("", *(row["model"] for row in rows))
+
+    def add(name: str, shown: Callable[[dict[str, Any]], str]) -> None:
+        table.add_row(name, *map(shown, rows))
+
+    add("ms a picture", lambda row: f"{row['ms_median']:.2f}")
+    add("ms, 95 of 100 below", lambda row: f"{row['ms_p95']:.2f}")
+    add(
+        "pictures with people",
+        lambda row: f"{row['pictures_with_people']} of {row['pictures']}",
+    )
+    add("people followed", lambda row: str(row["people"]))
+    for kind in ("heads", "persons"):
+        if kind in rows[0]:
+            add(f"{kind} found", partial(_hits, kind))
+            add(f"{kind} that are none", partial(_false, kind))
+    for number in range(len(rows[0]["lines"])):
+        add(f"line {number + 1}, in and out", partial(_crossed, number))
+    return table
+
+
+def _hits(kind: str, row: dict[str, Any]) -> str:
+    score = row[kind]
+    return f"{score['hits']} of {score['hits'] + score['missed']}"
+
+
+def _false(kind: str, row: dict[str, Any]) -> str:
+    return str(row[kind]["false"])
+
+
+def _crossed(number: int, row: dict[str, Any]) -> str:
+    line = row["lines"][number]
+    return f"{line['in']} and {line['out']}"
 
 
 def _runtimes() -> list[str]:
@@ -162,8 +248,12 @@ def _report(clip: str, tally: Tally) -> None:
 
 
 def fetch_models(args: argparse.Namespace) -> int:
-    """Fetch a well-known detector by its pinned hash."""
+    """Fetch a well-known detector by its pinned hash; without a name, list them."""
+    if args.name is None:
+        return _list_known()
     wanted = models_fetch.known(args.name)
+    if wanted.unverified:
+        sys.stderr.write(f"doorsill: {wanted.name}: {wanted.unverified}\n")
     with _progress() as progress:
         task = progress.add_task(wanted.name, total=None)
         path = models_fetch.fetch(
@@ -173,6 +263,17 @@ def fetch_models(args: argparse.Namespace) -> int:
             args.url,
         )
     _say(f"{path}: {wanted.about}; sha256 as pinned")
+    _understood(find(str(path)))
+    return 0
+
+
+def _list_known() -> int:
+    for each in models_fetch.KNOWN:
+        _say(f"{each.name}: {each.about}")
+        _say(f"  sha256    {each.sha256}")
+        _say(f"  pinned    {models_fetch.PINNED_BY}")
+        _say(f"  verified  {each.figures or 'nothing'}")
+        _say(f"  not yet   {each.unverified or models_fetch.ADDRESS_UNTRIED}")
     return 0
 
 

@@ -26,14 +26,28 @@ MOST_BYTES = 64 << 20
 ASSETS = "https://storage.googleapis.com/mediapipe-assets/"
 
 
+PINNED_BY = "MediaPipe's build, third_party/external_files.bzl"
+# What of every file here nobody has seen: we have no way to that server.
+ADDRESS_UNTRIED = "the address itself: the bytes came to us by another way"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A detector of the field, Apache-2.0, that works by path without any code."""
+    """A detector of the field, Apache-2.0, that works by path without any code.
+
+    ``figures`` are what was seen on the very bytes that the hash names; ``unverified``
+    says what nobody here has seen. ``person`` is the column of people, where the file
+    does not say it: a manifest is then written beside it.
+    """
 
     name: str
     url: str
     sha256: str
     about: str
+    figures: str = ""
+    unverified: str = ""
+    person: int | None = None
+    takes: tuple[int, int, str] = (0, 0, "")  # width, height and type of the input
 
     @property
     def file(self) -> str:
@@ -41,7 +55,7 @@ class Known:
         return f"{self.name}.tflite"
 
 
-# addresses and hashes as MediaPipe's build pins them (third_party/external_files.bzl)
+# Addresses and hashes as PINNED_BY says.
 KNOWN = (
     Known(
         "ssd-mobilenet-v1",
@@ -49,6 +63,20 @@ KNOWN = (
         "?generation=1677522735292070",
         "e4b118e5e4531945de2e659742c7c590f7536f8d0ed26d135abcfe83b4779d13",
         "SSD MobileNet v1, 300 x 300, uint8, COCO; TensorFlow, Apache-2.0",
+        "the hash, 4,183,312 bytes; finished; 0 in, 6 out on the one-by-one clip, as"
+        " it is right",
+    ),
+    Known(
+        "ssd-mobilenet-v2-oidv4",
+        f"{ASSETS}object_detection_ssd_mobilenetv2_oidv4_fp16.tflite"
+        "?generation=1661875879063676",
+        "d0a5255bf8c4f5a0bc4240741a76c41d5e939f7655078f945f50ab53a9375da6",
+        "SSD MobileNet v2, 300 x 300, float, 23 kinds of Open Images; MediaPipe,"
+        " Apache-2.0",
+        "the hash, 9,987,728 bytes, as npm's @mediapipe/objectron 0.4.1675468480 packs"
+        " them; raw; 0 in, 6 out on the one-by-one clip, as it is right",
+        person=4,
+        takes=(300, 300, "float32"),
     ),
     Known(
         "efficientdet-lite0",
@@ -56,6 +84,8 @@ KNOWN = (
         "?generation=1661875692679200",
         "dee1b4af055a644804d5594442300ecc9e4f7080c25b7c044c98f527eeabb6cf",
         "EfficientDet-Lite0, 320 x 320, uint8, COCO; TensorFlow, Apache-2.0",
+        unverified="nobody here has seen its bytes: not its hash, not how it is read,"
+        " not what it counts",
     ),
 )
 
@@ -72,10 +102,13 @@ def known(name: str) -> Known:
 def fetch(
     wanted: Known, folder: Path, on_bytes: Callable[[int, int], None], url: str = ""
 ) -> Path:
-    """Fetch into ``folder`` and return the file; ``on_bytes`` gets so far, in all."""
+    """Fetch into ``folder`` and return what to name as the model.
+
+    ``on_bytes`` gets how many bytes there are so far, and in all.
+    """
     target = folder / wanted.file
     if target.exists() and _sha256(target) == wanted.sha256:
-        return target
+        return _with_manifest(wanted, target)
     make_folder(folder)
     part = target.with_suffix(".part")
     try:
@@ -95,7 +128,52 @@ def fetch(
             f"{wanted.name} has sha256 {found}, {wanted.sha256} was expected; removed"
         )
     part.replace(target)
-    return target
+    return _with_manifest(wanted, target)
+
+
+MANIFEST = """\
+[model]
+name = "{name}"
+version = "1.0.0"
+kind = "ssd"
+file = "{file}"
+sha256 = "{sha256}"
+status = "experimental"
+licence = "Apache-2.0"
+training_commit = "none"
+provenance = "{about}"
+
+[input]
+width = {width}
+height = {height}
+encoding = "rgb"
+dtype = "{dtype}"
+
+[ssd]
+person = {person}
+"""
+
+
+def _with_manifest(wanted: Known, target: Path) -> Path:
+    """The file; or its manifest, where one has to say what the file does not."""
+    if wanted.person is None:
+        return target
+    width, height, dtype = wanted.takes
+    path = target.with_suffix(".toml")
+    path.write_text(
+        MANIFEST.format(
+            name=wanted.name,
+            file=wanted.file,
+            sha256=wanted.sha256,
+            about=wanted.about,
+            width=width,
+            height=height,
+            dtype=dtype,
+            person=wanted.person,
+        ),
+        encoding="utf-8",
+    )
+    return path
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -11,9 +11,11 @@ from doorsill.drivers.runtime import Interpreter, load
 from doorsill.errors import ConfigError
 from doorsill.models_allowed import is_file, is_manifest, read_model
 from doorsill.models_stated import stated
+from doorsill.vision import heads
 from doorsill.vision.detector import NetDetector
 from doorsill.vision.detectors import manifested_detector
 from doorsill.vision.foreign import Foreign, foreign_detector
+from doorsill.vision.ssd import LOWEST_SCORE
 
 SSD_SCORE = 0.5
 
@@ -26,19 +28,35 @@ class Model:
     path: Path
     manifest: registry.Manifest | None
 
-    def interpreter(self, threads: int = 1, runtime: str = "litert") -> Interpreter:
+    def interpreter(
+        self, threads: int = 1, runtime: str = "litert", delegate: str = ""
+    ) -> Interpreter:
         """Loaded; one of ours is verified first."""
         if self.manifest is not None:
-            return registry.opened(self.manifest, threads=threads, runtime=runtime)
+            return registry.opened(
+                self.manifest,
+                threads=threads,
+                runtime=runtime,
+                delegate=delegate or None,
+            )
         try:
-            sound = require_sound(read_model(str(self.path)), runtime)
-            return load(sound, threads=threads, runtime=runtime)
+            model = read_model(str(self.path))
+            if not delegate:  # with one, loading tries it in a child anyway
+                require_sound(model, runtime)
+            return load(
+                model, threads=threads, runtime=runtime, delegate=delegate or None
+            )
         except ConfigError as error:
             raise ConfigError(f"{self.path}: {error}") from None
 
-    def foreign(self, lowest_score: float = SSD_SCORE) -> Foreign:
+    def foreign(
+        self,
+        lowest_score: float = SSD_SCORE,
+        threads: int = 1,
+        delegate: str = "",
+    ) -> Foreign:
         """Somebody else's detector, understood; ConfigError where it is none."""
-        net = self.interpreter()
+        net = self.interpreter(threads, delegate=delegate)
         if self.manifest is not None:
             return manifested_detector(self.manifest, net, lowest_score)
         try:
@@ -56,6 +74,16 @@ class Model:
         sure = replace(self.manifest.decode, threshold=self.manifest.decode.sure)
         alone = replace(self.manifest, decode=sure)
         return NetDetector(self.interpreter(), registry.heads_decoder(alone))
+
+    def counting_detector(self, threads: int = 1, delegate: str = "") -> NetDetector:
+        """Ready to count with: what is weak is left to the tracker."""
+        manifest = self.manifest
+        if manifest is None or manifest.kind == "ssd":
+            return self.foreign(LOWEST_SCORE, threads, delegate).detector
+        if manifest.decode is None:
+            raise ConfigError(f"{self.title} is not a detector")
+        net = self.interpreter(threads, delegate=delegate)
+        return NetDetector(net, registry.heads_decoder(manifest), heads.BORN)
 
 
 def find(name: str) -> Model:

@@ -45,6 +45,8 @@ examples:
   doorsill count /dev/video0 --seconds 60 --line 0,0.5,1,0.5     a minute from now
   doorsill count rtsp://camera/1 --seconds 60 --line 0,0.5,1,0.5
   doorsill count door.mp4 --line 0,0.5,1,0.5 --model ssd_mobilenet.tflite
+  doorsill count door.mp4 --line 0,0.5,1,0.5 --model ssd_edgetpu.tflite \
+      --delegate libedgetpu.so.1
 """
 
 
@@ -87,6 +89,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         default="detector",
         metavar="NAME|FILE",
         help="one of ours, or a detector's .tflite, .lite or .toml",
+    )
+    parser.add_argument(
+        "--delegate",
+        default="",
+        metavar="LIBRARY",
+        help="of an accelerator, such as libedgetpu.so.1",
     )
     _add_output(parser)
     parser.add_argument(

@@ -7,19 +7,23 @@ import re
 from pathlib import Path
 from typing import Any
 
+from doorsill.arguments.shared import line_argument
 from doorsill.commandline.parser import Parser, command
 from doorsill.commandline.values import whole
 
 WORK = "doorsill.models_cli"
 RUNS, MOST_RUNS = 200, 100_000  # of a measurement
 MOST_THREADS = 64
-FETCHED = ("ssd-mobilenet-v1", "efficientdet-lite0")  # whose hashes are pinned
+BENCH_THREADS = [1, 2]  # of a measurement, if no number is given
+# Whose hashes are pinned.
+FETCHED = ("ssd-mobilenet-v1", "ssd-mobilenet-v2-oidv4", "efficientdet-lite0")
 EPILOG = """\
 examples:
   doorsill models list
   doorsill models info detector
   doorsill models verify
   doorsill models bench detector other.tflite --threads 1,2
+  doorsill models bench detector other.tflite --on door.mp4 --line 0.5,0,0.5,1
   doorsill models evaluate detector --data clips/ --labels labels.json
   doorsill models fetch ssd-mobilenet-v1 --to models/
   doorsill models compile-edgetpu detector --to models/
@@ -45,6 +49,17 @@ BENCH = """\
 examples:
   doorsill models bench detector
   doorsill models bench detector other.tflite --threads 1,2,4 --runs 500
+  doorsill models bench detector other.tflite --on door.mp4
+  doorsill models bench detector other.tflite --on door.mp4 --line 0.5,0,0.5,1 --json
+  doorsill models bench detector other.tflite --on door.mp4 --labels labels.json
+  doorsill models bench other_edgetpu.tflite --delegate libedgetpu.so.1
+
+Without --on, one picture of grey is measured, with each runtime that is installed.
+With --on, all models look at every picture of a recording, in turn: how long each
+takes for one (preparing and decoding included), in how many pictures it finds
+somebody, how many people are followed, and who crosses the lines. Labels (see doorsill
+models evaluate) say how many of the people that are there it finds; those in
+labels.json beside the recording are taken without being named.
 """
 EVALUATE = """\
 examples:
@@ -57,6 +72,7 @@ Where the labels hold no frame of a clip, that clip is not looked at.
 """
 FETCH = """\
 examples:
+  doorsill models fetch                         list them, and what of them was verified
   doorsill models fetch ssd-mobilenet-v1 --to models/
   doorsill models fetch efficientdet-lite0 --url https://mirror.example/model.tflite
 
@@ -84,6 +100,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     add("list", "the models that came with this installation", LIST)
     info = add("info", "all that a manifest says", INFO)
     info.add_argument("model", metavar="NAME|FILE", help="of ours, or a file")
+    _add_delegate(info)
     verify = add("verify", "check hashes and tensors", VERIFY)
     verify.add_argument(
         "models",
@@ -114,12 +131,36 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     bench.add_argument(
         "--threads",
         type=threads_argument,
-        default="1,2",
         metavar="N,N",
-        help="numbers of threads, such as 1,2,4",
+        help="numbers of threads, such as 1,2,4 (default: 1,2, or 1 with --on)",
     )
     bench.add_argument(
         "--runs", type=whole(1, MOST_RUNS), default=RUNS, metavar="N", help="of each"
+    )
+    bench.add_argument("--on", metavar="CLIP", help="compare them on this recording")
+    bench.add_argument(
+        "--line",
+        type=line_argument,
+        action="append",
+        default=[],
+        metavar="X0,Y0,X1,Y1",
+        help="with --on: a directed line to count at; may be given several times",
+    )
+    bench.add_argument(
+        "--labels", type=Path, metavar="FILE", help="with --on: who is really there"
+    )
+    bench.add_argument(
+        "--json", action="store_true", help="with --on: print one JSON object"
+    )
+    _add_delegate(bench)
+
+
+def _add_delegate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--delegate",
+        default="",
+        metavar="LIBRARY",
+        help="of an accelerator, such as libedgetpu.so.1",
     )
 
 
@@ -135,7 +176,11 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
 
 def _add_fetch(fetch: argparse.ArgumentParser) -> None:
     fetch.add_argument(
-        "name", metavar="NAME", choices=FETCHED, help=" or ".join(FETCHED)
+        "name",
+        metavar="NAME",
+        nargs="?",
+        choices=FETCHED,
+        help=f"{' or '.join(FETCHED)}; without it, they are listed",
     )
     fetch.add_argument(
         "--to",

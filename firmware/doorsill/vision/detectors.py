@@ -46,17 +46,17 @@ def with_probed_delegate(
     if not section.delegate and not _is_path(section.detector):
         return section
     model = model_bytes(section, allowed)
+    if section.delegate:
+        reason = reason_against(model, section.runtime, section.delegate)
+        if reason is None:
+            return section
+        if not section.delegate_fallback:
+            raise ConfigError(f"model.delegate = {section.delegate}: {reason}")
+        log.warning("%s cannot be used (%s): on the CPU", section.delegate, reason)
+        section = replace(section, delegate="")
     if _is_path(section.detector):
         _sound(model, section)
-    if not section.delegate:
-        return section
-    reason = reason_against(model, section.runtime, section.delegate)
-    if reason is None:
-        return section
-    if not section.delegate_fallback:
-        raise ConfigError(f"model.delegate = {section.delegate}: {reason}")
-    log.warning("%s cannot be used (%s): on the CPU", section.delegate, reason)
-    return replace(section, delegate="")
+    return section
 
 
 def model_bytes(section: ModelSection, allowed: Allowed | None = None) -> bytes:
@@ -94,7 +94,13 @@ def _is_path(name: str) -> bool:
 
 
 def _sound(model: bytes, section: ModelSection) -> bytes:
-    """Tried in a child first; before the process confines itself, as it is kept."""
+    """Tried in a child first; before the process confines itself, as it is kept.
+
+    With a delegate, loading tries both: a model that was compiled for an accelerator
+    runs on nothing else.
+    """
+    if section.delegate:
+        return model
     try:
         return require_sound(model, section.runtime)
     except ConfigError as error:

@@ -1,0 +1,170 @@
+"""Compare detectors on one recording: picture by picture, in turn, in one run.
+
+    recording ─┬─► camera A ─► detector A ─► tracker, lines
+               └─► camera B ─► detector B ─► tracker, lines
+
+Each looks at every picture, and who goes first changes from picture to picture, so a
+machine that is busy for a moment is busy for both. Whoever is found, followed and
+counted is what ``doorsill count --every-frame`` would say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from doorsill.counting import Point, Run, Wanted, begin
+from doorsill.drivers.camera import Camera, open_camera
+from doorsill.errors import ConfigError
+from doorsill.models_measure import Labels, Tally
+from doorsill.models_named import SSD_SCORE, Model
+from doorsill.values import Detections, Frame
+from doorsill.vision.detector import Detector, Stages
+
+Truth = dict[str, dict[str, list[list[float]]]]  # of one clip, by number of the frame
+
+
+@dataclass(slots=True)
+class Watched:
+    """A detector that is looked over the shoulder."""
+
+    inner: Detector
+    sure: float  # the score from which a single picture counts as found
+    truth: Truth = field(default_factory=dict)
+    times_us: list[int] = field(default_factory=list)
+    boxes: int = 0
+    pictures: int = 0  # in which somebody was found
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def fit(self) -> tuple[int, int]:
+        """As of the detector itself."""
+        return self.inner.fit
+
+    @property
+    def stages(self) -> Stages:
+        """As of the detector itself."""
+        return self.inner.stages
+
+    @property
+    def born(self) -> float:
+        """As of the detector itself."""
+        return self.inner.born
+
+    def detect(self, frame: Frame) -> Detections:
+        """What the detector says, noted."""
+        found = self.inner.detect(frame)
+        number = str(len(self.times_us))
+        self.times_us.append(sum(self.inner.stages))
+        kept = found.scores >= self.sure
+        self.boxes += int(kept.sum())
+        self.pictures += bool(kept.any())
+        if number in self.truth:
+            sure = Detections(
+                found.boxes[kept], found.scores[kept], found.heads[kept],
+                found.feet[kept],
+            )  # fmt: skip
+            self.tally.add(sure, self.truth[number])
+        return found
+
+
+@dataclass(slots=True)
+class Compared:
+    """One model's way through the recording."""
+
+    model: Model
+    detector: Watched
+    camera: Camera
+    run: Run
+
+    def step(self) -> bool:
+        """Look at one picture; False at the end."""
+        frame = self.run.read(self.camera)
+        return frame is not None and self.run.look(frame)
+
+    def row(self) -> dict[str, Any]:
+        """All figures, as JSON shows them."""
+        times = np.array(self.detector.times_us or [0]) / 1000
+        tally = self.detector.tally
+        counted = self.run.counted
+        row: dict[str, Any] = {
+            "model": self.model.title,
+            "input": list(self.detector.fit),
+            "pictures": counted.frames,
+            "ms_median": round(float(np.median(times)), 3),
+            "ms_p95": round(float(np.percentile(times, 95)), 3),
+            "boxes": self.detector.boxes,
+            "pictures_with_people": self.detector.pictures,
+            "people": counted.sights.people,
+            "lines": [{"in": each[0], "out": each[1]} for each in counted.lines],
+        }
+        if self.detector.truth:
+            for name, score in (("heads", tally.heads), ("persons", tally.people)):
+                row[name] = {
+                    "hits": score.hits, "false": score.false, "missed": score.missed
+                }  # fmt: skip
+        return row
+
+
+def compare(
+    models: Sequence[Model],
+    clip: str,
+    lines: Sequence[tuple[Point, ...]],
+    labels: Labels | None,
+    tell: Callable[[float, float | None], None],
+    threads: int = 1,
+    delegate: str = "",
+) -> list[Compared]:
+    """All ``models`` on ``clip``; ``tell`` hears the seconds so far, and of how many.
+
+    Raises ConfigError where a model is no detector or the labels hold no such clip.
+    """
+    truth = _truth(labels, clip)
+    compared: list[Compared] = []
+    try:
+        for model in models:
+            compared.append(_begin(model, clip, lines, truth, (threads, delegate)))
+        turn = list(compared)
+        while turn:
+            turn = [each for each in turn if each.step()][::-1]
+            counted = compared[0].run.counted
+            tell(counted.reached, getattr(compared[0].camera, "duration", None))
+        for each in compared:
+            each.run.finish()
+    finally:
+        for each in compared:
+            each.camera.close()
+    return compared
+
+
+def _begin(
+    model: Model,
+    clip: str,
+    lines: Sequence[tuple[Point, ...]],
+    truth: Truth,
+    where: tuple[int, str],
+) -> Compared:
+    detector = Watched(model.counting_detector(*where), _sure(model), truth)
+    camera = open_camera("video", clip, detector.fit, live=False)
+    wanted = Wanted(list(lines), every_frame=True)
+    return Compared(model, detector, camera, begin(detector, wanted))
+
+
+def _sure(model: Model) -> float:
+    if model.manifest is not None and model.manifest.decode is not None:
+        return model.manifest.decode.sure
+    return SSD_SCORE
+
+
+def _truth(labels: Labels | None, clip: str) -> Truth:
+    if labels is None:
+        return {}
+    name = Path(clip).name
+    if name not in labels:
+        known = ", ".join(sorted(labels)) or "none"
+        raise ConfigError(f"the labels hold no clip {name}; they hold: {known}")
+    return labels[name]
