@@ -128,6 +128,11 @@ class Machine:
             return 0
         return next((pid for pid, last in self._processes() if last == int(there)), 0)
 
+    def cgroup(self) -> str:
+        """Where its process 1 is, in the one hierarchy of cgroup2."""
+        lines = Path(f"/proc/{self._leader}/cgroup").read_text().splitlines()
+        return next(each[3:] for each in lines if each.startswith("0::"))
+
     def view(self, service: str, folder: str) -> set[str]:
         """What lies in ``folder`` as the process of a unit sees it."""
         seen = Path(f"/proc/{self.pid(service)}/root/{folder}")

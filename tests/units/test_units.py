@@ -5,6 +5,7 @@ The tests are one day of a camera and run in their order: ``make units``.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from pathlib import Path
@@ -57,6 +58,16 @@ def test_from_the_first_start_to_ready_at_the_broker(
     until(lambda: shop.state() == "ready", STATE_S, lambda: machine.said("uplink"))
     print(f"ready at the broker {time.monotonic() - began:.1f} s after systemctl start")
     assert machine.show("policy", "Result") == "success"
+
+
+def test_no_process_of_another_machine_is_in_its_cgroups(machine: Machine) -> None:
+    """A second run beside this one: its processes would be 0, and waited for."""
+    own = os.environ["DOORSILL_CGROUP"]
+    assert own, "this kernel has no cgroup2"
+    assert own in machine.cgroup().split("/")
+    listed = "find /sys/fs/cgroup -name cgroup.procs -exec cat {} +"
+    pids = machine.run("sh", "-c", listed).split()
+    assert "1" in pids and "0" not in pids
 
 
 def test_systemd_had_nothing_to_complain_of(machine: Machine) -> None:
