@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsill.cells import Quality, ZoneCell
+from doorsill.cells import HealthCell, Quality, ZoneCell
 from doorsill.link import Received
 from doorsill.uplink.codec import encode
 from doorsill.uplink.pieces import LineSums, Places, ZoneSums
 from doorsill.uplink.reports import Release, entries_of, interval_of, quality_of
 from doorsill.uplink.tally import Minute, Tally
+from doorsill.uplink.voice import Fares, gauges_of, health_of
 from doorsill.uplink.wire import LineInterval, ZoneInterval
 from doorsill.values import Tracks
 from doorsill.vision.window import WindowKeeper
@@ -84,6 +86,19 @@ def test_negative_control_vision_tells_the_two_apart() -> None:
     ]
     assert cells[0].occupancy_mean_milli * 60 // 1000 == pytest.approx(4, abs=1)
     assert cells[0] != cells[1]
+
+
+def test_how_long_something_moved_is_in_no_gauge() -> None:
+    """In a minute in which one person came, ``gated`` is how long he stayed."""
+    still = HealthCell(NOON, 750, 700, 12_500, 9_000, 4_000, 80_000, 0)
+    moving = replace(still, gated=100)
+    assert gauges_of(still, 0) == gauges_of(moving, 0)
+    fares = Fares()
+    told = [
+        health_of(gauges_of(each, 0), fares, RELEASE, NOON) for each in (still, moving)
+    ]
+    assert encode(told[0]) == encode(told[1])
+    assert not hasattr(told[0], "gated")
 
 
 def test_of_k_visits_the_three_are_told_together_and_rounded() -> None:

@@ -37,7 +37,6 @@ WINDOWS_MOST = 1 << 20
 # What vision says of itself, rounded; the most that each may say.
 FROM_VISION = {
     "frames": FRAMES_MOST,
-    "gated": FRAMES_MOST,
     "invoke_us": MICROSECONDS_MOST,
     "overhead_us": MICROSECONDS_MOST,
     "vision_kib": KIB_MOST,
@@ -85,7 +84,6 @@ def gauges_of(cell: HealthCell | None, refused: int) -> dict[str, int]:
         return dict.fromkeys(("frame_rate_milli", *FROM_VISION), 0)
     said = {
         "frames": cell.frames,
-        "gated": cell.gated,
         "invoke_us": cell.invoke_us,
         "overhead_us": cell.overhead_us,
         "vision_kib": cell.resident_kib,

@@ -179,7 +179,6 @@ class Health:
     schema: int = rule(_VERSION, default=VERSION)
     time: int = rule(_TIME)
     frames: int = rule(_GAUGE)
-    gated: int = rule(_GAUGE)
     frame_rate_milli: int = rule(_GAUGE)
     invoke_us: int = rule(_GAUGE)
     overhead_us: int = rule(_GAUGE)
