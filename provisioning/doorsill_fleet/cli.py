@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from doorsill.commandline.ending import ended
 from doorsill.commandline.parser import Parser, done
+from doorsill.stopping import deaf
 
 # Where each command is declared: a module and a function of it, imported on use.
 COMMANDS = {
@@ -25,12 +26,17 @@ COMMANDS = {
         "doorsill_fleet.office_arguments:add_broker",
         "put the broker's files where mosquitto looks for them",
     ),
+    "receive": (
+        "doorsill_fleet.receive_arguments:add_receive",
+        "keep what the cameras send, in a CSV or SQLite file",
+    ),
 }
 EXAMPLES = """\
 examples:
   doorsill-fleet ca stores --broker broker.porto-1.example
   doorsill-fleet camera stores porto-1 cam-01 --policy stores/porto-1.json
   doorsill-fleet broker stores/broker                        at the broker, as root
+  doorsill-fleet receive --broker broker.porto-1.example --csv visitors.csv
   doorsill-fleet COMMAND --help                              more on a command
 
 Exit code: 0 done; 1 the answer is no; 2 fix what you wrote; 3 not to be trusted;
@@ -40,7 +46,9 @@ Exit code: 0 done; 1 the answer is no; 2 fix what you wrote; 3 not to be trusted
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and leave with its exit code."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    deaf()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -56,7 +64,7 @@ def whole_parser() -> Parser:
     """The parser with all of every command."""
     parser = Parser(
         prog="doorsill-fleet",
-        description="Brings doorsill's cameras into service.",
+        description="Brings doorsill's cameras into service and keeps what they count.",
         epilog=EXAMPLES,
     )
     parser.set_defaults(verbose=False)

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from doorsill.device.identity import DEVICE_ID
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.uplink.codec import decode
 from doorsill.uplink.wire import Attributes, LineInterval, ZoneInterval
+from doorsill_fleet.quarantine import Quarantine
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS line_windows (
@@ -65,10 +67,14 @@ class Kept:
 
 @dataclass(slots=True)
 class Store:
-    """One file; used by one thread."""
+    """One file; used by one thread.
+
+    Without a ``site`` it keeps those of every shop, and a device is <site>/<device>.
+    """
 
     path: Path
-    site: str
+    site: str = ""
+    quarantine: Quarantine | None = None
     _database: sqlite3.Connection = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -86,19 +92,22 @@ class Store:
 
     def keep(self, messages: Iterable[tuple[str, bytes]]) -> Kept:
         """Keep (topic, payload) pairs, all or none; UplinkError if the disk fails."""
-        new = repeated = rejected = 0
+        new = repeated = 0
+        strangers: list[tuple[str, bytes, str]] = []
         try:
             with self._database as database:
                 for topic, payload in messages:
                     try:
                         fresh = self._keep(database, topic, payload)
-                    except UntrustedError:
-                        rejected += 1
+                    except UntrustedError as error:
+                        strangers.append((topic, payload, str(error)))
                         continue
                     new, repeated = new + fresh, repeated + (not fresh)
+                if self.quarantine is not None:
+                    self.quarantine.put(strangers)
         except sqlite3.Error as error:
             raise UplinkError(f"the store {self.path} takes no data: {error}") from None
-        return Kept(new, repeated, rejected)
+        return Kept(new, repeated, len(strangers))
 
     def totals(self, device: str, line: int) -> tuple[int, int]:
         """In and out over all windows of one line."""
@@ -153,10 +162,18 @@ class Store:
         return True
 
     def _address(self, topic: str) -> tuple[str, str]:
-        levels = topic.split("/")
-        if len(levels) != 4 or levels[:2] != ["doorsill", self.site]:
-            raise UntrustedError(f"{topic[:80]} is not a topic of site {self.site}")
-        return levels[2], levels[3]
+        site, device, stream = levels_of(topic, self.site)
+        return device if self.site else f"{site}/{device}", stream
+
+
+def levels_of(topic: str, site: str = "") -> tuple[str, str, str]:
+    """Site, device and stream of a camera's topic (of ``site``); or UntrustedError."""
+    levels = topic.split("/")
+    known = len(levels) == 4 and levels[0] == "doorsill" and site in ("", levels[1])
+    if not known or not all(DEVICE_ID.fullmatch(each) for each in levels[1:3]):
+        of = f" of site {site}" if site else ""
+        raise UntrustedError(f"{topic[:80]} is not the topic of a camera{of}")
+    return levels[1], levels[2], levels[3]
 
 
 def _make_tables(database: sqlite3.Connection) -> None:

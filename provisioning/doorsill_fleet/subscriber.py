@@ -1,7 +1,8 @@
-"""Reads what the devices of a shop say and keeps it: acknowledged when it is on disk.
+"""Reads what the devices say and keeps it: acknowledged when it is on disk.
 
 The session outlives the connection (``clean_start`` false), so what comes while this
-process is away waits at the broker.
+process is away waits at the broker. The broker hands over IN_FLIGHT messages at most
+before they are acknowledged, so little is ever in memory.
 """
 
 from __future__ import annotations
@@ -9,34 +10,50 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import UplinkError
 from doorsill.in_time import in_time
+from doorsill.uplink.causes import Files, explain
+from doorsill.uplink.reasons import words
 from doorsill_fleet.broker import client_context
 from doorsill_fleet.ca import reader_name
-from doorsill_fleet.store import Kept, Store
+from doorsill_fleet.store import Kept
 
 log = logging.getLogger(__name__)
 
 SESSION_S = 90 * 86_400
 KEEPALIVE_S = 30
 BATCH = 500
+IN_FLIGHT = 2 * BATCH
+LARGEST_BYTES = 16_384  # of a packet; a camera's are far below, others stay away
 RETRY_S = 1.0
 WAKE_S = 5.0  # between two looks of our thread; a message wakes it at once
 STOP_WITHIN_S = 30.0  # for what came to be kept, and for the connection to end
 
 Heard = Callable[[str, bytes], None]
+
+
+class Keeps(Protocol):
+    """Where messages end up."""
+
+    @property
+    def site(self) -> str:
+        """The one site that is kept; empty: every one."""
+
+    def keep(self, messages: Iterable[tuple[str, bytes]]) -> Kept:
+        """Keep (topic, payload) pairs, all or none; UplinkError if the disk fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +77,14 @@ class Subscriber:
     """
 
     reader: Reader
-    store: Store
+    store: Keeps
     heard: Heard | None = None
     kept: Kept = field(default_factory=Kept)
     ready: threading.Event = field(default_factory=threading.Event)
+    away: str = ""  # why there is no broker, as last logged
     _queue: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     _leaving: threading.Event = field(default_factory=threading.Event)
+    _trouble: str = ""
     _client: mqtt.Client = field(init=False, repr=False)
     _keeper: threading.Thread = field(init=False, repr=False)
 
@@ -77,6 +96,8 @@ class Subscriber:
         """Connect and go on trying; ``ready`` is set when the broker took us in."""
         session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = SESSION_S
+        session.ReceiveMaximum = IN_FLIGHT
+        session.MaximumPacketSize = LARGEST_BYTES
         self._keeper.start()
         self._client.connect_async(
             self.reader.host,
@@ -115,18 +136,59 @@ class Subscriber:
         client.on_message = self._on_message
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_log = self._on_log
         return client
 
     def _on_connect(
         self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
     ) -> None:
         if reason.is_failure:
-            log.error("the broker refuses the subscriber: %s", reason)
+            files = self._files()
+            self._trouble = (
+                f"the broker at {files.where} refuses us: {words(reason.value)}"
+            )
             return
-        client.subscribe(f"doorsill/{self.store.site}/#", qos=1)
+        self.away = self._trouble = ""
+        log.info("connected to the broker at %s", self._files().where)
+        site = self.store.site
+        client.subscribe(f"doorsill/{site}/#" if site else "doorsill/#", qos=1)
 
-    def _on_subscribe(self, *_: Any) -> None:
+    def _on_subscribe(
+        self, client: Any, data: Any, mid: int, codes: Any, *_: Any
+    ) -> None:
+        for code in codes:
+            if code.is_failure:
+                self._lose(
+                    f"the broker refuses what we want to read: {words(code.value)}"
+                )
+                return
         self.ready.set()
+
+    def _on_connect_fail(self, *_: Any) -> None:
+        self._lose(explain(sys.exc_info()[1], self._files()))
+
+    def _on_disconnect(self, *said: Any) -> None:
+        if self._leaving.is_set():
+            return
+        why = f"{self._files().where} ended the connection: {words(said[3].value)}"
+        self._lose(self._trouble or why)
+        self._trouble = ""
+
+    def _on_log(self, *said: Any) -> None:
+        if said[2] == LogLevel.MQTT_LOG_ERR:
+            self._trouble = self._trouble or explain(said[3], self._files())
+
+    def _lose(self, why: str) -> None:
+        if why != self.away:  # once, not with every attempt
+            self.away = why
+            log.error("%s", why)
+
+    def _files(self) -> Files:
+        reader = self.reader
+        where = f"{reader.host}:{reader.port}"
+        return Files(where, reader.ca, reader.certificate)
 
     def _on_message(self, client: Any, data: Any, message: mqtt.MQTTMessage) -> None:
         self._queue.put(message)

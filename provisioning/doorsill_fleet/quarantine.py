@@ -1,0 +1,71 @@
+"""What arrived and is no message of a camera: set aside, numbered, and never too much.
+
+One line of JSON each. Its text is kept where it is text; of anything else, which might
+be a picture, only size and hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from doorsill.errors import UplinkError
+
+LINES_MOST = 1000  # kept; more are counted
+TEXT_MOST = 1024  # characters of one message
+
+
+@dataclass(slots=True)
+class Quarantine:
+    """Appends to the file at ``path``; what is in it counts."""
+
+    path: Path
+    now: Callable[[], str]  # the time, in ISO 8601
+    lines_most: int = LINES_MOST
+    lines: int = field(init=False)  # in the file
+
+    def __post_init__(self) -> None:
+        try:
+            with self.path.open("rb") as file:
+                self.lines = sum(1 for _ in file)
+        except FileNotFoundError:
+            self.lines = 0
+        except OSError as error:
+            raise UplinkError(f"cannot read {self.path}: {error.strerror}") from None
+
+    def put(self, strangers: list[tuple[str, bytes, str]]) -> None:
+        """Keep (topic, payload, why) as far as there is room; on disk when it returns.
+
+        UplinkError where the disk takes nothing.
+        """
+        kept = strangers[: self.lines_most - self.lines]
+        if not kept:
+            return
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                for number, each in enumerate(kept, self.lines + 1):
+                    file.write(json.dumps(self._line(number, *each)) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            why = f"{self.path} takes no data: {error.strerror}"
+            raise UplinkError(why) from None
+        self.lines += len(kept)
+
+    def _line(self, number: int, topic: str, payload: bytes, why: str) -> object:
+        said = {
+            "number": number,
+            "time": self.now(),
+            "topic": topic[:TEXT_MOST],
+            "why": why,
+            "bytes": len(payload),
+            "sha256": hashlib.sha256(payload).hexdigest(),
+        }
+        text = payload.decode("utf-8", errors="replace")
+        if len(payload) <= TEXT_MOST and text.isprintable() and "\ufffd" not in text:
+            said["text"] = text
+        return said

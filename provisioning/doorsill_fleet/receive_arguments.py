@@ -1,0 +1,77 @@
+"""What ``doorsill-fleet receive`` takes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from doorsill.commandline.parser import command
+from doorsill.commandline.values import number, some_text
+
+EPILOG = """\
+examples:
+  doorsill-fleet receive --broker broker.example --csv visitors.csv
+  doorsill-fleet receive --broker broker.example:8883 --sqlite visitors.db \\
+      --ca ca.pem --certificate store.pem --key store.key --site porto-1
+
+`doorsill-fleet ca` made the three files. The certificate is a reader's: its common
+name is reader:NAME, the key has mode 0600, and the broker's access list lets it read
+doorsill/<site>/#. The broker keeps what is sent while this program is away, for 90 days
+and as far as its own limits go.
+
+A row of the CSV is one minute of one line or zone, once, however often it is sent.
+Beside visitors.csv stand visitors.csv.index (what is in it), visitors.attributes.csv
+once there are such reports, and visitors.csv.quarantine.jsonl with what was no message
+of a camera. To begin a new file, stop, move visitors.csv away and start again.
+
+SIGTERM or Ctrl-C stops: what came is on disk first. Without a terminal a line is
+logged every ten minutes.
+Exit code: 0 stopped when asked to; 2 a file or an option is wrong; 3 not to be trusted;
+5 the broker was never reached.
+"""
+
+
+def add_receive(commands: argparse._SubParsersAction[Any]) -> None:
+    """Join ``receive``."""
+    parser = command(
+        commands,
+        "receive",
+        "keep what the cameras send, in a CSV or SQLite file",
+        EPILOG,
+        "doorsill_fleet.receive_cli:run",
+    )
+    parser.add_argument(
+        "--broker",
+        type=some_text,
+        required=True,
+        metavar="HOST[:PORT]",
+        help="where the cameras send to; its certificate names HOST (port 8883)",
+    )
+    kept = parser.add_mutually_exclusive_group(required=True)
+    kept.add_argument(
+        "--csv", type=Path, metavar="FILE", help="rows for a spreadsheet, appended"
+    )
+    kept.add_argument(
+        "--sqlite", type=Path, metavar="FILE", help="a database, attributes included"
+    )
+    for name, file, words in (
+        ("--ca", "ca.pem", "the CA of the broker's certificate, PEM"),
+        ("--certificate", "reader-store.pem", "our certificate, PEM"),
+        ("--key", "reader-store.key", "its key, PEM, mode 0600"),
+    ):
+        parser.add_argument(
+            name, type=Path, default=Path(file), metavar="FILE", help=words
+        )
+    parser.add_argument(
+        "--site",
+        type=some_text,
+        metavar="SITE",
+        help="of one shop only (default: of every shop that the broker shows us)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=number(1.0),
+        metavar="S",
+        help="stop by itself after S seconds (default: when it is told to)",
+    )

@@ -1,0 +1,164 @@
+"""``doorsill-fleet receive``: from the broker into a file, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import select
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.x509.oid import NameOID
+from rich.console import Console
+
+from doorsill.device import identity
+from doorsill.device.holder import hold_alone
+from doorsill.errors import ConfigError, UplinkError
+from doorsill.stopping import listen
+from doorsill_fleet.ca import require_name
+from doorsill_fleet.csv_store import CsvStore
+from doorsill_fleet.quarantine import Quarantine
+from doorsill_fleet.store import Store
+from doorsill_fleet.subscriber import Reader, Subscriber
+
+log = logging.getLogger(__name__)
+
+PORT, PORT_MOST = 8883, 65_535
+LOOK_S = 1.0  # between two looks at what came
+SAY_S = 600.0  # between two lines of a log, without a terminal
+DEVICES_MOST = 10_000  # whose last word is remembered
+READER = "reader:"
+PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:]+)(:(?P<port>\d{1,5}))?")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Receive until a signal, or for ``args.seconds``."""
+    logging.basicConfig(
+        level=logging.DEBUG if args.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+        stream=sys.stderr,
+    )
+    path: Path = args.csv or args.sqlite
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
+    if args.site:
+        require_name(args.site)
+    reader = reader_of(args)
+    hold_alone(path.with_name(path.name + ".lock"))
+    aside = Quarantine(path.with_name(path.name + ".quarantine.jsonl"), _now)
+    store = store_of(args, aside)
+    receiving = Receiving(Subscriber(reader, store, heard=None), aside, path)
+    receiving.subscriber.heard = receiving.heard
+    try:
+        receiving.last(args.seconds)
+    finally:
+        receiving.subscriber.stop()
+        store.close()
+        sys.stdout.write(receiving.summary() + "\n")
+    if not receiving.subscriber.ready.is_set():
+        raise UplinkError(receiving.subscriber.away or "the broker was never reached")
+    return 0
+
+
+def store_of(args: argparse.Namespace, aside: Quarantine) -> CsvStore | Store:
+    """Where the rows go."""
+    if args.sqlite:
+        return Store(args.sqlite, args.site or "", aside)
+    return CsvStore(args.csv, args.site or "", aside)
+
+
+def reader_of(args: argparse.Namespace) -> Reader:
+    """Who we are at which broker; ConfigError names the file or the option."""
+    found = PLACE.fullmatch(args.broker)
+    port = int(found["port"] or PORT) if found else 0
+    if found is None or not 0 < port <= PORT_MOST:
+        raise ConfigError(f"--broker {args.broker} must be HOST or HOST:PORT")
+    if not args.ca.is_file():
+        raise ConfigError(f"--ca {args.ca} is not there; it holds the broker's CA")
+    name = reader_named(args.certificate)
+    identity.read_key(args.key)
+    host = found["host"].strip("[]")
+    return Reader(name, host, port, args.ca, args.certificate, args.key)
+
+
+def reader_named(path: Path) -> str:
+    """The reader that the certificate names."""
+    certificate = identity.read_certificate(path)
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    common = str(names[0].value) if len(names) == 1 else ""
+    if not common.startswith(READER):
+        raise ConfigError(
+            f"{path} is not a reader's: its common name is {common[:40]!r} and must be "
+            f"{READER}NAME; a camera may not read"
+        )
+    return require_name(common.removeprefix(READER))
+
+
+@dataclass(slots=True)
+class Receiving:
+    """The work, and how far it is."""
+
+    subscriber: Subscriber
+    quarantine: Quarantine
+    path: Path
+    _devices: dict[str, float] = field(default_factory=dict)  # when heard, s, monotonic
+    _said_at: float = field(default_factory=time.monotonic)
+
+    def heard(self, topic: str, payload: bytes) -> None:
+        """In the subscriber's thread: who spoke; at most DEVICES_MOST are followed."""
+        name = "/".join(topic.split("/")[1:3])
+        if name in self._devices or len(self._devices) < DEVICES_MOST:
+            self._devices[name] = time.monotonic()
+
+    def last(self, seconds: float | None) -> None:
+        """Begin, and go on until a signal or for ``seconds``."""
+        stop = listen()
+        bell = stop.bell()
+        ends = None if seconds is None else time.monotonic() + seconds
+        self.subscriber.start()
+        console = Console(stderr=True)
+        with console.status(self.progress()) as shown:
+            while not stop.asked:
+                left = LOOK_S if ends is None else min(LOOK_S, ends - time.monotonic())
+                if left <= 0:
+                    return
+                select.select([bell], [], [], left)
+                shown.update(self.progress())
+                self._say(console.is_terminal)
+
+    def _say(self, terminal: bool) -> None:
+        now = time.monotonic()
+        if not terminal and now - self._said_at >= SAY_S:
+            self._said_at = now
+            log.info("%s", self.progress())
+
+    def progress(self) -> str:
+        """One line."""
+        kept = self.subscriber.kept
+        heard = max(self._devices.values(), default=None)
+        last = "" if heard is None else f", last {time.monotonic() - heard:.0f} s ago"
+        return (
+            f"{kept.new} new, {kept.repeated} repeated, {kept.rejected} set aside, of "
+            f"{len(self._devices)} devices{last}"
+        )
+
+    def summary(self) -> str:
+        """What came, and where it is."""
+        kept = self.subscriber.kept
+        said = f"{self.path}: {kept.new} new, {kept.repeated} came again, from "
+        said += f"{len(self._devices)} devices"
+        if kept.rejected:
+            said += (
+                f"; {kept.rejected} messages were of no camera, the first "
+                f"{self.quarantine.lines} are in {self.quarantine.path}"
+            )
+        return said
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

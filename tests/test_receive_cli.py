@@ -1,0 +1,217 @@
+"""``doorsill-fleet receive`` as a person runs it: with a real broker, and killed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from broker import FAST, SITE, Device, Site, device, until
+from limits import END_S
+from test_store import publish
+
+from doorsill_fleet.cli import run
+
+WINDOWS = 300
+
+
+def arguments(site: Site, *kept: str) -> list[str]:
+    own = site.address("store")
+    return [
+        "receive", "--broker", f"{own.host}:{own.port}", "--ca", str(own.ca),
+        "--certificate", str(own.certificate), "--key", str(own.key), *kept,
+    ]  # fmt: skip
+
+
+@contextmanager
+def receiving(site: Site, *kept: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    program = [sys.executable, "-m", "doorsill_fleet.cli", *arguments(site, *kept)]
+    with (folder / "log").open("a") as log:
+        child = subprocess.Popen(
+            program, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder
+        )
+        try:
+            until(lambda: "connected" in (folder / "log").read_text())
+            yield child
+        finally:
+            child.kill()
+            child.wait(END_S)
+            assert child.stdout is not None
+            child.stdout.close()
+
+
+def stopped(child: subprocess.Popen[str], number: int) -> str:
+    """What it says in the end; it must leave with 0."""
+    child.send_signal(number)
+    said, _ = child.communicate(timeout=END_S)
+    assert child.returncode == 0
+    return said
+
+
+def starts(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [row["start"] for row in csv.DictReader(file)]
+
+
+@pytest.fixture
+def camera(own_site: Site) -> Iterator[Device]:
+    found = device(own_site.address("cam-01"), FAST).connect()
+    yield found
+    found.publisher.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "^C"])
+def test_a_signal_ends_it_with_everything_on_disk_and_a_summary(
+    own_site: Site, camera: Device, tmp_path: Path, number: int
+) -> None:
+    path = tmp_path / "visitors.csv"
+    with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
+        publish(camera, range(50))
+        until(lambda: len(starts(path)) == 50)
+        said = stopped(child, number)
+    assert f"{path}: 50 new, 0 came again, from 1 devices" in said
+    assert len(set(starts(path))) == 50
+
+
+def test_kill_9_loses_nothing_and_doubles_nothing(
+    own_site: Site, camera: Device, tmp_path: Path
+) -> None:
+    """Killed again and again while windows come; the broker keeps what it owes."""
+    path = tmp_path / "visitors.csv"
+    for turn in range(4):
+        with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
+            before = len(starts(path))
+            publish(camera, range(60 * turn, 60 * turn + 60))
+            until(lambda: len(starts(path)) > before)  # noqa: B023
+            os.kill(child.pid, signal.SIGKILL)
+        (tmp_path / "log").unlink()
+    with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
+        until(lambda: len(starts(path)) == 240)
+        stopped(child, signal.SIGTERM)
+    assert len(set(starts(path))) == 240
+
+
+def test_what_comes_while_it_is_away_waits_at_the_broker(
+    own_site: Site, camera: Device, tmp_path: Path
+) -> None:
+    path = tmp_path / "visitors.db"
+    kept = ("--sqlite", str(path), "--site", SITE)
+    with receiving(own_site, *kept, folder=tmp_path) as child:
+        stopped(child, signal.SIGTERM)
+    publish(camera, range(WINDOWS))
+    (tmp_path / "log").unlink()
+    with receiving(own_site, *kept, folder=tmp_path) as child:
+        query = "SELECT count(*), count(DISTINCT start) FROM line_windows"
+        with sqlite3.connect(path) as database:
+            until(lambda: database.execute(query).fetchone() == (WINDOWS, WINDOWS))
+        database.close()
+        stopped(child, signal.SIGTERM)
+
+
+def test_without_a_site_a_database_names_the_shop(
+    own_site: Site, camera: Device, tmp_path: Path
+) -> None:
+    path = tmp_path / "all.db"
+    with receiving(own_site, "--sqlite", str(path), folder=tmp_path) as child:
+        publish(camera, range(3))
+        with sqlite3.connect(path) as database:
+            query = "SELECT DISTINCT device FROM line_windows"
+            until(lambda: database.execute(query).fetchall() == [(f"{SITE}/cam-01",)])
+        database.close()
+        stopped(child, signal.SIGTERM)
+
+
+def test_a_second_one_on_the_same_file_is_refused(
+    own_site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "visitors.csv"
+    with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
+        assert run(arguments(own_site, "--csv", str(path))) == 2
+        assert f"pid {child.pid}" in capsys.readouterr().err
+
+
+def test_what_is_no_message_of_a_camera_is_set_aside(
+    own_site: Site, camera: Device, tmp_path: Path
+) -> None:
+    path = tmp_path / "visitors.csv"
+    with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
+        camera.publisher._client.publish(f"doorsill/{SITE}/cam-01/live", b"{}", 1)
+        publish(camera, range(5))
+        until(lambda: len(starts(path)) == 5)
+        said = stopped(child, signal.SIGTERM)
+    assert "1 messages were of no camera" in said
+    assert '"text": "{}"' in Path(f"{path}.quarantine.jsonl").read_text()
+
+
+def test_it_stops_by_itself_where_it_is_told_how_long(
+    own_site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "visitors.csv"
+    assert run([*arguments(own_site, "--csv", str(path)), "--seconds", "2"]) == 0
+    assert "0 new" in capsys.readouterr().out
+
+
+def test_a_broker_that_is_not_there_is_named_and_ends_with_5(
+    own_site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = arguments(own_site, "--csv", str(tmp_path / "a.csv"))
+    own_site.broker.stop()
+    assert run([*words, "--seconds", "2"]) == 5
+    where = f"{own_site.address('store').host}:{own_site.broker.port}"
+    assert f"nobody listens at {where}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({"--broker": "a:b:c"}, "must be HOST or HOST:PORT", id="no host"),
+        pytest.param({"--broker": "shop:99999"}, "HOST or HOST:PORT", id="no port"),
+        pytest.param({"--ca": "none.pem"}, "--ca none.pem is not there", id="no CA"),
+        pytest.param({"--certificate": "none.pem"}, "none.pem", id="no certificate"),
+        pytest.param({"--key": "none.key"}, "none.key", id="no key"),
+        pytest.param({"--csv": "no/where.csv"}, "there is no folder no", id="folder"),
+        pytest.param({"--site": "Porto 1"}, "1 to 16 characters", id="no site"),
+        pytest.param({"--seconds": "0"}, "below the minimum of 1", id="no time"),
+        pytest.param({"--sqlite": "b.db"}, "--csv", id="two files"),
+    ],
+)
+def test_wrong_input_is_named_with_its_value(
+    site: Site,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = dict(zip(*[iter(arguments(site, "--csv", "a.csv")[1:])] * 2, strict=True))
+    said = [word for pair in (given | changes).items() for word in pair]
+    assert run(["receive", *said]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_cameras_certificate_is_no_readers(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = site.address("cam-01")
+    words = arguments(site, "--csv", str(tmp_path / "a.csv"))
+    words[words.index("--certificate") + 1] = str(own.certificate)
+    assert run(words) == 2
+    assert "must be reader:NAME" in capsys.readouterr().err
+
+
+def test_help_has_examples_that_parse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["receive", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "examples:" in said and "visitors.csv" in said
+    assert run(["recieve"]) == 2
+    assert "did you mean receive?" in capsys.readouterr().err
