@@ -32,7 +32,6 @@ from doorsill.counting import Counted, Wanted, count, duration
 from doorsill.drivers.camera import open_camera
 from doorsill.drivers.png import png_bytes
 from doorsill.errors import ConfigError
-from doorsill.plot_svg import draw_svg
 from doorsill.vision.detector import Detector
 from doorsill.vision.detectors import model_bytes, open_detector
 
@@ -162,6 +161,8 @@ def _drawing(path: Path, result: Result, places: Places) -> bytes:
     assert plot is not None  # noqa: S101 - made when asked for
     if path.suffix.lower() == ".png":
         return png_bytes(plot.draw(places.lines, aspect))
+    from doorsill.plot_svg import draw_svg  # and all names of HTML, for those who draw
+
     title = f"Tracks of {Path(result.source).name}, and counting lines"
     return draw_svg(plot, places.lines, places.line_names, aspect, title).encode()
 

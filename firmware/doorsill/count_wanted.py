@@ -11,8 +11,6 @@ from pathlib import Path
 from doorsill.arguments.shared import Point
 from doorsill.errors import ConfigError
 from doorsill.policy import Policy, is_open
-from doorsill.policy_draft import preview
-from doorsill.policy_file import read_unverified
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,10 @@ def places_of(args: argparse.Namespace) -> Places:
 
 def read_policy(path: Path) -> Policy:
     """A draft or a signed policy, whose signature is not asked for: none is applied."""
+    # They need cryptography, which takes a tenth of a second that few need.
+    from doorsill.policy_draft import preview
+    from doorsill.policy_file import read_unverified
+
     return read_unverified(path, preview)
 
 

@@ -22,6 +22,7 @@ LEAST_HEAD = 9.0  # pixels of the model's input; lower ones are often missed
 PEOPLE_LIMIT = 20_000  # people who are remembered by number; a recording may be long
 LOOK_AT = 50  # frames in which bars are looked for
 BAR_LEVELS = 12  # of 255: a row or column that spans less holds no picture
+EVERY = 4  # pixels of a row or column; a picture that shows less is no picture
 MOSTLY = 0.25  # a larger share of the picture in bars is worth a sentence
 PART = 0.5  # of the people, from which a fault is the camera's
 
@@ -67,24 +68,29 @@ class Sights:
         self._looked += 1
         green = frame.pixels[..., 1]
         self._height = green.shape[0]
-        rows = np.ptp(green, axis=1) > BAR_LEVELS
-        columns = np.ptp(green, axis=0) > BAR_LEVELS
+        rows = np.ptp(green[:, ::EVERY], axis=1) > BAR_LEVELS
+        columns = np.ptp(green[::EVERY], axis=0) > BAR_LEVELS
         self._rows = rows if self._rows is None else self._rows | rows
         self._columns = columns if self._columns is None else self._columns | columns
 
     def note(self, seen: Seen) -> None:
         """One frame's people."""
         tracks, found = seen.tracks, seen.detections
-        self.unconfirmed += int(len(found) > 0 and not tracks.confirmed.any())
-        for row in np.flatnonzero(tracks.confirmed & (tracks.detection >= 0)):
-            identity = int(tracks.ids[row])
+        confirmed = tracks.confirmed.tolist()
+        if not any(confirmed):
+            self.unconfirmed += len(found) > 0
+            return
+        who = zip(tracks.ids.tolist(), tracks.detection.tolist(), strict=True)
+        for row, (identity, detected) in enumerate(who):
+            if not confirmed[row] or detected < 0:
+                continue
             if identity not in self.followed and self.people >= PEOPLE_LIMIT:
                 continue
-            inside = bool(tracks.feet[row, 1] <= 1.0)
-            self.followed[identity] = self.followed.get(identity, False) or inside
+            before = self.followed.get(identity, False)
+            self.followed[identity] = before or bool(tracks.feet[row, 1] <= 1.0)
             if len(self.heads) < PEOPLE_LIMIT:
-                _, top, _, bottom = found.heads[int(tracks.detection[row])]
-                self.heads.append(float(bottom - top) * self._height)
+                _, top, _, bottom = found.heads[detected].tolist()
+                self.heads.append((bottom - top) * self._height)
 
 
 def remarks(sights: Sights, frames: int, seconds: float) -> Iterator[str]:

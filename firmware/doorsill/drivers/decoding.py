@@ -58,14 +58,11 @@ class Source:
         self.stream.codec_context.thread_count = threads
         self.stream.thread_type = "AUTO" if threads > 1 else "SLICE"
         self._frames: Iterator[Any] = self._decoded()
-
-    @property
-    def interval(self) -> float:
-        """Seconds from frame to frame as the source declares it, or 1/25."""
-        if self._every is not None:
-            return self._every
+        # Both are fractions, which cost more a frame than anything else here.
         rate = self.stream.average_rate or self.stream.guessed_rate
-        return float(1 / rate) if rate else 0.04
+        declared = float(1 / rate) if rate else 0.04
+        self.interval = self._every or declared  # s, from frame to frame, or 1/25
+        self._tick = float(self.stream.time_base or 0)  # s
 
     @property
     def pixel_aspect(self) -> float:
@@ -135,8 +132,8 @@ class Source:
     def _decoded(self) -> Iterator[Any]:
         """Frames as they come; a picture that is held says so in its packet alone."""
         for packet in self.container.demux(self.stream):
-            if packet.pts is not None and packet.duration and packet.time_base:
-                over = float((packet.pts + packet.duration) * packet.time_base)
+            if packet.pts is not None and packet.duration:
+                over = (packet.pts + packet.duration) * self._tick
                 self.ends = max(self.ends, over)
             yield from packet.decode()
 
