@@ -136,6 +136,12 @@ class Camera:
                 env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        assert self._child is not None
+        return self._child.pid
+
     def alive(self) -> bool:
         return self._child is not None and self._child.poll() is None
 

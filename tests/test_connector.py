@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from broker import Site, until
+from kills import Camera
 from limits import END_S, first_line, started
 
 from doorsill.listening import listening
@@ -169,6 +171,28 @@ def test_it_ends_with_the_uplink_and_not_before(tmp_path: Path) -> None:
                 break
             assert time.monotonic() < ends, "the connector is still there"
             time.sleep(0.02)
+
+
+def libraries_of(pid: int) -> set[str]:
+    """What it has loaded of OpenSSL, the cryptography library and SQLite."""
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    return {each for each in ("libssl", "_rust", "_sqlite3") if each in maps}
+
+
+def test_it_is_forked_before_the_uplink_loads_what_speaks(
+    site: Site, tmp_path: Path
+) -> None:
+    """So the two share little that the uplink then writes to, which costs memory."""
+    uplink = Camera(site, tmp_path / "cam", "cam-01", hurried=False)
+    uplink.start()
+    try:
+        until(lambda: "connected to the broker" in uplink.words(), within_s=60)
+        children = Path(f"/proc/{uplink.pid}/task/{uplink.pid}/children").read_text()
+        (connector,) = map(int, children.split())
+        assert libraries_of(uplink.pid) == {"libssl", "_rust", "_sqlite3"}
+        assert libraries_of(connector) == set()
+    finally:
+        uplink.stop()
 
 
 def test_when_it_is_gone_the_uplink_ends(tmp_path: Path) -> None:

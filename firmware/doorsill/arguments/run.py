@@ -10,7 +10,7 @@ from doorsill.commandline.parser import command
 
 PROCESSES = {
     "vision": "doorsill.vision.service",
-    "uplink": "doorsill.uplink.service",
+    "uplink": "doorsill.uplink.start",
     "vault": "doorsill.consent.service",
 }
 EPILOG = """\

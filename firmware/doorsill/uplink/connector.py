@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from doorsill.confine import Confinement, close, restrict
 from doorsill.errors import ConfigError, UplinkError
@@ -40,6 +41,16 @@ class Connector:
     _broker: socket.socket
     _vision: socket.socket
     process: int = 0  # its process id
+
+    def ready(self) -> Self:
+        """This, once the other process has confined itself; else ConfigError."""
+        try:
+            ready = self._vision.recv(LONGEST_ANSWER) == ASK
+        except TimeoutError:
+            ready = False
+        if not ready:
+            raise ConfigError("the process that connects cannot confine itself")
+        return self
 
     def require(self) -> None:
         """UplinkError when the other process is gone: then only a new start helps."""
@@ -63,10 +74,17 @@ class Connector:
 
 
 def start(host: str, port: int, cells: Path, timeout_s: float) -> Connector:
+    """Fork the process that connects, and wait until it has confined itself.
+
+    Raises ConfigError where it cannot.
+    """
+    return begin(host, port, cells, timeout_s).ready()
+
+
+def begin(host: str, port: int, cells: Path, timeout_s: float) -> Connector:
     """Fork the process that connects; while there is one thread.
 
-    ``timeout_s`` is for each address of ``host``. Raises ConfigError where the new
-    process cannot confine itself.
+    ``timeout_s`` is for each address of ``host``. Ask it nothing before ``ready``.
     """
 
     def to_broker() -> socket.socket:
@@ -86,12 +104,6 @@ def start(host: str, port: int, cells: Path, timeout_s: float) -> Connector:
     theirs_v.close()
     ours_b.settimeout(BROKER_WITHIN_S)
     ours_v.settimeout(VISION_WITHIN_S)
-    try:
-        ready = ours_v.recv(LONGEST_ANSWER) == ASK
-    except TimeoutError:
-        ready = False
-    if not ready:
-        raise ConfigError("the process that connects cannot confine itself")
     return Connector(ours_b, ours_v, process)
 
 

@@ -44,7 +44,6 @@ from doorsill.supervisor import Supervisor
 from doorsill.uplink.answer import Line, answer_of
 from doorsill.uplink.codec import encode
 from doorsill.uplink.connector import Connector
-from doorsill.uplink.connector import start as start_connector
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.discovery import describe
 from doorsill.uplink.events import Answered, Connected, Disconnected
@@ -338,19 +337,15 @@ class Uplink:
             self._lived_at += lived
 
 
-def main(config: Config) -> None:
-    """Run until SIGTERM or SIGINT; what systemd starts."""
-    listen()
-    timing, broker = Timing(), config.broker
-    connector = start_connector(
-        broker.host, broker.port, config.cell_socket, timing.connect_s
-    )
+def main(config: Config, connector: Connector, timing: Timing) -> None:
+    """Run until SIGTERM or SIGINT; see ``start``, which has begun ``connector``."""
     obedience = Obedience(config.policy_in_force)
     policy = store_of(config).load()
     uplink = build(config, policy, release_of(config, policy), timing, connector)
     declare(declaration_of(config, "uplink"), policy.digest)
     uplink.counter = Counter(config.uplink_socket, ("status",))
     supervisor = Supervisor(os.environ)
+    connector.ready()
     confine(
         Confinement("uplink", writable=[config.outbox.parent], visible=visible(config))
     )

@@ -1,0 +1,28 @@
+"""How the uplink starts: first the process that connects, while both are still small.
+
+    fork the connector ─► load the uplink ─► confined? ─► run
+
+What the two have in common at the fork costs memory once, until one of them writes to
+it. So it is forked before the libraries of MQTT, TLS and the outbox are loaded: a
+connector forked after them costs 11 MB, forked before them less than a third.
+"""
+
+from __future__ import annotations
+
+import gc
+
+from doorsill.config import Config
+from doorsill.stopping import listen
+from doorsill.uplink.connector import begin
+from doorsill.uplink.timing import Timing
+
+
+def main(config: Config) -> None:
+    """Run until SIGTERM or SIGINT; what systemd starts."""
+    listen()
+    broker, timing = config.broker, Timing()
+    gc.freeze()  # or the collector would write to all that the two share
+    connector = begin(broker.host, broker.port, config.cell_socket, timing.connect_s)
+    from doorsill.uplink import service
+
+    service.main(config, connector, timing)
