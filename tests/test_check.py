@@ -14,10 +14,11 @@ import pytest
 from virtual import pcscd
 
 from doorsill import canonical
-from doorsill.check_cli import problems_of
+from doorsill.check_cli import LOCKS, problems_of
 from doorsill.cli import run
 from doorsill.config import load_config
 from doorsill.drivers.clip import STREET
+from doorsill.locks import offered
 from doorsill.run_cli import prepare
 from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.consent_stage import ConsentStage
@@ -51,7 +52,20 @@ def test_a_good_shop_has_no_problem(
 ) -> None:
     assert problems(stage) == []
     assert run(["check", "--config", str(stage.configuration)]) == 0
-    assert "nothing is wrong" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "nothing is wrong" in said
+    assert f"{LOCKS}: {', '.join(offered().words)}" in said
+
+
+def test_the_locks_that_this_kernel_gives_are_said(
+    stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("doorsill.landlock.version", lambda: 0)
+    assert run(["check", "--config", str(stage.configuration)]) == 0
+    said = capsys.readouterr().out
+    assert "warning: this kernel has no landlock" in said
+    shown = said.partition(f"{LOCKS}: ")[2].splitlines()[0].split(", ")
+    assert "seccomp" in shown and not any("landlock" in each for each in shown)
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

@@ -607,7 +607,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("part", FAULTS)
 def test_a_fault_shows_no_light_is_green_and_no_window_looks_whole(part: str) -> None:
-    """Without a camera, a reader, a broker, an obeyed policy or a lock of the kernel.
+    """Without a camera, a reader, a broker, an obeyed policy or a lock it needs.
 
     ``test_witnesses`` plays twenty-five such faults for real.
     """

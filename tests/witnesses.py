@@ -26,7 +26,7 @@ from broker import Listener
 from jinja2 import Environment
 from limits import END_S
 
-from doorsill.check_cli import problems_of
+from doorsill.check_cli import LOCKS, problems_of
 from doorsill.check_connect import connect
 from doorsill.config import Config, load_config
 from doorsill.fault import Fault
@@ -147,7 +147,7 @@ class Scene:
                 last = self.check.pop()
                 step = line.removeprefix("    first: ")
                 self.check.append(Fault(last.says, step, last.warning))
-            elif "nothing is wrong" not in line:
+            elif "nothing is wrong" not in line and LOCKS not in line:
                 says = line.removeprefix(f"{self.configuration}: ")
                 warning = says.startswith("warning: ")
                 self.check.append(Fault(says.removeprefix("warning: "), "", warning))

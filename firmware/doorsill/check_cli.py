@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from doorsill import check_parts
+from doorsill import check_parts, locks
 from doorsill.check_connect import connect
 from doorsill.config import Config, read_config
 from doorsill.errors import DoorsillError
 from doorsill.fault import Fault
+
+LOCKS = "locks that this kernel gives"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,6 +34,9 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(f"{args.config}: {word}{each.says}\n")
         if each.step:
             sys.stdout.write(f"    first: {each.step}\n")
+    if config is not None:
+        held = ", ".join(locks.offered().words)
+        sys.stdout.write(f"{args.config}: {LOCKS}: {held}\n")
     wrong = [each for each in faults if not each.warning]
     if not wrong:
         beside = f" beside {len(faults)} warnings" if faults else ""
