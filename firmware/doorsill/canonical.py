@@ -58,7 +58,11 @@ def decode(data: bytes) -> Any:
             parse_int=_whole,
         )
         spelt = encode(value)
-    except (ValueError, RecursionError, ConfigError) as error:
+    except UnicodeDecodeError:
+        raise UntrustedError("not canonical JSON: not text in UTF-8") from None
+    except RecursionError:
+        raise UntrustedError("not canonical JSON: nested too deep") from None
+    except (ValueError, ConfigError) as error:
         raise UntrustedError(f"not canonical JSON: {error}") from None
     if spelt != data:
         raise UntrustedError(f"not canonical JSON: {_apart(spelt, data)}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from doorsill.commandline.files import require_apart, require_new
 from doorsill.config import ModelSection
 from doorsill.count_results import (
     Result,
@@ -29,7 +30,7 @@ from doorsill.count_wanted import (
     places_of,
 )
 from doorsill.counting import Counted, Wanted, count, duration
-from doorsill.drivers.camera import open_camera
+from doorsill.drivers.camera import Camera, open_camera
 from doorsill.drivers.png import png_bytes
 from doorsill.errors import ConfigError
 from doorsill.vision.detector import Detector
@@ -42,6 +43,7 @@ PLOTS = (".svg", ".png")
 def run(args: argparse.Namespace) -> int:
     """Count, and say what was counted."""
     _require_plot(args)
+    _require_room(args)
     places = places_of(args)
     section = ModelSection(
         detector=args.model, threads=args.threads, delegate=args.delegate
@@ -50,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         plot = files.enter_context(_replacing(args.save_plot))
         table = files.enter_context(_replacing(args.csv))
         detector = open_detector(section)
+        _try_each(detector, args)
         results = list(_each(detector, places, args))
         if plot is not None:
             plot.write_bytes(_drawing(args.save_plot, results[0], places))
@@ -82,6 +85,17 @@ def _require_plot(args: argparse.Namespace) -> None:
         raise ConfigError("--save-plot draws one recording; several were given")
 
 
+def _require_room(args: argparse.Namespace) -> None:
+    """Raises before the work where a file would be lost."""
+    written = [each for each in (args.save_plot, args.csv) if each is not None]
+    read = [Path(each) for each in args.source] + [args.policy or Path(args.model)]
+    for each in written:
+        require_apart(each, read)
+        require_new(each, force=args.force)
+    if len(written) == 2 and written[0].absolute() == written[1].absolute():
+        raise ConfigError(f"{args.csv} is --save-plot and --csv; give two names")
+
+
 @contextlib.contextmanager
 def _replacing(path: Path | None) -> Iterator[Path | None]:
     """A file beside ``path``, opened before the work and moved to it at the end.
@@ -95,8 +109,6 @@ def _replacing(path: Path | None) -> Iterator[Path | None]:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from None
-    if path.is_dir():
-        raise ConfigError(f"cannot write {path}: it is a folder")
     os.close(handle)
     made = Path(name)
     try:
@@ -107,6 +119,18 @@ def _replacing(path: Path | None) -> Iterator[Path | None]:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from None
     finally:
         made.unlink(missing_ok=True)
+
+
+def _try_each(detector: Detector, args: argparse.Namespace) -> None:
+    """Open each of several recordings: no count is lost to one that cannot be."""
+    for source in args.source if len(args.source) > 1 else ():
+        _open(source, detector, args).close()
+
+
+def _open(source: str, detector: Detector, args: argparse.Namespace) -> Camera:
+    return open_camera(
+        "video", source, detector.fit, declared_rate=args.frame_rate, live=False
+    )
 
 
 def _each(
@@ -132,9 +156,7 @@ def _one(
     shown: tuple[Progress, TaskID],
 ) -> Result:
     progress, task = shown
-    camera = open_camera(
-        "video", source, detector.fit, declared_rate=args.frame_rate, live=False
-    )
+    camera = _open(source, detector, args)
 
     def tell(counted: Counted) -> None:
         progress.update(task, completed=counted.reached, people=_people(counted))

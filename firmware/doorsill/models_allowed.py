@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import doorsill
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy import Policy
+from doorsill.reading import parse_toml, read_file, read_if_there
 
 Allowed = frozenset[str]  # SHA-256, hexadecimal
+MODEL_BYTES = 1 << 28  # at most, of a model file
 MODEL_ENDINGS = (".tflite", ".lite")  # in capitals as well
 
 
@@ -35,11 +36,7 @@ def is_file(name: str) -> bool:
 
 def read_model(path: str) -> bytes:
     """The bytes of a bare model; ConfigError where it cannot be read."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        why = f"cannot read the model {path}: {error.strerror}"
-        raise ConfigError(why) from None
+    return read_file(Path(path), MODEL_BYTES)
 
 
 def allowed_models(policy: Policy) -> Allowed:
@@ -70,12 +67,12 @@ def model_hash(name: str) -> str:
     named = [Path(name)] if is_manifest(name) else []
     for path in named or [folder / f"{name}.toml" for folder in _folders()]:
         try:
-            document = tomllib.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{path} is no manifest: {error!r}") from None
-        return _digest(path, document)
+            data = read_if_there(path)
+            if data is None:
+                continue
+            return _digest(path, parse_toml(data))
+        except ConfigError as error:
+            raise ConfigError(f"{path} is no manifest: {error}") from None
     known = ", ".join(shipped_hashes().values()) or "none"
     raise ConfigError(f"there is no model named {name}; there are: {known}")
 

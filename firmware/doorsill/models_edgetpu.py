@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from doorsill.commandline.files import require_new
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.folders import make_folder
 
@@ -54,6 +55,7 @@ def compiled(model: Path, title: str, compiler: str, to: Path) -> Path:
         if made is None:
             raise ConfigError(f"{compiler} wrote no model")
         make_folder(to)
+        require_new(to / made.name)
         shutil.copyfile(made, to / made.name)
     return to / made.name
 

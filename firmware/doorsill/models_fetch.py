@@ -107,8 +107,12 @@ def fetch(
     ``on_bytes`` gets how many bytes there are so far, and in all.
     """
     target = folder / wanted.file
-    if target.exists() and _sha256(target) == wanted.sha256:
+    if target.is_file() and _sha256(target) == wanted.sha256:
         return _with_manifest(wanted, target)
+    if target.exists():
+        raise ConfigError(
+            f"{target} exists and is not {wanted.name}; remove it, or give another --to"
+        )
     make_folder(folder)
     part = target.with_suffix(".part")
     try:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from doorsill.drivers.runtime import Interpreter
 from doorsill.drivers.video import open_recording
 from doorsill.errors import ConfigError
+from doorsill.reading import read_file
 from doorsill.values import Boxes, Detections
 from doorsill.vision.detector import NetDetector
 
@@ -27,6 +28,7 @@ HEAD_IOU, PERSON_IOU = 0.3, 0.5  # a hand-drawn head is about 10 % exact
 WARM_UP, RUNS = 10, 200
 Z_95 = 1.96
 FARTHEST = 10.0  # picture sides that a labelled box may reach, also outside of it
+LABELS_BYTES = 1 << 28  # at most, of a label file
 NO_LABELS = (
     ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
 )  # fmt: skip
@@ -135,13 +137,11 @@ def overlap(box: NDArray[Any], boxes: Boxes) -> NDArray[Any]:
 def read_labels(path: Path) -> Labels:
     """The clips of a label file; a ConfigError when it is not one."""
     try:
-        clips = json.loads(path.read_text(encoding="utf-8"))["clips"]
+        clips = json.loads(read_file(path, LABELS_BYTES))["clips"]
         for frames in clips.values():
             for number, truth in frames.items():
                 int(number), _boxes(truth["heads"]), _boxes(truth["people"])
                 _boxes(truth.get("ignore", []))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except NO_LABELS:
         raise ConfigError(f"{path} is not a label file: see doorsill models") from None
     return dict(clips)

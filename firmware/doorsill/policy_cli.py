@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from doorsill import canonical, policy
+from doorsill.commandline.files import require_new
 from doorsill.config import load_config
 from doorsill.device.policy_store import (
     PolicyStore,
@@ -34,7 +35,8 @@ from doorsill.policy_key_cli import signer_of
 from doorsill.policy_sketch import sketch
 from doorsill.policy_words import differences, summary
 from doorsill.policy_zones import require_lasting_zone
-from doorsill.reading import parse_toml, read_file
+from doorsill.reading import parse_toml, read_file, read_if_there
+from doorsill.recognise import what_is
 
 T = TypeVar("T")
 
@@ -44,8 +46,7 @@ def new_draft(args: argparse.Namespace) -> int:
 
     The sign is a file only once it is signed: one of a draft would soon be wrong.
     """
-    if args.draft.exists():
-        raise ConfigError(f"{args.draft} exists; give another name")
+    require_new(args.draft)
     text = draft_text(_body_of(args))
     found = preview(parse_toml(text.encode()))
     replace(args.draft, text.encode())
@@ -109,10 +110,8 @@ def _require_room(args: argparse.Namespace, version: int) -> None:
     for path in (args.out, sign):
         if path.exists() and path.samefile(args.draft):
             raise ConfigError(f"{path} is the draft itself; give another name as --out")
-    if not args.force:
-        for path in (args.out, sign):
-            if path.exists():
-                raise ConfigError(f"{path} exists; give another name, or --force")
+    for path in (args.out, sign):
+        require_new(path, force=args.force)
     if args.out.exists():
         if not is_signed(read_file(args.out)):
             raise ConfigError(f"{args.out} is no signed policy; give another name")
@@ -164,6 +163,8 @@ def check_policy(args: argparse.Namespace) -> int:
 def _acceptable(args: argparse.Namespace) -> policy.Policy:
     key, data = read_public_key(args.controller), read_signed(args.file)
     current = read_signed(args.current) if args.current else None
+    if current is not None:
+        _require_whole(args.current, current)
     try:
         found = policy.verify(data, key)
         device = args.device or (found.devices or ("",))[0]
@@ -171,6 +172,14 @@ def _acceptable(args: argparse.Namespace) -> policy.Policy:
         return policy.accept(current, data, key, place)
     except DoorsillError as error:
         raise error.of(args.file) from None
+
+
+def _require_whole(path: Path, data: bytes) -> None:
+    """What is named as the policy in force says what a policy says."""
+    try:
+        policy.parse(canonical.split(data)[0])
+    except DoorsillError as error:
+        raise error.of(path) from None
 
 
 def apply_policy(args: argparse.Namespace) -> int:
@@ -181,6 +190,7 @@ def apply_policy(args: argparse.Namespace) -> int:
         store = store_of(config)
     elif args.file and args.controller and args.to and args.site and args.device:
         place = policy.Place(args.site, args.device)
+        _require_policy(args.to)
         store = PolicyStore(args.to, read_public_key(args.controller), place)
     else:
         raise ConfigError(
@@ -196,6 +206,13 @@ def apply_policy(args: argparse.Namespace) -> int:
             raise error.of(args.file) from None
     _say(f"in force: version {found.version}, SHA-256 {found.digest}")
     return 0
+
+
+def _require_policy(path: Path) -> None:
+    """What a person names as the file in force is one, or worn to nothing, or new."""
+    data = read_if_there(path) or b""
+    if data.strip(b"\0").strip() and not is_signed(data):
+        raise ConfigError(f"{path} is {what_is(data)}, no policy; give another --to")
 
 
 def _preview(path: Path) -> policy.Policy:

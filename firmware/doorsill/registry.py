@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from typing import Any
 from doorsill.drivers.runtime import Interpreter, Output, load
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.fields import Fields
+from doorsill.models_allowed import MODEL_BYTES
+from doorsill.reading import parse_toml, read_file
 from doorsill.values import Detections
 from doorsill.vision.anchors import RULES
 from doorsill.vision.detector import Decode, Scaling
@@ -118,31 +119,21 @@ def shipped(name: str) -> Manifest:
 
 def load_manifest(path: Path) -> Manifest:
     """Read a manifest strictly; all that is wrong is said in one ConfigError."""
+    raw = read_file(path, MANIFEST_MAX_BYTES)
     try:
-        raw = path.read_bytes()[: MANIFEST_MAX_BYTES + 1]
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    if len(raw) > MANIFEST_MAX_BYTES:
-        raise ConfigError(f"{path} is larger than {MANIFEST_MAX_BYTES} bytes")
-    try:
-        document = tomllib.loads(raw.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from None
+        document = parse_toml(raw)
+    except ConfigError as error:
+        raise ConfigError(f"{path} {error}") from None
     problems: list[str] = []
     manifest = _read(path, Fields("manifest", document, problems), problems)
     if problems:
-        raise ConfigError(f"{path}: " + "; ".join(problems))
+        raise ConfigError(*problems).of(path)
     return manifest
 
 
 def verified_model(manifest: Manifest) -> bytes:
     """The model's bytes; UntrustedError when they are not the manifest's."""
-    try:
-        model = manifest.model_path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read {manifest.model_path}: {error.strerror}"
-        ) from None
+    model = read_file(manifest.model_path, MODEL_BYTES)
     found = hashlib.sha256(model).hexdigest()
     if found != manifest.sha256:
         raise UntrustedError(

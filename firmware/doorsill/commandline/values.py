@@ -15,7 +15,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
 
     def read(text: str) -> int:
         try:
-            return _bound(int(text), least, most)
+            return _bound(text, int(text), least, most)
         except ValueError:
             raise argparse.ArgumentTypeError(f"{text} must be a whole number") from None
 
@@ -32,7 +32,7 @@ def number(least: float, most: float | None = None) -> Callable[[str], float]:
             value = math.nan
         if not math.isfinite(value):
             raise argparse.ArgumentTypeError(f"{text} must be a number")
-        return _bound(value, least, most)
+        return _bound(text, value, least, most)
 
     return read
 
@@ -44,9 +44,9 @@ def some_text(text: str) -> str:
     return text
 
 
-def _bound(value: N, least: float, most: float | None) -> N:
+def _bound(text: str, value: N, least: float, most: float | None) -> N:
     if value < least:
-        raise argparse.ArgumentTypeError(f"{value:g} is below the minimum of {least:g}")
+        raise argparse.ArgumentTypeError(f"{text} is below the minimum of {least:g}")
     if most is not None and value > most:
-        raise argparse.ArgumentTypeError(f"{value:g} is above the maximum of {most:g}")
+        raise argparse.ArgumentTypeError(f"{text} is above the maximum of {most:g}")
     return value

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
+from doorsill.commandline.files import require_new
 from doorsill.consent import issuing, trust
 from doorsill.consent.issue import Office
 from doorsill.consent.issuing import Grant
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.device.policy_store import replace
 from doorsill.drivers.fido import Finder, enrol_one, plugged_in
-from doorsill.errors import ConfigError
 
 
 def enrol_key(
@@ -25,8 +25,7 @@ def enrol_key(
     ask_pin: Callable[[], str | None] = lambda: None,
 ) -> ConsentCertificate:
     """Make a credential on the one key that is plugged in, and write ``path``."""
-    if path.exists():
-        raise ConfigError(f"{path} exists; give another name")
+    require_new(path)
     say("touch the FIDO2 key, and once more when it blinks again")
     made = enrol_one(finder, grant.holder, ask_pin)
     presence = issuing.card(office.ca, office.key, made.public, grant, made.credential)

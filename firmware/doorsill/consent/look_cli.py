@@ -41,12 +41,12 @@ def show_readers(args: argparse.Namespace) -> int:
 
 def show_status(args: argparse.Namespace) -> int:
     """Say whose card is in the reader and whether it opens this site's vault."""
+    judge, _ = _judged_by(args)  # before the card: what is wrong is said at once
     token = PivToken(args.reader)
     try:
         der = with_one_card(
             token, lambda card: card.certificate(PRESENCE), args.wait, lambda _: None
         )
-        judge, _ = _judged_by(args)
         found = judge(der, token.sealing_certificate()).card
     finally:
         token.close()

@@ -7,8 +7,8 @@ import getpass
 import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
+from doorsill.commandline.files import require_empty, require_new
 from doorsill.config import load_config
 from doorsill.consent import export, premises
 from doorsill.consent.control import ask
@@ -20,6 +20,7 @@ from doorsill.errors import ConfigError, UntrustedError
 from doorsill.folders import make_folder
 from doorsill.hardening import forbid_core_dumps
 from doorsill.in_time import in_time
+from doorsill.reading import read_file
 
 EXPORT_MOST = 1 << 30  # bytes
 FIRST_S = 10.0  # a token says at once whether it is there
@@ -58,8 +59,7 @@ def list_vault(args: argparse.Namespace) -> int:
 def export_vault(args: argparse.Namespace) -> int:
     """Write the export; refuses to overwrite, and whatever the vault refuses."""
     config = load_config(args.config)
-    if args.file.exists():
-        raise ConfigError(f"{args.file} exists; give another name")
+    require_new(args.file)
     told, handle = ask(premises.socket_of(config), "export")
     if handle is None:
         raise UntrustedError("the vault gave no export")
@@ -102,7 +102,12 @@ def _blanked(verified: bool, certificate: str) -> int:
 
 def open_export(args: argparse.Namespace) -> int:
     """Decrypt an export with the card in the reader, to PPM files."""
-    sealed = export.read(_read(args.file), read_certificate(args.ca))
+    require_empty(args.to)
+    authority = read_certificate(args.ca)
+    try:
+        sealed = export.read(read_file(args.file, EXPORT_MOST), authority)
+    except UntrustedError as error:
+        raise error.of(args.file) from None
     point = export.peer(sealed)
     token, pin = _token(args)
     try:
@@ -152,17 +157,6 @@ def _token(args: argparse.Namespace) -> tuple[Token, str | None]:
 
 def _line(prompt: str) -> str:
     return sys.stdin.readline().strip()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(EXPORT_MOST + 1)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    if len(data) > EXPORT_MOST:
-        raise ConfigError(f"{path} is over the limit of {EXPORT_MOST} bytes")
-    return data
 
 
 def _say(text: str) -> None:

@@ -62,17 +62,7 @@ def _folder(folder: Path) -> tuple[list[Document], Document | None]:
 
 
 def _files(paths: list[Path]) -> list[Document]:
-    documents = []
-    for path in paths:
-        try:
-            with path.open("rb") as file:
-                data = file.read(CERTIFICATE_LIMIT + 1)
-        except OSError as error:
-            raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-        if len(data) > CERTIFICATE_LIMIT:
-            raise ConfigError(f"{path} is over the limit of {CERTIFICATE_LIMIT} bytes")
-        documents.append((path.name, data))
-    return documents
+    return [(path.name, read_file(path, CERTIFICATE_LIMIT)) for path in paths]
 
 
 def _told(each: Verified) -> str:

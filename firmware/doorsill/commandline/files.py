@@ -1,0 +1,37 @@
+"""What a command writes: no file is lost that nobody asked to replace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from doorsill.errors import ConfigError
+
+
+def require_new(path: Path, *, force: bool | None = None) -> None:
+    """ConfigError where ``path`` exists; ``force`` None: no option can replace it."""
+    if not path.exists() and not path.is_symlink():
+        return
+    if path.is_dir():
+        raise ConfigError(f"cannot write {path}: it is a folder")
+    if not force:
+        way = "" if force is None else ", or --force"
+        raise ConfigError(f"{path} exists; give another name{way}")
+
+
+def require_apart(path: Path, read: Iterable[Path]) -> None:
+    """ConfigError where ``path`` is one of the files that are ``read``."""
+    for each in read:
+        if each.exists() and path.exists() and path.samefile(each):
+            raise ConfigError(f"{path} is what is read; give another name")
+
+
+def require_empty(folder: Path) -> None:
+    """ConfigError where ``folder`` holds something already, or cannot be made."""
+    nearest = next(
+        each for each in (folder, *folder.absolute().parents) if each.exists()
+    )
+    if not nearest.is_dir():
+        raise ConfigError(f"{nearest} is a file, and no folder; give another name")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} holds files already; give a new folder")
