@@ -1,0 +1,323 @@
+"""Every command's wrong inputs, made from the parser: each gets a sentence.
+
+What is asserted of each: the exit code, that the option or the file and its value are
+named, that no traceback is shown and no file is lost. All but a sample in this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from limits import PROGRAM_S
+from wrong_world import LINE, UNREADABLE, WRONG, build, wrong_path
+
+from doorsill import cli
+
+WHOLE = cli.whole_parser(cli.COMMANDS | cli.plugins())
+VALUES = ("words", "nan", "inf", "-1", "0", "1e99", "9" * 40, "1,2", "0x10", "", "ä")
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One wrong command line, and what is said of it."""
+
+    words: tuple[str, ...]
+    says: tuple[str, ...]  # each stands in what is said
+    codes: tuple[int, ...] = (2,)
+
+    @property
+    def title(self) -> str:
+        return " ".join(each[:24] for each in self.words)
+
+
+def groups(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Each command at each level, the program itself as well."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from groups(each)
+
+
+def words_of(parser: argparse.ArgumentParser) -> tuple[str, ...]:
+    return tuple(parser.prog.split()[1:])
+
+
+def options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
+    for action in parser._actions:
+        name = next((e for e in action.option_strings if e.startswith("--")), None)
+        if name is not None and name != "--help":
+            yield name, action
+
+
+def takes_value(action: argparse.Action) -> bool:
+    return isinstance(action, argparse._StoreAction | argparse._AppendAction)
+
+
+def of_commands() -> Iterator[Wrong]:
+    """Commands that there are not, options that there are not, arguments too many."""
+    for parser in groups(WHOLE):
+        words = words_of(parser)
+        yield Wrong((*words, "--no-such-option"), ("--no-such-option", parser.prog))
+        yield Wrong((*words, "--no-such-option=7"), ("no option --no-such-option",))
+        yield Wrong((*words, "-z"), ("there is no option -z",))
+        if parser._subparsers:
+            yield Wrong((*words, "no-such"), ("there is no command no-such", "one of"))
+            yield Wrong(words, ("is required",))
+            yield Wrong((*words, ""), ("there is no command",))
+            for name in parser._choices():  # type: ignore[attr-defined]
+                wrong = name[:-1] + "zz" if len(name) > 3 else name + "z"
+                yield Wrong((*words, wrong), (f"there is no command {wrong}",))
+        elif not any(each.nargs in ("+", "*") for each in parser._actions):
+            some = [
+                next(iter(each.choices or ["one"]))
+                for each in parser._get_positional_actions()
+            ]
+            extra = [*some, "one"]
+            yield Wrong(
+                (*words, *required(parser), *extra), ("one is one argument too many",)
+            )
+
+
+def required(parser: argparse.ArgumentParser) -> list[str]:
+    """The options that must be given, each with a value."""
+    return [
+        word
+        for name, action in options(parser)
+        if action.required
+        for word in (name, "x")
+    ]
+
+
+def of_options() -> Iterator[Wrong]:
+    """Each option misspelt, shortened, doubled, without its value, with a wrong one."""
+    for parser in groups(WHOLE):
+        words = words_of(parser)
+        for name, action in options(parser):
+            typo = name[:3] + name[4:] if len(name) > 5 else name + "x"
+            yield Wrong((*words, typo), (f"there is no option {typo}",))
+            if len(name) > 6:
+                yield Wrong((*words, name[:5]), (f"there is no option {name[:5]}",))
+            if not takes_value(action):
+                yield Wrong((*words, f"{name}=1"), (f"{name} takes no value",))
+                continue
+            yield Wrong((*words, name), (name, "needs a value"))
+            if isinstance(action, argparse._StoreAction):
+                twice = (name, "one", name, "two")
+                yield Wrong((*words, *twice), (f"{name} is given twice: one and two",))
+            if action.type not in (None, str, Path) or action.choices:
+                yield from of_values(words, name, action, parser)
+
+
+def of_values(
+    words: tuple[str, ...],
+    name: str,
+    action: argparse.Action,
+    parser: argparse.ArgumentParser,
+) -> Iterator[Wrong]:
+    """The values that this option does not take; there is one at least."""
+    refused = [each for each in VALUES if not is_taken(each, action, parser)]
+    assert "words" in refused or refused == [""], name
+    for each in refused:
+        yield Wrong((*words, f"{name}={each}"), (name, each[:6]))
+
+
+def is_taken(
+    value: str, action: argparse.Action, parser: argparse.ArgumentParser
+) -> bool:
+    try:
+        parser._check_value(action, parser._get_value(action, value))
+    except argparse.ArgumentError:
+        return False
+    return True
+
+
+COUNT = ("count", "door.mp4", "--seconds", "1")
+SIGN = ("policy", "sign", "p.toml", "--key", "c.key")
+APPLY = ("policy", "apply", "p.json", "--site", "a-site", "--device", "cam-01")
+OPEN = ("vault", "open", "faces.sealed", "--to", "new")
+# Where a file is read: @ is the wrong one. The codes are for what it holds.
+READ: tuple[tuple[tuple[str, ...], str, tuple[int, ...]], ...] = (
+    (("count", "@", "--line", LINE), ".mp4", (2, 4)),
+    (("count", "door.mp4", "@", "--line", LINE), ".mp4", (2, 4)),  # before the work
+    ((*COUNT, "--policy", "@"), ".toml", (2, 3)),
+    ((*COUNT, "--policy", "@"), ".json", (2, 3)),
+    ((*COUNT, "--line", LINE, "--model", "@"), ".tflite", (2, 3)),
+    ((*COUNT, "--line", LINE, "--model", "@"), ".toml", (2, 3)),
+    (("run", "--config", "@"), ".toml", (2,)),
+    (("run", "--only", "vision", "--config", "@"), ".toml", (2,)),
+    (("check", "--config", "@"), ".toml", (2,)),
+    (("status", "--config", "@"), ".toml", (2,)),
+    (("policy", "new", "q.toml", "--from", "@"), ".json", (2, 3)),
+    (("policy", "new", "q.toml", "--from", "@"), ".toml", (2, 3)),
+    (("policy", "sign", "@", "--key", "c.key", "--out", "o.json"), ".toml", (2,)),
+    (("policy", "sign", "p.toml", "--key", "@", "--out", "o.json"), ".key", (2,)),
+    (("policy", "show", "@"), ".toml", (2, 3)),
+    (("policy", "show", "@"), ".json", (2, 3)),
+    (("policy", "diff", "@", "p.json"), ".json", (2, 3)),
+    (("policy", "diff", "p.json", "@"), ".toml", (2, 3)),
+    (("policy", "check", "@"), ".json", (2, 3)),
+    (("policy", "check", "@", "--controller", "c.key.pub"), ".json", (2, 3)),
+    (("policy", "check", "p.json", "--controller", "@"), ".key", (2,)),
+    (
+        ("policy", "check", "p.json", "--controller", "c.key.pub", "--current", "@"),
+        ".json",
+        (2, 3),
+    ),
+    (("policy", "apply", "--config", "@"), ".toml", (2,)),
+    ((*APPLY, "--to", "o.json", "--controller", "@"), ".pem", (2,)),
+    (("models", "info", "@"), ".tflite", (2, 3)),
+    (("models", "info", "@"), ".toml", (2, 3)),
+    (("models", "verify", "@"), ".toml", (2, 3)),
+    (("models", "bench", "--runs", "1", "@"), ".tflite", (2, 3)),
+    (("models", "evaluate", "@", "--data", "clips"), ".tflite", (2, 3)),
+    (
+        ("models", "evaluate", "detector", "--data", "clips", "--labels", "@"),
+        ".json",
+        (2,),
+    ),
+    (("consent", "watch", "--config", "@"), ".toml", (2,)),
+    (("consent", "status", "--config", "@"), ".toml", (2,)),
+    (("vault", "list", "--config", "@"), ".toml", (2,)),
+    (("vault", "blank", "--config", "@"), ".toml", (2,)),
+    (("vault", "export", "e.sealed", "--config", "@"), ".toml", (2,)),
+    (
+        ("vault", "open", "@", "--to", "new", "--ca", "exporter-ca.pem"),
+        ".sealed",
+        (2, 3),
+    ),
+    ((*OPEN, "--ca", "@"), ".pem", (2,)),
+    (("verify", "@", "--ca", "device-ca.pem"), ".json", (2, 3)),
+    (("verify", "certificates", "--ca", "@"), ".pem", (2,)),
+    (("verify", "certificates", "--ca", "device-ca.pem", "--crl", "@"), ".crl", (2, 3)),
+)
+
+
+def of_files() -> Iterator[Wrong]:
+    """Each file that is read: not there, not a file, or of another kind."""
+    for command, suffix, codes in READ:
+        for kind in WRONG:
+            path = wrong_path(kind, suffix)
+            words = tuple(path if word == "@" else word for word in command)
+            wanted = (2, *codes) if kind in UNREADABLE else codes
+            yield Wrong(words, (Path(path).name,), wanted)
+
+
+# Where a file is written: @ is one that is there, or cannot be made.
+WRITTEN: tuple[tuple[tuple[str, ...], str], ...] = (
+    ((*COUNT, "--line", LINE, "--save-plot", "@"), ".svg"),
+    ((*COUNT, "--line", LINE, "--csv", "@"), ".csv"),
+    (("policy", "key", "@"), ".key"),
+    (("policy", "new", "@", "--site", "a-site"), ".toml"),
+    ((*SIGN, "--out", "@"), ".json"),
+    ((*APPLY, "--controller", "c.key.pub", "--to", "@"), ".json"),
+    (("consent", "ca", "@", "--controller", "Ana"), ""),
+    (("vault", "open", "faces.sealed", "--ca", "exporter-ca.pem", "--to", "@"), ""),
+)
+KEPT = ("kept/there", "kept/a-folder", "kept/none/none", "kept/there.txt/below")
+
+
+def of_written() -> Iterator[Wrong]:
+    """Each file that is written: there already, a folder, or in no folder."""
+    for command, suffix in WRITTEN:
+        for path in KEPT:
+            made = "none/" in path and command[:2] in (
+                ("consent", "ca"),
+                ("vault", "open"),
+            )
+            if made or (path == "kept/a-folder" and not suffix):
+                continue
+            words = tuple(path + suffix if word == "@" else word for word in command)
+            yield Wrong(words, (path.rsplit("/", 1)[0],))
+    same = "p.toml is "  # what is read is never written to, --force or not
+    yield Wrong((*SIGN, "--out", "p.toml", "--force"), (same,))
+    line = ("--line", LINE, "--force")
+    yield Wrong((*COUNT, *line, "--csv", "door.mp4"), ("door.mp4 is what is read",))
+    yield Wrong(
+        ("count", "door.mp4", "--policy", "p.toml", "--csv", "p.toml", "--force"),
+        ("p.toml is what is read",),
+    )
+    two = ("--csv", "a.svg", "--save-plot", "a.svg")
+    yield Wrong((*COUNT, "--line", LINE, *two), ("a.svg is --save-plot and --csv",))
+
+
+EACH = (*of_commands(), *of_options(), *of_files(), *of_written())
+ALL = list({each.words: each for each in EACH}.values())
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        build(folder)
+        kept = folder / "kept"
+        (kept / "a-folder").mkdir(parents=True)
+        for suffix in (".svg", ".csv", ".key", ".toml", ".json"):
+            (kept / f"there{suffix}").write_text("kept")
+            (kept / f"a-folder{suffix}").mkdir()
+        (kept / "there").write_text("kept")
+        (kept / "there.txt").write_text("kept")
+    return folder
+
+
+def contents(folder: Path) -> str:
+    """A hash of all that lies in ``folder``."""
+    hashed = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        hashed.update(str(path).encode())
+        if path.is_file():
+            hashed.update(path.read_bytes())
+    return hashed.hexdigest()
+
+
+def test_they_are_many() -> None:
+    assert len(ALL) >= 1300
+    assert len({each.title for each in ALL}) > len(ALL) * 0.95
+
+
+@pytest.mark.parametrize("wrong", ALL, ids=[each.title for each in ALL])
+def test_a_wrong_input_gets_a_sentence(
+    wrong: Wrong,
+    world: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(world)
+    monkeypatch.setattr("doorsill.config.INSTALLED", Path("/none"))
+    before = contents(world / "kept")
+    code = cli.run(list(wrong.words))
+    said = capsys.readouterr()
+    text = said.out + said.err
+    assert code in wrong.codes, text
+    assert all(each in text for each in wrong.says), text
+    assert "Traceback" not in text and "Errno" not in text
+    lines = said.err.splitlines() or [f"doorsill: {said.out}"]
+    assert lines[0].startswith(("usage: ", "doorsill: "))
+    assert all(each.startswith("doorsill: ") for each in lines) or "usage" in lines[0]
+    assert contents(world / "kept") == before
+
+
+SAMPLE = [ALL[number] for number in range(7, len(ALL), len(ALL) // 12)]
+
+
+@pytest.mark.parametrize("wrong", SAMPLE, ids=[each.title for each in SAMPLE])
+def test_and_in_a_process_of_its_own(wrong: Wrong, world: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "doorsill", *wrong.words],
+        cwd=world,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
+    assert done.returncode in wrong.codes
+    assert all(each in done.stdout + done.stderr for each in wrong.says)
+    assert "Traceback" not in done.stderr
