@@ -17,6 +17,7 @@ from doorsill.commandline.help import folded
 from doorsill.commandline.parser import Parser, command, meant
 from doorsill.consent import issuing
 from doorsill.drivers import decoding, runtime
+from doorsill_fleet import cli as fleet_cli
 
 WHOLE = cli.whole_parser(cli.COMMANDS | cli.plugins())
 
@@ -35,7 +36,7 @@ def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]
             yield from leaves(each)
 
 
-LEAVES = list(leaves(WHOLE))
+LEAVES = [*leaves(WHOLE), *leaves(fleet_cli.whole_parser())]
 EACH = pytest.mark.parametrize("parser", LEAVES, ids=[each.prog for each in LEAVES])
 Said = pytest.CaptureFixture[str]
 

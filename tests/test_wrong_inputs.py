@@ -11,7 +11,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,11 @@ from limits import PROGRAM_S
 from wrong_world import LINE, UNREADABLE, WRONG, build, wrong_path
 
 from doorsill import cli
+from doorsill_fleet import cli as fleet_cli
 
 WHOLE = cli.whole_parser(cli.COMMANDS | cli.plugins())
+FLEET = fleet_cli.whole_parser()
+MODULES = {"doorsill": "doorsill", "doorsill-fleet": "doorsill_fleet.cli"}
 VALUES = ("words", "nan", "inf", "-1", "0", "1e99", "9" * 40, "1,2", "0x10", "", "ä")
 
 
@@ -31,10 +34,11 @@ class Wrong:
     words: tuple[str, ...]
     says: tuple[str, ...]  # each stands in what is said
     codes: tuple[int, ...] = (2,)
+    program: str = "doorsill"
 
     @property
     def title(self) -> str:
-        return " ".join(each[:24] for each in self.words)
+        return " ".join((self.program, *(each[:24] for each in self.words)))
 
 
 def groups(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -61,9 +65,9 @@ def takes_value(action: argparse.Action) -> bool:
     return isinstance(action, argparse._StoreAction | argparse._AppendAction)
 
 
-def of_commands() -> Iterator[Wrong]:
+def of_commands(whole: argparse.ArgumentParser) -> Iterator[Wrong]:
     """Commands that there are not, options that there are not, arguments too many."""
-    for parser in groups(WHOLE):
+    for parser in groups(whole):
         words = words_of(parser)
         yield Wrong((*words, "--no-such-option"), ("--no-such-option", parser.prog))
         yield Wrong((*words, "--no-such-option=7"), ("no option --no-such-option",))
@@ -96,9 +100,9 @@ def required(parser: argparse.ArgumentParser) -> list[str]:
     ]
 
 
-def of_options() -> Iterator[Wrong]:
+def of_options(whole: argparse.ArgumentParser) -> Iterator[Wrong]:
     """Each option misspelt, shortened, doubled, without its value, with a wrong one."""
-    for parser in groups(WHOLE):
+    for parser in groups(whole):
         words = words_of(parser)
         for name, action in options(parser):
             typo = name[:3] + name[4:] if len(name) > 5 else name + "x"
@@ -248,8 +252,11 @@ def of_written() -> Iterator[Wrong]:
     yield Wrong((*COUNT, "--line", LINE, *two), ("a.svg is --save-plot and --csv",))
 
 
-EACH = (*of_commands(), *of_options(), *of_files(), *of_written())
-ALL = list({each.words: each for each in EACH}.values())
+EACH = [*of_files(), *of_written()]
+for program in (WHOLE, FLEET):
+    for wrong in (*of_commands(program), *of_options(program)):
+        EACH.append(replace(wrong, program=program.prog))
+ALL = list({(each.program, *each.words): each for each in EACH}.values())
 
 
 @pytest.fixture(scope="module")
@@ -293,15 +300,18 @@ def test_a_wrong_input_gets_a_sentence(
     monkeypatch.chdir(world)
     monkeypatch.setattr("doorsill.config.INSTALLED", Path("/none"))
     before = contents(world / "kept")
-    code = cli.run(list(wrong.words))
+    run = cli.run if wrong.program == "doorsill" else fleet_cli.run
+    code = run(list(wrong.words))
     said = capsys.readouterr()
     text = said.out + said.err
     assert code in wrong.codes, text
     assert all(each in text for each in wrong.says), text
     assert "Traceback" not in text and "Errno" not in text
     lines = said.err.splitlines() or [f"doorsill: {said.out}"]
-    assert lines[0].startswith(("usage: ", "doorsill: "))
-    assert all(each.startswith("doorsill: ") for each in lines) or "usage" in lines[0]
+    begins = f"{wrong.program}: "
+    assert lines[0].startswith("usage: ") or all(
+        each.startswith(begins) for each in lines
+    )
     assert contents(world / "kept") == before
 
 
@@ -311,7 +321,7 @@ SAMPLE = [ALL[number] for number in range(7, len(ALL), len(ALL) // 12)]
 @pytest.mark.parametrize("wrong", SAMPLE, ids=[each.title for each in SAMPLE])
 def test_and_in_a_process_of_its_own(wrong: Wrong, world: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "doorsill", *wrong.words],
+        [sys.executable, "-m", MODULES[wrong.program], *wrong.words],
         cwd=world,
         capture_output=True,
         text=True,

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from doorsill.commandline.files import require_new
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.folders import make_folder
 
@@ -164,19 +165,19 @@ def _with_manifest(wanted: Known, target: Path) -> Path:
         return target
     width, height, dtype = wanted.takes
     path = target.with_suffix(".toml")
-    path.write_text(
-        MANIFEST.format(
-            name=wanted.name,
-            file=wanted.file,
-            sha256=wanted.sha256,
-            about=wanted.about,
-            width=width,
-            height=height,
-            dtype=dtype,
-            person=wanted.person,
-        ),
-        encoding="utf-8",
+    text = MANIFEST.format(
+        name=wanted.name,
+        file=wanted.file,
+        sha256=wanted.sha256,
+        about=wanted.about,
+        width=width,
+        height=height,
+        dtype=dtype,
+        person=wanted.person,
     )
+    if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
+        require_new(path)
+        path.write_text(text, encoding="utf-8")
     return path
 
 
