@@ -91,13 +91,11 @@ def of_commands(whole: argparse.ArgumentParser) -> Iterator[Wrong]:
 
 
 def required(parser: argparse.ArgumentParser) -> list[str]:
-    """The options that must be given, each with a value."""
-    return [
-        word
-        for name, action in options(parser)
-        if action.required
-        for word in (name, "x")
-    ]
+    """The options that must be given, each with a value; one of those that exclude."""
+    wanted = [action for _, action in options(parser) if action.required]
+    for group in parser._mutually_exclusive_groups:
+        wanted += group._group_actions[:1] if group.required else []
+    return [word for each in wanted for word in (each.option_strings[0], "x")]
 
 
 def of_options(whole: argparse.ArgumentParser) -> Iterator[Wrong]:

@@ -22,6 +22,7 @@ USAGE = 2  # exit code: the command line itself is wrong
 # What argparse says, and what we say instead.
 VALUE_MISSING, VALUE_TOO_MUCH = "expected ", "ignored explicit argument"
 MISSING = "the following arguments are required: "
+ONE_MISSING = re.compile(r"one of the arguments (.+) is required")
 # A value such as -0.1,0,1,1 begins with a minus as well, but with a digit after it.
 NEGATIVE = re.compile(r"^-[\d.]")
 ASKS_FOR_HELP = frozenset({"-h", "--help"})
@@ -65,6 +66,8 @@ class Parser(argparse.ArgumentParser):
         """The usage of this command and ``message``; leaves with USAGE."""
         if message.startswith(MISSING):
             message = self._missing(message.removeprefix(MISSING).split(", "))
+        elif found := ONE_MISSING.match(message):
+            message = self._missing([" or ".join(found[1].split())])
         self.print_usage(sys.stderr)
         self.exit(USAGE, f"{self.prog}: {message}\n")
 
