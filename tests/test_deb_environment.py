@@ -55,6 +55,13 @@ def test_a_camera_gets_what_it_needs_and_no_tool_of_ours(target: Target) -> None
     assert all(each.hashes for each in environment.of_camera(REQUIREMENTS, target))
 
 
+def test_debian_12_gets_the_numpy_that_its_picamera2_is_built_for() -> None:
+    for target, wanted in ((BOOKWORM, "numpy==1."), (TRIXIE, "numpy==2.")):
+        locked = environment.of_camera(REQUIREMENTS, target)
+        (found,) = [each for each in locked if each.name == "numpy"]
+        assert found.requirement.startswith(wanted)
+
+
 def wheel(path: Path, files: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():

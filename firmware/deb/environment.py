@@ -26,6 +26,7 @@ PREFIX = "/opt/doorsill"
 # Of the extra [pi], what no Debian has new enough. pyscard is Debian's own: it has no
 # wheels, and 2.0.5 of Debian 12 does.
 OF_THE_CAMERA = ("fido2", "gpiod")
+OF_ITS_PYTHON = {"3.11": "bookworm.txt"}  # what one Debian wants otherwise
 GLIBC = ("2_28", "2_27", "2_17")  # of wheels; Debian 12 has 2.36
 NOT_INSTALLED = ("scripts", "headers", "data")  # parts of a wheel
 COMMAND = """\
@@ -108,9 +109,12 @@ def of_camera(requirements: Path, target: Target) -> list[Pinned]:
     """All that a camera needs beside doorsill itself, from the locked files."""
     device = (requirements / "device.txt").read_text("utf-8")
     all_of_them = (requirements / "dev.txt").read_text("utf-8")
-    found = list(pinned(device, target))
-    found += [e for e in pinned(all_of_them, target) if e.name in OF_THE_CAMERA]
-    return found
+    found = {each.name: each for each in pinned(device, target)}
+    found |= {e.name: e for e in pinned(all_of_them, target) if e.name in OF_THE_CAMERA}
+    if own := OF_ITS_PYTHON.get(target.python):
+        text = (requirements / own).read_text("utf-8")
+        found |= {each.name: each for each in pinned(text, target)}
+    return list(found.values())
 
 
 def fetch(wanted: Sequence[Pinned], target: Target, folder: Path) -> list[Path]:
