@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from dataclasses import replace
 
 import pytest
 from cards import BINDING, UTC, Card, Controller, moment, new_gate, nonce
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -316,6 +319,51 @@ def test_a_touch_token_is_touched_and_then_asked_at_once() -> None:
     assert deadline(gate) == pytest.approx(1000.0 + TOUCH_S)
     gate, done = do(gate, (TOUCH_S, Tick()))
     assert done[0].reason is Reason.MISSED_BEAT  # type: ignore[union-attr]
+
+
+def touched(gate: Gate, flags: int) -> Answered:
+    """What a FIDO2 key says to the question that is pending."""
+    assert gate.pending is not None
+    party = hashlib.sha256(b"consent.doorsill").digest()
+    data = party + bytes([flags]) + bytes(4)
+    signed = ANA.key.sign(data + gate.pending.digest, ec.ECDSA(hashes.SHA256()))
+    return Answered(gate.pending.digest, Answer(signed, data))
+
+
+def test_a_touch_is_asked_for_once_and_the_lease_begins_with_a_silent_answer() -> None:
+    gate, done = do(new_gate(), (0.0, inserted(replace(CARD, credential=b"id"))))
+    gate, done = do(gate, (12.0, touched(gate, flags=1)))
+    (ask,) = done
+    assert isinstance(ask, Ask) and not ask.challenge.touch
+    assert gate.state is State.CHALLENGING
+    assert deadline(gate) == pytest.approx(1012.0 + ANSWER_MAX_AGE_S)
+    gate, done = do(gate, (12.1, touched(gate, flags=0)))
+    assert gate.state is State.OPEN
+    gate, done = do(gate, (12.0 + BEAT_S, Tick()))
+    assert not done[0].challenge.touch  # type: ignore[union-attr]
+
+
+def test_who_does_not_touch_opens_nothing() -> None:
+    gate, _ = do(new_gate(), (0.0, inserted(replace(CARD, credential=b"id"))))
+    gate, done = do(gate, (1.0, touched(gate, flags=0)))
+    assert done[0].reason is Reason.BAD_ANSWER  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("credential", [None, b"id"], ids=["a card", "a FIDO2 key"])
+def test_while_a_question_waits_for_its_answer_no_other_is_put(
+    credential: bytes | None,
+) -> None:
+    """A second one would give a card that is too slow for the first another chance."""
+    gate, _ = do(new_gate(), (0.0, inserted(replace(CARD, credential=credential))))
+    pending = gate.pending
+    for seconds in (0.1, BEAT_S, BEAT_S + 0.1, ANSWER_MAX_AGE_S - 0.01):
+        gate, done = do(gate, (seconds, Tick()))
+        assert (done, gate.pending) == ([], pending)
+
+
+def test_nobody_is_asked_without_a_card() -> None:
+    gate, done = do(new_gate(), (5.0, Tick()), (9.0, Tick()))
+    assert (gate.state, gate.pending, done) == (State.BLANK, None, [])
 
 
 def test_each_state_says_when_it_has_to_be_looked_at() -> None:

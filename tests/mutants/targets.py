@@ -38,15 +38,15 @@ TARGETS = (
     Target("threshold", "privacy/threshold.py", ("test_threshold",), strict=True),
     Target("noise", "privacy/noise.py", ("test_noise",), strict=True),
     Target("budget", "privacy/budget.py", ("test_budget",)),
-    Target("policy", "policy.py", ("test_policy",), ("is_open", "parse"), sample=40),
-    Target("verifier", "consent/contradictions.py", VERIFIER, sample=40),
-    Target("verifier", "consent/examine.py", ("test_examine", *VERIFIER), sample=60),
-    Target("verifier", "consent/verify.py", VERIFIER, sample=30),
-    Target("confinement", "seccomp.py", ("test_seccomp", "test_confine"), sample=40),
-    Target("confinement", "landlock.py", ("test_landlock", "test_ways"), sample=30),
+    Target("policy", "policy.py", ("test_policy",), ("is_open", "parse"), sample=20),
+    Target("verifier", "consent/contradictions.py", VERIFIER, sample=30),
+    Target("verifier", "consent/examine.py", ("test_examine", *VERIFIER), sample=30),
+    Target("verifier", "consent/verify.py", VERIFIER, sample=20),
+    Target("confinement", "seccomp.py", ("test_seccomp", "test_confine"), sample=25),
+    Target("confinement", "landlock.py", ("test_landlock", "test_ways"), sample=16),
     Target("confinement", "confine.py", ("test_confine", "test_ways")),
-    Target("intake", "uplink/tally.py", ("test_tally",), sample=80),
-    Target("intake", "uplink/pieces.py", ("test_pieces", "test_tally"), sample=60),
+    Target("intake", "uplink/tally.py", ("test_tally",), sample=40),
+    Target("intake", "uplink/pieces.py", ("test_pieces", "test_tally"), sample=30),
 )
 
 # (module, change as it is printed): why nothing that matters changes.
