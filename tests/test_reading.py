@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from doorsill import reading
 from doorsill.errors import ConfigError
 from doorsill.reading import LARGEST_BYTES, read_file, read_if_there
 
@@ -57,8 +58,24 @@ def test_anything_but_a_small_file_is_a_sentence(
 
 @pytest.mark.parametrize("name", ["zero\0byte", "half \ud800 pair", "long" * 100])
 def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="cannot read"):
-        read_file(tmp_path / name)
+    for read in (read_file, read_if_there):
+        with pytest.raises(ConfigError, match="cannot read"):
+            read(tmp_path / name)
+
+
+def test_what_calls_itself_a_file_and_waits_for_something_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel's log in /proc: it has the mode of a file and is read as a pipe."""
+    path = tmp_path / "it"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)  # who has something to say, later
+    monkeypatch.setattr(reading, "_require_regular", lambda *_: None)
+    try:
+        with pytest.raises(ConfigError, match=f"{path} has nothing to read now"):
+            read_file(path)
+    finally:
+        os.close(writer)
 
 
 def test_a_file_of_the_limit_is_read_whole_through_a_link(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,8 @@ def read_file(path: Path, most: int = LARGEST_BYTES) -> bytes:
         _require_regular(path, os.fstat(handle), most)
         with os.fdopen(handle, "rb", closefd=False) as file:
             data = file.read(most + 1)
+        if data is None:  # as /proc/kmsg, which calls itself a file
+            raise ConfigError(f"{path} has nothing to read now: it is a kind of pipe")
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     finally:
@@ -53,12 +54,14 @@ def read_if_there(path: Path, most: int = LARGEST_BYTES) -> bytes | None:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether something lies at ``path``, or somewhere where this user may not look."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        with suppress(PermissionError):
-            path.lstat()
+    """Whether something lies at ``path``, or it cannot be known, so that we say why."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):  # nobody may look there, or no file has this name
         return True
-    return False
+    return True
 
 
 def parse_toml(data: bytes) -> dict[str, Any]:
