@@ -125,7 +125,8 @@ def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
     ("content", "sentence"),
     [
         pytest.param(b"[device", "is not TOML", id="broken TOML"),
-        pytest.param(b"\xff\xfe", "cannot be read", id="not a text"),
+        pytest.param(b"\xff\xfe", "is text in UTF-16; save it", id="text in UTF-16"),
+        pytest.param(b"\xff\x00", "is not text in UTF-8", id="not a text"),
         pytest.param(None, "there is no such file", id="absent"),
     ],
 )

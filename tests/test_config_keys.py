@@ -25,7 +25,7 @@ from typing import Any, get_type_hints
 
 import pytest
 from broker import until
-from limits import started
+from limits import END_S, started
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from recordings import record
@@ -39,6 +39,7 @@ from doorsill.device import identity
 from doorsill.device.obedience import declaration_of, declared
 from doorsill.drivers.clip import STREET
 from doorsill.errors import UplinkError
+from doorsill.in_time import in_time
 from doorsill.link import CellClient
 from doorsill.run_cli import WIPING, prepare
 from doorsill.sections import without_none
@@ -253,7 +254,7 @@ def _kept(stage: Stage) -> set[str]:
         assert done.wait(WITHIN_S)
     finally:
         reader.disconnect()
-        reader.loop_stop()
+        in_time(END_S, "the reader did not end", reader.loop_stop)
     return kept
 
 

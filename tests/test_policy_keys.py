@@ -100,9 +100,10 @@ def uplink(folder: Path, more: str = "", **changes: Any) -> Iterator[Shop]:
         vision, heard = CellServer(config.cell_socket), []
         ca, port = folder / "broker" / "ca.pem", stage.broker.port
         pem, key = folder / f"{READER}.pem", folder / f"{READER}.key"
+        store = Store(folder / "store.db", SITE)
         subscriber = Subscriber(
             Reader(READER, "127.0.0.1", port, ca, pem, key),
-            Store(folder / "store.db", SITE),
+            store,
             lambda *each: heard.append(each),
         )
         subscriber.start()
@@ -116,7 +117,7 @@ def uplink(folder: Path, more: str = "", **changes: Any) -> Iterator[Shop]:
         finally:
             vision.close()
             subscriber.stop()
-            subscriber.store.close()
+            store.close()
 
 
 def _let_it_live_a_day(path: Path) -> None:

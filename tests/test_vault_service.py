@@ -242,7 +242,9 @@ def test_a_policy_forged_on_the_device_ends_it_blank(site: VaultProcess) -> None
     site.until_open()
     body = {**site.site.policy_body(), "version": 2}
     forged = canonical.seal(body, site.stage.key)
-    site.config.policy_in_force.write_bytes(forged)
+    new = site.config.policy_in_force.with_suffix(".new")
+    new.write_bytes(forged)
+    new.replace(site.config.policy_in_force)  # whole: half of one is refused as well
     assert site.process is not None and site.process.wait(20) != 0
     assert "does not match" in site.said()
     assert site.reasons()[-1] == "shutdown"

@@ -18,9 +18,10 @@ ALLOWED = {
     "firmware/doorsill/consent/issue_cli.py _ask_pin": "a person types a PIN",
     "firmware/doorsill/consent/vault_cli.py _line": "a person, or a pipe, gives a PIN",
     "firmware/doorsill/controller.py secret": "a person types a passphrase",
-    "firmware/doorsill/uplink/tls.py _GuardedSocket.recv": "paho does not block here: "
-    "it reads after its select",
     "tests/limits.py first_line": "select said before that there is something",
+    "tests/mutants/__main__.py Workshop.tried": "the run of a change has its limit_s",
+    "tests/mutants/runner.py Runner.run": "the runner gives its fork limit_s",
+    "tests/mutants/runner.py _forked": "it was killed the moment before",
     "tests/test_fido.py Plugged._note": "a daemon thread; close() ends it",
     "tests/test_gpio_line.py Watched._note": "a daemon thread; close() ends it",
     "tests/test_keeper.py ScriptedToken.events": "a daemon thread; close() ends it",

@@ -34,6 +34,7 @@ WHEELS = {files.CAMERA: ROOT, files.OFFICE: ROOT / "provisioning"}
 SCRIPTS = ("postinst", "prerm", "postrm")
 # Debian 12 and 13 read it; xz takes ten times as long for a sixth less.
 PACKING = ("-Zzstd", "-z6")
+PROGRAM_S = 600.0  # for each program that builds; a minute on a slow machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ def pack(package: str, wanted: Wanted, tree: Path, out: Path) -> Path:
         env={**os.environ, "SOURCE_DATE_EPOCH": str(wanted.epoch)},
         check=True,
         stdout=subprocess.DEVNULL,
+        timeout=PROGRAM_S,
     )
     return path
 
@@ -135,7 +137,11 @@ def pack(package: str, wanted: Wanted, tree: Path, out: Path) -> Path:
 def _own_wheel(source: Path, into: Path) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
     subprocess.run(
-        [*command, "-d", str(into)], cwd=source, check=True, capture_output=True
+        [*command, "-d", str(into)],
+        cwd=source,
+        check=True,
+        capture_output=True,
+        timeout=PROGRAM_S,
     )
     (found,) = into.glob("*.whl")
     return found
@@ -165,7 +171,10 @@ def _epoch() -> int:
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(given)
     asked = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
-    return int(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(
+        asked, check=True, capture_output=True, text=True, timeout=PROGRAM_S
+    )
+    return int(done.stdout)
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
+DOWNLOAD_S = 1800.0  # for all wheels together, over a slow line
 PREFIX = "/opt/doorsill"
 # Of the extra [pi], what no Debian has new enough. pyscard is Debian's own: it has no
 # wheels, and 2.0.5 of Debian 12 does.
@@ -124,7 +125,7 @@ def fetch(wanted: Sequence[Pinned], target: Target, folder: Path) -> list[Path]:
     if missing:
         lines = folder / "wanted.txt"
         lines.write_text("".join(f"{each.line()}\n" for each in missing))
-        subprocess.run(_download(target, lines, folder), check=True)
+        subprocess.run(_download(target, lines, folder), check=True, timeout=DOWNLOAD_S)
     found = [_there(each, folder) for each in wanted]
     if None in found:
         raise FileNotFoundError(f"pip did not bring {wanted[found.index(None)].name}")

@@ -12,6 +12,7 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterator
+from typing import Any
 
 NARROWEST = 20  # columns that everything is still laid out for
 FULL = 80  # columns that the epilogs are written for
@@ -36,6 +37,14 @@ class Help(argparse.RawDescriptionHelpFormatter):
         if action.option_strings and _worth_showing(action.default, text):
             text += " (default: %(default)s)"
         return text
+
+    def _format_usage(self, *arguments: Any) -> str:
+        """Python 3.13 breaks no line between an argument and its repetition."""
+        rows = super()._format_usage(*arguments).split("\n")
+        return "\n".join(
+            row if len(row) <= self._width else "\n".join(_folded_row(row, self._width))
+            for row in rows
+        )
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "".join(f"{indent}{line}\n" for line in folded(text, width))
@@ -77,6 +86,11 @@ def _example(line: str, width: int) -> Iterator[str]:
     yield rows[-1]
     for words in comment:
         yield from _wrapped(words, width, margin + "      ", margin + "      ")
+
+
+def _folded_row(row: str, width: int) -> list[str]:
+    margin = " " * (len(row) - len(row.lstrip()))
+    return _wrapped(row.strip(), width, margin, margin)
 
 
 def _wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
