@@ -105,6 +105,19 @@ def with_custom_operation(model: bytes, name: str) -> bytes:
     return changed(model, change)
 
 
+def for_edge_tpu(model: bytes) -> bytes:
+    """As edgetpu_compiler leaves an SSD: one operation, then the post-process."""
+
+    def change(unpacked):
+        graph = unpacked.subgraphs[0]
+        last = graph.operators[-1]
+        made = _operator(unpacked, CUSTOM, [graph.inputs[0]], list(last.inputs[:2]))
+        unpacked.operatorCodes[-1].customCode = b"edgetpu-custom-op"
+        graph.operators = [made, last]
+
+    return changed(model, change)
+
+
 def with_metadata(model: bytes, metadata: bytes) -> bytes:
     """With a metadata buffer, as MediaPipe and Model Maker put it."""
 

@@ -129,8 +129,6 @@ def load(
     if threads > MOST_THREADS:
         raise ConfigError(f"threads = {threads} is above the maximum of {MOST_THREADS}")
     library = import_runtime(runtime)
-    if runtime in UNVERIFIED and (why := probe.reason_against(model, runtime)):
-        raise ConfigError(why)
     if delegate is not None:
         reason = probe.reason_against(model, runtime, delegate)
         if reason is not None and not allow_fallback:
@@ -138,6 +136,9 @@ def load(
         if reason is not None:
             _log.warning("%s cannot be used (%s): on the CPU instead", delegate, reason)
             delegate = None
+    unproven = delegate is None and runtime in UNVERIFIED
+    if unproven and (why := probe.reason_against(model, runtime)):
+        raise ConfigError(why)
     return construct(library, model, threads=threads, delegate=delegate)
 
 
