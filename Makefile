@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
-            mosquitto pcscd vsmartcard-vpcd opensc systemd man-db openssl openssh-client git \
+            mosquitto pcscd vsmartcard-vpcd opensc systemd man-db zsh openssl openssh-client git \
             e2fsprogs btrfs-progs ffmpeg
 DEMO_SECONDS ?= 60
 # The tests wait more than they compute: two workers for each processor.

@@ -1,4 +1,7 @@
-"""Write the commit and its time into what is built: the version, and a time floor.
+"""What is made when a wheel or a source archive is built.
+
+The commit and its time go into the package: the version, and a time floor. The manual
+page and the completion for bash and zsh go beside it, made from the program's parser.
 
 A source archive has no git: there the file that came with it is passed on, so a wheel
 made from it is the same to the byte.
@@ -7,6 +10,7 @@ made from it is the same to the byte.
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,14 @@ FILES = {
     "committed.txt": ("log", "-1", "--format=%ct"),
 }
 GIT_S = 10.0
+PAGES_S = 60.0
+PROGRAM = "doorsill"
+# Where pip puts them, below the environment.
+PAGES = {
+    "doorsill.1": "share/man/man1/doorsill.1",
+    "doorsill.bash": "share/bash-completion/completions/doorsill",
+    "doorsill.zsh": "share/zsh/site-functions/_doorsill",
+}
 
 
 class CommitHook(BuildHookInterface[Any]):
@@ -40,6 +52,20 @@ class CommitHook(BuildHookInterface[Any]):
                 found = Path(self._folder.name) / name
                 found.write_text(_asked(root, *words) + "\n", encoding="ascii")
             build_data["force_include"][str(found)] = str(inside / name)
+        if self.target_name == "wheel":
+            self._add_pages(root, build_data)
+
+    def _add_pages(self, root: Path, build_data: dict[str, Any]) -> None:
+        """In a process of its own, which needs the standard library alone."""
+        out = self._folder.name
+        subprocess.run(
+            [sys.executable, "-m", "deb.pages", PROGRAM, out],
+            cwd=root / "firmware",
+            check=True,
+            timeout=PAGES_S,
+        )
+        for name, target in PAGES.items():
+            build_data["shared_data"][str(Path(out, name))] = target
 
 
 def _asked(root: Path, *words: str) -> str:

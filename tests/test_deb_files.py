@@ -62,12 +62,14 @@ def test_a_line_that_is_odd_is_refused_with_its_number(line: str, words: str) ->
 
 
 def test_it_is_laid_out_as_it_says_whatever_the_umask(tmp_path: Path) -> None:
-    lay(of_package(CAMERA), tmp_path, {})
+    page = tmp_path / "page"
+    page.write_text(".TH DOORSILL")
+    lay(of_package(CAMERA), tmp_path, {"manual": page})
     unit = tmp_path / "usr/lib/systemd/system/doorsill-vision.service"
     assert unit.read_bytes() == (SYSTEMD / "doorsill-vision.service").read_bytes()
     assert stat.S_IMODE(unit.stat().st_mode) == 0o644
     assert stat.S_IMODE((tmp_path / "etc/doorsill").stat().st_mode) == 0o755
-    page = gzip.decompress((tmp_path / "usr/share/man/man1/doorsill.1.gz").read_bytes())
-    assert page.startswith(b".TH DOORSILL")
+    packed = (tmp_path / "usr/share/man/man1/doorsill.1.gz").read_bytes()
+    assert gzip.decompress(packed) == b".TH DOORSILL"
     assert not (tmp_path / "opt").exists()  # what nobody made is left out
     lay(of_package(CAMERA), tmp_path, {})  # again, over what is there

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
 
-from deb import environment, files
+from deb import environment, files, pages
 from deb.environment import Target
 
 ROOT = files.FIRMWARE.parent
@@ -91,6 +91,7 @@ def stage(package: str, wanted: Wanted, foreign: list[Path], work: Path) -> Path
     changes = work / "changelog"
     changes.write_text(_changelog(package, wanted))
     made = {"environment": program, "changelog": changes}
+    made |= pages.make(package, work)
     tree.mkdir(mode=0o755)
     files.lay(files.of_package(package), tree, made)
     for each in (tree, *tree.rglob("*")):

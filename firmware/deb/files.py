@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -135,7 +136,10 @@ def main() -> int:
         return 2
     root = Path(os.path.realpath(sys.argv[1]))
     here = [each for each in of_package(CAMERA) if each.kind != "link"]
-    lay(here, root, {})
+    from deb import pages  # which needs this module's folder, and no other package
+
+    with tempfile.TemporaryDirectory() as folder:
+        lay(here, root, pages.make(CAMERA, Path(folder)))
     return 0
 
 

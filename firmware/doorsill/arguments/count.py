@@ -45,7 +45,7 @@ examples:
   doorsill count /dev/video0 --seconds 60 --line 0,0.5,1,0.5     a minute from now
   doorsill count rtsp://camera/1 --seconds 60 --line 0,0.5,1,0.5
   doorsill count door.mp4 --line 0,0.5,1,0.5 --model ssd_mobilenet.tflite
-  doorsill count door.mp4 --line 0,0.5,1,0.5 --model ssd_edgetpu.tflite \
+  doorsill count door.mp4 --line 0,0.5,1,0.5 --model ssd_edgetpu.tflite \\
       --delegate libedgetpu.so.1
 """
 

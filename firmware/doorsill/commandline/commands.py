@@ -1,0 +1,80 @@
+"""A parser's commands as values, for what is made from it: manual page, completion."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option; ``values`` is None for a flag, and empty where nobody can guess."""
+
+    names: tuple[str, ...]
+    metavar: str  # empty for a flag
+    about: str
+    values: tuple[str, ...] | None
+    takes_file: bool
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether a word follows it."""
+        return self.values is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The program itself, a group, or a command."""
+
+    path: tuple[str, ...]  # without the program; empty for the program itself
+    about: str
+    usage: str
+    epilog: str
+    options: tuple[Option, ...]
+    arguments: tuple[Option, ...]  # without a name
+    below: tuple[tuple[str, str], ...]  # the commands of a group, with their help
+
+
+def commands_of(
+    parser: argparse.ArgumentParser, path: tuple[str, ...] = ()
+) -> Iterator[Command]:
+    """``parser`` and each command below it, in the order of the help."""
+    groups = [
+        each for each in parser._actions if isinstance(each, argparse._SubParsersAction)
+    ]
+    named = [each for each in parser._actions if each.option_strings]
+    rest = [e for e in parser._actions if not e.option_strings and e not in groups]
+    usage = parser.format_usage().removeprefix("usage: ")
+    yield Command(
+        path,
+        parser.description or "",
+        " ".join(usage.split()),
+        parser.epilog or "",
+        tuple(_option(parser, each) for each in named),
+        tuple(_option(parser, each) for each in rest),
+        tuple((e.dest, e.help or "") for g in groups for e in g._choices_actions),
+    )
+    for group in groups:
+        for name, each in group.choices.items():
+            yield from commands_of(each, (*path, name))
+
+
+def _option(parser: argparse.ArgumentParser, action: argparse.Action) -> Option:
+    takes = action.nargs != 0
+    formatter = parser.formatter_class(prog=parser.prog)
+    about = formatter._expand_help(action) if action.help else ""
+    choices = tuple(str(each) for each in action.choices or ())
+    name = formatter._metavar_formatter(action, action.dest)(1)[0]
+    return Option(
+        tuple(action.option_strings),
+        name if takes else "",
+        about,
+        choices if takes else None,
+        takes and (action.type is Path or name in FILES),
+    )
+
+
+# What a file may be given for beside a name; its type does not say so.
+FILES = ("NAME|FILE", "source", "FILE", "FOLDER")
