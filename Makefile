@@ -138,6 +138,10 @@ units: setup ## start the units under a real systemd in a container, as root (RE
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux
 	@RELEASE=$(or $(RELEASE),trixie) bash scripts/run-units $(or $(T),tests/units)
 
+ha: setup ## try our packets in a real Home Assistant on Debian 13, as root (1 GB once; T=)
+	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap iproute2 util-linux mosquitto
+	@bash scripts/run-ha $(or $(T),tests/ha)
+
 lock: ## resolve the locked requirements anew (needs uv)
 	@lock() { uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header "$$@"; }; \

@@ -164,12 +164,12 @@ def test_the_bounds_are_those_that_were_decided() -> None:
         "discovery": (0.1, 10),
     }
     assert {guard_module.QOS[name] for name in RATES} == {1}
-    assert guard_module.DISCOVERY_LARGEST_BYTES == 6144
+    assert guard_module.DISCOVERY_LARGEST_BYTES == 24_576
 
 
 @pytest.mark.parametrize(
     ("size", "good"),
-    [(6144, True), (6145, False)],
+    [(24_576, True), (24_577, False)],
     ids=["as large as may be", "larger"],
 )
 def test_a_description_has_a_largest_size(size: int, good: bool) -> None:

@@ -73,7 +73,7 @@ def listener(folder: Path, port: int, host: str = "") -> list[str]:
         "use_identity_as_username true",
         "use_username_as_clientid true",
         f"acl_file {folder / 'access'}",
-        "max_packet_size 8192",
+        "max_packet_size 32768",
         "max_queued_messages 200000",
         "max_inflight_messages 500",
     ]

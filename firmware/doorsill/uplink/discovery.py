@@ -2,8 +2,12 @@
 
 Device discovery: ``homeassistant/device/<site>_<device>/config`` with ``dev``, ``o``
 and ``cmps`` (Home Assistant 2024.11 and later). In and out are ``total_increasing``,
-quality is a diagnostic, availability follows ``state``. Nothing in it depends on who
-came in.
+quality is a diagnostic, availability follows ``state``. A line or zone that a policy no
+longer has must be named once more, empty, or Home Assistant keeps it: so each place
+that a policy could have is in every packet. Nothing in it depends on who came in.
+
+A zone has no retained message of its own: what the last minute said is kept by Home
+Assistant over its restart, for that is what ``exp_aft`` does there.
 """
 
 from __future__ import annotations
@@ -12,7 +16,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from doorsill.uplink.wire import client, topic
+from doorsill.uplink.wire import LINES_LIMIT, ZONES_LIMIT, client, topic
+
+EXPIRE_S = 3600  # without a window of a zone, what is shown of it is too old
+_WAYS = ("in", "out")
+# What is shown of a zone: its name, its value, and what else Home Assistant is told.
+_ZONE: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("visits", "v.visits", {}),
+    ("occupancy", "v.occupancy_max", {}),
+    ("dwell", "v.dwell_s", {"dev_cla": "duration", "unit_of_meas": "s"}),
+)
 
 
 def described_at(site: str, device: str) -> str:
@@ -20,14 +33,23 @@ def described_at(site: str, device: str) -> str:
     return f"homeassistant/device/{client(site, device)}/config"
 
 
-def describe(site: str, device: str, firmware: str, lines: Sequence[str]) -> bytes:
-    """The packet for a device that counts ``lines`` (ids, in order of the policy)."""
+def describe(
+    site: str,
+    device: str,
+    firmware: str,
+    lines: Sequence[str],
+    zones: Sequence[str] = (),
+) -> bytes:
+    """The packet for a device that counts ``lines`` and ``zones``.
+
+    Both are ids, in the order of the policy; of zones those alone that are counted.
+    """
     ours = client(site, device)
     live, health = topic(site, device, "live"), topic(site, device, "health")
     packet = {
         "dev": {
             "ids": [f"doorsill_{ours}"],
-            "name": device,
+            "name": f"{site} {device}",
             "mf": "doorsill",
             "mdl": "people counter",
             "sw": firmware,
@@ -42,13 +64,15 @@ def describe(site: str, device: str, firmware: str, lines: Sequence[str]) -> byt
             }
         ],
         "stat_t": live,
-        "qos": 1,
         "cmps": {
             **_line_sensors(ours, lines),
+            **_zone_sensors(ours, topic(site, device, "interval"), zones),
             "quality": _quality(ours),
             "waiting": _waiting(ours, health),
             "problem": _problem(ours, topic(site, device, "state")),
             "problems": _problems(ours, health),
+            "firmware": _firmware(ours, health),
+            **_gone(len(lines), len(zones)),
         },
     }
     return json.dumps(packet, separators=(",", ":"), ensure_ascii=True).encode()
@@ -65,8 +89,39 @@ def _line_sensors(ours: str, lines: Sequence[str]) -> dict[str, Any]:
             "val_tpl": f"{{{{value_json.lines[{index}]['{way}']}}}}",
         }
         for index, line in enumerate(lines)
-        for way in ("in", "out")
+        for way in _WAYS
     }
+
+
+def _zone_sensors(ours: str, interval: str, zones: Sequence[str]) -> dict[str, Any]:
+    """Each of the last minute; how long people stayed only where k people left."""
+    return {
+        f"z{index}_{name}": {
+            "p": "sensor",
+            "uniq_id": f"doorsill_{ours}_z{index}_{name}",
+            "name": f"{zone} {name}",
+            "stat_t": interval,
+            "stat_cla": "measurement",
+            "exp_aft": EXPIRE_S,
+            "val_tpl": _of_zone(index, value),
+            **more,
+        }
+        for index, zone in enumerate(zones)
+        for name, value, more in _ZONE
+    }
+
+
+def _of_zone(index: int, value: str) -> str:
+    """Nothing for what another zone, or a line, says: then the last value stays."""
+    known = f"v.zone==_ and {value} is not none".replace("_", str(index), 1)
+    return f"{{% set v=value_json %}}{{{{{value} if {known}}}}}"
+
+
+def _gone(lines: int, zones: int) -> dict[str, Any]:
+    """Every place that is not there (any more): a platform alone removes it."""
+    names = [f"l{n}_{way}" for n in range(lines, LINES_LIMIT) for way in _WAYS]
+    names += [f"z{n}_{name}" for n in range(zones, ZONES_LIMIT) for name, *_ in _ZONE]
+    return {name: {"p": "sensor"} for name in names}
 
 
 def _quality(ours: str) -> dict[str, Any]:
@@ -113,4 +168,15 @@ def _problems(ours: str, health: str) -> dict[str, Any]:
         "ent_cat": "diagnostic",
         "stat_t": health,
         "val_tpl": "{{value_json.problems|join(' ') or 'none'}}",
+    }
+
+
+def _firmware(ours: str, health: str) -> dict[str, Any]:
+    return {
+        "p": "sensor",
+        "uniq_id": f"doorsill_{ours}_firmware",
+        "name": "firmware",
+        "ent_cat": "diagnostic",
+        "stat_t": health,
+        "val_tpl": "{{value_json.firmware}}",
     }

@@ -406,9 +406,10 @@ def description_of(config: Config, policy: Policy) -> bytes | None:
     """What Home Assistant is told of this device; None where that is off."""
     if not config.broker.discovery:
         return None
-    names = [line.id for line in policy.lines]
+    lines = [line.id for line in policy.lines]
+    zones = [zone.id for zone in policy.zones if zone.kind == "count"]
     device = config.device
-    return describe(device.site, device.id, doorsill.__version__, names)
+    return describe(device.site, device.id, doorsill.__version__, lines, zones)
 
 
 def tally_in(outbox: Outbox, places: Places, booted: int) -> Tally:
