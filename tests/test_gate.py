@@ -366,6 +366,81 @@ def test_nobody_is_asked_without_a_card() -> None:
     assert (gate.state, gate.pending, done) == (State.BLANK, None, [])
 
 
+def test_it_is_asked_again_when_a_beat_is_over_and_not_before() -> None:
+    gate = opened()  # asked at 0, answered at 0.1
+    for seconds in (0.2, 0.5, BEAT_S - 0.01):
+        gate, done = do(gate, (seconds, Tick()))
+        assert done == []
+    gate, done = do(gate, (BEAT_S, Tick()))
+    assert isinstance(done[0], Ask)
+
+
+@pytest.mark.parametrize(
+    ("credential", "patience"),
+    [
+        pytest.param(None, ANSWER_MAX_AGE_S, id="a card"),
+        pytest.param(b"id", TOUCH_S, id="a key that has to be touched"),
+    ],
+)
+def test_a_question_says_until_when_it_is_good(
+    credential: bytes | None, patience: float
+) -> None:
+    _, done = do(new_gate(), (3.0, inserted(replace(CARD, credential=credential))))
+    assert done[0].challenge.expires == UTC + 3.0 + patience  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("jump", "shuts"),
+    [
+        pytest.param(2.0, False, id="two seconds ahead"),
+        pytest.param(-2.0, False, id="two seconds back"),
+        pytest.param(2.25, True, id="more ahead"),
+        pytest.param(-2.25, True, id="more back"),
+    ],
+)
+def test_a_wall_clock_may_be_set_by_two_seconds(jump: float, shuts: bool) -> None:
+    gate, at = replace(opened(), last=moment(0.125)), moment(0.25)  # exact in binary
+    gate, done = step(gate, Tick(), Moment(at.monotonic, at.utc + jump), nonce())
+    reasons = [each.reason for each in done if isinstance(each, Closed)]
+    assert reasons == ([Reason.CLOCK] if shuts else [])
+
+
+@pytest.mark.parametrize(
+    ("expires", "session_s"),
+    [
+        pytest.param(0.25, 600.0, id="the card or the policy's time"),
+        pytest.param(600.0, 0.25, id="the session"),
+    ],
+)
+def test_a_lease_is_over_at_its_last_moment(expires: float, session_s: float) -> None:
+    gate = opened(start=new_gate(replace(BINDING, session_s=session_s)))
+    assert gate.lease is not None
+    lease = replace(gate.lease, opened=moment(0.0), expires=UTC + expires)
+    gate = replace(gate, lease=lease, last=moment(0.125))
+    gate, done = do(gate, (0.1875, Tick()))
+    assert (gate.state, done) == (State.OPEN, [])
+    gate, done = do(gate, (0.25, Tick()))
+    assert done[0].reason is Reason.EXPIRED  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("below", "refused"),
+    [
+        pytest.param(2.0, False, id="two seconds below what is known"),
+        pytest.param(2.25, True, id="more"),
+    ],
+)
+def test_a_clock_may_be_two_seconds_below_what_is_known(
+    below: float, refused: bool
+) -> None:
+    floor = UTC + below
+    gate, done = do(replace(new_gate(), floor=floor), (0.0, inserted(CARD)))
+    assert isinstance(done[0], Refused if refused else Ask)
+    gate = replace(opened(), floor=UTC + 0.25 + below)
+    gate, done = do(gate, (0.25, Tick()))
+    assert (gate.state is State.BLANK) is refused
+
+
 def test_each_state_says_when_it_has_to_be_looked_at() -> None:
     begun = 1000.0  # monotonic s of the second 0
     assert deadline(new_gate()) == float("inf")

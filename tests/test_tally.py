@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -455,7 +456,42 @@ def test_the_tally_survives_its_text() -> None:
     assert again.copy() == again
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"epoch": 7}', "\x00", "null"])
+TURNED = [
+    ("epoch", -1), ("epoch", 2**32), ("epoch", "7"), ("epoch", True), ("floor", 1.0),
+    ("floor", NOON + 1), ("floor", 2**34), ("minute", NOON + 1), ("minute", "noon"),
+    ("heard", [1]), ("heard", [1, -1]), ("heard", [1, 2.0]),
+    ("settled", {"line-0": [1, 2, 3]}), ("settled", {"line-0": [601, 0, 0, 0]}),
+    ("settled", {"line-0": [0, 601, 0, 0]}), ("settled", {"line-0": [0, 0, 60_001, 0]}),
+    ("settled", {"line-0": [0, 0, 0, 1 << 20]}),
+    ("settled", {"line-0": [0, 0, 0, 1, 1]}),
+    ("settled", {"zone-0": [601, 0, 0, 0, 0, 0]}),
+    ("settled", {"zone-0": [0, 36_001, 0, 0, 0, 0]}),
+    ("settled", {"zone-0": [0, 0, 101, 0, 0, 0]}),
+    ("settled", {"zone-0": [0, 0, 0, 0, 60_001, 0]}),
+    ("running", {"line-0": [1, "x", [0, 0, 0, 0]]}),
+    ("told", {"line-0": [-1, NOON, [0, 0, 0, 0]]}),
+    ("ended", 5), ("totals", [[1]]), ("totals", [[1, 10**9]]),
+    ("totals", [["1", 2]]),
+    ("came_in", [[0, 1, -1]]), ("came_in", [[0, 1.5, 1]]),
+    ("looked_until", [[0, None]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), TURNED, ids=str)
+def test_a_number_that_none_can_be_is_damage(name: str, value: object) -> None:
+    """A bit of the disk that turned; the uplink goes on with new totals."""
+    book = Book(Places(1, 1))
+    book.take(piece(0, 20))
+    table = json.loads(text_of(book.tally))
+    assert tally_of(json.dumps(table), book.tally.places) == book.tally
+    table[name] = value
+    with pytest.raises(UplinkError, match="the tally in the outbox is damaged"):
+        tally_of(json.dumps(table), book.tally.places)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"epoch": 7}', "\x00", "null", "[" * 60_000]
+)
 def test_a_damaged_text_gets_a_sentence(text: str) -> None:
     with pytest.raises(UplinkError, match="the tally in the outbox is damaged"):
         tally_of(text, PLACES)

@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +20,20 @@ from doorsill.cells import HealthCell, LineCell, LooksCell, Quality, ZoneCell
 from doorsill.consent import crops
 from doorsill.consent.control import Counter, ask
 from doorsill.consent.handover import Handover
+from doorsill.errors import UntrustedError
 from doorsill.link import CellServer, Received, pack, unpack
 from doorsill.privacy.floors import SLOT_S
 from doorsill.uplink.codec import decode, encode
+from doorsill.uplink.inbound import Inbound, UnaskedError
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.looks import Rules
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pieces import Places
-from doorsill.uplink.reports import Release, as_told_now
+from doorsill.uplink.reports import Release, as_told_now, entries_of
 from doorsill.uplink.rows import Bounds
 from doorsill.uplink.service import tally_in
+from doorsill.uplink.tally import Tally
+from doorsill.uplink.tally_text import tally_of, text_of
 from doorsill.uplink.wire import STREAMS, stream_of
 from doorsill.values import Frame
 
@@ -54,6 +59,48 @@ def message(folder: Path) -> Parser:
         stream, payload = streams[(data[0] if data else 0) % len(streams)], data[1:]
         assert encode(decode(stream, payload)) == payload
         as_told_now(stream, payload, 1.9e9)
+
+    return Parser(seeds, feed)
+
+
+def tally(folder: Path) -> Parser:
+    """What a card gave back of the outbox; then a minute is counted with it."""
+    places = Places(1, 1)
+    kept = Tally(places, 7, DAY)
+    for number, each in enumerate((LINE, ZONE, replace(LINE, start=DAY + 60)), 1):
+        kept.take(Received(1, number, each), DAY + 200.0)
+    kept.take(Received(1, 4, replace(ZONE, start=DAY + 60, closed=False)), DAY + 200.0)
+    kept.looks_told(LOOKS)
+
+    def feed(data: bytes) -> None:
+        known = tally_of(data.decode("utf-8", "replace"), places)
+        known.begin_again(DAY)
+        later = Received(2, 1, replace(LINE, start=DAY + 240))
+        told = known.copy().take(later, DAY + 400.0)
+        told += known.set_back(DAY - 9000.0, 8) + known.lapse(DAY + 999.0, DAY)
+        for minute in told:
+            entries_of(minute, RELEASE, 10)
+        with contextlib.suppress(UntrustedError):
+            known.take_looks(Received(2, 2, LOOKS))
+        assert tally_of(text_of(known), places) == known
+
+    return Parser([text_of(kept).encode()], feed)
+
+
+def broker_bytes(folder: Path) -> Parser:
+    """What a hostile broker sends before MQTT is understood."""
+    connected = bytes.fromhex("2003000000")
+    answered = bytes.fromhex("4004000a0000")
+    ping, long = bytes.fromhex("d000"), bytes.fromhex("20ffff7f")
+    seeds = [connected + answered + ping, answered * 20, long, b"\x30\x05hello"]
+
+    def feed(data: bytes) -> None:
+        whole, parts = Inbound(), Inbound()
+        with contextlib.suppress(UnaskedError):
+            assert whole.take(data) == data
+            for at in range(0, len(data), 3):
+                parts.take(data[at : at + 3])
+            assert whole == parts
 
     return Parser(seeds, feed)
 

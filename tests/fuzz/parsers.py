@@ -44,6 +44,8 @@ FAMILIES: Mapping[str, Mapping[str, Make]] = {
     },
     "links": {
         "message": links.message,
+        "tally": links.tally,
+        "broker-bytes": links.broker_bytes,
         "cell": links.cell,
         "acknowledgement": links.acknowledgement,
         "lease": links.lease,

@@ -7,8 +7,34 @@ from dataclasses import astuple
 from typing import Any
 
 from doorsill.errors import UplinkError
-from doorsill.uplink.pieces import LineSums, Places, Sums, ZoneSums
-from doorsill.uplink.tally import Running, Tally
+from doorsill.fields import shown
+from doorsill.uplink.pieces import (
+    CROSSINGS_MOST,
+    EVERY_QUALITY,
+    MINUTE_S,
+    PEOPLE_MOST,
+    STAY_MOST_S,
+    LineSums,
+    Places,
+    Sums,
+    ZoneSums,
+)
+from doorsill.uplink.tally import TOTAL_MOST, Running, Tally
+
+EPOCH_MOST = 2**32 - 1
+TIME_MOST = 2**33 - 1  # UTC s; a message tells no later time
+WHOLE_MOST = 2**64 - 1
+COVERAGE_MOST = 1000 * MINUTE_S  # ms
+# What each number of a minute may be, in the order of the fields.
+LINE_MOST = CROSSINGS_MOST, CROSSINGS_MOST, COVERAGE_MOST, EVERY_QUALITY
+ZONE_MOST = (
+    CROSSINGS_MOST,
+    STAY_MOST_S,
+    PEOPLE_MOST,
+    WHOLE_MOST,
+    COVERAGE_MOST,
+    EVERY_QUALITY,
+)
 
 
 def text_of(tally: Tally) -> str:
@@ -35,30 +61,40 @@ def tally_of(text: str, places: Places) -> Tally:
     """The tally in ``text``, for the places of today's policy.
 
     What was open at a place that the policy has no more is left out. Raises
-    UplinkError where ``text`` is no tally.
+    UplinkError where ``text`` is no tally, or holds a number that none can hold: it
+    comes from a disk, and a bit of it may have turned.
     """
     try:
-        table = json.loads(text)
-        return Tally(
-            places,
-            epoch=table["epoch"],
-            floor=table["floor"],
-            minute=table["minute"],
-            heard=tuple(table["heard"]),
-            settled={
-                name: _sums(name, numbers)
-                for name, numbers in table["settled"].items()
-                if name in places.names
-            },
-            running=_read_running(table["running"], places),
-            told=_read_running(table["told"], places),
-            ended={name for name in table["ended"] if name in places.names},
-            totals=[[int(a), int(b)] for a, b in table["totals"]],
-            came_in={(line, slot): n for line, slot, n in table["came_in"]},
-            looked_until=dict(table["looked_until"]),
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return _read(json.loads(text), places)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UplinkError(f"the tally in the outbox is damaged: {error!r}") from None
+
+
+def _read(table: dict[str, Any], places: Places) -> Tally:
+    minute, (run, sequence) = table["minute"], table["heard"]
+    return Tally(
+        places,
+        epoch=_whole(table["epoch"], EPOCH_MOST),
+        floor=_minute(table["floor"]),
+        minute=None if minute is None else _minute(minute),
+        heard=(_whole(run), _whole(sequence)),
+        settled={
+            name: _sums(name, numbers)
+            for name, numbers in table["settled"].items()
+            if name in places.names
+        },
+        running=_read_running(table["running"], places),
+        told=_read_running(table["told"], places),
+        ended={name for name in table["ended"] if name in places.names},
+        totals=[
+            [_whole(a, TOTAL_MOST), _whole(b, TOTAL_MOST)] for a, b in table["totals"]
+        ],
+        came_in={
+            (_whole(line), _whole(slot)): _whole(count, TOTAL_MOST)
+            for line, slot, count in table["came_in"]
+        },
+        looked_until={_whole(line): _time(at) for line, at in table["looked_until"]},
+    )
 
 
 def _running(table: dict[str, Running]) -> dict[str, list[Any]]:
@@ -69,11 +105,33 @@ def _running(table: dict[str, Running]) -> dict[str, list[Any]]:
 
 def _read_running(table: dict[str, Any], places: Places) -> dict[str, Running]:
     return {
-        name: Running(run, start, _sums(name, numbers))
+        name: Running(_whole(run), _time(start), _sums(name, numbers))
         for name, (run, start, numbers) in table.items()
         if name in places.names
     }
 
 
 def _sums(name: str, numbers: list[int]) -> Sums:
-    return LineSums(*numbers) if name.startswith("line") else ZoneSums(*numbers)
+    if name.startswith("line"):
+        return LineSums(*_each(numbers, LINE_MOST))
+    return ZoneSums(*_each(numbers, ZONE_MOST))
+
+
+def _each(numbers: list[int], most: tuple[int, ...]) -> list[int]:
+    return [_whole(one, bound) for one, bound in zip(numbers, most, strict=True)]
+
+
+def _whole(value: Any, most: int = WHOLE_MOST) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"{shown(value)} is no whole number of 0 to {most}")
+    return value
+
+
+def _time(value: Any) -> int:
+    return _whole(value, TIME_MOST)
+
+
+def _minute(value: Any) -> int:
+    if _time(value) % MINUTE_S:
+        raise ValueError(f"{value} is no whole minute")
+    return int(value)
