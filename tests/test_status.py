@@ -260,7 +260,7 @@ def test_json_and_the_exit_code(
     found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
     assert {each["what"] for each in found} >= {"device", "vision", "policy", "outbox"}
     assert run(["status", "--config", str(stage.configuration)]) == 1
-    assert "first step" in capsys.readouterr().out
+    assert "first: " in capsys.readouterr().out
 
 
 def test_a_model_that_is_not_ours_is_named_by_its_hash(

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 
+from doorsill.commandline.tables import Rows
 from doorsill.count_wanted import Places
 from doorsill.counting import Counted
 from doorsill.counting_sights import remarks
@@ -140,8 +140,8 @@ def _crossings(counted: Counted, places: Places) -> Iterator[dict[str, Any]]:
 
 def _line_table(
     lines: Sequence[Sequence[int]], places: Places, title: str | None
-) -> Table:
-    table = Table("line", "points", "in", "out", title=title)
+) -> Rows:
+    table = Rows("line", "points", "in", "out", title=title)
     for name, points, counts in zip(
         places.line_names, places.lines, lines, strict=True
     ):
@@ -152,8 +152,8 @@ def _line_table(
     return table
 
 
-def _stages(counted: Counted) -> Table:
-    table = Table("stage", "ms a frame", "s in all")
+def _stages(counted: Counted) -> Rows:
+    table = Rows("stage", "ms a frame", "s in all")
     for name, milliseconds in counted.stages_ms.items():
         if milliseconds:
             in_all = milliseconds * counted.frames / 1000
@@ -200,5 +200,5 @@ def on_page(shown: RenderableType) -> str:
     """``shown`` as text, as wide and coloured as standard output allows."""
     page, output = _Page(), Console()
     console = Console(file=page, width=output.width, force_terminal=output.is_terminal)
-    console.print(shown, markup=False, highlight=False)
+    console.print(shown, markup=False, highlight=False, crop=False)
     return page.getvalue()

@@ -17,7 +17,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from doorsill import (
     models_bench,
@@ -27,6 +26,7 @@ from doorsill import (
     registry,
 )
 from doorsill.arguments.models import BENCH_THREADS
+from doorsill.commandline.tables import Rows
 from doorsill.count_results import on_page, write_json
 from doorsill.drivers.runtime import RUNTIMES, Tensor
 from doorsill.errors import ConfigError
@@ -50,14 +50,13 @@ def list_models(_: argparse.Namespace) -> int:
     found = [registry.load_manifest(path) for path in registry.manifests()]
     if not found:
         raise ConfigError("this installation holds no models")
-    _say(f"{'name':12} {'kind':11} {'version':8} {'status':13} {'input':10} size")
+    table = Rows("name", "kind", "version", "status", "input", "size")
     for each in found:
         size = len(read_model(str(each.model_path))) // 1000
         shape = f"{each.width}x{each.height}"
-        _say(
-            f"{each.name:12} {each.kind:11} {each.version:8} {each.status:13}"
-            f" {shape:10} {size} kB"
-        )
+        about = each.name, each.kind, each.version, each.status
+        table.add_row(*about, shape, f"{size} kB")
+    sys.stdout.write(on_page(table))
     return 0
 
 
@@ -128,7 +127,7 @@ def bench_models(args: argparse.Namespace) -> int:
     if args.line or args.labels or args.json:
         raise ConfigError("--line, --labels and --json need a recording: --on CLIP")
     models = [find(name) for name in args.models]
-    table = Table("model", "runtime", "threads", "median ms", "p95 ms")
+    table = Rows("model", "runtime", "threads", "median ms", "p95 ms")
     for model in models:
         for runtime in _runtimes():
             for count in args.threads or BENCH_THREADS:
@@ -169,9 +168,9 @@ def _compare(args: argparse.Namespace) -> int:
     return 0
 
 
-def _comparison(rows: list[dict[str, Any]]) -> Table:
+def _comparison(rows: list[dict[str, Any]]) -> Rows:
     """A column for each model; labels and lines only where there are any."""
-    table = Table("", *(row["model"] for row in rows))
+    table = Rows("", *(row["model"] for row in rows))
 
     def add(name: str, shown: Callable[[dict[str, Any]], str]) -> None:
         table.add_row(name, *map(shown, rows))

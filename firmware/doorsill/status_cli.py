@@ -13,15 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from rich.console import Console
-from rich.table import Table
-
 from doorsill import __version__, status_asked, status_looked
+from doorsill.commandline.help import columns_here
+from doorsill.commandline.tables import lights
 from doorsill.config import Config, load_config
 from doorsill.errors import DoorsillError
 from doorsill.status_asked import GREEN, ORANGE, RED, ROOT, Finding, Shop
 
-SIGNS = {GREEN: "[green]✓ ok[/]", ORANGE: "[yellow]! look[/]", RED: "[red]✗ WRONG[/]"}
+LIGHTS = {GREEN: "ok", ORANGE: "look", RED: "WRONG"}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,12 +29,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(json.dumps([asdict(each) for each in findings]) + "\n")
     else:
-        table = Table()
-        for name in ("", "", "", "first step"):
-            table.add_column(name, overflow="fold")
-        for each in findings:
-            table.add_row(SIGNS[each.light], each.what, each.says, each.step)
-        Console().print(table)
+        rows = [(LIGHTS[e.light], e.what, e.says, e.step) for e in findings]
+        for line in lights(rows, columns_here()):
+            sys.stdout.write(f"{line}\n")
     return int(any(each.light == RED for each in findings))
 
 

@@ -6,8 +6,8 @@ import argparse
 import logging
 
 from rich.console import Console
-from rich.table import Table
 
+from doorsill.commandline.tables import Rows
 from doorsill.errors import ConfigError
 from doorsill_fleet.demo import Outcome, play
 from doorsill_fleet.demo_judge import tolerance
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 def report(outcome: Outcome, console: Console, *, token: bool) -> None:
     """Counted versus true, and what left the device."""
-    table = Table("line", "", "in", "out", title="counted versus true")
+    table = Rows("line", "", "in", "out", title="counted versus true")
     for number, counted in enumerate(outcome.counted):
         table.add_row(str(number + 1), "counted", *map(str, counted))
         if outcome.truth is not None:
@@ -55,7 +55,7 @@ def report(outcome: Outcome, console: Console, *, token: bool) -> None:
             table.add_row("", "true", *map(str, true))
             apart = (f"± {tolerance(each)}" for each in true)
             table.add_row("", "may differ by", *apart)
-    console.print(table)
+    console.print(table, crop=False)
     received = outcome.received
     console.print(
         f"looked for {outcome.looked_s} s; {received.payload_bytes} bytes in "

@@ -1,0 +1,106 @@
+"""Tables and lights on a terminal: wide where there is room, and whole where not.
+
+A table that does not fit is laid out row by row, each cell behind its head, so that no
+word is cut and a path or a command can be copied. A light is a word; on a terminal it
+has a colour as well, unless NO_COLOR is set. To be printed with ``crop=False``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+BORDER = 3  # columns between two cells, with the line
+COLOURS = {"ok": "32", "look": "33", "WRONG": "31"}  # of a terminal: ECMA-48
+PLAIN_TERMINALS = ("", "dumb")
+
+
+class Rows:
+    """A table with ``heads``; what stands in it is text, and never markup."""
+
+    def __init__(self, *heads: str, title: str | None = None) -> None:
+        self.heads, self.title = heads, title
+        self.rows: list[tuple[str, ...]] = []
+
+    def add_row(self, *cells: str) -> None:
+        """One row, with a cell for each head."""
+        self.rows.append(cells)
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        """Called by rich, which knows how wide the terminal is."""
+        if self._width() <= options.max_width:
+            table = Table(*self.heads, title=self.title)
+            for row in self.rows:
+                table.add_row(*map(Text, row))
+            yield table
+        else:
+            text = "\n".join(self.stacked(options.max_width))
+            yield Text(text, no_wrap=True, overflow="ignore")
+
+    def _width(self) -> int:
+        longest = (max(map(len, column)) for column in zip(*self._all(), strict=True))
+        return sum(each + BORDER for each in longest) + 1
+
+    def _all(self) -> list[tuple[str, ...]]:
+        return [self.heads, *self.rows]
+
+    def stacked(self, width: int) -> Iterator[str]:
+        """Row by row, each cell behind its head, in ``width`` columns."""
+        if self.title:
+            yield self.title
+        margin = max(map(len, self.heads)) + 2
+        for row in self.rows:
+            yield ""
+            for head, cell in zip(self.heads, row, strict=True):
+                if cell:
+                    yield from hanging(f"{head:{margin}}", cell, width)
+
+
+def hanging(before: str, text: str, width: int, after: int | None = None) -> list[str]:
+    """``text`` behind ``before``, further lines below it; no word is broken.
+
+    Where ``before`` leaves less than half of ``width``, or no room for a word, further
+    lines have the margin ``after``, 2 if it is not given.
+    """
+    longest = max(map(len, text.split()), default=0)
+    fits = len(before) * 2 <= width and len(before) + longest <= width
+    margin = len(before) if fits else after or 2
+    return textwrap.wrap(
+        before + text,
+        width,
+        subsequent_indent=" " * margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
+def light(word: str, out: TextIO | None = None) -> str:
+    """``word`` with its colour, where ``out`` is a terminal that shows colours."""
+    out = out or sys.stdout
+    if "NO_COLOR" in os.environ or not out.isatty():
+        return word
+    if os.environ.get("TERM", "") in PLAIN_TERMINALS:
+        return word
+    return f"\x1b[{COLOURS[word]}m{word}\x1b[0m"
+
+
+def lights(found: Sequence[tuple[str, str, str, str]], width: int) -> Iterator[str]:
+    """A line or more for each (light, part, what is so, first step) of ``found``."""
+    longest = max(len(part) for _, part, _, _ in found)
+    for word, part, says, step in found:
+        before = f"{word:5} {part:{longest}} "
+        first, *rest = hanging(before, says, width, after=6)
+        yield first.replace(word, light(word), 1)
+        yield from rest
+        if step:
+            yield from hanging("      first: ", step, width, after=8)
