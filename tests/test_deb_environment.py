@@ -103,6 +103,7 @@ def test_of_a_wheel_the_packages_are_taken_and_its_scripts_are_not(
             "a-1.dist-info/METADATA": b"Name: a\n",
             "a-1.data/platlib/a/more.py": b"",
             "a-1.data/scripts/a": b"#!python\n",
+            "a/__pycache__/more.cpython-311.pyc": b"of another day",
         },
     )
     unpack(made, tmp_path / "site")

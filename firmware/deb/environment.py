@@ -200,6 +200,8 @@ def _inside(name: str) -> Path | None:
     path = Path(name)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"the wheel names {name}, which is outside of it")
+    if "__pycache__" in path.parts:  # a wheel may bring some by mistake
+        return None
     if not path.parts[0].endswith(".data"):
         return path
     if path.parts[1] in NOT_INSTALLED:
