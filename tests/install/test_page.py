@@ -94,8 +94,11 @@ def test_ready_and_a_count_arrive_at_the_broker(heard: Listener) -> None:
 
 
 def test_the_manual_page_and_the_list_of_files_are_there(camera: Camera) -> None:
-    code, said = camera.type("man --pager=cat doorsill")
-    assert code == 0 and "ON A CAMERA" in said
+    for name, words in (("doorsill", "ON A CAMERA"), ("doorsill-fleet", "receive")):
+        code, said = camera.type(f"man --pager=cat {name}")
+        assert code == 0 and words in said
+        completion = f"/usr/share/bash-completion/completions/{name}"
+        assert camera.type(f"bash -c '. {completion} && complete -p {name}'")[0] == 0
     assert camera.type("dpkg --verify doorsill doorsill-fleet") == (0, "")
 
 
