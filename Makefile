@@ -129,7 +129,7 @@ deb: setup ## build the Debian packages in dist/ (ARCH=amd64|arm64 RELEASE=trixi
 
 try-deb: deb ## install them in a fresh Debian as the README says, as root (RELEASE=trixie|bookworm T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux
-	@RELEASE=$(or $(RELEASE),trixie) bash scripts/try-deb $(T)
+	@$(SUDO) RELEASE=$(or $(RELEASE),trixie) bash scripts/try-deb $(T)
 
 hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0, --token)
 	@$(PY) -m pytest tests/hil

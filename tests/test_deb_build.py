@@ -120,7 +120,7 @@ def test_the_vault_is_blanked_before_anything_else_is_done() -> None:
     text = (DEB / "doorsill.prerm").read_text()
     acts = text.partition('case "$1" in')[2]
     assert acts.index("blank ||") < acts.index("systemctl")
-    assert acts.index("exit 1") < acts.index("systemctl")
+    assert acts.index("exit 1") < acts.index("disable --now")
 
 
 def test_the_two_wheels_share_no_file(tmp_path: Path) -> None:
