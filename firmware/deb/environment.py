@@ -134,9 +134,9 @@ def fetch(wanted: Sequence[Pinned], target: Target, folder: Path) -> list[Path]:
 
 def _there(each: Pinned, folder: Path) -> Path | None:
     for path in sorted(folder.glob("*.whl")):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        named = parse_wheel_filename(path.name)[0] == each.name
-        if named and f"sha256:{digest}" in each.hashes:
+        if parse_wheel_filename(path.name)[0] != each.name:
+            continue
+        if f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" in each.hashes:
             return path
     return None
 
