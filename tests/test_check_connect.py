@@ -13,6 +13,7 @@ import pytest
 from doorsill.check_connect import connect
 from doorsill.cli import run
 from doorsill.config import load_config
+from doorsill.run_cli import prepare
 from doorsill_fleet.ca import Authority
 from doorsill_fleet.stage import DEVICE, SITE, Stage
 
@@ -90,3 +91,25 @@ def test_a_broker_that_hangs_after_the_handshake_is_named(stage: Stage) -> None:
     finally:
         stage.broker.send_signal(signal.SIGCONT)
     assert "does not answer" in words
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        pytest.param("max_packet_size 512", "is left out", id="small packets"),
+        pytest.param("retain_available false", "no retained messages", id="no retain"),
+        pytest.param("max_inflight_messages 1", "", id="one at a time: all is well"),
+    ],
+)
+def test_a_broker_that_takes_less_is_a_warning(
+    stage: Stage, line: str, words: str
+) -> None:
+    conf = stage.broker.folder / "mosquitto.conf"
+    name = line.split()[0]
+    text = [each for each in conf.read_text().splitlines() if each.split()[0] != name]
+    conf.write_text("\n".join([*text, line]) + "\n")
+    stage.broker.restart()
+    prepare(load_config(stage.configuration))  # its policy is in force
+    found = said(stage)
+    assert [warning for _, warning in found] == [True] * bool(words)
+    assert words in " ".join(each for each, _ in found)

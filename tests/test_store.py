@@ -14,6 +14,7 @@ from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
 from doorsill.errors import UplinkError
 from doorsill.uplink.codec import encode
 from doorsill.uplink.wire import Message, stream_of, topic
+from doorsill_fleet.quarantine import Quarantine
 from doorsill_fleet.store import Kept, Store
 from doorsill_fleet.subscriber import Reader, Subscriber
 
@@ -101,6 +102,16 @@ def test_what_is_not_ours_is_rejected_and_counted(
     store: Store, name: str, payload: bytes
 ) -> None:
     assert store.keep([(name, payload), sent(LINE)]) == Kept(new=1, rejected=1)
+
+
+def test_what_is_rejected_is_set_aside_with_the_reason(tmp_path: Path) -> None:
+    aside = Quarantine(tmp_path / "aside.jsonl", lambda: "2026-11-28T12:00:00Z")
+    store = Store(tmp_path / "store.db", quarantine=aside)
+    assert store.keep([("doorsill/a/b/interval", b"{}"), sent(LINE)]).rejected == 1
+    assert store.windows(f"{SITE}/cam-01", 0)  # a device carries its shop here
+    (said,) = (tmp_path / "aside.jsonl").read_text().splitlines()
+    assert '"why"' in said and '"text": "{}"' in said
+    store.close()
 
 
 def test_the_latest_of_the_retained_streams_is_kept(store: Store) -> None:
