@@ -255,6 +255,12 @@ def test_a_unit_leaves_nothing_behind(service: str, key: str, wanted: str) -> No
     assert not words(service, "PrivateTmp")  # a folder on the disk, and it would win
 
 
+@pytest.mark.parametrize("service", ["vision", "uplink"])
+def test_vision_cannot_keep_the_uplink_from_the_processor(service: str) -> None:
+    """Any value makes systemd switch the controller on, for all services beside it."""
+    assert words(service, "CPUWeight") == ["100"]
+
+
 @pytest.mark.parametrize("service", LASTING)
 def test_a_process_may_lock_itself_in(service: str) -> None:
     """systemd 252 has these calls in no group, and no group for them."""
