@@ -19,7 +19,13 @@ from doorsill.cells import Quality, ZoneCell
 from doorsill.link import CellServer
 from doorsill.uplink import capacity
 from doorsill.uplink.codec import decode
-from doorsill.uplink.gauges import coarse, levels
+from doorsill.uplink.gauges import (
+    DEGREES_MOST,
+    DEGREES_STEP,
+    coarse,
+    levels,
+    warmth,
+)
 from doorsill.uplink.guard import RATES
 from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.pieces import MINUTE_S, ZoneSums, minute_of
@@ -74,6 +80,11 @@ def test_a_zone_has_as_many_windows_as_are_counted() -> None:
     }
     windows = 10 + 591 * len(dwells) * len(rooms)  # visits below k; from k on
     assert 2 ** capacity.zone_bits() == pytest.approx(windows * 61 * 2**8 + 1)
+
+
+def test_a_temperature_has_as_many_values_as_are_counted() -> None:
+    told = {warmth(celsius) for celsius in (None, *range(-99, 200))}
+    assert len(told) == DEGREES_MOST // DEGREES_STEP + 2
 
 
 @pytest.mark.parametrize("most", [0, 1, 7, 8, 9, 15, 16, 100, 255, 256, 1000, 36_000])

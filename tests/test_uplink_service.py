@@ -30,12 +30,13 @@ from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.looks import Rules, consider
 from doorsill.uplink.outbox import Outbox
-from doorsill.uplink.pace import Pace
+from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.reports import Release
 from doorsill.uplink.rows import Bounds
 from doorsill.uplink.service import Uplink, tally_in
+from doorsill.uplink.standing import Device
 from doorsill.uplink.voice import Voice
 from doorsill.uplink.wire import Attributes, Health, LineInterval, State
 from doorsill_fleet.store import Store
@@ -204,6 +205,23 @@ def test_state_live_health_and_description_are_told(shop: Shop) -> None:
     assert health.uplink_kib > 10_000
     assert (health.frames, health.frame_rate_milli) == (768, 12_500)  # rounded
     assert health.vision_kib == 81_920
+
+
+def test_heat_that_vision_could_make_is_told_once_in_half_an_hour(shop: Shop) -> None:
+    shop.turn(lambda: shop.on("state"))
+    uplink = shop.uplink
+    uplink._gauging = Moments(1800.0)
+    for utc, word, celsius, told in (
+        (1_800_000.0, "good", 48, ("good", 50)),
+        (1_800_060.0, "throttled", 84, ("good", 50)),
+        (1_801_799.0, "good", 71, ("good", 50)),
+        (1_801_800.0, "throttled", 84, ("throttled", 80)),
+    ):
+        seen = Device(power=word, temperature_c=celsius)
+        uplink.lookout = lambda now, seen=seen: seen
+        uplink._gauge(utc, utc)
+        device = uplink.facts(utc).device
+        assert (device.power, device.temperature_c) == told
 
 
 def test_cameras_that_earlier_visions_lost_are_counted(shop: Shop) -> None:

@@ -27,7 +27,14 @@ from math import comb, log2
 
 from doorsill.cells import Age, Expression, Quality
 from doorsill.privacy.floors import K_FLOOR, SLOT_S
-from doorsill.uplink.gauges import FRAME_RATE_MOST, FRAME_RATE_STEP, coarse, levels
+from doorsill.uplink.gauges import (
+    DEGREES_MOST,
+    DEGREES_STEP,
+    FRAME_RATE_MOST,
+    FRAME_RATE_STEP,
+    coarse,
+    levels,
+)
 from doorsill.uplink.pace import Pace
 from doorsill.uplink.pieces import (
     CROSSINGS_MOST,
@@ -36,7 +43,8 @@ from doorsill.uplink.pieces import (
     STAY_MOST_S,
 )
 from doorsill.uplink.sight import SIGHTS
-from doorsill.uplink.voice import FROM_VISION
+from doorsill.uplink.voice import FROM_VISION, KIB_MOST
+from doorsill.uplink.wire import POWERS
 
 LATENESS_BITS = 2.0  # a minute: log2 of 4, see above
 FLAGS = len(Quality) - 2  # all but gap and fault, which are the uplink's own
@@ -86,8 +94,11 @@ def state_bits(pace: Pace) -> float:
 
 
 def gauges_bits(pace: Pace) -> float:
-    """What vision says of itself in ``health``."""
+    """What vision says of itself in ``health``, and the heat that it can make."""
     bits = log2(FRAME_RATE_MOST // FRAME_RATE_STEP + 1)
+    bits += log2(levels(KIB_MOST))  # the uplink's own memory
+    bits += log2(DEGREES_MOST // DEGREES_STEP + 2)  # or no sensor
+    bits += log2(len(POWERS))
     bits += sum(log2(levels(most)) for most in FROM_VISION.values())
     return bits * MINUTE_S / pace.gauges_s
 

@@ -1,13 +1,15 @@
 """Numbers rounded until little can be hidden in them.
 
 What vision says of itself (how fast, how large, how often) goes out with three digits
-of binary precision and every half hour; see ``capacity.py``.
+of binary precision and every half hour; see ``capacity.py``. So does what it could move
+without a word: it can make the processor hot, or the power fail.
 """
 
 from __future__ import annotations
 
 FRAME_RATE_STEP = 500  # thousandths of a frame a second
 FRAME_RATE_MOST = 60_000
+DEGREES_STEP, DEGREES_MOST = 10, 110  # Celsius; less than 0 is told as 0
 
 
 def coarse(value: int, most: int) -> int:
@@ -36,3 +38,8 @@ def _rounded(value: int) -> int:
 def _leading(value: int) -> int:
     shift = max(0, value.bit_length() - 3)
     return value >> shift << shift
+
+
+def warmth(celsius: int | None) -> int | None:
+    """A temperature as it is told, in steps of ten degrees."""
+    return None if celsius is None else stepped(celsius, DEGREES_STEP, DEGREES_MOST)

@@ -47,6 +47,7 @@ from doorsill.uplink.connector import Connector
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.discovery import describe
 from doorsill.uplink.events import Answered, Connected, Disconnected
+from doorsill.uplink.gauges import warmth
 from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.lookout import Lookout
@@ -114,6 +115,7 @@ class Uplink:
     _live: Live | None = None  # as it was at the last moment for it
     _gauges: dict[str, int] = field(default_factory=lambda: gauges_of(None, 0))
     _gauged: HealthCell | None = None  # the account that they are of
+    _heat: tuple[str, int | None] = ("unknown", None)  # power and degrees, as told
     _accounts: int = 0  # how many were taken as they came
 
     def __post_init__(self) -> None:
@@ -227,7 +229,7 @@ class Uplink:
         self._look(utc)
         if self._states.due(utc):
             self._look_at_vision(now)
-        self._gauge(utc)
+        self._gauge(utc, now)
         self._say(now)
 
     def _look_at_vision(self, now: float) -> None:
@@ -239,13 +241,15 @@ class Uplink:
         if rested and is_news(seen, self.sight):
             self.sight, self._sight_at = seen, now
 
-    def _gauge(self, utc: float) -> None:
-        """What vision says of itself: its first accounts, then one in half an hour."""
+    def _gauge(self, utc: float, now: float) -> None:
+        """What vision moves slowly: its first accounts, then one in half an hour."""
         health = self.intake.health
         early = self._accounts < FIRST_ACCOUNTS and health is not self._gauged
         if self._gauging.due(utc) or early:
             self._gauged = health
             self._gauges = gauges_of(health, self.intake.refused)
+            device = self.lookout(now)
+            self._heat = device.power, warmth(device.temperature_c)
         if early:
             self._accounts += 1
             self.voice.hurry_health()
@@ -279,8 +283,9 @@ class Uplink:
         def since(at: float | None) -> float | None:
             return None if at is None else now - at
 
+        power, celsius = self._heat
         return Facts(
-            device=self.lookout(now),
+            device=replace(self.lookout(now), power=power, temperature_c=celsius),
             running_s=now - self._began,
             vision_heard_s=self.sight.heard_s,
             picture=self.sight.picture,

@@ -79,9 +79,10 @@ def live_of(tally: Tally, last: Minute | None, time: float, *, whole: bool) -> L
 
 
 def gauges_of(cell: HealthCell | None, refused: int) -> dict[str, int]:
-    """What vision says of itself, rounded; and how much of it we refused."""
+    """What vision says of itself, rounded; what we refused of it, and our memory."""
+    own = {"uplink_kib": coarse(resident_kib(), KIB_MOST)}
     if cell is None:
-        return dict.fromkeys(("frame_rate_milli", *FROM_VISION), 0)
+        return own | dict.fromkeys(("frame_rate_milli", *FROM_VISION), 0)
     said = {
         "frames": cell.frames,
         "invoke_us": cell.invoke_us,
@@ -93,7 +94,7 @@ def gauges_of(cell: HealthCell | None, refused: int) -> dict[str, int]:
     }
     rate = stepped(cell.frame_rate_milli, FRAME_RATE_STEP, FRAME_RATE_MOST)
     rounded = {name: coarse(said[name], most) for name, most in FROM_VISION.items()}
-    return {"frame_rate_milli": rate} | rounded
+    return own | {"frame_rate_milli": rate} | rounded
 
 
 def health_of(
@@ -102,7 +103,6 @@ def health_of(
     """One message from what vision measured and how the uplink fares."""
     counters = fares.counters
     numbers = {
-        "uplink_kib": coarse(resident_kib(), KIB_MOST),
         "waiting": fares.waiting,
         "dropped": counters.dropped,
         "dead_letters": counters.dead_letters,
