@@ -423,6 +423,8 @@ HOURS = [
     ("a minute before", "2026-06-01T08:59", False),
     ("the last minute", "2026-06-01T19:59", True),
     ("at closing", "2026-06-01T20:00", False),
+    ("half an hour after opening", "2026-06-01T09:30", True),
+    ("half an hour after closing", "2026-06-01T20:30", False),
     ("a wednesday", "2026-06-03T12:00", False),
     ("sunday at eleven at night", "2026-06-07T23:00", True),
     ("past midnight, still sunday's hours", "2026-06-08T01:59", True),
