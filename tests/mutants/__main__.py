@@ -2,6 +2,7 @@
 
     make mutants                       all targets; goes on where it was stopped
     make mutants ONLY="gate noise"     modules whose path holds one of the words
+    make mutants ONLY=--table          what is known by now
 
 Exit code 1 where a change survives that has no sentence in ``targets.py``. The changed
 product stands in a copy, with its tests: the tree is never touched, and may be changed
@@ -12,6 +13,7 @@ others; where all of them pass, all other tests of the target follow.
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import json
 import os
@@ -51,7 +53,7 @@ class Mutant:
 
     target: Target
     change: Change
-    key: str  # of the source, the change and the tests
+    key: str  # of the module's source and the change
 
     @property
     def name(self) -> str:
@@ -78,6 +80,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("only", nargs="*", metavar="WORD")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
+    parser.add_argument("--table", action="store_true", help="what is known, no more")
     args = parser.parse_args()
     chosen = [
         each
@@ -86,6 +89,8 @@ def main() -> int:
         for each in mutants_of(target)
     ]
     known = Known()
+    if args.table:
+        return report(chosen, known.by)
     started, tried = time.monotonic(), 0
     left = [each for each in chosen if each.key not in known.by]
     with workshop(args.jobs, known) as shop, ThreadPoolExecutor(args.jobs) as pool:
@@ -108,15 +113,19 @@ def mutants_of(target: Target) -> Iterator[Mutant]:
     changes = list(functions_only(changes_of(source), target.functions))
     if target.sample is not None and target.sample < len(changes):
         changes = random.Random(SEED).sample(changes, target.sample)
-    tests = "".join(path.read_text(encoding="utf-8") for path in tests_of(target))
     for change in sorted(changes, key=lambda each: each.start):
-        text = f"{source}\0{tests}\0{change.start} {change.end} {change.new}"
-        yield Mutant(target, change, hashlib.sha256(text.encode()).hexdigest())
+        yield Mutant(
+            target, change, _hash(source, change.start, change.end, change.new)
+        )
 
 
 def tests_of(target: Target) -> list[Path]:
     """The files of tests."""
     return [ROOT / each for each in files_of(target)]
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 
 def files_of(target: Target) -> list[str]:
@@ -125,25 +134,57 @@ def files_of(target: Target) -> list[str]:
 
 
 class Known:
-    """What was found before and now: a file that grows by one line for each change."""
+    """What was found before and now: a file that grows by one line for each change.
+
+    A change stays noticed while the module and the test that noticed it are the same, a
+    survivor while no test of its target is another one. What a test calls is not
+    looked at.
+    """
 
     def __init__(self) -> None:
         self.by: dict[str, str] = {}  # the test that noticed; "" for a survivor
         self.before: dict[tuple[str, str], str] = {}  # the same, by module and change
+        self._texts: dict[str, dict[str, str]] = {}  # of tests, by file and name
         DONE.parent.mkdir(parents=True, exist_ok=True)
         DONE.touch()
         for line in DONE.read_text(encoding="utf-8").splitlines():
-            self._take(*json.loads(line))
+            key, module, name, by, proof = json.loads(line)
+            self.before[module, name] = by
+            if proof in (self._of_test(by), *map(self._of_files, _of_module(module))):
+                self.by[key] = by
 
     def add(self, mutant: Mutant, by: str) -> None:
         """Keep it, also over a cut."""
-        row = (mutant.key, mutant.target.module, mutant.name, by)
+        proof = self._of_test(by) or self._of_files(mutant.target)
+        module, name = mutant.target.module, mutant.name
         with DONE.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        self._take(*row)
+            file.write(json.dumps((mutant.key, module, name, by, proof)) + "\n")
+        self.by[mutant.key] = self.before[module, name] = by
 
-    def _take(self, key: str, module: str, name: str, by: str) -> None:
-        self.by[key] = self.before[module, name] = by
+    def _of_test(self, test: str) -> str:
+        """A hash of the test's own text; "" where there is no such test."""
+        path, _, name = test.partition("::")
+        text = self._functions(path).get(name.partition("[")[0]) if name else None
+        return "" if text is None else _hash(test, text)
+
+    def _of_files(self, target: Target) -> str:
+        return _hash(*(path.read_text(encoding="utf-8") for path in tests_of(target)))
+
+    def _functions(self, path: str) -> dict[str, str]:
+        if path not in self._texts and not (ROOT / path).is_file():
+            return {}
+        if path not in self._texts:
+            text = (ROOT / path).read_text(encoding="utf-8")
+            self._texts[path] = {
+                each.name: ast.get_source_segment(text, each) or ""
+                for each in ast.parse(text).body
+                if isinstance(each, ast.FunctionDef)
+            }
+        return self._texts[path]
+
+
+def _of_module(module: str) -> list[Target]:
+    return [each for each in TARGETS if each.module == module]
 
 
 @contextmanager
@@ -210,7 +251,12 @@ def _noticed(ran: Ran) -> str:
 
 
 def report(chosen: list[Mutant], by: dict[str, str]) -> int:
-    """Print the table; 1 where a survivor has no sentence, or is in a strict target."""
+    """Print the table; 1 where a survivor has no sentence, or is in a strict target.
+
+    And where a change was not tried yet.
+    """
+    waiting = [each for each in chosen if each.key not in by]
+    chosen = [each for each in chosen if each.key in by]
     table = Table("area", "module", "tried", "noticed", "with a sentence", "survive")
     bad = 0
     for target in TARGETS:
@@ -225,8 +271,9 @@ def report(chosen: list[Mutant], by: dict[str, str]) -> int:
     console = Console()
     console.print(table)
     noticed = sum(bool(by[each.key]) for each in chosen)
-    console.print(f"{len(chosen)} changes tried, {noticed} noticed")
-    return 1 if bad else 0
+    later = f", {len(waiting)} to be tried" if waiting else ""
+    console.print(f"{len(chosen)} changes tried, {noticed} noticed{later}")
+    return 1 if bad or waiting else 0
 
 
 if __name__ == "__main__":

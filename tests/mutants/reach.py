@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import Counter
 from collections.abc import Generator
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
+
+CALLS_MOST = 100  # of one function in one test; later ones are not followed
 
 
 class Reach:
@@ -18,12 +21,13 @@ class Reach:
         self._module = module
         self._lines = lines
         self._now: set[int] = set()
+        self._calls: Counter[CodeType] = Counter()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(
         self, item: pytest.Item
     ) -> Generator[None, object, object]:
-        self._now = set()
+        self._now, self._calls = set(), Counter()
         threading.settrace(self._called)
         sys.settrace(self._called)
         try:
@@ -35,6 +39,9 @@ class Reach:
 
     def _called(self, frame: FrameType, event: str, arg: object) -> Any:
         if frame.f_code.co_filename != self._module:
+            return None
+        self._calls[frame.f_code] += 1
+        if self._calls[frame.f_code] > CALLS_MOST:
             return None
         self._now.add(frame.f_lineno)
         return self._lined
