@@ -15,7 +15,19 @@ WORKERS ?= $(shell n=$$(( 2 * $$(nproc) )); echo $$(( n < 8 ? n : 8 )))
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadscope
 
 # Every target that has a line of help makes no file of its name.
-.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
+TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
+.PHONY: $(TARGETS)
+
+# A misspelt variable would be ignored, and a misspelt target gets make's own words.
+VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
+             FUZZ_SECONDS STARTS ONLY MAKEHUMAN WORK SCALE CYCLES DATA SUDO VENV PACKAGES
+GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
+STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
+ifneq ($(STRANGE),)
+$(error $(shell python3 scripts/meant variable "$(firstword $(STRANGE))" $(VARIABLES)))
+endif
+.DEFAULT:
+	@python3 scripts/meant target "$@" $(TARGETS) >&2; exit 2
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,20 +47,20 @@ $(STAMPS)/python: $(STAMPS)/system requirements/dev.txt pyproject.toml provision
 	  --editable . --editable provisioning
 	@touch $@
 
-demo: setup ## count on the simulated street for DEMO_SECONDS (SOURCE= LINE= TOKEN=)
+demo: setup ## count on the simulated street (DEMO_SECONDS= SOURCE= ...)
 	@$(BIN)/doorsill demo --seconds $(DEMO_SECONDS) \
 	  $(if $(SOURCE),--source "$(SOURCE)") $(if $(LINE),--line "$(LINE)") $(if $(filter-out 0 no,$(TOKEN)),--token)
 
-test: setup ## pass the tests, WORKERS= at once (T="tests/test_line.py -k turn" for a part, one by one)
+test: setup ## pass the tests (T="tests/test_line.py -k turn" for a part)
 	@$(PY) -m pytest $(or $(T),$(SIDE_BY_SIDE))
 
-test-on: ## pass the tests in a fresh Debian RELEASE=bookworm|trixie, as root (AS_USER=1|both T= DO="demo TOKEN=1")
+test-on: ## pass them in a fresh Debian, as root (RELEASE= T=)
 	@bash scripts/test-on "$(RELEASE)" $(or $(DO),test) $(if $(T),T="$(T)")
 
-trace-calls: setup ## trace the suite and compare the lists of system calls with it (10 minutes, strace)
+trace-calls: setup ## hold the lists of system calls to the suite (10 minutes)
 	@$(PY) scripts/trace-calls $(T)
 
-confine-all: setup ## try every way out of every process with every landlock, and each lock alone (minutes)
+confine-all: setup ## try every way out of every process (minutes)
 	@DOORSILL_EVERY_ABI=1 $(PY) -m pytest tests/test_ways.py
 
 check: setup ## format, lint, types and tests, as CI does
@@ -58,24 +70,27 @@ check: setup ## format, lint, types and tests, as CI does
 	@$(BIN)/mypy --config-file tests/mypy.ini
 	@$(PY) -m pytest $(SIDE_BY_SIDE)
 
-matrix: setup ## compare 208 kinds of recording with FFmpeg's own picture and count (10 minutes)
+data: setup ## fetch the public recordings that some tests want (DATA=)
+	@$(PY) tests/data.py $(DATA)
+
+matrix: setup ## hold 208 kinds of recording to FFmpeg (10 minutes)
 	@$(PY) -m tests.matrix
 
 FUZZ_SECONDS ?= 60
 STARTS ?= 1500
 
-fuzz: setup ## feed every parser (FUZZ_SECONDS= each, ONLY="apdu mp4"), then STARTS= starts with one bit turned (half an hour)
+fuzz: setup ## feed every parser (FUZZ_SECONDS= ONLY= STARTS=; 30 minutes)
 	@$(PY) -m tests.fuzz $(FUZZ_SECONDS) $(ONLY)
 	@$(PY) tests/turned.py $(STARTS)
 
-mutants: setup ## change the product in small ways; see that its tests notice (ONLY="gate noise"; half an hour)
+mutants: setup ## change the product, see who notices (ONLY=; 30 minutes)
 	@$(PY) -m tests.mutants $(ONLY)
 
 format: setup ## rewrite the code in the house's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(STAMPS)/bench ## measure against the peers, one table (ONLY="speed idle"; half an hour)
+bench: $(STAMPS)/bench ## measure beside the peers (ONLY="speed idle"; 30 minutes)
 	@$(VENV)-bench/bin/python -m tests.bench $(ONLY)
 
 # A peer (norfair) wants numpy 1, so the bench has an environment of its own.
@@ -91,19 +106,19 @@ MAKEHUMAN ?= ../shared/data/makehuman/makehuman-cc0.tar.xz
 WORK ?= build/train
 SCALE ?= 1
 
-train: $(STAMPS)/train ## make the shipped models again (MAKEHUMAN= WORK= SCALE= CYCLES=; 4.5 hours)
+train: $(STAMPS)/train ## make the shipped models again (SCALE= WORK=; 4.5 hours)
 	@$(TRAIN) models/train/everything.py --data "$(MAKEHUMAN)" --work "$(WORK)" --scale $(SCALE) \
 	  $(if $(CYCLES),--cycles $(CYCLES))
 
-train-smoke: $(STAMPS)/train ## render 60, train a few steps, export, evaluate (minutes)
+train-smoke: $(STAMPS)/train ## the training in miniature (minutes)
 	@$(TRAIN) models/train/smoke.py --data "$(MAKEHUMAN)" --out "$(WORK)/smoke"
 
-noise: $(STAMPS)/train ## film held-out doors, measure the detector's faults there for the simulated street (MAKEHUMAN= WORK=; 10 minutes)
+noise: $(STAMPS)/train ## measure the detector's faults for the street (10 minutes)
 	@$(TRAIN) models/train/doors.py --data "$(MAKEHUMAN)" --out "$(WORK)/doors" --held-out 36
 	@$(TRAIN) models/train/noise.py --doors "$(WORK)/doors"
 
 # Blender's module is under the GPL: an environment and a process of its own.
-cycles: $(STAMPS)/cycles ## prove the path tracer that `render.py --cycles` uses (1 GB)
+cycles: $(STAMPS)/cycles ## prove the path tracer of `render.py --cycles` (1 GB)
 	@$(TRAIN) models/train/prove.py --blender $(VENV)-cycles/bin/python
 
 $(STAMPS)/cycles: $(STAMPS)/train requirements/cycles.txt
@@ -121,28 +136,28 @@ $(STAMPS)/train: $(STAMPS)/system requirements/train.txt pyproject.toml
 	@$(VENV)-train/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-try-wheel: setup ## use the plain wheel in an empty environment (PYTHON=python3.13)
+try-wheel: setup ## use the plain wheel in an empty environment (PYTHON=)
 	@PYTHON="$(PYTHON)" bash scripts/try-wheel
 
-deb: setup ## build the Debian packages in dist/ (ARCH=amd64|arm64 RELEASE=trixie|bookworm)
+deb: setup ## build the Debian packages in dist/ (ARCH= RELEASE=)
 	@cd firmware && ../$(PY) -m deb.build --release $(or $(RELEASE),trixie) --arch $(or $(ARCH),amd64)
 
-try-deb: deb ## install them in a fresh Debian as the README says, as root (RELEASE=trixie|bookworm T=)
+try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux
 	@$(SUDO) RELEASE=$(or $(RELEASE),trixie) bash scripts/try-deb $(T)
 
-hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0, --token)
+hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0)
 	@$(PY) -m pytest tests/hil
 
-units: setup ## start the units under a real systemd in a container, as root (RELEASE=trixie|bookworm T=)
+units: setup ## the units under a real systemd, as root (RELEASE= T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux
 	@RELEASE=$(or $(RELEASE),trixie) bash scripts/run-units $(or $(T),tests/units)
 
-ha: setup ## try our packets in a real Home Assistant on Debian 13, as root (1 GB once; T=)
+ha: setup ## our packets in a real Home Assistant, as root (1 GB; T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap iproute2 util-linux mosquitto
 	@bash scripts/run-ha $(or $(T),tests/ha)
 
-lock: ## resolve the locked requirements anew (needs uv)
+lock: ## resolve the locked requirements again (needs uv)
 	@lock() { uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header "$$@"; }; \
 	  lock --extra pi --extra fleet --extra dev -o requirements/dev.txt && \

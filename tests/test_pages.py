@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from limits import END_S, PROGRAM_S
+from limits import END_S, PROGRAM_S, status_of
 
 from deb.pages import PROGRAMS, make
 from doorsill.commandline.commands import Command, commands_of
@@ -149,7 +149,7 @@ def test_bash_completes_at_a_terminal(made: Path) -> None:
                 seen += os.read(terminal, 4096)
     finally:
         os.close(terminal)
-        os.waitpid(child, 0)
+        status_of(child)
 
 
 # --- zsh ------------------------------------------------------------------------------
