@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,12 @@ import pytest
 
 from doorsill import reading
 from doorsill.errors import ConfigError
-from doorsill.reading import LARGEST_BYTES, read_file, read_if_there
+from doorsill.reading import (
+    LARGEST_BYTES,
+    PIECE_BYTES,
+    read_file,
+    read_if_there,
+)
 
 
 def huge(path: Path) -> None:
@@ -92,3 +98,25 @@ def test_only_what_is_not_there_is_nothing(tmp_path: Path) -> None:
         read_if_there(tmp_path / "loop")
     (tmp_path / "empty").touch()
     assert read_if_there(tmp_path / "empty") == b""
+
+
+def test_a_small_file_costs_little_memory_whatever_the_limit(tmp_path: Path) -> None:
+    """A limit of 256 MB, as for a model, took 256 MB for each model of 3."""
+    path = tmp_path / "small"
+    path.write_bytes(bytes(3 << 20))
+    tracemalloc.start()
+    try:
+        assert len(read_file(path, 1 << 28)) == 3 << 20
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES])
+def test_a_file_is_read_whole(tmp_path: Path, size: int) -> None:
+    data = bytes(number % 251 for number in range(size))
+    (tmp_path / "file").write_bytes(data)
+    assert read_file(tmp_path / "file", 4 * PIECE_BYTES) == data
+    if size:
+        with pytest.raises(ConfigError, match="limit"):
+            read_file(tmp_path / "file", size - 1)

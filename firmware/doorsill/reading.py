@@ -10,13 +10,14 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from doorsill.errors import ConfigError
 
 BOM = b"\xef\xbb\xbf"  # how Notepad begins a file in UTF-8
 # How Windows PowerShell and Notepad's "Unicode" begin a file.
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+PIECE_BYTES = 1 << 20
 LARGEST_BYTES = 1 << 20  # of any file that a person or a fleet hands to a device
 
 
@@ -31,7 +32,7 @@ def read_file(path: Path, most: int = LARGEST_BYTES) -> bytes:
     try:
         _require_regular(path, os.fstat(handle), most)
         with os.fdopen(handle, "rb", closefd=False) as file:
-            data = file.read(most + 1)
+            data = _read_up_to(file, most + 1)
         if data is None:  # as /proc/kmsg, which calls itself a file
             raise ConfigError(f"{path} has nothing to read now: it is a kind of pipe")
     except OSError as error:
@@ -83,6 +84,24 @@ def parse_toml(data: bytes) -> dict[str, Any]:
         raise ConfigError("is not TOML: nested too deep") from None
     except ValueError as error:  # of TOML, or of a number of thousands of digits
         raise ConfigError(f"is not TOML: {error}") from None
+
+
+def _read_up_to(file: IO[bytes], most: int) -> bytes | None:
+    """At most ``most`` bytes; None where there is nothing to read, and no end either.
+
+    Piece by piece: Python makes room for all that is asked for, before it reads.
+    """
+    pieces: list[bytes] = []
+    left = most
+    while left > 0:
+        piece = file.read(min(left, PIECE_BYTES))
+        if piece is None:
+            return None
+        if not piece:
+            break
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def _require_regular(path: Path, state: os.stat_result, most: int) -> None:

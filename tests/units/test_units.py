@@ -137,7 +137,8 @@ def test_card_in_the_vault_opens_card_out_it_is_blank(
         lambda: machine.said("vault"),
     )
     print(f"blank (verified) {time.monotonic() - began:.1f} s after the card went")
-    assert status(machine)["last_reason"] == "removed"
+    # A card that goes in the middle of an answer is heard of as its error.
+    assert status(machine)["last_reason"] in ("removed", "card-error")
 
 
 def test_control_without_our_polkit_rule_pcscd_refuses_the_vault(
