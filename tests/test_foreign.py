@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -144,6 +145,25 @@ def test_a_path_is_a_model_whatever_it_ends_in(name, tmp_path):
     section = ModelSection(detector=str(path))
     detector = open_detector(with_probed_delegate(section))
     assert len(detector.detect(Frame(pictures()[0], 0.0))) == len(expected()[0])
+
+
+def test_a_file_is_named_by_its_path(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "efficientdet").write_bytes(ssd())
+    command = ["models", "info"]
+    assert cli.run([*command, "efficientdet"]) == 2
+    assert "for the file, write ./efficientdet" in capsys.readouterr().err
+    assert cli.run([*command, "./efficientdet"]) == 0
+
+
+def test_what_a_file_says_is_read_before_a_process_confines_itself(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(bent.with_labels_behind(ssd(), COCO))
+    monkeypatch.delitem(sys.modules, "zipfile")
+    with_probed_delegate(ModelSection(detector=str(path)))
+    assert "zipfile" in sys.modules
 
 
 def zipped(_model: bytes) -> bytes:

@@ -114,7 +114,8 @@ def shipped(name: str) -> Manifest:
         if path.stem == name:
             return load_manifest(path)
     known = ", ".join(path.stem for path in manifests()) or "none"
-    raise ConfigError(f"there is no model named {name}; there are: {known}")
+    there = f"; for the file, write ./{name}" if Path(name).is_file() else ""
+    raise ConfigError(f"there is no model named {name}; there are: {known}{there}")
 
 
 def load_manifest(path: Path) -> Manifest:

@@ -46,17 +46,23 @@ def with_probed_delegate(
     if not section.delegate and not _is_path(section.detector):
         return section
     model = model_bytes(section, allowed)
-    if section.delegate:
-        reason = reason_against(model, section.runtime, section.delegate)
-        if reason is None:
-            return section
-        if not section.delegate_fallback:
-            raise ConfigError(f"model.delegate = {section.delegate}: {reason}")
-        log.warning("%s cannot be used (%s): on the CPU", section.delegate, reason)
-        section = replace(section, delegate="")
+    section = _with_what_works(section, model)
     if _is_path(section.detector):
         _sound(model, section)
     return section
+
+
+def _with_what_works(section: ModelSection, model: bytes) -> ModelSection:
+    """``section`` without its delegate, where that does not work and need not."""
+    if not section.delegate:
+        return section
+    reason = reason_against(model, section.runtime, section.delegate)
+    if reason is None:
+        return section
+    if not section.delegate_fallback:
+        raise ConfigError(f"model.delegate = {section.delegate}: {reason}")
+    log.warning("%s cannot be used (%s): on the CPU", section.delegate, reason)
+    return replace(section, delegate="")
 
 
 def model_bytes(section: ModelSection, allowed: Allowed | None = None) -> bytes:
@@ -99,10 +105,11 @@ def _sound(model: bytes, section: ModelSection) -> bytes:
     With a delegate, loading tries both: a model that was compiled for an accelerator
     runs on nothing else.
     """
-    if section.delegate:
-        return model
     try:
-        return require_sound(model, section.runtime)
+        if not section.delegate:
+            require_sound(model, section.runtime)
+        stated(model)  # here as well, while what that needs can still be loaded
+        return model
     except ConfigError as error:
         raise ConfigError(f"{section.detector}: {error}") from None
 
