@@ -5,12 +5,14 @@ import gc
 import itertools
 import logging
 import os
+import subprocess
 import time
 import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
+from limits import PROGRAM_S
 from recordings import RtspCamera, cut, cut_inside_frame, record, scene, spoil, turn
 
 from doorsill.drivers import clip, decoding, video
@@ -562,3 +564,23 @@ def test_a_webcam_that_cannot_be_had_says_what_to_do(monkeypatch, number, step):
     sentence = f"^/dev/video0 cannot be opened: {os.strerror(number)}: .*{step}"
     with pytest.raises(CameraError, match=sentence):
         open_camera("video", "/dev/video0", FIT)
+
+
+@pytest.mark.parametrize("first", ["160x90", "320x180"], ids=["sub", "main"])
+def test_of_two_streams_the_larger_one_is_seen(first, tmp_path):
+    """A recorder's main and sub stream in one file, in either order."""
+    second = "320x180" if first == "160x90" else "160x90"
+    path = tmp_path / "two.ts"
+    given = [
+        word
+        for size, colour in ((first, "red"), (second, "red"))
+        for word in ("-f", "lavfi", "-i", f"color={colour}:s={size}:r=10:d=1")
+    ]
+    made = ["-map", "0:v", "-map", "1:v", "-c:v", "mpeg2video", str(path)]
+    command = ["ffmpeg", "-v", "error", *given, *made]
+    subprocess.run(command, check=True, timeout=PROGRAM_S)
+    camera = open_camera("video", str(path), (640, 640), live=False)
+    try:
+        assert camera._source.stream.width == 320
+    finally:
+        camera.close()

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from doorsill.arguments.shared import Point
 from doorsill.errors import ConfigError
-from doorsill.policy import Policy, is_open
+
+if TYPE_CHECKING:
+    from doorsill.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +69,7 @@ def hours_of(
     """
     if policy is None or not policy.hours or starts is None:
         return None
+    from doorsill.policy import is_open
+
     begins = starts.timestamp()
     return lambda seconds: is_open(policy, begins + seconds)

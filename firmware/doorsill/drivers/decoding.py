@@ -15,6 +15,8 @@ LONGEST_SIDE = 8192  # pixels
 # A rate outside these, in frames a second, is no rate of a camera.
 LEAST_RATE, MOST_RATE = 0.5, 480.0
 ADDRESSES = ("rtsp://", "rtsps://")
+DEFAULT = Disposition.default
+DEFAULT_IS_WORTH = 5_000_000  # pixels
 STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
 # What a recorder or a tap cuts anywhere: its first pictures may refer to missing ones.
 CUT_ANYWHERE = frozenset({"mpegts", "mpeg", "h264", "hevc", "mpegvideo", "m4v"})
@@ -162,7 +164,10 @@ class Source:
             what = "only a still picture" if streams.video else "no video"
             raise CameraError(f"{self.name} holds {what}")
         best = streams.best("video")
-        chosen = best if best in moving else moving[0]
+        best = best if best in moving else moving[0]
+        # Of a camera's main and sub stream in one file, FFmpeg's library takes any.
+        alike = [each for each in moving if _codec(each) == _codec(best) is not None]
+        chosen = max([each for each in alike if each.frames != 1] or [best], key=_worth)
         # Where FFmpeg does not know the codec, the library gives no size at all.
         width, height = (getattr(chosen, side, 0) for side in ("width", "height"))
         if chosen.codec_context is None:
@@ -194,6 +199,21 @@ class Source:
 
     def _broken(self, word: str, reason: str) -> str:
         return f"{self.name} {word} {self.where()}: {reason}"
+
+
+def _codec(stream: Any) -> str | None:
+    context = stream.codec_context
+    return None if context is None else str(context.name)
+
+
+def _worth(stream: Any) -> int:
+    """Of several video streams, what makes one the best, as FFmpeg's program chooses.
+
+    It goes by the number of pixels, and one that is marked as the default is worth
+    five million more.
+    """
+    pixels = getattr(stream, "width", 0) * getattr(stream, "height", 0)
+    return pixels + DEFAULT_IS_WORTH * bool(stream.disposition & DEFAULT)
 
 
 def _address(url: str) -> str:
