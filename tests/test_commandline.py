@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from limits import PROGRAM_S
 
 from doorsill import cli, models_fetch, models_measure
 from doorsill.arguments import consent as consent_arguments
 from doorsill.arguments import count as count_arguments
 from doorsill.arguments import models as models_arguments
 from doorsill.arguments import shared
+from doorsill.commandline.ending import ended
 from doorsill.commandline.help import folded
 from doorsill.commandline.parser import Parser, command, meant
 from doorsill.consent import issuing
@@ -277,3 +284,69 @@ def test_the_limits_that_are_shown_are_those_that_hold() -> None:
 def test_a_suggestion_is_near_or_is_not_made() -> None:
     assert meant("--sec", ["--seconds", "--source"]) == "; did you mean --seconds?"
     assert meant("--zzz", ["--seconds", "--source"]) == ""
+
+
+# --- how a command ends -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--help"], id="help"),
+        pytest.param(["count", "--help"], id="help of a command"),
+        pytest.param(["--version"], id="version"),
+        pytest.param(["models", "list"], id="models"),
+        pytest.param(["check", "--config", "/none.toml"], id="check"),
+    ],
+)
+def test_a_full_disk_behind_standard_output_is_a_sentence(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "doorsill", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=PROGRAM_S,
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "doorsill: standard output cannot be written: No space left on device\n"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_no_encoding_costs_the_help(encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "doorsill", "count", "--help"],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"--save-plot" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        pytest.param(
+            PermissionError(13, "Permission denied", "/x/y"),
+            1,
+            "doorsill: /x/y: Permission denied",
+            id="a file",
+        ),
+        pytest.param(OSError(5, "Input/output error"), 1, "Input/output", id="no file"),
+    ],
+)
+def test_an_error_of_the_system_is_a_sentence_and_with_verbose_a_traceback(
+    error: OSError, code: int, says: str, capsys: Said
+) -> None:
+    def fail() -> int:
+        raise error
+
+    assert ended("doorsill", fail, lambda: False) == code
+    assert says in capsys.readouterr().err
+    with pytest.raises(OSError, match=re.escape(error.strerror)):
+        ended("doorsill", fail, lambda: True)

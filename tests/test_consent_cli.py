@@ -14,9 +14,12 @@ from vault_process import VaultProcess
 
 from doorsill import cli
 from doorsill.consent.enrolled import read_enrolled
+from doorsill.consent.issue import with_one_card
 from doorsill.consent.issue_cli import read_office
 from doorsill.consent.issue_fido import enrol_key
 from doorsill.consent.issuing import Grant
+from doorsill.consent.reasons import Reason
+from doorsill.consent.token import TokenOut
 from doorsill.drivers.fido import FidoToken
 from doorsill.drivers.fido_fake import VirtualKey
 from doorsill.drivers.pcscd import VirtualSlot
@@ -167,6 +170,42 @@ def test_no_card_is_waited_for_and_then_said(
     code, said = issue(run, office)
     timer.join(END_S)
     assert code == 0, said
+
+
+class Played:
+    """A card service that says what it can, and would go on to say nothing."""
+
+    def __init__(self, reason: Reason, why: str = "") -> None:
+        self.reason, self.why, self.asked_again = reason, why, False
+
+    def events(self) -> Iterator[TokenOut]:
+        yield TokenOut(self.reason, 0.0, self.why)
+        self.asked_again = True  # whoever still waits then
+
+    def close(self) -> None:
+        """Called by the end of the wait."""
+
+
+@pytest.mark.parametrize(
+    ("reason", "why", "said", "waits"),
+    [
+        pytest.param(
+            Reason.DAEMON_GONE, "pcscd is not installed", "pcscd is not", False,
+            id="no card service",
+        ),
+        pytest.param(Reason.SECOND_CARD, "", "two cards", False, id="two cards"),
+        pytest.param(Reason.REMOVED, "", "no card was put in", True, id="no card yet"),
+        pytest.param(Reason.READER_GONE, "", "no card reader", True, id="no reader"),
+    ],
+)  # fmt: skip
+def test_it_waits_only_where_waiting_can_help(
+    reason: Reason, why: str, said: str, waits: bool
+) -> None:
+    token = Played(reason, why)
+    heard: list[str] = []
+    with pytest.raises(ConfigError, match=said):
+        with_one_card(token, lambda _: None, 30.0, heard.append)  # type: ignore[arg-type]
+    assert (token.asked_again, bool(heard)) == (waits, waits)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Exit codes: 0 done · 1 the answer is no · 2 fix what you wrote · 3 not to be 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -65,12 +66,10 @@ def _flushed(work: Callable[[], int]) -> int:
 
 def _of_the_system(program: str, error: OSError) -> int:
     """An error of the system that no command foresaw: what it is, and of which file."""
-    try:
-        sys.stdout.flush()
-    except OSError as full:
+    if _output_fails():
         _drop_output()
         sys.stderr.write(
-            f"{program}: standard output cannot be written: {full.strerror}\n"
+            f"{program}: standard output cannot be written: {error.strerror}\n"
         )
         return WRONG
     of = f"{error.filename}: " if error.filename else ""
@@ -78,6 +77,19 @@ def _of_the_system(program: str, error: OSError) -> int:
     return NO
 
 
+def _output_fails() -> bool:
+    """Whether not even a line end can be written any more."""
+    with contextlib.suppress(io.UnsupportedOperation):  # no file at all, in a test
+        try:
+            os.write(sys.stdout.fileno(), b"\n")
+        except io.UnsupportedOperation:
+            raise
+        except OSError:
+            return True
+    return False
+
+
 def _drop_output() -> None:
     """What the buffer holds goes nowhere; else Python ends with a code of its own."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(io.UnsupportedOperation):  # no file at all, in a test
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -71,6 +71,10 @@ class Parser(argparse.ArgumentParser):
         self.print_usage(sys.stderr)
         self.exit(USAGE, f"{self.prog}: {message}\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Unlike argparse's, it does not hide that nothing could be written."""
+        (file or sys.stderr).write(message)
+
     def _refuse_strangers(self, words: Sequence[str]) -> None:
         """Name the first option that does not exist, or comes twice."""
         if not ASKS_FOR_HELP.isdisjoint(words):

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 WORK_S = 60.0  # for all that is done on a card; making two keys takes it seconds
 HANGS_S = 5.0  # a pcscd that hangs is given up so much later than a missing card
+# No card that comes changes it: a person has to do something else first.
+WAITING_IS_IN_VAIN = frozenset({Reason.SECOND_CARD, Reason.DAEMON_GONE})
 HANGS = "the card service (pcscd) or the card hangs: no answer"
 
 
@@ -122,9 +124,9 @@ def _await_card(token: PivToken, wait_s: float, say: Callable[[str], None]) -> N
             if isinstance(event, TokenIn):
                 return
             reason, why = event.reason, event.why
-            say("put the card in" if reason is Reason.REMOVED else why or WORDS[reason])
-            if reason is Reason.SECOND_CARD:
+            if reason in WAITING_IS_IN_VAIN:
                 break
+            say("put the card in" if reason is Reason.REMOVED else why or WORDS[reason])
     finally:
         timer.cancel()
     words = {
