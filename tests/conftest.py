@@ -1,6 +1,7 @@
 """Fixtures and options that more than one test module uses."""
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from broker import Site, make_site
 
 pytest_plugins = ["turns"]
+LOCKED_KIB = 1024  # that a test may leave to the collector
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +23,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def own_site(tmp_path: Path) -> Iterator[Site]:
     """A broker of one's own, to stop, stall or revoke."""
     yield from make_site(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_locked() -> Iterator[None]:
+    """A user may lock 8 MiB of memory: what a test locked ends with it, not later."""
+    yield
+    status = Path("/proc/self/status").read_text()
+    if int(status.split("VmLck:")[1].split()[0]) > LOCKED_KIB:
+        gc.collect()
 
 
 @pytest.fixture

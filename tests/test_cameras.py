@@ -109,6 +109,7 @@ def test_the_pixels_are_the_drivers_buffer(camera):
         assert frame.pixels.strides[2] == 1
 
 
+@pytest.mark.alone
 def test_time_rises(camera):
     times = [frame.time for frame in read_some(camera)]
     steps = np.diff(times)

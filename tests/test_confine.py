@@ -17,6 +17,7 @@ from pathlib import Path
 from doorsill import confine, landlock, locks, room
 from doorsill.confine import Confinement, close, restrict
 from doorsill.errors import ConfigError
+from doorsill.hardening import PR_SET_NO_NEW_PRIVS, prctl
 def without_rooms(*_):
     raise PermissionError(1, "Operation not permitted")
 """
@@ -58,6 +59,7 @@ def test_the_list_of_calls_binds_threads_that_are_there_already() -> None:
         "    try: socket.socket(); said.put('open')\n"
         "    except OSError as error: said.put(error.strerror)\n"
         "threading.Thread(target=look, daemon=True).start()\n"
+        "prctl(PR_SET_NO_NEW_PRIVS, 1)\n"  # as harden() before it; a user must
         "close(Confinement('vision'))\n"
         "asked.put(1)\n"
         "print(said.get(timeout=20))"

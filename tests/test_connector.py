@@ -179,6 +179,7 @@ def libraries_of(pid: int) -> set[str]:
     return {each for each in ("libssl", "_rust", "_sqlite3") if each in maps}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees what they have loaded")
 def test_it_is_forked_before_the_uplink_loads_what_speaks(
     site: Site, tmp_path: Path
 ) -> None:

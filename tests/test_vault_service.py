@@ -374,7 +374,7 @@ def test_list_export_open_blank(
         """In a process of its own: libpcsclite goes to one daemon all its life."""
         command = [sys.executable, "-m", "doorsill", "vault", "open", name]
         done = subprocess.run(
-            [*command, "--to", str(tmp_path / "faces"), "--ca", str(ca)],
+            [*command, "--to", f"{name}.faces", "--ca", str(ca)],
             input=pin + "\n",
             capture_output=True,
             text=True,
@@ -386,7 +386,7 @@ def test_list_export_open_blank(
     assert opened("000000")[0] == 3
     code, said = opened(site.stage.card.pin)
     assert code == 0, said
-    faces = sorted((tmp_path / "faces").glob("*.ppm"))
+    faces = sorted(Path(f"{out}.faces").glob("*.ppm"))
     assert len(faces) >= 3
     assert faces[0].read_bytes().endswith(picture[14:82, 19:109].tobytes())
     data = bytearray(Path(out).read_bytes())

@@ -10,6 +10,7 @@ doubles nothing.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import logging
@@ -88,14 +89,23 @@ class CsvStore:
         name = self.path.with_name(self.path.name + ".index")
         try:
             self._index = sqlite3.connect(name, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise UplinkError(f"cannot open {name}: {error}") from None
+        with contextlib.ExitStack() as opened:
+            opened.callback(self._index.close)  # where something is wrong
+            self._make_tables(name)
+            for kind in self._files:
+                self._begin(kind)
+            self._forget()
+            opened.pop_all()
+
+    def _make_tables(self, name: Path) -> None:
+        try:
             self._index.execute("PRAGMA journal_mode = WAL")
             self._index.execute("PRAGMA synchronous = FULL")
             self._index.executescript(_TABLES)
         except sqlite3.Error as error:
             raise UplinkError(f"cannot open {name}: {error}") from None
-        for kind in self._files:
-            self._begin(kind)
-        self._forget()
 
     def close(self) -> None:
         """Close the index; every row is on disk."""

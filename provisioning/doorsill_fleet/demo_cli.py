@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--line is for --source FILE; the street has its own line")
     console = Console()
     if not args.verbose:  # the view tells it better
-        logging.getLogger("doorsill").setLevel(logging.WARNING)
+        for name in ("doorsill", "doorsill_fleet"):
+            logging.getLogger(name).setLevel(logging.WARNING)
     plan = Plan(
         args.seconds,
         args.source,

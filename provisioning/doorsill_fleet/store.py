@@ -84,6 +84,8 @@ class Store:
             self._database.execute("PRAGMA synchronous = FULL")
             _make_tables(self._database)
         except sqlite3.Error as error:
+            if hasattr(self, "_database"):
+                self._database.close()
             raise UplinkError(f"cannot open the store {self.path}: {error}") from None
 
     def close(self) -> None:
