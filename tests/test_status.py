@@ -138,7 +138,7 @@ ASKED = [
             "broker": {"refusal": "t/interval: not authorised", "refused_s": 5.0},
         },
         "red",
-        "refused t/interval: not authorised, 5 s ago",
+        "refused us 5 s ago: t/interval: not authorised",
         id="refused",
     ),
     pytest.param(

@@ -63,7 +63,7 @@ def _as_uplink_says(told: dict[str, Any]) -> list[Fault]:
         why = line["away"] or "it is not connected yet"
         found.append(Fault(f"the uplink runs, and has no connection: {why}", REACH))
     if "access" in told["problems"]:
-        found.append(Fault(f"the broker refused {line['refusal']}", LOOK))
+        found.append(Fault(f"the broker refused us: {line['refusal']}", LOOK))
     if "takeover" in told["problems"]:
         found.append(Fault(*REASONS[TAKEN_OVER]))
     return found

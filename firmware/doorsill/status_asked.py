@@ -145,7 +145,7 @@ def broker(shop: Shop) -> Finding:
         step = "find the other device with this certificate and id, and end it"
         return Finding("broker", RED, says, step)
     if "access" in problems:
-        says = f"refused {told['refusal']}, {told['refused_s']:.0f} s ago"
+        says = f"refused us {told['refused_s']:.0f} s ago: {told['refusal']}"
         return Finding("broker", RED, says, "doorsill check --connect; its access list")
     if not told["connected"]:
         why = told["away"] or "not yet"
