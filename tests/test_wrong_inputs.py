@@ -250,7 +250,95 @@ def of_written() -> Iterator[Wrong]:
     yield Wrong((*COUNT, "--line", LINE, *two), ("a.svg is --save-plot and --csv",))
 
 
-EACH = [*of_files(), *of_written()]
+# What people typed, beside what can be made from the parser: the values of texts.
+DRAFT = ("policy", "new", "q.toml", "--site", "a-site")
+ISSUE = ("consent", "issue", "--ca", "office", "--holder", "Ana")
+TYPED: tuple[tuple[tuple[str, ...], str], ...] = (
+    *(
+        (("count", "door.mp4", f"--line={line}"), says)
+        for line, says in (
+            ("0.5", "'0.5' must be X0,Y0,X1,Y1"),
+            ("0.5,0", "'0.5,0' must be"),
+            ("0.5,0,0.5", "'0.5,0,0.5' must be"),
+            ("100,200,300,400", "lies outside the picture"),
+            ("0,0,1.2,1", "'0,0,1.2,1' lies outside"),
+            ("-0.1,0,1,1", "'-0.1,0,1,1' lies outside"),
+            ("0.5,0,0.5,0", "a stretch of no length"),
+            ("a,b,c,d", "'a,b,c,d' must be"),
+            ("0,5;0;0,5;1", "must be X0,Y0"),
+            ("0.5 0 0.5 1", "must be X0,Y0"),
+            ("nan,0,1,1", "'nan,0,1,1' lies outside"),
+            ("0.5,0,0.5,1,", "'0.5,0,0.5,1,' must be"),
+            ("", "'' must be"),
+        )
+    ),
+    *(
+        (("count", source, "--line", LINE), says)
+        for source, says in (
+            ("nofile.mp4", "'nofile.mp4' does not exist"),
+            (".", "is not a file"),
+            ("*.mp4", "'*.mp4' does not exist"),
+            ("/dev/null", "/dev/null"),
+            ("rtsp:/x", "rtsp:/x"),
+            ("-", "'-' does not exist"),
+        )
+    ),
+    (("count", "door.mp4"), "there is nothing to count: give --line"),
+    (("count", "door.mp4", "--line", LINE, "--policy", "p.toml"), "not both"),
+    ((*COUNT, "--line", LINE, "--model", "nosuch"), "no model named nosuch"),
+    ((*COUNT, "--line", LINE, "--save-plot", "a.jpg"), "a.jpg: only .svg and .png"),
+    ((*COUNT, "--line", LINE, "--csv", "/no/such/a.csv"), "cannot write /no/such"),
+    (("count", "door.mp4", "door.mp4", "--line", LINE, "--save-plot", "a.svg"), "one"),
+    ((*COUNT, "--policy", "p.toml", "--starts", "9:00"), "'9:00' must be a time"),
+    (("policy", "new", "q.toml"), "give --site NAME, or --from"),
+    (("policy", "new", "q.toml", "--site", "No Good"), "'No Good' does not match"),
+    ((*DRAFT, "--line", "left"), "--line left must be"),
+    ((*DRAFT, "--line", "0,0,2,0"), "outside of the picture"),
+    ((*DRAFT, "--staff", "0,0,1,1"), "must be X0,Y0,X1,Y1,X2"),
+    ((*DRAFT, "--timezone", "Mars/Base"), "Mars/Base"),
+    ((*DRAFT, "--device", "CAM 1"), "CAM 1"),
+    ((*DRAFT, "--notice", "a b"), "a b"),
+    (("policy", "apply"), "give --config FILE"),
+    (("policy", "apply", "p.json"), "give --config FILE"),
+    (("policy", "sign", "p.json", "--key", "c.key", "--out", "o"), "is signed already"),
+    (("policy", "sign", "p.toml", "--key", "c.key.pub", "--out", "o"), "a public key"),
+    (("policy", "check", "p.json", "--controller", "c.key"), "is a private key"),
+    (("policy", "key", "c.key"), "never overwritten"),
+    (("policy", "key", "n.key", "--card", "--passphrase"), "a card has a PIN"),
+    (("models", "info", "nosuch"), "no model named nosuch"),
+    (("models", "bench", "nosuch"), "no model named nosuch"),
+    (("models", "verify", "detector.tflite"), "no manifest"),
+    (("models", "evaluate", "detector", "--data", "none"), "none"),
+    (("models", "compile-edgetpu", "detector", "--compiler", "nope"), "nope is not"),
+    (("consent", "ca", "office", "--controller", "Ana"), "never overwritten"),
+    ((*ISSUE, "--site", "Porto 1", "--purpose", "x"), "site = 'Porto 1'"),
+    ((*ISSUE, "--site", "porto", "--purpose", "a b"), "purpose = 'a b'"),
+    (
+        (*ISSUE, "--site", "p", "--purpose", "x", "--begins", "2039-01-01"),
+        "outlive the consent CA",
+    ),
+    (
+        (*ISSUE, "--site", "p", "--purpose", "x", "--begins", "1 May"),
+        "'1 May' is not a date",
+    ),
+    (("consent", "status", "--ca", "office"), "--ca needs --site and --purpose"),
+    (("consent", "watch", "--ca", "office", "--site", "a"), "needs --site and"),
+    (("demo", "--seconds", "1"), "--seconds 1 is below the minimum of 3"),
+    (("demo", "--token", "--seconds", "6"), "below the minimum of 12"),
+    (("demo", "--source", "door.mp4"), "--source needs a --line"),
+    (("demo", "--line", LINE), "the street has its own line"),
+    (("verify", "clips", "--ca", "device-ca.pem"), "clips/head.json is missing"),
+    (("verify", "certificates", "--ca", "c.key.pub"), "is a public key"),
+)
+
+
+def of_typed() -> Iterator[Wrong]:
+    """What the report of 200 typed inputs found, by kinds."""
+    for words, says in TYPED:
+        yield Wrong(words, (says,), (2, 3, 4))
+
+
+EACH = [*of_files(), *of_written(), *of_typed()]
 for program in (WHOLE, FLEET):
     for wrong in (*of_commands(program), *of_options(program)):
         EACH.append(replace(wrong, program=program.prog))

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from doorsill.arguments.shared import add_reader
+from doorsill.arguments.shared import add_reader, zone_argument
 from doorsill.commandline.parser import command
 from doorsill.commandline.values import whole
 
@@ -115,7 +115,9 @@ def _add_new(actions: argparse._SubParsersAction[Any]) -> None:
     new.add_argument(
         "--controller", metavar="TEXT", help="who answers, with an address"
     )
-    new.add_argument("--timezone", metavar="NAME", help="such as Europe/Lisbon")
+    new.add_argument(
+        "--timezone", type=zone_argument, metavar="NAME", help="such as Europe/Lisbon"
+    )
     new.add_argument(
         "--version",
         type=whole(1),

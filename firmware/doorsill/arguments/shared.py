@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
+import zoneinfo
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,3 +104,19 @@ def day_argument(text: str) -> datetime:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a date as 2027-01-31"
         ) from None
+
+
+def zone_argument(text: str) -> str:
+    """A time zone that this system knows, or a sentence on what is wrong.
+
+    A system without any table of zones cannot say, and takes every name.
+    """
+    try:
+        known = text == "UTC" or bool(zoneinfo.ZoneInfo(text).key)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = not zoneinfo.available_timezones()
+    if not known:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time zone, such as Europe/Lisbon"
+        )
+    return text
