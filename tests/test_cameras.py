@@ -17,6 +17,7 @@ from recordings import RtspCamera, cut, cut_inside_frame, record, scene, spoil, 
 
 from doorsill.drivers import clip, decoding, video
 from doorsill.drivers.camera import content_size, open_camera
+from doorsill.drivers.decoding import Source
 from doorsill.drivers.pace import FrameRate, SourceClock
 from doorsill.drivers.picamera import open_picamera
 from doorsill.drivers.picamera_fake import FakePi
@@ -580,8 +581,8 @@ def test_of_two_streams_the_larger_one_is_seen(first, tmp_path):
     made = ["-map", "0:v", "-map", "1:v", "-c:v", "mpeg2video", str(path)]
     command = ["ffmpeg", "-v", "error", *given, *made]
     subprocess.run(command, check=True, timeout=PROGRAM_S)
-    camera = open_camera("video", str(path), (640, 640), live=False)
+    source = Source(str(path), strict=True)
     try:
-        assert camera._source.stream.width == 320
+        assert source.stream.width == 320
     finally:
-        camera.close()
+        source.close()
