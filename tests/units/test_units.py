@@ -292,6 +292,9 @@ def test_vision_stopped_and_started_is_found_again_by_uplink(machine: Machine) -
 
 
 def test_a_clean_stop(machine: Machine, shop: Shop) -> None:
+    # Who is not connected at the end cannot say goodbye: the will stays.
+    away = ("lost", "disconnected", "")
+    until(lambda: shop.state() not in away, STATE_S, lambda: machine.said("uplink"))
     began = time.monotonic()
     machine.systemctl("stop", "doorsill.target")
     for each in ALL:
