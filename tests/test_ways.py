@@ -100,6 +100,7 @@ def test_negative_control_int_0x80_is_answered_where_nothing_holds(site: Site) -
     assert site.tried("vision", plan(control=True, only=way)) == {way: "open"}
 
 
+@pytest.mark.timeout(600)  # every lock alone, one after the other
 @pytest.mark.skipif(not EVERY, reason="make confine-all")
 def test_security_md_says_which_lock_alone_closes_which_way(site: Site) -> None:
     assert table_in(SECURITY.read_text("utf-8")) == measured(site)
