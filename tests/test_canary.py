@@ -245,6 +245,7 @@ def test_without_a_card_a_face_is_in_its_frame_and_the_models_input_alone(
         assert canary.in_files(tmp_path, it.wanted) == set()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("codec", ["mjpeg", "libx264"])
 def test_no_decoder_keeps_the_picture(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, codec: str
