@@ -16,6 +16,7 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from doorsill.config import BrokerSection
+from doorsill.in_time import in_time
 from doorsill.uplink.codec import encode
 from doorsill.uplink.discovery import describe, described_at
 from doorsill.uplink.guard import DISCOVERY, EgressGuard
@@ -78,7 +79,7 @@ class Ear:
 
     def close(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        in_time(END_S, "the reader did not end", self._client.loop_stop)
 
 
 @pytest.fixture

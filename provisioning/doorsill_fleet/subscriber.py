@@ -151,7 +151,6 @@ class Subscriber:
             )
             return
         self.away = self._trouble = ""
-        log.info("connected to the broker at %s", self._files().where)
         site = self.store.site
         client.subscribe(f"doorsill/{site}/#" if site else "doorsill/#", qos=1)
 
@@ -165,6 +164,7 @@ class Subscriber:
                 )
                 return
         self.ready.set()
+        log.info("connected to the broker at %s", self._files().where)
 
     def _on_connect_fail(self, *_: Any) -> None:
         self._lose(explain(sys.exc_info()[1], self._files()))
