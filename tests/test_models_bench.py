@@ -33,6 +33,18 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def frames(short: Path) -> int:
+    """How many FFmpeg itself shows of it: some of its versions cut the last one off."""
+    asked = ["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames"]
+    command = ["ffprobe", *asked, "-of", "csv=p=0", str(short)]
+    said = subprocess.run(
+        command, check=True, capture_output=True, timeout=PROGRAM_S
+    ).stdout
+    assert FRAMES - 1 <= int(said) <= FRAMES
+    return int(said)
+
+
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
     path = tmp_path / "a-detector-with-a-name-that-is-long-indeed.tflite"
@@ -54,11 +66,11 @@ def test_two_models_are_compared_in_one_table(short, other, capsys, monkeypatch)
     assert len(rows) == 1 and rows[0].count(" and ") == 3
 
 
-def test_the_same_as_json_counts_as_count_does(short, other, capsys):
+def test_the_same_as_json_counts_as_count_does(short, frames, other, capsys):
     assert bench(short, "detector", str(other), *LINE, "--json") == 0
     rows = json.loads(capsys.readouterr().out)["models"]
     for row, model in zip(rows, ("detector", str(other)), strict=True):
-        assert row["pictures"] == FRAMES and row["pictures_with_people"] > 0
+        assert row["pictures"] == frames and row["pictures_with_people"] > 0
         assert 0 < row["ms_median"] <= row["ms_p95"]
         count = ["count", str(short), *LINE, "--every-frame", "--json"]
         assert cli.run([*count, "--model", model]) == 0
@@ -121,7 +133,7 @@ def test_labels_of_other_clips_are_named(short):
         )
 
 
-def test_nobody_goes_first_every_time(short, monkeypatch):
+def test_nobody_goes_first_every_time(short, frames, monkeypatch):
     order = []
     step = models_bench.Compared.step
 
@@ -134,4 +146,4 @@ def test_nobody_goes_first_every_time(short, monkeypatch):
     models_bench.compare(models, str(short), [], None, lambda *_: None)
     ours, other = models[0].title, models[1].title
     assert order[:4] == [ours, other, other, ours]
-    assert order.count(ours) == order.count(other) == FRAMES + 1
+    assert order.count(ours) == order.count(other) == frames + 1
