@@ -23,6 +23,7 @@ from doorsill.in_time import in_time
 from doorsill.uplink.codec import encode
 from doorsill.uplink.events import Event
 from doorsill.uplink.guard import EgressGuard
+from doorsill.uplink.paho_client import close
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
@@ -155,3 +156,4 @@ class Listener:
     def close(self) -> None:
         self._client.disconnect()
         in_time(END_S, "the listener did not end", self._client.loop_stop)
+        close(self._client)

@@ -20,6 +20,7 @@ from doorsill.in_time import in_time
 from doorsill.uplink.codec import encode
 from doorsill.uplink.discovery import describe, described_at
 from doorsill.uplink.guard import DISCOVERY, EgressGuard
+from doorsill.uplink.paho_client import close
 from doorsill.uplink.wire import State, topic
 from doorsill_fleet.broker import free_port
 
@@ -80,6 +81,7 @@ class Ear:
     def close(self) -> None:
         self._client.disconnect()
         in_time(END_S, "the reader did not end", self._client.loop_stop)
+        close(self._client)
 
 
 @pytest.fixture

@@ -283,3 +283,18 @@ def test_what_nobody_has_words_for_is_shown_and_short() -> None:
     files = Files("shop:8883")
     assert explain("something new", files) == "shop:8883: something new"
     assert len(explain("x" * 9999, files)) < 150
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "EOF occurred in violation of protocol (_ssl.c:1006)",
+        "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol",
+        "TLS/SSL connection has been closed (EOF) (_ssl.c:992)",
+    ],
+)
+def test_an_end_in_the_handshake_has_one_sentence_however_python_words_it(
+    said: str,
+) -> None:
+    files = Files(where="broker.example:8883")
+    assert explain(said, files).startswith("broker.example:8883 hangs up as TLS begins")

@@ -43,6 +43,7 @@ from doorsill.in_time import in_time
 from doorsill.link import CellClient
 from doorsill.run_cli import WIPING, prepare
 from doorsill.sections import without_none
+from doorsill.uplink.paho_client import close
 from doorsill.uplink.wire import client as client_id
 from doorsill.uplink.wire import topic
 from doorsill_fleet.broker import client_context, running_broker
@@ -255,6 +256,7 @@ def _kept(stage: Stage) -> set[str]:
     finally:
         reader.disconnect()
         in_time(END_S, "the reader did not end", reader.loop_stop)
+        close(reader)
     return kept
 
 

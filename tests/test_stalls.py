@@ -254,6 +254,7 @@ def test_a_card_that_goes_while_the_key_is_made_seals_nothing(
     assert room.bench.verified()[-1].body["reason"] == Reason.REMOVED
 
 
+@pytest.mark.alone
 def test_destroy_waits_for_no_more_than_one_crop_and_seal_then_refuses() -> None:
     """Two threads at one key: never half a cipher, never a key that comes back."""
     for _ in range(50):

@@ -26,6 +26,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from doorsill.errors import UplinkError
 from doorsill.in_time import in_time
 from doorsill.uplink.causes import Files, explain
+from doorsill.uplink.paho_client import close
 from doorsill.uplink.reasons import words
 from doorsill_fleet.broker import client_context
 from doorsill_fleet.ca import reader_name
@@ -120,6 +121,8 @@ class Subscriber:
             in_time(STOP_WITHIN_S, "the connection did not end", self._client.loop_stop)
         except TimeoutError as error:
             log.error("%s", error)
+        else:
+            close(self._client)
 
     def _make_client(self) -> mqtt.Client:
         client = mqtt.Client(

@@ -216,7 +216,7 @@ _SENTENCES: tuple[tuple[tuple[str, ...], str], ...] = (
         "what answers at {where} is a web server and no MQTT broker",
     ),
     (
-        ("eof occurred", "unexpected eof"),
+        ("eof occurred", "unexpected eof", "closed (eof)"),
         "{where} hangs up as TLS begins; does that port speak TLS (8883 usually)?",
     ),
     # The way there.

@@ -89,6 +89,14 @@ def make_client(
     return client
 
 
+def close(client: mqtt.Client) -> None:
+    """What is left open when its thread has ended: the pair by which paho wakes itself.
+
+    paho closes it when the client is collected, which may be after the pair itself.
+    """
+    client._reset_sockets()
+
+
 def wait_between(client: mqtt.Client, least_s: float, most_s: float) -> None:
     """Seconds before a new try, doubling; paho takes fractions and does not say so."""
     client.reconnect_delay_set(spread(least_s), most_s)  # type: ignore[arg-type]

@@ -36,6 +36,7 @@ from doorsill.uplink.paho_client import (
     Client,
     Connect,
     Reason,
+    close,
     make_client,
     session,
     wait_between,
@@ -201,6 +202,8 @@ class Publisher:
         self._drop_connection()
         if self._network is not None:
             self._network.join(self.timing.farewell_s)
+        if self._network is None or not self._network.is_alive():
+            close(self._client)
         with self._bell:  # the thread may outlive its time, the numbers of files do not
             self._closed = True
             for end in self._wake:
