@@ -136,6 +136,7 @@ def exact(apdu: bytes, answer: bytes) -> bytes:
     return bytes((0x6C, len(answer) - 2)) if asks and short else answer
 
 
+@pytest.mark.alone  # a card has 1.5 s
 @pytest.mark.parametrize(
     ("t0", "quirk"),
     [
