@@ -24,6 +24,7 @@ from strict_broker import States, StrictBroker, first_of
 from test_store import reader
 from test_uplink_service import AT_ONCE, RELEASE, RULES
 
+from doorsill.errors import UplinkError
 from doorsill.link import CellClient
 from doorsill.uplink.codec import encode
 from doorsill.uplink.delivery import Delivery
@@ -32,6 +33,7 @@ from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
 from doorsill.uplink.outbox import Outbox
+from doorsill.uplink.paho_client import Client
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.publisher import IN_FLIGHT_LIMIT, Publisher
 from doorsill.uplink.reasons import NEVER, REASONS, words
@@ -256,6 +258,27 @@ def test_what_was_on_its_way_goes_again_within_the_limits_of_the_next_broker(
     strict.hang_up()
     assert sender.deliver() == 0
     assert strict.most_on_way <= 2
+    assert strict.breaches == []
+
+
+def test_what_paho_does_not_take_again_at_once_is_tried_until_it_does(
+    strict: StrictBroker, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict.ack_s = 3600.0
+    sender = start(strict.address)
+    sender.turn(lambda: len(strict.on("interval")) == ROWS)
+    take, refusals = Client.take, iter([True, True, True])
+
+    def full(client: Client, *message: Any) -> int:
+        if message[0].endswith("/interval") and next(refusals, False):
+            raise UplinkError("paho takes no message")
+        return take(client, *message)
+
+    monkeypatch.setattr(Client, "take", full)
+    strict.ack_s = 0.002
+    strict.hang_up()
+    assert sender.deliver() == 0
+    assert next(refusals, None) is None
     assert strict.breaches == []
 
 

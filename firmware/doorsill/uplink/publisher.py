@@ -171,8 +171,11 @@ class Publisher:
     def _hand_over_again(self) -> None:
         """What was on its way when the last connection ended, as there is room."""
         while self._again and self.connected and len(self._sent) < self.window:
-            with contextlib.suppress(UplinkError):
-                self._hand_over(self._again.popleft())
+            try:
+                self._hand_over(self._again[0])
+            except UplinkError:  # it stays the first, for the next turn
+                return
+            self._again.popleft()
 
     def poll(self) -> list[Event]:
         """What happened since the last call; never blocks."""
