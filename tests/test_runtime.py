@@ -13,6 +13,7 @@ from limits import PROGRAM_S, status_of
 
 from doorsill.drivers import probe, runtime
 from doorsill.errors import ConfigError
+from doorsill.models_recognise import MODEL_MAX_BYTES
 
 SSD = Path("../shared/data/models/ssd_mobilenet_v1_coco_uint8.tflite")
 
@@ -121,8 +122,8 @@ def test_quantised_outputs_become_real_numbers():
             lambda m: m[:64] + bytes(2000) + m[2064:], "cannot be loaded", id="zeroed"
         ),
         pytest.param(
-            lambda m: m + bytes(runtime.MODEL_MAX_BYTES),
-            f"above the limit of {runtime.MODEL_MAX_BYTES}",
+            lambda m: m + bytes(MODEL_MAX_BYTES),
+            f"above the limit of {MODEL_MAX_BYTES}",
             id="64 MiB",
         ),
     ],

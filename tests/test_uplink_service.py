@@ -222,6 +222,7 @@ def test_heat_that_vision_could_make_is_told_once_in_half_an_hour(shop: Shop) ->
         uplink._gauge(utc, utc)
         device = uplink.facts(utc).device
         assert (device.power, device.temperature_c) == told
+        assert uplink.exact_facts(utc).device == seen  # for who asks on the device
 
 
 def test_cameras_that_earlier_visions_lost_are_counted(shop: Shop) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 
 import doorsill
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.models_recognise import MODEL_MAX_BYTES
 from doorsill.policy import Policy
 from doorsill.reading import parse_toml, read_file, read_if_there
 
 Allowed = frozenset[str]  # SHA-256, hexadecimal
-MODEL_BYTES = 1 << 28  # at most, of a model file
 MODEL_ENDINGS = (".tflite", ".lite")  # in capitals as well
 
 
@@ -36,7 +36,7 @@ def is_file(name: str) -> bool:
 
 def read_model(path: str) -> bytes:
     """The bytes of a bare model; ConfigError where it cannot be read."""
-    return read_file(Path(path), MODEL_BYTES)
+    return read_file(Path(path), MODEL_MAX_BYTES)
 
 
 def allowed_models(policy: Policy) -> Allowed:

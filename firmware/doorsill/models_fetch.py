@@ -20,10 +20,10 @@ from typing import Any
 from doorsill.commandline.files import require_new
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.folders import make_folder
+from doorsill.models_recognise import MODEL_MAX_BYTES
 
 CHUNK = 64 << 10
 TIMEOUT_S = 30
-MOST_BYTES = 64 << 20
 ASSETS = "https://storage.googleapis.com/mediapipe-assets/"
 
 
@@ -220,8 +220,8 @@ def _download(url: str, part: Path, on_bytes: Callable[[int, int], None]) -> Non
                 out.write(chunk)
                 have += len(chunk)
                 on_bytes(have, whole)
-                if have > MOST_BYTES:
-                    raise OSError(f"more than {MOST_BYTES} bytes")
+                if have > MODEL_MAX_BYTES:
+                    raise OSError(f"more than {MODEL_MAX_BYTES} bytes")
             out.flush()
             os.fsync(out.fileno())
     if have < whole:
@@ -231,7 +231,7 @@ def _download(url: str, part: Path, on_bytes: Callable[[int, int], None]) -> Non
 def _length(said: str | None) -> int:
     """What a server says that it sends; 0 where it says nothing that can be."""
     right = said is not None and said.isascii() and said.isdecimal()
-    return min(int(said), MOST_BYTES) if said and right and len(said) < 16 else 0
+    return min(int(said), MODEL_MAX_BYTES) if said and right and len(said) < 16 else 0
 
 
 def _sha256(path: Path) -> str:

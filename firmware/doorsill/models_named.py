@@ -39,15 +39,20 @@ class Model:
                 runtime=runtime,
                 delegate=delegate or None,
             )
+        model = read_model(str(self.path))
+        return self._bare(model, threads, runtime, delegate)
+
+    def _bare(
+        self, model: bytes, threads: int, runtime: str, delegate: str
+    ) -> Interpreter:
         try:
-            model = read_model(str(self.path))
             if not delegate:  # with one, loading tries it in a child anyway
                 require_sound(model, runtime)
             return load(
                 model, threads=threads, runtime=runtime, delegate=delegate or None
             )
         except ConfigError as error:
-            raise ConfigError(f"{self.path}: {error}") from None
+            raise error.of(self.path) from None
 
     def foreign(
         self,
@@ -56,14 +61,15 @@ class Model:
         delegate: str = "",
     ) -> Foreign:
         """Somebody else's detector, understood; ConfigError where it is none."""
-        net = self.interpreter(threads, delegate=delegate)
         if self.manifest is not None:
+            net = self.interpreter(threads, delegate=delegate)
             return manifested_detector(self.manifest, net, lowest_score)
+        model = read_model(str(self.path))
+        net = self._bare(model, threads, "litert", delegate)
         try:
-            said = stated(read_model(str(self.path)))
-            return foreign_detector(net, said, lowest_score=lowest_score)
+            return foreign_detector(net, stated(model), lowest_score=lowest_score)
         except ConfigError as error:
-            raise ConfigError(f"{self.path}: {error}") from None
+            raise error.of(self.path) from None
 
     def detector(self) -> NetDetector:
         """Ready to find people in single frames: only what is sure counts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+MODEL_MAX_BYTES = 64 << 20  # of a model file, whoever made it
 LINES = (
     (b"PK\x03\x04", "a zip archive, as .keras, .pt and .task files are: unpack it, or"
      " export the model as TFLite"),

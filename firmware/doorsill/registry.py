@@ -17,7 +17,7 @@ from typing import Any
 from doorsill.drivers.runtime import Interpreter, Output, load
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.fields import Fields
-from doorsill.models_allowed import MODEL_BYTES
+from doorsill.models_recognise import MODEL_MAX_BYTES
 from doorsill.reading import parse_toml, read_file
 from doorsill.values import Detections
 from doorsill.vision.anchors import RULES
@@ -134,7 +134,7 @@ def load_manifest(path: Path) -> Manifest:
 
 def verified_model(manifest: Manifest) -> bytes:
     """The model's bytes; UntrustedError when they are not the manifest's."""
-    model = read_file(manifest.model_path, MODEL_BYTES)
+    model = read_file(manifest.model_path, MODEL_MAX_BYTES)
     found = hashlib.sha256(model).hexdigest()
     if found != manifest.sha256:
         raise UntrustedError(

@@ -60,7 +60,9 @@ def open_camera(
     if name == "street":
         try:
             from doorsill.drivers.clip import open_street
-        except ModuleNotFoundError:
+        except ModuleNotFoundError as error:
+            if error.name != "doorsill.drivers.clip":
+                raise
             raise ConfigError(
                 "camera.driver = 'street' is the simulated street; it comes with "
                 "doorsill-fleet, which is not installed"

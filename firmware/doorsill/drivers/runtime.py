@@ -24,14 +24,13 @@ from numpy.typing import NDArray
 
 from doorsill.drivers import probe
 from doorsill.errors import ConfigError
-from doorsill.models_recognise import recognised
+from doorsill.models_recognise import MODEL_MAX_BYTES, recognised
 
 RUNTIMES = {
     "litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
     "tflite-runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
 }
 UNVERIFIED = frozenset({"tflite-runtime"})  # 2.14 segfaults on a truncated model
-MODEL_MAX_BYTES = 64 << 20
 MOST_THREADS = 64
 BYTES = (np.uint8, np.int8)
 IDENTIFIER = b"TFL3"  # bytes 4..8 of every TFLite flatbuffer

@@ -278,7 +278,7 @@ class Uplink:
             self._live = live_of(self.intake.tally, last, utc, whole=False)
 
     def facts(self, now: float) -> Facts:
-        """All that we know at this moment; ``now`` is monotonic s."""
+        """What is said of this moment; ``now`` is monotonic s."""
 
         def since(at: float | None) -> float | None:
             return None if at is None else now - at
@@ -294,6 +294,16 @@ class Uplink:
             disk_takes=self._disk_takes and self.intake.takes,
         )
 
+    def exact_facts(self, now: float) -> Facts:
+        """All that we know at this moment, nothing of it coarse: not to be sent."""
+        spoke_at = self.intake.spoke_at
+        return replace(
+            self.facts(now),
+            device=self.lookout(now),
+            picture=sight_of(self.intake, now).picture or self.sight.picture,
+            vision_heard_s=None if spoke_at is None else now - spoke_at,
+        )
+
     def _say_problems(self, found: tuple[str, ...]) -> None:
         """Once when one comes, once when it goes."""
         for each in found:
@@ -307,18 +317,14 @@ class Uplink:
     def _answer(self, now: float) -> None:
         """Tell a person how we are, at once and exactly: nothing of it leaves."""
         for request in self.counter.take() if self.counter is not None else ():
-            publisher, spoke_at = self.delivery.publisher, self.intake.spoke_at
+            publisher = self.delivery.publisher
             line = Line(
                 connected=publisher.connected,
                 answered_at=publisher.answered_at,
                 away=self.away,
                 refusal=self.delivery.refusal,
             )
-            facts = replace(
-                self.facts(now),
-                picture=sight_of(self.intake, now).picture or self.sight.picture,
-                vision_heard_s=None if spoke_at is None else now - spoke_at,
-            )
+            facts = self.exact_facts(now)
             request.answer(answer_of(facts, line, self.intake.health, now))
 
     def _fare(self, device: Device) -> Fares:

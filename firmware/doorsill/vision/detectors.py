@@ -111,7 +111,7 @@ def _sound(model: bytes, section: ModelSection) -> bytes:
         stated(model)  # here as well, while what that needs can still be loaded
         return model
     except ConfigError as error:
-        raise ConfigError(f"{section.detector}: {error}") from None
+        raise error.of(section.detector) from None
 
 
 def _bare(path: Path, section: ModelSection, allowed: Allowed | None) -> NetDetector:
@@ -126,10 +126,8 @@ def _bare(path: Path, section: ModelSection, allowed: Allowed | None) -> NetDete
         )
         foreign = foreign_detector(interpreter, stated(model))
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    for doubt in foreign.doubts:
-        log.warning("%s: %s", path, doubt)
-    return foreign.detector
+        raise error.of(path) from None
+    return _with_its_doubts(foreign, path)
 
 
 def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
@@ -151,9 +149,12 @@ def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
     )
     if manifest.kind == "heads":
         return NetDetector(interpreter, heads_decoder(manifest), heads.BORN)
-    foreign = manifested_detector(manifest, interpreter)
+    return _with_its_doubts(manifested_detector(manifest, interpreter), manifest.path)
+
+
+def _with_its_doubts(foreign: Foreign, path: Path) -> NetDetector:
     for doubt in foreign.doubts:
-        log.warning("%s: %s", manifest.path, doubt)
+        log.warning("%s: %s", path, doubt)
     return foreign.detector
 
 
@@ -167,7 +168,7 @@ def manifested_detector(
             interpreter, said, manifest.wished, lowest_score, manifest.scaling
         )
     except ConfigError as error:
-        raise ConfigError(f"{manifest.path}: {error}") from None
+        raise error.of(manifest.path) from None
 
 
 def open_reader(section: ModelSection, allowed: Allowed | None = None) -> Appearance:
