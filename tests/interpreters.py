@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from doorsill.drivers.runtime import Ends, Output, Tensor
+from doorsill.drivers.graph import Ends
+from doorsill.drivers.runtime import Output, Tensor
 
 
 class FakeInterpreter:

@@ -17,7 +17,7 @@ from interpreters import FakeInterpreter, ssd_results
 from doorsill import cli
 from doorsill.config import ModelSection
 from doorsill.drivers import runtime
-from doorsill.drivers.runtime import Ends
+from doorsill.drivers.graph import Ends
 from doorsill.drivers.video import open_recording
 from doorsill.errors import ConfigError
 from doorsill.models_stated import Stated, stated

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from interpreters import FakeInterpreter, ssd_results
 
-from doorsill.drivers.runtime import Ends
+from doorsill.drivers.graph import Ends
 from doorsill.errors import ConfigError
 from doorsill.models_stated import Coding, Stated
 from doorsill.vision.anchors import by_rule

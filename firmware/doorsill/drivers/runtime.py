@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorsill.drivers import probe
+from doorsill.drivers.graph import Ends, Graph
 from doorsill.errors import ConfigError
 from doorsill.models_recognise import MODEL_MAX_BYTES, recognised
 
@@ -32,16 +33,9 @@ RUNTIMES = {
 }
 UNVERIFIED = frozenset({"tflite-runtime"})  # 2.14 segfaults on a truncated model
 MOST_THREADS = 64
-BYTES = (np.uint8, np.int8)
 IDENTIFIER = b"TFL3"  # bytes 4..8 of every TFLite flatbuffer
-POST_PROCESS = "TFLite_Detection_PostProcess"
 EDGE_TPU = "edgetpu-custom-op"
 OPEN_SIDE = 320  # pixels, of an input whose size the model leaves to us
-# Operations that hand numbers on as they are, in another shape or type.
-PASSING = frozenset({
-    "CAST", "CONCATENATION", "DEQUANTIZE", "EXPAND_DIMS", "IDENTITY", "QUANTIZE",
-    "RESHAPE", "SQUEEZE",
-})  # fmt: skip
 
 _log = logging.getLogger(__name__)
 
@@ -69,14 +63,6 @@ class Output(NamedTuple):
             return self.values.astype(np.float32, copy=False)
         shifted = self.values.astype(np.float32) - np.float32(self.tensor.zero_point)
         return shifted * np.float32(self.tensor.scale)
-
-
-class Ends(NamedTuple):
-    """What the graph does with its input first, and to its outputs last."""
-
-    takes: str = ""  # the operation that the input goes into
-    range: tuple[float, float] | None = None  # real numbers that it can take
-    makers: tuple[str, ...] = ()  # of each output, what is only handed on left out
 
 
 class Interpreter(Protocol):
@@ -270,10 +256,7 @@ def _without_notes() -> Iterator[None]:
 class _TFLite:
     """Both runtimes have the same Python surface; this is the part that we use."""
 
-    __slots__ = (
-        *("_indices", "_input_index", "_interpreter", "_operations", "_tensors"),
-        "input",
-    )
+    __slots__ = ("_indices", "_input_index", "_interpreter", "_tensors", "input")
 
     def __init__(self, interpreter: Any) -> None:
         inputs = interpreter.get_input_details()
@@ -285,62 +268,24 @@ class _TFLite:
         self._input_index = inputs[0]["index"]
         self._tensors = tuple(map(_tensor, details))
         self._indices = tuple(detail["index"] for detail in details)
-        # What a delegate took over still stands in the list as it was.
-        operations: list[dict[str, Any]] = interpreter._get_ops_details()
-        self._operations = [op for op in operations if op["op_name"] != "DELEGATE"]
 
     @property
     def post_process(self) -> tuple[int, ...]:
-        # The operation itself knows which result is which; names and the order of the
-        # outputs differ between every two exporters.
-        sources = [self._source(index) for index in self._indices]
-        for operation in self._operations:
-            if operation["op_name"] == POST_PROCESS:
-                results = list(map(int, operation["outputs"]))
-                if set(results[:3]) <= set(sources):
-                    return tuple(
-                        sources.index(each) if each in sources else -1
-                        for each in results
-                    )
-        return ()
+        return self._graph().post_process()
 
     @property
     def ends(self) -> Ends:
-        makers = [self._maker(self._source(index)) for index in self._indices]
-        names = tuple(each["op_name"] if each else "" for each in makers)
-        takers = [op for op in self._operations if self._input_index in op["inputs"]]
-        if not takers:
-            return Ends("", None, names)
-        first = takers[0]
-        made = self._range(int(first["outputs"][0]))
-        quantised = first["op_name"] == "QUANTIZE"
-        return Ends(first["op_name"], made if quantised else None, names)
+        return self._graph().ends()
 
-    def _range(self, index: int) -> tuple[float, float] | None:
-        """The smallest and the largest real number that a quantised tensor can hold."""
-        for detail in self._interpreter.get_tensor_details():
-            scale, zero = detail["quantization"]
-            if detail["index"] == index and scale and detail["dtype"] in BYTES:
-                ends = np.iinfo(detail["dtype"])
-                return scale * (ends.min - zero), scale * (ends.max - zero)
-        return None
-
-    def _source(self, index: int) -> int:
-        """The tensor whose numbers arrive at ``index`` with nothing done to them."""
-        for _ in range(len(self._operations)):
-            made = self._maker(index)
-            if made is None or made["op_name"] not in PASSING:
-                break
-            if not len(made["inputs"]):
-                break
-            index = int(made["inputs"][0])
-        return index
-
-    def _maker(self, index: int) -> dict[str, Any] | None:
-        for operation in self._operations:
-            if index in operation["outputs"]:
-                return operation
-        return None
+    def _graph(self) -> Graph:
+        """Asked of the library each time: most models are never asked."""
+        net = self._interpreter
+        return Graph(
+            net._get_ops_details(),
+            net.get_tensor_details,
+            self._input_index,
+            self._indices,
+        )
 
     def input_view(self) -> NDArray[Any]:
         view: NDArray[Any] = self._interpreter.tensor(self._input_index)()

@@ -13,7 +13,8 @@ from math import prod
 
 import numpy as np
 
-from doorsill.drivers.runtime import POST_PROCESS, Interpreter, Output
+from doorsill.drivers.graph import POST_PROCESS
+from doorsill.drivers.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.models_stated import Coding, Stated
 from doorsill.vision.anchors import by_rule, coding_of
