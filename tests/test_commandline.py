@@ -16,7 +16,6 @@ from limits import PROGRAM_S
 
 from doorsill import cli, models_fetch, models_measure
 from doorsill.arguments import consent as consent_arguments
-from doorsill.arguments import count as count_arguments
 from doorsill.arguments import models as models_arguments
 from doorsill.arguments import shared
 from doorsill.commandline.ending import ended
@@ -271,8 +270,7 @@ def test_the_limits_that_are_shown_are_those_that_hold() -> None:
     """What is declared apart from its work, so that a help loads little."""
     assert models_arguments.RUNS == models_measure.RUNS
     assert tuple(each.name for each in models_fetch.KNOWN) == models_arguments.FETCHED
-    assert count_arguments.THREADS == runtime.MOST_THREADS
-    assert models_arguments.MOST_THREADS == runtime.MOST_THREADS
+    assert shared.MOST_THREADS == runtime.MOST_THREADS
     assert (shared.LEAST_RATE, shared.MOST_RATE) == (
         decoding.LEAST_RATE,
         decoding.MOST_RATE,

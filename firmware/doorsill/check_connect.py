@@ -24,7 +24,7 @@ from doorsill.uplink.discovery import described_at
 from doorsill.uplink.events import Answered
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
 from doorsill.uplink.paho_client import Client, make_client, session
-from doorsill.uplink.reasons import REASONS, TAKEN_OVER, elsewhere, words
+from doorsill.uplink.reasons import REASONS, TAKEN_OVER, refusal, words
 from doorsill.uplink.service import address_of, description_of
 from doorsill.uplink.tls import Address
 from doorsill.uplink.wire import topic
@@ -101,9 +101,7 @@ class Visit:
                 Fault(why, "is it an MQTT 5 broker with TLS 1.3, and does it work?")
             ]
         if self._connected.is_failure:
-            code = self._connected.value
-            why = f"{words(code)}{elsewhere(code, self._properties)}"
-            return [Fault(f"the broker at {where} refuses us: {why}")]
+            return [Fault(refusal(where, self._connected.value, self._properties))]
         try:
             limited = _limited(self._limits, site, self.address, described)
             return self._try_access(site) + limited

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from doorsill.commandline.ending import ended
-from doorsill.commandline.parser import Parser, done
+from doorsill.commandline.parser import Actions, Parser, done
+from doorsill.commandline.program import log_to_stderr, program
 from doorsill.errors import ConfigError
 from doorsill.stopping import deaf
 
@@ -69,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     refuse_32_bits(sys.maxsize)
     chosen = parser_for(arguments).parse_args(arguments)
-    _log_to_stderr(chosen.verbose)
+    log_to_stderr(verbose=chosen.verbose)
     return done(chosen)
 
 
@@ -94,17 +93,9 @@ def whole_parser(known: dict[str, tuple[str, str]]) -> Parser:
     return parser
 
 
-def _parser() -> tuple[Parser, argparse._SubParsersAction[Any]]:
-    parser = Parser(
-        prog="doorsill",
-        description="Counts who crosses a shop's door and remembers no one.",
-        epilog=EXAMPLES,
-    )
-    parser.set_defaults(verbose=False)
-    parser.add_argument(
-        "-V", "--version", action=_Version, nargs=0, help="version, commit and models"
-    )
-    return parser, parser.add_subparsers(metavar="COMMAND", required=True)
+def _parser() -> tuple[Parser, Actions[Any]]:
+    about = "Counts who crosses a shop's door and remembers no one."
+    return program("doorsill", about, EXAMPLES)
 
 
 def plugins() -> dict[str, tuple[str, str]]:
@@ -124,25 +115,6 @@ def refuse_32_bits(largest: int) -> None:
             "doorsill needs a 64-bit system (Raspberry Pi OS 64-bit, Debian arm64 or "
             "amd64); this Python has 32 bits, for which there is no model runtime"
         )
-
-
-class _Version(argparse.Action):
-    """``--version``: the line is put together only when it is asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        from doorsill.version import version_line
-
-        sys.stdout.write(version_line() + "\n")
-        parser.exit()
-
-
-def _log_to_stderr(verbose: bool) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S%z",
-        stream=sys.stderr,
-    )
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.reading import UTF_16
 
 PRIVATE, PUBLIC, CERTIFICATE = "private key", "public key", "certificate"  # wanted
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how a file of Windows PowerShell begins
 PKCS12 = bytes.fromhex("06092a864886f70d0107")  # the object id of what it holds
 DER_BEGINS = b"\x30"
 NAMED = {

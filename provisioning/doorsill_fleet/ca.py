@@ -32,6 +32,7 @@ from doorsill.errors import ConfigError, UntrustedError
 from doorsill.uplink.wire import client
 
 NAME = re.compile(r"[a-z0-9-]{1,16}")
+READER = "reader:"  # before the name of one; no device can have a colon
 ROOT_VALID = timedelta(days=3650)
 LEAF_VALID = timedelta(days=398)
 CRL_VALID = timedelta(days=30)
@@ -213,7 +214,7 @@ def require_name(name: str) -> str:
 
 def reader_name(name: str) -> str:
     """What a reader is called at the broker: never as a device."""
-    return f"reader:{name}"
+    return f"{READER}{name}"
 
 
 def _read_request(pem: bytes) -> x509.CertificateSigningRequest:

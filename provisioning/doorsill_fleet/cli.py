@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from doorsill.commandline.ending import ended
 from doorsill.commandline.parser import Parser, done
+from doorsill.commandline.program import log_to_stderr, program
 from doorsill.stopping import deaf
 
 # Where each command is declared: a module and a function of it, imported on use.
@@ -54,38 +54,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
     return ended(
-        "doorsill-fleet",
-        lambda: done(whole_parser().parse_args(arguments)),
-        lambda: "--verbose" in arguments,
+        "doorsill-fleet", lambda: _run(arguments), lambda: "--verbose" in arguments
     )
+
+
+def _run(arguments: Sequence[str]) -> int:
+    chosen = whole_parser().parse_args(arguments)
+    log_to_stderr(verbose=chosen.verbose)
+    return done(chosen)
 
 
 def whole_parser() -> Parser:
     """The parser with all of every command."""
-    parser = Parser(
-        prog="doorsill-fleet",
-        description="Brings doorsill's cameras into service and keeps what they count.",
-        epilog=EXAMPLES,
-    )
-    parser.set_defaults(verbose=False)
-    parser.add_argument(
-        "-V", "--version", action=_Version, nargs=0, help="version, commit and models"
-    )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    about = "Brings doorsill's cameras into service and keeps what they count."
+    parser, commands = program("doorsill-fleet", about, EXAMPLES)
     for declared, _ in COMMANDS.values():
         module, _, function = declared.partition(":")
         getattr(importlib.import_module(module), function)(commands)
     return parser
-
-
-class _Version(argparse.Action):
-    """``--version``: the line is put together only when it is asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        from doorsill.version import version_line
-
-        sys.stdout.write(version_line().replace("doorsill", "doorsill-fleet", 1) + "\n")
-        parser.exit()
 
 
 if __name__ == "__main__":

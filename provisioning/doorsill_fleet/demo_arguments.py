@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from doorsill.arguments.shared import line_argument, seconds_argument
+from doorsill.arguments.shared import add_line, seconds_argument
 from doorsill.commandline.parser import command
 
 SECONDS = 60.0
@@ -44,14 +44,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--source", default="", metavar="FILE", help="a recording, not the street"
     )
-    parser.add_argument(
-        "--line",
-        type=line_argument,
-        action="append",
-        default=[],
-        metavar="X0,Y0,X1,Y1",
-        help="a directed line for --source; IN is from its left to its right",
-    )
+    words = "a directed line for --source; IN is from its left to its right"
+    add_line(parser, words)
     parser.add_argument(
         "--model", default="detector", metavar="NAME", help="a model of ours"
     )

@@ -19,7 +19,7 @@ from doorsill.device import identity
 from doorsill.device.holder import hold_alone
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.stopping import listen
-from doorsill_fleet.ca import require_name
+from doorsill_fleet.ca import READER, require_name
 from doorsill_fleet.csv_store import CsvStore
 from doorsill_fleet.quarantine import Quarantine
 from doorsill_fleet.store import Store
@@ -31,18 +31,11 @@ PORT, PORT_MOST = 8883, 65_535
 LOOK_S = 1.0  # between two looks at what came
 SAY_S = 600.0  # between two lines of a log, without a terminal
 DEVICES_MOST = 10_000  # whose last word is remembered
-READER = "reader:"
 PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:]+)(:(?P<port>\d{1,5}))?")
 
 
 def run(args: argparse.Namespace) -> int:
     """Receive until a signal, or for ``args.seconds``."""
-    logging.basicConfig(
-        level=logging.DEBUG if args.verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S%z",
-        stream=sys.stderr,
-    )
     path: Path = args.csv or args.sqlite
     if not path.parent.is_dir():
         raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")

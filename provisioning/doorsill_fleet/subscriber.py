@@ -27,7 +27,7 @@ from doorsill.errors import UplinkError
 from doorsill.in_time import in_time
 from doorsill.uplink.causes import Files, explain
 from doorsill.uplink.paho_client import close
-from doorsill.uplink.reasons import words
+from doorsill.uplink.reasons import refusal, words
 from doorsill_fleet.broker import client_context
 from doorsill_fleet.ca import reader_name
 from doorsill_fleet.store import Kept
@@ -148,10 +148,7 @@ class Subscriber:
         self, client: Any, data: Any, flags: Any, reason: ReasonCode, *_: Any
     ) -> None:
         if reason.is_failure:
-            files = self._files()
-            self._trouble = (
-                f"the broker at {files.where} refuses us: {words(reason.value)}"
-            )
+            self._trouble = refusal(self._files().where, reason.value)
             return
         self.away = self._trouble = ""
         site = self.store.site

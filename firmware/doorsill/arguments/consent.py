@@ -8,6 +8,7 @@ from typing import Any
 
 from doorsill.arguments.shared import (
     add_config,
+    add_management_key,
     add_reader,
     day_argument,
     seconds_argument,
@@ -125,12 +126,7 @@ def _add_issue(actions: argparse._SubParsersAction[Any]) -> None:
     )
     _add_wait(parser, ISSUE_WAIT_S)
     add_reader(parser)
-    parser.add_argument(
-        "--management-key",
-        type=Path,
-        metavar="FILE",
-        help="the card's 9B key in hexadecimal (default: the factory's)",
-    )
+    add_management_key(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what is on the card"
     )

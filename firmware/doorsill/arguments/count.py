@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from doorsill.arguments.shared import (
-    line_argument,
+    MOST_THREADS,
+    add_delegate,
+    add_line,
     rate_argument,
     seconds_argument,
     start_argument,
@@ -15,7 +17,6 @@ from doorsill.arguments.shared import (
 from doorsill.commandline.parser import command
 from doorsill.commandline.values import whole
 
-THREADS = 64  # at most, of the model's runtime
 EPILOG = """\
 the line, and what IN means:
 
@@ -64,14 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         nargs="+",
         help="a video file, a GIF, rtsp://…, /dev/video0; several give a total as well",
     )
-    parser.add_argument(
-        "--line",
-        type=line_argument,
-        action="append",
-        default=[],
-        metavar="X0,Y0,X1,Y1",
-        help="a directed line (see below); may be given several times",
-    )
+    add_line(parser, "a directed line (see below); may be given several times")
     parser.add_argument(
         "--policy",
         type=Path,
@@ -84,26 +78,29 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="TIME",
         help="when it begins, for the policy's hours, as 2026-11-23T09:00+01:00",
     )
+    _add_model(parser)
+    _add_output(parser)
+    _add_recording(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default="detector",
         metavar="NAME|FILE",
         help="one of ours, or a detector's .tflite, .lite or .toml",
     )
-    parser.add_argument(
-        "--delegate",
-        default="",
-        metavar="LIBRARY",
-        help="of an accelerator, such as libedgetpu.so.1",
-    )
-    _add_output(parser)
+    add_delegate(parser)
     parser.add_argument(
         "--threads",
-        type=whole(1, THREADS),
+        type=whole(1, MOST_THREADS),
         default=1,
         metavar="N",
-        help=f"of the model, at most {THREADS}",
+        help=f"of the model, at most {MOST_THREADS}",
     )
+
+
+def _add_recording(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds",
         type=seconds_argument,

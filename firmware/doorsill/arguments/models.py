@@ -7,13 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from doorsill.arguments.shared import line_argument
+from doorsill.arguments.shared import MOST_THREADS, add_delegate, add_line
 from doorsill.commandline.parser import Parser, command
 from doorsill.commandline.values import whole
 
 WORK = "doorsill.models_cli"
 RUNS, MOST_RUNS = 200, 100_000  # of a measurement
-MOST_THREADS = 64
 BENCH_THREADS = [1, 2]  # of a measurement, if no number is given
 # Whose hashes are pinned.
 FETCHED = ("ssd-mobilenet-v1", "ssd-mobilenet-v2-oidv4", "efficientdet-lite0")
@@ -100,7 +99,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     add("list", "the models that came with this installation", LIST)
     info = add("info", "all that a manifest says", INFO)
     info.add_argument("model", metavar="NAME|FILE", help="of ours, or a file")
-    _add_delegate(info)
+    add_delegate(info)
     verify = add("verify", "check hashes and tensors", VERIFY)
     verify.add_argument(
         "models",
@@ -138,30 +137,15 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
         "--runs", type=whole(1, MOST_RUNS), default=RUNS, metavar="N", help="of each"
     )
     bench.add_argument("--on", metavar="CLIP", help="compare them on this recording")
-    bench.add_argument(
-        "--line",
-        type=line_argument,
-        action="append",
-        default=[],
-        metavar="X0,Y0,X1,Y1",
-        help="with --on: a directed line to count at; may be given several times",
-    )
+    words = "with --on: a directed line to count at; may be given several times"
+    add_line(bench, words)
     bench.add_argument(
         "--labels", type=Path, metavar="FILE", help="with --on: who is really there"
     )
     bench.add_argument(
         "--json", action="store_true", help="with --on: print one JSON object"
     )
-    _add_delegate(bench)
-
-
-def _add_delegate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--delegate",
-        default="",
-        metavar="LIBRARY",
-        help="of an accelerator, such as libedgetpu.so.1",
-    )
+    add_delegate(bench)
 
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
@@ -182,13 +166,7 @@ def _add_fetch(fetch: argparse.ArgumentParser) -> None:
         choices=FETCHED,
         help=f"{' or '.join(FETCHED)}; without it, they are listed",
     )
-    fetch.add_argument(
-        "--to",
-        type=Path,
-        default=Path(),
-        metavar="FOLDER",
-        help="where to (default: here)",
-    )
+    _add_to(fetch)
     fetch.add_argument(
         "--url", default="", metavar="URL", help="a mirror; the hash stays the same"
     )
@@ -196,16 +174,20 @@ def _add_fetch(fetch: argparse.ArgumentParser) -> None:
 
 def _add_compile(compile_: argparse.ArgumentParser) -> None:
     compile_.add_argument("model", metavar="NAME|FILE", help="of ours, or a file")
-    compile_.add_argument(
-        "--to",
-        type=Path,
-        default=Path(),
-        metavar="FOLDER",
-        help="where to (default: here)",
-    )
+    _add_to(compile_)
     compile_.add_argument(
         "--compiler",
         default="edgetpu_compiler",
         metavar="PROGRAM",
         help="its name, or where it is",
+    )
+
+
+def _add_to(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--to",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="where to (default: here)",
     )

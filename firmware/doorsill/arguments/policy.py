@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from doorsill.arguments.shared import add_reader, zone_argument
+from doorsill.arguments.shared import add_management_key, add_reader, zone_argument
 from doorsill.commandline.parser import command
 from doorsill.commandline.values import whole
 
@@ -138,12 +138,7 @@ def _add_key(actions: argparse._SubParsersAction[Any]) -> None:
     )
     key.add_argument("--card", action="store_true", help="make it on the PIV card")
     add_reader(key)
-    key.add_argument(
-        "--management-key",
-        type=Path,
-        metavar="HEX",
-        help="file with the card's 9B key in hexadecimal (default: the factory's)",
-    )
+    add_management_key(key)
     key.add_argument(
         "--overwrite", action="store_true", help="replace the key on the card"
     )

@@ -13,6 +13,7 @@ from doorsill.config import INSTALLED
 
 Point = tuple[float, float]
 
+MOST_THREADS = 64  # of the model's runtime
 LEAST_RATE, MOST_RATE = 0.5, 480.0  # frames a second that a recording may have
 
 
@@ -34,6 +35,38 @@ def add_reader(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="NAME",
         help="part of the card reader's name (default: any reader)",
+    )
+
+
+def add_line(parser: argparse.ArgumentParser, words: str) -> None:
+    """``--line X0,Y0,X1,Y1``, as often as there are lines."""
+    parser.add_argument(
+        "--line",
+        type=line_argument,
+        action="append",
+        default=[],
+        metavar="X0,Y0,X1,Y1",
+        help=words,
+    )
+
+
+def add_delegate(parser: argparse.ArgumentParser) -> None:
+    """``--delegate LIBRARY`` for a command that runs a model."""
+    parser.add_argument(
+        "--delegate",
+        default="",
+        metavar="LIBRARY",
+        help="of an accelerator, such as libedgetpu.so.1",
+    )
+
+
+def add_management_key(parser: argparse.ArgumentParser) -> None:
+    """``--management-key FILE`` for a command that writes to a card."""
+    parser.add_argument(
+        "--management-key",
+        type=Path,
+        metavar="FILE",
+        help="the card's 9B key in hexadecimal (default: the factory's)",
     )
 
 

@@ -11,7 +11,21 @@ from shlex import quote
 
 from doorsill.commandline.commands import Command, Option
 
-BASH = """\
+# What to offer: after an option, at the begin of one, and else. Both end with it.
+CASES = """\
+    case "$at|$previous" in
+{values}
+    esac
+    case "$at|$current" in
+{options}
+    esac
+    case "$at" in
+{words}
+    esac
+}}
+"""
+BASH = (
+    """\
 # bash completion of {program}, made from its parser
 {function}() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}}
@@ -24,23 +38,18 @@ BASH = """\
         esac
     done
     COMPREPLY=()
-    case "$at|$previous" in
-{values}
-    esac
-    case "$at|$current" in
-{options}
-    esac
-    case "$at" in
-{words}
-    esac
-}}
+"""
+    + CASES
+    + """\
 {function}_files() {{
     compopt -o filenames 2>/dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$1")
 }}
 complete -F {function} {program}
 """
-ZSH = """\
+)
+ZSH = (
+    """\
 #compdef {program}
 # zsh completion of {program}, made from its parser
 {function}() {{
@@ -51,18 +60,12 @@ ZSH = """\
             ({steps}) at="${{at:+$at }}$word" ;;
         esac
     done
-    case "$at|$previous" in
-{values}
-    esac
-    case "$at|$current" in
-{options}
-    esac
-    case "$at" in
-{words}
-    esac
-}}
+"""
+    + CASES
+    + """\
 {function} "$@"
 """
+)
 
 
 def bash(program: str, commands: Sequence[Command]) -> str:

@@ -51,6 +51,7 @@ from doorsill.uplink.reasons import (
     TAKEN_OVER,
     TOO_LARGE,
     elsewhere,
+    refusal,
     words,
 )
 from doorsill.uplink.timing import Timing
@@ -295,10 +296,7 @@ class Publisher:
         if code in (RETAIN_REFUSED, QOS_REFUSED):
             less = Limits(qos=int(code != QOS_REFUSED), retain=code != RETAIN_REFUSED)
             self._set_will(client, less)
-        self._trouble = (
-            f"the broker at {self.address.where} refuses us: "
-            f"{words(code)}{elsewhere(code, said)}"
-        )
+        self._trouble = refusal(self.address.where, code, said)
 
     def _on_connect_fail(self, client: Any, data: Any) -> None:
         """Nobody there, or refused in TLS: take longer each time."""

@@ -87,3 +87,9 @@ def elsewhere(reason: int, properties: Any) -> str:
     if reason not in (SERVER_MOVED, OTHER_SERVER) or not _PLACE_NAME.fullmatch(named):
         return ""
     return f": {named}"
+
+
+def refusal(where: str, reason: int, properties: Any = None) -> str:
+    """Why the broker at ``where`` does not take us in, and what to do."""
+    why = f"{words(reason)}{elsewhere(reason, properties)}"
+    return f"the broker at {where} refuses us: {why}"

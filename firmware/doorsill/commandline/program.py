@@ -1,0 +1,41 @@
+"""What each program of ours begins with: its name, ``--version``, a log."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from typing import Any
+
+from doorsill.commandline.parser import Actions, Parser
+
+
+def program(name: str, about: str, examples: str) -> tuple[Parser, Actions[Any]]:
+    """The parser of the program ``name``, and where its commands are added."""
+    parser = Parser(prog=name, description=about, epilog=examples)
+    parser.set_defaults(verbose=False)
+    parser.add_argument(
+        "-V", "--version", action=_Version, nargs=0, help="version, commit and models"
+    )
+    return parser, parser.add_subparsers(metavar="COMMAND", required=True)
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    """One line for each thing that happened, with its time."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+        stream=sys.stderr,
+    )
+
+
+class _Version(argparse.Action):
+    """``--version``: the line is put together only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        from doorsill.version import version_line
+
+        line = version_line().replace("doorsill", parser.prog, 1)
+        sys.stdout.write(line + "\n")
+        parser.exit()
