@@ -169,8 +169,12 @@ def _packed_labels(model: bytes) -> tuple[str, ...]:
                     with archive.open(entry) as text:
                         return labels_of(text.read(LABELS_MAX_BYTES))
     except (
-        *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
-        *(EOFError, OSError),
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,  # a version of zip that zipfile does not read
+        RuntimeError,  # one that wants a password
+        EOFError,
+        OSError,
     ) as error:
         raise ValueError(f"the zip behind it cannot be read ({error})") from None
     return ()

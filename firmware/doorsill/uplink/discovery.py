@@ -67,11 +67,13 @@ def describe(
         "cmps": {
             **_line_sensors(ours, lines),
             **_zone_sensors(ours, topic(site, device, "interval"), zones),
-            "quality": _quality(ours),
+            "quality": _diagnostic(ours, "quality", "quality|join(' ') or 'good'"),
             "waiting": _waiting(ours, health),
             "problem": _problem(ours, topic(site, device, "state")),
-            "problems": _problems(ours, health),
-            "firmware": _firmware(ours, health),
+            "problems": _diagnostic(
+                ours, "problems", "problems|join(' ') or 'none'", stat_t=health
+            ),
+            "firmware": _diagnostic(ours, "firmware", "firmware", stat_t=health),
             **_gone(len(lines), len(zones)),
         },
     }
@@ -124,26 +126,21 @@ def _gone(lines: int, zones: int) -> dict[str, Any]:
     return {name: {"p": "sensor"} for name in names}
 
 
-def _quality(ours: str) -> dict[str, Any]:
+def _diagnostic(ours: str, key: str, value: str, **more: str) -> dict[str, Any]:
+    """What a person looks at when something seems wrong."""
     return {
         "p": "sensor",
-        "uniq_id": f"doorsill_{ours}_quality",
-        "name": "quality",
+        "uniq_id": f"doorsill_{ours}_{key}",
+        "name": key,
         "ent_cat": "diagnostic",
-        "val_tpl": "{{value_json.quality|join(' ') or 'good'}}",
+        "val_tpl": f"{{{{value_json.{value}}}}}",
+        **more,
     }
 
 
 def _waiting(ours: str, health: str) -> dict[str, Any]:
-    return {
-        "p": "sensor",
-        "uniq_id": f"doorsill_{ours}_waiting",
-        "name": "windows waiting",
-        "ent_cat": "diagnostic",
-        "stat_t": health,
-        "stat_cla": "measurement",
-        "val_tpl": "{{value_json.waiting}}",
-    }
+    more = {"name": "windows waiting", "stat_t": health, "stat_cla": "measurement"}
+    return _diagnostic(ours, "waiting", "waiting", **more)
 
 
 def _problem(ours: str, state: str) -> dict[str, Any]:
@@ -157,26 +154,4 @@ def _problem(ours: str, state: str) -> dict[str, Any]:
         "stat_t": state,
         "val_tpl": f"{{{{{words}.get(value_json.state)}}}}",
         "avty": [{"t": state, "val_tpl": "online"}],
-    }
-
-
-def _problems(ours: str, health: str) -> dict[str, Any]:
-    return {
-        "p": "sensor",
-        "uniq_id": f"doorsill_{ours}_problems",
-        "name": "problems",
-        "ent_cat": "diagnostic",
-        "stat_t": health,
-        "val_tpl": "{{value_json.problems|join(' ') or 'none'}}",
-    }
-
-
-def _firmware(ours: str, health: str) -> dict[str, Any]:
-    return {
-        "p": "sensor",
-        "uniq_id": f"doorsill_{ours}_firmware",
-        "name": "firmware",
-        "ent_cat": "diagnostic",
-        "stat_t": health,
-        "val_tpl": "{{value_json.firmware}}",
     }

@@ -13,6 +13,10 @@ from typing import Any
 
 ON_WAY_MOST = 65_535  # messages without an answer, where the broker does not say
 PACKET_BYTES_MOST = 268_435_460  # the largest packet that MQTT can spell
+NO_ANSWERS = (
+    "the broker takes QoS 0 alone, which it never acknowledges: windows wait here "
+    "until it takes QoS 1 (mosquitto: max_qos 1 or more)"
+)
 _LENGTH_STEPS = (128, 128**2, 128**3)  # bytes from which the length needs one byte more
 
 
@@ -59,9 +63,3 @@ def remarks(limits: Limits) -> list[str]:
             "minute for state and totals; allow it there (retain_available true)"
         )
     return found
-
-
-NO_ANSWERS = (
-    "the broker takes QoS 0 alone, which it never acknowledges: windows wait here "
-    "until it takes QoS 1 (mosquitto: max_qos 1 or more)"
-)
