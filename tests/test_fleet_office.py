@@ -136,6 +136,34 @@ def test_a_camera_that_cannot_be_is_refused_and_leaves_nothing(
     assert list(stores.cameras.iterdir()) == []
 
 
+def test_an_office_that_was_cut_short_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "stores"
+    with monkeypatch.context() as cut:
+        cut.setattr(office.Authority, "issue_reader", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            office.found(folder, [BROKER], 8884, NOW)
+    assert not folder.exists()
+    assert office.found(folder, [BROKER], 8884, NOW).admitted() == []
+    assert office.opened(folder).folder == folder
+
+
+def test_a_camera_that_was_cut_short_has_no_rights(
+    stores: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed(stores)
+    with monkeypatch.context() as cut:
+        cut.setattr(office, "_require_whole", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            admit(stores)
+    admit(stores, "cam-02")
+    assert stores.admitted() == [("porto-1", "cam-02")]
+    assert ".porto-1" not in (stores.broker / "access").read_text()
+    admit(stores)
+    assert stores.admitted() == [("porto-1", "cam-01"), ("porto-1", "cam-02")]
+
+
 def test_a_policy_of_another_controller_is_refused(
     stores: Office, tmp_path: Path
 ) -> None:

@@ -64,7 +64,8 @@ class Office:
         found = []
         for each in sorted(self.cameras.iterdir()):
             site, joined, device = each.name.partition("_")
-            if joined and each.is_dir():
+            half_made = each.name.startswith(".")  # of a power cut
+            if joined and each.is_dir() and not half_made:
                 found.append((site, device))
         return found
 
@@ -98,26 +99,28 @@ def found(
     ``hosts`` are the names of the broker; cameras use the first. ConfigError where the
     folder exists, or a name is none.
     """
-    made = Office(folder)
     _require_new(folder)
     for host in hosts:
         _require_host(host)
     authority = Authority.create("doorsill", now)
     server = authority.issue_server(hosts, now)
-    for each in (folder, made.broker, made.cameras):
+    part = _begun(folder)
+    made = Office(part)
+    for each in (made.broker, made.cameras):
         each.mkdir(mode=0o700)
-    authority.write_root(folder)
+    authority.write_root(part)
     authority.write_root(made.broker)
-    identity.write_key(folder / "ca.key", authority.key, passphrase)
-    _make_controller(folder / "controller.key", passphrase)
+    identity.write_key(part / "ca.key", authority.key, passphrase)
+    _make_controller(part / "controller.key", passphrase)
     server.write(made.broker, "broker")
-    authority.issue_reader(READER, now).write(folder, f"reader-{READER}")
+    authority.issue_reader(READER, now).write(part, f"reader-{READER}")
     conf = "\n".join(listener(AT_THE_BROKER, port)) + "\n"
     (made.broker / "doorsill.conf").write_text(conf)
     made.write_access()
     address = f'broker = "{hosts[0]}"\nport = {port}\n'
-    (folder / "office.toml").write_text(address)  # last: now it is whole
-    return made
+    (part / "office.toml").write_text(address)
+    part.rename(folder)
+    return Office(folder)
 
 
 def opened(folder: Path) -> Office:
@@ -143,9 +146,7 @@ def admit(
         raise ConfigError(f"{folder} exists; to make a camera again, remove it first")
     _require_policy(office, camera)
     issued = _issue(office, camera, now, ask)
-    part = office.cameras / f".{name}"
-    shutil.rmtree(part, ignore_errors=True)  # of a power cut
-    part.mkdir(mode=0o700)
+    part = _begun(folder)
     for made, source in (
         ("ca.pem", office.folder / "ca.pem"),
         ("controller.key.pub", office.folder / "controller.key.pub"),
@@ -167,6 +168,14 @@ def _require_new(folder: Path) -> None:
         raise ConfigError(f"{folder} exists; an authority is never overwritten")
     if not folder.absolute().parent.is_dir():
         raise ConfigError(f"there is no folder {folder.absolute().parent}")
+
+
+def _begun(folder: Path) -> Path:
+    """Where ``folder`` is made; it gets its name when it is whole."""
+    part = folder.absolute().with_name(f".{folder.absolute().name}")
+    shutil.rmtree(part, ignore_errors=True)  # of a power cut
+    part.mkdir(mode=0o700)
+    return part
 
 
 def _require_host(host: str) -> None:
