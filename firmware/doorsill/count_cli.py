@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from doorsill.commandline.ending import drop_output
 from doorsill.commandline.files import require_apart, require_new
 from doorsill.config import ModelSection
 from doorsill.count_results import (
@@ -197,8 +198,7 @@ def _deliver(text: str, in_short: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        # What its buffer holds goes nowhere; else Python ends with a code of its own.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         raise ConfigError(
             f"standard output cannot be written ({error.strerror}); the result: "
             f"{in_short}"

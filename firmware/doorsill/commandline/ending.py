@@ -46,7 +46,7 @@ def ended(program: str, work: Callable[[], int], verbose: Callable[[], bool]) ->
         sys.stderr.write(f"{program}: interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:
-        _drop_output()  # the reader of our output left; nothing more can be said there
+        drop_output()  # the reader of our output left; nothing more can be said there
         return 0
     except OSError as error:
         if verbose():
@@ -67,7 +67,7 @@ def _flushed(work: Callable[[], int]) -> int:
 def _of_the_system(program: str, error: OSError) -> int:
     """An error of the system that no command foresaw: what it is, and of which file."""
     if _output_fails():
-        _drop_output()
+        drop_output()
         sys.stderr.write(
             f"{program}: standard output cannot be written: {error.strerror}\n"
         )
@@ -89,7 +89,7 @@ def _output_fails() -> bool:
     return False
 
 
-def _drop_output() -> None:
+def drop_output() -> None:
     """What the buffer holds goes nowhere; else Python ends with a code of its own."""
     with contextlib.suppress(io.UnsupportedOperation):  # no file at all, in a test
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
