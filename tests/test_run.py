@@ -141,6 +141,7 @@ def test_it_counts_until_told_to_stop_and_stops_all(stage: Stage) -> None:
         lambda: b"disconnected" in (store.latest(DEVICE, "state") or b""), "no farewell"
     )
     assert store.covered(DEVICE, 0) > 0
+    assert not {"WARNING", "ERROR"} & set(said(stage).split())
     subscriber.stop()
     store.close()
     assert not [pid for pid in running.values() if Path(f"/proc/{pid}").exists()]

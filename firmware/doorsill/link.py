@@ -164,7 +164,9 @@ class CellServer:
 
     def close(self) -> None:
         """Stop listening; what was not acknowledged is gone with this process."""
-        self._drop_peer()
+        if self._peer is not None:
+            self._peer.close()
+            self._peer = None
         self._listener.close()
 
     def _accept(self) -> None:
@@ -222,7 +224,9 @@ class CellServer:
         if self._peer is not None:
             self._peer.close()
             self._peer, self._sent = None, 0
-            log.warning("uplink went away")
+            log.info(
+                "uplink went away"
+            )  # that it stays away is the supervisor's to say
 
 
 def connected(path: Path) -> socket.socket:
@@ -235,6 +239,10 @@ def connected(path: Path) -> socket.socket:
         found.close()
         raise
     return found
+
+
+class VisionLeftError(UplinkError):
+    """Vision has closed the link, as it does at every stop: nothing is wrong yet."""
 
 
 class CellClient:
@@ -259,7 +267,8 @@ class CellClient:
     def receive(self, timeout: float) -> Received | None:
         """The next cell within ``timeout`` seconds, or None.
 
-        Raises UplinkError when vision went away or sent something else.
+        Raises VisionLeftError when vision went away, UplinkError when it sent something
+        else.
         """
         if not select.select([self._socket], [], [], timeout)[0]:
             return None
@@ -268,7 +277,7 @@ class CellClient:
         except OSError as error:
             raise UplinkError(f"vision went away: {error.strerror}") from None
         if not message:
-            raise UplinkError("vision went away")
+            raise VisionLeftError("vision went away")
         return unpack(message)
 
     def acknowledge(self, sequence: int) -> None:

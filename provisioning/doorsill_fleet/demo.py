@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from doorsill.config import Config
+from doorsill.config import Config, ModelSection
 from doorsill.drivers.camera import open_camera
 from doorsill.drivers.clip import street_truth
 from doorsill.errors import UplinkError
 from doorsill.run_cli import children, names_of, prepare
+from doorsill.vision.detectors import open_detector
 from doorsill_fleet import demo_judge
 from doorsill_fleet.broker import HOST, running_broker
 from doorsill_fleet.demo_plan import Plan, truth_of
@@ -56,7 +57,7 @@ class Outcome:
 
 
 def play(plan: Plan, console: Console) -> Outcome:
-    """Set the stage, count, and clear everything away."""
+    """Set the stage, count, and clear everything away; see ``require_playable``."""
     with (
         TemporaryDirectory(prefix="doorsill-") as name,
         contextlib.ExitStack() as exits,
@@ -102,20 +103,20 @@ def _stage(plan: Plan, folder: Path, token: Token | None) -> Stage:
     street = ((tuple(line[:2]), tuple(line[2:])),)
     stage = Stage(folder, plan.lines or street, detector=plan.detector)
     if plan.source:
-        path = Path(plan.source).resolve()
-        _require_recording(plan.source)
-        stage.driver, stage.source = "video", str(path)
+        stage.driver, stage.source = "video", str(Path(plan.source).resolve())
     if token is not None:
         stage.consent, stage.more = token.policy, token.configuration
     return stage
 
 
-def _require_recording(source: str) -> None:
-    """CameraError or ConfigError where no picture comes out of it.
+def require_playable(source: str, detector: str) -> None:
+    """CameraError or ConfigError where nothing can be seen in it, or found with it.
 
     Asked before anything is started: vision itself, once closed, cannot say a name.
     """
-    open_camera("video", source, (320, 320), live=False).close()
+    fit = open_detector(ModelSection(detector=detector)).fit
+    if source:
+        open_camera("video", source, fit, live=False).close()
 
 
 @contextlib.contextmanager

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from doorsill.commandline.tables import Rows
 from doorsill.errors import ConfigError
-from doorsill_fleet.demo import Outcome, play
+from doorsill_fleet.demo import Outcome, play, require_playable
 from doorsill_fleet.demo_judge import tolerance
 from doorsill_fleet.demo_plan import Plan
+from doorsill_fleet.demo_view import last_message
 
 LEAST_SECONDS = 3.0
 LEAST_TOKEN_SECONDS = 12.0  # the card needs the vault to be up, and 4 s of its own
@@ -25,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             f"--seconds {args.seconds:g} is below the minimum of {least:g}{of}"
         )
+    require_playable(args.source, args.model)
     if args.source and not args.line:
         raise ConfigError("--source needs a --line, such as --line 0.5,0,0.5,1")
     if args.line and not args.source:
@@ -48,16 +50,11 @@ def run(args: argparse.Namespace) -> int:
 
 def report(outcome: Outcome, console: Console, *, token: bool) -> None:
     """Counted versus true, and what left the device."""
-    table = Rows("line", "", "in", "out", title="counted versus true")
-    for number, counted in enumerate(outcome.counted):
-        table.add_row(str(number + 1), "counted", *map(str, counted))
-        if outcome.truth is not None:
-            true = outcome.truth[number]
-            table.add_row("", "true", *map(str, true))
-            apart = (f"± {tolerance(each)}" for each in true)
-            table.add_row("", "may differ by", *apart)
-    console.print(table, crop=False)
+    if outcome.looked_s:
+        console.print(_table(outcome), crop=False)
     received = outcome.received
+    if not console.is_terminal and received.last_payload:  # the view shows it already
+        console.print("last published message:", last_message(received))
     console.print(
         f"looked for {outcome.looked_s} s; {received.payload_bytes} bytes in "
         f"{received.messages} messages left the device; "
@@ -70,3 +67,15 @@ def report(outcome: Outcome, console: Console, *, token: bool) -> None:
     for failure in outcome.failures:
         console.print(failure, style="red", markup=False, highlight=False)
     console.print("everything that was started has ended")
+
+
+def _table(outcome: Outcome) -> Rows:
+    table = Rows("line", "", "in", "out", title="counted versus true")
+    for number, counted in enumerate(outcome.counted):
+        table.add_row(str(number + 1), "counted", *map(str, counted))
+        if outcome.truth is not None:
+            true = outcome.truth[number]
+            table.add_row("", "true", *map(str, true))
+            apart = (f"± {tolerance(each)}" for each in true)
+            table.add_row("", "may differ by", *apart)
+    return table

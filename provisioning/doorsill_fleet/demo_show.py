@@ -13,7 +13,7 @@ from rich.live import Live
 from doorsill.config import Config
 from doorsill.vision.window import RUNNING_S
 from doorsill_fleet.demo_plan import Plan, truth_of
-from doorsill_fleet.demo_view import Measured, Received, picture
+from doorsill_fleet.demo_view import NO_STATE, Measured, Received, picture, plain
 from doorsill_fleet.raw_faces import raw_faces
 
 if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
@@ -36,11 +36,12 @@ class Show:
     vault: list[str] = field(default_factory=list)
     began: float | None = None  # when the camera did, in seconds of the demo
     ended: float = 0.0  # the last look at it
+    _plain_at: float = 0.0  # of the last line where there is no terminal
+    _plain_state: str = NO_STATE
 
     def watch(self, running: Running) -> list[str]:
         """The failures; empty when all went well."""
         begun = time.monotonic()
-        plain_at = begun
         with Live(console=self.console, auto_refresh=False, transient=False) as live:
             while (elapsed := time.monotonic() - begun) < self.plan.seconds:
                 self.ended = elapsed
@@ -49,14 +50,21 @@ class Show:
                     return ended
                 if self.token is not None:
                     self.token.act(elapsed)
-                shown = self._picture(elapsed)
+                measured = self._measured(elapsed)
                 if self.console.is_terminal:
-                    live.update(shown, refresh=True)
-                elif time.monotonic() >= plain_at:
-                    self.console.print(self._plain(elapsed))
-                    plain_at += PLAIN_EVERY_S
+                    live.update(self._picture(measured), refresh=True)
+                elif self._is_due(elapsed):
+                    self.console.print(plain(self.received, measured), soft_wrap=True)
                 time.sleep(REFRESH_S)
         return []
+
+    def _is_due(self, elapsed: float) -> bool:
+        """Whether a line is to be printed: the device's state is another, or time."""
+        early = elapsed < self._plain_at + PLAIN_EVERY_S
+        if early and self.received.state == self._plain_state:
+            return False
+        self._plain_at, self._plain_state = elapsed, self.received.state
+        return True
 
     def _vault(self) -> str:
         if self.token is None:
@@ -67,11 +75,12 @@ class Show:
             self.vault.append(word)
         return says
 
-    def _picture(self, elapsed: float) -> RenderableType:
+    def _measured(self, elapsed: float) -> Measured:
         vault = self._vault()
-        faces = raw_faces(self.config)
-        measured = Measured(elapsed, self.plan.seconds, faces, vault)
-        truth = truth_of(self.plan, self._looked(elapsed))
+        return Measured(elapsed, self.plan.seconds, raw_faces(self.config), vault)
+
+    def _picture(self, measured: Measured) -> RenderableType:
+        truth = truth_of(self.plan, self._looked(measured.elapsed))
         return picture(self.received, truth, measured)
 
     @property
@@ -84,14 +93,6 @@ class Show:
         if self.began is None and self.received.live:
             self.began = max(0.0, elapsed - RUNNING_S)
         return 0.0 if self.began is None else elapsed - self.began
-
-    def _plain(self, elapsed: float) -> str:
-        counted = " ".join(f"in {i} out {o}" for i, o in self.received.live) or "-"
-        vault = "" if self.token is None else f", vault {self._vault()}"
-        return (
-            f"{elapsed:3.0f} s: {self.received.state}, {counted}, "
-            f"{self.received.payload_bytes} bytes left the device{vault}"
-        )
 
 
 def _ended(running: Running) -> list[str] | None:

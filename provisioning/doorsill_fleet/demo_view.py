@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 LONGEST_SHOWN = 150  # characters of the last message
+NO_STATE = "-"  # before the device has told one
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Truth:
 class Received:
     """The latest of each stream, as it came off the broker."""
 
-    state: str = "-"
+    state: str = NO_STATE
     live: list[tuple[int, int]] = field(default_factory=list)
     health: dict[str, Any] = field(default_factory=dict)
     quality: tuple[str, ...] = ()
@@ -72,21 +73,40 @@ def picture(received: Received, truth: Truth, measured: Measured) -> RenderableT
     table.add_row("device", received.state)
     table.add_row("frame rate", _frame_rate(received.health))
     table.add_row("crossings", _crossings(received.live, truth))
-    table.add_row("quality", ", ".join(received.quality) or "good")
+    table.add_row("quality", _quality(received))
     table.add_row("left the device", _left(received))
     table.add_row("raw faces stored", str(measured.raw_faces))
     if measured.vault:
         table.add_row("vault", measured.vault)
-    shown = received.last_payload[:LONGEST_SHOWN]
-    last = Text(f"{received.last_topic}\n{shown}", overflow="fold")
     return Group(
         Panel(table, title="doorsill counts who crosses and remembers no one"),
-        Panel(last, title="last published message"),
+        Panel(last_message(received), title="last published message"),
     )
 
 
+def plain(received: Received, measured: Measured) -> str:
+    """The same in one line, where there is no terminal."""
+    counted = " ".join(f"in {i} out {o}" for i, o in received.live) or "nothing counted"
+    vault = f"; vault {measured.vault}" if measured.vault else ""
+    return (
+        f"{measured.elapsed:3.0f} s: {received.state}; {counted}; "
+        f"frame rate {_frame_rate(received.health)}; "
+        f"quality {_quality(received)}; {_left(received)} left the device{vault}"
+    )
+
+
+def last_message(received: Received) -> Text:
+    """Topic and payload of the last message, cut where it is long."""
+    shown = received.last_payload[:LONGEST_SHOWN]
+    return Text(f"{received.last_topic}\n{shown}", overflow="fold")
+
+
+def _quality(received: Received) -> str:
+    return ", ".join(received.quality) or "good"
+
+
 def _frame_rate(health: dict[str, Any]) -> str:
-    if not health:
+    if not health.get("frame_rate_milli"):
         return "measuring"
     rate = health["frame_rate_milli"] / 1000
     share = f"{health['invoke_us'] / 1000:.1f} ms model"

@@ -61,6 +61,10 @@ class Crop:
         raise TypeError("a Crop cannot be copied, pickled or sent on")
 
 
+class VisionLeftError(UntrustedError):
+    """Vision has closed the link, as it does at every stop: nothing is wrong yet."""
+
+
 class CropSource:
     """The vault's end: says how long the lease is, takes crops."""
 
@@ -88,7 +92,8 @@ class CropSource:
     def receive(self) -> Crop | None:
         """The next crop, or None where none waits.
 
-        Raises UntrustedError when vision went away or sent anything but a sealed crop.
+        Raises VisionLeftError when vision went away, UntrustedError when it sent
+        anything but a sealed crop.
         """
         try:
             message, handles, _, _ = socket.recv_fds(self._socket, CROP.size + 1, 4)
@@ -118,7 +123,7 @@ class CropSource:
 
 def _checked(message: bytes, handles: list[int]) -> Crop:
     if not message and not handles:
-        raise UntrustedError("vision went away")
+        raise VisionLeftError("vision went away")
     if len(message) != CROP.size or len(handles) != 1:
         raise UntrustedError(
             f"vision sent {len(message)} bytes and {len(handles)} handles: not a crop"

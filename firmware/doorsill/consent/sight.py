@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 
-from doorsill.consent.crops import Crop, CropSource
+from doorsill.consent.crops import Crop, CropSource, VisionLeftError
 from doorsill.errors import UntrustedError
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,8 @@ class Sight:
             return None
 
     def _lose(self, error: UntrustedError) -> None:
-        log.warning("%s", error)
+        left = isinstance(error, VisionLeftError)
+        log.log(logging.INFO if left else logging.WARNING, "%s", error)
         if self.source is not None:
             self.source.close()
             self.source = None

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from doorsill.cells import HealthCell, Quality
 from doorsill.errors import UntrustedError, UplinkError
-from doorsill.link import Received
+from doorsill.link import Received, VisionLeftError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.noise import Below
 from doorsill.uplink.looks import Rules, consider
@@ -151,10 +151,16 @@ class Intake:
                 self._newest_sequence = received.sequence
                 self._heard_at = self.spoke_at = now
                 self._held.append(received)
+        except VisionLeftError:
+            log.info("vision went away")  # where it stays away, a problem is told
+            self._leave_vision(now)
         except UplinkError as error:
             self._complain(f"vision: {error}", now)
-            self._try_link_at = now + RETRY_S[0]
-            self._drop()
+            self._leave_vision(now)
+
+    def _leave_vision(self, now: float) -> None:
+        self._try_link_at = now + RETRY_S[0]
+        self._drop()
 
     def _store(self, now: float, utc: float) -> None:
         try:

@@ -18,7 +18,7 @@ WORDS = (
     Sentence("the shop is closed", "the shop is closed"),
     Sentence("the shop is", "the shop is open"),
     Sentence("uplink connected", "uplink connected"),
-    Sentence("uplink went away", "uplink went away", "WARNING"),
+    Sentence("uplink went away", "uplink went away"),
     Sentence("vault connected", "vault connected"),
     Sentence("vault gone", "vault gone"),
     Sentence(
