@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from doorsill_fleet.demo import Outcome, play
 from doorsill_fleet.demo_cli import report
 from doorsill_fleet.demo_plan import Plan, truth_of
 from doorsill_fleet.demo_token import Token
-from doorsill_fleet.demo_view import Received, Truth
+from doorsill_fleet.demo_view import Measured, Received, Truth, picture
 
 SECONDS = 20.0
 
@@ -231,3 +232,16 @@ def test_the_view_is_not_broken_by_what_the_processes_log() -> None:
     for words in ("frame rate", "quality", "last published message: doorsill/"):
         assert words in done.stdout
     assert done.stdout.endswith("everything that was started has ended\n")
+
+
+@pytest.mark.parametrize("width", [80, 40, 20])
+def test_the_view_cuts_nothing_in_a_narrow_terminal(width: int) -> None:
+    received = Received()
+    live = b'{"lines":[{"in":12,"out":3}],"quality":["gap"]}'
+    received.take("doorsill/demo-street/cam-01/live", live)
+    console = Console(record=True, file=io.StringIO(), width=width)
+    console.print(picture(received, Truth(((14, 5),)), Measured(3.0, 60.0, 0)))
+    shown = console.export_text()
+    assert "…" not in shown
+    assert {"12", "14", "3", "5"} <= set(re.findall(r"\d+", shown))
+    assert max(map(len, shown.splitlines())) <= width

@@ -16,12 +16,17 @@ from pathlib import Path
 import pytest
 from limits import END_S, PROGRAM_S, status_of
 
-from deb.pages import PROGRAMS, make
+from deb.pages import BESIDE, PROGRAMS, make
 from doorsill.commandline.commands import Command, commands_of
 
 ROOT = Path(__file__).parent.parent
 OF = {name: list(commands_of(parser())) for name, parser in PROGRAMS.items()}
 EACH = [(name, command) for name, found in OF.items() for command in found]
+ON_PAGE = [(name, name, command) for name, command in EACH] + [
+    (name, other, command)
+    for name, (other, parser) in BESIDE.items()
+    for command in commands_of(parser())
+]
 IDS = [" ".join((name, *command.path)) for name, command in EACH]
 
 
@@ -66,11 +71,15 @@ def test_negative_control_man_warns_of_a_wrong_page(made: Path) -> None:
     assert "nosuch" in done.stderr
 
 
-@pytest.mark.parametrize(("program", "command"), EACH, ids=IDS)
+@pytest.mark.parametrize(
+    ("page_of", "program", "command"),
+    ON_PAGE,
+    ids=[" ".join((name, *command.path)) for _, name, command in ON_PAGE],
+)
 def test_the_page_has_each_option_and_example(
-    program: str, command: Command, made: Path
+    page_of: str, program: str, command: Command, made: Path
 ) -> None:
-    page = (made / f"{program}.1").read_text("utf-8").replace("\\-", "-")
+    page = (made / f"{page_of}.1").read_text("utf-8").replace("\\-", "-")
     for option in command.options:
         assert all(name in page for name in option.names)
     if command.path and not command.below:

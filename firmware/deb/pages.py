@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from doorsill import cli
-from doorsill.commandline.commands import commands_of
+from doorsill.commandline.commands import Command, commands_of
 from doorsill.commandline.completion import bash, zsh
 from doorsill.commandline.manual import manual
 
@@ -28,16 +28,24 @@ def camera() -> argparse.ArgumentParser:
 
 
 def office() -> argparse.ArgumentParser:
-    """The office's program, and ``doorsill demo``, which comes with it."""
+    """The office's program."""
     from doorsill_fleet import cli as fleet
 
     return fleet.whole_parser()
+
+
+def beside_the_office() -> argparse.ArgumentParser:
+    """What the office's package adds to the camera's program: ``doorsill demo``."""
+    from doorsill_fleet.commands import COMMANDS
+
+    return cli.whole_parser(COMMANDS)
 
 
 PROGRAMS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "doorsill": camera,
     "doorsill-fleet": office,
 }
+BESIDE = {"doorsill-fleet": ("doorsill", beside_the_office)}  # on the same page
 
 
 def make(program: str, out: Path) -> dict[str, Path]:
@@ -46,7 +54,7 @@ def make(program: str, out: Path) -> dict[str, Path]:
     commands = list(commands_of(PROGRAMS[program]()))
     page = (HERE / f"{program}.1").read_text("utf-8")
     texts = {
-        "manual": (f"{program}.1", manual(page, program, commands)),
+        "manual": (f"{program}.1", manual(page, _on_the_page(program, commands))),
         "bash-completion": (f"{program}.bash", bash(program, commands)),
         "zsh-completion": (f"{program}.zsh", zsh(program, commands)),
     }
@@ -55,6 +63,15 @@ def make(program: str, out: Path) -> dict[str, Path]:
         made[name] = out / file
         made[name].write_text(text, encoding="utf-8")
     return made
+
+
+def _on_the_page(
+    program: str, commands: list[Command]
+) -> Iterator[tuple[str, Command]]:
+    yield from ((program, each) for each in commands)
+    if program in BESIDE:
+        other, parser = BESIDE[program]
+        yield from ((other, each) for each in commands_of(parser()))
 
 
 def main() -> int:

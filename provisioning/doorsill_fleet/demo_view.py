@@ -66,8 +66,8 @@ class Measured:
 def picture(received: Received, truth: Truth, measured: Measured) -> RenderableType:
     """The live view."""
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column()
+    table.add_column(style="bold", overflow="fold")
+    table.add_column(overflow="fold")
     left = max(0.0, measured.seconds - measured.elapsed)
     table.add_row("time", f"{measured.elapsed:4.0f} s, {left:.0f} s left")
     table.add_row("device", received.state)
@@ -113,14 +113,17 @@ def _frame_rate(health: dict[str, Any]) -> str:
     return f"{rate:.1f} a second, {share} + {health['overhead_us'] / 1000:.2f} ms ours"
 
 
-def _crossings(live: list[tuple[int, int]], truth: Truth) -> Table:
-    table = Table("line", "in", "out", "true in", "true out", box=None)
+def _crossings(live: list[tuple[int, int]], truth: Truth) -> str:
+    """A row for each line, as words: a table would be cut in a narrow terminal."""
     known = truth.lines
+    rows = []
     for number in range(max(len(live), len(known or ()), 1)):
         counted = live[number] if number < len(live) else (0, 0)
         real = known[number] if known and number < len(known) else ("?", "?")
-        table.add_row(str(number + 1), *map(str, counted), *map(str, real))
-    return table
+        ways = zip(("in", "out"), counted, real, strict=True)
+        said = (f"{way} {count} (true {true})" for way, count, true in ways)
+        rows.append(f"line {number + 1}: {', '.join(said)}")
+    return "\n".join(rows)
 
 
 def _left(received: Received) -> str:

@@ -41,7 +41,7 @@ the medium has no power, so that it could not be read back yet.
 OPEN = """\
 examples:
   doorsill vault open faces.sealed --to faces --ca device-ca.pem
-  doorsill vault open faces.sealed --to faces --ca device-ca.pem --fido enrolled
+  doorsill vault open faces.sealed --to faces --ca device-ca.pem --fido2 enrolled
 
 The pictures are in the clear then. FOLDER must be new or empty.
 """
@@ -78,5 +78,5 @@ def _add_open(actions: argparse._SubParsersAction[Any]) -> None:
     )
     add_reader(parser)
     parser.add_argument(
-        "--fido", type=Path, metavar="FOLDER", help="a FIDO2 key, enrolled in FOLDER"
+        "--fido2", type=Path, metavar="FOLDER", help="a FIDO2 key, enrolled in FOLDER"
     )

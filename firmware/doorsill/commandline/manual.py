@@ -10,11 +10,11 @@ from doorsill.commandline.commands import Command, Option
 COMMANDS = "@COMMANDS@"  # where the page that a person wrote takes them in
 
 
-def manual(page: str, program: str, commands: Iterable[Command]) -> str:
-    """``page`` with a section for each command in place of COMMANDS."""
+def manual(page: str, commands: Iterable[tuple[str, Command]]) -> str:
+    """``page`` with a section for each command of a program in place of COMMANDS."""
     sections = [
         line
-        for each in commands
+        for program, each in commands
         if each.path and not each.below
         for line in _section(program, each)
     ]
