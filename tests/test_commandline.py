@@ -271,6 +271,7 @@ def test_the_limits_that_are_shown_are_those_that_hold() -> None:
     assert models_arguments.RUNS == models_measure.RUNS
     assert tuple(each.name for each in models_fetch.KNOWN) == models_arguments.FETCHED
     assert shared.MOST_THREADS == runtime.MOST_THREADS
+    assert tuple(runtime.RUNTIMES) == shared.RUNTIMES
     assert (shared.LEAST_RATE, shared.MOST_RATE) == (
         decoding.LEAST_RATE,
         decoding.MOST_RATE,

@@ -47,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
     _require_room(args)
     places = places_of(args)
     section = ModelSection(
-        detector=args.model, threads=args.threads, delegate=args.delegate
+        detector=args.model,
+        runtime=args.runtime,
+        threads=args.threads,
+        delegate=args.delegate,
     )
     with contextlib.ExitStack() as files:
         plot = files.enter_context(_replacing(args.save_plot))

@@ -8,6 +8,7 @@ from typing import Any
 
 from doorsill.arguments.shared import (
     MOST_THREADS,
+    RUNTIMES,
     add_delegate,
     add_line,
     rate_argument,
@@ -91,6 +92,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="one of ours, or a detector's .tflite, .lite or .toml",
     )
     add_delegate(parser)
+    parser.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default=RUNTIMES[0],
+        help="of the model; tflite-runtime needs the extra [legacy]",
+    )
     parser.add_argument(
         "--threads",
         type=whole(1, MOST_THREADS),

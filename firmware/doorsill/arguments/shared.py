@@ -14,6 +14,7 @@ from doorsill.config import INSTALLED
 Point = tuple[float, float]
 
 MOST_THREADS = 64  # of the model's runtime
+RUNTIMES = ("litert", "tflite-runtime")  # the first is the default
 LEAST_RATE, MOST_RATE = 0.5, 480.0  # frames a second that a recording may have
 
 

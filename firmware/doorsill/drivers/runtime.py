@@ -144,8 +144,10 @@ def import_runtime(name: str) -> ModuleType:
     module, package = RUNTIMES[name]
     # Built against numpy 1: its import succeeds and its first Interpreter dies.
     if name == "tflite-runtime" and int(np.__version__.split(".")[0]) >= 2:
-        found = f"here is numpy {np.__version__}"
-        raise ConfigError(f"runtime = 'tflite-runtime' needs numpy < 2, {found}")
+        raise ConfigError(
+            f"runtime = 'tflite-runtime' needs numpy < 2, here is numpy "
+            f"{np.__version__}: use litert, or install doorsill[legacy] in Python 3.11"
+        )
     try:
         return importlib.import_module(module)
     except ImportError as error:
