@@ -41,6 +41,7 @@ from mutants.targets import SURVIVORS, TARGETS, Target
 ROOT = Path(__file__).parents[2]
 PRODUCT = Path("firmware", "doorsill")
 COPIED = ("firmware", "provisioning", "models", "tests")
+READ = ("pyproject.toml", "SECURITY.md")  # by pytest and by tests
 DONE = ROOT / "build" / "mutants.jsonl"
 LIMIT_S = 600.0  # of a run without any change
 ONE_LIMIT_S = 120.0  # of one test
@@ -199,7 +200,8 @@ def workshop(jobs: int, known: Known) -> Iterator[Workshop]:
             for name in COPIED:
                 ignored = shutil.ignore_patterns("__pycache__", "train")
                 shutil.copytree(ROOT / name, copy / name, ignore=ignored)
-            shutil.copy(ROOT / "pyproject.toml", copy)
+            for name in READ:
+                shutil.copy(ROOT / name, copy)
             shop.free.put((copy, stack.enter_context(closing(Runner(copy)))))
         yield shop
 
