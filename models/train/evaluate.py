@@ -1,6 +1,7 @@
 """Measure a detector with the device's own decode: average precision and the like.
 
-Everything goes through ``doorsill.vision.heads``, so what is measured is what counts.
+Everything goes through ``doorsill.vision.heads``: what is measured is what
+counts.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 Blanking overwrites, syncs, reads back, and only then discards: blocks that are given
 back first are no longer ours, and the zeros never reach them. A file is overwritten
-where it lies (:mod:`doorsill.consent.in_place`) and never discarded. Reading back drops
-the page cache first, so that it asks the device. What a flash controller keeps to
-itself no software can overwrite (Wei et al., FAST '11): that is why the key is
-destroyed first, and why the certificate says Clear and not Purge.
+where it lies (:mod:`doorsill.consent.in_place`) and never discarded.
+Reading back drops the page cache first, so that it asks the device. What a flash
+controller keeps to itself no software can overwrite (Wei et al., FAST '11): that is why
+the key is destroyed first, and why the certificate says Clear and not Purge.
 """
 
 from __future__ import annotations

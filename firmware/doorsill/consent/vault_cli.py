@@ -50,9 +50,8 @@ def list_vault(args: argparse.Namespace) -> int:
         _say(f"closed last because {WORDS[Reason(told['last_reason'])]}")
     if told["certificate"]:
         _say(f"newest certificate: {told['certificate']}")
-        _say(
-            f"check it: doorsill verify {premises.certificates_of(config)} --ca CA.pem"
-        )
+        folder = premises.certificates_of(config)
+        _say(f"check it: doorsill verify {folder} --ca CA.pem")
     return 0
 
 

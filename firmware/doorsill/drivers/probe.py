@@ -1,7 +1,7 @@
 """Try a model or a delegate in a child process, because a bad one kills its process.
 
-Run as ``python -m doorsill.drivers.probe RUNTIME [DELEGATE]`` with the model on stdin:
-it ends with 0 when the model ran once, else it says why on stderr.
+Run as ``python -m doorsill.drivers.probe RUNTIME [DELEGATE]`` with the model on
+stdin: it ends with 0 when the model ran once, else it says why on stderr.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A serial SRAM that can be driven: real opcodes, and a rail that can be cut.
 
-It is the bus of :class:`doorsill.drivers.sram.SramMedium` where there is no board.
+It is the bus of :class:`doorsill.drivers.sram.SramMedium` where no board is.
 """
 
 from __future__ import annotations
