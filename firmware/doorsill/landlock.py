@@ -72,9 +72,8 @@ def _rights(abi: int) -> int:
 
 
 def _ruleset(abi: int, files: int) -> int:
-    network = BIND_TCP | CONNECT_TCP if abi >= 4 else 0
-    scopes = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL if abi >= 6 else 0
-    size = 24 if abi >= 6 else 16 if abi >= 4 else 8
+    network, scopes = BIND_TCP | CONNECT_TCP, SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL
+    size = 24 if abi >= 6 else 16 if abi >= 4 else 8  # what an older one has not is cut
     attributes = struct.pack("QQQ", files, network, scopes)[:size]
     answer = call(CREATE_RULESET, attributes, size, 0)
     return require(answer, "make a landlock rule set")
