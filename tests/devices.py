@@ -15,10 +15,10 @@ from doorsill.consent.certificate import (
     Blanking,
     CertificateChain,
     LeaseInterval,
-    MediumFacts,
     Surroundings,
 )
 from doorsill.consent.claims import NOT_SYNCHRONISED, blank_digest
+from doorsill.consent.medium import MediumFacts
 from doorsill.device import identity
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

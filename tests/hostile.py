@@ -11,9 +11,17 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from doorsill.cells import Cell, HealthCell, LineCell, LooksCell, Quality, ZoneCell
+from doorsill.cells import (
+    CROSSINGS_MOST,
+    MINUTE_S,
+    Cell,
+    HealthCell,
+    LineCell,
+    LooksCell,
+    Quality,
+    ZoneCell,
+)
 from doorsill.privacy.floors import SLOT_S
-from doorsill.uplink.pieces import CROSSINGS_MOST, MINUTE_S
 from doorsill.uplink.wire import LineInterval
 
 OURS = Quality.GAP | Quality.FAULT  # the uplink's own

@@ -15,7 +15,7 @@ from hostile import WORDS, noise, read, spelt
 from kills import Camera
 from test_store import reader
 
-from doorsill.cells import Quality, ZoneCell
+from doorsill.cells import MINUTE_S, Quality, ZoneCell
 from doorsill.link import CellServer
 from doorsill.uplink import capacity
 from doorsill.uplink.codec import decode
@@ -28,7 +28,7 @@ from doorsill.uplink.gauges import (
 )
 from doorsill.uplink.guard import RATES
 from doorsill.uplink.pace import Moments, Pace
-from doorsill.uplink.pieces import MINUTE_S, ZoneSums, minute_of
+from doorsill.uplink.pieces import ZoneSums, minute_of
 from doorsill.uplink.reports import Release, interval_of
 from doorsill.uplink.rules import rules_of
 from doorsill.uplink.service import booted_at

@@ -19,9 +19,10 @@ from devices import AROUND, BEGIN, SIZE, UTC_MS, DeviceCA, blanking
 
 from doorsill import canonical, cli, policy
 from doorsill.consent import claims, contradictions, crops
-from doorsill.consent.certificate import CertificateChain, MediumFacts
+from doorsill.consent.certificate import CertificateChain
 from doorsill.consent.claims import SYNCHRONISED
 from doorsill.consent.examine import Document
+from doorsill.consent.medium import MediumFacts
 from doorsill.consent.verify import AHEAD, Expected, reservations, verify_chain
 from doorsill.device.identity import Identity
 from doorsill.errors import UntrustedError

@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from doorsill.vision.heads import (
-    CHANNELS,
-    HeadDecoder,
-    HeadsDecode,
-    Quantisation,
-    overlap,
-)
+from doorsill.registry import CHANNELS, HeadsDecode, Quantisation
+from doorsill.vision.heads import HeadDecoder, overlap
 from doorsill.vision.letterbox import Letterbox
 
 ROWS, COLUMNS = 32, 40

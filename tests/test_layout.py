@@ -9,8 +9,9 @@ from interpreters import FakeInterpreter, ssd_results
 from doorsill.drivers.graph import Ends
 from doorsill.errors import ConfigError
 from doorsill.models_stated import Coding, Stated
+from doorsill.registry import Wished
 from doorsill.vision.anchors import by_rule
-from doorsill.vision.layout import Wished, layout_of
+from doorsill.vision.layout import layout_of
 from doorsill.vision.letterbox import WHOLE
 
 LEFT = (0.1, 0.2, 0.3, 0.9)

@@ -21,6 +21,7 @@ from doorsill.models_edgetpu import operations_on_the_cpu
 from doorsill.models_measure import Share, Tally, matched
 from doorsill.models_named import find
 from doorsill.values import Detections
+from doorsill.vision import opening
 from doorsill.vision.detectors import open_detector, with_probed_delegate
 
 ROOT = Path(__file__).parent.parent
@@ -183,7 +184,7 @@ def test_the_pinned_hash_is_that_of_the_file_we_measured_with() -> None:
 @pytest.mark.parametrize("path", registry.manifests(), ids=lambda path: path.stem)
 def test_every_model_we_ship_is_what_its_manifest_says(path: Path) -> None:
     manifest = registry.load_manifest(path)
-    registry.opened(manifest)
+    opening.open_model(manifest)
     assert len(registry.verified_model(manifest)) <= SIZE_BUDGET
     assert manifest.licence == "Apache-2.0"
 
@@ -195,13 +196,13 @@ def test_a_corrupt_model_is_refused(path: Path, tmp_path: Path) -> None:
     model[len(model) // 2] ^= 1
     manifest.model_path.write_bytes(model)
     with pytest.raises(UntrustedError, match="sha256"):
-        registry.opened(manifest)
+        opening.open_model(manifest)
 
 
 def test_a_model_that_says_more_than_its_manifest_is_refused(tmp_path: Path) -> None:
     manifest = registry.shipped("detector")
     with pytest.raises(UntrustedError, match="allows only"):
-        registry.opened(replace(manifest, outputs=manifest.outputs[:1]))
+        opening.open_model(replace(manifest, outputs=manifest.outputs[:1]))
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsill.cells import Cell, LineCell, LooksCell, Quality, ZoneCell
+from doorsill.cells import (
+    CROSSINGS_MOST,
+    MINUTE_S,
+    Cell,
+    LineCell,
+    LooksCell,
+    Quality,
+    ZoneCell,
+)
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.link import Received
 from doorsill.privacy.floors import SLOT_S
-from doorsill.uplink.pieces import (
-    CROSSINGS_MOST,
-    MINUTE_S,
-    LineSums,
-    Places,
-    ZoneSums,
-    minute_of,
-)
+from doorsill.uplink.pieces import LineSums, Places, ZoneSums, minute_of
 from doorsill.uplink.reports import quality_of
 from doorsill.uplink.tally import Minute, Tally
 from doorsill.uplink.tally_text import tally_of, text_of

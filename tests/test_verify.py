@@ -23,9 +23,10 @@ from devices import (
 
 from doorsill import canonical, cli, strict_x509
 from doorsill.consent import claims, contradictions, examine, reasons, signer, verify
-from doorsill.consent.certificate import Blanking, CertificateChain, MediumFacts
+from doorsill.consent.certificate import Blanking, CertificateChain
 from doorsill.consent.claims import blank_digest
 from doorsill.consent.examine import Document
+from doorsill.consent.medium import MediumFacts
 from doorsill.consent.verify import Expected, verify_chain
 from doorsill.device.identity import Identity
 from doorsill.errors import UntrustedError

@@ -9,6 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
+MINUTE_S = 60
+CROSSINGS_MOST = 600  # of one place in one minute, both ways together: 10 a second
+PEOPLE_MOST = 100  # in one zone at once
+STAY_MOST_S = 36_000  # of all who left one zone in one minute, summed
+
 
 class Age(IntEnum):
     """Apparent age band."""

@@ -33,6 +33,7 @@ from doorsill.errors import ConfigError
 from doorsill.models_allowed import read_model
 from doorsill.models_measure import Tally
 from doorsill.models_named import Model, find
+from doorsill.vision import opening
 
 
 def _say(text: str = "") -> None:
@@ -115,7 +116,7 @@ def verify_models(args: argparse.Namespace) -> int:
         model = find(name)
         if model.manifest is None:
             raise ConfigError(f"{name} has no manifest to be verified against")
-        registry.opened(model.manifest)
+        opening.open_model(model.manifest)
         _say(f"{model.title}: sha256, input and outputs are what the manifest says")
     return 0
 

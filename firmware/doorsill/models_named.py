@@ -11,10 +11,10 @@ from doorsill.drivers.runtime import Interpreter, load
 from doorsill.errors import ConfigError
 from doorsill.models_allowed import is_file, is_manifest, read_model
 from doorsill.models_stated import stated
-from doorsill.vision import heads
+from doorsill.vision import heads, opening
 from doorsill.vision.detector import NetDetector
-from doorsill.vision.detectors import manifested_detector
 from doorsill.vision.foreign import Foreign, foreign_detector
+from doorsill.vision.opening import manifested_detector
 from doorsill.vision.ssd import LOWEST_SCORE
 
 SSD_SCORE = 0.5
@@ -33,7 +33,7 @@ class Model:
     ) -> Interpreter:
         """Loaded; one of ours is verified first."""
         if self.manifest is not None:
-            return registry.opened(
+            return opening.open_model(
                 self.manifest,
                 threads=threads,
                 runtime=runtime,
@@ -79,7 +79,7 @@ class Model:
             raise ConfigError(f"{self.title} is not a detector that can be evaluated")
         sure = replace(self.manifest.decode, threshold=self.manifest.decode.sure)
         alone = replace(self.manifest, decode=sure)
-        return NetDetector(self.interpreter(), registry.heads_decoder(alone))
+        return NetDetector(self.interpreter(), opening.heads_decoder(alone))
 
     def counting_detector(self, threads: int = 1, delegate: str = "") -> NetDetector:
         """Ready to count with: what is weak is left to the tracker."""
@@ -89,7 +89,7 @@ class Model:
         if manifest.decode is None:
             raise ConfigError(f"{self.title} is not a detector")
         net = self.interpreter(threads, delegate=delegate)
-        return NetDetector(net, registry.heads_decoder(manifest), heads.BORN)
+        return NetDetector(net, opening.heads_decoder(manifest), heads.BORN)
 
 
 def find(name: str) -> Model:

@@ -12,24 +12,55 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from doorsill.drivers.runtime import Interpreter, Output, load
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.fields import Fields
 from doorsill.models_recognise import MODEL_MAX_BYTES
 from doorsill.reading import parse_toml, read_file
-from doorsill.values import Detections
-from doorsill.vision.anchors import RULES
-from doorsill.vision.detector import Decode, Scaling
-from doorsill.vision.heads import (
-    CHANNELS,
-    HeadDecoder,
-    HeadsDecode,
-    Quantisation,
-)
-from doorsill.vision.layout import Wished
-from doorsill.vision.letterbox import Letterbox
+
+RULES = ("ssd", "retina", "efficientdet")
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """What a manifest says beyond the file."""
+
+    person: int | None = None  # class or column of people
+    anchors: str = ""  # a rule of vision/anchors.py
+    anchor_scale: float = 0.0
+
+
+class Scaling(NamedTuple):
+    """What a network with a float input takes: (pixel - mean) / deviation.
+
+    One number each, or one for each of R, G and B.
+    """
+
+    mean: tuple[float, ...] = (127.5,)
+    deviation: tuple[float, ...] = (127.5,)
+
+
+CHANNELS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Quantisation:
+    """real = scale * (stored - zero)"""
+
+    scale: float
+    zero: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsDecode:
+    """What the manifest fixes for one trained detector."""
+
+    threshold: float  # lowest score that is reported at all, 0..1
+    head_overlap: float = 0.3  # IoU of two heads above which they are one
+    person_overlap: float = 0.65
+    sure: float = 0.45  # the score from which an answer stands by itself
+
 
 KINDS = ("heads", "ssd", "attributes")
 # What may be said about a person, and in which words; not a knob.
@@ -142,53 +173,6 @@ def verified_model(manifest: Manifest) -> bytes:
             f" but its manifest says {manifest.sha256}"
         )
     return model
-
-
-def opened(
-    manifest: Manifest,
-    *,
-    threads: int = 1,
-    runtime: str = "litert",
-    delegate: str | None = None,
-) -> Interpreter:
-    """Load a verified model whose tensors are those of its manifest, all of them."""
-    interpreter = load(
-        verified_model(manifest), threads=threads, runtime=runtime, delegate=delegate
-    )
-    wanted = (1, manifest.height, manifest.width, 3)
-    if interpreter.input.shape != wanted or interpreter.input.dtype != manifest.dtype:
-        raise UntrustedError(
-            f"{manifest.file} takes {interpreter.input.dtype} {interpreter.input.shape}"
-            f", but its manifest says {manifest.dtype} {wanted}"
-        )
-    if manifest.kind != "ssd":
-        found = [(o.tensor.shape, o.tensor.scale) for o in interpreter.outputs()]
-        stated = [(t.shape, t.quantisation.scale) for t in manifest.outputs]
-        if sorted(found) != sorted(stated):
-            raise UntrustedError(
-                f"{manifest.file} gives {sorted(found)},"
-                f" but its manifest allows only {sorted(stated)}"
-            )
-    return interpreter
-
-
-def heads_decoder(
-    manifest: Manifest, decoder: type[HeadDecoder] = HeadDecoder
-) -> Decode:
-    """The decode for a model of kind ``heads``, whatever the order of its outputs."""
-    heat, reg = manifest.output("heat"), manifest.output("reg")
-    if manifest.decode is None:
-        raise ConfigError(f"{manifest.name} is of kind {manifest.kind}, not heads")
-    shape = (heat.shape[1], heat.shape[2])
-    heads = decoder(shape, heat.quantisation, reg.quantisation, manifest.decode)
-
-    def decode(outputs: tuple[Output, ...], place: Letterbox) -> Detections:
-        first, second = outputs[0].values, outputs[1].values
-        if first.shape[-1] != 1:
-            first, second = second, first
-        return heads.decode(first, second, place)
-
-    return decode
 
 
 def _read(path: Path, top: Fields, problems: list[str]) -> Manifest:

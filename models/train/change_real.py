@@ -17,6 +17,7 @@ from doorsill import registry
 from doorsill.drivers.video import open_recording
 from doorsill.models_measure import Tally, read_labels
 from doorsill.values import Detections
+from doorsill.vision import opening
 from doorsill.vision.letterbox import Letterbox
 
 LABELS = Path(__file__).resolve().parent.parent / "eval/labels/real.json"
@@ -46,7 +47,7 @@ class ChangeInput:
 def detections(path: Path, clip: Path) -> Iterator[Detections]:
     """What the detector sees in each frame of a clip."""
     manifest = registry.load_manifest(path)
-    net, decode = registry.opened(manifest), registry.heads_decoder(manifest)
+    net, decode = opening.open_model(manifest), opening.heads_decoder(manifest)
     fit = (manifest.width, manifest.height)
     camera = open_recording(str(clip), fit)
     change = ChangeInput(0.1)

@@ -13,8 +13,9 @@ import numpy as np
 import samples
 
 from doorsill.models_measure import matched
+from doorsill.registry import HeadsDecode, Quantisation
 from doorsill.values import Detections
-from doorsill.vision.heads import HeadDecoder, HeadsDecode, Quantisation
+from doorsill.vision.heads import HeadDecoder
 
 HEAT, REG = Quantisation(1 / 256, -128), Quantisation(1 / 28, 0)
 FLOOR = 0.05  # lowest score that enters an average precision

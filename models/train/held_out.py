@@ -17,6 +17,7 @@ from evaluate import FLOOR, Detect, float_detector, measure
 
 from doorsill import registry
 from doorsill.values import Detections
+from doorsill.vision import opening
 from doorsill.vision.heads import Box, HeadDecoder
 from doorsill.vision.letterbox import WHOLE, Letterbox
 
@@ -36,8 +37,8 @@ def int8_detector(
 ) -> Detect:
     """The shipped file, with a threshold low enough for an average precision."""
     low = replace(manifest.decode, threshold=threshold)
-    decode = registry.heads_decoder(replace(manifest, decode=low), decoder)
-    net = registry.opened(manifest)
+    decode = opening.heads_decoder(replace(manifest, decode=low), decoder)
+    net = opening.open_model(manifest)
 
     def detect(image: np.ndarray) -> Detections:
         net.input_view()[0] = (image.astype(np.int16) - 128).astype(np.int8)

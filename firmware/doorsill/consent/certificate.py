@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from doorsill import __version__, canonical
 from doorsill.consent import claims
 from doorsill.consent.examine import check_form, check_head_form
+from doorsill.consent.medium import MediumFacts
 from doorsill.device.identity import Identity
 from doorsill.device.policy_store import replace
 from doorsill.errors import ConfigError, UntrustedError
@@ -59,15 +60,6 @@ class Surroundings:
     sectors_written: dict[str, int]  # since boot, by block device, 512 bytes each
     utc_ms: int
     time_source: str
-
-
-@dataclass(frozen=True, slots=True)
-class MediumFacts:
-    """Which medium, and which of its bytes; all of them, from 0 to ``size``."""
-
-    kind: str  # one of claims.MEDIA
-    identity: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,12 @@ import hashlib
 
 from doorsill.consent.reasons import WORDS
 
+
+def printable(text: str) -> str:
+    """At most 200 printable ASCII characters of ``text``, "?" for any other."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:200])
+
+
 FORMAT = "doorsill-blanking/1"
 HEAD_FORMAT = "doorsill-blanking-head/1"
 FIRST = "0" * 64  # what the first certificate names as its predecessor

@@ -18,10 +18,15 @@ import stat
 import struct
 from pathlib import Path
 
-from doorsill.consent.certificate import MediumFacts
+from doorsill.consent.claims import printable
 from doorsill.consent.in_place import Place, place_of, require_in_place
-from doorsill.consent.medium import read_all, require_room, require_same, require_size
-from doorsill.consent.surroundings import printable
+from doorsill.consent.medium import (
+    MediumFacts,
+    read_all,
+    require_room,
+    require_same,
+    require_size,
+)
 from doorsill.errors import ConfigError, UntrustedError
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -7,10 +7,10 @@ overwrites every byte that software can address; ``read_all`` looks at every one
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from doorsill.consent.certificate import MediumFacts
 from doorsill.consent.claims import BLOCK_BYTES, LARGEST_MEDIUM
 from doorsill.consent.locked import LockedMemory, is_blank
 from doorsill.errors import ConfigError, UntrustedError
@@ -138,3 +138,12 @@ def require_same(found: bytes, written: bytes, facts: MediumFacts) -> None:
         raise UntrustedError(
             f"the {facts.kind} medium gave back what had not been written"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class MediumFacts:
+    """Which medium, and which of its bytes; all of them, from 0 to ``size``."""
+
+    kind: str  # one of claims.MEDIA
+    identity: str
+    size: int

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from doorsill.consent import claims
 from doorsill.consent.certificate import Surroundings
+from doorsill.consent.claims import printable
 
 PR_GET_DUMPABLE = 3
 DEVICES_MOST = 32
@@ -53,11 +54,6 @@ def firmware_digest() -> str:
         found.update(f"{path.relative_to(package).as_posix()}\n".encode())
         found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()
-
-
-def printable(text: str) -> str:
-    """At most 200 printable ASCII characters of ``text``, "?" for any other."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text[:200])
 
 
 def _swap_bytes(root: Path) -> int:

@@ -18,8 +18,7 @@ import struct
 from pathlib import Path
 from typing import Protocol
 
-from doorsill.consent.certificate import MediumFacts
-from doorsill.consent.medium import NoAnswer, require_room, require_same
+from doorsill.consent.medium import MediumFacts, NoAnswer, require_room, require_same
 from doorsill.errors import ConfigError, UntrustedError
 
 WRITE_MODE, WRITE, READ, READ_MODE = 0x01, 0x02, 0x03, 0x05

@@ -25,7 +25,15 @@ import sys
 from dataclasses import dataclass
 from math import comb, log2
 
-from doorsill.cells import Age, Expression, Quality
+from doorsill.cells import (
+    CROSSINGS_MOST,
+    MINUTE_S,
+    PEOPLE_MOST,
+    STAY_MOST_S,
+    Age,
+    Expression,
+    Quality,
+)
 from doorsill.privacy.floors import K_FLOOR, SLOT_S
 from doorsill.uplink.gauges import (
     DEGREES_MOST,
@@ -36,12 +44,6 @@ from doorsill.uplink.gauges import (
     levels,
 )
 from doorsill.uplink.pace import Pace
-from doorsill.uplink.pieces import (
-    CROSSINGS_MOST,
-    MINUTE_S,
-    PEOPLE_MOST,
-    STAY_MOST_S,
-)
 from doorsill.uplink.sight import SIGHTS
 from doorsill.uplink.voice import FROM_VISION, KIB_MOST
 from doorsill.uplink.wire import POWERS

@@ -12,20 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from doorsill.cells import HealthCell, Quality
+from doorsill.cells import MINUTE_S, HealthCell, Quality
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.link import Received, VisionLeftError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.noise import Below
 from doorsill.uplink.looks import Rules, consider
 from doorsill.uplink.outbox import Outbox
-from doorsill.uplink.pieces import (
-    MINUTE_S,
-    Window,
-    health_checked,
-    minute_of,
-    place_of,
-)
+from doorsill.uplink.pieces import Window, health_checked, minute_of, place_of
 from doorsill.uplink.reports import Release, entries_of
 from doorsill.uplink.rows import Batch, Entry
 from doorsill.uplink.standing import flagged

@@ -12,6 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from doorsill.cells import (
+    CROSSINGS_MOST,
+    MINUTE_S,
+    PEOPLE_MOST,
+    STAY_MOST_S,
     HealthCell,
     LineCell,
     LooksCell,
@@ -22,10 +26,6 @@ from doorsill.cells import (
 from doorsill.errors import UntrustedError
 from doorsill.privacy.floors import SLOT_S
 
-MINUTE_S = 60
-CROSSINGS_MOST = 600  # of one place in one minute, both ways together: 10 a second
-PEOPLE_MOST = 100  # in one zone at once
-STAY_MOST_S = 36_000  # of all who left one zone in one minute, summed
 EVERY_QUALITY = int(sum(Quality))
 OURS = int(Quality.GAP | Quality.FAULT)  # never by vision's own word
 

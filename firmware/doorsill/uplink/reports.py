@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from doorsill.cells import Quality
+from doorsill.cells import MINUTE_S, PEOPLE_MOST, STAY_MOST_S, Quality
 from doorsill.privacy.threshold import least
 from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.gauges import coarse
-from doorsill.uplink.pieces import (
-    MINUTE_S,
-    PEOPLE_MOST,
-    STAY_MOST_S,
-    LineSums,
-    Sums,
-    ZoneSums,
-)
+from doorsill.uplink.pieces import LineSums, Sums, ZoneSums
 from doorsill.uplink.rows import Entry
 from doorsill.uplink.tally import Minute
 from doorsill.uplink.wire import (

@@ -24,12 +24,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from doorsill.cells import LooksCell, Quality
+from doorsill.cells import MINUTE_S, LooksCell, Quality
 from doorsill.errors import UntrustedError
 from doorsill.link import Received
 from doorsill.privacy.threshold import slot_of
 from doorsill.uplink.pieces import (
-    MINUTE_S,
     LineSums,
     Places,
     Sums,

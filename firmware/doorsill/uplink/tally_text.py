@@ -6,19 +6,10 @@ import json
 from dataclasses import astuple
 from typing import Any
 
+from doorsill.cells import CROSSINGS_MOST, MINUTE_S, PEOPLE_MOST, STAY_MOST_S
 from doorsill.errors import UplinkError
 from doorsill.fields import shown
-from doorsill.uplink.pieces import (
-    CROSSINGS_MOST,
-    EVERY_QUALITY,
-    MINUTE_S,
-    PEOPLE_MOST,
-    STAY_MOST_S,
-    LineSums,
-    Places,
-    Sums,
-    ZoneSums,
-)
+from doorsill.uplink.pieces import EVERY_QUALITY, LineSums, Places, Sums, ZoneSums
 from doorsill.uplink.tally import TOTAL_MOST, Running, Tally
 
 EPOCH_MOST = 2**32 - 1

@@ -16,8 +16,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from doorsill.cells import Age, Expression, Picture, Quality
-from doorsill.uplink.pieces import CROSSINGS_MOST, MINUTE_S, PEOPLE_MOST, STAY_MOST_S
+from doorsill.cells import (
+    CROSSINGS_MOST,
+    MINUTE_S,
+    PEOPLE_MOST,
+    STAY_MOST_S,
+    Age,
+    Expression,
+    Picture,
+    Quality,
+)
 from doorsill.uplink.rules import (
     Flag,
     OrNull,

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorsill.models_stated import Coding
+from doorsill.registry import RULES
 
 Anchors = NDArray[np.float32]  # (n, 4) centre x, centre y, width, height in 0..1
 Cell = list[tuple[float, float]]  # width and height of each anchor of a cell, 0..1
@@ -34,7 +35,6 @@ EFFICIENTDET_ASPECTS = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))
 EFFICIENTDET_LITE_SIDE = 448  # pixels, of the largest that has scale 3
 TENSORFLOW_SCALES = (10.0, 10.0, 5.0, 5.0)  # of y, x, height, width
 PLAIN_SCALES = (1.0, 1.0, 1.0, 1.0)
-RULES = ("ssd", "retina", "efficientdet")
 
 
 def coding_of(count: int, size: tuple[int, int]) -> tuple[str, Coding] | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from doorsill.drivers.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
+from doorsill.registry import Scaling
 from doorsill.values import Detections, Frame, Pixels
 from doorsill.vision.letterbox import Letterbox
 from doorsill.vision.tracker import BORN
@@ -51,16 +52,6 @@ class Detector(Protocol):
 
     def detect(self, frame: Frame) -> Detections:
         """People in fractions of the picture; the frame is not kept."""
-
-
-class Scaling(NamedTuple):
-    """What a network with a float input takes: (pixel - mean) / deviation.
-
-    One number each, or one for each of R, G and B.
-    """
-
-    mean: tuple[float, ...] = (127.5,)
-    deviation: tuple[float, ...] = (127.5,)
 
 
 class NetDetector:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from doorsill.config import ModelSection
 from doorsill.drivers.probe import reason_against, require_sound
-from doorsill.drivers.runtime import Interpreter, load
+from doorsill.drivers.runtime import load
 from doorsill.errors import ConfigError
 from doorsill.models_allowed import (
     Allowed,
@@ -19,19 +19,12 @@ from doorsill.models_allowed import (
     require_allowed,
 )
 from doorsill.models_stated import stated
-from doorsill.registry import (
-    Manifest,
-    heads_decoder,
-    load_manifest,
-    opened,
-    shipped,
-    verified_model,
-)
+from doorsill.registry import Manifest, load_manifest, shipped, verified_model
 from doorsill.vision import heads
 from doorsill.vision.appearance import Appearance
 from doorsill.vision.detector import Detector, NetDetector
 from doorsill.vision.foreign import Foreign, foreign_detector
-from doorsill.vision.ssd import LOWEST_SCORE
+from doorsill.vision.opening import heads_decoder, manifested_detector, open_model
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +134,7 @@ def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
             f"{manifest.name} wants the encoding {manifest.encoding}; "
             "this version feeds rgb"
         )
-    interpreter = opened(
+    interpreter = open_model(
         manifest,
         threads=section.threads,
         runtime=section.runtime,
@@ -158,19 +151,6 @@ def _with_its_doubts(foreign: Foreign, path: Path) -> NetDetector:
     return foreign.detector
 
 
-def manifested_detector(
-    manifest: Manifest, interpreter: Interpreter, lowest_score: float = LOWEST_SCORE
-) -> Foreign:
-    """A detector of kind ``ssd``: what its file says, and its manifest before that."""
-    try:
-        said = stated(verified_model(manifest))
-        return foreign_detector(
-            interpreter, said, manifest.wished, lowest_score, manifest.scaling
-        )
-    except ConfigError as error:
-        raise error.of(manifest.path) from None
-
-
 def open_reader(section: ModelSection, allowed: Allowed | None = None) -> Appearance:
     """The attributes model that ``section`` names; its manifest is enforced."""
     manifest = shipped(section.attributes)
@@ -179,5 +159,5 @@ def open_reader(section: ModelSection, allowed: Allowed | None = None) -> Appear
         raise ConfigError(
             f"model.attributes = {section.attributes} is of kind {manifest.kind}"
         )
-    interpreter = opened(manifest, threads=section.threads, runtime=section.runtime)
+    interpreter = open_model(manifest, threads=section.threads, runtime=section.runtime)
     return Appearance(interpreter, manifest.outputs)

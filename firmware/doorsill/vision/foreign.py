@@ -15,8 +15,9 @@ import numpy as np
 
 from doorsill.drivers.runtime import Interpreter
 from doorsill.models_stated import Stated
-from doorsill.vision.detector import NetDetector, Scaling, input_size
-from doorsill.vision.layout import Wished, layout_of
+from doorsill.registry import Scaling, Wished
+from doorsill.vision.detector import NetDetector, input_size
+from doorsill.vision.layout import layout_of
 from doorsill.vision.ssd import LOWEST_SCORE
 
 # A graph that begins with one of these does its own scaling: it wants 0 to 255.

@@ -13,42 +13,23 @@ person centre / 4 and log size / 4 cells; foot point / 8.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
 
+from doorsill.registry import CHANNELS, HeadsDecode, Quantisation
 from doorsill.values import Detections
 from doorsill.vision.letterbox import WHOLE, Letterbox
 
 Int8 = NDArray[np.int8]
 
-CHANNELS = 10
 PERSON_OFFSET, PERSON_SIZE, FOOT_OFFSET = 4.0, 4.0, 8.0
 LONGEST_LOG = 3.5  # a box is never more than e^3.5 cells
 MOST_CANDIDATES = 200
 BORN = 0.45  # score from which one of our heads begins a track
 LOWEST = -128  # of int8
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in cells
-
-
-@dataclass(frozen=True, slots=True)
-class Quantisation:
-    """real = scale * (stored - zero)"""
-
-    scale: float
-    zero: int
-
-
-@dataclass(frozen=True, slots=True)
-class HeadsDecode:
-    """What the manifest fixes for one trained detector."""
-
-    threshold: float  # lowest score that is reported at all, 0..1
-    head_overlap: float = 0.3  # IoU of two heads above which they are one
-    person_overlap: float = 0.65
-    sure: float = 0.45  # the score from which an answer stands by itself
 
 
 class HeadDecoder:

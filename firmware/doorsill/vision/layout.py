@@ -17,6 +17,7 @@ from doorsill.drivers.graph import POST_PROCESS
 from doorsill.drivers.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.models_stated import Coding, Stated
+from doorsill.registry import Wished
 from doorsill.vision.anchors import by_rule, coding_of
 from doorsill.vision.ssd import LOWEST_SCORE, BoxForm, RawDecoder, SsdDecoder
 
@@ -32,15 +33,6 @@ NAMES = {
 SQUEEZERS = ("LOGISTIC", "SOFTMAX")  # operations whose results lie in 0..1
 CORNERS = 0.99  # of boxes that end after they begin: then they are no code
 PIXEL_NOISE_SEED = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Wished:
-    """What a manifest says beyond the file."""
-
-    person: int | None = None  # class or column of people
-    anchors: str = ""  # a rule of vision/anchors.py
-    anchor_scale: float = 0.0
 
 
 @dataclass(slots=True)

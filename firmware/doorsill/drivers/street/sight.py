@@ -17,8 +17,9 @@ from doorsill.drivers.street.eye import HEAD_M, Eye, Shapes, hidden, shapes
 from doorsill.drivers.street.faults import Measured
 from doorsill.drivers.street.inventions import Inventions
 from doorsill.drivers.street.people import Floor
+from doorsill.registry import HeadsDecode
 from doorsill.values import Detections
-from doorsill.vision.heads import HeadsDecode, same_person
+from doorsill.vision.heads import same_person
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,74 @@
+"""Open a model that has a manifest: its tensors are those of the manifest."""
+
+from __future__ import annotations
+
+from doorsill.drivers.runtime import Interpreter, Output, load
+from doorsill.errors import ConfigError, UntrustedError
+from doorsill.models_stated import stated
+from doorsill.registry import Manifest, verified_model
+from doorsill.values import Detections
+from doorsill.vision.detector import Decode
+from doorsill.vision.foreign import Foreign, foreign_detector
+from doorsill.vision.heads import HeadDecoder
+from doorsill.vision.letterbox import Letterbox
+from doorsill.vision.ssd import LOWEST_SCORE
+
+
+def open_model(
+    manifest: Manifest,
+    *,
+    threads: int = 1,
+    runtime: str = "litert",
+    delegate: str | None = None,
+) -> Interpreter:
+    """Load a verified model whose tensors are those of its manifest, all of them."""
+    interpreter = load(
+        verified_model(manifest), threads=threads, runtime=runtime, delegate=delegate
+    )
+    wanted = (1, manifest.height, manifest.width, 3)
+    if interpreter.input.shape != wanted or interpreter.input.dtype != manifest.dtype:
+        raise UntrustedError(
+            f"{manifest.file} takes {interpreter.input.dtype} {interpreter.input.shape}"
+            f", but its manifest says {manifest.dtype} {wanted}"
+        )
+    if manifest.kind != "ssd":
+        found = [(o.tensor.shape, o.tensor.scale) for o in interpreter.outputs()]
+        wished = [(t.shape, t.quantisation.scale) for t in manifest.outputs]
+        if sorted(found) != sorted(wished):
+            raise UntrustedError(
+                f"{manifest.file} gives {sorted(found)},"
+                f" but its manifest allows only {sorted(wished)}"
+            )
+    return interpreter
+
+
+def heads_decoder(
+    manifest: Manifest, decoder: type[HeadDecoder] = HeadDecoder
+) -> Decode:
+    """The decode for a model of kind ``heads``, whatever the order of its outputs."""
+    heat, reg = manifest.output("heat"), manifest.output("reg")
+    if manifest.decode is None:
+        raise ConfigError(f"{manifest.name} is of kind {manifest.kind}, not heads")
+    shape = (heat.shape[1], heat.shape[2])
+    heads = decoder(shape, heat.quantisation, reg.quantisation, manifest.decode)
+
+    def decode(outputs: tuple[Output, ...], place: Letterbox) -> Detections:
+        first, second = outputs[0].values, outputs[1].values
+        if first.shape[-1] != 1:
+            first, second = second, first
+        return heads.decode(first, second, place)
+
+    return decode
+
+
+def manifested_detector(
+    manifest: Manifest, interpreter: Interpreter, lowest_score: float = LOWEST_SCORE
+) -> Foreign:
+    """A detector of kind ``ssd``: what its file says, and its manifest before that."""
+    try:
+        said = stated(verified_model(manifest))
+        return foreign_detector(
+            interpreter, said, manifest.wished, lowest_score, manifest.scaling
+        )
+    except ConfigError as error:
+        raise error.of(manifest.path) from None
