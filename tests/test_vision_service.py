@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bench.door import door, shop
+from bench.door import shop
 
 from doorsill.cells import Quality
 from doorsill.config import CameraSection
@@ -24,18 +24,19 @@ from doorsill.link import CellClient, CellServer
 from doorsill.policy import OpeningHours
 from doorsill.stopping import Stopped
 from doorsill.values import LineCell
-from doorsill.vision import door as module
 from doorsill.vision import service
 from doorsill.vision.detectors import open_detector
-from doorsill.vision.door import Door
+from doorsill.vision.door import HAND_ON_S, HOURS_S, LIVES_S, Door
 
 
 def test_a_closed_window_goes_at_once_though_the_uplink_is_looked_for_seldom(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with door() as found:
-        monkeypatch.setattr("doorsill.vision.door.UPLINK_S", 1000.0)
-        uplink = CellClient(found.config.cell_socket)
+    monkeypatch.setattr("doorsill.vision.door.UPLINK_S", 1000.0)
+    with shop() as (config, policy, _):
+        cells = CellServer(config.cell_socket)
+        found = service.door_of(config, policy, open_detector(config.model), cells)
+        uplink = CellClient(config.cell_socket)
         found._tick()  # takes the uplink
         assert uplink.receive(0) is None
         found._window._end = int(time.time())  # the minute is over
@@ -49,6 +50,7 @@ def test_a_closed_window_goes_at_once_though_the_uplink_is_looked_for_seldom(
         found._tick()
         assert found.cells.pending == 0
         uplink.close()
+        cells.close()
 
 
 # The whole service on the fake board, whose camera starts a thread as libcamera does;
@@ -144,9 +146,6 @@ def hours(**shut: bool) -> tuple[OpeningHours, ...]:
     return () if not shut["closed"] else (replace(CLOSED, days=()),)
 
 
-LIVES_S = module.LIVES_S
-
-
 @pytest.mark.parametrize(
     ("driver", "source", "order"),
     [
@@ -181,23 +180,55 @@ def test_each_camera_is_opened_as_late_as_it_lets_us(
 FAILS_AT_S = 20.0  # of the clip
 
 
-class Doors:
-    """Doors of one shop, whose camera, clock of waits and uplink are ours."""
+class Clock:
+    """The machine's clocks, on which nobody waits: a sleep is over at once."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, config: Any, policy: Any):
+    def __init__(self) -> None:
+        self.skipped = 0.0  # s
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.skipped
+
+    def utc(self) -> float:
+        return time.time() + self.skipped
+
+    def sleep(self, seconds: float) -> None:
+        self.skipped += seconds
+
+
+class Doors:
+    """Doors of one shop, whose camera, clock and uplink are ours."""
+
+    def __init__(self, config: Any, policy: Any):
         self.config, self.policy = config, policy
         self.detector = open_detector(config.model)
-        self.opened = 0
-        monkeypatch.setattr(module, "open_camera", self._open)
+        self.clock = Clock()
+        self.began = self.clock.monotonic()
+        self.opened = self.closed = 0
         self.fails_at: float | None = None
+        self.missing = 0  # so many times more, no camera is there
 
     def make(self, *, closed: bool = False) -> Door:
-        policy = replace(self.policy, hours=hours(closed=closed))
         return Door(
-            self.config, policy, self.detector, CellServer(self.config.cell_socket)
+            replace(self.policy, hours=hours(closed=closed)),
+            self.detector,
+            CellServer(self.config.cell_socket),
+            open_camera=self._open,
+            k=self.policy.k,
+            monotonic=self.clock.monotonic,
+            utc=self.clock.utc,
+            sleep=self.clock.sleep,
         )
 
-    def _open(self, *_: Any, **__: Any) -> Any:
+    @property
+    def lasted(self) -> float:
+        """Seconds on the door's clock since we began."""
+        return self.clock.monotonic() - self.began
+
+    def _open(self) -> Any:
+        if self.missing:
+            self.missing -= 1
+            raise CameraError("camera 0 cannot be opened: it is not there")
         self.opened += 1
         real = open_camera("street", "once", self.detector.fit, live=False)
         read = real.read
@@ -208,26 +239,45 @@ class Doors:
                 raise CameraError("the camera stopped: no frame within 5 s")
             return frame
 
+        close = real.close
+
+        def off() -> None:
+            self.closed += 1
+            close()
+
         monkey: Any = real
-        monkey.read = cut
+        monkey.read, monkey.close = cut, off
         return real
 
 
 @pytest.fixture
-def doors(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(module, "LIVES_S", 0.0)
-    monkeypatch.setattr(module, "HAND_ON_S", 0.0)
+def doors() -> Any:
     with shop() as (config, policy, _):
-        yield Doors(monkeypatch, config, policy)
+        yield Doors(config, policy)
 
 
-def received(uplink: CellClient) -> list[Any]:
-    """All that a door that is closed by now has sent."""
-    cells = []
-    with contextlib.suppress(UplinkError):  # that is how its end is heard of
-        while (found := uplink.receive(0.2)) is not None:
-            cells.append(found.cell)
-    return cells
+class Listening:
+    """An uplink that takes what a door sends, with each of its turns."""
+
+    def __init__(self, doors: Doors, door: Door) -> None:
+        self._client = CellClient(doors.config.cell_socket)
+        self._cells: list[Any] = []
+        self.turns = 0
+        door.alive = self._turn
+
+    def _turn(self, _: float) -> None:
+        self.turns += 1
+        while (found := self._client.receive(0)) is not None:
+            self._cells.append(found.cell)
+            self._client.acknowledge(found.sequence)
+
+    def all(self) -> list[Any]:
+        """All that a door that is closed by now has sent."""
+        with contextlib.suppress(UplinkError):  # that is how its end is heard of
+            while (found := self._client.receive(0.2)) is not None:
+                self._cells.append(found.cell)
+        self._client.close()
+        return self._cells
 
 
 def test_a_camera_that_fails_ends_the_door_and_what_was_counted_goes_out(
@@ -242,14 +292,13 @@ def test_a_camera_that_fails_ends_the_door_and_what_was_counted_goes_out(
     assert sum(expected) > 0
     doors.fails_at = FAILS_AT_S
     door = doors.make()
-    uplink = CellClient(doors.config.cell_socket)
+    uplink = Listening(doors, door)
     door.open()
     with pytest.raises(CameraError, match="no frame within 5 s"):
         door.watch()
-    assert door._camera is None, "it is off"
+    assert doors.closed == 1
     door.close()
-    cells = received(uplink)
-    uplink.close()
+    cells = uplink.all()
     closed = [each for each in cells if isinstance(each, LineCell) and each.closed]
     counted = [sum(each.count_in for each in closed)]
     counted.append(sum(each.count_out for each in closed))
@@ -259,20 +308,19 @@ def test_a_camera_that_fails_ends_the_door_and_what_was_counted_goes_out(
 
 
 def test_before_an_end_that_nobody_waits_for_the_uplink_gets_what_was_counted(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch
+    doors: Doors,
 ) -> None:
-    monkeypatch.setattr(module, "HAND_ON_S", 30.0)
     doors.fails_at = 1.0
     door = doors.make()
     door.open()
-    door._window._end = int(time.time())  # a minute is over: a closed cell waits
+    doors.clock.sleep(60.0)  # a minute is over: a closed cell waits
     turns = 0
     late: list[CellClient] = []
 
     def turn(_: float) -> None:
         nonlocal turns
         turns += 1
-        if turns == 25:  # a while after the failure
+        if turns == 250:  # a while after the failure
             late.append(CellClient(doors.config.cell_socket))
         while late and (found := late[0].receive(0)) is not None:
             late[0].acknowledge(found.sequence)
@@ -281,26 +329,23 @@ def test_before_an_end_that_nobody_waits_for_the_uplink_gets_what_was_counted(
     with pytest.raises(CameraError):
         door.watch()
     assert late and door.cells.handed_on
-    assert time.monotonic() < door._since + 30.0
+    assert doors.lasted < HAND_ON_S
     door.close()
     late[0].close()
 
 
-def test_a_camera_that_gives_nothing_costs_few_starts(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_camera_that_gives_nothing_costs_few_starts(doors: Doors) -> None:
     """So that systemd does not give up on the unit, at 200 starts an hour."""
     assert 3600 / LIVES_S < 200
-    monkeypatch.setattr(module, "LIVES_S", 1.0)
     doors.fails_at = 0.1
     door = doors.make()
-    uplink = CellClient(doors.config.cell_socket)
+    uplink = Listening(doors, door)
     door.open()
     with pytest.raises(CameraError):
         door.watch()
-    assert time.monotonic() >= door._since + 1.0
+    assert LIVES_S <= doors.lasted < HAND_ON_S
     door.close()
-    uplink.close()
+    assert uplink.all()
 
 
 def test_a_closed_shop_opens_no_camera_and_a_signal_ends_the_rest(doors: Doors) -> None:
@@ -323,35 +368,23 @@ def test_when_the_shop_closes_the_process_ends_for_a_new_one(doors: Doors) -> No
     """Nothing of the day is left in memory, and the camera is opened before it is
     closed in."""
     door = doors.make()
-    uplink = CellClient(doors.config.cell_socket)
+    uplink = Listening(doors, door)
     door.open()
-    door._hours_at = 0.0
+    doors.clock.sleep(HOURS_S)
     door.policy = replace(door.policy, hours=hours(closed=True))
     with pytest.raises(CameraError, match="the shop is closed; a new process waits"):
         door.watch()
-    assert door._camera is None and door._camera_failures == 0
+    assert doors.closed == 1
     door.close()
-    uplink.close()
+    assert uplink.all()[-1].camera_restarts == 0
 
 
-def test_a_missing_camera_is_waited_for_while_windows_go_on(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failures = 2
-    real = doors._open
-
-    def flaky(*given: Any, **named: Any) -> Any:
-        nonlocal failures
-        failures -= 1
-        if failures >= 0:
-            raise CameraError("camera 0 cannot be opened: it is not there")
-        return real(*given, **named)
-
-    monkeypatch.setattr(module, "open_camera", flaky)
+def test_a_missing_camera_is_waited_for_while_windows_go_on(doors: Doors) -> None:
+    doors.missing = 2
     door = doors.make()
-    turns: list[float] = []
-    door.alive = turns.append
+    uplink = Listening(doors, door)
     door.open()
-    assert (doors.opened, door._camera_failures) == (1, 2)
-    assert len(turns) >= 3
+    assert doors.opened == 1
+    assert uplink.turns >= 3
     door.close()
+    assert uplink.all()[-1].camera_restarts == 2

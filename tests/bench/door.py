@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from bench.hour_of_frames import DrivenDoor
+from bench.hour_of_frames import DrivenDoor, driven_door
 from bench.rows import Row
 from limits import MEASURED_S
 
@@ -29,7 +29,6 @@ from doorsill.drivers.clip import street_truth
 from doorsill.link import CellServer
 from doorsill.policy import Policy
 from doorsill.values import Frame, Pixels
-from doorsill.vision.detectors import open_detector
 from doorsill_fleet.stage import Stage
 
 DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
@@ -60,7 +59,7 @@ def door() -> Iterator[DrivenDoor]:
     """A door with a signed policy, our detector, and nobody on the other end."""
     with shop() as (config, policy, _):
         cells = CellServer(config.cell_socket)
-        yield DrivenDoor(config, policy, open_detector(config.model), cells)
+        yield driven_door(config, policy, cells)
         cells.close()
 
 

@@ -12,14 +12,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from doorsill.config import load_config
+from doorsill.config import Config, load_config
 from doorsill.device.health import resident_kib
 from doorsill.device.policy_apart import policy_in_force
 from doorsill.drivers.camera import open_camera
 from doorsill.link import CellServer
+from doorsill.policy import Policy
 from doorsill.values import Frame
 from doorsill.vision.detectors import open_detector
 from doorsill.vision.door import Door
+from doorsill.vision.service import door_of
 
 FIRST = 1500  # frames: two minutes at 12.5 a second
 
@@ -39,6 +41,14 @@ class DrivenDoor(Door):
             self._look(frame)
 
 
+def driven_door(config: Config, policy: Policy, cells: CellServer) -> DrivenDoor:
+    """The door of ``config``, whose camera is a hand."""
+    made = door_of(config, policy, open_detector(config.model), cells)
+    return DrivenDoor(
+        policy, made.detector, cells, made.open_camera, made.k, made.open_reader
+    )
+
+
 def frames_for_ever() -> Iterator[Frame]:
     """The clip round after round, at the speed of the machine."""
     camera = open_camera("street", "loop", (320, 256), live=False)
@@ -51,7 +61,7 @@ def main(configuration: Path, frames: int) -> None:
     config = load_config(configuration)
     policy = policy_in_force(config)
     cells = CellServer(config.cell_socket)
-    door = DrivenDoor(config, policy, open_detector(config.model), cells)
+    door = driven_door(config, policy, cells)
     gc.freeze()
     seen = []
     for number, frame in enumerate(frames_for_ever(), 1):

@@ -15,21 +15,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from doorsill.cells import FRESH_S, GONE_S, Picture
-from doorsill.config import Config
 from doorsill.consent.handover import Handover
 from doorsill.device.health import resident_kib
 from doorsill.device.obedience import Obedience
-from doorsill.drivers.camera import Camera, open_camera
+from doorsill.drivers.camera import Camera
 from doorsill.drivers.restart import let_go, open_patiently
 from doorsill.errors import CameraError
 from doorsill.link import CellServer
-from doorsill.models_allowed import allowed_models
 from doorsill.policy import Policy, is_open
 from doorsill.stopping import Stop
 from doorsill.values import Frame, HealthCell, Quality
-from doorsill.vision.attributes import Looks, allowed
+from doorsill.vision.attributes import Looks, Reader
 from doorsill.vision.detector import Detector
-from doorsill.vision.detectors import open_reader
 from doorsill.vision.motion import MotionGate
 from doorsill.vision.pipeline import Pipeline, pipeline
 from doorsill.vision.quality import QualityWatch
@@ -54,16 +51,25 @@ class PolicyReplaced(Exception):
 
 @dataclass(slots=True)
 class Door:
-    """One camera at one door: frames in, cells out, nothing kept."""
+    """One camera at one door: frames in, cells out, nothing kept.
 
-    config: Config
+    ``k`` is how many people a sum of looks has at least, as privacy/threshold.py. Who
+    tests gives the clocks: ``monotonic`` and ``utc`` in s, ``sleep`` takes s.
+    """
+
     policy: Policy
     detector: Detector
     cells: CellServer
+    open_camera: Callable[[], Camera]
+    k: int
+    open_reader: Callable[[], Reader] | None = None  # None: nobody is looked at closer
     faces: Handover | None = None
     stop: Stop = field(default_factory=Stop)
     alive: Callable[[float], None] = lambda now: None  # with each turn; s, monotonic
     obedience: Obedience | None = None
+    monotonic: Callable[[], float] = time.monotonic
+    utc: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
     _camera: Camera | None = None
     _camera_failures: int = 0
     _since: float = field(init=False)  # when this process began, s, monotonic
@@ -84,14 +90,12 @@ class Door:
     _seen: Quality = Quality.GOOD  # what the last frame was worth
 
     def __post_init__(self) -> None:
-        now = time.monotonic()
+        now = self.monotonic()
         self._since = now
-        k = max(self.policy.k, self.config.privacy.k)
-        self._window = WindowKeeper(len(self.policy.lines), now, time.time(), k)
+        self._window = WindowKeeper(len(self.policy.lines), now, self.utc(), self.k)
         self._health_at, self._health_since = now + FIRST_HEALTH_S, now
-        if allowed(self.policy) and self.config.model.attributes:
-            models = allowed_models(self.policy)
-            self._looks = Looks(lambda: open_reader(self.config.model, models))
+        if self.open_reader is not None:
+            self._looks = Looks(self.open_reader)
 
     def open(self) -> None:
         """Wait until the shop is open, then for the camera; nothing is looked at yet.
@@ -101,7 +105,7 @@ class Door:
         while self._is_closed():
             self._rest()
         self._camera = open_patiently(
-            self._open_camera, wait=self._wait, failed=self._camera_failed
+            self.open_camera, wait=self._wait, failed=self._camera_failed
         )
 
     def watch(self) -> None:
@@ -135,15 +139,15 @@ class Door:
     def close(self) -> None:
         """Close the last window and hand on what can be handed on."""
         self._camera_off()
-        now, utc = time.monotonic(), time.time()
+        now, utc = self.monotonic(), self.utc()
         if self._steps is not None:
             self._window.crossed(self._steps.finish(now))
         for cell in self._window.close(now, utc, self._totals):
             self.cells.send(cell)
         self.cells.send(self._health(now, utc))
-        while self.cells.pending and time.monotonic() < now + FAREWELL_S:
+        while self.cells.pending and self.monotonic() < now + FAREWELL_S:
             self.cells.poll()
-            time.sleep(0.02)
+            self.sleep(0.02)
         self.cells.close()
         if self.faces is not None:
             self.faces.close()
@@ -173,7 +177,7 @@ class Door:
         timing = steps.timing
         timing.begin()
         quality = self._seen = self._quality.look(frame)
-        self._frame_at = time.monotonic()
+        self._frame_at = self.monotonic()
         timing.lap("quality")
         self._window.crossed(seen.crossings)
         if self._looks is not None:
@@ -194,7 +198,7 @@ class Door:
         """Send what is due, whether there was a frame or not."""
         if self.obedience is not None and self.obedience.replaced():
             raise PolicyReplaced
-        now, utc = time.monotonic(), time.time()
+        now, utc = self.monotonic(), self.utc()
         self.alive(now)
         for cell in self._window.tick(now, utc, self._totals):
             self.cells.send(cell)
@@ -210,26 +214,26 @@ class Door:
 
     def _is_closed(self) -> bool:
         """Whether the shop is shut; looked up once a second."""
-        now = time.monotonic()
+        now = self.monotonic()
         if now >= self._hours_at:
             self._hours_at = now + HOURS_S
-            was, self._open = self._open, is_open(self.policy, time.time())
+            was, self._open = self._open, is_open(self.policy, self.utc())
             if was != self._open:
                 log.info("the shop is %s", "open" if self._open else "closed")
         return not self._open
 
     def _rest(self) -> None:
         """The shop is closed: no camera, no picture, and the windows say so."""
-        self._window.frame(time.monotonic(), Quality.CLOSED)
+        self._window.frame(self.monotonic(), Quality.CLOSED)
         self._tick()
         with self.stop.waiting():
-            time.sleep(REST_S)
+            self.sleep(REST_S)
 
     def _wait(self, seconds: float) -> bool:
         """While the camera is away; False where the shop closed meanwhile."""
         self._tick()
         with self.stop.waiting():
-            time.sleep(seconds)
+            self.sleep(seconds)
         return not self._is_closed()
 
     def _camera_failed(self) -> None:
@@ -245,23 +249,14 @@ class Door:
 
         It may be away just now; windows go on meanwhile, and say that there is a gap.
         """
-        now = time.monotonic()
+        now = self.monotonic()
         while now < self._since + LIVES_S or (
             not self.cells.handed_on and now < self._since + HAND_ON_S
         ):
             self._tick()
             with self.stop.waiting():
-                time.sleep(UPLINK_S)
-            now = time.monotonic()
-
-    def _open_camera(self) -> Camera:
-        camera = self.config.camera
-        return open_camera(
-            camera.driver,
-            camera.source,
-            self.detector.fit,
-            frame_rate=camera.frame_rate,
-        )
+                self.sleep(UPLINK_S)
+            now = self.monotonic()
 
     def _begin(self, frame: Frame) -> Pipeline:
         height, width = frame.pixels.shape[:2]

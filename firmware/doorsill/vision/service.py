@@ -22,6 +22,7 @@ from doorsill.confine import Confinement, close, restrict
 from doorsill.consent.handover import Handover
 from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_apart import policy_in_force
+from doorsill.drivers.camera import open_camera
 from doorsill.drivers.nodes import (
     ACCELERATORS,
     PI_CAMERA,
@@ -31,12 +32,18 @@ from doorsill.drivers.nodes import (
 )
 from doorsill.link import CellServer
 from doorsill.models_allowed import allowed_models, model_hash, require_allowed
+from doorsill.policy import Policy
 from doorsill.scribe import Scribe
 from doorsill.scribe import start as start_scribe
 from doorsill.stopping import Stopped, listen
 from doorsill.supervisor import Supervisor
 from doorsill.vision.attributes import allowed
-from doorsill.vision.detectors import open_detector, with_probed_delegate
+from doorsill.vision.detector import Detector
+from doorsill.vision.detectors import (
+    open_detector,
+    open_reader,
+    with_probed_delegate,
+)
 from doorsill.vision.door import Door, PolicyReplaced
 from doorsill.vision.words import WORDS
 
@@ -66,8 +73,9 @@ def main(config: Config) -> None:
     keep = Confinement("vision", writable=devices(config))
     stop.check()
     restrict(keep)
-    parts = (config, policy, open_detector(model, models), cells, faces)
-    door = Door(*parts, stop=stop, alive=supervisor.alive, obedience=obedience)
+    door = door_of(config, policy, open_detector(model, models), cells)
+    door.stop, door.faces = stop, faces
+    door.alive, door.obedience = supervisor.alive, obedience
     supervisor.ready("at work")
     try:
         _open_and_close(config.camera, door, keep, scribe)
@@ -80,6 +88,25 @@ def main(config: Config) -> None:
     finally:
         supervisor.stopping()
         door.close()
+
+
+def door_of(
+    config: Config, policy: Policy, detector: Detector, cells: CellServer
+) -> Door:
+    """The door that ``config`` describes, under ``policy``; nothing is opened yet."""
+    camera = config.camera
+    reads = allowed(policy) and config.model.attributes
+    models = allowed_models(policy)
+    return Door(
+        policy,
+        detector,
+        cells,
+        open_camera=lambda: open_camera(
+            camera.driver, camera.source, detector.fit, frame_rate=camera.frame_rate
+        ),
+        open_reader=(lambda: open_reader(config.model, models)) if reads else None,
+        k=max(policy.k, config.privacy.k),
+    )
 
 
 def _open_and_close(
