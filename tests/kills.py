@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from limits import END_S
 
-from doorsill import canonical
 from doorsill.cells import LineCell, Quality
+from doorsill.documents import canonical
 from doorsill.link import CellServer, Received
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pieces import Places

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsill import canonical
+from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
 
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from devices import AROUND, DeviceCA, blanking
 
-from doorsill import canonical
 from doorsill.consent import certificate, claims
 from doorsill.consent.certificate import CertificateChain
 from doorsill.device.identity import Identity
+from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
 
 CA = DeviceCA()

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from virtual import pcscd
 
-from doorsill import canonical
 from doorsill.check_cli import LOCKS, problems_of
 from doorsill.cli import run
 from doorsill.config import load_config
+from doorsill.documents import canonical
 from doorsill.drivers.clip import STREET
 from doorsill.locks import offered
 from doorsill.run_cli import prepare

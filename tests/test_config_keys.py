@@ -32,17 +32,17 @@ from recordings import record
 from test_policy_keys import connected
 from vault_process import VaultProcess
 
-from doorsill import canonical
 from doorsill.cells import HealthCell, LineCell
 from doorsill.config import Config, load_config
 from doorsill.device import identity
 from doorsill.device.obedience import declaration_of, declared
+from doorsill.documents import canonical
+from doorsill.documents.sections import without_none
 from doorsill.drivers.clip import STREET
 from doorsill.errors import UplinkError
 from doorsill.in_time import in_time
 from doorsill.link import CellClient
 from doorsill.run_cli import WIPING, prepare
-from doorsill.sections import without_none
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.wire import client as client_id
 from doorsill.uplink.wire import topic

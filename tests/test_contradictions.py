@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from devices import AROUND, BEGIN, SIZE, UTC_MS, DeviceCA, blanking
 
-from doorsill import canonical, cli, policy
+from doorsill import cli, policy
 from doorsill.consent import claims, contradictions, crops
 from doorsill.consent.certificate import CertificateChain
 from doorsill.consent.claims import SYNCHRONISED
@@ -25,8 +25,9 @@ from doorsill.consent.examine import Document
 from doorsill.consent.medium import MediumFacts
 from doorsill.consent.verify import AHEAD, Expected, reservations, verify_chain
 from doorsill.device.identity import Identity
+from doorsill.documents import canonical
+from doorsill.documents.strict_x509 import revoked_by
 from doorsill.errors import UntrustedError
-from doorsill.strict_x509 import revoked_by
 from doorsill_fleet.ca import Authority
 
 CA = DeviceCA()

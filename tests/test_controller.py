@@ -9,8 +9,9 @@ import pytest
 import virtual
 from cryptography.hazmat.primitives import serialization
 
-from doorsill import canonical, cli, controller, policy
+from doorsill import cli, controller, policy
 from doorsill.device.policy_store import read_public_key
+from doorsill.documents import canonical
 from doorsill.drivers.pcscd import VirtualSlot
 from doorsill.drivers.piv import FACTORY_PIN, SIGNATURE
 from doorsill.drivers.piv_fake import VirtualCard

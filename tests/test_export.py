@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from devices import DeviceCA
 from vaults import CA, SEALING_KEY, Bench, lease, picture
 
-from doorsill import canonical
 from doorsill.consent import export
 from doorsill.consent.export import MAGIC
 from doorsill.consent.sealing import unwrap
 from doorsill.device.identity import Identity
+from doorsill.documents import canonical
 from doorsill.errors import UntrustedError
 
 CROPS = 3

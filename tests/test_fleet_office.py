@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import canonical, cli, policy
+from doorsill import cli, policy
 from doorsill.config import read_config
 from doorsill.device import identity
+from doorsill.documents import canonical
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill_fleet import office
 from doorsill_fleet.ca import reader_name

@@ -13,8 +13,8 @@ import pytest
 from limits import PROGRAM_S
 
 from doorsill.config import Config
+from doorsill.documents.folders import make_folder
 from doorsill.errors import ConfigError
-from doorsill.folders import make_folder
 from doorsill_fleet.stage import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)

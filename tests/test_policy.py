@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsill import canonical, policy
+from doorsill import policy
 from doorsill.device.policy_store import PolicyStore
+from doorsill.documents import canonical
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 

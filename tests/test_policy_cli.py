@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import canonical, cli
+from doorsill import cli
 from doorsill.device import identity
 from doorsill.device.policy_store import store_of
+from doorsill.documents import canonical
 from doorsill_fleet.stage import Stage
 
 Run = Callable[..., tuple[int, str, str]]

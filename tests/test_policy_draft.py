@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_policy import BODY
 
-from doorsill import canonical, policy
+from doorsill import policy
+from doorsill.documents import canonical
+from doorsill.documents.reading import parse_toml
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.notice import notice_text
 from doorsill.policy_draft import (
@@ -25,7 +27,6 @@ from doorsill.policy_draft import (
 )
 from doorsill.policy_sketch import COLUMNS, ROWS, sketch
 from doorsill.policy_words import differences, summary
-from doorsill.reading import parse_toml
 
 EVERYTHING = {
     **BODY, "devices": ["cam-01"], "models": ["ab" * 32], "live_seconds": 2,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorsill import canonical
 from doorsill.device.policy_store import PolicyStore
+from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy import Place
 

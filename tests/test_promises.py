@@ -34,11 +34,12 @@ from limits import PROGRAM_S
 from messages import EVERY, line
 from vault_process import VaultProcess
 
-from doorsill import canonical, cli, policy
+from doorsill import cli, policy
 from doorsill.cells import Age, LooksCell, Picture, Quality
 from doorsill.consent.premises import certificates_of
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.device.policy_store import store_of
+from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.notice import notice_text
 from doorsill.privacy.budget import Ledger

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import reading
-from doorsill.errors import ConfigError
-from doorsill.reading import (
+from doorsill.documents import reading
+from doorsill.documents.reading import (
     LARGEST_BYTES,
     PIECE_BYTES,
     read_file,
     read_if_there,
 )
+from doorsill.errors import ConfigError
 
 
 def huge(path: Path) -> None:

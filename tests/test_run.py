@@ -16,10 +16,10 @@ import pytest
 from limits import status_of
 from recordings import record
 
-from doorsill import canonical
 from doorsill.config import Config, load_config
 from doorsill.device.obedience import declaration_of, declared
 from doorsill.device.policy_store import store_of
+from doorsill.documents import canonical
 from doorsill.drivers.clip import STREET
 from doorsill.run_cli import names_of
 from doorsill.uplink.codec import decode

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from doorsill.consent import issuing
-from doorsill.strict_x509 import (
+from doorsill.documents.strict_x509 import (
     Unreadable,
     read_der,
     read_list,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from doorsill.device.users import apart, is_there
+from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.reading import read_file
 
 WITHIN_S = 20.0
 

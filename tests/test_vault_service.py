@@ -19,11 +19,12 @@ from limits import PROGRAM_S
 from unplugging import Cable
 from vault_process import VaultProcess, utc_now
 
-from doorsill import canonical, cli
+from doorsill import cli
 from doorsill.consent import issuing
 from doorsill.consent.control import ask
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.consent.premises import certificates_of, folder_of, socket_of
+from doorsill.documents import canonical
 from doorsill.drivers.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.status_cli import GREEN, ORANGE, Finding, report

@@ -32,10 +32,10 @@ from witnesses import (
     until,
 )
 
-from doorsill import canonical
 from doorsill.device.holder import holder_of
 from doorsill.device.obedience import declaration_of
 from doorsill.device.policy_store import store_of
+from doorsill.documents import canonical
 from doorsill.drivers.pcscd import ENVIRONMENT
 from doorsill.uplink.wire import LineInterval
 from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of

@@ -13,10 +13,10 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from doorsill.documents.reading import parse_toml, read_if_there
+from doorsill.documents.sections import Section, option, unknown, without_none
 from doorsill.errors import ConfigError
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
-from doorsill.reading import parse_toml, read_if_there
-from doorsill.sections import Section, option, unknown, without_none
 
 INSTALLED = Path("/etc/doorsill/doorsill.toml")  # where the units look for it
 ID_PATTERN = r"[a-z0-9-]{1,16}"

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 
-from doorsill.canonical import ES256, PublicKey, SignBytes
 from doorsill.device import identity
+from doorsill.documents.canonical import ES256, PublicKey, SignBytes
 from doorsill.errors import ConfigError, UntrustedError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from doorsill.commandline.files import require_new
+from doorsill.documents.folders import make_folder
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.folders import make_folder
 
 COMPILER_LIMIT_S = 600
 

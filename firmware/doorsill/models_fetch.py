@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from doorsill.commandline.files import require_new
+from doorsill.documents.folders import make_folder
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
-from doorsill.folders import make_folder
 from doorsill.models_recognise import MODEL_MAX_BYTES
 
 CHUNK = 64 << 10

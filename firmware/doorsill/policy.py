@@ -21,12 +21,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from doorsill.documents.fields import Fields
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.fields import Fields
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 
 if TYPE_CHECKING:
-    from doorsill.canonical import PublicKey
+    from doorsill.documents.canonical import PublicKey
 
 FORMAT = "doorsill-policy/1"
 K_CEILING = 1000
@@ -147,7 +147,9 @@ def accept(
 
 def verify(document: bytes, controller_key: PublicKey) -> Policy:
     """The policy in a signed document, of whatever version, site and device."""
-    from doorsill import canonical  # 12 MB that only those who verify shall load
+    from doorsill.documents import (
+        canonical,  # 12 MB that only those who verify shall load
+    )
 
     return parse(canonical.unseal(document, controller_key))
 
@@ -173,7 +175,7 @@ def version_of(document: bytes, controller_key: PublicKey, place: Place) -> int:
     machine does not know any more, or a floor that is higher today, keeps nobody from
     putting a valid policy in its place.
     """
-    from doorsill import canonical
+    from doorsill.documents import canonical
 
     try:
         body = canonical.unseal(document, controller_key)
@@ -200,7 +202,7 @@ def parse(body: dict[str, Any]) -> Policy:
     _check_whole(values, table)
     if problems:
         raise ConfigError(*problems)
-    from doorsill import canonical
+    from doorsill.documents import canonical
 
     digest = hashlib.sha256(canonical.encode(body)).hexdigest()
     return Policy(**values, digest=digest)

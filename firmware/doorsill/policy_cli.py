@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, TypeVar
 
-from doorsill import canonical, policy
+from doorsill import policy
 from doorsill.commandline.files import require_new
 from doorsill.config import load_config
 from doorsill.device.policy_store import (
@@ -19,8 +19,11 @@ from doorsill.device.policy_store import (
     replace,
     store_of,
 )
+from doorsill.documents import canonical
+from doorsill.documents.folders import make_folder
+from doorsill.documents.reading import parse_toml, read_file, read_if_there
+from doorsill.documents.recognise import what_is
 from doorsill.errors import ConfigError, DoorsillError
-from doorsill.folders import make_folder
 from doorsill.notice import notice_text
 from doorsill.policy_draft import (
     NOBODY,
@@ -35,8 +38,6 @@ from doorsill.policy_key_cli import signer_of
 from doorsill.policy_sketch import sketch
 from doorsill.policy_words import differences, summary
 from doorsill.policy_zones import require_lasting_zone
-from doorsill.reading import parse_toml, read_file, read_if_there
-from doorsill.recognise import what_is
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from doorsill import canonical
+from doorsill.documents import canonical
+from doorsill.documents.reading import BOM, parse_toml, read_file
+from doorsill.documents.recognise import what_is
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
-from doorsill.reading import BOM, parse_toml, read_file
-from doorsill.recognise import what_is
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives import serialization
 
 from doorsill import controller
-from doorsill.canonical import PublicKey, SignBytes
 from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, replace
+from doorsill.documents.canonical import PublicKey, SignBytes
 from doorsill.errors import ConfigError
 
 

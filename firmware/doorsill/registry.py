@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from doorsill.documents.fields import Fields
+from doorsill.documents.reading import parse_toml, read_file
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.fields import Fields
 from doorsill.models_recognise import MODEL_MAX_BYTES
-from doorsill.reading import parse_toml, read_file
 
 RULES = ("ssd", "retina", "efficientdet")
 

@@ -29,8 +29,8 @@ from doorsill.config import (
 )
 from doorsill.device.holder import RUN_LOCK, hold_alone
 from doorsill.device.obedience import Obedience
+from doorsill.documents.folders import make_folder
 from doorsill.errors import DoorsillError
-from doorsill.folders import make_folder
 from doorsill.stopping import Stop, Stopped, held_back, listen
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from doorsill.device.policy_store import replace
+from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError
-from doorsill.reading import read_file
 
 USER = "mosquitto"
 FOLDER, CONF = (

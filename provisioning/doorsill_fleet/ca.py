@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from doorsill.canonical import require_p256
+from doorsill.documents.canonical import require_p256
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.uplink.wire import client
 

@@ -28,8 +28,8 @@ from doorsill import policy
 from doorsill.config import Config, read_config
 from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, replace
+from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, DoorsillError
-from doorsill.reading import read_file
 from doorsill.uplink.wire import client
 from doorsill_fleet.broker import access_list, listener
 from doorsill_fleet.ca import Authority, Issued, require_name

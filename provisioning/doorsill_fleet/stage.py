@@ -16,8 +16,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorsill import canonical, policy
+from doorsill import policy
 from doorsill.config import Config, load_config
+from doorsill.documents import canonical
 from doorsill_fleet.broker import HOST, Broker
 from doorsill_fleet.ca import Authority
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from doorsill import canonical
+from doorsill.documents import canonical
 from doorsill_fleet.broker import Broker, access_list, free_port
 from doorsill_fleet.stage import DEVICE, SITE, Stage
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.consent.trust import credential_of
+from doorsill.documents.strict_x509 import Unreadable, read_pem_chain
 from doorsill.errors import ConfigError
-from doorsill.strict_x509 import Unreadable, read_pem_chain
 
 CARDS_LIMIT = 64  # enrolled keys on one device
 

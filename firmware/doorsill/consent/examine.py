@@ -11,12 +11,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorsill import canonical
 from doorsill.consent import claims
 from doorsill.consent.contradictions import check_alone
 from doorsill.consent.signer import signer_of
+from doorsill.documents import canonical
+from doorsill.documents.fields import Fields
 from doorsill.errors import UntrustedError
-from doorsill.fields import Fields
 
 HEX64 = "[0-9a-f]{64}"
 DEVICE = r"[a-z0-9-]{1,16}"

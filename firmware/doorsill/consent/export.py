@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from doorsill import canonical
 from doorsill.consent.claims import LARGEST_MEDIUM
 from doorsill.consent.contradictions import CROP_MOST, MOST_CROPS
 from doorsill.consent.crops import SIDE_LEAST, SIDE_MOST
@@ -28,8 +27,9 @@ from doorsill.consent.sealing import KEY_BYTES, NONCE_BYTES, TAG_BYTES, WrappedK
 from doorsill.consent.session import Record, Session
 from doorsill.consent.signer import FIELD, signer_of
 from doorsill.device.identity import Identity
+from doorsill.documents import canonical
+from doorsill.documents.fields import Fields
 from doorsill.errors import UntrustedError
-from doorsill.fields import Fields
 
 FORMAT = "doorsill-export/1"
 MAGIC = b"doorsill sealed export 1\n"

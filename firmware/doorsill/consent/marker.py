@@ -16,8 +16,8 @@ from doorsill.consent import claims
 from doorsill.consent.certificate import LeaseInterval
 from doorsill.consent.examine import LATEST_MS, read_lease
 from doorsill.device import policy_store
+from doorsill.documents.fields import Fields
 from doorsill.errors import ConfigError
-from doorsill.fields import Fields
 
 MARKER_NAME = "open.json"
 MARKER_LIMIT = 4096  # bytes that are read of it; it has about 400

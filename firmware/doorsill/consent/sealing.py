@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from doorsill.canonical import PublicKey
 from doorsill.consent.locked import LockedMemory, wipe
+from doorsill.documents.canonical import PublicKey
 from doorsill.errors import UntrustedError
 
 KEY_BYTES, NONCE_BYTES, TAG_BYTES = 32, 12, 16

@@ -47,8 +47,8 @@ from doorsill.device.identity import Identity
 from doorsill.device.note import Note
 from doorsill.device.obedience import Obedience
 from doorsill.device.policy_store import store_of
+from doorsill.documents.folders import make_folder
 from doorsill.errors import DoorsillError, UntrustedError
-from doorsill.folders import make_folder
 from doorsill.hardening import forbid_core_dumps
 from doorsill.policy import ConsentRules, Policy
 from doorsill.stopping import listen

@@ -14,8 +14,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from doorsill.documents.strict_x509 import Unreadable, read_der
 from doorsill.errors import UntrustedError
-from doorsill.strict_x509 import Unreadable, read_der
 
 FIELD = "device_certificate"  # of a signed body: DER in base64
 

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from doorsill.documents.strict_x509 import Unreadable, read_der, revoked_by
 from doorsill.errors import UntrustedError
-from doorsill.strict_x509 import Unreadable, read_der, revoked_by
 
 CERTIFICATE_LIMIT = 4096  # bytes; a PIV card holds about 3,000
 URN = "urn:doorsill:consent:"

@@ -16,11 +16,11 @@ from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.sealing import unwrap
 from doorsill.consent.token import Token, TokenIn
 from doorsill.device.identity import read_certificate
+from doorsill.documents.folders import make_folder
+from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.folders import make_folder
 from doorsill.hardening import forbid_core_dumps
 from doorsill.in_time import in_time
-from doorsill.reading import read_file
 
 EXPORT_MOST = 1 << 30  # bytes
 FIRST_S = 10.0  # a token says at once whether it is there

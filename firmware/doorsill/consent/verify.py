@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from doorsill import canonical
 from doorsill.consent import claims
 from doorsill.consent.contradictions import UNKNOWN_KEY, check_pair, clock_went_back
 from doorsill.consent.examine import (
@@ -22,6 +21,7 @@ from doorsill.consent.examine import (
     check_head_form,
     verify_one,
 )
+from doorsill.documents import canonical
 from doorsill.errors import UntrustedError
 
 AHEAD = timedelta(days=1)  # how far a device's clock may be before the inspector's

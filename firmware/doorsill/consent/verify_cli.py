@@ -14,9 +14,9 @@ from doorsill.consent import claims
 from doorsill.consent.examine import Document, Verified
 from doorsill.consent.verify import Expected, reservations, verify_chain
 from doorsill.device.identity import read_certificate
+from doorsill.documents.reading import read_file
+from doorsill.documents.strict_x509 import revoked_by
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.reading import read_file
-from doorsill.strict_x509 import revoked_by
 
 CERTIFICATE_LIMIT = 1 << 20  # bytes of one file
 HEAD_NAME = "head.json"

@@ -22,13 +22,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from doorsill import recognise
-from doorsill.canonical import PrivateKey, require_p256
 from doorsill.config import Config
+from doorsill.documents import recognise
+from doorsill.documents.canonical import PrivateKey, require_p256
+from doorsill.documents.folders import make_folder
+from doorsill.documents.reading import read_file
+from doorsill.documents.strict_x509 import Unreadable, read_pem, read_pem_chain
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.folders import make_folder
-from doorsill.reading import read_file
-from doorsill.strict_x509 import Unreadable, read_pem, read_pem_chain
 
 KEY_NAME = "device.key"  # also of the copy that systemd hands to a service
 CERTIFICATE_NAME = "device.crt"

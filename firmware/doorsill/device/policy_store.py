@@ -15,9 +15,10 @@ from typing import cast
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from doorsill import recognise
-from doorsill.canonical import PublicKey, require_p256
 from doorsill.config import Config
+from doorsill.documents import recognise
+from doorsill.documents.canonical import PublicKey, require_p256
+from doorsill.documents.reading import read_file, read_if_there
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy import (
     Place,
@@ -27,7 +28,6 @@ from doorsill.policy import (
     verify,
     version_of,
 )
-from doorsill.reading import read_file, read_if_there
 
 log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from doorsill.canonical import P256_ORDER
 from doorsill.consent.challenge import RELYING_PARTY
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError
+from doorsill.documents.canonical import P256_ORDER
 from doorsill.errors import ConfigError
 
 try:

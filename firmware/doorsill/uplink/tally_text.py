@@ -7,8 +7,8 @@ from dataclasses import astuple
 from typing import Any
 
 from doorsill.cells import CROSSINGS_MOST, MINUTE_S, PEOPLE_MOST, STAY_MOST_S
+from doorsill.documents.fields import shown
 from doorsill.errors import UplinkError
-from doorsill.fields import shown
 from doorsill.uplink.pieces import EVERY_QUALITY, LineSums, Places, Sums, ZoneSums
 from doorsill.uplink.tally import TOTAL_MOST, Running, Tally
 

@@ -17,8 +17,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from doorsill.documents.reading import UTF_16
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.reading import UTF_16
 
 PRIVATE, PUBLIC, CERTIFICATE = "private key", "public key", "certificate"  # wanted
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")

@@ -15,7 +15,7 @@ from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
 from typing import Any
 
-from doorsill.fields import shown
+from doorsill.documents.fields import shown
 
 
 def option(

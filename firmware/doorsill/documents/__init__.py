@@ -1,0 +1,1 @@
+"""Outside bytes read strictly, and written so that a power cut loses nothing."""
