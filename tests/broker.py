@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from doorsill.in_time import in_time
+from doorsill.process.in_time import in_time
 from doorsill.uplink.codec import encode
 from doorsill.uplink.events import Event
 from doorsill.uplink.guard import EgressGuard

@@ -19,11 +19,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from PIL import Image
 
-from doorsill import hardening
 from doorsill.config import load_config
 from doorsill.consent import handover
 from doorsill.drivers import picamera
 from doorsill.drivers.picamera_fake import FakePi, FakeRequest
+from doorsill.process import hardening
 from doorsill.values import Frame, Pixels
 from doorsill.vision import service
 from doorsill.vision.door import Door

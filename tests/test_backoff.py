@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorsill.backoff import SETTLED_S, Failures, wait_after
+from doorsill.process.backoff import SETTLED_S, Failures, wait_after
 
 
 def test_waits_double_up_to_a_minute() -> None:

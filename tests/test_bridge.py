@@ -16,7 +16,7 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from doorsill.config import BrokerSection
-from doorsill.in_time import in_time
+from doorsill.process.in_time import in_time
 from doorsill.uplink.codec import encode
 from doorsill.uplink.discovery import describe, described_at
 from doorsill.uplink.guard import DISCOVERY, EgressGuard

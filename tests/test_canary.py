@@ -45,7 +45,7 @@ KEPT_S = 2.0  # after which what is still there is kept
 READABLE = (
     "pass"
     if os.geteuid() == 0
-    else "import doorsill.hardening as h; h.PR_SET_DUMPABLE = 1"
+    else "import doorsill.process.hardening as h; h.PR_SET_DUMPABLE = 1"
 )
 KEEPS = (
     "import doorsill.consent.sealing as S; seal = S.DataKey.seal; "
@@ -57,11 +57,11 @@ TAKES = (
     "(leak(bytes(plain), size_of(context)), seal(self, plain, context))[1]"
 )
 UNCONFINED = (
-    "import doorsill.confine as c; c.landlock.restrict = lambda *_: 0; "
+    "import doorsill.process.confine as c; c.landlock.restrict = lambda *_: 0; "
     "c._go_into_a_room = lambda _: None; "
 )
 CORES = UNCONFINED + (
-    "import resource, doorsill.hardening as h; h.PR_SET_DUMPABLE = 1; "
+    "import resource, doorsill.process.hardening as h; h.PR_SET_DUMPABLE = 1; "
     "resource.setrlimit(resource.RLIMIT_CORE, (-1, -1)); "
     "resource.setrlimit = lambda *_: None; "
 )

@@ -18,7 +18,7 @@ from doorsill.cli import run
 from doorsill.config import load_config
 from doorsill.documents import canonical
 from doorsill.drivers.clip import STREET
-from doorsill.locks import offered
+from doorsill.process.locks import offered
 from doorsill.run_cli import prepare
 from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.consent_stage import ConsentStage
@@ -60,7 +60,7 @@ def test_a_good_shop_has_no_problem(
 def test_the_locks_that_this_kernel_gives_are_said(
     stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("doorsill.landlock.version", lambda: 0)
+    monkeypatch.setattr("doorsill.process.landlock.version", lambda: 0)
     assert run(["check", "--config", str(stage.configuration)]) == 0
     said = capsys.readouterr().out
     assert "warning: this kernel has no landlock" in said

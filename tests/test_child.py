@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from doorsill.device.child import end, said
+from doorsill.process.child import end, said
 
 
 def forked(does: Callable[[int], object]) -> tuple[int, int]:

@@ -40,8 +40,8 @@ from doorsill.documents import canonical
 from doorsill.documents.sections import without_none
 from doorsill.drivers.clip import STREET
 from doorsill.errors import UplinkError
-from doorsill.in_time import in_time
 from doorsill.link import CellClient
+from doorsill.process.in_time import in_time
 from doorsill.run_cli import WIPING, prepare
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.wire import client as client_id

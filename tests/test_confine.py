@@ -15,9 +15,9 @@ START = """\
 import sys
 from pathlib import Path
 from doorsill import confine, landlock, locks, room
-from doorsill.confine import Confinement, close, restrict
+from doorsill.process.confine import Confinement, close, restrict
 from doorsill.errors import ConfigError
-from doorsill.hardening import PR_SET_NO_NEW_PRIVS, prctl
+from doorsill.process.hardening import PR_SET_NO_NEW_PRIVS, prctl
 def without_rooms(*_):
     raise PermissionError(1, "Operation not permitted")
 """

@@ -137,7 +137,7 @@ def test_taken_over_it_can_do_nothing_but_connect(
 
 
 def test_with_landlock_it_reaches_one_port(tmp_path: Path) -> None:
-    from doorsill.landlock import version
+    from doorsill.process.landlock import version
 
     if version() < 4:
         pytest.skip("this kernel's landlock knows no ports")

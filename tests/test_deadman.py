@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from doorsill.consent.deadman import NEVER, Deadman
+from doorsill.process.deadman import NEVER, Deadman
 
 WITHIN_S = 5.0
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from limits import END_S, first_line, started
 
-from doorsill.device.holder import hold_alone, holder_of
 from doorsill.errors import ConfigError
+from doorsill.process.holder import hold_alone, holder_of
 
 HOLD = """
 import sys
 from pathlib import Path
-from doorsill.device.holder import hold_alone
+from doorsill.process.holder import hold_alone
 hold_alone(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from doorsill.errors import ConfigError
-from doorsill.in_time import in_time
+from doorsill.process.in_time import in_time
 
 
 def test_it_hands_on_what_the_call_returns_also_nothing() -> None:

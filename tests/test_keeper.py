@@ -24,7 +24,7 @@ from vaults import SIZE, Bench
 from vaults import crop as picture_of
 
 from doorsill import policy as policies
-from doorsill.consent import issuing, locked, trust
+from doorsill.consent import issuing, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Answer, Binding, Challenge
 from doorsill.consent.crops import CropSource
@@ -36,6 +36,7 @@ from doorsill.consent.medium import MemoryMedium
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Lamp, TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.errors import DoorsillError, UntrustedError
+from doorsill.process import locked
 from doorsill.values import Frame
 
 UTC = 1_800_000_000.0

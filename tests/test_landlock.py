@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import landlock
 from doorsill.errors import ConfigError
+from doorsill.process import landlock
 
 BY_ABI = {  # linux/landlock.h: moving, truncating, TCP, scopes
     1: (False, False, False, False),

@@ -9,9 +9,9 @@ import sys
 import pytest
 from limits import END_S, first_line, started
 
-from doorsill import locks
 from doorsill.errors import ConfigError
-from doorsill.locks import Lock, Locks
+from doorsill.process import locks
+from doorsill.process.locks import Lock, Locks
 
 STATUS = "Name:\tx\nVmLck:\t{kib:8d} kB\nNoNewPrivs:\t{nnp}\nSeccomp:\t{seccomp}\n"
 

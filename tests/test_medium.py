@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loops import detach, loop_device, require_loop
 
-from doorsill.consent import disk, locked
+from doorsill.consent import disk
 from doorsill.consent.claims import blank_digest
 from doorsill.consent.disk import DiskMedium
-from doorsill.consent.locked import LockedMemory, is_blank, wipe
 from doorsill.consent.medium import (
     LEAST_BYTES,
     Medium,
@@ -26,6 +25,8 @@ from doorsill.consent.medium import (
 from doorsill.drivers.sram import SramMedium
 from doorsill.drivers.sram_chip import PAGE, SimulatedSram
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.process import locked
+from doorsill.process.locked import LockedMemory, is_blank, wipe
 
 SEED = b"s" * 32
 RECORD = bytes(range(1, 256)) * 40

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import room
+from doorsill.process import room
 
 OUTBOX = Path("/var/lib/doorsill/outbox")
 UNIT = """\
@@ -79,7 +79,7 @@ INSIDE = """\
 import os, sys
 from pathlib import Path
 from doorsill import room
-from doorsill.kernel import prctl
+from doorsill.process.kernel import prctl
 kept, shown, hidden, user = *map(Path, sys.argv[1:4]), int(sys.argv[4])
 if user:
     os.setgid(user)

@@ -338,7 +338,7 @@ def test_whatever_is_broken_no_row_is_invented_and_the_outbox_goes_on(
 CONFINED = """
 import sys
 from pathlib import Path
-from doorsill.confine import Confinement, confine
+from doorsill.process.confine import Confinement, confine
 from doorsill.errors import UplinkError
 from test_salvage import kept, one_page, opened
 folder = Path(sys.argv[1])

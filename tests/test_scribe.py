@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from doorsill.scribe import (
+from doorsill.process.scribe import (
     BURST,
     EVERY_S,
     MOST,
@@ -25,7 +25,7 @@ FACE = "face" * 750
 
 PROGRAM = """\
 import logging, os, sys
-from doorsill.scribe import Sentence, start
+from doorsill.process.scribe import Sentence, start
 logging.basicConfig(format="%(message)s")
 scribe = start("doorsill.test", [Sentence("hello", "it was hello", "WARNING")])
 {take_over}

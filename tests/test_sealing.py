@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from limits import END_S
 
 from doorsill.consent import sealing
-from doorsill.consent.locked import LockedMemory
 from doorsill.consent.sealing import DataKey, new_key_id, unwrap
 from doorsill.errors import UntrustedError
+from doorsill.process.locked import LockedMemory
 
 CARD = ec.generate_private_key(ec.SECP256R1())
 

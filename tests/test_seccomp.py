@@ -14,10 +14,25 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import calls, seccomp
-from doorsill.calls import ABSENT, MACHINES, NEWEST, NUMBERS, PROCESSES, number_of
 from doorsill.errors import ConfigError
-from doorsill.seccomp import ALLOW, AUDIT_ARCH, ENOSYS, EPERM, KILL, X32_BIT, Line
+from doorsill.process import calls, seccomp
+from doorsill.process.calls import (
+    ABSENT,
+    MACHINES,
+    NEWEST,
+    NUMBERS,
+    PROCESSES,
+    number_of,
+)
+from doorsill.process.seccomp import (
+    ALLOW,
+    AUDIT_ARCH,
+    ENOSYS,
+    EPERM,
+    KILL,
+    X32_BIT,
+    Line,
+)
 
 OWN = 4711
 HEADERS = {

@@ -18,8 +18,8 @@ import pytest
 from vault_process import VaultProcess
 
 from doorsill.device.policy_store import store_of
+from doorsill.process.stopping import held_back
 from doorsill.run_cli import WIPING
-from doorsill.stopping import held_back
 from doorsill_fleet.broker import running_broker
 from doorsill_fleet.stage import Stage
 

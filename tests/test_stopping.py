@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from doorsill.stopping import SIGNALS, Stop, Stopped, held_back
+from doorsill.process.stopping import SIGNALS, Stop, Stopped, held_back
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_bell_rings_once_for_good(stop: Stop, early: bool) -> None:
 
 CHILD = """
 import sys, time
-from doorsill.stopping import listen
+from doorsill.process.stopping import listen
 sys.stdin.read(1)
 print("asked" if listen().asked else "nothing", flush=True)
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from doorsill.errors import ConfigError
-from doorsill.supervisor import ADDRESS, ALIVE_EVERY_S, Supervisor
+from doorsill.process.supervisor import ADDRESS, ALIVE_EVERY_S, Supervisor
 
 
 class Systemd:
@@ -97,8 +97,8 @@ def test_a_supervisor_that_never_reads_or_leaves_does_not_stop_the_work(
 
 CONFINED = """\
 import sys
-from doorsill.confine import Confinement, confine
-from doorsill.supervisor import Supervisor
+from doorsill.process.confine import Confinement, confine
+from doorsill.process.supervisor import Supervisor
 import os
 ours = Supervisor(os.environ)
 confine(Confinement("vision"))

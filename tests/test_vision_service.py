@@ -16,13 +16,13 @@ from bench.door import shop
 
 from doorsill.cells import Quality
 from doorsill.config import CameraSection
-from doorsill.confine import Confinement
 from doorsill.counting import Wanted, count
 from doorsill.drivers.camera import open_camera
 from doorsill.errors import CameraError, UplinkError
 from doorsill.link import CellClient, CellServer
 from doorsill.policy import OpeningHours
-from doorsill.stopping import Stopped
+from doorsill.process.confine import Confinement
+from doorsill.process.stopping import Stopped
 from doorsill.values import LineCell
 from doorsill.vision import service
 from doorsill.vision.detectors import open_detector

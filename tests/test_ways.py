@@ -17,7 +17,7 @@ from ways import ATTEMPTS, FOREIGN
 from ways_run import Site, plan, shop
 from ways_table import LEFT_OPEN, SECURITY, cells_in, measured, table_in
 
-from doorsill.landlock import version
+from doorsill.process.landlock import version
 
 EVERY = os.environ.get("DOORSILL_EVERY_ABI") == "1"
 ABIS = tuple(range(8)) if EVERY else (0, 7)

@@ -32,11 +32,11 @@ from witnesses import (
     until,
 )
 
-from doorsill.device.holder import holder_of
 from doorsill.device.obedience import declaration_of
 from doorsill.device.policy_store import store_of
 from doorsill.documents import canonical
 from doorsill.drivers.pcscd import ENVIRONMENT
+from doorsill.process.holder import holder_of
 from doorsill.uplink.wire import LineInterval
 from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.consent_stage import ConsentStage

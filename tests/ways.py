@@ -28,7 +28,7 @@ from typing import Any
 
 from limits import PROGRAM_S, started
 
-from doorsill.kernel import call, libc, prctl
+from doorsill.process.kernel import call, libc, prctl
 
 FACE = b"face" * 750  # 3,000 bytes, as a part of a picture
 MASK = b"mask" * 750  # the same, to be told from it

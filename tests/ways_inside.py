@@ -22,8 +22,8 @@ from pathlib import Path
 
 import ways
 
-from doorsill import confine, landlock, locks, room, scribe, seccomp
 from doorsill.config import load_config
+from doorsill.process import confine, landlock, locks, room, scribe, seccomp
 from doorsill.run_cli import PROCESSES
 
 LOCKS = "(locks that hold)"

@@ -12,7 +12,7 @@ from doorsill.commandline.ending import ended
 from doorsill.commandline.parser import Actions, Parser, done
 from doorsill.commandline.program import log_to_stderr, program
 from doorsill.errors import ConfigError
-from doorsill.stopping import deaf
+from doorsill.process.stopping import deaf
 
 # Each module has add_parser(subparsers); it is imported only when it is asked for.
 # What is not part of a camera (the demo, the fleet) joins as an entry point, which

@@ -21,17 +21,17 @@ from pathlib import Path
 from typing import IO
 
 from doorsill.arguments.run import PROCESSES
-from doorsill.backoff import Failures
 from doorsill.config import (
     Config,
     load_config,
     refuse_network_camera,
 )
-from doorsill.device.holder import RUN_LOCK, hold_alone
 from doorsill.device.obedience import Obedience
 from doorsill.documents.folders import make_folder
 from doorsill.errors import DoorsillError
-from doorsill.stopping import Stop, Stopped, held_back, listen
+from doorsill.process.backoff import Failures
+from doorsill.process.holder import RUN_LOCK, hold_alone
+from doorsill.process.stopping import Stop, Stopped, held_back, listen
 
 log = logging.getLogger(__name__)
 

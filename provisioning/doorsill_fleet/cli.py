@@ -10,7 +10,7 @@ from typing import NoReturn
 from doorsill.commandline.ending import ended
 from doorsill.commandline.parser import Parser, done
 from doorsill.commandline.program import log_to_stderr, program
-from doorsill.stopping import deaf
+from doorsill.process.stopping import deaf
 
 # Where each command is declared: a module and a function of it, imported on use.
 COMMANDS = {

@@ -16,9 +16,9 @@ from cryptography.x509.oid import NameOID
 from rich.console import Console
 
 from doorsill.device import identity
-from doorsill.device.holder import hold_alone
 from doorsill.errors import ConfigError, UplinkError
-from doorsill.stopping import listen
+from doorsill.process.holder import hold_alone
+from doorsill.process.stopping import listen
 from doorsill_fleet.ca import READER, require_name
 from doorsill_fleet.csv_store import CsvStore
 from doorsill_fleet.quarantine import Quarantine

@@ -24,7 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import UplinkError
-from doorsill.in_time import in_time
+from doorsill.process.in_time import in_time
 from doorsill.uplink.causes import Files, explain
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.reasons import refusal, words

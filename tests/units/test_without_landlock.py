@@ -14,7 +14,7 @@ from .machine import Machine, until
 from .shop import Shop
 from .test_units import ALL, READY_S, STATE_S, status, until_active
 
-ASK = "from doorsill.landlock import version; print(version())"
+ASK = "from doorsill.process.landlock import version; print(version())"
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from doorsill.consent.trust import ConsentCertificate
 from doorsill.documents.strict_x509 import Unreadable, read_der
 from doorsill.drivers.piv import PRESENCE, SEALING, PivCard, PivToken
 from doorsill.errors import ConfigError
-from doorsill.in_time import in_time
+from doorsill.process.in_time import in_time
 
 T = TypeVar("T")
 

@@ -22,7 +22,6 @@ from doorsill.consent import export, gate
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import NONCE_BYTES, Binding
 from doorsill.consent.crops import Crop
-from doorsill.consent.deadman import Deadman
 from doorsill.consent.events import (
     Answered,
     Ask,
@@ -46,6 +45,7 @@ from doorsill.consent.vault import Vault
 from doorsill.device.identity import Identity
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy import Policy
+from doorsill.process.deadman import Deadman
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from doorsill.consent.claims import BLOCK_BYTES, LARGEST_MEDIUM
-from doorsill.consent.locked import LockedMemory, is_blank
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.process.locked import LockedMemory, is_blank
 
 LEAST_BYTES = 64 << 10
 READ_BYTES = 16 * BLOCK_BYTES

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from doorsill.consent.locked import LockedMemory, wipe
 from doorsill.documents.canonical import PublicKey
 from doorsill.errors import UntrustedError
+from doorsill.process.locked import LockedMemory, wipe
 
 KEY_BYTES, NONCE_BYTES, TAG_BYTES = 32, 12, 16
 WRAP_INFO = b"doorsill vault wrap 1"

@@ -19,7 +19,6 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.config import Config
-from doorsill.confine import Confinement, confine
 from doorsill.consent import surroundings, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Binding
@@ -49,10 +48,11 @@ from doorsill.device.obedience import Obedience
 from doorsill.device.policy_store import store_of
 from doorsill.documents.folders import make_folder
 from doorsill.errors import DoorsillError, UntrustedError
-from doorsill.hardening import forbid_core_dumps
 from doorsill.policy import ConsentRules, Policy
-from doorsill.stopping import listen
-from doorsill.supervisor import Supervisor
+from doorsill.process.confine import Confinement, confine
+from doorsill.process.hardening import forbid_core_dumps
+from doorsill.process.stopping import listen
+from doorsill.process.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from doorsill.device.identity import read_certificate
 from doorsill.documents.folders import make_folder
 from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.hardening import forbid_core_dumps
-from doorsill.in_time import in_time
+from doorsill.process.hardening import forbid_core_dumps
+from doorsill.process.in_time import in_time
 
 EXPORT_MOST = 1 << 30  # bytes
 FIRST_S = 10.0  # a token says at once whether it is there

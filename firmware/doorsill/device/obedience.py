@@ -14,8 +14,8 @@ import os
 from pathlib import Path
 
 from doorsill.config import Config
-from doorsill.device.holder import already
 from doorsill.errors import ConfigError
+from doorsill.process.holder import already
 
 DIGEST_CHARACTERS = 64
 

@@ -11,10 +11,10 @@ import os
 import pickle
 
 from doorsill.config import Config
-from doorsill.device.child import end
-from doorsill.device.child import said as child_said
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy import Policy
+from doorsill.process.child import end
+from doorsill.process.child import said as child_said
 
 VERIFIED_WITHIN_S = 60.0  # far above the 22 s of an emulated camera under load
 

@@ -15,8 +15,8 @@ import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
-from doorsill.device.child import end, said
 from doorsill.errors import ConfigError, DoorsillError
+from doorsill.process.child import end, said
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from typing import Any
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.drivers.pcsc_faults import REASONS, require, scard, words
-from doorsill.in_time import in_time
+from doorsill.process.in_time import in_time
 
 log = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ from doorsill.drivers.apdu import (
     tlv,
 )
 from doorsill.drivers.pcsc import LEAVE_S, Channel, Presence
-from doorsill.in_time import in_time
+from doorsill.process.in_time import in_time
 
 T = TypeVar("T")
 

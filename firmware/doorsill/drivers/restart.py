@@ -7,9 +7,9 @@ import time
 import traceback
 from collections.abc import Callable
 
-from doorsill.backoff import wait_after
 from doorsill.drivers.camera import Camera
 from doorsill.errors import CameraError
+from doorsill.process.backoff import wait_after
 
 GIVE_UP_AFTER = 6  # failures, 32 s: what a library knows of devices may be out of date
 TICK_S = 0.5

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from doorsill.confine import Confinement, close, restrict
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.link import connected
+from doorsill.process.confine import Confinement, close, restrict
 
 ASK = b"!"
 NAME_ERROR, OTHER_ERROR = b"n", b"o"  # what went wrong: a name was not found; all else

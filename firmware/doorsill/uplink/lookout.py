@@ -17,7 +17,7 @@ from doorsill.device import clock, health, identity
 from doorsill.device.note import read_note
 from doorsill.device.obedience import declaration_of, declared
 from doorsill.errors import ConfigError
-from doorsill.locks import Lock, locks
+from doorsill.process.locks import Lock, locks
 from doorsill.uplink.standing import Device
 from doorsill.uplink.wire import READERS
 

@@ -29,7 +29,6 @@ from typing import Any
 import doorsill
 from doorsill.cells import HealthCell, Picture
 from doorsill.config import Config
-from doorsill.confine import Confinement, confine
 from doorsill.consent.control import Counter
 from doorsill.device import identity
 from doorsill.device.obedience import Obedience, declaration_of, declare
@@ -39,8 +38,9 @@ from doorsill.link import CellClient
 from doorsill.policy import Policy
 from doorsill.privacy.budget import day_of
 from doorsill.privacy.noise import MICRO
-from doorsill.stopping import listen
-from doorsill.supervisor import Supervisor
+from doorsill.process.confine import Confinement, confine
+from doorsill.process.stopping import listen
+from doorsill.process.supervisor import Supervisor
 from doorsill.uplink.answer import Line, answer_of
 from doorsill.uplink.codec import encode
 from doorsill.uplink.connector import Connector

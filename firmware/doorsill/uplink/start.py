@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 
 from doorsill.config import Config
-from doorsill.stopping import listen
+from doorsill.process.stopping import listen
 from doorsill.uplink.connector import begin
 from doorsill.uplink.timing import Timing
 

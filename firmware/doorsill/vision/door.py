@@ -23,7 +23,7 @@ from doorsill.drivers.restart import let_go, open_patiently
 from doorsill.errors import CameraError
 from doorsill.link import CellServer
 from doorsill.policy import Policy, is_open
-from doorsill.stopping import Stop
+from doorsill.process.stopping import Stop
 from doorsill.values import Frame, HealthCell, Quality
 from doorsill.vision.attributes import Looks, Reader
 from doorsill.vision.detector import Detector

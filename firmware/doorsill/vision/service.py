@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from doorsill.config import CameraSection, Config, refuse_network_camera
-from doorsill.confine import Confinement, close, restrict
 from doorsill.consent.handover import Handover
 from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_apart import policy_in_force
@@ -33,10 +32,11 @@ from doorsill.drivers.nodes import (
 from doorsill.link import CellServer
 from doorsill.models_allowed import allowed_models, model_hash, require_allowed
 from doorsill.policy import Policy
-from doorsill.scribe import Scribe
-from doorsill.scribe import start as start_scribe
-from doorsill.stopping import Stopped, listen
-from doorsill.supervisor import Supervisor
+from doorsill.process.confine import Confinement, close, restrict
+from doorsill.process.scribe import Scribe
+from doorsill.process.scribe import start as start_scribe
+from doorsill.process.stopping import Stopped, listen
+from doorsill.process.supervisor import Supervisor
 from doorsill.vision.attributes import allowed
 from doorsill.vision.detector import Detector
 from doorsill.vision.detectors import (

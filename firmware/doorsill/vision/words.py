@@ -6,7 +6,7 @@ with what the modules of the process log and raise.
 
 from __future__ import annotations
 
-from doorsill.scribe import Sentence
+from doorsill.process.scribe import Sentence
 
 WORDS = (
     Sentence("told to stop", "told to stop; the running window is closed"),

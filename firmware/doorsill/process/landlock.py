@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from doorsill.errors import ConfigError
-from doorsill.kernel import call, require
+from doorsill.process.kernel import call, require
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same on every machine
 RULE_PATH, RULE_PORT = 1, 2

@@ -22,8 +22,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from doorsill import seccomp
-from doorsill.kernel import call, libc
+from doorsill.process import seccomp
+from doorsill.process.kernel import call, libc
 
 CLONE_NEWNS, CLONE_NEWIPC = 0x20000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
@@ -61,7 +61,8 @@ DEVICES = Path("/dev")
 def program_paths() -> tuple[Path, ...]:
     """Where the interpreter, its packages and ours are, with the system's own."""
     # Not the first of sys.path: that is where the one who started us happens to stand.
-    ours = (sys.prefix, sys.base_prefix, str(Path(__file__).parent), *sys.path[1:])
+    package = Path(__file__).parent.parent
+    ours = (sys.prefix, sys.base_prefix, str(package), *sys.path[1:])
     found = [*SYSTEM, *(Path("/proc", each) for each in OF_PROC)]
     found += [Path(each) for each in ours if each]
     return tuple(dict.fromkeys(each for each in found if each.exists()))

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from doorsill.errors import ConfigError
-from doorsill.kernel import call, require
+from doorsill.process.kernel import call, require
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 SECCOMP = {"x86_64": 317, "aarch64": 277}  # the number of seccomp(2) itself

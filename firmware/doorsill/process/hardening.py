@@ -10,7 +10,7 @@ import ctypes
 import resource
 
 from doorsill.errors import ConfigError
-from doorsill.kernel import prctl, require
+from doorsill.process.kernel import prctl, require
 
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_MDWE, PR_GET_MDWE = 4, 38, 65, 66
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4

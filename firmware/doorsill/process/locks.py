@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
 
-from doorsill import landlock, seccomp
 from doorsill.errors import ConfigError
-from doorsill.hardening import PR_GET_MDWE
-from doorsill.kernel import call, prctl
+from doorsill.process import landlock, seccomp
+from doorsill.process.hardening import PR_GET_MDWE
+from doorsill.process.kernel import call, prctl
 
 GET_ACTION_AVAIL = 2  # seccomp(2)
 LANDLOCK_MOST = 7  # the newest ABI that we ask anything of

@@ -22,10 +22,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from doorsill import calls, landlock, locks, room, seccomp
 from doorsill.errors import ConfigError
-from doorsill.hardening import harden
-from doorsill.kernel import prctl
+from doorsill.process import calls, landlock, locks, room, seccomp
+from doorsill.process.hardening import harden
+from doorsill.process.kernel import prctl
 
 PR_SET_NAME = 15
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from doorsill.seccomp import Is, Rules, Way
+from doorsill.process.seccomp import Is, Rules, Way
 
 NEWEST = 466  # the last call that somebody here has looked at; above: ENOSYS
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from io import TextIOBase
 
 from doorsill.errors import ConfigError
-from doorsill.stopping import held_back
+from doorsill.process.stopping import held_back
 
 SED = "/bin/sed"
 MOST = 1000  # sentences in the life of a process; then the scribe ends

@@ -1,0 +1,1 @@
+"""What a process may do: locks of the kernel, a room, signals, locked memory."""
