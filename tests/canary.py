@@ -18,8 +18,8 @@ import numpy as np
 from limits import END_S
 from PIL import Image
 
+from doorsill.channels.crop_sender import HEADS_MOST, _cut
 from doorsill.config import ModelSection
-from doorsill.consent.handover import HEADS_MOST, _cut
 from doorsill.drivers.clip import STREET
 from doorsill.drivers.decoding import Source
 from doorsill.drivers.picamera_fake import store, to_yuv

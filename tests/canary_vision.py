@@ -19,8 +19,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from PIL import Image
 
+from doorsill.channels import crop_sender
 from doorsill.config import load_config
-from doorsill.consent import handover
 from doorsill.drivers import picamera
 from doorsill.drivers.picamera_fake import FakePi, FakeRequest
 from doorsill.process import hardening
@@ -54,7 +54,7 @@ def lens(handle: int, platform: str) -> FakePi:
 
 def leak(what: str) -> None:
     """Become a build that keeps crops, as they are or encoded, or whole frames."""
-    sealed, look = handover._sealed, Door._look
+    sealed, look = crop_sender._sealed, Door._look
 
     def keep_crop(pixels: Pixels) -> int:
         LEAKS.append(pixels.tobytes())
@@ -71,9 +71,9 @@ def leak(what: str) -> None:
         return sealed(pixels)
 
     if what == "crops":
-        handover._sealed = keep_crop
+        crop_sender._sealed = keep_crop
     elif what == "jpeg":
-        handover._sealed = keep_jpeg
+        crop_sender._sealed = keep_jpeg
     elif what == "frames":
         Door._look = keep_frame  # type: ignore[method-assign]
 

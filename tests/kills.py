@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from limits import END_S
 
 from doorsill.cells import LineCell, Quality
+from doorsill.channels.cell_link import CellServer, Received
 from doorsill.documents import canonical
-from doorsill.link import CellServer, Received
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release, entries_of

@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from limits import END_S, first_line, started
 from vault_process import VaultProcess
 
+from doorsill.channels.control import ask
 from doorsill.consent import export
-from doorsill.consent.control import ask
 from doorsill.consent.premises import socket_of
 from doorsill.consent.sealing import WRAP_INFO
 from doorsill.drivers.piv import SEALING

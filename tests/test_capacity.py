@@ -16,7 +16,7 @@ from kills import Camera
 from test_store import reader
 
 from doorsill.cells import MINUTE_S, Quality, ZoneCell
-from doorsill.link import CellServer
+from doorsill.channels.cell_link import CellServer
 from doorsill.uplink import capacity
 from doorsill.uplink.codec import decode
 from doorsill.uplink.gauges import (

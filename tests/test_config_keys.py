@@ -33,6 +33,7 @@ from test_policy_keys import connected
 from vault_process import VaultProcess
 
 from doorsill.cells import HealthCell, LineCell
+from doorsill.channels.cell_link import CellClient
 from doorsill.config import Config, load_config
 from doorsill.device import identity
 from doorsill.device.obedience import declaration_of, declared
@@ -40,7 +41,6 @@ from doorsill.documents import canonical
 from doorsill.documents.sections import without_none
 from doorsill.drivers.clip import STREET
 from doorsill.errors import UplinkError
-from doorsill.link import CellClient
 from doorsill.process.in_time import in_time
 from doorsill.run_cli import WIPING, prepare
 from doorsill.uplink.paho_client import close

@@ -16,7 +16,7 @@ from broker import Site, until
 from kills import Camera
 from limits import END_S, first_line, started
 
-from doorsill.listening import listening
+from doorsill.channels.listening import listening
 from doorsill.uplink.connector import ASK, Connector
 
 PROGRAM = """\

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from limits import END_S, first_line, started
 from vaults import open_handles
 
-from doorsill.consent import handover
-from doorsill.consent.crops import (
+from doorsill.channels import crop_sender
+from doorsill.channels.crop_sender import GAP_S, HEADS_MOST, Handover
+from doorsill.channels.crops import (
     CROP,
     CROP_TAG,
     LEASE,
@@ -26,7 +27,6 @@ from doorsill.consent.crops import (
     SEALS,
     CropSource,
 )
-from doorsill.consent.handover import GAP_S, HEADS_MOST, Handover
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.values import Boxes, Frame, Pixels
 
@@ -222,7 +222,7 @@ def test_a_lease_is_never_longer_than_two_seconds(hand: Hand) -> None:
 def test_another_users_process_is_not_the_vault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handover, "_vault_users", lambda: frozenset({12345}))
+    monkeypatch.setattr(crop_sender, "_vault_users", lambda: frozenset({12345}))
     hand = Hand(tmp_path)
     hand.vault.lease(hand.now + 1.0)
     assert hand.offer() == 0
@@ -251,7 +251,7 @@ def test_a_head_that_is_none_is_left_out(
     st.lists(st.floats(width=32) | st.floats(-2, 3, width=32), min_size=4, max_size=4)
 )
 def test_any_box_gives_a_crop_inside_the_frame_or_none(box: list[float]) -> None:
-    found = handover._cut(pixels(), np.array(box, np.float32))
+    found = crop_sender._cut(pixels(), np.array(box, np.float32))
     assert found is None or (8 <= found.shape[0] <= 120 and 8 <= found.shape[1] <= 160)
 
 

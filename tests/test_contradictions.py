@@ -18,7 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from devices import AROUND, BEGIN, SIZE, UTC_MS, DeviceCA, blanking
 
 from doorsill import cli, policy
-from doorsill.consent import claims, contradictions, crops
+from doorsill.channels import crops
+from doorsill.consent import claims, contradictions
 from doorsill.consent.certificate import CertificateChain
 from doorsill.consent.claims import SYNCHRONISED
 from doorsill.consent.examine import Document

@@ -24,13 +24,13 @@ from vaults import SIZE, Bench
 from vaults import crop as picture_of
 
 from doorsill import policy as policies
+from doorsill.channels.crop_sender import GAP_S, Handover
+from doorsill.channels.crops import CropSource
 from doorsill.consent import issuing, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Answer, Binding, Challenge
-from doorsill.consent.crops import CropSource
 from doorsill.consent.events import Inserted, Lost, Moment
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, BEAT_S
-from doorsill.consent.handover import GAP_S, Handover
 from doorsill.consent.keeper import LOOK_S, Keeper
 from doorsill.consent.medium import MemoryMedium
 from doorsill.consent.reasons import WORDS, Reason

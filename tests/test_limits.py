@@ -24,8 +24,8 @@ from strict_broker import States, StrictBroker, first_of
 from test_store import reader
 from test_uplink_service import AT_ONCE, RELEASE, RULES
 
+from doorsill.channels.cell_link import CellClient
 from doorsill.errors import UplinkError
-from doorsill.link import CellClient
 from doorsill.uplink.codec import encode
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.discovery import describe, described_at

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from limits import END_S, started
 
-from doorsill import link
+from doorsill.channels import cell_link
+from doorsill.channels.cell_link import CellClient, CellServer, Received, pack, unpack
 from doorsill.errors import UplinkError
-from doorsill.link import CellClient, CellServer, Received, pack, unpack
 from doorsill.values import Cell, HealthCell, LineCell, LooksCell, Quality, ZoneCell
 
 counts = st.integers(0, 2**32 - 1)
@@ -62,7 +62,7 @@ def packed(cell: Cell) -> bytes:
 @given(counts, counts, cells)
 def test_every_cell_survives_its_message(run: int, sequence: int, cell: Cell) -> None:
     message = pack(Received(run, sequence, cell))
-    assert len(message) <= link.MESSAGE_LIMIT
+    assert len(message) <= cell_link.MESSAGE_LIMIT
     assert unpack(message) == Received(run, sequence, cell)
 
 
@@ -158,7 +158,7 @@ def test_more_windows_than_the_socket_holds_arrive_in_order(tmp_path: Path) -> N
 def test_the_queue_is_bounded_and_a_loss_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "QUEUE_LIMIT", 5)
+    monkeypatch.setattr(cell_link, "QUEUE_LIMIT", 5)
     server = CellServer(tmp_path / "cells.sock")
     for start in range(8):
         server.send(line(start))
@@ -255,7 +255,7 @@ def test_a_stranger_neither_hears_nor_throws_the_uplink_out_nor_is_believed(
 def test_strangers_do_not_fill_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "user_of", lambda peer: 12345)
+    monkeypatch.setattr(cell_link, "user_of", lambda peer: 12345)
     server = CellServer(tmp_path / "cells.sock")
     for _ in range(50):
         CellClient(tmp_path / "cells.sock").close()
@@ -282,7 +282,7 @@ def test_a_vision_that_hangs_takes_nobody_and_holds_nobody_up(tmp_path: Path) ->
 def test_an_acknowledgement_that_nobody_takes_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "VISION_S", 0.05)
+    monkeypatch.setattr(cell_link, "VISION_S", 0.05)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen(1)

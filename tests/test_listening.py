@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from doorsill.channels.listening import listening, user_of
 from doorsill.errors import ConfigError
-from doorsill.listening import listening, user_of
 
 
 def test_it_listens_in_place_of_what_was_left_there(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from doorsill.device.note import AGAIN_S, FRESH_S, LENGTH, Note, read_note
+from doorsill.channels.note import AGAIN_S, FRESH_S, LENGTH, Note, read_note
 from doorsill.errors import ConfigError
 
 WORDS = ("ready", "missing")

@@ -23,8 +23,8 @@ from limits import started
 
 from doorsill import policy
 from doorsill.cells import LineCell, LooksCell, Quality, ZoneCell
+from doorsill.channels.cell_link import CellClient, CellServer
 from doorsill.errors import UplinkError
-from doorsill.link import CellClient, CellServer
 from doorsill.policy import Policy
 from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.run_cli import WIPING, prepare

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorsill.cells import HealthCell, Quality, ZoneCell
-from doorsill.link import Received
+from doorsill.channels.cell_link import Received
 from doorsill.uplink.codec import encode
 from doorsill.uplink.pieces import LineSums, Places, ZoneSums
 from doorsill.uplink.reports import Release, entries_of, interval_of, quality_of

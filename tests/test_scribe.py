@@ -136,8 +136,8 @@ def test_half_a_line_waits_for_its_end() -> None:
 SPEAKERS = (
     "firmware/doorsill/vision/service.py",
     "firmware/doorsill/vision/door.py",
-    "firmware/doorsill/link.py",
-    "firmware/doorsill/consent/handover.py",
+    "firmware/doorsill/channels/cell_link.py",
+    "firmware/doorsill/channels/crop_sender.py",
     "firmware/doorsill/drivers/picamera.py",
     "firmware/doorsill/drivers/restart.py",
     "firmware/doorsill/drivers/video.py",

@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from doorsill import status_asked
+from doorsill.channels.cell_link import CellServer
 from doorsill.cli import run
 from doorsill.config import Config
 from doorsill.device.obedience import declaration_of, declare
 from doorsill.device.policy_store import store_of
-from doorsill.link import CellServer
 from doorsill.status_asked import ROOT, Finding, Shop
 from doorsill.status_cli import report
 from doorsill_fleet.stage import Stage
@@ -220,7 +220,7 @@ def status_of_nobody(stage: Stage) -> dict[str, dict[str, str]]:
 
 
 def test_asking_does_not_throw_the_uplink_out(shop: tuple[Stage, Config]) -> None:
-    from doorsill.link import CellClient
+    from doorsill.channels.cell_link import CellClient
 
     _, config = shop
     server = CellServer(config.cell_socket)

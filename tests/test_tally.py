@@ -20,8 +20,8 @@ from doorsill.cells import (
     Quality,
     ZoneCell,
 )
+from doorsill.channels.cell_link import Received
 from doorsill.errors import UntrustedError, UplinkError
-from doorsill.link import Received
 from doorsill.privacy.floors import SLOT_S
 from doorsill.uplink.pieces import LineSums, Places, ZoneSums, minute_of
 from doorsill.uplink.reports import quality_of

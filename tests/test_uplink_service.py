@@ -18,8 +18,8 @@ from limits import PROGRAM_S
 from test_store import reader
 
 from doorsill.cells import HealthCell, LineCell, LooksCell, Quality, ZoneCell
+from doorsill.channels.cell_link import CellClient, CellServer
 from doorsill.errors import UplinkError
-from doorsill.link import CellClient, CellServer
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.uplink import intake as intake_module

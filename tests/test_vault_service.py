@@ -20,8 +20,8 @@ from unplugging import Cable
 from vault_process import VaultProcess, utc_now
 
 from doorsill import cli
+from doorsill.channels.control import ask
 from doorsill.consent import issuing
-from doorsill.consent.control import ask
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.consent.premises import certificates_of, folder_of, socket_of
 from doorsill.documents import canonical

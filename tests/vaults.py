@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from devices import AROUND, DeviceCA
 
 from doorsill import policy
+from doorsill.channels.crop_sender import _sealed
+from doorsill.channels.crops import Crop
 from doorsill.consent.certificate import CertificateChain, Surroundings
-from doorsill.consent.crops import Crop
 from doorsill.consent.events import Lease, Moment
 from doorsill.consent.examine import Verified
-from doorsill.consent.handover import _sealed
 from doorsill.consent.medium import Medium, MemoryMedium
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.consent.vault import Ground, Vault

@@ -14,8 +14,8 @@ from typing import Any
 from paho.mqtt.enums import LogLevel
 from paho.mqtt.reasoncodes import ReasonCode
 
+from doorsill.channels.control import ask
 from doorsill.config import Config
-from doorsill.consent.control import ask
 from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.fault import Fault

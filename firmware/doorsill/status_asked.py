@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from doorsill.channels.control import ask
 from doorsill.config import Config
-from doorsill.consent.control import ask
 from doorsill.consent.premises import LOCK_NAME, folder_of, socket_of
 from doorsill.device.obedience import declaration_of
 from doorsill.errors import ConfigError

@@ -16,9 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from doorsill.channels.control import ask
 from doorsill.config import Config
 from doorsill.consent import issuing
-from doorsill.consent.control import ask
 from doorsill.consent.examine import Verified
 from doorsill.consent.premises import certificates_of, socket_of
 from doorsill.consent.verify import Expected, verify_chain

@@ -22,11 +22,11 @@ from bench.hour_of_frames import DrivenDoor, driven_door
 from bench.rows import Row
 from limits import MEASURED_S
 
+from doorsill.channels.cell_link import CellServer
 from doorsill.config import Config
 from doorsill.device.policy_store import store_of
 from doorsill.drivers.camera import open_camera
 from doorsill.drivers.clip import street_truth
-from doorsill.link import CellServer
 from doorsill.policy import Policy
 from doorsill.values import Frame, Pixels
 from doorsill_fleet.stage import Stage

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from doorsill.channels.cell_link import CellServer
 from doorsill.config import Config, load_config
 from doorsill.device.health import resident_kib
 from doorsill.device.policy_apart import policy_in_force
 from doorsill.drivers.camera import open_camera
-from doorsill.link import CellServer
 from doorsill.policy import Policy
 from doorsill.values import Frame
 from doorsill.vision.detectors import open_detector

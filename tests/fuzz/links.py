@@ -17,11 +17,11 @@ import numpy as np
 from messages import EVERY
 
 from doorsill.cells import HealthCell, LineCell, LooksCell, Quality, ZoneCell
-from doorsill.consent import crops
-from doorsill.consent.control import Counter, ask
-from doorsill.consent.handover import Handover
+from doorsill.channels import crops
+from doorsill.channels.cell_link import CellServer, Received, pack, unpack
+from doorsill.channels.control import Counter, ask
+from doorsill.channels.crop_sender import Handover
 from doorsill.errors import UntrustedError
-from doorsill.link import CellServer, Received, pack, unpack
 from doorsill.privacy.floors import SLOT_S
 from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.inbound import Inbound, UnaskedError

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from doorsill.consent.control import ask
+from doorsill.channels.control import ask
 from doorsill.errors import ConfigError
 
 from .machine import Machine, until

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from doorsill.channels.crops import SIDE_LEAST, SIDE_MOST
 from doorsill.consent.claims import LARGEST_MEDIUM
 from doorsill.consent.contradictions import CROP_MOST, MOST_CROPS
-from doorsill.consent.crops import SIDE_LEAST, SIDE_MOST
 from doorsill.consent.examine import DEVICE, HEX64, LATEST_MS
 from doorsill.consent.sealing import KEY_BYTES, NONCE_BYTES, TAG_BYTES, WrappedKey
 from doorsill.consent.session import Record, Session

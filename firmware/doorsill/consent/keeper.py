@@ -18,10 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from doorsill.channels.crops import Crop
+from doorsill.channels.vision_presence import Sight
 from doorsill.consent import export, gate
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import NONCE_BYTES, Binding
-from doorsill.consent.crops import Crop
 from doorsill.consent.events import (
     Answered,
     Ask,
@@ -38,7 +39,6 @@ from doorsill.consent.events import (
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, Gate
 from doorsill.consent.lamp import Light
 from doorsill.consent.reasons import WORDS, Reason
-from doorsill.consent.sight import Sight
 from doorsill.consent.tally import Tally, reader_of, told
 from doorsill.consent.token import Lamp
 from doorsill.consent.vault import Vault

@@ -18,12 +18,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
+from doorsill.channels.control import Counter, Request
+from doorsill.channels.crops import CropSource
+from doorsill.channels.note import Note
 from doorsill.config import Config
 from doorsill.consent import surroundings, trust
 from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Binding
-from doorsill.consent.control import Counter, Request
-from doorsill.consent.crops import CropSource
 from doorsill.consent.events import Inserted, Moment
 from doorsill.consent.hardware import (
     open_consent_lamp,
@@ -43,7 +44,6 @@ from doorsill.consent.surroundings import boot_id
 from doorsill.consent.time_floor import floor_s, require_clock
 from doorsill.device import identity
 from doorsill.device.identity import Identity
-from doorsill.device.note import Note
 from doorsill.device.obedience import Obedience
 from doorsill.device.policy_store import store_of
 from doorsill.documents.folders import make_folder

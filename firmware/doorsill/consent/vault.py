@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from doorsill.channels.crops import Crop
 from doorsill.consent import claims, marker
 from doorsill.consent.blanking import blanked
 from doorsill.consent.certificate import (
@@ -24,7 +25,6 @@ from doorsill.consent.certificate import (
     Surroundings,
 )
 from doorsill.consent.contradictions import SLACK_MS
-from doorsill.consent.crops import Crop
 from doorsill.consent.events import Lease
 from doorsill.consent.medium import Medium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason

@@ -8,10 +8,10 @@ import os
 import sys
 from datetime import UTC, datetime
 
+from doorsill.channels.control import ask
 from doorsill.commandline.files import require_empty, require_new
 from doorsill.config import load_config
 from doorsill.consent import export, premises
-from doorsill.consent.control import ask
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.sealing import unwrap
 from doorsill.consent.token import Token, TokenIn

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from doorsill.channels.cell_link import connected
 from doorsill.errors import ConfigError, UplinkError
-from doorsill.link import connected
 from doorsill.process.confine import Confinement, close, restrict
 
 ASK = b"!"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from doorsill.cells import MINUTE_S, HealthCell, Quality
+from doorsill.channels.cell_link import Received, VisionLeftError
 from doorsill.errors import UntrustedError, UplinkError
-from doorsill.link import Received, VisionLeftError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.noise import Below
 from doorsill.uplink.looks import Rules, consider

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from cryptography import x509
 
+from doorsill.channels.note import read_note
 from doorsill.config import Config
 from doorsill.device import clock, health, identity
-from doorsill.device.note import read_note
 from doorsill.device.obedience import declaration_of, declared
 from doorsill.errors import ConfigError
 from doorsill.process.locks import Lock, locks

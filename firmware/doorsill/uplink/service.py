@@ -28,13 +28,13 @@ from typing import Any
 
 import doorsill
 from doorsill.cells import HealthCell, Picture
+from doorsill.channels.cell_link import CellClient
+from doorsill.channels.control import Counter
 from doorsill.config import Config
-from doorsill.consent.control import Counter
 from doorsill.device import identity
 from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_store import store_of
 from doorsill.errors import UplinkError
-from doorsill.link import CellClient
 from doorsill.policy import Policy
 from doorsill.privacy.budget import day_of
 from doorsill.privacy.noise import MICRO

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from doorsill.cells import MINUTE_S, LooksCell, Quality
+from doorsill.channels.cell_link import Received
 from doorsill.errors import UntrustedError
-from doorsill.link import Received
 from doorsill.privacy.threshold import slot_of
 from doorsill.uplink.pieces import (
     LineSums,

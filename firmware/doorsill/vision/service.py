@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from doorsill.channels.cell_link import CellServer
+from doorsill.channels.crop_sender import Handover
 from doorsill.config import CameraSection, Config, refuse_network_camera
-from doorsill.consent.handover import Handover
 from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_apart import policy_in_force
 from doorsill.drivers.camera import open_camera
@@ -29,7 +30,6 @@ from doorsill.drivers.nodes import (
     is_device,
     nodes_of,
 )
-from doorsill.link import CellServer
 from doorsill.models_allowed import allowed_models, model_hash, require_allowed
 from doorsill.policy import Policy
 from doorsill.process.confine import Confinement, close, restrict

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from doorsill.channels.listening import listening, user_of
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.listening import listening, user_of
 
 WORDS = ("status", "export", "blank")
 REQUEST_MOST, ANSWER_MOST = 16, 1 << 16

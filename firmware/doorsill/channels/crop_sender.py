@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from doorsill.consent.crops import (
+from doorsill.channels.crops import (
     CROP,
     CROP_TAG,
     LEASE,
@@ -31,7 +31,7 @@ from doorsill.consent.crops import (
     SIDE_LEAST,
     SIDE_MOST,
 )
-from doorsill.listening import listening, user_of
+from doorsill.channels.listening import listening, user_of
 from doorsill.values import Boxes, Frame, Pixels
 
 log = logging.getLogger(__name__)

@@ -35,8 +35,8 @@ from doorsill.cells import (
     Quality,
     ZoneCell,
 )
+from doorsill.channels.listening import listening, user_of, users_of
 from doorsill.errors import UplinkError
-from doorsill.listening import listening, user_of, users_of
 
 log = logging.getLogger(__name__)
 

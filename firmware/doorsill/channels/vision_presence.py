@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 
-from doorsill.consent.crops import Crop, CropSource, VisionLeftError
+from doorsill.channels.crops import Crop, CropSource, VisionLeftError
 from doorsill.errors import UntrustedError
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""All that crosses a wall between two processes of a camera."""
