@@ -20,14 +20,14 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from doorsill.process.in_time import in_time
-from doorsill.uplink.codec import encode
 from doorsill.uplink.events import Event
-from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
-from doorsill.uplink.wire import State
+from doorsill.wire.codec import encode
+from doorsill.wire.guard import EgressGuard
+from doorsill.wire.messages import State
 from doorsill_fleet.broker import HOST, Broker, client_context, running_broker
 from doorsill_fleet.ca import Authority, Issued
 

@@ -22,7 +22,7 @@ from doorsill.cells import (
     ZoneCell,
 )
 from doorsill.privacy.floors import SLOT_S
-from doorsill.uplink.wire import LineInterval
+from doorsill.wire.messages import LineInterval
 
 OURS = Quality.GAP | Quality.FAULT  # the uplink's own
 FLAGS = tuple(flag for flag in Quality if flag not in OURS)

@@ -7,8 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from doorsill.uplink import rules, wire
-from doorsill.uplink.wire import (
+from doorsill.wire import messages as wire
+from doorsill.wire import rules
+from doorsill.wire.messages import (
     Attributes,
     Health,
     LineInterval,

@@ -17,11 +17,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from doorsill.config import BrokerSection
 from doorsill.process.in_time import in_time
-from doorsill.uplink.codec import encode
-from doorsill.uplink.discovery import describe, described_at
-from doorsill.uplink.guard import DISCOVERY, EgressGuard
 from doorsill.uplink.paho_client import close
-from doorsill.uplink.wire import State, topic
+from doorsill.wire.codec import encode
+from doorsill.wire.discovery import describe, described_at
+from doorsill.wire.guard import DISCOVERY, EgressGuard
+from doorsill.wire.messages import State, topic
 from doorsill_fleet.broker import free_port
 
 FILE = Path(__file__).parents[1] / "provisioning" / "home-assistant" / "bridge.conf"

@@ -18,22 +18,16 @@ from test_store import reader
 from doorsill.cells import MINUTE_S, Quality, ZoneCell
 from doorsill.channels.cell_link import CellServer
 from doorsill.uplink import capacity
-from doorsill.uplink.codec import decode
-from doorsill.uplink.gauges import (
-    DEGREES_MOST,
-    DEGREES_STEP,
-    coarse,
-    levels,
-    warmth,
-)
-from doorsill.uplink.guard import RATES
 from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.pieces import ZoneSums, minute_of
 from doorsill.uplink.reports import Release, interval_of
-from doorsill.uplink.rules import rules_of
 from doorsill.uplink.service import booted_at
 from doorsill.uplink.tally import Minute
-from doorsill.uplink.wire import LineInterval, ZoneInterval, quality_words
+from doorsill.wire.codec import decode
+from doorsill.wire.gauges import DEGREES_MOST, DEGREES_STEP, coarse, levels, warmth
+from doorsill.wire.guard import RATES
+from doorsill.wire.messages import LineInterval, ZoneInterval, quality_words
+from doorsill.wire.rules import rules_of
 from doorsill_fleet.store import Store
 from doorsill_fleet.subscriber import Subscriber
 

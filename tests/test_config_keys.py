@@ -44,8 +44,8 @@ from doorsill.errors import UplinkError
 from doorsill.process.in_time import in_time
 from doorsill.run_cli import WIPING, prepare
 from doorsill.uplink.paho_client import close
-from doorsill.uplink.wire import client as client_id
-from doorsill.uplink.wire import topic
+from doorsill.wire.messages import client as client_id
+from doorsill.wire.messages import topic
 from doorsill_fleet.broker import client_context, running_broker
 from doorsill_fleet.ca import Authority, reader_name
 from doorsill_fleet.consent_stage import MEDIUM_BYTES, ConsentStage

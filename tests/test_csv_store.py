@@ -13,8 +13,8 @@ import pytest
 from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
 
 from doorsill.errors import ConfigError, UplinkError
-from doorsill.uplink.codec import encode
-from doorsill.uplink.wire import Message, stream_of, topic
+from doorsill.wire.codec import encode
+from doorsill.wire.messages import Message, stream_of, topic
 from doorsill_fleet.csv_store import (
     ATTRIBUTES as ATTRIBUTES_FILE,
 )

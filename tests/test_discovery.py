@@ -12,10 +12,10 @@ import pytest
 from messages import LINE, ZONE
 
 from doorsill.policy import LINES_LIMIT, ZONES_LIMIT
-from doorsill.uplink import wire
-from doorsill.uplink.codec import encode
-from doorsill.uplink.discovery import describe
-from doorsill.uplink.guard import DISCOVERY_LARGEST_BYTES
+from doorsill.wire import messages
+from doorsill.wire.codec import encode
+from doorsill.wire.discovery import describe
+from doorsill.wire.guard import DISCOVERY_LARGEST_BYTES
 
 # What Home Assistant takes at the root of a device packet, and what a sensor needs.
 TEXT = {"type": "string", "minLength": 1}
@@ -86,7 +86,7 @@ def test_in_and_out_only_grow_and_quality_is_a_diagnostic() -> None:
 
 def test_availability_follows_the_state_and_its_will() -> None:
     (availability,) = packet(["door"])["avty"]
-    assert availability["t"] == wire.topic("shop-1", "cam-01", "state")
+    assert availability["t"] == messages.topic("shop-1", "cam-01", "state")
     assert "value_json.state" in availability["val_tpl"]
     assert "ready" in availability["val_tpl"]
     assert "lost" not in availability["val_tpl"]
@@ -143,7 +143,9 @@ def test_the_longest_packet_passes_the_guard(lines: int, zones: int) -> None:
         ),
     ],
 )
-def test_a_zone_shows_what_was_told(message: wire.Message, shown: list[str]) -> None:
+def test_a_zone_shows_what_was_told(
+    message: messages.Message, shown: list[str]
+) -> None:
     """In jinja2, which is Home Assistant's own language."""
     parts = packet(["door"], ["till", "sofa"])["cmps"]
     told = json.loads(encode(message))
@@ -155,4 +157,4 @@ def test_a_zone_shows_what_was_told(message: wire.Message, shown: list[str]) -> 
 
 
 def test_the_wire_has_room_for_every_line_and_zone_of_a_policy() -> None:
-    assert (wire.LINES_LIMIT, wire.ZONES_LIMIT) == (LINES_LIMIT, ZONES_LIMIT)
+    assert (messages.LINES_LIMIT, messages.ZONES_LIMIT) == (LINES_LIMIT, ZONES_LIMIT)

@@ -12,12 +12,12 @@ from broker import SITE, Device, Listener, Site, device, until
 from paho.mqtt.client import MQTTErrorCode
 
 from doorsill.errors import ConfigError
-from doorsill.uplink.codec import encode
 from doorsill.uplink.events import Answered, Connected, Disconnected
-from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.tls import Address, tls_context
-from doorsill.uplink.wire import State
+from doorsill.wire.codec import encode
+from doorsill.wire.guard import EgressGuard
+from doorsill.wire.messages import State
 from doorsill_fleet.broker import client_context
 
 NOT_AUTHORISED = 0x87

@@ -11,11 +11,11 @@ import pytest
 from messages import EVERY, LINE, LIVE
 
 from doorsill.errors import UntrustedError, UplinkError
-from doorsill.uplink import guard as guard_module
-from doorsill.uplink.codec import encode
-from doorsill.uplink.discovery import describe
-from doorsill.uplink.guard import DISCOVERY, RATES, EgressGuard, Outgoing, RateError
-from doorsill.uplink.wire import Message, stream_of
+from doorsill.wire import guard as guard_module
+from doorsill.wire.codec import encode
+from doorsill.wire.discovery import describe
+from doorsill.wire.guard import DISCOVERY, RATES, EgressGuard, Outgoing, RateError
+from doorsill.wire.messages import Message, stream_of
 
 DESCRIPTION = describe("shop-1", "cam-01", "0.1.0", ["door"])
 PICTURE = random.Random(1).randbytes(96 * 96 * 3)

@@ -25,11 +25,11 @@ from doorsill.cells import Age, Expression, LooksCell
 from doorsill.privacy import noise
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, report_cost
 from doorsill.privacy.floors import DAY_S, K_FLOOR, SLOT_S
-from doorsill.uplink.codec import decode
 from doorsill.uplink.looks import Rules, consider
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
-from doorsill.uplink.wire import age_cells, expression_cells
+from doorsill.wire.codec import decode
+from doorsill.wire.messages import age_cells, expression_cells
 
 REPORTS = 2_000
 LATER = 1, 2  # reports after the one that is looked at

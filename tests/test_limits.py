@@ -26,10 +26,7 @@ from test_uplink_service import AT_ONCE, RELEASE, RULES
 
 from doorsill.channels.cell_link import CellClient
 from doorsill.errors import UplinkError
-from doorsill.uplink.codec import encode
 from doorsill.uplink.delivery import Delivery
-from doorsill.uplink.discovery import describe, described_at
-from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
 from doorsill.uplink.outbox import Outbox
@@ -43,7 +40,10 @@ from doorsill.uplink.tally import Tally
 from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
 from doorsill.uplink.voice import Voice
-from doorsill.uplink.wire import STREAMS, State, stream_of, topic
+from doorsill.wire.codec import encode
+from doorsill.wire.discovery import describe, described_at
+from doorsill.wire.guard import EgressGuard
+from doorsill.wire.messages import STREAMS, State, stream_of, topic
 from doorsill_fleet.ca import Authority
 from doorsill_fleet.store import Store
 from doorsill_fleet.subscriber import Subscriber

@@ -15,9 +15,9 @@ from messages import line
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, spend
-from doorsill.uplink.codec import encode
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.rows import Batch, Bounds, Counters, Entry
+from doorsill.wire.codec import encode
 
 TODAY = 20_833
 

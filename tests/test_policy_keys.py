@@ -28,8 +28,8 @@ from doorsill.errors import UplinkError
 from doorsill.policy import Policy
 from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.run_cli import WIPING, prepare
-from doorsill.uplink.codec import decode
 from doorsill.uplink.outbox import Outbox
+from doorsill.wire.codec import decode
 from doorsill_fleet.broker import running_broker
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store import Store

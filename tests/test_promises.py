@@ -53,23 +53,23 @@ from doorsill.registry import (
 )
 from doorsill.run_cli import children, names_of, prepare
 from doorsill.uplink import capacity
-from doorsill.uplink.codec import decode, encode
-from doorsill.uplink.discovery import describe
 from doorsill.uplink.events import Answered
-from doorsill.uplink.guard import RATES, EgressGuard, Outgoing
 from doorsill.uplink.looks import Rules, consider
 from doorsill.uplink.pace import Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
-from doorsill.uplink.rules import rules_of
 from doorsill.uplink.sight import Sight
 from doorsill.uplink.standing import Device, Facts, flagged, problems_of
 from doorsill.uplink.voice import state_of
-from doorsill.uplink.wire import Attributes, stream_of
 from doorsill.values import Detections
 from doorsill.vision.attributes import allowed
 from doorsill.vision.line import LineCounter
 from doorsill.vision.tracker import Tracker
+from doorsill.wire.codec import decode, encode
+from doorsill.wire.discovery import describe
+from doorsill.wire.guard import RATES, EgressGuard, Outgoing
+from doorsill.wire.messages import Attributes, stream_of
+from doorsill.wire.rules import rules_of
 from doorsill_fleet.broker import client_context, running_broker
 from doorsill_fleet.ca import Authority
 from doorsill_fleet.stage import Stage

@@ -22,12 +22,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.uplink.causes import explain
-from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.events import Answered, Connected, Disconnected
-from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.publisher import IN_FLIGHT_LIMIT, SHORT_MOST, Publisher
 from doorsill.uplink.timing import Timing
-from doorsill.uplink.wire import State
+from doorsill.wire.codec import decode, encode
+from doorsill.wire.guard import EgressGuard
+from doorsill.wire.messages import State
 from doorsill_fleet.broker import client_context
 from doorsill_fleet.ca import Authority
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import doorsill
-from doorsill.uplink.rules import rules_of
-from doorsill.uplink.wire import LineInterval
+from doorsill.wire.messages import LineInterval
+from doorsill.wire.rules import rules_of
 
 
 def test_the_version_of_this_firmware_fits_the_wire() -> None:

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from doorsill.cells import HealthCell, Quality, ZoneCell
 from doorsill.channels.cell_link import Received
-from doorsill.uplink.codec import encode
 from doorsill.uplink.pieces import LineSums, Places, ZoneSums
 from doorsill.uplink.reports import Release, entries_of, interval_of, quality_of
 from doorsill.uplink.tally import Minute, Tally
 from doorsill.uplink.voice import Fares, gauges_of, health_of
-from doorsill.uplink.wire import LineInterval, ZoneInterval
 from doorsill.values import Tracks
 from doorsill.vision.window import WindowKeeper
 from doorsill.vision.zone import ZoneCounter
+from doorsill.wire.codec import encode
+from doorsill.wire.messages import LineInterval, ZoneInterval
 
 NOON = 1_200_000_000 - 1_200_000_000 % 3600
 RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)

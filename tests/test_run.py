@@ -22,7 +22,7 @@ from doorsill.device.policy_store import store_of
 from doorsill.documents import canonical
 from doorsill.drivers.clip import STREET
 from doorsill.run_cli import names_of
-from doorsill.uplink.codec import decode
+from doorsill.wire.codec import decode
 from doorsill_fleet.broker import running_broker
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store import Store

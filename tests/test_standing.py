@@ -17,7 +17,7 @@ from doorsill.uplink.standing import (
     flagged,
     problems_of,
 )
-from doorsill.uplink.wire import PROBLEMS
+from doorsill.wire.messages import PROBLEMS
 
 GOOD = Facts(
     device=Device(),

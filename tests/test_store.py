@@ -12,8 +12,8 @@ from broker import FAST, SITE, Device, Site, device, until
 from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
 
 from doorsill.errors import UplinkError
-from doorsill.uplink.codec import encode
-from doorsill.uplink.wire import Message, stream_of, topic
+from doorsill.wire.codec import encode
+from doorsill.wire.messages import Message, stream_of, topic
 from doorsill_fleet.quarantine import Quarantine
 from doorsill_fleet.store import Kept, Store
 from doorsill_fleet.subscriber import Reader, Subscriber

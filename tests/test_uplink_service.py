@@ -23,10 +23,7 @@ from doorsill.errors import UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.uplink import intake as intake_module
-from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.delivery import Delivery
-from doorsill.uplink.discovery import describe
-from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.looks import Rules, consider
 from doorsill.uplink.outbox import Outbox
@@ -38,7 +35,10 @@ from doorsill.uplink.rows import Bounds
 from doorsill.uplink.service import Uplink, tally_in
 from doorsill.uplink.standing import Device
 from doorsill.uplink.voice import Voice
-from doorsill.uplink.wire import Attributes, Health, LineInterval, State
+from doorsill.wire.codec import decode, encode
+from doorsill.wire.discovery import describe
+from doorsill.wire.guard import EgressGuard
+from doorsill.wire.messages import Attributes, Health, LineInterval, State
 from doorsill_fleet.store import Store
 from doorsill_fleet.subscriber import Subscriber
 

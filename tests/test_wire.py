@@ -13,10 +13,10 @@ from messages import EVERY, LINE, LIVE, ZONE, messages
 
 from doorsill.cells import Quality
 from doorsill.errors import UntrustedError
-from doorsill.uplink import codec, wire
-from doorsill.uplink.codec import decode, encode
-from doorsill.uplink.rules import rules_of
-from doorsill.uplink.wire import (
+from doorsill.wire import codec
+from doorsill.wire import messages as wire
+from doorsill.wire.codec import decode, encode
+from doorsill.wire.messages import (
     KINDS,
     LARGEST_BYTES,
     Message,
@@ -24,8 +24,9 @@ from doorsill.uplink.wire import (
     stream_of,
     topic,
 )
+from doorsill.wire.rules import rules_of
 
-SCHEMA = Path(codec.__file__).with_name("wire.schema.json")
+SCHEMA = Path(codec.__file__).with_name("schema.json")
 validator = jsonschema.Draft202012Validator(codec.json_schema())
 KIND_LIST = [kind for kinds in KINDS.values() for kind in kinds]
 

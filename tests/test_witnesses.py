@@ -37,7 +37,7 @@ from doorsill.device.policy_store import store_of
 from doorsill.documents import canonical
 from doorsill.drivers.pcscd import ENVIRONMENT
 from doorsill.process.holder import holder_of
-from doorsill.uplink.wire import LineInterval
+from doorsill.wire.messages import LineInterval
 from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.consent_stage import ConsentStage
 from doorsill_fleet.stage import DEVICE, SITE

@@ -32,9 +32,9 @@ from doorsill.config import Config, load_config
 from doorsill.fault import Fault
 from doorsill.status_asked import Finding
 from doorsill.status_cli import report
-from doorsill.uplink.codec import decode
 from doorsill.uplink.tls import Address
-from doorsill.uplink.wire import LineInterval
+from doorsill.wire.codec import decode
+from doorsill.wire.messages import LineInterval
 from doorsill_fleet.stage import READER, Stage
 
 LINE = (((0.022, 0.659), (0.978, 0.659)),)

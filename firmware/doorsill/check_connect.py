@@ -20,14 +20,14 @@ from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.fault import Fault
 from doorsill.uplink.causes import explain
-from doorsill.uplink.discovery import described_at
 from doorsill.uplink.events import Answered
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
 from doorsill.uplink.paho_client import Client, make_client, session
 from doorsill.uplink.reasons import REASONS, TAKEN_OVER, refusal, words
 from doorsill.uplink.service import address_of, description_of
 from doorsill.uplink.tls import Address
-from doorsill.uplink.wire import topic
+from doorsill.wire.discovery import described_at
+from doorsill.wire.messages import topic
 
 WITHIN_S = 10.0  # for the connection, and again for the answers
 STEP_S = 0.1

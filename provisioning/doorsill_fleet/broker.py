@@ -28,7 +28,7 @@ from cryptography import x509
 
 from doorsill.device import identity
 from doorsill.errors import ConfigError, UplinkError
-from doorsill.uplink.wire import STREAMS, client, topic
+from doorsill.wire.messages import STREAMS, client, topic
 from doorsill_fleet.ca import Authority, reader_name, write_private
 
 READY_WITHIN_S = 10.0

@@ -29,7 +29,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from doorsill.documents.canonical import require_p256
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.uplink.wire import client
+from doorsill.wire.messages import client
 
 NAME = re.compile(r"[a-z0-9-]{1,16}")
 READER = "reader:"  # before the name of one; no device can have a colon

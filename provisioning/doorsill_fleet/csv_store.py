@@ -25,8 +25,8 @@ from typing import Any
 
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.privacy.floors import DAY_S
-from doorsill.uplink.codec import decode
-from doorsill.uplink.wire import Attributes, LineInterval, ZoneInterval
+from doorsill.wire.codec import decode
+from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval
 from doorsill_fleet.quarantine import Quarantine
 from doorsill_fleet.store import Kept, levels_of
 

@@ -30,7 +30,7 @@ from doorsill.device import identity
 from doorsill.device.policy_store import read_public_key, replace
 from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, DoorsillError
-from doorsill.uplink.wire import client
+from doorsill.wire.messages import client
 from doorsill_fleet.broker import access_list, listener
 from doorsill_fleet.ca import Authority, Issued, require_name
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from doorsill.device.identity import DEVICE_ID
 from doorsill.errors import UntrustedError, UplinkError
-from doorsill.uplink.codec import decode
-from doorsill.uplink.wire import Attributes, LineInterval, ZoneInterval
+from doorsill.wire.codec import decode
+from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval
 from doorsill_fleet.quarantine import Quarantine
 
 _TABLES = """

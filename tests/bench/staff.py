@@ -20,11 +20,11 @@ from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import CROSSINGS_OF_ONE, K_FLOOR, REPORTS_PER_DAY, SLOT_S
 from doorsill.privacy.noise import MICRO
 from doorsill.privacy.threshold import Looks, Pending, add
-from doorsill.uplink.codec import decode
 from doorsill.uplink.looks import Rules, consider
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
-from doorsill.uplink.wire import Attributes
+from doorsill.wire.codec import decode
+from doorsill.wire.messages import Attributes
 
 DAY = 20_000
 RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)

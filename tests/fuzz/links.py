@@ -23,7 +23,6 @@ from doorsill.channels.control import Counter, ask
 from doorsill.channels.crop_sender import Handover
 from doorsill.errors import UntrustedError
 from doorsill.privacy.floors import SLOT_S
-from doorsill.uplink.codec import decode, encode
 from doorsill.uplink.inbound import Inbound, UnaskedError
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.looks import Rules
@@ -34,8 +33,9 @@ from doorsill.uplink.rows import Bounds
 from doorsill.uplink.service import tally_in
 from doorsill.uplink.tally import Tally
 from doorsill.uplink.tally_text import tally_of, text_of
-from doorsill.uplink.wire import STREAMS, stream_of
 from doorsill.values import Frame
+from doorsill.wire.codec import decode, encode
+from doorsill.wire.messages import STREAMS, stream_of
 
 from .running import Parser
 

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from broker import FAST
 from messages import HEALTH, LINE, LIVE, ZONE
 
-from doorsill.uplink.codec import encode
-from doorsill.uplink.discovery import describe
-from doorsill.uplink.guard import DISCOVERY, EgressGuard
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.tls import Address
-from doorsill.uplink.wire import Message, State, stream_of
+from doorsill.wire.codec import encode
+from doorsill.wire.discovery import describe
+from doorsill.wire.guard import DISCOVERY, EgressGuard
+from doorsill.wire.messages import Message, State, stream_of
 from doorsill_fleet.broker import HOST
 from doorsill_fleet.stage import DEVICE, SITE
 

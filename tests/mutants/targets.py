@@ -34,7 +34,7 @@ TARGETS = (
         ACCEPTS,
         strict=True,
     ),
-    Target("guard", "uplink/guard.py", ("test_guard",), strict=True),
+    Target("guard", "wire/guard.py", ("test_guard",), strict=True),
     Target("threshold", "privacy/threshold.py", ("test_threshold",), strict=True),
     Target("noise", "privacy/noise.py", ("test_noise",), strict=True),
     Target("budget", "privacy/budget.py", ("test_budget",)),

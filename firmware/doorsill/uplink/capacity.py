@@ -35,7 +35,10 @@ from doorsill.cells import (
     Quality,
 )
 from doorsill.privacy.floors import K_FLOOR, SLOT_S
-from doorsill.uplink.gauges import (
+from doorsill.uplink.pace import Pace
+from doorsill.uplink.sight import SIGHTS
+from doorsill.uplink.voice import FROM_VISION, KIB_MOST
+from doorsill.wire.gauges import (
     DEGREES_MOST,
     DEGREES_STEP,
     FRAME_RATE_MOST,
@@ -43,10 +46,7 @@ from doorsill.uplink.gauges import (
     coarse,
     levels,
 )
-from doorsill.uplink.pace import Pace
-from doorsill.uplink.sight import SIGHTS
-from doorsill.uplink.voice import FROM_VISION, KIB_MOST
-from doorsill.uplink.wire import POWERS
+from doorsill.wire.messages import POWERS
 
 LATENESS_BITS = 2.0  # a minute: log2 of 4, see above
 FLAGS = len(Quality) - 2  # all but gap and fault, which are the uplink's own

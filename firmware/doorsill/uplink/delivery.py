@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.uplink.events import Answered
-from doorsill.uplink.guard import EgressGuard, RateError
 from doorsill.uplink.limits import NO_ANSWERS, Limits, remarks
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.reasons import QOS_REFUSED
 from doorsill.uplink.reports import as_told_now
 from doorsill.uplink.rows import Row
+from doorsill.wire.guard import EgressGuard, RateError
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from doorsill.device.obedience import declaration_of, declared
 from doorsill.errors import ConfigError
 from doorsill.process.locks import Lock, locks
 from doorsill.uplink.standing import Device
-from doorsill.uplink.wire import READERS
+from doorsill.wire.messages import READERS
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from doorsill.privacy import budget, noise, threshold
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.noise import Below
 from doorsill.privacy.threshold import Looks
-from doorsill.uplink.codec import encode
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.uplink.rows import Entry
-from doorsill.uplink.wire import Attributes, age_cells, expression_cells
+from doorsill.wire.codec import encode
+from doorsill.wire.messages import Attributes, age_cells, expression_cells
 
 log = logging.getLogger(__name__)
 

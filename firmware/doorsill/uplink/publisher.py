@@ -29,7 +29,6 @@ from typing import Any
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.uplink.causes import explain
 from doorsill.uplink.events import Answered, Connected, Disconnected, Event
-from doorsill.uplink.guard import Outgoing
 from doorsill.uplink.limits import Limits, limits_of
 from doorsill.uplink.paho_client import (
     LOG_ERROR,
@@ -56,6 +55,7 @@ from doorsill.uplink.reasons import (
 )
 from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
+from doorsill.wire.guard import Outgoing
 
 IN_FLIGHT_LIMIT = 256
 WAKE_S = 0.1  # how long a message waits for the network thread at most

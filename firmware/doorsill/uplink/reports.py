@@ -6,17 +6,12 @@ from dataclasses import dataclass, replace
 
 from doorsill.cells import MINUTE_S, PEOPLE_MOST, STAY_MOST_S, Quality
 from doorsill.privacy.threshold import least
-from doorsill.uplink.codec import decode, encode
-from doorsill.uplink.gauges import coarse
 from doorsill.uplink.pieces import LineSums, Sums, ZoneSums
 from doorsill.uplink.rows import Entry
 from doorsill.uplink.tally import Minute
-from doorsill.uplink.wire import (
-    Attributes,
-    LineInterval,
-    ZoneInterval,
-    quality_words,
-)
+from doorsill.wire.codec import decode, encode
+from doorsill.wire.gauges import coarse
+from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval, quality_words
 
 HISTORICAL_AFTER_S = 300  # a window told later than that after its end is history
 MEAN_STEP_MILLI = 250  # the mean occupancy is told in quarters of a person

@@ -17,8 +17,8 @@ from typing import Any
 
 from doorsill.errors import UntrustedError
 from doorsill.privacy.budget import CEILING_MICRO
-from doorsill.uplink.codec import decode
 from doorsill.uplink.rows import ROWS_LIMIT, TABLES, Counters
+from doorsill.wire.codec import decode
 
 PAGE_BYTES = 4096
 AT_ONCE = 500  # rows read in one go while the pages are good

@@ -42,13 +42,9 @@ from doorsill.process.confine import Confinement, confine
 from doorsill.process.stopping import listen
 from doorsill.process.supervisor import Supervisor
 from doorsill.uplink.answer import Line, answer_of
-from doorsill.uplink.codec import encode
 from doorsill.uplink.connector import Connector
 from doorsill.uplink.delivery import Delivery
-from doorsill.uplink.discovery import describe
 from doorsill.uplink.events import Answered, Connected, Disconnected
-from doorsill.uplink.gauges import warmth
-from doorsill.uplink.guard import EgressGuard
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.lookout import Lookout
 from doorsill.uplink.looks import Rules
@@ -72,7 +68,11 @@ from doorsill.uplink.voice import (
     live_of,
     state_of,
 )
-from doorsill.uplink.wire import Live, State
+from doorsill.wire.codec import encode
+from doorsill.wire.discovery import describe
+from doorsill.wire.gauges import warmth
+from doorsill.wire.guard import EgressGuard
+from doorsill.wire.messages import Live, State
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from doorsill.cells import Picture, Quality
-from doorsill.uplink.wire import PROBLEMS
+from doorsill.wire.messages import PROBLEMS
 
 SILENT_S = 30.0  # vision tells its running window every 2 s; with less it hangs
 START_S = 60.0  # how long vision may take to come before it is missed

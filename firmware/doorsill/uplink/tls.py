@@ -11,7 +11,7 @@ from doorsill.device import identity
 from doorsill.errors import ConfigError
 from doorsill.uplink.causes import Files
 from doorsill.uplink.inbound import LARGEST_BYTES, Inbound, UnaskedError
-from doorsill.uplink.wire import client
+from doorsill.wire.messages import client
 
 OBJECT_S = 1.0  # for the broker to object to our certificate
 

@@ -11,9 +11,6 @@ from doorsill.cells import HealthCell, Picture, Quality
 from doorsill.device.health import resident_kib
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.privacy.budget import Ledger
-from doorsill.uplink.codec import encode
-from doorsill.uplink.gauges import FRAME_RATE_MOST, FRAME_RATE_STEP, coarse, stepped
-from doorsill.uplink.guard import DISCOVERY, EgressGuard, Outgoing
 from doorsill.uplink.limits import packet_bytes
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.reports import Release, quality_of
@@ -21,7 +18,17 @@ from doorsill.uplink.rows import Counters
 from doorsill.uplink.sight import Sight
 from doorsill.uplink.standing import Device
 from doorsill.uplink.tally import Minute, Tally
-from doorsill.uplink.wire import Health, Live, Message, State, quality_words, stream_of
+from doorsill.wire.codec import encode
+from doorsill.wire.gauges import FRAME_RATE_MOST, FRAME_RATE_STEP, coarse, stepped
+from doorsill.wire.guard import DISCOVERY, EgressGuard, Outgoing
+from doorsill.wire.messages import (
+    Health,
+    Live,
+    Message,
+    State,
+    quality_words,
+    stream_of,
+)
 
 log = logging.getLogger(__name__)
 

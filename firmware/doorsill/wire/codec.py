@@ -2,7 +2,7 @@
 
 :func:`decode` refuses whatever :func:`encode` would not have written, to the last byte,
 so nothing hides in spaces, key order or the way a number is spelt.
-``python -m doorsill.uplink.codec`` prints the JSON Schema.
+``python -m doorsill.wire.codec`` prints the JSON Schema.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import sys
 from typing import Any, NoReturn
 
 from doorsill.errors import UntrustedError
-from doorsill.uplink.rules import Schema, rules_of
-from doorsill.uplink.wire import (
+from doorsill.wire.messages import (
     KINDS,
     LARGEST_BYTES,
     STREAMS,
@@ -21,6 +20,7 @@ from doorsill.uplink.wire import (
     Message,
     ZoneInterval,
 )
+from doorsill.wire.rules import Schema, rules_of
 
 
 def encode(message: Message) -> bytes:
@@ -121,7 +121,7 @@ def _definition(kind: type[Any]) -> Schema:
 
 
 def schema_text() -> str:
-    """What ``wire.schema.json`` must hold."""
+    """What ``schema.json`` must hold."""
     return json.dumps(json_schema(), indent=1) + "\n"
 
 

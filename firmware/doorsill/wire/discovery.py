@@ -16,7 +16,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from doorsill.uplink.wire import LINES_LIMIT, ZONES_LIMIT, client, topic
+from doorsill.wire.messages import LINES_LIMIT, ZONES_LIMIT, client, topic
 
 EXPIRE_S = 3600  # without a window of a zone, what is shown of it is too old
 _WAYS = ("in", "out")

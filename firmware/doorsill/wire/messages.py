@@ -8,7 +8,7 @@
 
 Whole numbers with bounds, words from a list, short hashes: no field can hold 64 bytes
 of anybody's choosing, and ``codec`` gives each message exactly one spelling. Times are
-UTC seconds. ``wire.schema.json`` says the same as JSON Schema.
+UTC seconds. ``schema.json`` says the same as JSON Schema.
 """
 
 from __future__ import annotations
@@ -26,16 +26,7 @@ from doorsill.cells import (
     Picture,
     Quality,
 )
-from doorsill.uplink.rules import (
-    Flag,
-    OrNull,
-    Pairs,
-    Text,
-    Whole,
-    Word,
-    Words,
-    rule,
-)
+from doorsill.wire.rules import Flag, OrNull, Pairs, Text, Whole, Word, Words, rule
 
 VERSION = 1
 LARGEST_BYTES = 1024

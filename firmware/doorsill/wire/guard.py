@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from doorsill.errors import UntrustedError, UplinkError
-from doorsill.uplink.codec import decode
-from doorsill.uplink.discovery import described_at
-from doorsill.uplink.wire import LARGEST_BYTES, STREAMS, topic
+from doorsill.wire.codec import decode
+from doorsill.wire.discovery import described_at
+from doorsill.wire.messages import LARGEST_BYTES, STREAMS, topic
 
 DISCOVERY: Final = "discovery"
 # 8 lines and 16 zones with the longest names; nothing in it is anybody's choice.

@@ -1,0 +1,1 @@
+"""All that can leave a camera: the messages, their schema, and the guard."""
