@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from doorsill import policy
 from doorsill.cells import Age, Expression
+from doorsill.policy import document
 from doorsill.values import (
     Attributes,
     Boxes,
@@ -156,7 +156,7 @@ def test_the_model_is_opened_only_when_somebody_is_to_be_read() -> None:
 
 
 BODY = {
-    "format": policy.FORMAT, "version": 1, "site": "s", "purpose": "p",
+    "format": document.FORMAT, "version": 1, "site": "s", "purpose": "p",
     "controller": "c", "timezone": "UTC", "attributes": False, "k": 10,
     "epsilon_per_day": 1.0,
     "lines": [{"id": "door", "points": [[0.0, 0.5], [1.0, 0.5]]}],
@@ -174,5 +174,5 @@ BODY = {
 def test_attributes_are_off_without_policy_and_notice(
     attributes: bool, notice: str | None, expected: bool
 ) -> None:
-    found = replace(policy.parse(BODY), attributes=attributes, notice=notice)
+    found = replace(document.parse(BODY), attributes=attributes, notice=notice)
     assert allowed(found) is expected

@@ -36,11 +36,11 @@ from doorsill.cells import HealthCell, LineCell
 from doorsill.channels.cell_link import CellClient
 from doorsill.config import Config, load_config
 from doorsill.device import identity
-from doorsill.device.obedience import declaration_of, declared
 from doorsill.documents import canonical
 from doorsill.documents.sections import without_none
 from doorsill.drivers.clip import STREET
 from doorsill.errors import UplinkError
+from doorsill.policy.obedience import declaration_of, declared
 from doorsill.process.in_time import in_time
 from doorsill.run_cli import WIPING, prepare
 from doorsill.uplink.paho_client import close

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from devices import AROUND, BEGIN, SIZE, UTC_MS, DeviceCA, blanking
 
-from doorsill import cli, policy
+from doorsill import cli
 from doorsill.channels import crops
 from doorsill.consent import claims, contradictions
 from doorsill.consent.certificate import CertificateChain
@@ -29,6 +29,7 @@ from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.documents.strict_x509 import revoked_by
 from doorsill.errors import UntrustedError
+from doorsill.policy import document
 from doorsill_fleet.ca import Authority
 
 CA = DeviceCA()
@@ -399,8 +400,8 @@ def test_a_clock_that_is_set_right_for_the_first_time_may_go_back(
 
 
 def test_the_verifiers_bounds_are_the_products() -> None:
-    assert policy.CONSENT_SECONDS_CEILING * 1000 == contradictions.LONGEST_LEASE_MS
-    assert policy.CONSENT_CROPS_CEILING == contradictions.MOST_CROPS
+    assert document.CONSENT_SECONDS_CEILING * 1000 == contradictions.LONGEST_LEASE_MS
+    assert document.CONSENT_CROPS_CEILING == contradictions.MOST_CROPS
     side = (crops.SIDE_LEAST, crops.SIDE_MOST)
     sealed = [each * each * crops.CHANNELS + 28 for each in side]
     assert sealed == [contradictions.CROP_LEAST, contradictions.CROP_MOST]

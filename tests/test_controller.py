@@ -9,16 +9,17 @@ import pytest
 import virtual
 from cryptography.hazmat.primitives import serialization
 
-from doorsill import cli, controller, policy
-from doorsill.device.policy_store import read_public_key
+from doorsill import cli, controller
 from doorsill.documents import canonical
 from doorsill.drivers.pcscd import VirtualSlot
 from doorsill.drivers.piv import FACTORY_PIN, SIGNATURE
 from doorsill.drivers.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
+from doorsill.policy import document
+from doorsill.policy.store import read_public_key
 
 Run = Callable[..., tuple[int, str]]
-HERE = policy.Place("porto-1", "cam-01")
+HERE = document.Place("porto-1", "cam-01")
 WORDS = "a long passphrase"
 
 
@@ -57,9 +58,9 @@ def slot() -> Iterator[VirtualSlot]:
 SIGN = ("sign", "p.toml", "--out", "p.json", "--key")
 
 
-def accepted(folder: Path) -> policy.Policy:
+def accepted(folder: Path) -> document.Policy:
     key = read_public_key(folder / "c.key.pub")
-    return policy.accept(None, (folder / "p.json").read_bytes(), key, HERE)
+    return document.accept(None, (folder / "p.json").read_bytes(), key, HERE)
 
 
 def test_a_key_with_a_passphrase_signs_for_who_knows_it(

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from messages import LINE, ZONE
 
-from doorsill.policy import LINES_LIMIT, ZONES_LIMIT
+from doorsill.policy.document import LINES_LIMIT, ZONES_LIMIT
 from doorsill.wire import messages
 from doorsill.wire.codec import encode
 from doorsill.wire.discovery import describe

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import cli, policy
+from doorsill import cli
 from doorsill.config import read_config
 from doorsill.device import identity
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.policy import document
 from doorsill_fleet import office
 from doorsill_fleet.ca import reader_name
 from doorsill_fleet.cli import run
@@ -199,7 +200,7 @@ def test_with_a_passphrase_nobody_reads_the_two_keys_without_it(
             identity.read_key(made.folder / name)
     key = identity.read_key(made.folder / "controller.key", lambda: b"long enough")
     body = {
-        "format": policy.FORMAT, "version": 1, "site": "porto-1", "purpose": "count",
+        "format": document.FORMAT, "version": 1, "site": "porto-1", "purpose": "count",
         "controller": "Example Stores, Porto", "timezone": "UTC", "attributes": False,
         "k": 10, "epsilon_per_day": 1.0, "live_seconds": 60,
         "lines": [{"id": "door", "points": [[0.0, 0.5], [1.0, 0.5]]}],

@@ -23,7 +23,6 @@ from cryptography import x509
 from vaults import SIZE, Bench
 from vaults import crop as picture_of
 
-from doorsill import policy as policies
 from doorsill.channels.crop_sender import GAP_S, Handover
 from doorsill.channels.crops import CropSource
 from doorsill.consent import issuing, trust
@@ -36,6 +35,7 @@ from doorsill.consent.medium import MemoryMedium
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Lamp, TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.errors import DoorsillError, UntrustedError
+from doorsill.policy import document as policies
 from doorsill.process import locked
 from doorsill.values import Frame
 

@@ -14,10 +14,10 @@ import pytest
 from doorsill import models_allowed
 from doorsill.check_cli import problems_of
 from doorsill.config import load_config
-from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models_allowed import model_hash, require_allowed, shipped_hashes
-from doorsill.policy_draft import draft_text, first_body, preview
+from doorsill.policy.draft import draft_text, first_body, preview
+from doorsill.policy.store import store_of
 from doorsill_fleet.stage import Stage
 
 ROOT = Path(__file__).parent.parent

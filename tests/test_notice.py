@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from doorsill import policy
-from doorsill.notice import WIDTH, notice_text
+from doorsill.policy import document
+from doorsill.policy.notice import WIDTH, notice_text
 
 BODY: dict[str, Any] = {
-    "format": policy.FORMAT, "version": 7, "site": "porto-1",
+    "format": document.FORMAT, "version": 7, "site": "porto-1",
     "purpose": "see who comes", "controller": "Example, 1 Road", "attributes": False,
     "k": 10, "epsilon_per_day": 1, "timezone": "UTC",
     "lines": [{"id": "a", "points": [[0, 0], [1, 1]]}],
@@ -75,7 +75,7 @@ SENTENCES: list[tuple[str, dict[str, Any], str, str]] = [
 def test_a_sentence_follows_from_its_key(
     changes: dict[str, Any], there: str, not_there: str
 ) -> None:
-    sign = notice_text(policy.parse(BODY | changes))
+    sign = notice_text(document.parse(BODY | changes))
     flat = " ".join(sign.split())
     assert there in flat
     assert not_there not in flat.replace("Example", "")
@@ -83,12 +83,12 @@ def test_a_sentence_follows_from_its_key(
 
 def test_it_can_be_printed() -> None:
     long = {"purpose": "count " * 33, "controller": "x" * 200, "hours": HOURS * 28}
-    sign = notice_text(policy.parse(BODY | long | LIT))
+    sign = notice_text(document.parse(BODY | long | LIT))
     rows = sign.splitlines()
     assert (
         max(map(len, rows)) <= WIDTH and rows[0] == rows[2] == rows[-1] == "=" * WIDTH
     )
-    assert policy.parse(BODY | long | LIT).digest[:32] in sign
+    assert document.parse(BODY | long | LIT).digest[:32] in sign
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,5 @@ def test_it_can_be_printed() -> None:
 )  # fmt: skip
 def test_no_time_is_promised_shorter_than_it_is(seconds: int, words: str) -> None:
     consent = {"consent": {**CONSENT, "max_seconds": seconds}}
-    flat = " ".join(notice_text(policy.parse(BODY | consent)).split())
+    flat = " ".join(notice_text(document.parse(BODY | consent)).split())
     assert f"at most {words} at a time" in flat

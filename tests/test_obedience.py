@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from limits import END_S, first_line, started
 
-from doorsill.device.obedience import Obedience, declare, declared
-from doorsill.device.policy_store import replace
 from doorsill.errors import ConfigError
+from doorsill.policy.obedience import Obedience, declare, declared
+from doorsill.policy.store import replace
 
 DIGEST = "ab" * 32
 
@@ -47,7 +47,7 @@ def test_what_is_obeyed_is_said_until_the_process_is_gone(tmp_path: Path) -> Non
     assert declared(path) is None
     program = (
         "import sys; from pathlib import Path\n"
-        "from doorsill.device.obedience import declare\n"
+        "from doorsill.policy.obedience import declare\n"
         f"declare(Path(sys.argv[1]), {DIGEST!r}); print(flush=True); input()"
     )
     with started(

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsill import policy
-from doorsill.device.policy_store import PolicyStore
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.policy import document as policy
+from doorsill.policy.store import PolicyStore
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 
 CONTROLLER = ec.generate_private_key(ec.SECP256R1())

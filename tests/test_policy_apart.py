@@ -12,10 +12,11 @@ import pytest
 from limits import PROGRAM_S
 
 from doorsill.config import Config
-from doorsill.device import policy_apart, policy_store
+from doorsill.device import policy_apart
 from doorsill.device.policy_apart import policy_in_force
-from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.policy import store
+from doorsill.policy.store import store_of
 from doorsill_fleet.stage import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
@@ -62,7 +63,7 @@ def test_a_verification_that_hangs_is_given_up_and_its_child_is_gone(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a disk that does not answer."""
-    monkeypatch.setattr(policy_store, "store_of", lambda _: threading.Event().wait(60))
+    monkeypatch.setattr(store, "store_of", lambda _: threading.Event().wait(60))
     monkeypatch.setattr(policy_apart, "VERIFIED_WITHIN_S", 0.2)
     children: list[int] = []
     fork = os.fork

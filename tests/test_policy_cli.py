@@ -8,8 +8,8 @@ import pytest
 
 from doorsill import cli
 from doorsill.device import identity
-from doorsill.device.policy_store import store_of
 from doorsill.documents import canonical
+from doorsill.policy.store import store_of
 from doorsill_fleet.stage import Stage
 
 Run = Callable[..., tuple[int, str, str]]

@@ -12,12 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_policy import BODY
 
-from doorsill import policy
 from doorsill.documents import canonical
 from doorsill.documents.reading import parse_toml
 from doorsill.errors import ConfigError, DoorsillError
-from doorsill.notice import notice_text
-from doorsill.policy_draft import (
+from doorsill.policy import document
+from doorsill.policy.draft import (
     draft_text,
     first_body,
     lines_of,
@@ -25,8 +24,9 @@ from doorsill.policy_draft import (
     preview,
     toml,
 )
-from doorsill.policy_sketch import COLUMNS, ROWS, sketch
-from doorsill.policy_words import differences, summary
+from doorsill.policy.notice import notice_text
+from doorsill.policy.sketch import COLUMNS, ROWS, sketch
+from doorsill.policy.words import differences, summary
 
 EVERYTHING = {
     **BODY, "devices": ["cam-01"], "models": ["ab" * 32], "live_seconds": 2,
@@ -38,7 +38,7 @@ def test_the_first_draft_is_complete_but_for_the_name() -> None:
     body = parse_toml(draft_text(first_body("porto-1")).encode())
     assert preview(body).site == "porto-1"
     with pytest.raises(ConfigError) as caught:
-        policy.parse(body)
+        document.parse(body)
     assert caught.value.args == (
         "policy.controller names nobody yet; put a name and an address in",
     )
@@ -52,7 +52,7 @@ def test_what_was_signed_comes_back_from_its_draft(missing: str | None) -> None:
         return  # no policy is without it
     again = parse_toml(draft_text(body).encode())
     if missing == "live_seconds":
-        body["live_seconds"] = policy.LIVE_SECONDS  # which a draft says aloud
+        body["live_seconds"] = document.LIVE_SECONDS  # which a draft says aloud
     assert canonical.encode(again) == canonical.encode(body)
 
 
@@ -80,7 +80,7 @@ def test_whatever_is_a_policy_can_be_shown(data: st.DataObject) -> None:
         for index, each in enumerate(data.draw(st.lists(points, max_size=3)))
     ]
     try:
-        found = policy.parse(body)
+        found = document.parse(body)
     except DoorsillError:
         return
     rows = sketch(found).splitlines()
@@ -88,7 +88,7 @@ def test_whatever_is_a_policy_can_be_shown(data: st.DataObject) -> None:
     assert all(line.id in summary(found) for line in found.lines)
     assert found.digest[:32] in notice_text(found)
     assert differences(found, found) == []
-    again = policy.parse(parse_toml(draft_text(body).encode()))
+    again = document.parse(parse_toml(draft_text(body).encode()))
     assert replace(again, digest=found.digest) == found  # [] is spelt as nothing
 
 

@@ -21,11 +21,11 @@ import pytest
 from broker import until
 from limits import started
 
-from doorsill import policy
 from doorsill.cells import LineCell, LooksCell, Quality, ZoneCell
 from doorsill.channels.cell_link import CellClient, CellServer
 from doorsill.errors import UplinkError
-from doorsill.policy import Policy
+from doorsill.policy import document
+from doorsill.policy.document import Policy
 from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.run_cli import WIPING, prepare
 from doorsill.uplink.outbox import Outbox
@@ -258,7 +258,7 @@ def test_whatever_changes_in_it_the_messages_name_another_policy(
             shop.vision.send(line(begun()))
             shop.until(lambda shop=shop: shop.on("interval"))
             told.append(shop.on("interval")[0].policy)
-            body = policy.parse(shop.stage.policy_body())
+            body = document.parse(shop.stage.policy_body())
             assert told[-1] == body.digest[:32]
     assert told[0] != told[1]
 
@@ -334,7 +334,7 @@ def test_hours_and_their_timezone(tmp_path: Path) -> None:
     utc = time.gmtime(time.time() + 3600)
     opens = f"{utc.tm_hour:02}:00"
     closes = f"{(utc.tm_hour + 1) % 24:02}:00"
-    hours = [{"days": list(policy.DAYS), "opens": opens, "closes": closes}]
+    hours = [{"days": list(document.DAYS), "opens": opens, "closes": closes}]
     for name, zone, closed in (("1", "UTC", True), ("2", "Etc/GMT-1", False)):
         with vision(tmp_path / name, hours=hours, timezone=zone) as client:
             cell = first(

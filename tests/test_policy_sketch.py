@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from test_line import drive, tally
 
-from doorsill import policy
-from doorsill.policy import Line, Policy
-from doorsill.policy_draft import first_body
-from doorsill.policy_sketch import COLUMNS, ROWS, beside, sketch, way_in
+from doorsill.policy import document
+from doorsill.policy.document import Line, Policy
+from doorsill.policy.draft import first_body
+from doorsill.policy.sketch import COLUMNS, ROWS, beside, sketch, way_in
 from doorsill.vision.line import LineCounter
 
 LINES = [
@@ -26,7 +26,7 @@ LINES = [
 def drawn(*points: list[list[float]], zones: object = ()) -> Policy:
     lines = [{"id": f"l-{i}", "points": each} for i, each in enumerate(points)]
     body = first_body("porto-1") | {"controller": "Ana", "lines": lines}
-    return policy.parse(body | {"zones": list(zones)})  # type: ignore[call-overload]
+    return document.parse(body | {"zones": list(zones)})  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

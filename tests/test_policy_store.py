@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorsill.device.policy_store import PolicyStore
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.policy import Place
+from doorsill.policy.document import Place
+from doorsill.policy.store import PolicyStore
 
 CONTROLLER = ec.generate_private_key(ec.SECP256R1())
 HERE = Place("porto-1", "cam-01")

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from doorsill import policy
-from doorsill.policy import ConsentRules, Policy
-from doorsill.policy_words import differences, summary
+from doorsill.policy import document
+from doorsill.policy.document import ConsentRules, Policy
+from doorsill.policy.words import differences, summary
 
 BODY: dict[str, Any] = {
-    "format": policy.FORMAT, "version": 4, "site": "porto-1", "purpose": "count",
+    "format": document.FORMAT, "version": 4, "site": "porto-1", "purpose": "count",
     "controller": "Ana", "notice": "sign-1", "attributes": True, "k": 12,
     "epsilon_per_day": 1.5, "timezone": "UTC",
     "consent": {
@@ -77,18 +77,18 @@ def changed(changes: dict[str, Any]) -> Policy:
         for step in steps:
             table = table[step]
         table[last] = value
-    return policy.parse(body)
+    return document.parse(body)
 
 
 @pytest.mark.parametrize(("changes", "sentence"), CHANGES)
 def test_a_change_is_said(changes: dict[str, Any], sentence: str) -> None:
-    told = differences(policy.parse(BODY), changed(changes))
+    told = differences(document.parse(BODY), changed(changes))
     assert any(each.startswith(sentence) for each in told), told
     assert len(told) == (2 if "lines.0.id" in changes else 1)
 
 
 def test_the_same_differs_in_nothing() -> None:
-    assert differences(policy.parse(BODY), changed({})) == []
+    assert differences(document.parse(BODY), changed({})) == []
 
 
 @pytest.mark.parametrize("kind", [Policy, ConsentRules])

@@ -34,14 +34,15 @@ from limits import PROGRAM_S
 from messages import EVERY, line
 from vault_process import VaultProcess
 
-from doorsill import cli, policy
+from doorsill import cli
 from doorsill.cells import Age, LooksCell, Picture, Quality
 from doorsill.consent.premises import certificates_of
 from doorsill.consent.reasons import WORDS, Reason
-from doorsill.device.policy_store import store_of
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.notice import notice_text
+from doorsill.policy import document
+from doorsill.policy.notice import notice_text
+from doorsill.policy.store import store_of
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import SLOT_S
 from doorsill.privacy.threshold import Looks, Pending, add
@@ -104,7 +105,7 @@ def test_what_a_taken_over_vision_gets_out_is_at_most_50_bits_a_place_and_minute
     for place in ("line", "zone"):
         assert capacity.bits_of(place, Pace()) <= 50
     assert capacity.table() in (ROOT / "SECURITY.md").read_text()
-    assert Pace().minute_s <= policy.LIVE_SECONDS  # unless the policy asks for more
+    assert Pace().minute_s <= document.LIVE_SECONDS  # unless the policy asks for more
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -446,14 +447,14 @@ def test_a_device_can_write_only_its_own_topics_and_read_no_others(site: Site) -
 
 def test_attributes_stay_off_until_a_notice_is_in_the_signed_policy() -> None:
     with pytest.raises(ConfigError, match=r"needs policy\.notice"):
-        policy.parse(body(attributes=True))
-    told = policy.parse(body(attributes=True, notice="sign-7"))
+        document.parse(body(attributes=True))
+    told = document.parse(body(attributes=True, notice="sign-7"))
     assert allowed(told)
-    assert not allowed(policy.parse(body(notice="sign-7")))
+    assert not allowed(document.parse(body(notice="sign-7")))
 
 
 def test_the_device_prints_the_sign_that_has_to_hang_at_the_door() -> None:
-    sign = notice_text(policy.parse(body(attributes=True, notice="sign-7")))
+    sign = notice_text(document.parse(body(attributes=True, notice="sign-7")))
     for wanted in ("sign-7", "A shop", "count visitors", "age"):
         assert wanted in sign
 
@@ -469,7 +470,7 @@ def test_the_sign_says_nothing_that_the_device_does_not_do(
         signed = vault.site.policy_body() | {"version": 2, "consent": consent}
         store_of(vault.config).apply(canonical.seal(signed, vault.site.controller))
         assert "the consent lamp is on" in " ".join(
-            notice_text(policy.parse(signed)).split()
+            notice_text(document.parse(signed)).split()
         )
         began = time.monotonic()
         vault.until(lambda: vault.status().get("policy") == canonical.digest(signed))
@@ -478,7 +479,7 @@ def test_the_sign_says_nothing_that_the_device_does_not_do(
         vault.until(lambda: vault.status()["last_card"] == WORDS[Reason.LAMP])
         assert vault.offer() == 0 and vault.status()["sessions"] == 0
         signed = signed | {"version": 3, "consent": {**consent, "lamp": False}}
-        assert "no lamp shows it" in notice_text(policy.parse(signed))
+        assert "no lamp shows it" in notice_text(document.parse(signed))
         store_of(vault.config).apply(canonical.seal(signed, vault.site.controller))
         vault.until_open()  # negative control
 
@@ -498,21 +499,21 @@ def test_privacy_floors_are_constants_that_no_file_can_lower(
 ) -> None:
     signed = canonical.seal(body(**change), CONTROLLER)
     with pytest.raises(ConfigError, match=sentence):
-        policy.accept(None, signed, CONTROLLER.public_key(), HERE)
+        document.accept(None, signed, CONTROLLER.public_key(), HERE)
 
 
 def test_a_device_does_only_what_its_signed_policy_allows() -> None:
     stranger = ec.generate_private_key(ec.SECP256R1())
     with pytest.raises(UntrustedError):
         signed = canonical.seal(body(), stranger)
-        policy.accept(None, signed, CONTROLLER.public_key(), HERE)
+        document.accept(None, signed, CONTROLLER.public_key(), HERE)
     signed = canonical.seal(body(), CONTROLLER)
-    found = policy.accept(None, signed, CONTROLLER.public_key(), HERE)
+    found = document.accept(None, signed, CONTROLLER.public_key(), HERE)
     assert (found.attributes, found.consent) == (False, None)
     for elsewhere in (replace(HERE, site="braga"), replace(HERE, device="cam-02")):
         signed = canonical.seal(body(devices=["cam-01"]), CONTROLLER)
         with pytest.raises(UntrustedError, match="the policy is for"):
-            policy.accept(None, signed, CONTROLLER.public_key(), elsewhere)
+            document.accept(None, signed, CONTROLLER.public_key(), elsewhere)
 
 
 # P10
@@ -573,13 +574,13 @@ def test_no_picture_of_anybody_is_in_the_repository() -> None:
 
 
 CONTROLLER = ec.generate_private_key(ec.SECP256R1())
-HERE = policy.Place("shop-1", "cam-01")
+HERE = document.Place("shop-1", "cam-01")
 
 
 def body(**change: object) -> dict[str, object]:
     """A policy's body that is good but for ``change``."""
     return {
-        "format": policy.FORMAT, "version": 1, "site": "shop-1",
+        "format": document.FORMAT, "version": 1, "site": "shop-1",
         "purpose": "count visitors", "controller": "A shop", "timezone": "UTC",
         "attributes": False, "k": 10, "epsilon_per_day": 1.0,
         "lines": [{"id": "door", "points": [[0.0, 0.5], [1.0, 0.5]]}],

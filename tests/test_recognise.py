@@ -10,11 +10,11 @@ import pytest
 from limits import PROGRAM_S
 
 from doorsill.device.identity import read_certificate, read_chain, read_key
-from doorsill.device.policy_store import read_public_key
 from doorsill.documents import canonical
 from doorsill.documents.reading import parse_toml
 from doorsill.documents.recognise import what_is
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.policy.store import read_public_key
 
 # One folder of files as openssl and ssh-keygen write them, all of one P-256 key.
 MAKE = """

@@ -17,10 +17,10 @@ from limits import status_of
 from recordings import record
 
 from doorsill.config import Config, load_config
-from doorsill.device.obedience import declaration_of, declared
-from doorsill.device.policy_store import store_of
 from doorsill.documents import canonical
 from doorsill.drivers.clip import STREET
+from doorsill.policy.obedience import declaration_of, declared
+from doorsill.policy.store import store_of
 from doorsill.run_cli import names_of
 from doorsill.wire.codec import decode
 from doorsill_fleet.broker import running_broker

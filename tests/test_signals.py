@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from vault_process import VaultProcess
 
-from doorsill.device.policy_store import store_of
+from doorsill.policy.store import store_of
 from doorsill.process.stopping import held_back
 from doorsill.run_cli import WIPING
 from doorsill_fleet.broker import running_broker

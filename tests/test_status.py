@@ -21,8 +21,8 @@ from doorsill import status_asked
 from doorsill.channels.cell_link import CellServer
 from doorsill.cli import run
 from doorsill.config import Config
-from doorsill.device.obedience import declaration_of, declare
-from doorsill.device.policy_store import store_of
+from doorsill.policy.obedience import declaration_of, declare
+from doorsill.policy.store import store_of
 from doorsill.status_asked import ROOT, Finding, Shop
 from doorsill.status_cli import report
 from doorsill_fleet.stage import Stage

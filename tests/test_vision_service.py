@@ -20,7 +20,7 @@ from doorsill.config import CameraSection
 from doorsill.counting import Wanted, count
 from doorsill.drivers.camera import open_camera
 from doorsill.errors import CameraError, UplinkError
-from doorsill.policy import OpeningHours
+from doorsill.policy.document import OpeningHours
 from doorsill.process.confine import Confinement
 from doorsill.process.stopping import Stopped
 from doorsill.values import LineCell

@@ -32,10 +32,10 @@ from witnesses import (
     until,
 )
 
-from doorsill.device.obedience import declaration_of
-from doorsill.device.policy_store import store_of
 from doorsill.documents import canonical
 from doorsill.drivers.pcscd import ENVIRONMENT
+from doorsill.policy.obedience import declaration_of
+from doorsill.policy.store import store_of
 from doorsill.process.holder import holder_of
 from doorsill.wire.messages import LineInterval
 from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of

@@ -24,8 +24,8 @@ from doorsill.consent.examine import Verified
 from doorsill.consent.service import Rules
 from doorsill.consent.verify import Expected, verify_chain
 from doorsill.device import identity
-from doorsill.device.policy_store import store_of
 from doorsill.errors import DoorsillError
+from doorsill.policy.store import store_of
 from doorsill.run_cli import prepare
 from doorsill_fleet.stage import Stage
 

@@ -17,8 +17,8 @@ from limits import END_S
 
 from doorsill.channels.crop_sender import GAP_S, Handover
 from doorsill.consent.examine import Verified
-from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError
+from doorsill.policy.store import store_of
 from doorsill.run_cli import WIPING
 from doorsill.values import Frame, Pixels
 from doorsill_fleet.consent_stage import ConsentStage, status, verified

@@ -10,7 +10,6 @@ from cards import PURPOSE, SITE, UTC
 from cryptography.hazmat.primitives.asymmetric import ec
 from devices import AROUND, DeviceCA
 
-from doorsill import policy
 from doorsill.channels.crop_sender import _sealed
 from doorsill.channels.crops import Crop
 from doorsill.consent.certificate import CertificateChain, Surroundings
@@ -20,6 +19,7 @@ from doorsill.consent.medium import Medium, MemoryMedium
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.consent.vault import Ground, Vault
 from doorsill.consent.verify import Expected, verify_chain
+from doorsill.policy import document
 
 CA = DeviceCA()
 SIZE = 256 << 10
@@ -27,7 +27,7 @@ CARD_KEY = ec.generate_private_key(ec.SECP256R1())
 SEALING_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
-def consent_policy(**changes: object) -> policy.Policy:
+def consent_policy(**changes: object) -> document.Policy:
     rules = {
         "purposes": [PURPOSE],
         "ca": "00" * 32,
@@ -36,9 +36,9 @@ def consent_policy(**changes: object) -> policy.Policy:
         "max_bytes": 1 << 20,
         "max_crops": 20,
     }
-    return policy.parse(
+    return document.parse(
         {
-            "format": policy.FORMAT,
+            "format": document.FORMAT,
             "version": 1,
             "site": SITE,
             "purpose": "count",

@@ -12,17 +12,17 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 
-from doorsill import policy
 from doorsill.config import Config, ConsentSection, refuse_network_camera
 from doorsill.device import clock, identity, users, validity
-from doorsill.device.obedience import declaration_of
-from doorsill.device.policy_store import read_public_key, store_of
 from doorsill.documents.reading import read_file, read_if_there
 from doorsill.drivers.camera import open_camera
 from doorsill.drivers.nodes import camera_node, is_device
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.fault import Fault
 from doorsill.models_allowed import allowed_models, require_allowed
+from doorsill.policy import document as policy
+from doorsill.policy.obedience import declaration_of
+from doorsill.policy.store import read_public_key, store_of
 from doorsill.process import locks
 from doorsill.process.holder import holder_of
 from doorsill.process.in_time import in_time

@@ -13,7 +13,7 @@ from doorsill.arguments.shared import Point
 from doorsill.errors import ConfigError
 
 if TYPE_CHECKING:
-    from doorsill.policy import Policy
+    from doorsill.policy.document import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def places_of(args: argparse.Namespace) -> Places:
 def read_policy(path: Path) -> Policy:
     """A draft or a signed policy, whose signature is not asked for: none is applied."""
     # They need cryptography, which takes a tenth of a second that few need.
-    from doorsill.policy_draft import preview
-    from doorsill.policy_file import read_unverified
+    from doorsill.policy.draft import preview
+    from doorsill.policy.file import read_unverified
 
     return read_unverified(path, preview)
 
@@ -69,7 +69,7 @@ def hours_of(
     """
     if policy is None or not policy.hours or starts is None:
         return None
-    from doorsill.policy import is_open
+    from doorsill.policy.document import is_open
 
     begins = starts.timestamp()
     return lambda seconds: is_open(policy, begins + seconds)

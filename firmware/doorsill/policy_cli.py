@@ -10,22 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any, TypeVar
 
-from doorsill import policy
 from doorsill.commandline.files import require_new
 from doorsill.config import load_config
-from doorsill.device.policy_store import (
-    PolicyStore,
-    read_public_key,
-    replace,
-    store_of,
-)
 from doorsill.documents import canonical
 from doorsill.documents.folders import make_folder
 from doorsill.documents.reading import parse_toml, read_file, read_if_there
 from doorsill.documents.recognise import what_is
 from doorsill.errors import ConfigError, DoorsillError
-from doorsill.notice import notice_text
-from doorsill.policy_draft import (
+from doorsill.policy import document
+from doorsill.policy.draft import (
     NOBODY,
     draft_text,
     first_body,
@@ -33,11 +26,13 @@ from doorsill.policy_draft import (
     preview,
     staff_zones_of,
 )
-from doorsill.policy_file import is_signed, read_signed, read_unverified
+from doorsill.policy.file import is_signed, read_signed, read_unverified
+from doorsill.policy.notice import notice_text
+from doorsill.policy.sketch import sketch
+from doorsill.policy.store import PolicyStore, read_public_key, replace, store_of
+from doorsill.policy.time_zones import require_lasting_zone
+from doorsill.policy.words import differences, summary
 from doorsill.policy_key_cli import signer_of
-from doorsill.policy_sketch import sketch
-from doorsill.policy_words import differences, summary
-from doorsill.policy_zones import require_lasting_zone
 
 T = TypeVar("T")
 
@@ -92,7 +87,7 @@ def sign_draft(args: argparse.Namespace) -> int:
         )
     try:
         body = parse_toml(data)
-        found = policy.parse(body)
+        found = document.parse(body)
         require_lasting_zone(found)
     except ConfigError as error:
         raise error.of(args.draft) from None
@@ -150,7 +145,7 @@ def show_differences(args: argparse.Namespace) -> int:
 def check_policy(args: argparse.Namespace) -> int:
     """Raise what is wrong, or say what is right."""
     if args.controller is None:
-        found = read_unverified(args.file, policy.parse)
+        found = read_unverified(args.file, document.parse)
         _say(f"{args.file} is complete; its signature was not checked")
     else:
         found = _acceptable(args)
@@ -161,16 +156,16 @@ def check_policy(args: argparse.Namespace) -> int:
     return 0
 
 
-def _acceptable(args: argparse.Namespace) -> policy.Policy:
+def _acceptable(args: argparse.Namespace) -> document.Policy:
     key, data = read_public_key(args.controller), read_signed(args.file)
     current = read_signed(args.current) if args.current else None
     if current is not None:
         _require_whole(args.current, current)
     try:
-        found = policy.verify(data, key)
+        found = document.verify(data, key)
         device = args.device or (found.devices or ("",))[0]
-        place = policy.Place(args.site or found.site, device)
-        return policy.accept(current, data, key, place)
+        place = document.Place(args.site or found.site, device)
+        return document.accept(current, data, key, place)
     except DoorsillError as error:
         raise error.of(args.file) from None
 
@@ -178,7 +173,7 @@ def _acceptable(args: argparse.Namespace) -> policy.Policy:
 def _require_whole(path: Path, data: bytes) -> None:
     """What is named as the policy in force says what a policy says."""
     try:
-        policy.parse(canonical.split(data)[0])
+        document.parse(canonical.split(data)[0])
     except DoorsillError as error:
         raise error.of(path) from None
 
@@ -190,7 +185,7 @@ def apply_policy(args: argparse.Namespace) -> int:
         make_folder(config.policy_in_force.parent)
         store = store_of(config)
     elif args.file and args.controller and args.to and args.site and args.device:
-        place = policy.Place(args.site, args.device)
+        place = document.Place(args.site, args.device)
         _require_policy(args.to)
         store = PolicyStore(args.to, read_public_key(args.controller), place)
     else:
@@ -216,7 +211,7 @@ def _require_policy(path: Path) -> None:
         raise ConfigError(f"{path} is {what_is(data)}, no policy; give another --to")
 
 
-def _preview(path: Path) -> policy.Policy:
+def _preview(path: Path) -> document.Policy:
     return read_unverified(path, preview)
 
 

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import serialization
 
 from doorsill import controller
 from doorsill.device import identity
-from doorsill.device.policy_store import read_public_key, replace
 from doorsill.documents.canonical import PublicKey, SignBytes
 from doorsill.errors import ConfigError
+from doorsill.policy.store import read_public_key, replace
 
 
 def signer_of(args: argparse.Namespace, say: Callable[[str], None]) -> SignBytes:

@@ -26,9 +26,9 @@ from doorsill.config import (
     load_config,
     refuse_network_camera,
 )
-from doorsill.device.obedience import Obedience
 from doorsill.documents.folders import make_folder
 from doorsill.errors import DoorsillError
+from doorsill.policy.obedience import Obedience
 from doorsill.process.backoff import Failures
 from doorsill.process.holder import RUN_LOCK, hold_alone
 from doorsill.process.stopping import Stop, Stopped, held_back, listen
@@ -75,7 +75,7 @@ def prepare(config: Config) -> None:
     hold_alone(config.device.run / RUN_LOCK)
     for path in (config.policy_in_force, config.outbox):
         make_folder(path.parent)
-    from doorsill.device.policy_store import store_of  # not in vision: see policy_apart
+    from doorsill.policy.store import store_of  # not in vision: see policy_apart
 
     store_of(config).take_over(config.policy.file)
 

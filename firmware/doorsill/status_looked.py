@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from doorsill.device import clock, health, identity, validity
-from doorsill.device.obedience import declaration_of, declared
-from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.models_allowed import (
     allowed_models,
@@ -18,6 +16,8 @@ from doorsill.models_allowed import (
     model_hash,
     require_allowed,
 )
+from doorsill.policy.obedience import declaration_of, declared
+from doorsill.policy.store import store_of
 from doorsill.privacy.budget import day_of
 from doorsill.registry import load_manifest, shipped, verified_model
 from doorsill.status_asked import GREEN, ORANGE, RED, ROOT, START, Finding, Shop

@@ -13,9 +13,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from doorsill.device.policy_store import replace
 from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError
+from doorsill.policy.store import replace
 
 USER = "mosquitto"
 FOLDER, CONF = (

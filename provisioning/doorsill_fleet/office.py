@@ -24,12 +24,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorsill import policy
 from doorsill.config import Config, read_config
 from doorsill.device import identity
-from doorsill.device.policy_store import read_public_key, replace
 from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, DoorsillError
+from doorsill.policy import document as policy
+from doorsill.policy.store import read_public_key, replace
 from doorsill.wire.messages import client
 from doorsill_fleet.broker import access_list, listener
 from doorsill_fleet.ca import Authority, Issued, require_name

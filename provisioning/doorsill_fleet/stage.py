@@ -16,9 +16,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorsill import policy
 from doorsill.config import Config, load_config
 from doorsill.documents import canonical
+from doorsill.policy import document
 from doorsill_fleet.broker import HOST, Broker
 from doorsill_fleet.ca import Authority
 
@@ -88,7 +88,7 @@ class Stage:
     def policy_body(self) -> dict[str, Any]:
         """What the controller signs: one minute's count of the lines, and no more."""
         body: dict[str, Any] = {
-            "format": policy.FORMAT,
+            "format": document.FORMAT,
             "version": 1,
             "site": SITE,
             "purpose": "show what doorsill does",

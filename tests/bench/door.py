@@ -24,10 +24,10 @@ from limits import MEASURED_S
 
 from doorsill.channels.cell_link import CellServer
 from doorsill.config import Config
-from doorsill.device.policy_store import store_of
 from doorsill.drivers.camera import open_camera
 from doorsill.drivers.clip import street_truth
-from doorsill.policy import Policy
+from doorsill.policy.document import Policy
+from doorsill.policy.store import store_of
 from doorsill.values import Frame, Pixels
 from doorsill_fleet.stage import Stage
 

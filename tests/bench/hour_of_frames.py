@@ -17,7 +17,7 @@ from doorsill.config import Config, load_config
 from doorsill.device.health import resident_kib
 from doorsill.device.policy_apart import policy_in_force
 from doorsill.drivers.camera import open_camera
-from doorsill.policy import Policy
+from doorsill.policy.document import Policy
 from doorsill.values import Frame
 from doorsill.vision.detectors import open_detector
 from doorsill.vision.door import Door

@@ -8,14 +8,14 @@ from pathlib import Path
 from vaults import Bench
 from vaults import lease as a_lease
 
-from doorsill import policy
 from doorsill.config import read_config
 from doorsill.consent import marker as markers
 from doorsill.consent.session import begun
 from doorsill.errors import ConfigError
 from doorsill.models_measure import read_labels
-from doorsill.policy_draft import draft_text, first_body
-from doorsill.policy_file import read_unverified
+from doorsill.policy import document
+from doorsill.policy.draft import draft_text, first_body
+from doorsill.policy.file import read_unverified
 from doorsill.registry import load_manifest
 
 from .running import Parser
@@ -52,7 +52,7 @@ def draft(folder: Path) -> Parser:
 
     def feed(data: bytes) -> None:
         path.write_bytes(data)
-        read_unverified(path, policy.parse)
+        read_unverified(path, document.parse)
 
     body = first_body("shop-1") | {"controller": "Lojas Exemplo, Porto"}
     return Parser([draft_text(body).encode()], feed)

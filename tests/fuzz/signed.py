@@ -13,7 +13,6 @@ from devices import DeviceCA, blanking
 from vaults import CA, SEALING_KEY, Bench
 from vaults import lease as a_lease
 
-from doorsill import policy
 from doorsill.consent import export, verify_cli
 from doorsill.consent.certificate import CertificateChain
 from doorsill.consent.examine import Document
@@ -21,6 +20,7 @@ from doorsill.consent.sealing import unwrap
 from doorsill.consent.verify import Expected, reservations, verify_chain
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError
+from doorsill.policy import document as policy
 
 from .running import Parser
 
@@ -67,7 +67,7 @@ def policy_document(folder: Path) -> Parser:
 
 
 def policy_body(folder: Path) -> Parser:
-    from doorsill.notice import notice_text
+    from doorsill.policy.notice import notice_text
 
     def feed(data: bytes) -> None:
         found = policy.parse(as_table(data))

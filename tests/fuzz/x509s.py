@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from doorsill.consent import issuing, trust
 from doorsill.consent.enrolled import read_enrolled
 from doorsill.device import identity
-from doorsill.device.policy_store import read_public_key
+from doorsill.policy.store import read_public_key
 from doorsill_fleet.ca import Authority
 
 from .running import Parser

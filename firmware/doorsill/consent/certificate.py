@@ -24,10 +24,10 @@ from doorsill.consent import claims
 from doorsill.consent.examine import check_form, check_head_form
 from doorsill.consent.medium import MediumFacts
 from doorsill.device.identity import Identity
-from doorsill.device.policy_store import replace
 from doorsill.documents import canonical
 from doorsill.documents.folders import make_folder
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.policy.store import replace
 
 log = logging.getLogger(__name__)
 

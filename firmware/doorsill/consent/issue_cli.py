@@ -16,10 +16,10 @@ from doorsill.consent.issuing import Grant
 from doorsill.consent.spoken import described, say
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.device import identity
-from doorsill.device.policy_store import replace
 from doorsill.documents.folders import make_folder
 from doorsill.drivers.piv import FACTORY_MANAGEMENT_KEY, PivCard, PivToken
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.policy.store import replace
 
 KEY_NAME, CA_NAME = "consent-ca.key", "consent-ca.pem"
 

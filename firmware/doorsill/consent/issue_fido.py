@@ -12,8 +12,8 @@ from doorsill.consent import issuing, trust
 from doorsill.consent.issue import Office
 from doorsill.consent.issuing import Grant
 from doorsill.consent.trust import ConsentCertificate
-from doorsill.device.policy_store import replace
 from doorsill.drivers.fido import Finder, enrol_one, plugged_in
+from doorsill.policy.store import replace
 
 
 def enrol_key(

@@ -44,7 +44,7 @@ from doorsill.consent.token import Lamp
 from doorsill.consent.vault import Vault
 from doorsill.device.identity import Identity
 from doorsill.errors import DoorsillError, UntrustedError
-from doorsill.policy import Policy
+from doorsill.policy.document import Policy
 from doorsill.process.deadman import Deadman
 
 log = logging.getLogger(__name__)

@@ -23,10 +23,10 @@ from doorsill.consent.surroundings import boot_id
 from doorsill.consent.token import Token
 from doorsill.consent.watch import Watch
 from doorsill.device import identity
-from doorsill.device.policy_store import store_of
 from doorsill.drivers.pcsc import readers
 from doorsill.drivers.piv import PRESENCE, PivToken
 from doorsill.errors import ConfigError
+from doorsill.policy.store import store_of
 
 
 def show_readers(args: argparse.Namespace) -> int:

@@ -15,9 +15,9 @@ from typing import Any
 from doorsill.consent import claims
 from doorsill.consent.certificate import LeaseInterval
 from doorsill.consent.examine import LATEST_MS, read_lease
-from doorsill.device import policy_store
 from doorsill.documents.fields import Fields
 from doorsill.errors import ConfigError
+from doorsill.policy import store
 
 MARKER_NAME = "open.json"
 MARKER_LIMIT = 4096  # bytes that are read of it; it has about 400
@@ -29,7 +29,7 @@ Died = tuple[tuple[LeaseInterval, ...], str]  # the lease, where it is known; ke
 def write(folder: Path, interval: LeaseInterval, key_id: str) -> None:
     """Say durably that ``interval`` begins, sealed with the key of that id."""
     text = json.dumps({"key_id": key_id, "lease": asdict(interval)})
-    policy_store.replace(folder / MARKER_NAME, text.encode())
+    store.replace(folder / MARKER_NAME, text.encode())
 
 
 def read(folder: Path, earliest_ms: int = 0, latest_ms: int = LATEST_MS) -> Died | None:

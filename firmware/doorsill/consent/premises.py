@@ -19,8 +19,8 @@ from doorsill.consent.surroundings import firmware_digest, observe
 from doorsill.consent.vault import Ground, Vault
 from doorsill.device import identity
 from doorsill.device.identity import Identity
-from doorsill.device.policy_store import store_of
 from doorsill.errors import ConfigError, DoorsillError
+from doorsill.policy.store import store_of
 
 FOLDER_NAME, SOCKET_NAME, LOCK_NAME = "vault", "vault.sock", "lock"
 

@@ -44,11 +44,11 @@ from doorsill.consent.surroundings import boot_id
 from doorsill.consent.time_floor import floor_s, require_clock
 from doorsill.device import identity
 from doorsill.device.identity import Identity
-from doorsill.device.obedience import Obedience
-from doorsill.device.policy_store import store_of
 from doorsill.documents.folders import make_folder
 from doorsill.errors import DoorsillError, UntrustedError
-from doorsill.policy import ConsentRules, Policy
+from doorsill.policy.document import ConsentRules, Policy
+from doorsill.policy.obedience import Obedience
+from doorsill.policy.store import store_of
 from doorsill.process.confine import Confinement, confine
 from doorsill.process.hardening import forbid_core_dumps
 from doorsill.process.stopping import listen

@@ -31,7 +31,7 @@ from doorsill.consent.reasons import Reason
 from doorsill.consent.sealing import DataKey, new_key_id
 from doorsill.consent.session import Record, Session, begun
 from doorsill.errors import UntrustedError
-from doorsill.policy import Policy
+from doorsill.policy.document import Policy
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import pickle
 
 from doorsill.config import Config
 from doorsill.errors import ConfigError, DoorsillError
-from doorsill.policy import Policy
+from doorsill.policy.document import Policy
 from doorsill.process.child import end
 from doorsill.process.child import said as child_said
 
@@ -47,7 +47,7 @@ def _verify_and_end(config: Config, writer: int) -> None:
     """In the child: never returns."""
     found: Policy | DoorsillError
     try:
-        from doorsill.device.policy_store import store_of
+        from doorsill.policy.store import store_of
 
         found = store_of(config).load()
     except DoorsillError as error:

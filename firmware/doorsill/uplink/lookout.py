@@ -15,8 +15,8 @@ from cryptography import x509
 from doorsill.channels.note import read_note
 from doorsill.config import Config
 from doorsill.device import clock, health, identity
-from doorsill.device.obedience import declaration_of, declared
 from doorsill.errors import ConfigError
+from doorsill.policy.obedience import declaration_of, declared
 from doorsill.process.locks import Lock, locks
 from doorsill.uplink.standing import Device
 from doorsill.wire.messages import READERS

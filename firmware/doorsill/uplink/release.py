@@ -5,7 +5,7 @@ from __future__ import annotations
 import doorsill
 from doorsill.config import Config
 from doorsill.models_allowed import allowed_models, model_hash, require_allowed
-from doorsill.policy import Policy
+from doorsill.policy.document import Policy
 from doorsill.uplink.reports import Release
 
 HASH_DIGITS = 32

@@ -32,10 +32,10 @@ from doorsill.channels.cell_link import CellClient
 from doorsill.channels.control import Counter
 from doorsill.config import Config
 from doorsill.device import identity
-from doorsill.device.obedience import Obedience, declaration_of, declare
-from doorsill.device.policy_store import store_of
 from doorsill.errors import UplinkError
-from doorsill.policy import Policy
+from doorsill.policy.document import Policy
+from doorsill.policy.obedience import Obedience, declaration_of, declare
+from doorsill.policy.store import store_of
 from doorsill.privacy.budget import day_of
 from doorsill.privacy.noise import MICRO
 from doorsill.process.confine import Confinement, confine

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.policy import Policy
+from doorsill.policy.document import Policy
 from doorsill.values import Attributes, Boxes, Crossing, Detections, Pixels, Tracks
 from doorsill.vision.handover import HANDOVER_S
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from doorsill.channels.cell_link import CellServer
 from doorsill.channels.crop_sender import Handover
 from doorsill.config import CameraSection, Config, refuse_network_camera
-from doorsill.device.obedience import Obedience, declaration_of, declare
 from doorsill.device.policy_apart import policy_in_force
 from doorsill.drivers.camera import open_camera
 from doorsill.drivers.nodes import (
@@ -31,7 +30,8 @@ from doorsill.drivers.nodes import (
     nodes_of,
 )
 from doorsill.models_allowed import allowed_models, model_hash, require_allowed
-from doorsill.policy import Policy
+from doorsill.policy.document import Policy
+from doorsill.policy.obedience import Obedience, declaration_of, declare
 from doorsill.process.confine import Confinement, close, restrict
 from doorsill.process.scribe import Scribe
 from doorsill.process.scribe import start as start_scribe

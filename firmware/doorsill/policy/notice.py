@@ -11,8 +11,8 @@ import math
 import textwrap
 from collections.abc import Iterator
 
-from doorsill.policy import ConsentRules, Policy
-from doorsill.policy_words import hours_words
+from doorsill.policy.document import ConsentRules, Policy
+from doorsill.policy.words import hours_words
 
 WIDTH = 64
 INTERVAL_S = 60  # a closed window leaves each minute, whatever the policy says

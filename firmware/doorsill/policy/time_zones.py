@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from doorsill.errors import ConfigError
-from doorsill.policy import Policy
+from doorsill.policy.document import Policy
 
 TABLE = Path("/usr/share/zoneinfo/zone.tab")  # a name for each country's each zone
 

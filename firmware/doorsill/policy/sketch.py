@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from doorsill.policy import Line, Point, Policy
+from doorsill.policy.document import Line, Point, Policy
 
 COLUMNS, ROWS = 64, 18
 WIDE, HIGH = 16.0, 9.0  # the picture, in units of length

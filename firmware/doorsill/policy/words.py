@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from doorsill.policy import DAYS, ConsentRules, Line, OpeningHours, Point, Policy, Zone
-from doorsill.policy_sketch import letter, way_in
+from doorsill.policy.document import (
+    DAYS,
+    ConsentRules,
+    Line,
+    OpeningHours,
+    Point,
+    Policy,
+    Zone,
+)
+from doorsill.policy.sketch import letter, way_in
 
 Words = Callable[[Any], str]
 

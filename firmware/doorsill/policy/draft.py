@@ -12,7 +12,7 @@ from typing import Any
 
 from doorsill.errors import ConfigError
 from doorsill.models_allowed import shipped_hashes
-from doorsill.policy import FORMAT, LIVE_SECONDS, PLACEHOLDER, Policy, parse
+from doorsill.policy.document import FORMAT, LIVE_SECONDS, PLACEHOLDER, Policy, parse
 
 NOBODY = "(nobody is named yet)"
 HEAD = """\

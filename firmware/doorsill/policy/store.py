@@ -20,7 +20,7 @@ from doorsill.documents import recognise
 from doorsill.documents.canonical import PublicKey, require_p256
 from doorsill.documents.reading import read_file, read_if_there
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.policy import (
+from doorsill.policy.document import (
     Place,
     Policy,
     accept,
