@@ -22,7 +22,7 @@ from limits import END_S, LONG_S, PROGRAM_S, started
 
 from doorsill.arguments.shared import line_argument
 from doorsill.drivers.clip import STREET, street_truth
-from doorsill.registry import shipped
+from doorsill.models.manifest import shipped
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 ONE_BY_ONE = DATA / "clips" / "one-by-one-person-detection.mp4"

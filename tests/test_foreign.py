@@ -20,7 +20,7 @@ from doorsill.drivers import runtime
 from doorsill.drivers.graph import Ends
 from doorsill.drivers.video import open_recording
 from doorsill.errors import ConfigError
-from doorsill.models_stated import Stated, stated
+from doorsill.models.stated import Stated, stated
 from doorsill.values import Frame
 from doorsill.vision.detectors import open_detector, with_probed_delegate
 from doorsill.vision.foreign import foreign_detector

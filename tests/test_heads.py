@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from doorsill.registry import CHANNELS, HeadsDecode, Quantisation
+from doorsill.models.manifest import CHANNELS, HeadsDecode, Quantisation
 from doorsill.vision.heads import HeadDecoder, overlap
 from doorsill.vision.letterbox import Letterbox
 

@@ -8,8 +8,8 @@ from interpreters import FakeInterpreter, ssd_results
 
 from doorsill.drivers.graph import Ends
 from doorsill.errors import ConfigError
-from doorsill.models_stated import Coding, Stated
-from doorsill.registry import Wished
+from doorsill.models.manifest import Wished
+from doorsill.models.stated import Coding, Stated
 from doorsill.vision.anchors import by_rule
 from doorsill.vision.layout import layout_of
 from doorsill.vision.letterbox import WHOLE

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from limits import END_S
 
-from doorsill import cli, models_fetch, models_measure, registry
+from doorsill import cli, models_measure
 from doorsill.config import ModelSection
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
-from doorsill.models_edgetpu import operations_on_the_cpu
+from doorsill.models import fetch
+from doorsill.models import manifest as registry
+from doorsill.models.edgetpu import operations_on_the_cpu
 from doorsill.models_measure import Share, Tally, matched
 from doorsill.models_named import find
 from doorsill.values import Detections
@@ -95,8 +97,8 @@ def server(body: bytes) -> Iterator[Server]:
 
 
 @pytest.fixture
-def wanted(body: bytes, server: Server) -> models_fetch.Known:
-    known = models_fetch.known("ssd-mobilenet-v1")
+def wanted(body: bytes, server: Server) -> fetch.Known:
+    known = fetch.known("ssd-mobilenet-v1")
     return replace(known, url=server.url, sha256=hashlib.sha256(body).hexdigest())
 
 
@@ -105,49 +107,49 @@ def quietly(_have: int, _whole: int) -> None:
 
 
 def test_a_detector_is_fetched_and_checked(
-    wanted: models_fetch.Known, body: bytes, tmp_path: Path
+    wanted: fetch.Known, body: bytes, tmp_path: Path
 ) -> None:
     steps: list[tuple[int, int]] = []
-    path = models_fetch.fetch(wanted, tmp_path, lambda *at: steps.append(at))
+    path = fetch.fetch(wanted, tmp_path, lambda *at: steps.append(at))
     assert path.read_bytes() == body
     assert steps[-1] == (len(body), len(body))
     assert not path.with_suffix(".part").exists()
 
 
 def test_a_broken_fetch_goes_on_where_it_stopped(
-    wanted: models_fetch.Known, server: Server, body: bytes, tmp_path: Path
+    wanted: fetch.Known, server: Server, body: bytes, tmp_path: Path
 ) -> None:
     server.cut = 100_000
     with pytest.raises(UplinkError, match="the same command goes on"):
-        models_fetch.fetch(wanted, tmp_path, quietly)
+        fetch.fetch(wanted, tmp_path, quietly)
     server.cut = len(body)
-    path = models_fetch.fetch(wanted, tmp_path, quietly)
+    path = fetch.fetch(wanted, tmp_path, quietly)
     assert path.read_bytes() == body
     assert server.ranges == [None, "bytes=100000-"]
 
 
 def test_what_is_there_is_not_fetched_again(
-    wanted: models_fetch.Known, server: Server, tmp_path: Path
+    wanted: fetch.Known, server: Server, tmp_path: Path
 ) -> None:
-    models_fetch.fetch(wanted, tmp_path, quietly)
-    models_fetch.fetch(wanted, tmp_path, quietly)
+    fetch.fetch(wanted, tmp_path, quietly)
+    fetch.fetch(wanted, tmp_path, quietly)
     assert server.ranges == [None]
 
 
 def test_a_swapped_file_is_refused_and_removed(
-    wanted: models_fetch.Known, tmp_path: Path
+    wanted: fetch.Known, tmp_path: Path
 ) -> None:
     with pytest.raises(UntrustedError, match="was expected"):
-        models_fetch.fetch(replace(wanted, sha256="0" * 64), tmp_path, quietly)
+        fetch.fetch(replace(wanted, sha256="0" * 64), tmp_path, quietly)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_does_not_say_who_is_a_person_gets_a_manifest(
-    wanted: models_fetch.Known, tmp_path: Path
+    wanted: fetch.Known, tmp_path: Path
 ) -> None:
     known = replace(wanted, person=1, takes=(300, 300, "uint8"))
     for _ in range(2):  # also where the file is there already
-        path = models_fetch.fetch(known, tmp_path, quietly)
+        path = fetch.fetch(known, tmp_path, quietly)
         manifest = registry.load_manifest(path)
         assert manifest.model_path.read_bytes() == registry.verified_model(manifest)
         assert manifest.wished is not None and manifest.wished.person == 1
@@ -159,7 +161,7 @@ def test_without_a_name_what_was_verified_is_listed(
 ) -> None:
     assert cli.run(["models", "fetch"]) == 0
     listed = capsys.readouterr().out
-    for each in models_fetch.KNOWN:
+    for each in fetch.KNOWN:
         assert each.name in listed and each.sha256 in listed
         assert bool(each.figures) != bool(each.unverified), "one or the other"
         assert (each.figures or each.unverified) in listed
@@ -168,7 +170,7 @@ def test_without_a_name_what_was_verified_is_listed(
 def test_what_nobody_has_seen_is_said_before_it_is_fetched(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    name = next(each.name for each in models_fetch.KNOWN if each.unverified)
+    name = next(each.name for each in fetch.KNOWN if each.unverified)
     nowhere = "http://127.0.0.1:9/"
     command = ["models", "fetch", name, "--to", str(tmp_path), "--url", nowhere]
     assert cli.run(command) == 5
@@ -178,7 +180,7 @@ def test_what_nobody_has_seen_is_said_before_it_is_fetched(
 @needs_data
 def test_the_pinned_hash_is_that_of_the_file_we_measured_with() -> None:
     found = hashlib.sha256(PEER.read_bytes()).hexdigest()
-    assert models_fetch.known("ssd-mobilenet-v1").sha256 == found
+    assert fetch.known("ssd-mobilenet-v1").sha256 == found
 
 
 @pytest.mark.parametrize("path", registry.manifests(), ids=lambda path: path.stem)

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from doorsill import models_allowed
 from doorsill.check_cli import problems_of
 from doorsill.config import load_config
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.models_allowed import model_hash, require_allowed, shipped_hashes
+from doorsill.models import allowed
+from doorsill.models.allowed import model_hash, require_allowed, shipped_hashes
 from doorsill.policy.draft import draft_text, first_body, preview
 from doorsill.policy.store import store_of
 from doorsill_fleet.stage import Stage
@@ -51,7 +51,7 @@ def test_a_broken_manifest_gets_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     (tmp_path / "detector.toml").write_text(text)
-    monkeypatch.setattr(models_allowed, "_folders", lambda: (tmp_path,))
+    monkeypatch.setattr(allowed, "_folders", lambda: (tmp_path,))
     with pytest.raises(ConfigError, match=r"detector\.toml"):
         model_hash("detector")
 

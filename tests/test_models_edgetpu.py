@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import models_edgetpu
 from doorsill.errors import ConfigError
+from doorsill.models import edgetpu
 
 
 def test_a_compiler_that_hangs_is_given_up(
@@ -16,6 +16,6 @@ def test_a_compiler_that_hangs_is_given_up(
     compiler = tmp_path / "edgetpu_compiler"
     compiler.write_text("#!/bin/sh\nexec sleep 60\n")
     compiler.chmod(0o755)
-    monkeypatch.setattr(models_edgetpu, "COMPILER_LIMIT_S", 0.2)
+    monkeypatch.setattr(edgetpu, "COMPILER_LIMIT_S", 0.2)
     with pytest.raises(ConfigError, match=r"was not done within 0\.2 s"):
-        models_edgetpu.compiled(tmp_path / "m.tflite", "m", str(compiler), tmp_path)
+        edgetpu.compiled(tmp_path / "m.tflite", "m", str(compiler), tmp_path)

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from doorsill import registry
+from doorsill.models import manifest as registry
 
 ROOT = Path(__file__).parent.parent
 TRAIN = ROOT / "models" / "train"

@@ -11,8 +11,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from doorsill.errors import ConfigError
-from doorsill.flatbuffer import Table
-from doorsill.models_stated import Stated, labels_of, stated
+from doorsill.models.flatbuffer import Table
+from doorsill.models.stated import Stated, labels_of, stated
 
 SEED = 31
 ANCHORS = np.array([[0.5, 0.5, 0.1, 0.2], [0.25, 0.75, 0.3, 0.4]])

@@ -40,18 +40,18 @@ from doorsill.consent.premises import certificates_of
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.models.manifest import (
+    ALLOWED_ATTRIBUTES,
+    load_manifest,
+    manifests,
+    verified_model,
+)
 from doorsill.policy import document
 from doorsill.policy.notice import notice_text
 from doorsill.policy.store import store_of
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import SLOT_S
 from doorsill.privacy.threshold import Looks, Pending, add
-from doorsill.registry import (
-    ALLOWED_ATTRIBUTES,
-    load_manifest,
-    manifests,
-    verified_model,
-)
 from doorsill.run_cli import children, names_of, prepare
 from doorsill.uplink import capacity
 from doorsill.uplink.events import Answered
@@ -109,7 +109,7 @@ def test_what_a_taken_over_vision_gets_out_is_at_most_50_bits_a_place_and_minute
 
 
 def imports(path: Path) -> Iterator[str]:
-    """What a file imports, with what it takes from it: ``doorsill.models_fetch``."""
+    """What a file imports, with what it takes from it: ``doorsill.models.fetch``."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

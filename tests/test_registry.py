@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import registry
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.models import manifest as registry
 
 MODEL = b"....TFL3 not a real network"
 HEADS = f"""

@@ -13,7 +13,7 @@ from limits import PROGRAM_S, status_of
 
 from doorsill.drivers import probe, runtime
 from doorsill.errors import ConfigError
-from doorsill.models_recognise import MODEL_MAX_BYTES
+from doorsill.models.recognise import MODEL_MAX_BYTES
 
 SSD = Path("../shared/data/models/ssd_mobilenet_v1_coco_uint8.tflite")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from interpreters import FakeInterpreter, ssd_results
 
-from doorsill.models_stated import Coding
+from doorsill.models.stated import Coding
 from doorsill.vision.letterbox import WHOLE
 from doorsill.vision.ssd import BoxForm, RawDecoder, SsdDecoder, decoded
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from doorsill import registry
 from doorsill.drivers.street import DAY_PROFILE, HARD, HOUR, Scene, Street, day
 from doorsill.drivers.street.eye import HEAD_M, Eye, Noise
 from doorsill.drivers.street.faults import FILE, in_weak_light, measured
@@ -23,6 +22,7 @@ from doorsill.drivers.street.people import (
 )
 from doorsill.drivers.street.score import NOBODY, Score
 from doorsill.drivers.street.sight import MeasuredDetector
+from doorsill.models import manifest
 from doorsill.values import Detections, Direction
 from doorsill.vision.line import DECIDED_WITHIN_S, LineCounter
 from doorsill.vision.tracker import Tracker
@@ -160,7 +160,7 @@ def test_misses_and_extras_are_never_netted(
 
 def test_the_measured_faults_are_those_of_the_shipped_detector() -> None:
     models = Path(__file__).parent.parent / "models"
-    shipped = registry.load_manifest(models / "detector.toml")
+    shipped = manifest.load_manifest(models / "detector.toml")
     told = json.loads(FILE.read_text())
     assert told["detector"] == shipped.version
     assert measured().threshold == shipped.decode.threshold

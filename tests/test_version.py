@@ -12,7 +12,7 @@ import pytest
 from limits import PROGRAM_S
 
 from doorsill import __version__, version
-from doorsill.registry import shipped
+from doorsill.models.manifest import shipped
 
 ROOT = Path(__file__).parent.parent
 

@@ -14,7 +14,7 @@ from doorsill import cli
 from doorsill.consent import export
 from doorsill.consent.certificate import CertificateChain
 from doorsill.drivers.clip import STREET
-from doorsill.registry import shipped
+from doorsill.models.manifest import shipped
 from doorsill_fleet.stage import Stage
 
 LINE = "0.5,0,0.5,1"

@@ -19,14 +19,14 @@ from doorsill.drivers.camera import open_camera
 from doorsill.drivers.nodes import camera_node, is_device
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.fault import Fault
-from doorsill.models_allowed import allowed_models, require_allowed
+from doorsill.models.allowed import allowed_models, require_allowed
+from doorsill.models.manifest import shipped, verified_model
 from doorsill.policy import document as policy
 from doorsill.policy.obedience import declaration_of
 from doorsill.policy.store import read_public_key, store_of
 from doorsill.process import locks
 from doorsill.process.holder import holder_of
 from doorsill.process.in_time import in_time
-from doorsill.registry import shipped, verified_model
 from doorsill.vision.detectors import open_detector, with_probed_delegate
 
 FIT = 320, 256  # pixels; what a picture is scaled into while it is tried

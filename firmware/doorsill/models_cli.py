@@ -18,19 +18,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from doorsill import (
-    models_bench,
-    models_edgetpu,
-    models_fetch,
-    models_measure,
-    registry,
-)
+from doorsill import models_bench, models_measure
 from doorsill.arguments.models import BENCH_THREADS
 from doorsill.commandline.tables import Rows
 from doorsill.count_results import on_page, write_json
 from doorsill.drivers.runtime import RUNTIMES, Tensor
 from doorsill.errors import ConfigError
-from doorsill.models_allowed import read_model
+from doorsill.models import edgetpu, fetch, manifest
+from doorsill.models.allowed import read_model
 from doorsill.models_measure import Tally
 from doorsill.models_named import Model, find
 from doorsill.vision import opening
@@ -48,7 +43,7 @@ def _progress() -> Progress:
 
 def list_models(_: argparse.Namespace) -> int:
     """Name the models that came with this installation."""
-    found = [registry.load_manifest(path) for path in registry.manifests()]
+    found = [manifest.load_manifest(path) for path in manifest.manifests()]
     if not found:
         raise ConfigError("this installation holds no models")
     table = Rows("name", "kind", "version", "status", "input", "size")
@@ -109,7 +104,7 @@ def _tensor(tensor: Tensor) -> str:
 
 def verify_models(args: argparse.Namespace) -> int:
     """Check hashes and tensors; raises for the first that is wrong."""
-    names = args.models or [str(path) for path in registry.manifests()]
+    names = args.models or [str(path) for path in manifest.manifests()]
     if not names:
         raise ConfigError("this installation holds no models")
     for name in names:
@@ -251,12 +246,12 @@ def fetch_models(args: argparse.Namespace) -> int:
     """Fetch a well-known detector by its pinned hash; without a name, list them."""
     if args.name is None:
         return _list_known()
-    wanted = models_fetch.known(args.name)
+    wanted = fetch.known(args.name)
     if wanted.unverified:
         sys.stderr.write(f"doorsill: {wanted.name}: {wanted.unverified}\n")
     with _progress() as progress:
         task = progress.add_task(wanted.name, total=None)
-        path = models_fetch.fetch(
+        path = fetch.fetch(
             wanted,
             args.to,
             lambda have, whole: progress.update(task, completed=have, total=whole),
@@ -268,21 +263,21 @@ def fetch_models(args: argparse.Namespace) -> int:
 
 
 def _list_known() -> int:
-    for each in models_fetch.KNOWN:
+    for each in fetch.KNOWN:
         _say(f"{each.name}: {each.about}")
         _say(f"  sha256    {each.sha256}")
-        _say(f"  pinned    {models_fetch.PINNED_BY}")
+        _say(f"  pinned    {fetch.PINNED_BY}")
         _say(f"  verified  {each.figures or 'nothing'}")
-        _say(f"  not yet   {each.unverified or models_fetch.ADDRESS_UNTRIED}")
+        _say(f"  not yet   {each.unverified or fetch.ADDRESS_UNTRIED}")
     return 0
 
 
 def compile_models(args: argparse.Namespace) -> int:
     """Run the Edge TPU compiler."""
     model = find(args.model)
-    compiler = models_edgetpu.installed(args.compiler)
+    compiler = edgetpu.installed(args.compiler)
     if model.manifest is not None:
-        registry.verified_model(model.manifest)
-    target = models_edgetpu.compiled(model.path, model.title, compiler, args.to)
+        manifest.verified_model(model.manifest)
+    target = edgetpu.compiled(model.path, model.title, compiler, args.to)
     _say(f"{target}: every operation runs on the Edge TPU")
     return 0

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from doorsill import registry
 from doorsill.drivers.probe import require_sound
 from doorsill.drivers.runtime import Interpreter, load
 from doorsill.errors import ConfigError
-from doorsill.models_allowed import is_file, is_manifest, read_model
-from doorsill.models_stated import stated
+from doorsill.models import manifest as registry
+from doorsill.models.allowed import is_file, is_manifest, read_model
+from doorsill.models.stated import stated
 from doorsill.vision import heads, opening
 from doorsill.vision.detector import NetDetector
 from doorsill.vision.foreign import Foreign, foreign_detector

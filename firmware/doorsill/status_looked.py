@@ -10,16 +10,11 @@ from pathlib import Path
 
 from doorsill.device import clock, health, identity, validity
 from doorsill.errors import ConfigError, UplinkError
-from doorsill.models_allowed import (
-    allowed_models,
-    is_file,
-    model_hash,
-    require_allowed,
-)
+from doorsill.models.allowed import allowed_models, is_file, model_hash, require_allowed
+from doorsill.models.manifest import load_manifest, shipped, verified_model
 from doorsill.policy.obedience import declaration_of, declared
 from doorsill.policy.store import store_of
 from doorsill.privacy.budget import day_of
-from doorsill.registry import load_manifest, shipped, verified_model
 from doorsill.status_asked import GREEN, ORANGE, RED, ROOT, START, Finding, Shop
 from doorsill.uplink.glance import glance
 from doorsill.vision.detectors import model_bytes

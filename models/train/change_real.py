@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from doorsill import registry
 from doorsill.drivers.video import open_recording
+from doorsill.models import manifest as registry
 from doorsill.models_measure import Tally, read_labels
 from doorsill.values import Detections
 from doorsill.vision import opening

@@ -12,8 +12,8 @@ import labels
 import numpy as np
 import samples
 
+from doorsill.models.manifest import HeadsDecode, Quantisation
 from doorsill.models_measure import matched
-from doorsill.registry import HeadsDecode, Quantisation
 from doorsill.values import Detections
 from doorsill.vision.heads import HeadDecoder
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from doorsill import registry
 from doorsill.drivers.runtime import load_reference
+from doorsill.models import manifest as registry
 
 MODELS = Path(__file__).resolve().parent.parent
 GOLDEN = MODELS / "eval" / "golden.json"

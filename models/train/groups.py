@@ -18,7 +18,7 @@ import samples
 from held_out import int8_detector
 from people import BANDS
 
-from doorsill import registry
+from doorsill.models import manifest as registry
 from doorsill.models_measure import Share, matched
 
 # name -> column, bounds, words

@@ -15,7 +15,7 @@ import numpy as np
 import samples
 from evaluate import FLOOR, Detect, float_detector, measure
 
-from doorsill import registry
+from doorsill.models import manifest as registry
 from doorsill.values import Detections
 from doorsill.vision import opening
 from doorsill.vision.heads import Box, HeadDecoder

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doorsill.registry import CHANNELS
+from doorsill.models.manifest import CHANNELS
 
 WIDTH, HEIGHT, STRIDE = 320, 256, 8
 ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE

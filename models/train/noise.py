@@ -20,8 +20,8 @@ import numpy as np
 from samples import DOOR
 from watched import HEAD_PX, PLACES, Invented, Look, Watched, watched
 
-from doorsill import registry
 from doorsill.drivers.street.faults import FILE, FRAME_S
+from doorsill.models import manifest as registry
 from doorsill.models_measure import Share
 from doorsill.vision.heads import BORN
 

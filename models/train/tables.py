@@ -10,7 +10,7 @@ import json
 import re
 from pathlib import Path
 
-from doorsill.registry import ALLOWED_ATTRIBUTES
+from doorsill.models.manifest import ALLOWED_ATTRIBUTES
 
 MODELS = Path(__file__).resolve().parent.parent
 CONFUSION = "confusion_truth_by_answer_then_unknown"

@@ -19,7 +19,7 @@ from held_out import EveryPeak, int8_detector
 
 from doorsill.drivers.street.eye import hidden
 from doorsill.drivers.street.faults import FRAME_S
-from doorsill.registry import Manifest
+from doorsill.models.manifest import Manifest
 from doorsill.values import Detections
 from doorsill.vision.heads import HeadDecoder
 from doorsill.vision.letterbox import Letterbox

@@ -14,8 +14,9 @@ import av
 import numpy as np
 from limits import END_S
 
-from doorsill import models_fetch, models_stated
 from doorsill.drivers.camera import open_camera
+from doorsill.models import fetch
+from doorsill.models import stated as models_stated
 from doorsill.models_named import find
 
 from .running import Parser
@@ -113,7 +114,7 @@ def fetched(folder: Path) -> Parser:
         listener.close()
 
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/model"
-    wanted = replace(models_fetch.KNOWN[0], url=url)
+    wanted = replace(fetch.KNOWN[0], url=url)
     body = b"TFL3" * 10
     seeds = [
         b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n" + body,
@@ -125,6 +126,6 @@ def fetched(folder: Path) -> Parser:
 
     def feed(data: bytes) -> None:
         said[0] = data
-        models_fetch.fetch(wanted, folder / "models", lambda have, whole: None)
+        fetch.fetch(wanted, folder / "models", lambda have, whole: None)
 
     return Parser(seeds, feed, close)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from doorsill.drivers import probe
 from doorsill.drivers.graph import Ends, Graph
 from doorsill.errors import ConfigError
-from doorsill.models_recognise import MODEL_MAX_BYTES, recognised
+from doorsill.models.recognise import MODEL_MAX_BYTES, recognised
 
 RUNTIMES = {
     "litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
@@ -198,7 +198,7 @@ def construct(
 
 def _settle_shape(interpreter: Any, model: bytes) -> None:
     """One picture at a time; a side that is left open is as the file says, or ours."""
-    from doorsill.models_stated import stated
+    from doorsill.models.stated import stated
 
     details = interpreter.get_input_details()
     shape = [int(side) for side in details[0]["shape"]]

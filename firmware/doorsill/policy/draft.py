@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from doorsill.errors import ConfigError
-from doorsill.models_allowed import shipped_hashes
+from doorsill.models.allowed import shipped_hashes
 from doorsill.policy.document import FORMAT, LIVE_SECONDS, PLACEHOLDER, Policy, parse
 
 NOBODY = "(nobody is named yet)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doorsill
 from doorsill.config import Config
-from doorsill.models_allowed import allowed_models, model_hash, require_allowed
+from doorsill.models.allowed import allowed_models, model_hash, require_allowed
 from doorsill.policy.document import Policy
 from doorsill.uplink.reports import Release
 

@@ -19,8 +19,8 @@ from math import ceil, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.models_stated import Coding
-from doorsill.registry import RULES
+from doorsill.models.manifest import RULES
+from doorsill.models.stated import Coding
 
 Anchors = NDArray[np.float32]  # (n, 4) centre x, centre y, width, height in 0..1
 Cell = list[tuple[float, float]]  # width and height of each anchor of a cell, 0..1

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from doorsill.drivers.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
-from doorsill.registry import Scaling
+from doorsill.models.manifest import Scaling
 from doorsill.values import Detections, Frame, Pixels
 from doorsill.vision.letterbox import Letterbox
 from doorsill.vision.tracker import BORN

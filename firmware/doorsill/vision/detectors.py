@@ -11,15 +11,15 @@ from doorsill.config import ModelSection
 from doorsill.drivers.probe import reason_against, require_sound
 from doorsill.drivers.runtime import load
 from doorsill.errors import ConfigError
-from doorsill.models_allowed import (
+from doorsill.models.allowed import (
     Allowed,
     is_file,
     is_manifest,
     read_model,
     require_allowed,
 )
-from doorsill.models_stated import stated
-from doorsill.registry import Manifest, load_manifest, shipped, verified_model
+from doorsill.models.manifest import Manifest, load_manifest, shipped, verified_model
+from doorsill.models.stated import stated
 from doorsill.vision import heads
 from doorsill.vision.appearance import Appearance
 from doorsill.vision.detector import Detector, NetDetector

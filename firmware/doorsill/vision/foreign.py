@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from doorsill.drivers.runtime import Interpreter
-from doorsill.models_stated import Stated
-from doorsill.registry import Scaling, Wished
+from doorsill.models.manifest import Scaling, Wished
+from doorsill.models.stated import Stated
 from doorsill.vision.detector import NetDetector, input_size
 from doorsill.vision.layout import layout_of
 from doorsill.vision.ssd import LOWEST_SCORE

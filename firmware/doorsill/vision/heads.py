@@ -18,7 +18,7 @@ from math import exp
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.registry import CHANNELS, HeadsDecode, Quantisation
+from doorsill.models.manifest import CHANNELS, HeadsDecode, Quantisation
 from doorsill.values import Detections
 from doorsill.vision.letterbox import WHOLE, Letterbox
 

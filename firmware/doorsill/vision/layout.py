@@ -16,8 +16,8 @@ import numpy as np
 from doorsill.drivers.graph import POST_PROCESS
 from doorsill.drivers.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
-from doorsill.models_stated import Coding, Stated
-from doorsill.registry import Wished
+from doorsill.models.manifest import Wished
+from doorsill.models.stated import Coding, Stated
 from doorsill.vision.anchors import by_rule, coding_of
 from doorsill.vision.ssd import LOWEST_SCORE, BoxForm, RawDecoder, SsdDecoder
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from doorsill.drivers.runtime import Interpreter, Output, load
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.models_stated import stated
-from doorsill.registry import Manifest, verified_model
+from doorsill.models.manifest import Manifest, verified_model
+from doorsill.models.stated import stated
 from doorsill.values import Detections
 from doorsill.vision.detector import Decode
 from doorsill.vision.foreign import Foreign, foreign_detector

@@ -29,7 +29,7 @@ from doorsill.drivers.nodes import (
     is_device,
     nodes_of,
 )
-from doorsill.models_allowed import allowed_models, model_hash, require_allowed
+from doorsill.models.allowed import allowed_models, model_hash, require_allowed
 from doorsill.policy.document import Policy
 from doorsill.policy.obedience import Obedience, declaration_of, declare
 from doorsill.process.confine import Confinement, close, restrict

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorsill.drivers.runtime import Output
-from doorsill.models_stated import Coding
+from doorsill.models.stated import Coding
 from doorsill.values import Boxes, Detections, Scores
 from doorsill.vision.letterbox import Letterbox
 

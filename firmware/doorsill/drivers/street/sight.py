@@ -17,7 +17,7 @@ from doorsill.drivers.street.eye import HEAD_M, Eye, Shapes, hidden, shapes
 from doorsill.drivers.street.faults import Measured
 from doorsill.drivers.street.inventions import Inventions
 from doorsill.drivers.street.people import Floor
-from doorsill.registry import HeadsDecode
+from doorsill.models.manifest import HeadsDecode
 from doorsill.values import Detections
 from doorsill.vision.heads import same_person
 

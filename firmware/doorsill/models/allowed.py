@@ -15,7 +15,7 @@ from typing import Any
 import doorsill
 from doorsill.documents.reading import parse_toml, read_file, read_if_there
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.models_recognise import MODEL_MAX_BYTES
+from doorsill.models.recognise import MODEL_MAX_BYTES
 from doorsill.policy.document import Policy
 
 Allowed = frozenset[str]  # SHA-256, hexadecimal

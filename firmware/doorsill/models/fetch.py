@@ -20,7 +20,7 @@ from typing import Any
 from doorsill.commandline.files import require_new
 from doorsill.documents.folders import make_folder
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
-from doorsill.models_recognise import MODEL_MAX_BYTES
+from doorsill.models.recognise import MODEL_MAX_BYTES
 
 CHUNK = 64 << 10
 TIMEOUT_S = 30

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorsill.errors import ConfigError
-from doorsill.flatbuffer import Table
+from doorsill.models.flatbuffer import Table
 
 METADATA = b"TFLITE_METADATA"
 DETECTOR_METADATA = "DETECTOR_METADATA"

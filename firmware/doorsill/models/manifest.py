@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from doorsill.documents.fields import Fields
 from doorsill.documents.reading import parse_toml, read_file
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.models_recognise import MODEL_MAX_BYTES
+from doorsill.models.recognise import MODEL_MAX_BYTES
 
 RULES = ("ssd", "retina", "efficientdet")
 
@@ -126,7 +126,7 @@ class Manifest:
 
 def folders() -> tuple[Path, ...]:
     """Where models are looked for: in the package, then in a source tree."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     return package / "models", package.parent.parent / "models"
 
 
