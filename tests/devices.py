@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from doorsill.certificates.claims import NOT_SYNCHRONISED, blank_digest
 from doorsill.consent.certificate import (
     Blanking,
     CertificateChain,
     LeaseInterval,
     Surroundings,
 )
-from doorsill.consent.claims import NOT_SYNCHRONISED, blank_digest
 from doorsill.consent.medium import MediumFacts
 from doorsill.device import identity
 

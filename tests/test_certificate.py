@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from devices import AROUND, DeviceCA, blanking
 
-from doorsill.consent import certificate, claims
+from doorsill.certificates import claims
+from doorsill.consent import certificate
 from doorsill.consent.certificate import CertificateChain
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical

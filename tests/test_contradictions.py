@@ -18,13 +18,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from devices import AROUND, BEGIN, SIZE, UTC_MS, DeviceCA, blanking
 
 from doorsill import cli
+from doorsill.certificates import claims, contradictions
+from doorsill.certificates.claims import SYNCHRONISED
+from doorsill.certificates.examine import Document
+from doorsill.certificates.verify import AHEAD, Expected, reservations, verify_chain
 from doorsill.channels import crops
-from doorsill.consent import claims, contradictions
 from doorsill.consent.certificate import CertificateChain
-from doorsill.consent.claims import SYNCHRONISED
-from doorsill.consent.examine import Document
 from doorsill.consent.medium import MediumFacts
-from doorsill.consent.verify import AHEAD, Expected, reservations, verify_chain
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.documents.strict_x509 import revoked_by

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from devices import BEGIN, SIZE, DeviceCA, blanking
 
-from doorsill.consent import claims, contradictions, examine
+from doorsill.certificates import claims, contradictions, examine
+from doorsill.certificates.examine import check_form, check_head_form
 from doorsill.consent.certificate import CertificateChain
-from doorsill.consent.examine import check_form, check_head_form
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.errors import UntrustedError

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from devices import LEASE, UTC_MS
 
-from doorsill.consent import claims, marker
+from doorsill.certificates import claims
+from doorsill.consent import marker
 from doorsill.consent.marker import MARKER_NAME, UNKNOWN_KEY
 
 KEY = "cd" * 16

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loops import detach, loop_device, require_loop
 
+from doorsill.certificates.claims import blank_digest
 from doorsill.consent import disk
-from doorsill.consent.claims import blank_digest
 from doorsill.consent.disk import DiskMedium
 from doorsill.consent.medium import (
     LEAST_BYTES,

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vaults import SEALING_KEY, SIZE, Bench, consent_policy, crop, lease, picture
 
-from doorsill.consent import claims, marker
+from doorsill.certificates import claims
+from doorsill.consent import marker
 from doorsill.consent.disk import DiskMedium
 from doorsill.consent.medium import MemoryMedium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason

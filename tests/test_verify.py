@@ -22,12 +22,13 @@ from devices import (
 )
 
 from doorsill import cli
-from doorsill.consent import claims, contradictions, examine, reasons, signer, verify
+from doorsill.certificates import claims, contradictions, examine, signer, verify
+from doorsill.certificates.claims import blank_digest
+from doorsill.certificates.examine import Document
+from doorsill.certificates.verify import Expected, verify_chain
+from doorsill.consent import reasons
 from doorsill.consent.certificate import Blanking, CertificateChain
-from doorsill.consent.claims import blank_digest
-from doorsill.consent.examine import Document
 from doorsill.consent.medium import MediumFacts
-from doorsill.consent.verify import Expected, verify_chain
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical, strict_x509
 from doorsill.errors import UntrustedError
@@ -97,10 +98,10 @@ def test_the_verifier_stands_alone() -> None:
         "doorsill",
         "doorsill.documents.canonical",
         "doorsill.consent",
-        "doorsill.consent.contradictions",
-        "doorsill.consent.examine",
+        "doorsill.certificates.contradictions",
+        "doorsill.certificates.examine",
         "doorsill.consent.reasons",
-        "doorsill.consent.signer",
+        "doorsill.certificates.signer",
         "doorsill.errors",
         "doorsill.documents.fields",
         "doorsill.documents.strict_x509",

@@ -17,12 +17,12 @@ from pathlib import Path
 from cards import Controller
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from doorsill.certificates.examine import Verified
+from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.config import Config
 from doorsill.consent import marker, premises
 from doorsill.consent.certificate import LeaseInterval
-from doorsill.consent.examine import Verified
 from doorsill.consent.service import Rules
-from doorsill.consent.verify import Expected, verify_chain
 from doorsill.device import identity
 from doorsill.errors import DoorsillError
 from doorsill.policy.store import store_of

@@ -15,8 +15,8 @@ import numpy as np
 from cryptography import x509
 from limits import END_S
 
+from doorsill.certificates.examine import Verified
 from doorsill.channels.crop_sender import GAP_S, Handover
-from doorsill.consent.examine import Verified
 from doorsill.errors import ConfigError
 from doorsill.policy.store import store_of
 from doorsill.run_cli import WIPING

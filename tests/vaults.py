@@ -10,15 +10,15 @@ from cards import PURPOSE, SITE, UTC
 from cryptography.hazmat.primitives.asymmetric import ec
 from devices import AROUND, DeviceCA
 
+from doorsill.certificates.examine import Verified
+from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.channels.crop_sender import _sealed
 from doorsill.channels.crops import Crop
 from doorsill.consent.certificate import CertificateChain, Surroundings
 from doorsill.consent.events import Lease, Moment
-from doorsill.consent.examine import Verified
 from doorsill.consent.medium import Medium, MemoryMedium
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.consent.vault import Ground, Vault
-from doorsill.consent.verify import Expected, verify_chain
 from doorsill.policy import document
 
 CA = DeviceCA()

@@ -16,12 +16,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from doorsill.certificates.examine import Verified
+from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.channels.control import ask
 from doorsill.config import Config
 from doorsill.consent import issuing
-from doorsill.consent.examine import Verified
 from doorsill.consent.premises import certificates_of, socket_of
-from doorsill.consent.verify import Expected, verify_chain
 from doorsill.drivers.apdu import tlv
 from doorsill.drivers.pcscd import ENVIRONMENT, PrivatePcscd, VirtualSlot
 from doorsill.drivers.piv import OBJECTS, PRESENCE, SEALING

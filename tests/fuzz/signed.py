@@ -13,11 +13,11 @@ from devices import DeviceCA, blanking
 from vaults import CA, SEALING_KEY, Bench
 from vaults import lease as a_lease
 
+from doorsill.certificates.examine import Document
+from doorsill.certificates.verify import Expected, reservations, verify_chain
 from doorsill.consent import export, verify_cli
 from doorsill.consent.certificate import CertificateChain
-from doorsill.consent.examine import Document
 from doorsill.consent.sealing import unwrap
-from doorsill.consent.verify import Expected, reservations, verify_chain
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError
 from doorsill.policy import document as policy

@@ -39,9 +39,11 @@ TARGETS = (
     Target("noise", "privacy/noise.py", ("test_noise",), strict=True),
     Target("budget", "privacy/budget.py", ("test_budget",)),
     Target("policy", "policy.py", ("test_policy",), ("is_open", "parse"), sample=20),
-    Target("verifier", "consent/contradictions.py", VERIFIER, sample=30),
-    Target("verifier", "consent/examine.py", ("test_examine", *VERIFIER), sample=30),
-    Target("verifier", "consent/verify.py", VERIFIER, sample=20),
+    Target("verifier", "certificates/contradictions.py", VERIFIER, sample=30),
+    Target(
+        "verifier", "certificates/examine.py", ("test_examine", *VERIFIER), sample=30
+    ),
+    Target("verifier", "certificates/verify.py", VERIFIER, sample=20),
     Target("confinement", "seccomp.py", ("test_seccomp", "test_confine"), sample=25),
     Target("confinement", "landlock.py", ("test_landlock", "test_ways"), sample=16),
     Target("confinement", "confine.py", ("test_confine", "test_ways")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from doorsill.consent import claims
+from doorsill.certificates import claims
 from doorsill.consent.medium import Medium, NoAnswer, read_all
 from doorsill.errors import DoorsillError
 

@@ -20,8 +20,8 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 
 from doorsill import __version__
-from doorsill.consent import claims
-from doorsill.consent.examine import check_form, check_head_form
+from doorsill.certificates import claims
+from doorsill.certificates.examine import check_form, check_head_form
 from doorsill.consent.medium import MediumFacts
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical

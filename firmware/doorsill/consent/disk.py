@@ -18,7 +18,7 @@ import stat
 import struct
 from pathlib import Path
 
-from doorsill.consent.claims import printable
+from doorsill.certificates.claims import printable
 from doorsill.consent.in_place import Place, place_of, require_in_place
 from doorsill.consent.medium import (
     MediumFacts,

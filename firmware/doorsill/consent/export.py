@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from doorsill.certificates.claims import LARGEST_MEDIUM
+from doorsill.certificates.contradictions import CROP_MOST, MOST_CROPS
+from doorsill.certificates.examine import DEVICE, HEX64, LATEST_MS
+from doorsill.certificates.signer import FIELD, signer_of
 from doorsill.channels.crops import SIDE_LEAST, SIDE_MOST
-from doorsill.consent.claims import LARGEST_MEDIUM
-from doorsill.consent.contradictions import CROP_MOST, MOST_CROPS
-from doorsill.consent.examine import DEVICE, HEX64, LATEST_MS
 from doorsill.consent.sealing import KEY_BYTES, NONCE_BYTES, TAG_BYTES, WrappedKey
 from doorsill.consent.session import Record, Session
-from doorsill.consent.signer import FIELD, signer_of
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.documents.fields import Fields

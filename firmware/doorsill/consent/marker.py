@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from doorsill.consent import claims
+from doorsill.certificates import claims
+from doorsill.certificates.examine import LATEST_MS, read_lease
 from doorsill.consent.certificate import LeaseInterval
-from doorsill.consent.examine import LATEST_MS, read_lease
 from doorsill.documents.fields import Fields
 from doorsill.errors import ConfigError
 from doorsill.policy import store

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from doorsill.consent.claims import BLOCK_BYTES, LARGEST_MEDIUM
+from doorsill.certificates.claims import BLOCK_BYTES, LARGEST_MEDIUM
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.process.locked import LockedMemory, is_blank
 

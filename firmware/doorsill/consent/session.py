@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from doorsill.consent import claims
+from doorsill.certificates import claims
 from doorsill.consent.certificate import LeaseInterval
 from doorsill.consent.events import Lease
 from doorsill.consent.sealing import DataKey

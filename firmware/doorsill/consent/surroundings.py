@@ -9,9 +9,9 @@ import resource
 import time
 from pathlib import Path
 
-from doorsill.consent import claims
+from doorsill.certificates import claims
+from doorsill.certificates.claims import printable
 from doorsill.consent.certificate import Surroundings
-from doorsill.consent.claims import printable
 
 PR_GET_DUMPABLE = 3
 DEVICES_MOST = 32

@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from doorsill.certificates import claims
+from doorsill.certificates.contradictions import SLACK_MS
 from doorsill.channels.crops import Crop
-from doorsill.consent import claims, marker
+from doorsill.consent import marker
 from doorsill.consent.blanking import blanked
 from doorsill.consent.certificate import (
     Blanking,
@@ -24,7 +26,6 @@ from doorsill.consent.certificate import (
     LeaseInterval,
     Surroundings,
 )
-from doorsill.consent.contradictions import SLACK_MS
 from doorsill.consent.events import Lease
 from doorsill.consent.medium import Medium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason

@@ -10,9 +10,9 @@ from typing import Any
 
 from cryptography import x509
 
-from doorsill.consent import claims
-from doorsill.consent.examine import Document, Verified
-from doorsill.consent.verify import Expected, reservations, verify_chain
+from doorsill.certificates import claims
+from doorsill.certificates.examine import Document, Verified
+from doorsill.certificates.verify import Expected, reservations, verify_chain
 from doorsill.device.identity import read_certificate
 from doorsill.documents.reading import read_file
 from doorsill.documents.strict_x509 import revoked_by

@@ -11,9 +11,9 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorsill.consent import claims
-from doorsill.consent.contradictions import check_alone
-from doorsill.consent.signer import signer_of
+from doorsill.certificates import claims
+from doorsill.certificates.contradictions import check_alone
+from doorsill.certificates.signer import signer_of
 from doorsill.documents import canonical
 from doorsill.documents.fields import Fields
 from doorsill.errors import UntrustedError

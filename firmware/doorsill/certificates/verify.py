@@ -13,9 +13,13 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from doorsill.consent import claims
-from doorsill.consent.contradictions import UNKNOWN_KEY, check_pair, clock_went_back
-from doorsill.consent.examine import (
+from doorsill.certificates import claims
+from doorsill.certificates.contradictions import (
+    UNKNOWN_KEY,
+    check_pair,
+    clock_went_back,
+)
+from doorsill.certificates.examine import (
     Document,
     Verified,
     check_head_form,

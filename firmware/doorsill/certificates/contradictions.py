@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from doorsill.consent import claims
+from doorsill.certificates import claims
 from doorsill.errors import UntrustedError
 
 SLACK_MS = 60_000  # a disk that stalls while it closes, a clock that is slewed
