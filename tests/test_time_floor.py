@@ -18,7 +18,7 @@ from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.time_floor import floor_s, require_clock
 from doorsill.consent.token import TokenError
 from doorsill.device.clock import SLACK_S
-from doorsill.version import built_at
+from doorsill.device.version import built_at
 
 DAY_S = 86400.0
 CONTROLLER = Controller()

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from limits import PROGRAM_S
 
-from doorsill import __version__, version
+from doorsill import __version__
+from doorsill.device import version
 from doorsill.models.manifest import shipped
 
 ROOT = Path(__file__).parent.parent

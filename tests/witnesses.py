@@ -29,7 +29,7 @@ from limits import END_S
 from doorsill.check_cli import LOCKS, problems_of
 from doorsill.check_connect import connect
 from doorsill.config import Config, load_config
-from doorsill.fault import Fault
+from doorsill.device.fault import Fault
 from doorsill.status_asked import Finding
 from doorsill.status_cli import report
 from doorsill.uplink.tls import Address

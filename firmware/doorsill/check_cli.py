@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from doorsill import check_parts
 from doorsill.check_connect import connect
 from doorsill.config import Config, read_config
+from doorsill.device.fault import Fault
 from doorsill.errors import DoorsillError
-from doorsill.fault import Fault
 from doorsill.process import locks
 
 LOCKS = "locks that this kernel gives"

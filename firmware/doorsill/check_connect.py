@@ -16,8 +16,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.channels.control import ask
 from doorsill.config import Config
+from doorsill.device.fault import Fault
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.fault import Fault
 from doorsill.policy.store import store_of
 from doorsill.uplink.causes import explain
 from doorsill.uplink.events import Answered

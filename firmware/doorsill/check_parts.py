@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import hashes
 
 from doorsill.config import Config, ConsentSection, refuse_network_camera
 from doorsill.device import clock, identity, users, validity
+from doorsill.device.fault import Fault
 from doorsill.documents.reading import read_file, read_if_there
 from doorsill.drivers.camera import open_camera
 from doorsill.drivers.nodes import camera_node, is_device
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
-from doorsill.fault import Fault
 from doorsill.models.allowed import allowed_models, require_allowed
 from doorsill.models.manifest import shipped, verified_model
 from doorsill.policy import document as policy

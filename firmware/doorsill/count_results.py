@@ -16,8 +16,8 @@ from doorsill.commandline.tables import Rows
 from doorsill.count_wanted import Places
 from doorsill.counting import Counted
 from doorsill.counting_sights import remarks
+from doorsill.device.version import version_line
 from doorsill.values import Direction
-from doorsill.version import version_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class _Version(argparse.Action):
     """``--version``: the line is put together only when it is asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        from doorsill.version import version_line
+        from doorsill.device.version import version_line
 
         line = version_line().replace("doorsill", parser.prog, 1)
         sys.stdout.write(line + "\n")

@@ -15,7 +15,7 @@ from doorsill.consent.gate import CLOCK_JUMP_S
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError
 from doorsill.device.clock import floor_of, written
-from doorsill.version import built_at
+from doorsill.device.version import built_at
 
 
 def floor_s(signed_s: float, policy: Path, authority: x509.Certificate) -> float:

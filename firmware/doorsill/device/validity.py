@@ -13,9 +13,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from doorsill.device.fault import Fault
 from doorsill.documents.strict_x509 import revoked_by
 from doorsill.errors import UntrustedError
-from doorsill.fault import Fault
 
 SOON = timedelta(days=30)
 RENEW = "have the fleet issue a new certificate"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from doorsill import __version__
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent.parent
 BUILT_FROM = PACKAGE / "commit.txt"  # only in a wheel
 BUILT_AT = PACKAGE / "committed.txt"  # beside it: when the commit was made, UTC s
 GIT_S = 2.0  # a git that takes longer is treated as none, in seconds
