@@ -20,11 +20,11 @@ from PIL import Image
 
 from doorsill.channels.crop_sender import HEADS_MOST, _cut
 from doorsill.config import ModelSection
-from doorsill.drivers.clip import STREET
-from doorsill.drivers.decoding import Source
-from doorsill.drivers.picamera_fake import store, to_yuv
-from doorsill.drivers.upright import Scaler
-from doorsill.drivers.yuv import YuvConverter
+from doorsill.drivers.camera.clip import STREET
+from doorsill.drivers.camera.decoding import Source
+from doorsill.drivers.camera.picamera_fake import store, to_yuv
+from doorsill.drivers.camera.upright import Scaler
+from doorsill.drivers.camera.yuv import YuvConverter
 from doorsill.values import Frame, Pixels
 from doorsill.vision.detector import Detector
 from doorsill.vision.detectors import open_detector

@@ -21,8 +21,8 @@ from PIL import Image
 
 from doorsill.channels import crop_sender
 from doorsill.config import load_config
-from doorsill.drivers import picamera
-from doorsill.drivers.picamera_fake import FakePi, FakeRequest
+from doorsill.drivers.camera import picamera
+from doorsill.drivers.camera.picamera_fake import FakePi, FakeRequest
 from doorsill.process import hardening
 from doorsill.values import Frame, Pixels
 from doorsill.vision import service

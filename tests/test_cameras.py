@@ -15,13 +15,13 @@ import pytest
 from limits import PROGRAM_S
 from recordings import RtspCamera, cut, cut_inside_frame, record, scene, spoil, turn
 
-from doorsill.drivers import clip, decoding, video
-from doorsill.drivers.camera import content_size, open_camera
-from doorsill.drivers.decoding import Source
-from doorsill.drivers.pace import FrameRate, SourceClock
-from doorsill.drivers.picamera import open_picamera
-from doorsill.drivers.picamera_fake import FakePi
-from doorsill.drivers.restart import GIVE_UP_AFTER, let_go, open_patiently
+from doorsill.drivers.camera import clip, decoding, video
+from doorsill.drivers.camera.camera import content_size, open_camera
+from doorsill.drivers.camera.decoding import Source
+from doorsill.drivers.camera.pace import FrameRate, SourceClock
+from doorsill.drivers.camera.picamera import open_picamera
+from doorsill.drivers.camera.picamera_fake import FakePi
+from doorsill.drivers.camera.restart import GIVE_UP_AFTER, let_go, open_patiently
 from doorsill.errors import CameraError, ConfigError
 from doorsill.values import Frame
 

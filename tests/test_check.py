@@ -17,7 +17,7 @@ from doorsill.check_cli import LOCKS, problems_of
 from doorsill.cli import run
 from doorsill.config import load_config
 from doorsill.documents import canonical
-from doorsill.drivers.clip import STREET
+from doorsill.drivers.camera.clip import STREET
 from doorsill.process.locks import offered
 from doorsill.run_cli import prepare
 from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of

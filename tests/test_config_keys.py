@@ -38,7 +38,7 @@ from doorsill.config import Config, load_config
 from doorsill.device import identity
 from doorsill.documents import canonical
 from doorsill.documents.sections import without_none
-from doorsill.drivers.clip import STREET
+from doorsill.drivers.camera.clip import STREET
 from doorsill.errors import UplinkError
 from doorsill.policy.obedience import declaration_of, declared
 from doorsill.process.in_time import in_time

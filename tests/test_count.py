@@ -21,7 +21,7 @@ import pytest
 from limits import END_S, LONG_S, PROGRAM_S, started
 
 from doorsill.arguments.shared import line_argument
-from doorsill.drivers.clip import STREET, street_truth
+from doorsill.drivers.camera.clip import STREET, street_truth
 from doorsill.models.manifest import shipped
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"

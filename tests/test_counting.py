@@ -8,8 +8,8 @@ import pytest
 
 from doorsill.config import ModelSection
 from doorsill.counting import Counted, Wanted, count
-from doorsill.drivers.camera import Camera, open_camera
-from doorsill.drivers.clip import street_truth
+from doorsill.drivers.camera.camera import Camera, open_camera
+from doorsill.drivers.camera.clip import street_truth
 from doorsill.errors import CameraError
 from doorsill.values import Frame
 from doorsill.vision.detector import Detector

@@ -16,7 +16,7 @@ from broker import until
 from limits import END_S, PROGRAM_S, started
 from rich.console import Console
 
-from doorsill.drivers.clip import STREET
+from doorsill.drivers.camera.clip import STREET
 from doorsill_fleet.demo import Outcome, play
 from doorsill_fleet.demo_cli import report
 from doorsill_fleet.demo_plan import Plan, truth_of

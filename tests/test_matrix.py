@@ -11,8 +11,8 @@ from matrix import compare as comparing
 from matrix.combinations import PROPERTIES, Combination, all_pairs, possible
 from matrix.compare import compare
 
-from doorsill.drivers import upright
-from doorsill.drivers.decoding import Source
+from doorsill.drivers.camera import upright
+from doorsill.drivers.camera.decoding import Source
 
 PLAIN = Combination(
     container="mp4",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from doorsill.config import ModelSection
-from doorsill.drivers.clip import STREET
-from doorsill.drivers.video import open_recording
+from doorsill.drivers.camera.clip import STREET
+from doorsill.drivers.camera.video import open_recording
 from doorsill.values import Detections, Frame
 from doorsill.vision.detector import Stages
 from doorsill.vision.detectors import open_detector

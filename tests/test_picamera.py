@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from limits import PROGRAM_S
 
-from doorsill.drivers.camera import open_camera
-from doorsill.drivers.picamera import open_picamera
-from doorsill.drivers.picamera_fake import SPOILED, FakePi, to_yuv
-from doorsill.drivers.picamera_library import find_library, require_board
-from doorsill.drivers.yuv import YuvConverter
+from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.picamera import open_picamera
+from doorsill.drivers.camera.picamera_fake import SPOILED, FakePi, to_yuv
+from doorsill.drivers.camera.picamera_library import find_library, require_board
+from doorsill.drivers.camera.yuv import YuvConverter
 from doorsill.errors import CameraError, ConfigError
 
 FIT = (320, 256)
@@ -228,7 +228,7 @@ def test_a_request_whose_picture_cannot_be_had_goes_back(monkeypatch):
     camera = opened(pi)
     gone = {"ExposureTime": 8000}
     monkeypatch.setattr(
-        "doorsill.drivers.picamera_fake.FakeRequest.get_metadata", lambda _: gone
+        "doorsill.drivers.camera.picamera_fake.FakeRequest.get_metadata", lambda _: gone
     )
     for _ in range(5):
         with pytest.raises(CameraError, match="the camera stopped: 'SensorTimestamp'"):
@@ -390,7 +390,7 @@ def test_a_pi_5_is_not_taken_for_a_pi_4_because_devices_were_closed(
     """picamera2 asks /dev/video* once, and says VC4 where it may open none."""
     tree = tmp_path / "compatible"
     tree.write_bytes(TREE)
-    where = "doorsill.drivers.picamera_library"
+    where = "doorsill.drivers.camera.picamera_library"
     monkeypatch.setattr(f"{where}.COMPATIBLE", (tmp_path / "hidden", tree))
     install(PI_4, COLOURS)
     with pytest.raises(CameraError, match="takes this Raspberry Pi 5 for an older one"):
@@ -399,7 +399,7 @@ def test_a_pi_5_is_not_taken_for_a_pi_4_because_devices_were_closed(
 
 def test_nothing_of_picamera2_is_loaded_before_it_is_asked_for():
     code = (
-        "import sys, doorsill.drivers.picamera, doorsill.vision.door;"
+        "import sys, doorsill.drivers.camera.picamera, doorsill.vision.door;"
         "assert not {'picamera2', 'libcamera'} & set(sys.modules)"
     )
     subprocess.run(

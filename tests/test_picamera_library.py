@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from doorsill.drivers.picamera import _configuration, _let_go
-from doorsill.drivers.picamera_fake import FakePi
-from doorsill.drivers.picamera_library import Library, find_library
+from doorsill.drivers.camera.picamera import _configuration, _let_go
+from doorsill.drivers.camera.picamera_fake import FakePi
+from doorsill.drivers.camera.picamera_library import Library, find_library
 from doorsill.errors import DoorsillError
 from doorsill.values import Pixels
 

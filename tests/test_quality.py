@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from doorsill.drivers.video import open_video
+from doorsill.drivers.camera.video import open_video
 from doorsill.values import Frame, Pixels, Quality
 from doorsill.vision.quality import FROZEN_S, HOLD_S, LEARN_S, MOVED_S, QualityWatch
 

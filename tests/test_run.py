@@ -18,7 +18,7 @@ from recordings import record
 
 from doorsill.config import Config, load_config
 from doorsill.documents import canonical
-from doorsill.drivers.clip import STREET
+from doorsill.drivers.camera.clip import STREET
 from doorsill.policy.obedience import declaration_of, declared
 from doorsill.policy.store import store_of
 from doorsill.run_cli import names_of

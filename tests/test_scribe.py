@@ -138,10 +138,10 @@ SPEAKERS = (
     "firmware/doorsill/vision/door.py",
     "firmware/doorsill/channels/cell_link.py",
     "firmware/doorsill/channels/crop_sender.py",
-    "firmware/doorsill/drivers/picamera.py",
-    "firmware/doorsill/drivers/restart.py",
-    "firmware/doorsill/drivers/video.py",
-    "firmware/doorsill/drivers/decoding.py",
+    "firmware/doorsill/drivers/camera/picamera.py",
+    "firmware/doorsill/drivers/camera/restart.py",
+    "firmware/doorsill/drivers/camera/video.py",
+    "firmware/doorsill/drivers/camera/decoding.py",
 )
 
 

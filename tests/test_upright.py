@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from recordings import record
 
-from doorsill.drivers.upright import FirstField, Orientation, Scaler, orientation
+from doorsill.drivers.camera.upright import FirstField, Orientation, Scaler, orientation
 
 ONE = 0x10000
 STORED = np.arange(6, dtype=np.uint8).reshape(2, 3, 1).repeat(3, axis=2)

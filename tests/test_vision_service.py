@@ -18,7 +18,7 @@ from doorsill.cells import Quality
 from doorsill.channels.cell_link import CellClient, CellServer
 from doorsill.config import CameraSection
 from doorsill.counting import Wanted, count
-from doorsill.drivers.camera import open_camera
+from doorsill.drivers.camera.camera import open_camera
 from doorsill.errors import CameraError, UplinkError
 from doorsill.policy.document import OpeningHours
 from doorsill.process.confine import Confinement
@@ -62,7 +62,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from doorsill.config import load_config
 from doorsill.drivers import picamera, picamera_fake
-from doorsill.drivers.picamera_fake import FakePi, FakePicamera2
+from doorsill.drivers.camera.picamera_fake import FakePi, FakePicamera2
 from doorsill.vision import service
 
 def netlink():

@@ -291,7 +291,7 @@ def full_disk(scene: Scene) -> Iterator[Callable[[], None]]:
 PICAMERA = """
 from types import SimpleNamespace
 import numpy as np
-from doorsill.drivers.picamera_fake import FakePi
+from doorsill.drivers.camera.picamera_fake import FakePi
 
 dark = lambda number, size: np.zeros((size[1], size[0], 3), np.uint8)
 pi = FakePi(dark, frames_left=0)

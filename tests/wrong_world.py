@@ -13,7 +13,7 @@ from vaults import CA, Bench, lease
 from doorsill import cli
 from doorsill.consent import export
 from doorsill.consent.certificate import CertificateChain
-from doorsill.drivers.clip import STREET
+from doorsill.drivers.camera.clip import STREET
 from doorsill.models.manifest import shipped
 from doorsill_fleet.stage import Stage
 

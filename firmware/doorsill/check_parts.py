@@ -16,7 +16,7 @@ from doorsill.config import Config, ConsentSection, refuse_network_camera
 from doorsill.device import clock, identity, users, validity
 from doorsill.device.fault import Fault
 from doorsill.documents.reading import read_file, read_if_there
-from doorsill.drivers.camera import open_camera
+from doorsill.drivers.camera.camera import open_camera
 from doorsill.drivers.nodes import camera_node, is_device
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.models.allowed import allowed_models, require_allowed
@@ -179,7 +179,7 @@ def camera(config: Config, now: datetime) -> Iterator[Fault]:
     """Its driver, and one picture; not where vision has the camera open."""
     section = config.camera
     if section.driver == "picamera":
-        from doorsill.drivers.picamera_library import find_library  # loads a lot
+        from doorsill.drivers.camera.picamera_library import find_library  # loads a lot
 
         find_library()
     if section.driver == "video":

@@ -31,7 +31,7 @@ from doorsill.count_wanted import (
     places_of,
 )
 from doorsill.counting import Counted, Wanted, count, duration
-from doorsill.drivers.camera import Camera, open_camera
+from doorsill.drivers.camera.camera import Camera, open_camera
 from doorsill.drivers.png import png_bytes
 from doorsill.errors import ConfigError
 from doorsill.vision.detector import Detector

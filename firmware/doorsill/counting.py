@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from doorsill.counting_sights import Sights
-from doorsill.drivers.camera import Camera
+from doorsill.drivers.camera.camera import Camera
 from doorsill.errors import CameraError
 from doorsill.plot import TrackPlot
 from doorsill.values import Crossing, Frame

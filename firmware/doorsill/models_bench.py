@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from doorsill.counting import Point, Run, Wanted, begin
-from doorsill.drivers.camera import Camera, open_camera
+from doorsill.drivers.camera.camera import Camera, open_camera
 from doorsill.errors import ConfigError
 from doorsill.models_measure import Labels, Tally
 from doorsill.models_named import SSD_SCORE, Model

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from doorsill.drivers.video import open_recording
+from doorsill.drivers.camera.video import open_recording
 from doorsill.models import manifest as registry
 from doorsill.models_measure import Tally, read_labels
 from doorsill.values import Detections

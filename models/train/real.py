@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from doorsill.drivers.video import open_recording
+from doorsill.drivers.camera.video import open_recording
 from doorsill.models_measure import Share
 from doorsill.models_named import find
 from doorsill.vision.detector import NetDetector

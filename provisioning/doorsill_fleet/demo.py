@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from doorsill.config import Config, ModelSection
-from doorsill.drivers.camera import open_camera
-from doorsill.drivers.clip import street_truth
+from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.clip import street_truth
 from doorsill.errors import UplinkError
 from doorsill.run_cli import children, names_of, prepare
 from doorsill.vision.detectors import open_detector

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from doorsill.drivers.clip import street_truth
+from doorsill.drivers.camera.clip import street_truth
 from doorsill_fleet.demo_view import Truth
 from doorsill_fleet.stage import Point
 

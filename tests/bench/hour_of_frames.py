@@ -16,7 +16,7 @@ from doorsill.channels.cell_link import CellServer
 from doorsill.config import Config, load_config
 from doorsill.device.health import resident_kib
 from doorsill.device.policy_apart import policy_in_force
-from doorsill.drivers.camera import open_camera
+from doorsill.drivers.camera.camera import open_camera
 from doorsill.policy.document import Policy
 from doorsill.values import Frame
 from doorsill.vision.detectors import open_detector

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from doorsill.config import ModelSection
 from doorsill.counting import Wanted, count
-from doorsill.drivers.camera import Size, content_size, open_camera
-from doorsill.drivers.clip import street_truth
+from doorsill.drivers.camera.camera import Size, content_size, open_camera
+from doorsill.drivers.camera.clip import street_truth
 from doorsill.errors import DoorsillError
 from doorsill.values import Frame
 from doorsill.vision.detector import Detector

@@ -18,8 +18,8 @@ from doorsill.cells import FRESH_S, GONE_S, Picture
 from doorsill.channels.cell_link import CellServer
 from doorsill.channels.crop_sender import Handover
 from doorsill.device.health import resident_kib
-from doorsill.drivers.camera import Camera
-from doorsill.drivers.restart import let_go, open_patiently
+from doorsill.drivers.camera.camera import Camera
+from doorsill.drivers.camera.restart import let_go, open_patiently
 from doorsill.errors import CameraError
 from doorsill.policy.document import Policy, is_open
 from doorsill.policy.obedience import Obedience

@@ -21,7 +21,7 @@ from doorsill.channels.cell_link import CellServer
 from doorsill.channels.crop_sender import Handover
 from doorsill.config import CameraSection, Config, refuse_network_camera
 from doorsill.device.policy_apart import policy_in_force
-from doorsill.drivers.camera import open_camera
+from doorsill.drivers.camera.camera import open_camera
 from doorsill.drivers.nodes import (
     ACCELERATORS,
     PI_CAMERA,

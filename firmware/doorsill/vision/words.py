@@ -24,7 +24,7 @@ WORDS = (
     Sentence(
         "refused as", "a process of another user is refused at a socket", "WARNING"
     ),
-    # What a webcam says while it is opened; see drivers/video.py, DEVICE_STEPS.
+    # What a webcam says while it is opened; see drivers/camera/video.py, DEVICE_STEPS.
     Sentence(
         "no camera is attached there",
         "no camera is attached at camera.source; `doorsill check` looks there as well",

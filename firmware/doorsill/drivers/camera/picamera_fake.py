@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from doorsill.drivers.picamera_library import Library
+from doorsill.drivers.camera.picamera_library import Library
 from doorsill.values import Pixels
 
 ROW_ALIGNMENT = {"VC4": 64, "PISP": 128}  # bytes

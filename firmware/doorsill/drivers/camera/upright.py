@@ -19,7 +19,7 @@ import numpy as np
 from av.filter import Graph
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from doorsill.drivers.camera import Size, content_size
+from doorsill.drivers.camera.camera import Size, content_size
 from doorsill.values import Pixels
 
 MATRIX = "DISPLAYMATRIX"  # FFmpeg's name of the side data

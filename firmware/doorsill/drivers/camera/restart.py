@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from doorsill.drivers.camera import Camera
+from doorsill.drivers.camera.camera import Camera
 from doorsill.errors import CameraError
 from doorsill.process.backoff import wait_after
 

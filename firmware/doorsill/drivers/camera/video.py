@@ -12,11 +12,11 @@ import os
 import time
 from pathlib import Path
 
-from doorsill.drivers.camera import Camera, Size
-from doorsill.drivers.decoding import ADDRESSES, Source
+from doorsill.drivers.camera.camera import Camera, Size
+from doorsill.drivers.camera.decoding import ADDRESSES, Source
+from doorsill.drivers.camera.pace import LATE_S, FrameRate, SourceClock
+from doorsill.drivers.camera.upright import Scaler
 from doorsill.drivers.nodes import camera_node, is_device
-from doorsill.drivers.pace import LATE_S, FrameRate, SourceClock
-from doorsill.drivers.upright import Scaler
 from doorsill.errors import CameraError, ConfigError
 from doorsill.values import Frame
 

@@ -18,9 +18,9 @@ import os
 from concurrent.futures import CancelledError
 from typing import Any
 
-from doorsill.drivers.camera import Camera, Size, content_size
-from doorsill.drivers.picamera_library import Library, find_library
-from doorsill.drivers.yuv import YuvConverter
+from doorsill.drivers.camera.camera import Camera, Size, content_size
+from doorsill.drivers.camera.picamera_library import Library, find_library
+from doorsill.drivers.camera.yuv import YuvConverter
 from doorsill.errors import CameraError, ConfigError
 from doorsill.values import Frame, Pixels
 

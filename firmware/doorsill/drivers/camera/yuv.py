@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.drivers.camera import Size
+from doorsill.drivers.camera.camera import Size
 from doorsill.errors import CameraError
 from doorsill.values import Pixels
 

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from doorsill.drivers.camera import Camera, Size
-from doorsill.drivers.video import open_recording
+from doorsill.drivers.camera.camera import Camera, Size
+from doorsill.drivers.camera.video import open_recording
 from doorsill.errors import ConfigError
 from doorsill.values import Frame
 
-ASSETS = Path(__file__).parent.parent / "assets"
+ASSETS = Path(__file__).parents[2] / "assets"
 STREET = ASSETS / "street.mp4"
 SOURCES = ("", "loop", "once")
 SEAM_S = 0.08  # from the last frame of a round to the first of the next

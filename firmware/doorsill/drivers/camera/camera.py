@@ -54,14 +54,14 @@ def open_camera(
         raise ConfigError(f"camera.driver = {name!r} is none of {', '.join(CAMERAS)}")
     # Each driver pulls in a large library; only the chosen one is loaded.
     if name == "picamera":
-        from doorsill.drivers.picamera import open_picamera
+        from doorsill.drivers.camera.picamera import open_picamera
 
         return open_picamera(source, fit, frame_rate=frame_rate)
     if name == "street":
         try:
-            from doorsill.drivers.clip import open_street
+            from doorsill.drivers.camera.clip import open_street
         except ModuleNotFoundError as error:
-            if error.name != "doorsill.drivers.clip":
+            if error.name != "doorsill.drivers.camera.clip":
                 raise
             raise ConfigError(
                 "camera.driver = 'street' is the simulated street; it comes with "
@@ -69,7 +69,7 @@ def open_camera(
             ) from None
 
         return open_street(source, fit, frame_rate=frame_rate, live=live)
-    from doorsill.drivers.video import open_video
+    from doorsill.drivers.camera.video import open_video
 
     return open_video(
         source, fit, frame_rate=frame_rate, declared_rate=declared_rate, live=live
