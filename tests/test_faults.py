@@ -37,8 +37,8 @@ from doorsill.consent.reasons import Reason
 from doorsill.drivers.apdu import tlv
 from doorsill.drivers.fido import FidoToken
 from doorsill.drivers.fido_fake import VirtualKey
-from doorsill.drivers.gpio_fake import FakeLine
-from doorsill.drivers.gpio_line import KeySwitch
+from doorsill.drivers.gpio.fake import FakeLine
+from doorsill.drivers.gpio.line import KeySwitch
 from doorsill.drivers.piv import OBJECTS, PRESENCE, PivCard
 from doorsill.drivers.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError

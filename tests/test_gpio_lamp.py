@@ -9,8 +9,8 @@ from test_keeper import Room
 from doorsill.consent.events import Lost
 from doorsill.consent.gate import BEAT_S
 from doorsill.consent.reasons import WORDS, Reason
-from doorsill.drivers.gpio_fake import FakeOutput
-from doorsill.drivers.gpio_lamp import ConsentLamp, Output, open_lamp
+from doorsill.drivers.gpio.fake import FakeOutput
+from doorsill.drivers.gpio.lamp import ConsentLamp, Output, open_lamp
 from doorsill.errors import ConfigError, UntrustedError
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from doorsill.drivers.gpio_fake import FakeLine
-from doorsill.drivers.gpio_line import STEADY_S, KeySwitch, open_switch
+from doorsill.drivers.gpio.fake import FakeLine
+from doorsill.drivers.gpio.line import STEADY_S, KeySwitch, open_switch
 from doorsill.errors import ConfigError
 
 

@@ -257,7 +257,7 @@ def _lines(section: ConsentSection) -> Iterator[Fault]:
     for name, line in named.items():
         try:
             if line:
-                from doorsill.drivers.gpio_line import place_of  # needs gpiod
+                from doorsill.drivers.gpio.line import place_of  # needs gpiod
 
                 place_of(name, line)
         except ConfigError as error:

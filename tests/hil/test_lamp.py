@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from doorsill.drivers.gpio_lamp import ConsentLamp, GpiodOutput
-from doorsill.drivers.gpio_line import place_of
+from doorsill.drivers.gpio.lamp import ConsentLamp, GpiodOutput
+from doorsill.drivers.gpio.line import place_of
 
 WATCHED_S = 1.0
 

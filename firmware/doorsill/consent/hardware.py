@@ -27,7 +27,7 @@ def open_key_switch(consent: ConsentSection) -> Switch | None:
     """The key switch that must be on as well, where one is configured."""
     if not consent.gpio_line:
         return None
-    from doorsill.drivers.gpio_line import open_switch
+    from doorsill.drivers.gpio.line import open_switch
 
     return open_switch(consent.gpio_line)
 
@@ -36,6 +36,6 @@ def open_consent_lamp(consent: ConsentSection) -> Lamp | None:
     """The lamp that is lit while the vault is open, where one is configured."""
     if not consent.lamp_line:
         return None
-    from doorsill.drivers.gpio_lamp import open_lamp
+    from doorsill.drivers.gpio.lamp import open_lamp
 
     return open_lamp(consent.lamp_line)

@@ -2,7 +2,7 @@
 
 ``drivers/piv.py`` (any PIV card or key in a PC/SC reader) and
 ``drivers/fido.py`` (any FIDO2 key) are tokens. A key switch
-(``drivers/gpio_line.py``) is not: it has no secret, so it is only ever one more
+(``drivers/gpio/line.py``) is not: it has no secret, so it is only ever one more
 condition.
 """
 

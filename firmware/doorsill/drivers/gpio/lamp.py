@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from doorsill.drivers.gpio_line import place_of, requested
+from doorsill.drivers.gpio.line import place_of, requested
 from doorsill.errors import ConfigError, UntrustedError
 
 try:

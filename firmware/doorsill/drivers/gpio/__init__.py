@@ -1,0 +1,1 @@
+"""Single lines of the machine: the key switch and the consent lamp."""
