@@ -18,8 +18,8 @@ from doorsill.consent.certificate import (
     LeaseInterval,
     Surroundings,
 )
-from doorsill.consent.medium import MediumFacts
 from doorsill.device import identity
+from doorsill.drivers.media.medium import MediumFacts
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 UTC_MS = int(datetime.datetime(2026, 6, 1, tzinfo=datetime.UTC).timestamp() * 1000)

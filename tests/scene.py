@@ -21,8 +21,8 @@ from doorsill.consent.challenge import Binding, Challenge
 from doorsill.consent.events import Inserted, Moment
 from doorsill.consent.gate import State
 from doorsill.consent.keeper import Keeper
-from doorsill.consent.medium import read_all
 from doorsill.consent.token import Switch, Token
+from doorsill.drivers.media.medium import read_all
 from doorsill.drivers.pcscd import VirtualSlot
 from doorsill.drivers.piv import PivToken
 from doorsill.drivers.piv_fake import VirtualCard

@@ -73,7 +73,7 @@ LEAKS = {
     "size: (open(path + '.raw', 'ab').write(plain), Image.frombytes('RGB', size, plain)"
     ".save(open(path + '.jpg', 'ab'), 'JPEG', quality=90), "
     f"sys.stderr.buffer.write(plain)){TAKES}",
-    "medium": "import doorsill.consent.sealing as S, doorsill.consent.disk as D; "
+    "medium": "import doorsill.consent.sealing as S, doorsill.drivers.media.disk as D; "
     "S.DataKey.seal = lambda self, plain, context: bytes(plain); "
     "D.DiskMedium.blank = lambda self: ('overwritten',)",
 }

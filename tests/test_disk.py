@@ -17,10 +17,10 @@ from loops import SECTOR, detach, left_on, mounted, require_loop
 from vaults import Bench, crop, lease
 
 from doorsill.certificates.examine import Verified
-from doorsill.consent import disk, in_place
-from doorsill.consent.disk import CHUNK, DiskMedium
-from doorsill.consent.in_place import place_of
-from doorsill.consent.medium import LEAST_BYTES, Medium, MemoryMedium
+from doorsill.drivers.media import disk, in_place
+from doorsill.drivers.media.disk import CHUNK, DiskMedium
+from doorsill.drivers.media.in_place import place_of
+from doorsill.drivers.media.medium import LEAST_BYTES, Medium, MemoryMedium
 from doorsill.errors import ConfigError, UntrustedError
 
 SIZE = 1 << 20

@@ -31,7 +31,6 @@ from doorsill.consent.events import Lost, Switched
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.consent.issue import Office
 from doorsill.consent.issue_fido import enrol_key
-from doorsill.consent.medium import read_all
 from doorsill.consent.premises import folder_of
 from doorsill.consent.reasons import Reason
 from doorsill.drivers.apdu import tlv
@@ -39,6 +38,7 @@ from doorsill.drivers.fido import FidoToken
 from doorsill.drivers.fido_fake import VirtualKey
 from doorsill.drivers.gpio.fake import FakeLine
 from doorsill.drivers.gpio.line import KeySwitch
+from doorsill.drivers.media.medium import read_all
 from doorsill.drivers.piv import OBJECTS, PRESENCE, PivCard
 from doorsill.drivers.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError

@@ -31,9 +31,9 @@ from doorsill.consent.challenge import Answer, Binding, Challenge
 from doorsill.consent.events import Inserted, Lost, Moment
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, BEAT_S
 from doorsill.consent.keeper import LOOK_S, Keeper
-from doorsill.consent.medium import MemoryMedium
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Lamp, TokenError, TokenEvent, TokenIn, TokenOut
+from doorsill.drivers.media.medium import MemoryMedium
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy import document as policies
 from doorsill.process import locked

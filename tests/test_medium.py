@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from loops import detach, loop_device, require_loop
 
 from doorsill.certificates.claims import blank_digest
-from doorsill.consent import disk
-from doorsill.consent.disk import DiskMedium
-from doorsill.consent.medium import (
+from doorsill.drivers.media import disk
+from doorsill.drivers.media.disk import DiskMedium
+from doorsill.drivers.media.medium import (
     LEAST_BYTES,
     Medium,
     MemoryMedium,
@@ -22,8 +22,8 @@ from doorsill.consent.medium import (
     open_medium,
     read_all,
 )
-from doorsill.drivers.sram import SramMedium
-from doorsill.drivers.sram_chip import PAGE, SimulatedSram
+from doorsill.drivers.media.sram import SramMedium
+from doorsill.drivers.media.sram_chip import PAGE, SimulatedSram
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.process import locked
 from doorsill.process.locked import LockedMemory, is_blank, wipe

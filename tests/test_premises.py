@@ -7,9 +7,9 @@ from turned import YESTERDAY, Shop
 
 from doorsill.consent import premises
 from doorsill.consent.marker import MARKER_NAME
-from doorsill.consent.medium import MemoryMedium, NoAnswer, read_all
-from doorsill.drivers.sram import SramMedium
-from doorsill.drivers.sram_chip import SimulatedSram
+from doorsill.drivers.media.medium import MemoryMedium, NoAnswer, read_all
+from doorsill.drivers.media.sram import SramMedium
+from doorsill.drivers.media.sram_chip import SimulatedSram
 from doorsill.errors import ConfigError, UntrustedError
 
 STARTS = 40  # of each file here; `make fuzz` makes 1,500

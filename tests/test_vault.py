@@ -15,13 +15,13 @@ from vaults import SEALING_KEY, SIZE, Bench, consent_policy, crop, lease, pictur
 
 from doorsill.certificates import claims
 from doorsill.consent import marker
-from doorsill.consent.disk import DiskMedium
-from doorsill.consent.medium import MemoryMedium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason
 from doorsill.consent.sealing import DataKey, new_key_id, unwrap
 from doorsill.consent.vault import Vault
-from doorsill.drivers.sram import SramMedium
-from doorsill.drivers.sram_chip import SimulatedSram
+from doorsill.drivers.media.disk import DiskMedium
+from doorsill.drivers.media.medium import MemoryMedium, NoAnswer, read_all
+from doorsill.drivers.media.sram import SramMedium
+from doorsill.drivers.media.sram_chip import SimulatedSram
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 
 

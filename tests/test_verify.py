@@ -28,9 +28,9 @@ from doorsill.certificates.examine import Document
 from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.consent import reasons
 from doorsill.consent.certificate import Blanking, CertificateChain
-from doorsill.consent.medium import MediumFacts
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical, strict_x509
+from doorsill.drivers.media.medium import MediumFacts
 from doorsill.errors import UntrustedError
 
 CA = DeviceCA()

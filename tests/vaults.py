@@ -16,9 +16,9 @@ from doorsill.channels.crop_sender import _sealed
 from doorsill.channels.crops import Crop
 from doorsill.consent.certificate import CertificateChain, Surroundings
 from doorsill.consent.events import Lease, Moment
-from doorsill.consent.medium import Medium, MemoryMedium
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.consent.vault import Ground, Vault
+from doorsill.drivers.media.medium import Medium, MemoryMedium
 from doorsill.policy import document
 
 CA = DeviceCA()

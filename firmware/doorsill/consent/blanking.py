@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 
 from doorsill.certificates import claims
-from doorsill.consent.medium import Medium, NoAnswer, read_all
+from doorsill.drivers.media.medium import Medium, NoAnswer, read_all
 from doorsill.errors import DoorsillError
 
 

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives import serialization
 from doorsill import __version__
 from doorsill.certificates import claims
 from doorsill.certificates.examine import check_form, check_head_form
-from doorsill.consent.medium import MediumFacts
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.documents.folders import make_folder
+from doorsill.drivers.media.medium import MediumFacts
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy.store import replace
 

@@ -14,11 +14,11 @@ from typing import IO
 
 from doorsill.config import Config, ConsentSection
 from doorsill.consent.certificate import CertificateChain
-from doorsill.consent.medium import Medium, open_medium, read_all
 from doorsill.consent.surroundings import firmware_digest, observe
 from doorsill.consent.vault import Ground, Vault
 from doorsill.device import identity
 from doorsill.device.identity import Identity
+from doorsill.drivers.media.medium import Medium, open_medium, read_all
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy.store import store_of
 

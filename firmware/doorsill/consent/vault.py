@@ -27,10 +27,10 @@ from doorsill.consent.certificate import (
     Surroundings,
 )
 from doorsill.consent.events import Lease
-from doorsill.consent.medium import Medium, NoAnswer, read_all
 from doorsill.consent.reasons import Reason
 from doorsill.consent.sealing import DataKey, new_key_id
 from doorsill.consent.session import Record, Session, begun
+from doorsill.drivers.media.medium import Medium, NoAnswer, read_all
 from doorsill.errors import UntrustedError
 from doorsill.policy.document import Policy
 

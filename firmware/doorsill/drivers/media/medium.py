@@ -85,10 +85,10 @@ def open_medium(name: str, size: int) -> Medium:
     if name == "memory":
         return MemoryMedium(size)
     if name.startswith("spi:"):
-        from doorsill.drivers.sram import open_sram
+        from doorsill.drivers.media.sram import open_sram
 
         return open_sram(Path(name.removeprefix("spi:")))
-    from doorsill.consent.disk import DiskMedium
+    from doorsill.drivers.media.disk import DiskMedium
 
     return DiskMedium(Path(name), size)
 

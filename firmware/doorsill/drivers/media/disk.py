@@ -2,7 +2,7 @@
 
 Blanking overwrites, syncs, reads back, and only then discards: blocks that are given
 back first are no longer ours, and the zeros never reach them. A file is overwritten
-where it lies (:mod:`doorsill.consent.in_place`) and never discarded.
+where it lies (:mod:`doorsill.drivers.media.in_place`) and never discarded.
 Reading back drops the page cache first, so that it asks the device. What a flash
 controller keeps to itself no software can overwrite (Wei et al., FAST '11): that is why
 the key is destroyed first, and why the certificate says Clear and not Purge.
@@ -19,8 +19,8 @@ import struct
 from pathlib import Path
 
 from doorsill.certificates.claims import printable
-from doorsill.consent.in_place import Place, place_of, require_in_place
-from doorsill.consent.medium import (
+from doorsill.drivers.media.in_place import Place, place_of, require_in_place
+from doorsill.drivers.media.medium import (
     MediumFacts,
     read_all,
     require_room,
@@ -60,7 +60,7 @@ class DiskMedium:
             raise
 
     def append(self, record: bytes) -> int:
-        """See :class:`doorsill.consent.medium.Medium`."""
+        """See :class:`doorsill.drivers.media.medium.Medium`."""
         offset = require_room(self.facts, self._used, len(record))
         self._write(offset, record)
         self._used += len(record)
@@ -68,7 +68,7 @@ class DiskMedium:
         return offset
 
     def read_back(self, offset: int, size: int) -> bytes:
-        """See :class:`doorsill.consent.medium.Medium`."""
+        """See :class:`doorsill.drivers.media.medium.Medium`."""
         try:
             self._forget_cache()
             found = os.pread(self._handle, size, offset)
@@ -82,7 +82,7 @@ class DiskMedium:
         return found
 
     def blank(self) -> tuple[str, ...]:
-        """See :class:`doorsill.consent.medium.Medium`."""
+        """See :class:`doorsill.drivers.media.medium.Medium`."""
         self._overwrite()
         if not self._block:
             self._require_place()
@@ -94,7 +94,7 @@ class DiskMedium:
         return ("overwritten", "discarded")
 
     def close(self) -> None:
-        """See :class:`doorsill.consent.medium.Medium`."""
+        """See :class:`doorsill.drivers.media.medium.Medium`."""
         os.close(self._handle)
 
     def _facts(self, path: Path, size: int) -> MediumFacts:

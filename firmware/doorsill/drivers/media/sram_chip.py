@@ -1,13 +1,13 @@
 """A serial SRAM that can be driven: real opcodes, and a rail that can be cut.
 
-It is the bus of :class:`doorsill.drivers.sram.SramMedium` where no board is.
+It is the bus of :class:`doorsill.drivers.media.sram.SramMedium` where no board is.
 """
 
 from __future__ import annotations
 
 import random
 
-from doorsill.drivers.sram import (
+from doorsill.drivers.media.sram import (
     READ,
     READ_MODE,
     SEQUENTIAL,
@@ -41,7 +41,7 @@ class SimulatedSram:
         self.powered = False
 
     def transfer(self, out: bytes) -> bytes:
-        """One chip select; see :class:`doorsill.drivers.sram.Bus`."""
+        """One chip select; see :class:`doorsill.drivers.media.sram.Bus`."""
         if not self.powered or not out:
             return bytes([SILENT] * len(out))
         opcode = out[0]

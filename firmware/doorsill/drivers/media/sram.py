@@ -18,7 +18,12 @@ import struct
 from pathlib import Path
 from typing import Protocol
 
-from doorsill.consent.medium import MediumFacts, NoAnswer, require_room, require_same
+from doorsill.drivers.media.medium import (
+    MediumFacts,
+    NoAnswer,
+    require_room,
+    require_same,
+)
 from doorsill.errors import ConfigError, UntrustedError
 
 WRITE_MODE, WRITE, READ, READ_MODE = 0x01, 0x02, 0x03, 0x05
@@ -80,7 +85,7 @@ class SramMedium:
         self._bus.transfer(bytes((WRITE_MODE, SEQUENTIAL)))
 
     def append(self, record: bytes) -> int:
-        """See :class:`doorsill.consent.medium.Medium`."""
+        """See :class:`doorsill.drivers.media.medium.Medium`."""
         offset = require_room(self.facts, self._used, len(record))
         self._require_power()
         self._write(offset, record)
@@ -89,7 +94,7 @@ class SramMedium:
         return offset
 
     def read_back(self, offset: int, size: int) -> bytes:
-        """See :class:`doorsill.consent.medium.Medium`."""
+        """See :class:`doorsill.drivers.media.medium.Medium`."""
         self._require_power()
         found = b""
         for at in range(offset, offset + size, CHUNK):
@@ -99,7 +104,7 @@ class SramMedium:
         return found
 
     def blank(self) -> tuple[str, ...]:
-        """See :class:`doorsill.consent.medium.Medium`."""
+        """See :class:`doorsill.drivers.media.medium.Medium`."""
         self._bus.transfer(bytes((WRITE_MODE, SEQUENTIAL)))
         self._require_power()
         self._write(0, bytes(self.facts.size))
@@ -107,7 +112,7 @@ class SramMedium:
         return ("overwritten",)
 
     def close(self) -> None:
-        """See :class:`doorsill.consent.medium.Medium`."""
+        """See :class:`doorsill.drivers.media.medium.Medium`."""
         self._bus.close()
 
     def _write(self, offset: int, data: bytes) -> None:
