@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from doorsill.drivers.graph import Ends
-from doorsill.drivers.runtime import Output, Tensor
+from doorsill.drivers.model.graph import Ends
+from doorsill.drivers.model.runtime import Output, Tensor
 
 
 class FakeInterpreter:

@@ -22,8 +22,8 @@ from doorsill.commandline.ending import ended
 from doorsill.commandline.help import folded
 from doorsill.commandline.parser import Parser, command, meant
 from doorsill.consent import issuing
-from doorsill.drivers import runtime
 from doorsill.drivers.camera import decoding
+from doorsill.drivers.model import runtime
 from doorsill.models import fetch
 from doorsill_fleet import cli as fleet_cli
 

@@ -16,9 +16,9 @@ from interpreters import FakeInterpreter, ssd_results
 
 from doorsill import cli
 from doorsill.config import ModelSection
-from doorsill.drivers import runtime
 from doorsill.drivers.camera.video import open_recording
-from doorsill.drivers.graph import Ends
+from doorsill.drivers.model import runtime
+from doorsill.drivers.model.graph import Ends
 from doorsill.errors import ConfigError
 from doorsill.models.stated import Stated, stated
 from doorsill.values import Frame

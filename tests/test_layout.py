@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from interpreters import FakeInterpreter, ssd_results
 
-from doorsill.drivers.graph import Ends
+from doorsill.drivers.model.graph import Ends
 from doorsill.errors import ConfigError
 from doorsill.models.manifest import Wished
 from doorsill.models.stated import Coding, Stated

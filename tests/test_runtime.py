@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from limits import PROGRAM_S, status_of
 
-from doorsill.drivers import probe, runtime
+from doorsill.drivers.model import probe, runtime
 from doorsill.errors import ConfigError
 from doorsill.models.recognise import MODEL_MAX_BYTES
 
@@ -247,7 +247,7 @@ def test_falling_back_is_logged_and_only_where_allowed(ssd, delegate, caplog):
 
 
 def test_the_probe_reads_the_model_from_its_input(ssd):
-    command = [sys.executable, "-m", "doorsill.drivers.probe", "litert"]
+    command = [sys.executable, "-m", "doorsill.drivers.model.probe", "litert"]
     good = subprocess.run(
         command, input=ssd, capture_output=True, check=False, timeout=PROGRAM_S
     )

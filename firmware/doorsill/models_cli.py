@@ -22,7 +22,7 @@ from doorsill import models_bench, models_measure
 from doorsill.arguments.models import BENCH_THREADS
 from doorsill.commandline.tables import Rows
 from doorsill.count_results import on_page, write_json
-from doorsill.drivers.runtime import RUNTIMES, Tensor
+from doorsill.drivers.model.runtime import RUNTIMES, Tensor
 from doorsill.errors import ConfigError
 from doorsill.models import edgetpu, fetch, manifest
 from doorsill.models.allowed import read_model

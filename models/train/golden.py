@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from doorsill.drivers.runtime import load_reference
+from doorsill.drivers.model.runtime import load_reference
 from doorsill.models import manifest as registry
 
 MODELS = Path(__file__).resolve().parent.parent

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from doorsill.config import ModelSection
-from doorsill.drivers.probe import reason_against, require_sound
-from doorsill.drivers.runtime import load
+from doorsill.drivers.model.probe import reason_against, require_sound
+from doorsill.drivers.model.runtime import load
 from doorsill.errors import ConfigError
 from doorsill.models.allowed import (
     Allowed,

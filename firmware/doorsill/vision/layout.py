@@ -13,8 +13,8 @@ from math import prod
 
 import numpy as np
 
-from doorsill.drivers.graph import POST_PROCESS
-from doorsill.drivers.runtime import Interpreter, Output
+from doorsill.drivers.model.graph import POST_PROCESS
+from doorsill.drivers.model.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.models.manifest import Wished
 from doorsill.models.stated import Coding, Stated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorsill.drivers.runtime import Interpreter, Output, load
+from doorsill.drivers.model.runtime import Interpreter, Output, load
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models.manifest import Manifest, verified_model
 from doorsill.models.stated import stated

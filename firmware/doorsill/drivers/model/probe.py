@@ -1,6 +1,6 @@
 """Try a model or a delegate in a child process, because a bad one kills its process.
 
-Run as ``python -m doorsill.drivers.probe RUNTIME [DELEGATE]`` with the model on
+Run as ``python -m doorsill.drivers.model.probe RUNTIME [DELEGATE]`` with the model on
 stdin: it ends with 0 when the model ran once, else it says why on stderr.
 """
 
@@ -61,7 +61,7 @@ def require_sound(model: bytes, runtime: str) -> bytes:
 
 
 def _main(runtime: str, delegate: str | None = None) -> int:
-    from doorsill.drivers.runtime import check_bytes, construct, import_runtime
+    from doorsill.drivers.model.runtime import check_bytes, construct, import_runtime
 
     model = sys.stdin.buffer.read()
     try:

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.drivers import probe
-from doorsill.drivers.graph import Ends, Graph
+from doorsill.drivers.model import probe
+from doorsill.drivers.model.graph import Ends, Graph
 from doorsill.errors import ConfigError
 from doorsill.models.recognise import MODEL_MAX_BYTES, recognised
 
