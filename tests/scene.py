@@ -23,9 +23,9 @@ from doorsill.consent.gate import State
 from doorsill.consent.keeper import Keeper
 from doorsill.consent.token import Switch, Token
 from doorsill.drivers.media.medium import read_all
-from doorsill.drivers.pcscd import VirtualSlot
-from doorsill.drivers.piv import PivToken
-from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.drivers.token.pcscd import VirtualSlot
+from doorsill.drivers.token.piv import PivToken
+from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import UntrustedError
 
 LOJA = Controller(utc=time.time() - 86400)

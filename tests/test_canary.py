@@ -31,7 +31,7 @@ from doorsill.channels.control import ask
 from doorsill.consent import export
 from doorsill.consent.premises import socket_of
 from doorsill.consent.sealing import WRAP_INFO
-from doorsill.drivers.piv import SEALING
+from doorsill.drivers.token.piv import SEALING
 from doorsill.run_cli import WIPING
 
 KEY = 20261123

@@ -20,11 +20,11 @@ from doorsill.consent.issue_fido import enrol_key
 from doorsill.consent.issuing import Grant
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenOut
-from doorsill.drivers.fido import FidoToken
-from doorsill.drivers.fido_fake import VirtualKey
-from doorsill.drivers.pcscd import VirtualSlot
-from doorsill.drivers.piv import PRESENCE, SEALING
-from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.drivers.token.fido import FidoToken
+from doorsill.drivers.token.fido_fake import VirtualKey
+from doorsill.drivers.token.pcscd import VirtualSlot
+from doorsill.drivers.token.piv import PRESENCE, SEALING
+from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 
 Run = Callable[..., tuple[int, str]]

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import serialization
 
 from doorsill import cli, controller
 from doorsill.documents import canonical
-from doorsill.drivers.pcscd import VirtualSlot
-from doorsill.drivers.piv import FACTORY_PIN, SIGNATURE
-from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.drivers.token.pcscd import VirtualSlot
+from doorsill.drivers.token.piv import FACTORY_PIN, SIGNATURE
+from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 from doorsill.policy import document
 from doorsill.policy.store import read_public_key

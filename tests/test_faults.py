@@ -33,14 +33,14 @@ from doorsill.consent.issue import Office
 from doorsill.consent.issue_fido import enrol_key
 from doorsill.consent.premises import folder_of
 from doorsill.consent.reasons import Reason
-from doorsill.drivers.apdu import tlv
-from doorsill.drivers.fido import FidoToken
-from doorsill.drivers.fido_fake import VirtualKey
 from doorsill.drivers.gpio.fake import FakeLine
 from doorsill.drivers.gpio.line import KeySwitch
 from doorsill.drivers.media.medium import read_all
-from doorsill.drivers.piv import OBJECTS, PRESENCE, PivCard
-from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.drivers.token.apdu import tlv
+from doorsill.drivers.token.fido import FidoToken
+from doorsill.drivers.token.fido_fake import VirtualKey
+from doorsill.drivers.token.piv import OBJECTS, PRESENCE, PivCard
+from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
 
 DAY = 86400.0

@@ -29,10 +29,10 @@ from doorsill.consent.gate import State, step
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.consent.trust import ConsentCertificate, verify, verify_sealing
-from doorsill.drivers import fido
-from doorsill.drivers.ctap import enrol, sealing_key
-from doorsill.drivers.fido import FidoToken, Ports
-from doorsill.drivers.fido_fake import VirtualKey
+from doorsill.drivers.token import fido
+from doorsill.drivers.token.ctap import enrol, sealing_key
+from doorsill.drivers.token.fido import FidoToken, Ports
+from doorsill.drivers.token.fido_fake import VirtualKey
 from doorsill.errors import ConfigError, UntrustedError
 
 LOJA = Controller()

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from doorsill import cli
-from doorsill.drivers import pcscd
-from doorsill.drivers.pcscd import ENVIRONMENT, PrivatePcscd
+from doorsill.drivers.token import pcscd
+from doorsill.drivers.token.pcscd import ENVIRONMENT, PrivatePcscd
 from doorsill.errors import ConfigError
 
 WITHIN_S = 30.0

@@ -27,10 +27,10 @@ from doorsill.consent.challenge import Answer, Binding, Challenge, require_answe
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.consent.trust import verify
-from doorsill.drivers import pcsc
-from doorsill.drivers.apdu import ApduError, Command, exchange, parse_tlv, tlv
-from doorsill.drivers.pcscd import VirtualSlot
-from doorsill.drivers.piv import (
+from doorsill.drivers.token import pcsc
+from doorsill.drivers.token.apdu import ApduError, Command, exchange, parse_tlv, tlv
+from doorsill.drivers.token.pcscd import VirtualSlot
+from doorsill.drivers.token.piv import (
     FACTORY_MANAGEMENT_KEY,
     FACTORY_PIN,
     PRESENCE,
@@ -38,7 +38,7 @@ from doorsill.drivers.piv import (
     PivCard,
     PivToken,
 )
-from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.drivers.token.piv_fake import VirtualCard
 
 LOJA = Controller(utc=time.time() - 86400)
 PUBLIC = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)

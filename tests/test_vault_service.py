@@ -25,7 +25,7 @@ from doorsill.consent import issuing
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.consent.premises import certificates_of, folder_of, socket_of
 from doorsill.documents import canonical
-from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.status_cli import GREEN, ORANGE, Finding, report
 

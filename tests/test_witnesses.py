@@ -33,7 +33,7 @@ from witnesses import (
 )
 
 from doorsill.documents import canonical
-from doorsill.drivers.pcscd import ENVIRONMENT
+from doorsill.drivers.token.pcscd import ENVIRONMENT
 from doorsill.policy.obedience import declaration_of
 from doorsill.policy.store import store_of
 from doorsill.process.holder import holder_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from limits import PROGRAM_S
 
-from doorsill.drivers.pcscd import PrivatePcscd, vpcd
+from doorsill.drivers.token.pcscd import PrivatePcscd, vpcd
 
 SOURCE = Path(__file__).with_name("unpluggable.c")
 

@@ -20,10 +20,10 @@ from cards import Controller
 from doorsill.consent import issuing
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenOut
-from doorsill.drivers.pcsc import Presence
-from doorsill.drivers.pcscd import ENVIRONMENT, PrivatePcscd
-from doorsill.drivers.piv import PRESENCE, SEALING
-from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.drivers.token.pcsc import Presence
+from doorsill.drivers.token.pcscd import ENVIRONMENT, PrivatePcscd
+from doorsill.drivers.token.piv import PRESENCE, SEALING
+from doorsill.drivers.token.piv_fake import VirtualCard
 
 LIMIT_S = 20.0  # far above anything measured: a hang is a failure, not a wait
 

@@ -274,7 +274,7 @@ def reader(config: Config, now: datetime) -> Iterator[Fault]:
     if section.token != "piv":  # noqa: S105 - a kind of token
         yield from _keys()
         return
-    from doorsill.drivers.pcsc import readers  # needs pyscard
+    from doorsill.drivers.token.pcsc import readers  # needs pyscard
 
     try:
         names = in_time(READER_S, "pcscd does not answer", readers)
@@ -291,7 +291,7 @@ def reader(config: Config, now: datetime) -> Iterator[Fault]:
 
 def _keys() -> Iterator[Fault]:
     """A FIDO2 key that is plugged in, and that the vault may not open."""
-    from doorsill.drivers.fido import keys_refused, may_not_open  # needs fido2
+    from doorsill.drivers.token.fido import keys_refused, may_not_open  # needs fido2
 
     for name in keys_refused():
         yield Fault(may_not_open(name))

@@ -22,10 +22,10 @@ from doorsill.channels.control import ask
 from doorsill.config import Config
 from doorsill.consent import issuing
 from doorsill.consent.premises import certificates_of, socket_of
-from doorsill.drivers.apdu import tlv
-from doorsill.drivers.pcscd import ENVIRONMENT, PrivatePcscd, VirtualSlot
-from doorsill.drivers.piv import OBJECTS, PRESENCE, SEALING
-from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.drivers.token.apdu import tlv
+from doorsill.drivers.token.pcscd import ENVIRONMENT, PrivatePcscd, VirtualSlot
+from doorsill.drivers.token.piv import OBJECTS, PRESENCE, SEALING
+from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 
 PURPOSE = "validation"

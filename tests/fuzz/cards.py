@@ -10,11 +10,11 @@ from typing import Any
 
 from doorsill.consent.challenge import Challenge
 from doorsill.consent.enrolled import Enrolled
-from doorsill.drivers import ctap as speech
-from doorsill.drivers.apdu import tlv
-from doorsill.drivers.fido import FidoToken
-from doorsill.drivers.fido_fake import VirtualKey
-from doorsill.drivers.piv import PRESENCE, PivCard
+from doorsill.drivers.token import ctap as speech
+from doorsill.drivers.token.apdu import tlv
+from doorsill.drivers.token.fido import FidoToken
+from doorsill.drivers.token.fido_fake import VirtualKey
+from doorsill.drivers.token.piv import PRESENCE, PivCard
 
 from .running import Parser
 

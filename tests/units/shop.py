@@ -17,7 +17,7 @@ from typing import Any, cast
 from broker import Listener
 
 from doorsill.drivers.camera.clip import street_truth
-from doorsill.drivers.pcscd import PrivatePcscd, VirtualSlot
+from doorsill.drivers.token.pcscd import PrivatePcscd, VirtualSlot
 from doorsill.uplink.tls import Address
 from doorsill_fleet.broker import HOST, access_list, configuration
 from doorsill_fleet.consent_stage import ConsentStage

@@ -14,11 +14,11 @@ ENROLLED_NAME = "consent-keys"  # beside the consent CA: the FIDO2 keys that may
 def open_token(consent: ConsentSection) -> Token:
     """The token driver that the configuration names."""
     if consent.token == "piv":  # noqa: S105 - a kind of token, no secret
-        from doorsill.drivers.piv import PivToken
+        from doorsill.drivers.token.piv import PivToken
 
         return PivToken(consent.reader)
     from doorsill.consent.enrolled import read_enrolled
-    from doorsill.drivers.fido import FidoToken
+    from doorsill.drivers.token.fido import FidoToken
 
     return FidoToken(read_enrolled(consent.ca.parent / ENROLLED_NAME))
 

@@ -23,7 +23,7 @@ from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import TokenError, TokenIn
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.documents.strict_x509 import Unreadable, read_der
-from doorsill.drivers.piv import PRESENCE, SEALING, PivCard, PivToken
+from doorsill.drivers.token.piv import PRESENCE, SEALING, PivCard, PivToken
 from doorsill.errors import ConfigError
 from doorsill.process.in_time import in_time
 

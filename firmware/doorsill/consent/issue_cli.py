@@ -17,7 +17,7 @@ from doorsill.consent.spoken import described, say
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.device import identity
 from doorsill.documents.folders import make_folder
-from doorsill.drivers.piv import FACTORY_MANAGEMENT_KEY, PivCard, PivToken
+from doorsill.drivers.token.piv import FACTORY_MANAGEMENT_KEY, PivCard, PivToken
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy.store import replace
 

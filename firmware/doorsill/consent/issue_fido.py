@@ -12,7 +12,7 @@ from doorsill.consent import issuing, trust
 from doorsill.consent.issue import Office
 from doorsill.consent.issuing import Grant
 from doorsill.consent.trust import ConsentCertificate
-from doorsill.drivers.fido import Finder, enrol_one, plugged_in
+from doorsill.drivers.token.fido import Finder, enrol_one, plugged_in
 from doorsill.policy.store import replace
 
 

@@ -23,8 +23,8 @@ from doorsill.consent.surroundings import boot_id
 from doorsill.consent.token import Token
 from doorsill.consent.watch import Watch
 from doorsill.device import identity
-from doorsill.drivers.pcsc import readers
-from doorsill.drivers.piv import PRESENCE, PivToken
+from doorsill.drivers.token.pcsc import readers
+from doorsill.drivers.token.piv import PRESENCE, PivToken
 from doorsill.errors import ConfigError
 from doorsill.policy.store import store_of
 

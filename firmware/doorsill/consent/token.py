@@ -1,7 +1,7 @@
 """What a hardware token must be able to do, whoever made it.
 
-``drivers/piv.py`` (any PIV card or key in a PC/SC reader) and
-``drivers/fido.py`` (any FIDO2 key) are tokens. A key switch
+``drivers/token/piv.py`` (any PIV card or key in a PC/SC reader) and
+``drivers/token/fido.py`` (any FIDO2 key) are tokens. A key switch
 (``drivers/gpio/line.py``) is not: it has no secret, so it is only ever one more
 condition.
 """

@@ -144,11 +144,11 @@ def _token(args: argparse.Namespace) -> tuple[Token, str | None]:
     """The driver, and the PIN where it takes one."""
     if args.fido2 is not None:
         from doorsill.consent.enrolled import read_enrolled
-        from doorsill.drivers.fido import FidoToken
+        from doorsill.drivers.token.fido import FidoToken
 
         _say("touch the key when it blinks")
         return FidoToken(read_enrolled(args.fido2)), None
-    from doorsill.drivers.piv import PivToken
+    from doorsill.drivers.token.piv import PivToken
 
     ask_pin = getpass.getpass if sys.stdin.isatty() else _line
     return PivToken(args.reader), ask_pin("PIN of the card: ")

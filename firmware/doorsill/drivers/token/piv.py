@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from doorsill.consent.challenge import Answer, Challenge
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent
-from doorsill.drivers.apdu import (
+from doorsill.drivers.token.apdu import (
     ApduError,
     Command,
     Transmit,
@@ -34,7 +34,7 @@ from doorsill.drivers.apdu import (
     parse_tlv,
     tlv,
 )
-from doorsill.drivers.pcsc import LEAVE_S, Channel, Presence
+from doorsill.drivers.token.pcsc import LEAVE_S, Channel, Presence
 from doorsill.process.in_time import in_time
 
 T = TypeVar("T")

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
-from doorsill.drivers.apdu import ApduError, parse_tlv, tlv
-from doorsill.drivers.piv import (
+from doorsill.drivers.token.apdu import ApduError, parse_tlv, tlv
+from doorsill.drivers.token.piv import (
     AID,
     BLOCK,
     FACTORY_MANAGEMENT_KEY,

@@ -28,7 +28,13 @@ from doorsill.consent.enrolled import Enrolled
 from doorsill.consent.gate import TOUCH_S
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
-from doorsill.drivers.ctap import assertion, enrol, refused, sealing_key, wants_pin
+from doorsill.drivers.token.ctap import (
+    assertion,
+    enrol,
+    refused,
+    sealing_key,
+    wants_pin,
+)
 from doorsill.errors import ConfigError
 
 try:

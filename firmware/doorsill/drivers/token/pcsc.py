@@ -16,7 +16,7 @@ from typing import Any
 
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
-from doorsill.drivers.pcsc_faults import REASONS, require, scard, words
+from doorsill.drivers.token.pcsc_faults import REASONS, require, scard, words
 from doorsill.process.in_time import in_time
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from doorsill.drivers.piv_fake import VirtualCard
+from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 
 ENVIRONMENT = "PCSCLITE_CSOCK_NAME"  # where libpcsclite looks for its pcscd

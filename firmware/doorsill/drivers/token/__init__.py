@@ -1,0 +1,1 @@
+"""The consent card: PIV through pcscd, and FIDO2."""
