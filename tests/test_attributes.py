@@ -18,7 +18,13 @@ from doorsill.values import (
     Pixels,
     Tracks,
 )
-from doorsill.vision.attributes import KEPT_S, PER_FRAME, READINGS, Looks, allowed
+from doorsill.vision.attributes.tracks import (
+    KEPT_S,
+    PER_FRAME,
+    READINGS,
+    Looks,
+    allowed,
+)
 
 PIXELS = np.zeros((240, 320, 3), np.uint8)
 STEP = 0.08

@@ -9,7 +9,7 @@ import pytest
 
 from doorsill.drivers.model.runtime import Output, Tensor
 from doorsill.values import Age, Expression
-from doorsill.vision.appearance import (
+from doorsill.vision.attributes.appearance import (
     ABOVE,
     GREY,
     TALL,

@@ -63,7 +63,7 @@ from doorsill.uplink.sight import Sight
 from doorsill.uplink.standing import Device, Facts, flagged, problems_of
 from doorsill.uplink.voice import state_of
 from doorsill.values import Detections
-from doorsill.vision.attributes import allowed
+from doorsill.vision.attributes.tracks import allowed
 from doorsill.vision.line import LineCounter
 from doorsill.vision.tracker import Tracker
 from doorsill.wire.codec import decode, encode

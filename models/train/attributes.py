@@ -28,7 +28,7 @@ from net import convolved, residual
 from people import CUES
 from portraits import HEIGHT, WIDTH
 
-from doorsill.vision.attributes import READINGS
+from doorsill.vision.attributes.tracks import READINGS
 
 BATCH, SAVE_EVERY = 64, 500
 FIRST = {"rate": 2e-3, "decay": 5e-3, "dropout": 0.3, "mix": 0.15}

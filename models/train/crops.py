@@ -8,8 +8,8 @@ import numpy as np
 from portraits import COLUMNS, CONDITIONS, HEIGHT, WIDTH
 from render import HELD_OUT
 
-from doorsill.vision.appearance import copied
-from doorsill.vision.attributes import READINGS
+from doorsill.vision.attributes.appearance import copied
+from doorsill.vision.attributes.tracks import READINGS
 
 COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)

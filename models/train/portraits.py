@@ -31,8 +31,8 @@ from rooms import sample_picture
 from scenes import sample_light
 from solids import Solid, muted
 
-from doorsill.vision.appearance import portrait
-from doorsill.vision.attributes import READINGS  # pictures of each one held out
+from doorsill.vision.attributes.appearance import portrait
+from doorsill.vision.attributes.tracks import READINGS  # pictures of each one held out
 
 WIDTH, HEIGHT = 64, 128  # of a crop
 VIEW_WIDTH, VIEW_HEIGHT = 136, 224  # of the picture that it is cut from

@@ -23,7 +23,7 @@ from publish import MODELS, input_section, model_section, output_sections
 
 from doorsill.models.manifest import ALLOWED_ATTRIBUTES
 from doorsill.models_measure import Share
-from doorsill.vision.attributes import READINGS
+from doorsill.vision.attributes.tracks import READINGS
 
 UNKNOWN, RIGHT_AT_LEAST, FEWEST = 0.185, 0.65, 40  # of the calibrating half
 CONFUSION = "confusion_truth_by_answer_then_unknown"

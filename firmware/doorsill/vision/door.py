@@ -25,7 +25,7 @@ from doorsill.policy.document import Policy, is_open
 from doorsill.policy.obedience import Obedience
 from doorsill.process.stopping import Stop
 from doorsill.values import Frame, HealthCell, Quality
-from doorsill.vision.attributes import Looks, Reader
+from doorsill.vision.attributes.tracks import Looks, Reader
 from doorsill.vision.detector import Detector
 from doorsill.vision.motion import MotionGate
 from doorsill.vision.pipeline import Pipeline, pipeline

@@ -1,0 +1,1 @@
+"""Age group and expression of who crosses, read from a few frames."""
