@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorsill.values import Crossing, Direction, Tracks
+from doorsill.vision.count.line import DECIDED_WITHIN_S, SETTLE_S, LineCounter
+from doorsill.vision.count.loose_ends import HANDOVER_S, LIMIT, LooseEnds, Spot
 from doorsill.vision.geometry import Point, crossings, inside
-from doorsill.vision.handover import HANDOVER_S, LIMIT, LooseEnds, Spot
-from doorsill.vision.line import DECIDED_WITHIN_S, SETTLE_S, LineCounter
 
 FRAME_S = 0.08
 WIDE, TALL = 0.06, 0.2  # of the picture

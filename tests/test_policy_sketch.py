@@ -10,7 +10,7 @@ from doorsill.policy import document
 from doorsill.policy.document import Line, Policy
 from doorsill.policy.draft import first_body
 from doorsill.policy.sketch import COLUMNS, ROWS, beside, sketch, way_in
-from doorsill.vision.line import LineCounter
+from doorsill.vision.count.line import LineCounter
 
 LINES = [
     ("left to right", [[0, 0.5], [1, 0.5]], "downwards"),

@@ -64,7 +64,7 @@ from doorsill.uplink.standing import Device, Facts, flagged, problems_of
 from doorsill.uplink.voice import state_of
 from doorsill.values import Detections
 from doorsill.vision.attributes.tracks import allowed
-from doorsill.vision.line import LineCounter
+from doorsill.vision.count.line import LineCounter
 from doorsill.vision.tracker import Tracker
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.discovery import describe

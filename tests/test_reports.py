@@ -17,8 +17,8 @@ from doorsill.uplink.reports import Release, entries_of, interval_of, quality_of
 from doorsill.uplink.tally import Minute, Tally
 from doorsill.uplink.voice import Fares, gauges_of, health_of
 from doorsill.values import Tracks
+from doorsill.vision.count.zone import ZoneCounter
 from doorsill.vision.window import WindowKeeper
-from doorsill.vision.zone import ZoneCounter
 from doorsill.wire.codec import encode
 from doorsill.wire.messages import LineInterval, ZoneInterval
 

@@ -24,7 +24,7 @@ from doorsill.drivers.street.score import NOBODY, Score
 from doorsill.drivers.street.sight import MeasuredDetector
 from doorsill.models import manifest
 from doorsill.values import Detections, Direction
-from doorsill.vision.line import DECIDED_WITHIN_S, LineCounter
+from doorsill.vision.count.line import DECIDED_WITHIN_S, LineCounter
 from doorsill.vision.tracker import Tracker
 
 PERFECT = Noise(missed=0.0, jitter=0.005, false=0.0)

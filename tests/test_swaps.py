@@ -7,9 +7,9 @@ from collections import deque
 import numpy as np
 import pytest
 
-from doorsill.vision.handover import Spot
-from doorsill.vision.paths import TRAIL, TRAIL_S, Leg, Path
-from doorsill.vision.swaps import CROWD, MEET, meets, mirrored
+from doorsill.vision.count.loose_ends import Spot
+from doorsill.vision.count.paths import TRAIL, TRAIL_S, Leg, Path
+from doorsill.vision.count.swaps import CROWD, MEET, meets, mirrored
 
 WIDE = 0.1
 CROSSED_S = 0.45  # when the one who turns back has gone over the line

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from doorsill.values import Tracks
+from doorsill.vision.count.zone import ZoneCounter
 from doorsill.vision.window import ZoneTotals
-from doorsill.vision.zone import ZoneCounter
 
 SQUARE = ((0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6))
 IN, OUT, EDGE_IN, EDGE_OUT = (0.5, 0.5), (0.1, 0.1), (0.41, 0.5), (0.39, 0.5)

@@ -11,12 +11,12 @@ from doorsill.drivers.camera.camera import Camera
 from doorsill.errors import CameraError
 from doorsill.plot import TrackPlot
 from doorsill.values import Crossing, Frame
+from doorsill.vision.count.zone import ZoneCounter
 from doorsill.vision.detector import Detector
 from doorsill.vision.motion import MotionGate
 from doorsill.vision.pipeline import Pipeline, Seen, pipeline
 from doorsill.vision.timing import STAGES
 from doorsill.vision.window import ZoneTotals
-from doorsill.vision.zone import ZoneCounter
 
 Point = tuple[float, float]
 TELL_EVERY = 10  # frames

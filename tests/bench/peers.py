@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from doorsill.values import Crossing, Detections, Direction
-from doorsill.vision.line import DECIDED_WITHIN_S, LineCounter
+from doorsill.vision.count.line import DECIDED_WITHIN_S, LineCounter
 from doorsill.vision.tracker import BORN, Tracker
 from doorsill.vision.window import WindowKeeper
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from doorsill.vision.assignment import Wish
-from doorsill.vision.handover import BRISK
+from doorsill.vision.count.loose_ends import BRISK
 from doorsill.vision.person import Person
 
 PARTED_S = 0.4  # without wanting the same thing

@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 
 from doorsill.values import Crossing, Detections, Frame, Tracks
+from doorsill.vision.count.line import DECIDED_WITHIN_S, LineCounter
 from doorsill.vision.detector import Detector
-from doorsill.vision.line import DECIDED_WITHIN_S, LineCounter
 from doorsill.vision.timing import Timing
 from doorsill.vision.tracker import Tracker
 

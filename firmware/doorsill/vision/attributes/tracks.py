@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from doorsill.policy.document import Policy
 from doorsill.values import Attributes, Boxes, Crossing, Detections, Pixels, Tracks
-from doorsill.vision.handover import HANDOVER_S
+from doorsill.vision.count.loose_ends import HANDOVER_S
 
 Shares = NDArray[np.float32]  # (n, labels), each row sums to 1
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from doorsill.vision.paths import TURN_S, Path, apart
+from doorsill.vision.count.paths import TURN_S, Path, apart
 
 CROWD = 1.2  # body widths within which an id may be swapped with who comes near
 MEET = 1.6  # body widths apart within which two who turned back may have swapped

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from doorsill.vision.count.loose_ends import Spot, turns
 from doorsill.vision.geometry import Point, crossings
-from doorsill.vision.handover import Spot, turns
 
 TRAIL_S, TRAIL = 0.15, 40  # spacing and length of a path's trail
 TURN_S = 0.7  # how long before and after a turn is looked at

@@ -37,10 +37,10 @@ from dataclasses import dataclass, field
 
 from doorsill.values import Crossing, Direction, Tracks
 from doorsill.vision import geometry
+from doorsill.vision.count.loose_ends import HANDOVER_S, LooseEnds, Spot
+from doorsill.vision.count.paths import Broken, Path, begin, heir
+from doorsill.vision.count.swaps import meets, mirrored
 from doorsill.vision.geometry import Point, Segments, crossings, inside
-from doorsill.vision.handover import HANDOVER_S, LooseEnds, Spot
-from doorsill.vision.paths import Broken, Path, begin, heir
-from doorsill.vision.swaps import meets, mirrored
 
 BAND = 0.25  # body widths to each side of the line, about 12 cm
 CLEAR = 4.0  # body widths from the line after which a crossing is past doubt,

@@ -1,0 +1,1 @@
+"""What a path means: a line crossed, a zone entered."""
