@@ -26,7 +26,7 @@ from doorsill.drivers.camera.picamera_fake import store, to_yuv
 from doorsill.drivers.camera.upright import Scaler
 from doorsill.drivers.camera.yuv import YuvConverter
 from doorsill.values import Frame, Pixels
-from doorsill.vision.detector import Detector
+from doorsill.vision.detect.detector import Detector
 from doorsill.vision.detectors import open_detector
 
 CROWDED, EMPTY = 300, 0  # frames of the clip

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from doorsill.vision.anchors import by_rule, coding_of
+from doorsill.vision.detect.anchors import by_rule, coding_of
 
 
 @pytest.mark.parametrize(

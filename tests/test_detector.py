@@ -6,9 +6,9 @@ from interpreters import FakeInterpreter, ssd_results
 
 from doorsill.errors import ConfigError
 from doorsill.values import Detections, Frame
-from doorsill.vision.detector import NetDetector, Stages
-from doorsill.vision.layout import layout_of
-from doorsill.vision.letterbox import Letterbox
+from doorsill.vision.detect.detector import NetDetector, Stages
+from doorsill.vision.detect.layout import layout_of
+from doorsill.vision.detect.letterbox import Letterbox
 
 SEED = 11
 

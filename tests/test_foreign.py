@@ -22,8 +22,8 @@ from doorsill.drivers.model.graph import Ends
 from doorsill.errors import ConfigError
 from doorsill.models.stated import Stated, stated
 from doorsill.values import Frame
+from doorsill.vision.detect.foreign import foreign_detector
 from doorsill.vision.detectors import open_detector, with_probed_delegate
-from doorsill.vision.foreign import foreign_detector
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 SSD = SHARED / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"

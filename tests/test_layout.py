@@ -10,9 +10,9 @@ from doorsill.drivers.model.graph import Ends
 from doorsill.errors import ConfigError
 from doorsill.models.manifest import Wished
 from doorsill.models.stated import Coding, Stated
-from doorsill.vision.anchors import by_rule
-from doorsill.vision.layout import layout_of
-from doorsill.vision.letterbox import WHOLE
+from doorsill.vision.detect.anchors import by_rule
+from doorsill.vision.detect.layout import layout_of
+from doorsill.vision.detect.letterbox import WHOLE
 
 LEFT = (0.1, 0.2, 0.3, 0.9)
 OTHER = (0.6, 0.1, 0.9, 0.8)

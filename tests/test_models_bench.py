@@ -13,7 +13,7 @@ from limits import PROGRAM_S
 
 from doorsill import cli, models_bench
 from doorsill.errors import ConfigError
-from doorsill.models_named import find
+from doorsill.vision.detect.named import find
 
 ROOT = Path(__file__).parent.parent
 CLIP = test_foreign.CLIP

@@ -11,7 +11,7 @@ from doorsill.config import ModelSection
 from doorsill.drivers.camera.clip import STREET
 from doorsill.drivers.camera.video import open_recording
 from doorsill.values import Detections, Frame
-from doorsill.vision.detector import Stages
+from doorsill.vision.detect.detector import Stages
 from doorsill.vision.detectors import open_detector
 from doorsill.vision.motion import LEARNING_S, LONGEST_REST_S, Coarse, MotionGate
 from doorsill.vision.pipeline import pipeline

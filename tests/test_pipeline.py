@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from doorsill.values import Detections, Direction, Frame
-from doorsill.vision.detector import Stages
+from doorsill.vision.detect.detector import Stages
 from doorsill.vision.pipeline import (
     Pipeline,
     area_beyond_edges,

@@ -7,8 +7,8 @@ import pytest
 from interpreters import FakeInterpreter, ssd_results
 
 from doorsill.models.stated import Coding
-from doorsill.vision.letterbox import WHOLE
-from doorsill.vision.ssd import BoxForm, RawDecoder, SsdDecoder, decoded
+from doorsill.vision.detect.letterbox import WHOLE
+from doorsill.vision.detect.ssd import BoxForm, RawDecoder, SsdDecoder, decoded
 
 LEFT, RIGHT = (0.1, 0.2, 0.3, 0.9), (0.6, 0.1, 0.9, 0.8)
 NEAR_LEFT = (0.11, 0.2, 0.31, 0.9)  # IoU with LEFT 0.9

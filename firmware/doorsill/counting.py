@@ -12,7 +12,7 @@ from doorsill.errors import CameraError
 from doorsill.plot import TrackPlot
 from doorsill.values import Crossing, Frame
 from doorsill.vision.count.zone import ZoneCounter
-from doorsill.vision.detector import Detector
+from doorsill.vision.detect.detector import Detector
 from doorsill.vision.motion import MotionGate
 from doorsill.vision.pipeline import Pipeline, Seen, pipeline
 from doorsill.vision.timing import STAGES

@@ -21,9 +21,9 @@ from doorsill.counting import Point, Run, Wanted, begin
 from doorsill.drivers.camera.camera import Camera, open_camera
 from doorsill.errors import ConfigError
 from doorsill.models_measure import Labels, Tally
-from doorsill.models_named import SSD_SCORE, Model
 from doorsill.values import Detections, Frame
-from doorsill.vision.detector import Detector, Stages
+from doorsill.vision.detect.detector import Detector, Stages
+from doorsill.vision.detect.named import SSD_SCORE, Model
 
 Truth = dict[str, dict[str, list[list[float]]]]  # of one clip, by number of the frame
 

@@ -27,8 +27,8 @@ from doorsill.errors import ConfigError
 from doorsill.models import edgetpu, fetch, manifest
 from doorsill.models.allowed import read_model
 from doorsill.models_measure import Tally
-from doorsill.models_named import Model, find
-from doorsill.vision import opening
+from doorsill.vision.detect import opening
+from doorsill.vision.detect.named import Model, find
 
 
 def _say(text: str = "") -> None:

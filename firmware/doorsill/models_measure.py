@@ -22,7 +22,7 @@ from doorsill.drivers.camera.video import open_recording
 from doorsill.drivers.model.runtime import Interpreter
 from doorsill.errors import ConfigError
 from doorsill.values import Boxes, Detections
-from doorsill.vision.detector import NetDetector
+from doorsill.vision.detect.detector import NetDetector
 
 HEAD_IOU, PERSON_IOU = 0.3, 0.5  # a hand-drawn head is about 10 % exact
 WARM_UP, RUNS = 10, 200

@@ -17,8 +17,8 @@ from doorsill.drivers.camera.video import open_recording
 from doorsill.models import manifest as registry
 from doorsill.models_measure import Tally, read_labels
 from doorsill.values import Detections
-from doorsill.vision import opening
-from doorsill.vision.letterbox import Letterbox
+from doorsill.vision.detect import opening
+from doorsill.vision.detect.letterbox import Letterbox
 
 LABELS = Path(__file__).resolve().parent.parent / "eval/labels/real.json"
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)

@@ -1,6 +1,6 @@
 """Measure a detector with the device's own decode: average precision and the like.
 
-Everything goes through ``doorsill.vision.heads``: what is measured is what
+Everything goes through ``doorsill.vision.detect.heads``: what is measured is what
 counts.
 """
 
@@ -15,7 +15,7 @@ import samples
 from doorsill.models.manifest import HeadsDecode, Quantisation
 from doorsill.models_measure import matched
 from doorsill.values import Detections
-from doorsill.vision.heads import HeadDecoder
+from doorsill.vision.detect.heads import HeadDecoder
 
 HEAT, REG = Quantisation(1 / 256, -128), Quantisation(1 / 28, 0)
 FLOOR = 0.05  # lowest score that enters an average precision

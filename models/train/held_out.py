@@ -17,9 +17,9 @@ from evaluate import FLOOR, Detect, float_detector, measure
 
 from doorsill.models import manifest as registry
 from doorsill.values import Detections
-from doorsill.vision import opening
-from doorsill.vision.heads import Box, HeadDecoder
-from doorsill.vision.letterbox import WHOLE, Letterbox
+from doorsill.vision.detect import opening
+from doorsill.vision.detect.heads import Box, HeadDecoder
+from doorsill.vision.detect.letterbox import WHOLE, Letterbox
 
 
 class EveryPeak(HeadDecoder):

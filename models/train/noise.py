@@ -23,7 +23,7 @@ from watched import HEAD_PX, PLACES, Invented, Look, Watched, watched
 from doorsill.drivers.street.faults import FILE, FRAME_S
 from doorsill.models import manifest as registry
 from doorsill.models_measure import Share
-from doorsill.vision.heads import BORN
+from doorsill.vision.detect.heads import BORN
 
 SIZES = (
     HEAD_PX[0],

@@ -14,8 +14,8 @@ import numpy as np
 
 from doorsill.drivers.camera.video import open_recording
 from doorsill.models_measure import Share
-from doorsill.models_named import find
-from doorsill.vision.detector import NetDetector
+from doorsill.vision.detect.detector import NetDetector
+from doorsill.vision.detect.named import find
 from doorsill.vision.tracker import Tracker
 
 EDGE = 3  # the truth's frame numbers are this exact

@@ -15,7 +15,7 @@ import labels
 import numpy as np
 from PIL import Image, ImageFilter
 
-from doorsill.vision.heads import FOOT_OFFSET, PERSON_OFFSET, PERSON_SIZE
+from doorsill.vision.detect.heads import FOOT_OFFSET, PERSON_OFFSET, PERSON_SIZE
 
 WIDTH, HEIGHT, STRIDE = 320, 256, 8
 ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE

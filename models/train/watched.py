@@ -21,8 +21,8 @@ from doorsill.drivers.street.eye import hidden
 from doorsill.drivers.street.faults import FRAME_S
 from doorsill.models.manifest import Manifest
 from doorsill.values import Detections
-from doorsill.vision.heads import HeadDecoder
-from doorsill.vision.letterbox import Letterbox
+from doorsill.vision.detect.heads import HeadDecoder
+from doorsill.vision.detect.letterbox import Letterbox
 
 SIZE = np.array(samples.DOOR * 2, np.float32)
 PLACE = Letterbox((samples.WIDTH, samples.HEIGHT), samples.DOOR)

@@ -17,7 +17,7 @@ from limits import END_S
 from doorsill.drivers.camera.camera import open_camera
 from doorsill.models import fetch
 from doorsill.models import stated as models_stated
-from doorsill.models_named import find
+from doorsill.vision.detect.named import find
 
 from .running import Parser
 

@@ -18,7 +18,7 @@ from doorsill.drivers.camera.camera import Size, content_size, open_camera
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.errors import DoorsillError
 from doorsill.values import Frame
-from doorsill.vision.detector import Detector
+from doorsill.vision.detect.detector import Detector
 from doorsill.vision.detectors import open_detector
 
 # Where colour has fewer samples than light, FFmpeg's versions, and its tool and its

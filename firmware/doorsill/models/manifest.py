@@ -27,7 +27,7 @@ class Wished:
     """What a manifest says beyond the file."""
 
     person: int | None = None  # class or column of people
-    anchors: str = ""  # a rule of vision/anchors.py
+    anchors: str = ""  # a rule of vision/detect/anchors.py
     anchor_scale: float = 0.0
 
 

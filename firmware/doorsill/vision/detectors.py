@@ -20,11 +20,15 @@ from doorsill.models.allowed import (
 )
 from doorsill.models.manifest import Manifest, load_manifest, shipped, verified_model
 from doorsill.models.stated import stated
-from doorsill.vision import heads
 from doorsill.vision.attributes.appearance import Appearance
-from doorsill.vision.detector import Detector, NetDetector
-from doorsill.vision.foreign import Foreign, foreign_detector
-from doorsill.vision.opening import heads_decoder, manifested_detector, open_model
+from doorsill.vision.detect import heads
+from doorsill.vision.detect.detector import Detector, NetDetector
+from doorsill.vision.detect.foreign import Foreign, foreign_detector
+from doorsill.vision.detect.opening import (
+    heads_decoder,
+    manifested_detector,
+    open_model,
+)
 
 log = logging.getLogger(__name__)
 

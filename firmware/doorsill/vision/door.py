@@ -27,7 +27,7 @@ from doorsill.process.stopping import Stop
 from doorsill.values import Frame, HealthCell, Quality
 from doorsill.vision.attributes.tracks import Looks, Reader
 from doorsill.vision.count.zone import ZoneCounter
-from doorsill.vision.detector import Detector
+from doorsill.vision.detect.detector import Detector
 from doorsill.vision.motion import MotionGate
 from doorsill.vision.pipeline import Pipeline, pipeline
 from doorsill.vision.quality import QualityWatch

@@ -17,7 +17,7 @@ import numpy as np
 
 from doorsill.values import Crossing, Detections, Frame, Tracks
 from doorsill.vision.count.line import DECIDED_WITHIN_S, LineCounter
-from doorsill.vision.detector import Detector
+from doorsill.vision.detect.detector import Detector
 from doorsill.vision.timing import Timing
 from doorsill.vision.tracker import Tracker
 

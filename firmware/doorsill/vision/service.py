@@ -38,7 +38,7 @@ from doorsill.process.scribe import start as start_scribe
 from doorsill.process.stopping import Stopped, listen
 from doorsill.process.supervisor import Supervisor
 from doorsill.vision.attributes.tracks import allowed
-from doorsill.vision.detector import Detector
+from doorsill.vision.detect.detector import Detector
 from doorsill.vision.detectors import (
     open_detector,
     open_reader,

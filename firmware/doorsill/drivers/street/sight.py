@@ -19,7 +19,7 @@ from doorsill.drivers.street.inventions import Inventions
 from doorsill.drivers.street.people import Floor
 from doorsill.models.manifest import HeadsDecode
 from doorsill.values import Detections
-from doorsill.vision.heads import same_person
+from doorsill.vision.detect.heads import same_person
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from doorsill.drivers.model.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.models.manifest import Scaling
 from doorsill.values import Detections, Frame, Pixels
-from doorsill.vision.letterbox import Letterbox
+from doorsill.vision.detect.letterbox import Letterbox
 from doorsill.vision.tracker import BORN
 
 # From the outputs, and where the picture lies in the input, to people in the picture.

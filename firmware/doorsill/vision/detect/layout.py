@@ -18,8 +18,8 @@ from doorsill.drivers.model.runtime import Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.models.manifest import Wished
 from doorsill.models.stated import Coding, Stated
-from doorsill.vision.anchors import by_rule, coding_of
-from doorsill.vision.ssd import LOWEST_SCORE, BoxForm, RawDecoder, SsdDecoder
+from doorsill.vision.detect.anchors import by_rule, coding_of
+from doorsill.vision.detect.ssd import LOWEST_SCORE, BoxForm, RawDecoder, SsdDecoder
 
 PERSON = ("person", "people", "pedestrian", "human")
 BACKGROUND = ("???", "background", "__background__", "none", "unlabeled", "n/a")

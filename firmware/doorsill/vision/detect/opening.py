@@ -7,11 +7,11 @@ from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models.manifest import Manifest, verified_model
 from doorsill.models.stated import stated
 from doorsill.values import Detections
-from doorsill.vision.detector import Decode
-from doorsill.vision.foreign import Foreign, foreign_detector
-from doorsill.vision.heads import HeadDecoder
-from doorsill.vision.letterbox import Letterbox
-from doorsill.vision.ssd import LOWEST_SCORE
+from doorsill.vision.detect.detector import Decode
+from doorsill.vision.detect.foreign import Foreign, foreign_detector
+from doorsill.vision.detect.heads import HeadDecoder
+from doorsill.vision.detect.letterbox import Letterbox
+from doorsill.vision.detect.ssd import LOWEST_SCORE
 
 
 def open_model(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from doorsill.models.manifest import CHANNELS, HeadsDecode, Quantisation
 from doorsill.values import Detections
-from doorsill.vision.letterbox import WHOLE, Letterbox
+from doorsill.vision.detect.letterbox import WHOLE, Letterbox
 
 Int8 = NDArray[np.int8]
 

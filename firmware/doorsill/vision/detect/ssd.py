@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from doorsill.drivers.model.runtime import Output
 from doorsill.models.stated import Coding
 from doorsill.values import Boxes, Detections, Scores
-from doorsill.vision.letterbox import Letterbox
+from doorsill.vision.detect.letterbox import Letterbox
 
 LOWEST_SCORE = 0.3  # weaker ones are noise even for the tracker's second look
 SAME_PERSON_IOU = 0.6

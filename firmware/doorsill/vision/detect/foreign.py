@@ -16,9 +16,9 @@ import numpy as np
 from doorsill.drivers.model.runtime import Interpreter
 from doorsill.models.manifest import Scaling, Wished
 from doorsill.models.stated import Stated
-from doorsill.vision.detector import NetDetector, input_size
-from doorsill.vision.layout import layout_of
-from doorsill.vision.ssd import LOWEST_SCORE
+from doorsill.vision.detect.detector import NetDetector, input_size
+from doorsill.vision.detect.layout import layout_of
+from doorsill.vision.detect.ssd import LOWEST_SCORE
 
 # A graph that begins with one of these does its own scaling: it wants 0 to 255.
 SCALES_ITSELF = ("SUB", "MUL", "DIV", "ADD", "CAST")

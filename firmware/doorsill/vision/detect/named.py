@@ -11,11 +11,11 @@ from doorsill.errors import ConfigError
 from doorsill.models import manifest as registry
 from doorsill.models.allowed import is_file, is_manifest, read_model
 from doorsill.models.stated import stated
-from doorsill.vision import heads, opening
-from doorsill.vision.detector import NetDetector
-from doorsill.vision.foreign import Foreign, foreign_detector
-from doorsill.vision.opening import manifested_detector
-from doorsill.vision.ssd import LOWEST_SCORE
+from doorsill.vision.detect import heads, opening
+from doorsill.vision.detect.detector import NetDetector
+from doorsill.vision.detect.foreign import Foreign, foreign_detector
+from doorsill.vision.detect.opening import manifested_detector
+from doorsill.vision.detect.ssd import LOWEST_SCORE
 
 SSD_SCORE = 0.5
 
