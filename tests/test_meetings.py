@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from doorsill.values import Detections
-from doorsill.vision.meetings import LIMIT, PARTED_S, WAIT_S, Meetings
-from doorsill.vision.person import Person
-from doorsill.vision.tracker import Tracker
+from doorsill.vision.follow.meetings import LIMIT, PARTED_S, WAIT_S, Meetings
+from doorsill.vision.follow.person import Person
+from doorsill.vision.follow.tracker import Tracker
 
 WIDE = 0.1
 Speed = tuple[float, float]

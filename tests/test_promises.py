@@ -65,7 +65,7 @@ from doorsill.uplink.voice import state_of
 from doorsill.values import Detections
 from doorsill.vision.attributes.tracks import allowed
 from doorsill.vision.count.line import LineCounter
-from doorsill.vision.tracker import Tracker
+from doorsill.vision.follow.tracker import Tracker
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.discovery import describe
 from doorsill.wire.guard import RATES, EgressGuard, Outgoing

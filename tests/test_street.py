@@ -25,7 +25,7 @@ from doorsill.drivers.street.sight import MeasuredDetector
 from doorsill.models import manifest
 from doorsill.values import Detections, Direction
 from doorsill.vision.count.line import DECIDED_WITHIN_S, LineCounter
-from doorsill.vision.tracker import Tracker
+from doorsill.vision.follow.tracker import Tracker
 
 PERFECT = Noise(missed=0.0, jitter=0.005, false=0.0)
 HELD_OUT = 201  # the core was tuned on seeds 1 to 24

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from doorsill.config import ModelSection
 from doorsill.values import Detections, Tracks
-from doorsill.vision.assignment import pair
 from doorsill.vision.detectors import open_detector
-from doorsill.vision.person import COAST_S, CONFIRM_HITS
-from doorsill.vision.tracker import TRACKS_LIMIT, Tracker
+from doorsill.vision.follow.assignment import pair
+from doorsill.vision.follow.person import COAST_S, CONFIRM_HITS
+from doorsill.vision.follow.tracker import TRACKS_LIMIT, Tracker
 
 WIDE, TALL = 0.06, 0.24
 

@@ -16,7 +16,7 @@ from doorsill.drivers.camera.video import open_recording
 from doorsill.models_measure import Share
 from doorsill.vision.detect.detector import NetDetector
 from doorsill.vision.detect.named import find
-from doorsill.vision.tracker import Tracker
+from doorsill.vision.follow.tracker import Tracker
 
 EDGE = 3  # the truth's frame numbers are this exact
 

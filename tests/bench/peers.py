@@ -18,7 +18,7 @@ import numpy as np
 
 from doorsill.values import Crossing, Detections, Direction
 from doorsill.vision.count.line import DECIDED_WITHIN_S, LineCounter
-from doorsill.vision.tracker import BORN, Tracker
+from doorsill.vision.follow.tracker import BORN, Tracker
 from doorsill.vision.window import WindowKeeper
 
 with warnings.catch_warnings():

@@ -18,8 +18,8 @@ import numpy as np
 from doorsill.values import Crossing, Detections, Frame, Tracks
 from doorsill.vision.count.line import DECIDED_WITHIN_S, LineCounter
 from doorsill.vision.detect.detector import Detector
+from doorsill.vision.follow.tracker import Tracker
 from doorsill.vision.timing import Timing
-from doorsill.vision.tracker import Tracker
 
 Point = tuple[float, float]
 EDGE = 0.03  # of the picture: a line that ends nearer to its edge is meant to reach it

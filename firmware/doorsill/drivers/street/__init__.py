@@ -29,8 +29,8 @@ from doorsill.drivers.street.people import (
 )
 from doorsill.drivers.street.sight import MeasuredDetector
 from doorsill.values import Detections
-from doorsill.vision import tracker
 from doorsill.vision.detect import heads
+from doorsill.vision.follow import tracker
 
 Look = Callable[[Floor, float, bool], Detections]  # at a time, whether it is dark
 FRAME_S = 0.08

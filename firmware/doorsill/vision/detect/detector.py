@@ -18,7 +18,7 @@ from doorsill.errors import ConfigError
 from doorsill.models.manifest import Scaling
 from doorsill.values import Detections, Frame, Pixels
 from doorsill.vision.detect.letterbox import Letterbox
-from doorsill.vision.tracker import BORN
+from doorsill.vision.follow.tracker import BORN
 
 # From the outputs, and where the picture lies in the input, to people in the picture.
 Decode = Callable[[tuple[Output, ...], Letterbox], Detections]

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from doorsill.vision.assignment import Wish, pair
-from doorsill.vision.meetings import Meetings
-from doorsill.vision.person import GATE, LOOSE, Choice, Person, Spot
+from doorsill.vision.follow.assignment import Wish, pair
+from doorsill.vision.follow.meetings import Meetings
+from doorsill.vision.follow.person import GATE, LOOSE, Choice, Person, Spot
 
 SURE, WEAK = 0.5, 0.15  # scores: first pass, second pass
 DOUBT, TRUSTED = 7.0, 0.7  # cost for each point of score below the trusted one

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from doorsill.vision.assignment import Wish
 from doorsill.vision.count.loose_ends import BRISK
-from doorsill.vision.person import Person
+from doorsill.vision.follow.assignment import Wish
+from doorsill.vision.follow.person import Person
 
 PARTED_S = 0.4  # without wanting the same thing
 WAIT_S = 1.0  # likewise, and it is over although not both walk on

@@ -24,9 +24,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from doorsill.values import Detections, Tracks
-from doorsill.vision.meetings import Meetings
-from doorsill.vision.pairing import partners
-from doorsill.vision.person import MEASURED, Person, Spot
+from doorsill.vision.follow.meetings import Meetings
+from doorsill.vision.follow.pairing import partners
+from doorsill.vision.follow.person import MEASURED, Person, Spot
 
 BORN = 0.5  # score of a new track, where a detector has no other
 FOOT, FOOT_LEAST = 0.3**2, 0.1**2  # variance of a foot's place: at first, at least,

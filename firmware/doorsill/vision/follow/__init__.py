@@ -1,0 +1,1 @@
+"""Which detections of two pictures are one person."""
