@@ -20,10 +20,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from doorsill.process.in_time import in_time
-from doorsill.uplink.events import Event
+from doorsill.uplink.answers import Event
 from doorsill.uplink.paho_client import close
+from doorsill.uplink.patience import Timing
 from doorsill.uplink.publisher import Publisher
-from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
 from doorsill.wire.codec import encode
 from doorsill.wire.guard import EgressGuard

@@ -18,8 +18,8 @@ from broker import FAST, SITE, Device, Site, device
 from limits import END_S
 
 from doorsill.check_connect import Visit
+from doorsill.uplink.answers import Disconnected
 from doorsill.uplink.causes import _SENTENCES, Files, explain
-from doorsill.uplink.events import Disconnected
 from doorsill.uplink.tls import Address
 from doorsill_fleet.ca import Authority
 

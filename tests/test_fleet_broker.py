@@ -12,7 +12,7 @@ from broker import SITE, Device, Listener, Site, device, until
 from paho.mqtt.client import MQTTErrorCode
 
 from doorsill.errors import ConfigError
-from doorsill.uplink.events import Answered, Connected, Disconnected
+from doorsill.uplink.answers import Answered, Connected, Disconnected
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.tls import Address, tls_context
 from doorsill.wire.codec import encode

@@ -9,7 +9,7 @@ from test_outbox import batch, closed, numbers, open_outbox
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import Ledger
-from doorsill.uplink.glance import Glance, glance
+from doorsill.uplink.outbox_view import Glance, glance
 from doorsill.uplink.rows import Batch
 
 __all__ = ["closed"]  # a fixture, for every test here

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorsill.device.health import resident_kib
-from doorsill.uplink.events import Connected, Disconnected
+from doorsill.uplink.answers import Connected, Disconnected
 from doorsill.uplink.inbound import LARGEST_BYTES, Inbound, UnaskedError
 from doorsill.uplink.tls import Address
 from doorsill_fleet.ca import Authority

@@ -25,7 +25,7 @@ from doorsill.cells import Age, Expression, LooksCell
 from doorsill.privacy import noise
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, report_cost
 from doorsill.privacy.floors import DAY_S, K_FLOOR, SLOT_S
-from doorsill.uplink.looks import Rules, consider
+from doorsill.uplink.attributes import Rules, consider
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.wire.codec import decode

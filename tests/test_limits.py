@@ -31,15 +31,15 @@ from doorsill.uplink.intake import Intake
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.paho_client import Client
+from doorsill.uplink.patience import Timing
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.publisher import IN_FLIGHT_LIMIT, Publisher
 from doorsill.uplink.reasons import NEVER, REASONS, words
+from doorsill.uplink.retained import Voice
 from doorsill.uplink.rows import Batch, Entry
 from doorsill.uplink.service import Uplink
 from doorsill.uplink.tally import Tally
-from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
-from doorsill.uplink.voice import Voice
 from doorsill.wire.codec import encode
 from doorsill.wire.discovery import describe, described_at
 from doorsill.wire.guard import EgressGuard

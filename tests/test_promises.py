@@ -54,14 +54,14 @@ from doorsill.privacy.floors import SLOT_S
 from doorsill.privacy.threshold import Looks, Pending, add
 from doorsill.run_cli import children, names_of, prepare
 from doorsill.uplink import capacity
-from doorsill.uplink.events import Answered
-from doorsill.uplink.looks import Rules, consider
+from doorsill.uplink.answers import Answered
+from doorsill.uplink.attributes import Rules, consider
 from doorsill.uplink.pace import Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
+from doorsill.uplink.retained import state_of
 from doorsill.uplink.sight import Sight
 from doorsill.uplink.standing import Device, Facts, flagged, problems_of
-from doorsill.uplink.voice import state_of
 from doorsill.values import Detections
 from doorsill.vision.attributes.tracks import allowed
 from doorsill.vision.count.line import LineCounter

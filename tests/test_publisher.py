@@ -21,10 +21,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
+from doorsill.uplink.answers import Answered, Connected, Disconnected
 from doorsill.uplink.causes import explain
-from doorsill.uplink.events import Answered, Connected, Disconnected
+from doorsill.uplink.patience import Timing
 from doorsill.uplink.publisher import IN_FLIGHT_LIMIT, SHORT_MOST, Publisher
-from doorsill.uplink.timing import Timing
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import State

@@ -14,8 +14,8 @@ from doorsill.cells import HealthCell, Quality, ZoneCell
 from doorsill.channels.cell_link import Received
 from doorsill.uplink.pieces import LineSums, Places, ZoneSums
 from doorsill.uplink.reports import Release, entries_of, interval_of, quality_of
+from doorsill.uplink.retained import Fares, gauges_of, health_of
 from doorsill.uplink.tally import Minute, Tally
-from doorsill.uplink.voice import Fares, gauges_of, health_of
 from doorsill.values import Tracks
 from doorsill.vision.count.zone import ZoneCounter
 from doorsill.vision.window import WindowKeeper

@@ -23,18 +23,18 @@ from doorsill.errors import UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.uplink import intake as intake_module
+from doorsill.uplink.attributes import Rules, consider
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.intake import Intake
-from doorsill.uplink.looks import Rules, consider
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.reports import Release
+from doorsill.uplink.retained import Voice
 from doorsill.uplink.rows import Bounds
 from doorsill.uplink.service import Uplink, tally_in
 from doorsill.uplink.standing import Device
-from doorsill.uplink.voice import Voice
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.discovery import describe
 from doorsill.wire.guard import EgressGuard

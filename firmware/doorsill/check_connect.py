@@ -19,8 +19,8 @@ from doorsill.config import Config
 from doorsill.device.fault import Fault
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy.store import store_of
+from doorsill.uplink.answers import Answered
 from doorsill.uplink.causes import explain
-from doorsill.uplink.events import Answered
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
 from doorsill.uplink.paho_client import Client, make_client, session
 from doorsill.uplink.reasons import REASONS, TAKEN_OVER, refusal, words

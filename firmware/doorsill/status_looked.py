@@ -16,7 +16,7 @@ from doorsill.policy.obedience import declaration_of, declared
 from doorsill.policy.store import store_of
 from doorsill.privacy.budget import day_of
 from doorsill.status_asked import GREEN, ORANGE, RED, ROOT, START, Finding, Shop
-from doorsill.uplink.glance import glance
+from doorsill.uplink.outbox_view import glance
 from doorsill.vision.detectors import model_bytes
 
 MIB = 1 << 20

@@ -20,7 +20,7 @@ from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import CROSSINGS_OF_ONE, K_FLOOR, REPORTS_PER_DAY, SLOT_S
 from doorsill.privacy.noise import MICRO
 from doorsill.privacy.threshold import Looks, Pending, add
-from doorsill.uplink.looks import Rules, consider
+from doorsill.uplink.attributes import Rules, consider
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.wire.codec import decode

@@ -23,9 +23,9 @@ from doorsill.channels.control import Counter, ask
 from doorsill.channels.crop_sender import Handover
 from doorsill.errors import UntrustedError
 from doorsill.privacy.floors import SLOT_S
+from doorsill.uplink.attributes import Rules
 from doorsill.uplink.inbound import Inbound, UnaskedError
 from doorsill.uplink.intake import Intake
-from doorsill.uplink.looks import Rules
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release, as_told_now, entries_of

@@ -36,8 +36,8 @@ from doorsill.cells import (
 )
 from doorsill.privacy.floors import K_FLOOR, SLOT_S
 from doorsill.uplink.pace import Pace
+from doorsill.uplink.retained import FROM_VISION, KIB_MOST
 from doorsill.uplink.sight import SIGHTS
-from doorsill.uplink.voice import FROM_VISION, KIB_MOST
 from doorsill.wire.gauges import (
     DEGREES_MOST,
     DEGREES_STEP,

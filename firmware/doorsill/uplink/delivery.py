@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from doorsill.errors import UntrustedError, UplinkError
-from doorsill.uplink.events import Answered
+from doorsill.uplink.answers import Answered
 from doorsill.uplink.limits import NO_ANSWERS, Limits, remarks
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.publisher import Publisher

@@ -17,7 +17,7 @@ from doorsill.channels.cell_link import Received, VisionLeftError
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.noise import Below
-from doorsill.uplink.looks import Rules, consider
+from doorsill.uplink.attributes import Rules, consider
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pieces import Window, health_checked, minute_of, place_of
 from doorsill.uplink.reports import Release, entries_of

@@ -17,7 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import UplinkError
 from doorsill.uplink.inbound import LARGEST_BYTES
-from doorsill.uplink.timing import spread
+from doorsill.uplink.patience import spread
 from doorsill.uplink.tls import Address, tls_context
 
 Connect = Callable[[], socket.socket]

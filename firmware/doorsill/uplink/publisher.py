@@ -27,8 +27,8 @@ from select import select
 from typing import Any
 
 from doorsill.errors import UntrustedError, UplinkError
+from doorsill.uplink.answers import Answered, Connected, Disconnected, Event
 from doorsill.uplink.causes import explain
-from doorsill.uplink.events import Answered, Connected, Disconnected, Event
 from doorsill.uplink.limits import Limits, limits_of
 from doorsill.uplink.paho_client import (
     LOG_ERROR,
@@ -41,6 +41,7 @@ from doorsill.uplink.paho_client import (
     wait_between,
     with_will,
 )
+from doorsill.uplink.patience import Timing
 from doorsill.uplink.reasons import (
     FAILURE,
     QOS_REFUSED,
@@ -53,7 +54,6 @@ from doorsill.uplink.reasons import (
     refusal,
     words,
 )
-from doorsill.uplink.timing import Timing
 from doorsill.uplink.tls import Address
 from doorsill.wire.guard import Outgoing
 

@@ -42,25 +42,20 @@ from doorsill.process.confine import Confinement, confine
 from doorsill.process.stopping import listen
 from doorsill.process.supervisor import Supervisor
 from doorsill.uplink.answer import Line, answer_of
+from doorsill.uplink.answers import Answered, Connected, Disconnected
+from doorsill.uplink.attributes import Rules
 from doorsill.uplink.connector import Connector
 from doorsill.uplink.delivery import Delivery
-from doorsill.uplink.events import Answered, Connected, Disconnected
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.lookout import Lookout
-from doorsill.uplink.looks import Rules
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pace import Moments, Pace
+from doorsill.uplink.patience import Timing
 from doorsill.uplink.pieces import Places, minute_of
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.release import release_of
 from doorsill.uplink.reports import Release
-from doorsill.uplink.sight import Sight, is_news, sight_of
-from doorsill.uplink.standing import Device, Facts, problems_of
-from doorsill.uplink.tally import Tally
-from doorsill.uplink.tally_text import tally_of
-from doorsill.uplink.timing import Timing
-from doorsill.uplink.tls import Address
-from doorsill.uplink.voice import (
+from doorsill.uplink.retained import (
     Fares,
     Voice,
     gauges_of,
@@ -68,6 +63,11 @@ from doorsill.uplink.voice import (
     live_of,
     state_of,
 )
+from doorsill.uplink.sight import Sight, is_news, sight_of
+from doorsill.uplink.standing import Device, Facts, problems_of
+from doorsill.uplink.tally import Tally
+from doorsill.uplink.tally_text import tally_of
+from doorsill.uplink.tls import Address
 from doorsill.wire.codec import encode
 from doorsill.wire.discovery import describe
 from doorsill.wire.gauges import warmth

@@ -14,7 +14,7 @@ import gc
 from doorsill.config import Config
 from doorsill.process.stopping import listen
 from doorsill.uplink.connector import begin
-from doorsill.uplink.timing import Timing
+from doorsill.uplink.patience import Timing
 
 
 def main(config: Config) -> None:
