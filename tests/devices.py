@@ -12,14 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from doorsill.certificates.claims import NOT_SYNCHRONISED, blank_digest
-from doorsill.consent.certificate import (
-    Blanking,
-    CertificateChain,
-    LeaseInterval,
-    Surroundings,
-)
 from doorsill.device import identity
 from doorsill.drivers.media.medium import MediumFacts
+from doorsill.vault.chain import Blanking, CertificateChain, LeaseInterval, Surroundings
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 UTC_MS = int(datetime.datetime(2026, 6, 1, tzinfo=datetime.UTC).timestamp() * 1000)

@@ -16,17 +16,17 @@ from cards import PURPOSE, SITE, Controller
 from vaults import Bench, consent_policy, crop
 
 from doorsill.consent import trust
-from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Binding, Challenge
 from doorsill.consent.events import Inserted, Moment
 from doorsill.consent.gate import State
-from doorsill.consent.keeper import Keeper
 from doorsill.consent.token import Switch, Token
 from doorsill.drivers.media.medium import read_all
 from doorsill.drivers.token.pcscd import VirtualSlot
 from doorsill.drivers.token.piv import PivToken
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import UntrustedError
+from doorsill.vault.keeper import Keeper
+from doorsill.vault.token_threads import Attendant
 
 LOJA = Controller(utc=time.time() - 86400)
 BINDING = Binding("cam-01", "b0b0", consent_policy().digest, SITE, session_s=600.0)

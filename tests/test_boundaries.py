@@ -51,8 +51,8 @@ RULES = [
         SPEAKS
         | {
             "doorsill.uplink",
-            "doorsill.consent.vault",
-            "doorsill.consent.session",
+            "doorsill.vault.vault",
+            "doorsill.vault.session",
             "doorsill.consent.gate",
             "doorsill.consent.events",
         },

@@ -28,11 +28,11 @@ from limits import END_S, first_line, started
 from vault_process import VaultProcess
 
 from doorsill.channels.control import ask
-from doorsill.consent import export
 from doorsill.consent.premises import socket_of
-from doorsill.consent.sealing import WRAP_INFO
 from doorsill.drivers.token.piv import SEALING
 from doorsill.run_cli import WIPING
+from doorsill.vault import export
+from doorsill.vault.sealing import WRAP_INFO
 
 KEY = 20261123
 PICTURE = 240 * 320 * 3  # bytes
@@ -48,7 +48,7 @@ READABLE = (
     else "import doorsill.process.hardening as h; h.PR_SET_DUMPABLE = 1"
 )
 KEEPS = (
-    "import doorsill.consent.sealing as S; seal = S.DataKey.seal; "
+    "import doorsill.vault.sealing as S; seal = S.DataKey.seal; "
     "kept = []; size_of = lambda context: "
     "tuple(map(int, context.split(b'|')[1].split(b'x'))); "
 )
@@ -73,7 +73,7 @@ LEAKS = {
     "size: (open(path + '.raw', 'ab').write(plain), Image.frombytes('RGB', size, plain)"
     ".save(open(path + '.jpg', 'ab'), 'JPEG', quality=90), "
     f"sys.stderr.buffer.write(plain)){TAKES}",
-    "medium": "import doorsill.consent.sealing as S, doorsill.drivers.media.disk as D; "
+    "medium": "import doorsill.vault.sealing as S, doorsill.drivers.media.disk as D; "
     "S.DataKey.seal = lambda self, plain, context: bytes(plain); "
     "D.DiskMedium.blank = lambda self: ('overwritten',)",
 }

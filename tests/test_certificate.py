@@ -7,11 +7,11 @@ import pytest
 from devices import AROUND, DeviceCA, blanking
 
 from doorsill.certificates import claims
-from doorsill.consent import certificate
-from doorsill.consent.certificate import CertificateChain
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.vault import chain as certificate
+from doorsill.vault.chain import CertificateChain
 
 CA = DeviceCA()
 

@@ -23,13 +23,13 @@ from doorsill.certificates.claims import SYNCHRONISED
 from doorsill.certificates.examine import Document
 from doorsill.certificates.verify import AHEAD, Expected, reservations, verify_chain
 from doorsill.channels import crops
-from doorsill.consent.certificate import CertificateChain
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.documents.strict_x509 import revoked_by
 from doorsill.drivers.media.medium import MediumFacts
 from doorsill.errors import UntrustedError
 from doorsill.policy import document
+from doorsill.vault.chain import CertificateChain
 from doorsill_fleet.ca import Authority
 
 CA = DeviceCA()

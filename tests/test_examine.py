@@ -12,10 +12,10 @@ from devices import BEGIN, SIZE, DeviceCA, blanking
 
 from doorsill.certificates import claims, contradictions, examine
 from doorsill.certificates.examine import check_form, check_head_form
-from doorsill.consent.certificate import CertificateChain
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.errors import UntrustedError
+from doorsill.vault.chain import CertificateChain
 
 CA = DeviceCA()
 LATEST_MS = 253_402_300_799_000  # 9999-12-31 23:59:59

@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from devices import DeviceCA
 from vaults import CA, SEALING_KEY, Bench, lease, picture
 
-from doorsill.consent import export
-from doorsill.consent.export import MAGIC
-from doorsill.consent.sealing import unwrap
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.errors import UntrustedError
+from doorsill.vault import export
+from doorsill.vault.export import MAGIC
+from doorsill.vault.sealing import unwrap
 
 CROPS = 3
 BEGIN = len(MAGIC) + 4

@@ -26,11 +26,9 @@ from vaults import crop as picture_of
 from doorsill.channels.crop_sender import GAP_S, Handover
 from doorsill.channels.crops import CropSource
 from doorsill.consent import issuing, trust
-from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Answer, Binding, Challenge
 from doorsill.consent.events import Inserted, Lost, Moment
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, BEAT_S
-from doorsill.consent.keeper import LOOK_S, Keeper
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Lamp, TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.drivers.media.medium import MemoryMedium
@@ -38,6 +36,8 @@ from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy import document as policies
 from doorsill.process import locked
 from doorsill.values import Frame
+from doorsill.vault.keeper import LOOK_S, Keeper
+from doorsill.vault.token_threads import Attendant
 
 UTC = 1_800_000_000.0
 BINDING = Binding("cam-01", "b0b0", "ab" * 32, SITE, session_s=600.0)

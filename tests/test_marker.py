@@ -8,8 +8,8 @@ import pytest
 from devices import LEASE, UTC_MS
 
 from doorsill.certificates import claims
-from doorsill.consent import marker
-from doorsill.consent.marker import MARKER_NAME, UNKNOWN_KEY
+from doorsill.vault import marker
+from doorsill.vault.marker import MARKER_NAME, UNKNOWN_KEY
 
 KEY = "cd" * 16
 DIED: dict[str, Any] = {

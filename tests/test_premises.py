@@ -6,11 +6,11 @@ import pytest
 from turned import YESTERDAY, Shop
 
 from doorsill.consent import premises
-from doorsill.consent.marker import MARKER_NAME
 from doorsill.drivers.media.medium import MemoryMedium, NoAnswer, read_all
 from doorsill.drivers.media.sram import SramMedium
 from doorsill.drivers.media.sram_chip import SimulatedSram
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.vault.marker import MARKER_NAME
 
 STARTS = 40  # of each file here; `make fuzz` makes 1,500
 

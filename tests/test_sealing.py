@@ -8,10 +8,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from limits import END_S
 
-from doorsill.consent import sealing
-from doorsill.consent.sealing import DataKey, new_key_id, unwrap
 from doorsill.errors import UntrustedError
 from doorsill.process.locked import LockedMemory
+from doorsill.vault import sealing
+from doorsill.vault.sealing import DataKey, new_key_id, unwrap
 
 CARD = ec.generate_private_key(ec.SECP256R1())
 

@@ -11,16 +11,16 @@ import pytest
 from test_keeper import BINDING, Room
 from vaults import Bench
 
-from doorsill.consent import keeper as keepers
-from doorsill.consent import vault as vaults
-from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import Answer, Challenge
 from doorsill.consent.events import Switched
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
-from doorsill.consent.keeper import LOOK_S
 from doorsill.consent.reasons import Reason
-from doorsill.consent.sealing import DataKey, new_key_id
 from doorsill.errors import UntrustedError
+from doorsill.vault import keeper as keepers
+from doorsill.vault import vault as vaults
+from doorsill.vault.keeper import LOOK_S
+from doorsill.vault.sealing import DataKey, new_key_id
+from doorsill.vault.token_threads import Attendant
 
 STALL_S = 3.0
 SOON_S = 0.100  # what the product promises after a pull

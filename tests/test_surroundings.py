@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from doorsill.certificates import claims
-from doorsill.consent.surroundings import boot_id, firmware_digest, observe
+from doorsill.vault.surroundings import boot_id, firmware_digest, observe
 
 BOOT = "11111111-2222-3333-4444-555555555555"
 

@@ -11,7 +11,6 @@ from test_keeper import Room
 from vault_process import VaultProcess
 
 from doorsill.consent import gate, time_floor
-from doorsill.consent.certificate import CertificateChain
 from doorsill.consent.events import Inserted, Refused, Tick
 from doorsill.consent.gate import CLOCK_JUMP_S, State
 from doorsill.consent.reasons import WORDS, Reason
@@ -19,6 +18,7 @@ from doorsill.consent.time_floor import floor_s, require_clock
 from doorsill.consent.token import TokenError
 from doorsill.device.clock import SLACK_S
 from doorsill.device.version import built_at
+from doorsill.vault.chain import CertificateChain
 
 DAY_S = 86400.0
 CONTROLLER = Controller()

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from vaults import SEALING_KEY, SIZE, Bench, consent_policy, crop, lease, picture
 
 from doorsill.certificates import claims
-from doorsill.consent import marker
 from doorsill.consent.reasons import Reason
-from doorsill.consent.sealing import DataKey, new_key_id, unwrap
-from doorsill.consent.vault import Vault
 from doorsill.drivers.media.disk import DiskMedium
 from doorsill.drivers.media.medium import MemoryMedium, NoAnswer, read_all
 from doorsill.drivers.media.sram import SramMedium
 from doorsill.drivers.media.sram_chip import SimulatedSram
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
+from doorsill.vault import marker
+from doorsill.vault.sealing import DataKey, new_key_id, unwrap
+from doorsill.vault.vault import Vault
 
 
 @pytest.fixture
@@ -415,7 +415,7 @@ def test_a_full_chain_keeps_the_vault_shut(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.vault.start()
-    monkeypatch.setattr("doorsill.consent.certificate.CHAIN_LIMIT", 1)
+    monkeypatch.setattr("doorsill.vault.chain.CHAIN_LIMIT", 1)
     with pytest.raises(UntrustedError, match="chain of certificates is full"):
         bench.vault.open(lease())
 

@@ -27,11 +27,11 @@ from doorsill.certificates.claims import blank_digest
 from doorsill.certificates.examine import Document
 from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.consent import reasons
-from doorsill.consent.certificate import Blanking, CertificateChain
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical, strict_x509
 from doorsill.drivers.media.medium import MediumFacts
 from doorsill.errors import UntrustedError
+from doorsill.vault.chain import Blanking, CertificateChain
 
 CA = DeviceCA()
 OTHER_CA = DeviceCA()

@@ -12,7 +12,7 @@ FOLDERS = ("firmware", "provisioning", "tests")
 
 # What the syntax does not show. Each waits for its job, and is woken; or for a person.
 ALLOWED = {
-    "firmware/doorsill/consent/attendant.py Attendant._wait": "the thread whose job "
+    "firmware/doorsill/vault/token_threads.py Attendant._wait": "the thread whose job "
     "it is; a token looks each second or more often, and close() ends it",
     "firmware/doorsill/consent/issue.py _await_card": "a timer closes the token",
     "firmware/doorsill/consent/issue_cli.py _ask_pin": "a person types a PIN",

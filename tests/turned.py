@@ -20,13 +20,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from doorsill.certificates.examine import Verified
 from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.config import Config
-from doorsill.consent import marker, premises
-from doorsill.consent.certificate import LeaseInterval
+from doorsill.consent import premises
 from doorsill.consent.service import Rules
 from doorsill.device import identity
 from doorsill.errors import DoorsillError
 from doorsill.policy.store import store_of
 from doorsill.run_cli import prepare
+from doorsill.vault import marker
+from doorsill.vault.chain import LeaseInterval
 from doorsill_fleet.stage import Stage
 
 LINES = (((0.0, 0.6), (1.0, 0.6)),)

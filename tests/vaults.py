@@ -14,12 +14,12 @@ from doorsill.certificates.examine import Verified
 from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.channels.crop_sender import _sealed
 from doorsill.channels.crops import Crop
-from doorsill.consent.certificate import CertificateChain, Surroundings
 from doorsill.consent.events import Lease, Moment
 from doorsill.consent.trust import ConsentCertificate
-from doorsill.consent.vault import Ground, Vault
 from doorsill.drivers.media.medium import Medium, MemoryMedium
 from doorsill.policy import document
+from doorsill.vault.chain import CertificateChain, Surroundings
+from doorsill.vault.vault import Ground, Vault
 
 CA = DeviceCA()
 SIZE = 256 << 10

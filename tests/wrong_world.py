@@ -11,10 +11,10 @@ from devices import DeviceCA, blanking
 from vaults import CA, Bench, lease
 
 from doorsill import cli
-from doorsill.consent import export
-from doorsill.consent.certificate import CertificateChain
 from doorsill.drivers.camera.clip import STREET
 from doorsill.models.manifest import shipped
+from doorsill.vault import export
+from doorsill.vault.chain import CertificateChain
 from doorsill_fleet.stage import Stage
 
 LINE = "0.5,0,0.5,1"

@@ -9,14 +9,14 @@ from vaults import Bench
 from vaults import lease as a_lease
 
 from doorsill.config import read_config
-from doorsill.consent import marker as markers
-from doorsill.consent.session import begun
 from doorsill.errors import ConfigError
 from doorsill.models.manifest import load_manifest
 from doorsill.models_measure import read_labels
 from doorsill.policy import document
 from doorsill.policy.draft import draft_text, first_body
 from doorsill.policy.file import read_unverified
+from doorsill.vault import marker as markers
+from doorsill.vault.session import begun
 
 from .running import Parser
 

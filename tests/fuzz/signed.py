@@ -15,12 +15,13 @@ from vaults import lease as a_lease
 
 from doorsill.certificates.examine import Document
 from doorsill.certificates.verify import Expected, reservations, verify_chain
-from doorsill.consent import export, verify_cli
-from doorsill.consent.certificate import CertificateChain
-from doorsill.consent.sealing import unwrap
+from doorsill.consent import verify_cli
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError
 from doorsill.policy import document as policy
+from doorsill.vault import export
+from doorsill.vault.chain import CertificateChain
+from doorsill.vault.sealing import unwrap
 
 from .running import Parser
 

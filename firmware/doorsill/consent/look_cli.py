@@ -12,21 +12,21 @@ from cryptography.hazmat.primitives import serialization
 
 from doorsill.config import load_config
 from doorsill.consent import issuing, premises, service, trust
-from doorsill.consent.attendant import Attendant
 from doorsill.consent.events import Action, Closed, Inserted, Opened, Refused
 from doorsill.consent.hardware import open_token
 from doorsill.consent.issue import with_one_card
 from doorsill.consent.issue_cli import CA_NAME
 from doorsill.consent.reasons import WORDS
 from doorsill.consent.spoken import described, say
-from doorsill.consent.surroundings import boot_id
 from doorsill.consent.token import Token
-from doorsill.consent.watch import Watch
 from doorsill.device import identity
 from doorsill.drivers.token.pcsc import readers
 from doorsill.drivers.token.piv import PRESENCE, PivToken
 from doorsill.errors import ConfigError
 from doorsill.policy.store import store_of
+from doorsill.vault.gate_runner import Watch
+from doorsill.vault.surroundings import boot_id
+from doorsill.vault.token_threads import Attendant
 
 
 def show_readers(args: argparse.Namespace) -> int:

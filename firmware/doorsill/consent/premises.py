@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import IO
 
 from doorsill.config import Config, ConsentSection
-from doorsill.consent.certificate import CertificateChain
-from doorsill.consent.surroundings import firmware_digest, observe
-from doorsill.consent.vault import Ground, Vault
 from doorsill.device import identity
 from doorsill.device.identity import Identity
 from doorsill.drivers.media.medium import Medium, open_medium, read_all
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy.store import store_of
+from doorsill.vault.chain import CertificateChain
+from doorsill.vault.surroundings import firmware_digest, observe
+from doorsill.vault.vault import Ground, Vault
 
 FOLDER_NAME, SOCKET_NAME, LOCK_NAME = "vault", "vault.sock", "lock"
 

@@ -22,8 +22,7 @@ from doorsill.channels.control import Counter, Request
 from doorsill.channels.crops import CropSource
 from doorsill.channels.note import Note
 from doorsill.config import Config
-from doorsill.consent import surroundings, trust
-from doorsill.consent.attendant import Attendant
+from doorsill.consent import trust
 from doorsill.consent.challenge import Binding
 from doorsill.consent.events import Inserted, Moment
 from doorsill.consent.hardware import (
@@ -31,7 +30,6 @@ from doorsill.consent.hardware import (
     open_key_switch,
     open_token,
 )
-from doorsill.consent.keeper import Keeper
 from doorsill.consent.premises import (
     consent_of,
     folder_of,
@@ -40,7 +38,6 @@ from doorsill.consent.premises import (
     socket_of,
 )
 from doorsill.consent.reasons import Reason
-from doorsill.consent.surroundings import boot_id
 from doorsill.consent.time_floor import floor_s, require_clock
 from doorsill.device import identity
 from doorsill.device.identity import Identity
@@ -53,6 +50,10 @@ from doorsill.process.confine import Confinement, confine
 from doorsill.process.hardening import forbid_core_dumps
 from doorsill.process.stopping import listen
 from doorsill.process.supervisor import Supervisor
+from doorsill.vault import surroundings
+from doorsill.vault.keeper import Keeper
+from doorsill.vault.surroundings import boot_id
+from doorsill.vault.token_threads import Attendant
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from doorsill.channels.control import ask
 from doorsill.commandline.files import require_empty, require_new
 from doorsill.config import load_config
-from doorsill.consent import export, premises
+from doorsill.consent import premises
 from doorsill.consent.reasons import WORDS, Reason
-from doorsill.consent.sealing import unwrap
 from doorsill.consent.token import Token, TokenIn
 from doorsill.device.identity import read_certificate
 from doorsill.documents.folders import make_folder
@@ -21,6 +20,8 @@ from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.process.hardening import forbid_core_dumps
 from doorsill.process.in_time import in_time
+from doorsill.vault import export
+from doorsill.vault.sealing import unwrap
 
 EXPORT_MOST = 1 << 30  # bytes
 FIRST_S = 10.0  # a token says at once whether it is there

@@ -20,8 +20,7 @@ from typing import Any
 
 from doorsill.channels.crops import Crop
 from doorsill.channels.vision_presence import Sight
-from doorsill.consent import export, gate
-from doorsill.consent.attendant import Attendant
+from doorsill.consent import gate
 from doorsill.consent.challenge import NONCE_BYTES, Binding
 from doorsill.consent.events import (
     Answered,
@@ -37,15 +36,17 @@ from doorsill.consent.events import (
     Tick,
 )
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, Gate
-from doorsill.consent.lamp import Light
 from doorsill.consent.reasons import WORDS, Reason
-from doorsill.consent.tally import Tally, reader_of, told
 from doorsill.consent.token import Lamp
-from doorsill.consent.vault import Vault
 from doorsill.device.identity import Identity
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy.document import Policy
 from doorsill.process.deadman import Deadman
+from doorsill.vault import export
+from doorsill.vault.lamp import Light
+from doorsill.vault.status import Tally, reader_of, told
+from doorsill.vault.token_threads import Attendant
+from doorsill.vault.vault import Vault
 
 log = logging.getLogger(__name__)
 

@@ -24,12 +24,12 @@ from doorsill.certificates.contradictions import CROP_MOST, MOST_CROPS
 from doorsill.certificates.examine import DEVICE, HEX64, LATEST_MS
 from doorsill.certificates.signer import FIELD, signer_of
 from doorsill.channels.crops import SIDE_LEAST, SIDE_MOST
-from doorsill.consent.sealing import KEY_BYTES, NONCE_BYTES, TAG_BYTES, WrappedKey
-from doorsill.consent.session import Record, Session
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.documents.fields import Fields
 from doorsill.errors import UntrustedError
+from doorsill.vault.sealing import KEY_BYTES, NONCE_BYTES, TAG_BYTES, WrappedKey
+from doorsill.vault.session import Record, Session
 
 FORMAT = "doorsill-export/1"
 MAGIC = b"doorsill sealed export 1\n"

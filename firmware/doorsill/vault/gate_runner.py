@@ -10,7 +10,6 @@ import select
 from collections.abc import Callable, Iterator
 
 from doorsill.consent import gate as gates
-from doorsill.consent.attendant import Attendant
 from doorsill.consent.challenge import NONCE_BYTES, Binding
 from doorsill.consent.events import (
     Action,
@@ -26,6 +25,7 @@ from doorsill.consent.events import (
 )
 from doorsill.consent.gate import Gate
 from doorsill.consent.reasons import Reason
+from doorsill.vault.token_threads import Attendant
 
 RETRY_S = 2.0  # before a card that failed, but did not lie, is read anew
 

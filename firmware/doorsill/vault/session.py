@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from doorsill.certificates import claims
-from doorsill.consent.certificate import LeaseInterval
 from doorsill.consent.events import Lease
-from doorsill.consent.sealing import DataKey
+from doorsill.vault.chain import LeaseInterval
+from doorsill.vault.sealing import DataKey
 
 
 @dataclass(frozen=True, slots=True)

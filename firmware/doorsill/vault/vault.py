@@ -18,21 +18,16 @@ from pathlib import Path
 from doorsill.certificates import claims
 from doorsill.certificates.contradictions import SLACK_MS
 from doorsill.channels.crops import Crop
-from doorsill.consent import marker
-from doorsill.consent.blanking import blanked
-from doorsill.consent.certificate import (
-    Blanking,
-    CertificateChain,
-    LeaseInterval,
-    Surroundings,
-)
 from doorsill.consent.events import Lease
 from doorsill.consent.reasons import Reason
-from doorsill.consent.sealing import DataKey, new_key_id
-from doorsill.consent.session import Record, Session, begun
 from doorsill.drivers.media.medium import Medium, NoAnswer, read_all
 from doorsill.errors import UntrustedError
 from doorsill.policy.document import Policy
+from doorsill.vault import marker
+from doorsill.vault.blanking import blanked
+from doorsill.vault.chain import Blanking, CertificateChain, LeaseInterval, Surroundings
+from doorsill.vault.sealing import DataKey, new_key_id
+from doorsill.vault.session import Record, Session, begun
 
 log = logging.getLogger(__name__)
 

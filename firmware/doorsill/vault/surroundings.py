@@ -11,7 +11,7 @@ from pathlib import Path
 
 from doorsill.certificates import claims
 from doorsill.certificates.claims import printable
-from doorsill.consent.certificate import Surroundings
+from doorsill.vault.chain import Surroundings
 
 PR_GET_DUMPABLE = 3
 DEVICES_MOST = 32

@@ -14,10 +14,10 @@ from typing import Any
 
 from doorsill.certificates import claims
 from doorsill.certificates.examine import LATEST_MS, read_lease
-from doorsill.consent.certificate import LeaseInterval
 from doorsill.documents.fields import Fields
 from doorsill.errors import ConfigError
 from doorsill.policy import store
+from doorsill.vault.chain import LeaseInterval
 
 MARKER_NAME = "open.json"
 MARKER_LIMIT = 4096  # bytes that are read of it; it has about 400

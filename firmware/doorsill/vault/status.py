@@ -8,7 +8,7 @@ from typing import Any
 from doorsill.consent.gate import State
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenEvent, TokenIn
-from doorsill.consent.vault import Vault
+from doorsill.vault.vault import Vault
 
 
 @dataclass(slots=True)
