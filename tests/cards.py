@@ -9,11 +9,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from doorsill.consent import issuing, trust
+from doorsill.consent import trust
 from doorsill.consent.challenge import Answer, Binding, Challenge
 from doorsill.consent.events import Moment
 from doorsill.consent.gate import Gate
 from doorsill.consent.trust import Authority, ConsentCertificate
+from doorsill.office import cards
 
 UTC = 1_800_000_000.0
 SITE, PURPOSE = "porto-1", "validation"
@@ -34,7 +35,7 @@ class Controller:
     utc: float = UTC - 86400
 
     def __post_init__(self) -> None:
-        self.ca: x509.Certificate = issuing.authority(
+        self.ca: x509.Certificate = cards.authority(
             self.key, "Loja Exemplo, Porto", self.utc, self.days
         )
 
@@ -43,9 +44,9 @@ class Controller:
         return self.ca.fingerprint(hashes.SHA256()).hex()
 
     def authority(self, revoked: tuple[str, ...] = (), utc: float = UTC) -> Authority:
-        return trust.authority(issuing.der(self.ca), self.pin, revoked, utc)
+        return trust.authority(cards.der(self.ca), self.pin, revoked, utc)
 
-    def grant(self, **changes: object) -> issuing.Grant:
+    def grant(self, **changes: object) -> cards.Grant:
         values: dict[str, object] = {
             "holder": "Ana",
             "site": SITE,
@@ -53,7 +54,7 @@ class Controller:
             "not_before": UTC - 3600,
             "days": 30,
         }
-        return issuing.Grant(**{**values, **changes})  # type: ignore[arg-type]
+        return cards.Grant(**{**values, **changes})  # type: ignore[arg-type]
 
     def card(self, **changes: object) -> Card:
         return Card(self, self.grant(**changes))
@@ -62,11 +63,11 @@ class Controller:
 class Card:
     """A card in our hand: its key and its certificate."""
 
-    def __init__(self, controller: Controller, grant: issuing.Grant) -> None:
+    def __init__(self, controller: Controller, grant: cards.Grant) -> None:
         self.key = new_key()
         self.controller = controller
-        self.der = issuing.der(
-            issuing.card(controller.ca, controller.key, self.key.public_key(), grant)
+        self.der = cards.der(
+            cards.card(controller.ca, controller.key, self.key.public_key(), grant)
         )
 
     def verified(self, utc: float = UTC, site: str = SITE) -> ConsentCertificate:

@@ -21,10 +21,10 @@ from doorsill.arguments import shared
 from doorsill.commandline.ending import ended
 from doorsill.commandline.help import folded
 from doorsill.commandline.parser import Parser, command, meant
-from doorsill.consent import issuing
 from doorsill.drivers.camera import decoding
 from doorsill.drivers.model import runtime
 from doorsill.models import fetch
+from doorsill.office import cards
 from doorsill_fleet import cli as fleet_cli
 
 WHOLE = cli.whole_parser(cli.COMMANDS | cli.plugins())
@@ -278,8 +278,8 @@ def test_the_limits_that_are_shown_are_those_that_hold() -> None:
         decoding.LEAST_RATE,
         decoding.MOST_RATE,
     )
-    assert consent_arguments.CARD_DAYS == issuing.CARD_DAYS_LIMIT
-    assert consent_arguments.AUTHORITY_DAYS == issuing.AUTHORITY_DAYS_LIMIT
+    assert consent_arguments.CARD_DAYS == cards.CARD_DAYS_LIMIT
+    assert consent_arguments.AUTHORITY_DAYS == cards.AUTHORITY_DAYS_LIMIT
 
 
 def test_a_suggestion_is_near_or_is_not_made() -> None:

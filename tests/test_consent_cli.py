@@ -14,10 +14,7 @@ from vault_process import VaultProcess
 
 from doorsill import cli
 from doorsill.consent.enrolled import read_enrolled
-from doorsill.consent.issue import with_one_card
 from doorsill.consent.issue_cli import read_office
-from doorsill.consent.issue_fido import enrol_key
-from doorsill.consent.issuing import Grant
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenOut
 from doorsill.drivers.token.fido import FidoToken
@@ -26,6 +23,9 @@ from doorsill.drivers.token.pcscd import VirtualSlot
 from doorsill.drivers.token.piv import PRESENCE, SEALING
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
+from doorsill.office.cards import Grant
+from doorsill.office.fido import enrol_key
+from doorsill.office.piv import with_one_card
 
 Run = Callable[..., tuple[int, str]]
 FOR = ("--holder", "Ana", "--site", "porto-1", "--purpose", "validation")

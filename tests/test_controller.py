@@ -9,12 +9,13 @@ import pytest
 import virtual
 from cryptography.hazmat.primitives import serialization
 
-from doorsill import cli, controller
+from doorsill import cli
 from doorsill.documents import canonical
 from doorsill.drivers.token.pcscd import VirtualSlot
 from doorsill.drivers.token.piv import FACTORY_PIN, SIGNATURE
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
+from doorsill.office import controller
 from doorsill.policy import document
 from doorsill.policy.store import read_public_key
 

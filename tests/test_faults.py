@@ -24,13 +24,10 @@ from test_trust import handmade
 from vault_process import VaultProcess
 from vaults import consent_policy, crop
 
-from doorsill.consent import issuing
 from doorsill.consent.challenge import Challenge
 from doorsill.consent.enrolled import read_enrolled
 from doorsill.consent.events import Lost, Switched
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
-from doorsill.consent.issue import Office
-from doorsill.consent.issue_fido import enrol_key
 from doorsill.consent.premises import folder_of
 from doorsill.consent.reasons import Reason
 from doorsill.drivers.gpio.fake import FakeLine
@@ -42,6 +39,9 @@ from doorsill.drivers.token.fido_fake import VirtualKey
 from doorsill.drivers.token.piv import OBJECTS, PRESENCE, PivCard
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.office import cards
+from doorsill.office.fido import enrol_key
+from doorsill.office.piv import Office
 
 DAY = 86400.0
 SIGN, READ, SELECT = 0x87, 0xCB, 0xA4
@@ -88,8 +88,8 @@ def another_curve() -> bytes:
 
 
 def sealing_in_9e() -> bytes:
-    return issuing.der(
-        issuing.sealing(LOJA.ca, LOJA.key, new_key().public_key(), LOJA.grant())
+    return cards.der(
+        cards.sealing(LOJA.ca, LOJA.key, new_key().public_key(), LOJA.grant())
     )
 
 

@@ -21,7 +21,6 @@ from cards import (
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorsill.consent import issuing
 from doorsill.consent.challenge import Challenge, require_answer
 from doorsill.consent.enrolled import Enrolled, read_enrolled
 from doorsill.consent.events import Answered, Ask, Inserted, Opened
@@ -34,6 +33,7 @@ from doorsill.drivers.token.ctap import enrol, sealing_key
 from doorsill.drivers.token.fido import FidoToken, Ports
 from doorsill.drivers.token.fido_fake import VirtualKey
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.office import cards
 
 LOJA = Controller()
 POINT = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
@@ -43,10 +43,10 @@ def enrolled(key: VirtualKey, **grant: object) -> Enrolled:
     """As ``doorsill consent issue --fido2`` does it."""
     credential, public = enrol(key, "Ana")
     granted = LOJA.grant(**grant)
-    presence = issuing.card(LOJA.ca, LOJA.key, public, granted, credential)
+    presence = cards.card(LOJA.ca, LOJA.key, public, granted, credential)
     hidden = sealing_key(key, credential).public_key()
-    sealing = issuing.sealing(LOJA.ca, LOJA.key, hidden, granted)
-    return Enrolled(credential, issuing.der(presence), issuing.der(sealing))
+    sealing = cards.sealing(LOJA.ca, LOJA.key, hidden, granted)
+    return Enrolled(credential, cards.der(presence), cards.der(sealing))
 
 
 class Plugged:

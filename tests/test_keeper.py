@@ -25,7 +25,7 @@ from vaults import crop as picture_of
 
 from doorsill.channels.crop_sender import GAP_S, Handover
 from doorsill.channels.crops import CropSource
-from doorsill.consent import issuing, trust
+from doorsill.consent import trust
 from doorsill.consent.challenge import Answer, Binding, Challenge
 from doorsill.consent.events import Inserted, Lost, Moment
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, BEAT_S
@@ -33,6 +33,7 @@ from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Lamp, TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.drivers.media.medium import MemoryMedium
 from doorsill.errors import DoorsillError, UntrustedError
+from doorsill.office import cards
 from doorsill.policy import document as policies
 from doorsill.process import locked
 from doorsill.values import Frame
@@ -142,7 +143,7 @@ class Room:
 
     def judge(self, card: bytes, sealing: bytes) -> Inserted:
         utc = self.now().utc
-        ca = issuing.der(CONTROLLER.ca)
+        ca = cards.der(CONTROLLER.ca)
         authority = trust.authority(ca, self.consent_pin, self.revoked, utc)
         found = trust.verify(card, authority, SITE, [PURPOSE], utc)
         return Inserted(found, self.digest)
@@ -392,7 +393,7 @@ NEVER: list[tuple[str, Fault]] = [
     ("certificate altered", certificate(lambda der: der[:-1] + bytes([der[-1] ^ 1]))),
     ("certificate garbage", certificate(lambda der: os.urandom(600))),
     ("certificate huge", certificate(lambda der: der * 20)),
-    ("the CA's own certificate", certificate(lambda der: issuing.der(CONTROLLER.ca))),
+    ("the CA's own certificate", certificate(lambda der: cards.der(CONTROLLER.ca))),
     ("cloned certificate without the key", clone),
     ("replayed answer", replayed),
     ("answer for another device", answers_for(device="cam-02")),

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from doorsill.consent import issuing
 from doorsill.documents.strict_x509 import (
     Unreadable,
     read_der,
@@ -19,16 +18,17 @@ from doorsill.documents.strict_x509 import (
     read_pem,
     read_pem_chain,
 )
+from doorsill.office import cards
 
 CONTROLLER = Controller()
-CA = issuing.der(CONTROLLER.ca)
+CA = cards.der(CONTROLLER.ca)
 
 
 def test_a_certificate_and_a_list_are_read() -> None:
     assert read_der(CA) == CONTROLLER.ca
     pem = CONTROLLER.ca.public_bytes(Encoding.PEM)
     assert read_pem(pem) == CONTROLLER.ca and len(read_pem_chain(pem * 2)) == 2
-    found = issuing.revocation_list(
+    found = cards.revocation_list(
         CONTROLLER.ca, CONTROLLER.key, frozenset({5, 7}), CONTROLLER.utc, 30
     )
     for encoding in (Encoding.PEM, Encoding.DER):

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
-from doorsill.consent import issuing, trust
+from doorsill.consent import trust
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.office import cards
 
 LOJA = Controller()
 GOOD = LOJA.card()
@@ -56,10 +57,10 @@ def handmade(
     if names:
         builder = builder.add_extension(san, critical=False)
     if usage:
-        builder = builder.add_extension(issuing._usage(usage), critical=True)
+        builder = builder.add_extension(cards._usage(usage), critical=True)
     for extension, critical in extra:
         builder = builder.add_extension(extension, critical=critical)
-    return issuing.der(builder.sign(signer or LOJA.key, hashes.SHA256()))
+    return cards.der(builder.sign(signer or LOJA.key, hashes.SHA256()))
 
 
 def test_a_card_of_this_site_says_who_what_and_how_long() -> None:
@@ -70,10 +71,8 @@ def test_a_card_of_this_site_says_who_what_and_how_long() -> None:
     assert found.credential is None
 
 
-STRANGER = issuing.der(
-    issuing.card(
-        Controller().ca, new_key(), GOOD.key.public_key(), Controller().grant()
-    )
+STRANGER = cards.der(
+    cards.card(Controller().ca, new_key(), GOOD.key.public_key(), Controller().grant())
 )
 SAME_NAME = handmade(signer=new_key())
 REFUSALS = [
@@ -135,7 +134,7 @@ REFUSALS = [
         "demands 2.5.29.54",
         id="a demand that we do not know",
     ),
-    pytest.param(lambda: issuing.der(LOJA.ca), "a CA's", id="the CA itself"),
+    pytest.param(lambda: cards.der(LOJA.ca), "a CA's", id="the CA itself"),
 ]
 
 
@@ -156,9 +155,7 @@ def test_a_card_that_the_policy_took_back_is_refused() -> None:
 def listed(signer: Controller, age_days: float = 0.0) -> bytes:
     serials = frozenset({verify(GOOD.der).serial})
     utc = UTC - age_days * DAY
-    return issuing.der(
-        issuing.revocation_list(signer.ca, signer.key, serials, utc, days=7)
-    )
+    return cards.der(cards.revocation_list(signer.ca, signer.key, serials, utc, days=7))
 
 
 def test_a_card_on_the_authoritys_list_is_refused() -> None:
@@ -185,7 +182,7 @@ def test_a_list_that_cannot_be_trusted_closes_everything(
 
 def test_the_policy_pins_one_ca() -> None:
     with pytest.raises(UntrustedError, match="is not the policy's"):
-        trust.authority(issuing.der(Controller().ca), LOJA.pin, (), UTC)
+        trust.authority(cards.der(Controller().ca), LOJA.pin, (), UTC)
 
 
 @pytest.mark.parametrize(
@@ -211,9 +208,7 @@ SEALING_KEY = new_key()
 
 def sealing(**changes: object) -> bytes:
     grant = LOJA.grant(**changes)
-    return issuing.der(
-        issuing.sealing(LOJA.ca, LOJA.key, SEALING_KEY.public_key(), grant)
-    )
+    return cards.der(cards.sealing(LOJA.ca, LOJA.key, SEALING_KEY.public_key(), grant))
 
 
 def test_the_9d_key_belongs_to_the_same_holder() -> None:
@@ -228,8 +223,8 @@ def test_the_9d_key_belongs_to_the_same_holder() -> None:
 
 def test_a_fido_certificate_carries_its_credential() -> None:
     key = new_key().public_key()
-    made = issuing.card(LOJA.ca, LOJA.key, key, LOJA.grant(), credential=b"id-1")
-    assert verify(issuing.der(made)).credential == b"id-1"
+    made = cards.card(LOJA.ca, LOJA.key, key, LOJA.grant(), credential=b"id-1")
+    assert verify(cards.der(made)).credential == b"id-1"
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,12 @@ from vault_process import VaultProcess, utc_now
 
 from doorsill import cli
 from doorsill.channels.control import ask
-from doorsill.consent import issuing
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.consent.premises import certificates_of, folder_of, socket_of
 from doorsill.documents import canonical
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.office import cards
 from doorsill.status_cli import GREEN, ORANGE, Finding, report
 
 
@@ -428,4 +428,4 @@ def test_the_counter_sends_away_whoever_asks_for_something_else(
         ask(site.folder / "none.sock", "status")
     with pytest.raises(UntrustedError, match="no card has just answered"):
         ask(socket_of(site.config), "export")
-    assert issuing.PURPOSE.fullmatch("validation")
+    assert cards.PURPOSE.fullmatch("validation")

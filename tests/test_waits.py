@@ -14,10 +14,10 @@ FOLDERS = ("firmware", "provisioning", "tests")
 ALLOWED = {
     "firmware/doorsill/vault/token_threads.py Attendant._wait": "the thread whose job "
     "it is; a token looks each second or more often, and close() ends it",
-    "firmware/doorsill/consent/issue.py _await_card": "a timer closes the token",
+    "firmware/doorsill/office/piv.py _await_card": "a timer closes the token",
     "firmware/doorsill/consent/issue_cli.py _ask_pin": "a person types a PIN",
     "firmware/doorsill/consent/vault_cli.py _line": "a person, or a pipe, gives a PIN",
-    "firmware/doorsill/controller.py secret": "a person types a passphrase",
+    "firmware/doorsill/office/controller.py secret": "a person types a passphrase",
     "tests/limits.py first_line": "select said before that there is something",
     "tests/mutants/__main__.py Workshop.tried": "the run of a change has its limit_s",
     "tests/mutants/runner.py Runner.run": "the runner gives its fork limit_s",

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from cards import Controller
 
-from doorsill.consent import issuing
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenOut
 from doorsill.drivers.token.pcsc import Presence
 from doorsill.drivers.token.pcscd import ENVIRONMENT, PrivatePcscd
 from doorsill.drivers.token.piv import PRESENCE, SEALING
 from doorsill.drivers.token.piv_fake import VirtualCard
+from doorsill.office import cards
 
 LIMIT_S = 20.0  # far above anything measured: a hang is a failure, not a wait
 
@@ -46,9 +46,9 @@ def made_card(controller: Controller, **changes: object) -> VirtualCard:
     card = VirtualCard(t0=bool(changes.pop("t0", False)))
     given = {"not_before": float(now) - 3600, **changes}  # type: ignore[arg-type]
     grant = controller.grant(**given)
-    for slot, make in ((PRESENCE, issuing.card), (SEALING, issuing.sealing)):
-        key = issuing.ec.generate_private_key(issuing.ec.SECP256R1())
-        der = issuing.der(
+    for slot, make in ((PRESENCE, cards.card), (SEALING, cards.sealing)):
+        key = cards.ec.generate_private_key(cards.ec.SECP256R1())
+        der = cards.der(
             make(controller.ca, controller.key, key.public_key(), grant)  # type: ignore[operator]
         )
         card.load(slot, key, der)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives import serialization
 
-from doorsill import controller
 from doorsill.device import identity
 from doorsill.documents.canonical import PublicKey, SignBytes
 from doorsill.errors import ConfigError
+from doorsill.office import controller
 from doorsill.policy.store import read_public_key, replace
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
-from doorsill import controller
+from doorsill.office import controller
 from doorsill_fleet import broker_files, office
 from doorsill_fleet.ca import LEAF_VALID
 from doorsill_fleet.office import Camera

@@ -11,9 +11,10 @@ from pathlib import Path
 from cards import PURPOSE, SITE, UTC, Controller, new_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from doorsill.consent import issuing, trust
+from doorsill.consent import trust
 from doorsill.consent.enrolled import read_enrolled
 from doorsill.device import identity
+from doorsill.office import cards
 from doorsill.policy.store import read_public_key
 from doorsill_fleet.ca import Authority
 
@@ -31,8 +32,8 @@ def card(folder: Path) -> Parser:
 def sealing(folder: Path) -> Parser:
     controller = Controller()
     good, authority = controller.card().verified(), controller.authority()
-    der = issuing.der(
-        issuing.sealing(
+    der = cards.der(
+        cards.sealing(
             controller.ca, controller.key, new_key().public_key(), controller.grant()
         )
     )
@@ -43,16 +44,14 @@ def consent_ca(folder: Path) -> Parser:
     def feed(data: bytes) -> None:
         trust.authority(data, hashlib.sha256(data).hexdigest(), ["ab"], UTC)
 
-    return Parser([issuing.der(Controller().ca)], feed)
+    return Parser([cards.der(Controller().ca)], feed)
 
 
 def revocation_list(folder: Path) -> Parser:
     controller = Controller()
     authority = controller.authority()
-    found = issuing.revocation_list(
-        controller.ca, controller.key, frozenset({5}), UTC, 5
-    )
-    seeds = [issuing.der(found), found.public_bytes(Encoding.PEM)]
+    found = cards.revocation_list(controller.ca, controller.key, frozenset({5}), UTC, 5)
+    seeds = [cards.der(found), found.public_bytes(Encoding.PEM)]
     return Parser(seeds, lambda data: trust.with_list(authority, data, UTC))
 
 
@@ -112,7 +111,7 @@ def controller_key(folder: Path) -> Parser:
 
 def enrolled(folder: Path) -> Parser:
     controller, path = Controller(), folder / "ana.pem"
-    made = issuing.card(
+    made = cards.card(
         controller.ca,
         controller.key,
         new_key().public_key(),

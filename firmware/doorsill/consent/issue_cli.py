@@ -10,15 +10,15 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
-from doorsill.consent import issuing
-from doorsill.consent.issue import Office, holder_before, make, with_one_card
-from doorsill.consent.issuing import Grant
 from doorsill.consent.spoken import described, say
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.device import identity
 from doorsill.documents.folders import make_folder
 from doorsill.drivers.token.piv import FACTORY_MANAGEMENT_KEY, PivCard, PivToken
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.office import cards
+from doorsill.office.cards import Grant
+from doorsill.office.piv import Office, holder_before, make, with_one_card
 from doorsill.policy.store import replace
 
 KEY_NAME, CA_NAME = "consent-ca.key", "consent-ca.pem"
@@ -31,9 +31,9 @@ def make_ca(args: argparse.Namespace) -> int:
     if ca_path.exists():
         raise ConfigError(f"{ca_path} exists; a CA is never overwritten")
     now = _now()
-    issuing.require_authority(args.controller, args.days)
+    cards.require_authority(args.controller, args.days)
     key = identity.create_key(key_path)
-    office = Office(issuing.authority(key, args.controller, now, args.days), key)
+    office = Office(cards.authority(key, args.controller, now, args.days), key)
     replace(ca_path, office.ca.public_bytes(serialization.Encoding.PEM))
     say(f"wrote {key_path} (keep it offline) and {ca_path} (for the devices)")
     say(f'for the policy: ca = "{office.pin}"')
@@ -44,9 +44,9 @@ def issue_card(args: argparse.Namespace) -> int:
     """Make the card in the reader, or enrol the FIDO2 key, and prove that it works."""
     office = read_office(args.ca)
     grant = Grant(args.holder, args.site, args.purpose, _begins(args.begins), args.days)
-    issuing.require_within(office.ca, grant)
+    cards.require_within(office.ca, grant)
     if args.fido2:
-        from doorsill.consent.issue_fido import enrol_key
+        from doorsill.office.fido import enrol_key
 
         found = enrol_key(office, grant, args.fido2, say, ask_pin=_ask_pin)
     else:

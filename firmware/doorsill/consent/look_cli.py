@@ -11,10 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.config import load_config
-from doorsill.consent import issuing, premises, service, trust
+from doorsill.consent import premises, service, trust
 from doorsill.consent.events import Action, Closed, Inserted, Opened, Refused
 from doorsill.consent.hardware import open_token
-from doorsill.consent.issue import with_one_card
 from doorsill.consent.issue_cli import CA_NAME
 from doorsill.consent.reasons import WORDS
 from doorsill.consent.spoken import described, say
@@ -23,6 +22,8 @@ from doorsill.device import identity
 from doorsill.drivers.token.pcsc import readers
 from doorsill.drivers.token.piv import PRESENCE, PivToken
 from doorsill.errors import ConfigError
+from doorsill.office import cards
+from doorsill.office.piv import with_one_card
 from doorsill.policy.store import store_of
 from doorsill.vault.gate_runner import Watch
 from doorsill.vault.surroundings import boot_id
@@ -96,7 +97,7 @@ def _judged_by(args: argparse.Namespace) -> tuple[Any, Any]:
 def _by_hand(ca: x509.Certificate, site: str, purpose: str) -> tuple[Any, Any]:
     from doorsill.consent.challenge import Binding
 
-    der = issuing.der(ca)
+    der = cards.der(ca)
     pin = trust.fingerprint(der)
 
     def judge(card: bytes, sealing: bytes) -> Inserted:

@@ -16,15 +16,16 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from doorsill.consent import issuing, trust
+from doorsill.consent import trust
 from doorsill.consent.challenge import Answer, Binding, Challenge, require_answer
-from doorsill.consent.issuing import Grant, PrivateKey
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import TokenError, TokenIn
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.documents.strict_x509 import Unreadable, read_der
 from doorsill.drivers.token.piv import PRESENCE, SEALING, PivCard, PivToken
 from doorsill.errors import ConfigError
+from doorsill.office import cards
+from doorsill.office.cards import Grant, PrivateKey
 from doorsill.process.in_time import in_time
 
 T = TypeVar("T")
@@ -58,10 +59,10 @@ def make(
     """
     card.authenticate(management_key)
     presence_key, sealing_key = card.generate(PRESENCE), card.generate(SEALING)
-    sealing = issuing.sealing(office.ca, office.key, sealing_key, grant)
-    card.put_certificate(SEALING, issuing.der(sealing))
-    presence = issuing.card(office.ca, office.key, presence_key, grant)
-    card.put_certificate(PRESENCE, issuing.der(presence))
+    sealing = cards.sealing(office.ca, office.key, sealing_key, grant)
+    card.put_certificate(SEALING, cards.der(sealing))
+    presence = cards.card(office.ca, office.key, presence_key, grant)
+    card.put_certificate(PRESENCE, cards.der(presence))
     return prove(card, office, grant, utc)
 
 
@@ -69,7 +70,7 @@ def prove(
     card: PivCard, office: Office, grant: Grant, utc: float
 ) -> ConsentCertificate:
     """Read the card back and put a question to it, as a device will."""
-    authority = trust.authority(issuing.der(office.ca), office.pin, (), utc)
+    authority = trust.authority(cards.der(office.ca), office.pin, (), utc)
     at = max(utc, grant.not_before)
     found = trust.verify(
         card.certificate(PRESENCE), authority, grant.site, [grant.purpose], at

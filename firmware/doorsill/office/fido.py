@@ -8,11 +8,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.commandline.files import require_new
-from doorsill.consent import issuing, trust
-from doorsill.consent.issue import Office
-from doorsill.consent.issuing import Grant
+from doorsill.consent import trust
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.drivers.token.fido import Finder, enrol_one, plugged_in
+from doorsill.office import cards
+from doorsill.office.cards import Grant
+from doorsill.office.piv import Office
 from doorsill.policy.store import replace
 
 
@@ -28,14 +29,14 @@ def enrol_key(
     require_new(path)
     say("touch the FIDO2 key, and once more when it blinks again")
     made = enrol_one(finder, grant.holder, ask_pin)
-    presence = issuing.card(office.ca, office.key, made.public, grant, made.credential)
-    sealing = issuing.sealing(office.ca, office.key, made.sealing, grant)
+    presence = cards.card(office.ca, office.key, made.public, grant, made.credential)
+    sealing = cards.sealing(office.ca, office.key, made.sealing, grant)
     pem = (
         each.public_bytes(serialization.Encoding.PEM) for each in (presence, sealing)
     )
     replace(path, b"".join(pem))
     say(f"wrote {path}; it goes to consent-keys/ beside the CA on each device")
     utc = grant.not_before
-    authority = trust.authority(issuing.der(office.ca), office.pin, (), utc)
+    authority = trust.authority(cards.der(office.ca), office.pin, (), utc)
     purposes = [grant.purpose]
-    return trust.verify(issuing.der(presence), authority, grant.site, purposes, utc)
+    return trust.verify(cards.der(presence), authority, grant.site, purposes, utc)

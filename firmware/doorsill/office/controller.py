@@ -125,8 +125,8 @@ def _has_key(card: PivCard, pin: str) -> bool:
 
 def _with_card(reader: str, say: Say, work: Callable[[PivCard], T]) -> T:
     """With the one card in the readers whose names hold ``reader``."""
-    from doorsill.consent.issue import with_one_card
     from doorsill.drivers.token.piv import PivToken
+    from doorsill.office.piv import with_one_card
 
     token = PivToken(reader)
     try:

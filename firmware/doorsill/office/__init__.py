@@ -1,0 +1,1 @@
+"""What makes a card, at the controller's desk; no camera has it to hand."""
