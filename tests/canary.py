@@ -25,9 +25,9 @@ from doorsill.drivers.camera.decoding import Source
 from doorsill.drivers.camera.picamera_fake import store, to_yuv
 from doorsill.drivers.camera.upright import Scaler
 from doorsill.drivers.camera.yuv import YuvConverter
+from doorsill.services.detectors import open_detector
 from doorsill.values import Frame, Pixels
 from doorsill.vision.detect.detector import Detector
-from doorsill.vision.detectors import open_detector
 
 CROWDED, EMPTY = 300, 0  # frames of the clip
 NOISE = 24  # levels up and down

@@ -24,8 +24,8 @@ from doorsill.config import load_config
 from doorsill.drivers.camera import picamera
 from doorsill.drivers.camera.picamera_fake import FakePi, FakeRequest
 from doorsill.process import hardening
+from doorsill.services import vision
 from doorsill.values import Frame, Pixels
-from doorsill.vision import service
 from doorsill.vision.door import Door
 
 PERIOD_S = 0.08
@@ -87,7 +87,7 @@ def main() -> None:
     board = lens(int(handle), platform)
     picamera.find_library = board.library
     FakeRequest.get_metadata = lambda self: {"SensorTimestamp": time.monotonic_ns()}  # type: ignore[method-assign]
-    service.main(load_config(Path(config)))
+    vision.main(load_config(Path(config)))
 
 
 main()

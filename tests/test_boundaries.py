@@ -103,7 +103,7 @@ def test_negative_control_a_forbidden_import_is_found(tmp_path: Path) -> None:
     ("module", "banned"),
     [
         pytest.param(
-            "doorsill.uplink.service",
+            "doorsill.services.uplink",
             ("numpy", "av", "ai_edge_litert"),
             id="uplink loads no picture library",
         ),

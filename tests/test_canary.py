@@ -28,9 +28,9 @@ from limits import END_S, first_line, started
 from vault_process import VaultProcess
 
 from doorsill.channels.control import ask
-from doorsill.consent.premises import socket_of
 from doorsill.drivers.token.piv import SEALING
 from doorsill.run_cli import WIPING
+from doorsill.services.vault_opening import socket_of
 from doorsill.vault import export
 from doorsill.vault.sealing import WRAP_INFO
 

@@ -17,11 +17,11 @@ from test_store import reader
 
 from doorsill.cells import MINUTE_S, Quality, ZoneCell
 from doorsill.channels.cell_link import CellServer
+from doorsill.services.uplink import booted_at
 from doorsill.uplink import capacity
 from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.pieces import ZoneSums, minute_of
 from doorsill.uplink.reports import Release, interval_of
-from doorsill.uplink.service import booted_at
 from doorsill.uplink.tally import Minute
 from doorsill.wire.codec import decode
 from doorsill.wire.gauges import DEGREES_MOST, DEGREES_STEP, coarse, levels, warmth

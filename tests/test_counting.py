@@ -11,9 +11,9 @@ from doorsill.counting import Counted, Wanted, count
 from doorsill.drivers.camera.camera import Camera, open_camera
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.errors import CameraError
+from doorsill.services.detectors import open_detector
 from doorsill.values import Frame
 from doorsill.vision.detect.detector import Detector
-from doorsill.vision.detectors import open_detector
 
 HOUR = 1489.25  # s, what the monotonic clock of a machine may show
 

@@ -14,8 +14,8 @@ from limits import PROGRAM_S
 from doorsill import cli
 from doorsill.config import ModelSection
 from doorsill.errors import ConfigError
+from doorsill.services.detectors import open_detector, with_probed_delegate
 from doorsill.values import Frame
-from doorsill.vision.detectors import open_detector, with_probed_delegate
 
 SOURCE = Path(__file__).parent / "edgetpu.c"
 SECONDS = "4"

@@ -28,7 +28,6 @@ from doorsill.consent.challenge import Challenge
 from doorsill.consent.enrolled import read_enrolled
 from doorsill.consent.events import Lost, Switched
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
-from doorsill.consent.premises import folder_of
 from doorsill.consent.reasons import Reason
 from doorsill.drivers.gpio.fake import FakeLine
 from doorsill.drivers.gpio.line import KeySwitch
@@ -42,6 +41,7 @@ from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards
 from doorsill.office.fido import enrol_key
 from doorsill.office.piv import Office
+from doorsill.services.vault_opening import folder_of
 
 DAY = 86400.0
 SIGN, READ, SELECT = 0x87, 0xCB, 0xA4

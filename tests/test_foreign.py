@@ -21,9 +21,9 @@ from doorsill.drivers.model import runtime
 from doorsill.drivers.model.graph import Ends
 from doorsill.errors import ConfigError
 from doorsill.models.stated import Stated, stated
+from doorsill.services.detectors import open_detector, with_probed_delegate
 from doorsill.values import Frame
 from doorsill.vision.detect.foreign import foreign_detector
-from doorsill.vision.detectors import open_detector, with_probed_delegate
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 SSD = SHARED / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"

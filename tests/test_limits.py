@@ -26,6 +26,7 @@ from test_uplink_service import AT_ONCE, RELEASE, RULES
 
 from doorsill.channels.cell_link import CellClient
 from doorsill.errors import UplinkError
+from doorsill.services.uplink import Uplink
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
@@ -37,7 +38,6 @@ from doorsill.uplink.publisher import IN_FLIGHT_LIMIT, Publisher
 from doorsill.uplink.reasons import NEVER, REASONS, words
 from doorsill.uplink.retained import Voice
 from doorsill.uplink.rows import Batch, Entry
-from doorsill.uplink.service import Uplink
 from doorsill.uplink.tally import Tally
 from doorsill.uplink.tls import Address
 from doorsill.wire.codec import encode

@@ -21,10 +21,10 @@ from doorsill.models import fetch
 from doorsill.models import manifest as registry
 from doorsill.models.edgetpu import operations_on_the_cpu
 from doorsill.models_measure import Share, Tally, matched
+from doorsill.services.detectors import open_detector, with_probed_delegate
 from doorsill.values import Detections
 from doorsill.vision.detect import opening
 from doorsill.vision.detect.named import find
-from doorsill.vision.detectors import open_detector, with_probed_delegate
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"

@@ -10,9 +10,9 @@ import pytest
 from doorsill.config import ModelSection
 from doorsill.drivers.camera.clip import STREET
 from doorsill.drivers.camera.video import open_recording
+from doorsill.services.detectors import open_detector
 from doorsill.values import Detections, Frame
 from doorsill.vision.detect.detector import Stages
-from doorsill.vision.detectors import open_detector
 from doorsill.vision.motion import LEARNING_S, LONGEST_REST_S, Coarse, MotionGate
 from doorsill.vision.pipeline import pipeline
 

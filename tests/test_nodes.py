@@ -13,7 +13,7 @@ from doorsill.drivers import nodes
 from doorsill.drivers.camera.camera import open_camera
 from doorsill.drivers.nodes import ACCELERATORS, PI_CAMERA, camera_node, nodes_of
 from doorsill.errors import ConfigError
-from doorsill.vision.service import devices
+from doorsill.services.vision import devices
 from doorsill_fleet.stage import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)

@@ -12,11 +12,11 @@ import pytest
 from limits import PROGRAM_S
 
 from doorsill.config import Config
-from doorsill.device import policy_apart
-from doorsill.device.policy_apart import policy_in_force
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy import store
 from doorsill.policy.store import store_of
+from doorsill.services import policy_apart
+from doorsill.services.policy_apart import policy_in_force
 from doorsill_fleet.stage import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
@@ -46,7 +46,7 @@ def test_what_the_verification_raises_is_raised(config: Config) -> None:
 
 def test_vision_does_not_load_what_verifies() -> None:
     code = (
-        "import sys, doorsill.vision.service\n"
+        "import sys, doorsill.services.vision\n"
         "print([n for n in ('cryptography', 'paho', 'ssl') if n in sys.modules])"
     )
     done = subprocess.run(

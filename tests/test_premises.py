@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from turned import YESTERDAY, Shop
 
-from doorsill.consent import premises
 from doorsill.drivers.media.medium import MemoryMedium, NoAnswer, read_all
 from doorsill.drivers.media.sram import SramMedium
 from doorsill.drivers.media.sram_chip import SimulatedSram
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.services import vault_opening
 from doorsill.vault.marker import MARKER_NAME
 
 STARTS = 40  # of each file here; `make fuzz` makes 1,500
@@ -34,7 +34,7 @@ def test_without_the_blanking_at_the_start_it_is_seen(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control."""
-    monkeypatch.setattr(premises, "_blank_first", lambda medium: False)
+    monkeypatch.setattr(vault_opening, "_blank_first", lambda medium: False)
     assert any("NOT BLANK" in each for each in shop.spoilt("certificate", 20, seed=3))
 
 
@@ -53,12 +53,12 @@ def test_whatever_fails_while_the_device_is_read_it_is_blank(
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(premises.identity, "read", broken)
+    monkeypatch.setattr(vault_opening.identity, "read", broken)
     shop.medium.write_bytes(YESTERDAY * 2000)
     with (
         pytest.raises(type(error)),
-        premises.only_one(shop.config),
-        premises.opened(shop.config),
+        vault_opening.only_one(shop.config),
+        vault_opening.opened(shop.config),
     ):
         pass
     assert not any(shop.medium.read_bytes())
@@ -88,14 +88,14 @@ class Broken(MemoryMedium):
 def test_a_medium_that_cannot_be_read_is_overwritten_all_the_same() -> None:
     medium = Broken(65536)
     medium._memory.view[:4] = b"face"
-    assert premises._blank_first(medium) is False
+    assert vault_opening._blank_first(medium) is False
     assert not any(medium._memory.view)
     medium.close()
 
 
 def test_a_medium_that_is_nought_is_left_alone() -> None:
     medium = MemoryMedium(65536)
-    assert premises._blank_first(medium) is True
+    assert vault_opening._blank_first(medium) is True
     medium.close()
 
 
@@ -103,7 +103,7 @@ def test_a_memory_without_power_does_not_stop_the_start() -> None:
     chip = SimulatedSram()
     chip.power_off()
     medium = SramMedium(chip)
-    assert premises._blank_first(medium) is False
+    assert vault_opening._blank_first(medium) is False
     with pytest.raises(NoAnswer):
         read_all(medium, b"")
 
@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(shop: Shop) -> None:
     try:
         with (
             pytest.raises(ConfigError, match="cannot write in its folder"),
-            premises.only_one(shop.config),
+            vault_opening.only_one(shop.config),
         ):
             pass
     finally:

@@ -36,7 +36,6 @@ from vault_process import VaultProcess
 
 from doorsill import cli
 from doorsill.cells import Age, LooksCell, Picture, Quality
-from doorsill.consent.premises import certificates_of
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
@@ -53,6 +52,7 @@ from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import SLOT_S
 from doorsill.privacy.threshold import Looks, Pending, add
 from doorsill.run_cli import children, names_of, prepare
+from doorsill.services.vault_opening import certificates_of
 from doorsill.uplink import capacity
 from doorsill.uplink.answers import Answered
 from doorsill.uplink.attributes import Rules, consider

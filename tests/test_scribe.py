@@ -134,7 +134,7 @@ def test_half_a_line_waits_for_its_end() -> None:
 
 # The modules of the vision process that say or raise something once it sees.
 SPEAKERS = (
-    "firmware/doorsill/vision/service.py",
+    "firmware/doorsill/services/vision.py",
     "firmware/doorsill/vision/door.py",
     "firmware/doorsill/channels/cell_link.py",
     "firmware/doorsill/channels/crop_sender.py",

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorsill.config import ModelSection
+from doorsill.services.detectors import open_detector
 from doorsill.values import Detections, Tracks
-from doorsill.vision.detectors import open_detector
 from doorsill.vision.follow.assignment import pair
 from doorsill.vision.follow.person import COAST_S, CONFIRM_HITS
 from doorsill.vision.follow.tracker import TRACKS_LIMIT, Tracker

@@ -22,6 +22,7 @@ from doorsill.channels.cell_link import CellClient, CellServer
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import DAY_S, SLOT_S
+from doorsill.services.uplink import Uplink, tally_in
 from doorsill.uplink import intake as intake_module
 from doorsill.uplink.attributes import Rules, consider
 from doorsill.uplink.delivery import Delivery
@@ -33,7 +34,6 @@ from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.reports import Release
 from doorsill.uplink.retained import Voice
 from doorsill.uplink.rows import Bounds
-from doorsill.uplink.service import Uplink, tally_in
 from doorsill.uplink.standing import Device
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.discovery import describe
@@ -722,7 +722,7 @@ def test_a_day_never_costs_more_than_its_budget() -> None:
 
 def test_the_process_loads_no_picture_library() -> None:
     code = (
-        "import sys, doorsill.uplink.service, json\n"
+        "import sys, doorsill.services.uplink, json\n"
         "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
     )
     done = subprocess.run(

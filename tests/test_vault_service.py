@@ -22,11 +22,11 @@ from vault_process import VaultProcess, utc_now
 from doorsill import cli
 from doorsill.channels.control import ask
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
-from doorsill.consent.premises import certificates_of, folder_of, socket_of
 from doorsill.documents import canonical
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards
+from doorsill.services.vault_opening import certificates_of, folder_of, socket_of
 from doorsill.status_cli import GREEN, ORANGE, Finding, report
 
 
@@ -285,8 +285,8 @@ def test_an_unclean_chain_keeps_it_shut_and_the_medium_is_blanked(
 
 PROBE = """\
 import ctypes, pathlib, socket
-import doorsill.consent.premises as P
-import doorsill.consent.service as S
+import doorsill.services.vault_opening as P
+import doorsill.services.vault as S
 run = S._Loop.run
 def tried(name, act):
     try:

@@ -23,9 +23,9 @@ from doorsill.errors import CameraError, UplinkError
 from doorsill.policy.document import OpeningHours
 from doorsill.process.confine import Confinement
 from doorsill.process.stopping import Stopped
+from doorsill.services import vision
+from doorsill.services.detectors import open_detector
 from doorsill.values import LineCell
-from doorsill.vision import service
-from doorsill.vision.detectors import open_detector
 from doorsill.vision.door import HAND_ON_S, HOURS_S, LIVES_S, Door
 
 
@@ -35,7 +35,7 @@ def test_a_closed_window_goes_at_once_though_the_uplink_is_looked_for_seldom(
     monkeypatch.setattr("doorsill.vision.door.UPLINK_S", 1000.0)
     with shop() as (config, policy, _):
         cells = CellServer(config.cell_socket)
-        found = service.door_of(config, policy, open_detector(config.model), cells)
+        found = vision.door_of(config, policy, open_detector(config.model), cells)
         uplink = CellClient(config.cell_socket)
         found._tick()  # takes the uplink
         assert uplink.receive(0) is None
@@ -169,11 +169,11 @@ def test_each_camera_is_opened_as_late_as_it_lets_us(
         def open(self) -> None:
             done.append("open")
 
-    monkeypatch.setattr(service, "close", lambda keep: done.append(keep.process))
+    monkeypatch.setattr(vision, "close", lambda keep: done.append(keep.process))
     scribe: Any = SimpleNamespace(take_over=lambda: done.append("silent"))
     door: Any = Camera()
     keep = Confinement("vision")
-    service._open_and_close(CameraSection(driver, source), door, keep, scribe)
+    vision._open_and_close(CameraSection(driver, source), door, keep, scribe)
     assert done == order
 
 

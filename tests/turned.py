@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from doorsill.certificates.examine import Verified
 from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.config import Config
-from doorsill.consent import premises
-from doorsill.consent.service import Rules
 from doorsill.device import identity
 from doorsill.errors import DoorsillError
 from doorsill.policy.store import store_of
 from doorsill.run_cli import prepare
+from doorsill.services import vault_opening
+from doorsill.services.vault import Rules
 from doorsill.vault import marker
 from doorsill.vault.chain import LeaseInterval
 from doorsill_fleet.stage import Stage
@@ -49,9 +49,9 @@ class Shop:
         consent_ca = Controller(utc=time.time() - 60).ca
         (folder / "ca.pem").write_bytes(consent_ca.public_bytes(Encoding.PEM))
         prepare(self.config)
-        with premises.only_one(self.config), premises.opened(self.config):
+        with vault_opening.only_one(self.config), vault_opening.opened(self.config):
             pass  # the chain begins
-        self.folder = premises.folder_of(self.config)
+        self.folder = vault_opening.folder_of(self.config)
         self.medium = self.folder / "faces.bin"
         broker = self.config.broker
         # The certificate last: one whose signature is turned signs, and is refused.
@@ -74,9 +74,12 @@ class Shop:
     def start(self) -> str:
         """Everything that the service reads before it confines itself."""
         try:
-            with premises.only_one(self.config), premises.opened(self.config) as (v, _):
+            with (
+                vault_opening.only_one(self.config),
+                vault_opening.opened(self.config) as (v, _),
+            ):
                 rules = Rules(store_of(self.config).load())
-                identity.read_certificate(premises.consent_of(self.config).ca)
+                identity.read_certificate(vault_opening.consent_of(self.config).ca)
                 assert v.verified_blank
                 assert rules.policy.version == 1
         except DoorsillError as error:
@@ -113,7 +116,7 @@ class Shop:
 
     def verified(self) -> list[Verified]:
         """The chain that all of these starts left, by the stand-alone verifier."""
-        certificates = premises.certificates_of(self.config)
+        certificates = vault_opening.certificates_of(self.config)
         documents = [(p.name, p.read_bytes()) for p in certificates.glob("0*.json")]
         head = "head.json", (certificates / "head.json").read_bytes()
         device = Expected(self.config.device.id)

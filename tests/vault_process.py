@@ -35,7 +35,7 @@ import logging, sys
 from pathlib import Path
 {before}
 from doorsill.config import load_config
-from doorsill.consent.service import main
+from doorsill.services.vault import main
 from doorsill.errors import DoorsillError
 logging.basicConfig(level=logging.INFO)
 try:

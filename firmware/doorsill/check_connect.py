@@ -19,12 +19,12 @@ from doorsill.config import Config
 from doorsill.device.fault import Fault
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy.store import store_of
+from doorsill.services.uplink import address_of, description_of
 from doorsill.uplink.answers import Answered
 from doorsill.uplink.causes import explain
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
 from doorsill.uplink.paho_client import Client, make_client, session
 from doorsill.uplink.reasons import REASONS, TAKEN_OVER, refusal, words
-from doorsill.uplink.service import address_of, description_of
 from doorsill.uplink.tls import Address
 from doorsill.wire.discovery import described_at
 from doorsill.wire.messages import topic

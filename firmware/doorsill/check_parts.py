@@ -27,7 +27,7 @@ from doorsill.policy.store import read_public_key, store_of
 from doorsill.process import locks
 from doorsill.process.holder import holder_of
 from doorsill.process.in_time import in_time
-from doorsill.vision.detectors import open_detector, with_probed_delegate
+from doorsill.services.detectors import open_detector, with_probed_delegate
 
 FIT = 320, 256  # pixels; what a picture is scaled into while it is tried
 CAMERA_S = 20.0  # for a camera to open and give a picture

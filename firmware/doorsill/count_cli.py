@@ -34,8 +34,8 @@ from doorsill.counting import Counted, Wanted, count, duration
 from doorsill.drivers.camera.camera import Camera, open_camera
 from doorsill.drivers.png import png_bytes
 from doorsill.errors import ConfigError
+from doorsill.services.detectors import model_bytes, open_detector
 from doorsill.vision.detect.detector import Detector
-from doorsill.vision.detectors import model_bytes, open_detector
 
 INTERRUPTED, DAMAGED = 130, 4  # exit codes of a count that did not reach the end
 PLOTS = (".svg", ".png")

@@ -14,11 +14,11 @@ from typing import Any
 
 from doorsill.channels.control import ask
 from doorsill.config import Config
-from doorsill.consent.premises import LOCK_NAME, folder_of, socket_of
 from doorsill.errors import ConfigError
 from doorsill.policy.obedience import declaration_of
 from doorsill.process.holder import holder_of
 from doorsill.process.locks import Lock, locks_of
+from doorsill.services.vault_opening import LOCK_NAME, folder_of, socket_of
 from doorsill.uplink.standing import SILENT_S
 
 GREEN, ORANGE, RED = "green", "orange", "red"

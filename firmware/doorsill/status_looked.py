@@ -15,9 +15,9 @@ from doorsill.models.manifest import load_manifest, shipped, verified_model
 from doorsill.policy.obedience import declaration_of, declared
 from doorsill.policy.store import store_of
 from doorsill.privacy.budget import day_of
+from doorsill.services.detectors import model_bytes
 from doorsill.status_asked import GREEN, ORANGE, RED, ROOT, START, Finding, Shop
 from doorsill.uplink.outbox_view import glance
-from doorsill.vision.detectors import model_bytes
 
 MIB = 1 << 20
 DISK_LEAST_MIB, DISK_SOON_MIB = 16, 128  # of the file system

@@ -20,13 +20,13 @@ from doorsill.certificates.examine import Verified
 from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.channels.control import ask
 from doorsill.config import Config
-from doorsill.consent.premises import certificates_of, socket_of
 from doorsill.drivers.token.apdu import tlv
 from doorsill.drivers.token.pcscd import ENVIRONMENT, PrivatePcscd, VirtualSlot
 from doorsill.drivers.token.piv import OBJECTS, PRESENCE, SEALING
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 from doorsill.office import cards as issuing
+from doorsill.services.vault_opening import certificates_of, socket_of
 
 PURPOSE = "validation"
 MEDIUM_BYTES = 4 << 20

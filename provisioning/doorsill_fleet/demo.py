@@ -23,7 +23,7 @@ from doorsill.drivers.camera.camera import open_camera
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.errors import UplinkError
 from doorsill.run_cli import children, names_of, prepare
-from doorsill.vision.detectors import open_detector
+from doorsill.services.detectors import open_detector
 from doorsill_fleet import demo_judge
 from doorsill_fleet.broker import HOST, running_broker
 from doorsill_fleet.demo_plan import Plan, truth_of

@@ -15,13 +15,13 @@ from pathlib import Path
 from doorsill.channels.cell_link import CellServer
 from doorsill.config import Config, load_config
 from doorsill.device.health import resident_kib
-from doorsill.device.policy_apart import policy_in_force
 from doorsill.drivers.camera.camera import open_camera
 from doorsill.policy.document import Policy
+from doorsill.services.detectors import open_detector
+from doorsill.services.policy_apart import policy_in_force
+from doorsill.services.vision import door_of
 from doorsill.values import Frame
-from doorsill.vision.detectors import open_detector
 from doorsill.vision.door import Door
-from doorsill.vision.service import door_of
 
 FIRST = 1500  # frames: two minutes at 12.5 a second
 

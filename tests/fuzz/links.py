@@ -23,6 +23,7 @@ from doorsill.channels.control import Counter, ask
 from doorsill.channels.crop_sender import Handover
 from doorsill.errors import UntrustedError
 from doorsill.privacy.floors import SLOT_S
+from doorsill.services.uplink import tally_in
 from doorsill.uplink.attributes import Rules
 from doorsill.uplink.inbound import Inbound, UnaskedError
 from doorsill.uplink.intake import Intake
@@ -30,7 +31,6 @@ from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release, as_told_now, entries_of
 from doorsill.uplink.rows import Bounds
-from doorsill.uplink.service import tally_in
 from doorsill.uplink.tally import Tally
 from doorsill.uplink.tally_text import tally_of, text_of
 from doorsill.values import Frame

@@ -17,9 +17,9 @@ from doorsill.counting import Wanted, count
 from doorsill.drivers.camera.camera import Size, content_size, open_camera
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.errors import DoorsillError
+from doorsill.services.detectors import open_detector
 from doorsill.values import Frame
 from doorsill.vision.detect.detector import Detector
-from doorsill.vision.detectors import open_detector
 
 # Where colour has fewer samples than light, FFmpeg's versions, and its tool and its
 # library, differ by a dozen levels at sharp edges of colour: there light is compared

@@ -9,9 +9,9 @@ from doorsill.arguments.shared import add_config
 from doorsill.commandline.parser import command
 
 PROCESSES = {
-    "vision": "doorsill.vision.service",
-    "uplink": "doorsill.uplink.start",
-    "vault": "doorsill.consent.service",
+    "vision": "doorsill.services.vision",
+    "uplink": "doorsill.services.uplink_start",
+    "vault": "doorsill.services.vault",
 }
 EPILOG = """\
 examples:

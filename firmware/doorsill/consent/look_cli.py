@@ -11,9 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.config import load_config
-from doorsill.consent import premises, service, trust
+from doorsill.consent import trust
 from doorsill.consent.events import Action, Closed, Inserted, Opened, Refused
-from doorsill.consent.hardware import open_token
 from doorsill.consent.issue_cli import CA_NAME
 from doorsill.consent.reasons import WORDS
 from doorsill.consent.spoken import described, say
@@ -25,6 +24,8 @@ from doorsill.errors import ConfigError
 from doorsill.office import cards
 from doorsill.office.piv import with_one_card
 from doorsill.policy.store import store_of
+from doorsill.services import vault, vault_opening
+from doorsill.services.vault_hardware import open_token
 from doorsill.vault.gate_runner import Watch
 from doorsill.vault.surroundings import boot_id
 from doorsill.vault.token_threads import Attendant
@@ -60,13 +61,13 @@ def watch_card(args: argparse.Namespace) -> int:
     judge, binding = _judged_by(args)
     token: Token
     if args.ca is None:
-        token = open_token(premises.consent_of(load_config(args.config)))
+        token = open_token(vault_opening.consent_of(load_config(args.config)))
     else:
         token = PivToken(args.reader)
     attendant = Attendant(token, judge)
     attendant.start()
     watch, ends = (
-        Watch(attendant, binding, service.now),
+        Watch(attendant, binding, vault.now),
         time.monotonic() + args.seconds,
     )
     _line("BLANK", "waiting for a card; Ctrl-C ends this")
@@ -83,11 +84,11 @@ def _judged_by(args: argparse.Namespace) -> tuple[Any, Any]:
     """How a card is judged, and what its answers are bound to."""
     if args.ca is None:
         config = load_config(args.config)
-        rules = service.Rules(store_of(config).load())
-        ca = identity.read_certificate(premises.consent_of(config).ca)
+        rules = vault.Rules(store_of(config).load())
+        ca = identity.read_certificate(vault_opening.consent_of(config).ca)
         der = ca.public_bytes(serialization.Encoding.DER)
-        bound = service.binding_of(config, rules)
-        return (lambda card, sealing: service.judged(rules, der, card, sealing)), bound
+        bound = vault.binding_of(config, rules)
+        return (lambda card, sealing: vault.judged(rules, der, card, sealing)), bound
     if not args.site or not args.purpose:
         raise ConfigError("--ca needs --site and --purpose as well")
     ca = identity.read_certificate(args.ca / CA_NAME)

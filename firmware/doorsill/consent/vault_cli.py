@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from doorsill.channels.control import ask
 from doorsill.commandline.files import require_empty, require_new
 from doorsill.config import load_config
-from doorsill.consent import premises
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Token, TokenIn
 from doorsill.device.identity import read_certificate
@@ -20,6 +19,7 @@ from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.process.hardening import forbid_core_dumps
 from doorsill.process.in_time import in_time
+from doorsill.services import vault_opening
 from doorsill.vault import export
 from doorsill.vault.sealing import unwrap
 
@@ -33,7 +33,7 @@ UNPOWERED = "its memory has no power; it is blanked and read back when it has"
 def list_vault(args: argparse.Namespace) -> int:
     """Say how the vault is."""
     config = load_config(args.config)
-    told, _ = ask(premises.socket_of(config), "status")
+    told, _ = ask(vault_opening.socket_of(config), "status")
     if told["state"] == "open":
         _say(
             f"OPEN for {told['purpose']}: {told['sealed']} crops, {told['bytes']} bytes"
@@ -51,7 +51,7 @@ def list_vault(args: argparse.Namespace) -> int:
         _say(f"closed last because {WORDS[Reason(told['last_reason'])]}")
     if told["certificate"]:
         _say(f"newest certificate: {told['certificate']}")
-        folder = premises.certificates_of(config)
+        folder = vault_opening.certificates_of(config)
         _say(f"check it: doorsill verify {folder} --ca CA.pem")
     return 0
 
@@ -60,7 +60,7 @@ def export_vault(args: argparse.Namespace) -> int:
     """Write the export; refuses to overwrite, and whatever the vault refuses."""
     config = load_config(args.config)
     require_new(args.file)
-    told, handle = ask(premises.socket_of(config), "export")
+    told, handle = ask(vault_opening.socket_of(config), "export")
     if handle is None:
         raise UntrustedError("the vault gave no export")
     with os.fdopen(handle, "rb") as sealed:
@@ -78,15 +78,15 @@ def export_vault(args: argparse.Namespace) -> int:
 def blank_vault(args: argparse.Namespace) -> int:
     """Ask the vault to blank, or do it where no vault is at work."""
     config = load_config(args.config)
-    if premises.socket_of(config).exists():
+    if vault_opening.socket_of(config).exists():
         try:
-            told, _ = ask(premises.socket_of(config), "blank")
+            told, _ = ask(vault_opening.socket_of(config), "blank")
         except ConfigError as error:
             _say(f"{error}; blanking without it")
         else:
             return _blanked(told["verified_blank"], told["certificate"])
     forbid_core_dumps()
-    with premises.only_one(config), premises.opened(config) as (vault, _):
+    with vault_opening.only_one(config), vault_opening.opened(config) as (vault, _):
         path = vault.blank(Reason.ORDERED)
         return _blanked(vault.verified_blank, path.name)
 

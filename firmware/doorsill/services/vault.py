@@ -25,18 +25,6 @@ from doorsill.config import Config
 from doorsill.consent import trust
 from doorsill.consent.challenge import Binding
 from doorsill.consent.events import Inserted, Moment
-from doorsill.consent.hardware import (
-    open_consent_lamp,
-    open_key_switch,
-    open_token,
-)
-from doorsill.consent.premises import (
-    consent_of,
-    folder_of,
-    only_one,
-    opened,
-    socket_of,
-)
 from doorsill.consent.reasons import Reason
 from doorsill.consent.time_floor import floor_s, require_clock
 from doorsill.device import identity
@@ -50,6 +38,18 @@ from doorsill.process.confine import Confinement, confine
 from doorsill.process.hardening import forbid_core_dumps
 from doorsill.process.stopping import listen
 from doorsill.process.supervisor import Supervisor
+from doorsill.services.vault_hardware import (
+    open_consent_lamp,
+    open_key_switch,
+    open_token,
+)
+from doorsill.services.vault_opening import (
+    consent_of,
+    folder_of,
+    only_one,
+    opened,
+    socket_of,
+)
 from doorsill.vault import surroundings
 from doorsill.vault.keeper import Keeper
 from doorsill.vault.surroundings import boot_id

@@ -41,6 +41,7 @@ from doorsill.privacy.noise import MICRO
 from doorsill.process.confine import Confinement, confine
 from doorsill.process.stopping import listen
 from doorsill.process.supervisor import Supervisor
+from doorsill.services.release import release_of
 from doorsill.uplink.answer import Line, answer_of
 from doorsill.uplink.answers import Answered, Connected, Disconnected
 from doorsill.uplink.attributes import Rules
@@ -53,7 +54,6 @@ from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.patience import Timing
 from doorsill.uplink.pieces import Places, minute_of
 from doorsill.uplink.publisher import Publisher
-from doorsill.uplink.release import release_of
 from doorsill.uplink.reports import Release
 from doorsill.uplink.retained import (
     Fares,

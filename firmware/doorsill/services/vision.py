@@ -20,7 +20,6 @@ from pathlib import Path
 from doorsill.channels.cell_link import CellServer
 from doorsill.channels.crop_sender import Handover
 from doorsill.config import CameraSection, Config, refuse_network_camera
-from doorsill.device.policy_apart import policy_in_force
 from doorsill.drivers.camera.camera import open_camera
 from doorsill.drivers.nodes import (
     ACCELERATORS,
@@ -37,13 +36,10 @@ from doorsill.process.scribe import Scribe
 from doorsill.process.scribe import start as start_scribe
 from doorsill.process.stopping import Stopped, listen
 from doorsill.process.supervisor import Supervisor
+from doorsill.services.detectors import open_detector, open_reader, with_probed_delegate
+from doorsill.services.policy_apart import policy_in_force
 from doorsill.vision.attributes.tracks import allowed
 from doorsill.vision.detect.detector import Detector
-from doorsill.vision.detectors import (
-    open_detector,
-    open_reader,
-    with_probed_delegate,
-)
 from doorsill.vision.door import Door, PolicyReplaced
 from doorsill.vision.words import WORDS
 

@@ -23,6 +23,6 @@ def main(config: Config) -> None:
     broker, timing = config.broker, Timing()
     gc.freeze()  # or the collector would write to all that the two share
     connector = begin(broker.host, broker.port, config.cell_socket, timing.connect_s)
-    from doorsill.uplink import service
+    from doorsill.services import uplink
 
-    service.main(config, connector, timing)
+    uplink.main(config, connector, timing)

@@ -1,0 +1,1 @@
+"""One file for each process: what it opens from a configuration, and its loop."""
