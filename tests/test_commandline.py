@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from limits import PROGRAM_S
 
-from doorsill import cli, models_measure
+from doorsill import cli
 from doorsill.arguments import consent as consent_arguments
 from doorsill.arguments import models as models_arguments
 from doorsill.arguments import shared
@@ -23,6 +23,7 @@ from doorsill.commandline.help import folded
 from doorsill.commandline.parser import Parser, command, meant
 from doorsill.drivers.camera import decoding
 from doorsill.drivers.model import runtime
+from doorsill.evaluation import measure
 from doorsill.models import fetch
 from doorsill.office import cards
 from doorsill_fleet import cli as fleet_cli
@@ -270,7 +271,7 @@ def test_each_command_has_the_same_words_in_both_lists() -> None:
 
 def test_the_limits_that_are_shown_are_those_that_hold() -> None:
     """What is declared apart from its work, so that a help loads little."""
-    assert models_arguments.RUNS == models_measure.RUNS
+    assert models_arguments.RUNS == measure.RUNS
     assert tuple(each.name for each in fetch.KNOWN) == models_arguments.FETCHED
     assert shared.MOST_THREADS == runtime.MOST_THREADS
     assert tuple(runtime.RUNTIMES) == shared.RUNTIMES

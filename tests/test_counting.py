@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from doorsill.config import ModelSection
-from doorsill.counting import Counted, Wanted, count
 from doorsill.drivers.camera.camera import Camera, open_camera
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.errors import CameraError
+from doorsill.evaluation.counting import Counted, Wanted, count
 from doorsill.services.detectors import open_detector
 from doorsill.values import Frame
 from doorsill.vision.detect.detector import Detector

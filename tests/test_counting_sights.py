@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from doorsill.counting_sights import LEAST_HEAD, LOOK_AT, Sights, remarks
+from doorsill.evaluation.sights import LEAST_HEAD, LOOK_AT, Sights, remarks
 from doorsill.values import Detections, Frame, Tracks
 from doorsill.vision.pipeline import EMPTY, NOBODY, Seen
 

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from limits import END_S
 
-from doorsill import cli, models_measure
+from doorsill import cli
 from doorsill.config import ModelSection
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
+from doorsill.evaluation import measure
+from doorsill.evaluation.measure import Share, Tally, matched
 from doorsill.models import fetch
 from doorsill.models import manifest as registry
 from doorsill.models.edgetpu import operations_on_the_cpu
-from doorsill.models_measure import Share, Tally, matched
 from doorsill.services.detectors import open_detector, with_probed_delegate
 from doorsill.values import Detections
 from doorsill.vision.detect import opening
@@ -299,8 +300,8 @@ def test_on_real_frames_nearly_all_heads_are_found_and_little_else() -> None:
     labels = ROOT / "models" / "eval" / "labels" / "real.json"
     net = find("detector").detector()
     total = Tally()
-    read = models_measure.read_labels(labels)
-    for _, tally in models_measure.evaluate(net, read, DATA / "clips", partial(int)):
+    read = measure.read_labels(labels)
+    for _, tally in measure.evaluate(net, read, DATA / "clips", partial(int)):
         total.heads.hits += tally.heads.hits
         total.heads.false += tally.heads.false
         total.heads.missed += tally.heads.missed

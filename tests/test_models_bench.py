@@ -11,8 +11,9 @@ import pytest
 import test_foreign
 from limits import PROGRAM_S
 
-from doorsill import cli, models_bench
+from doorsill import cli
 from doorsill.errors import ConfigError
+from doorsill.evaluation import compare
 from doorsill.vision.detect.named import find
 
 ROOT = Path(__file__).parent.parent
@@ -128,22 +129,22 @@ def test_what_cannot_be_compared_is_a_sentence(arguments, sentence, capsys):
 
 def test_labels_of_other_clips_are_named(short):
     with pytest.raises(ConfigError, match=r"no clip short\.mp4; they hold: a\.mp4"):
-        models_bench.compare(
+        compare.compare(
             [find("detector")], str(short), [], {"a.mp4": {}}, lambda *_: None
         )
 
 
 def test_nobody_goes_first_every_time(short, frames, monkeypatch):
     order = []
-    step = models_bench.Compared.step
+    step = compare.Compared.step
 
     def watched(self):
         order.append(self.model.title)
         return step(self)
 
-    monkeypatch.setattr(models_bench.Compared, "step", watched)
+    monkeypatch.setattr(compare.Compared, "step", watched)
     models = [find("detector"), find(str(test_foreign.SSD))]
-    models_bench.compare(models, str(short), [], None, lambda *_: None)
+    compare.compare(models, str(short), [], None, lambda *_: None)
     ours, other = models[0].title, models[1].title
     assert order[:4] == [ours, other, other, ours]
     assert order.count(ours) == order.count(other) == frames + 1

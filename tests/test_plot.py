@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from doorsill.drivers.png import png_bytes
-from doorsill.plot import COLOURS, GREY, GROUND, LONG_SIDE, TrackPlot
+from doorsill.evaluation.plot import COLOURS, GREY, GROUND, LONG_SIDE, TrackPlot
 from doorsill.values import Crossing, Direction, Tracks
 
 LINE = ((0.5, 0.0), (0.5, 1.0))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from test_plot import tracks
 
-from doorsill.plot import TrackPlot
-from doorsill.plot_svg import LEGEND, draw_svg, simplify
+from doorsill.evaluation.plot import TrackPlot
+from doorsill.evaluation.plot_svg import LEGEND, draw_svg, simplify
 from doorsill.values import Crossing, Direction
 
 Path = tuple[tuple[float, float], ...]

@@ -17,9 +17,9 @@ from bench.door import shop
 from doorsill.cells import Quality
 from doorsill.channels.cell_link import CellClient, CellServer
 from doorsill.config import CameraSection
-from doorsill.counting import Wanted, count
 from doorsill.drivers.camera.camera import open_camera
 from doorsill.errors import CameraError, UplinkError
+from doorsill.evaluation.counting import Wanted, count
 from doorsill.policy.document import OpeningHours
 from doorsill.process.confine import Confinement
 from doorsill.process.stopping import Stopped

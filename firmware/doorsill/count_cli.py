@@ -30,10 +30,10 @@ from doorsill.count_wanted import (
     hours_of,
     places_of,
 )
-from doorsill.counting import Counted, Wanted, count, duration
 from doorsill.drivers.camera.camera import Camera, open_camera
 from doorsill.drivers.png import png_bytes
 from doorsill.errors import ConfigError
+from doorsill.evaluation.counting import Counted, Wanted, count, duration
 from doorsill.services.detectors import model_bytes, open_detector
 from doorsill.vision.detect.detector import Detector
 
@@ -187,7 +187,9 @@ def _drawing(path: Path, result: Result, places: Places) -> bytes:
     assert plot is not None  # noqa: S101 - made when asked for
     if path.suffix.lower() == ".png":
         return png_bytes(plot.draw(places.lines, aspect))
-    from doorsill.plot_svg import draw_svg  # and all names of HTML, for those who draw
+    from doorsill.evaluation.plot_svg import (
+        draw_svg,  # and all names of HTML, for those who draw
+    )
 
     title = f"Tracks of {Path(result.source).name}, and counting lines"
     return draw_svg(plot, places.lines, places.line_names, aspect, title).encode()

@@ -14,9 +14,9 @@ from rich.console import Console, Group, RenderableType
 
 from doorsill.commandline.tables import Rows
 from doorsill.count_wanted import Places
-from doorsill.counting import Counted
-from doorsill.counting_sights import remarks
 from doorsill.device.version import version_line
+from doorsill.evaluation.counting import Counted
+from doorsill.evaluation.sights import remarks
 from doorsill.values import Direction
 
 

@@ -18,15 +18,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from doorsill import models_bench, models_measure
 from doorsill.arguments.models import BENCH_THREADS
 from doorsill.commandline.tables import Rows
 from doorsill.count_results import on_page, write_json
 from doorsill.drivers.model.runtime import RUNTIMES, Tensor
 from doorsill.errors import ConfigError
+from doorsill.evaluation import compare, measure
+from doorsill.evaluation.measure import Tally
 from doorsill.models import edgetpu, fetch, manifest
 from doorsill.models.allowed import read_model
-from doorsill.models_measure import Tally
 from doorsill.vision.detect import opening
 from doorsill.vision.detect.named import Model, find
 
@@ -128,7 +128,7 @@ def bench_models(args: argparse.Namespace) -> int:
         for runtime in _runtimes():
             for count in args.threads or BENCH_THREADS:
                 net = model.interpreter(count, runtime, args.delegate)
-                median, late = models_measure.latency(net, args.runs)
+                median, late = measure.latency(net, args.runs)
                 times = f"{median:.2f}", f"{late:.2f}"
                 table.add_row(model.title, runtime, str(count), *times)
     sys.stdout.write(on_page(table))
@@ -138,7 +138,7 @@ def bench_models(args: argparse.Namespace) -> int:
 def _compare(args: argparse.Namespace) -> int:
     beside = Path(args.on).parent / "labels.json"
     path = args.labels or (beside if beside.exists() else None)
-    labels = models_measure.read_labels(path) if path else None
+    labels = measure.read_labels(path) if path else None
     if args.labels is None and labels is not None and Path(args.on).name not in labels:
         labels = None  # those of other clips
     models = [find(name) for name in args.models]
@@ -147,7 +147,7 @@ def _compare(args: argparse.Namespace) -> int:
         raise ConfigError("--on CLIP takes one number of threads")
     with _progress() as progress:
         task = progress.add_task(f"{len(models)} models on {args.on}", total=None)
-        compared = models_bench.compare(
+        compared = compare.compare(
             models,
             args.on,
             args.line,
@@ -215,7 +215,7 @@ def _runtimes() -> list[str]:
 
 def evaluate_models(args: argparse.Namespace) -> int:
     """Print precision and recall on labelled clips."""
-    labels = models_measure.read_labels(args.labels or args.data / "labels.json")
+    labels = measure.read_labels(args.labels or args.data / "labels.json")
     frames = sum(len(clip) for clip in labels.values())
     for name in args.models:
         model = find(name)
@@ -227,7 +227,7 @@ def evaluate_models(args: argparse.Namespace) -> int:
             def advance(bar: Progress = progress, which: int = int(task)) -> None:
                 bar.advance(which)  # type: ignore[arg-type]
 
-            for clip, tally in models_measure.evaluate(net, labels, args.data, advance):
+            for clip, tally in measure.evaluate(net, labels, args.data, advance):
                 _report(clip, tally)
     return 0
 

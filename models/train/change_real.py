@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from doorsill.drivers.camera.video import open_recording
+from doorsill.evaluation.measure import Tally, read_labels
 from doorsill.models import manifest as registry
-from doorsill.models_measure import Tally, read_labels
 from doorsill.values import Detections
 from doorsill.vision.detect import opening
 from doorsill.vision.detect.letterbox import Letterbox

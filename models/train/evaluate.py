@@ -12,8 +12,8 @@ import labels
 import numpy as np
 import samples
 
+from doorsill.evaluation.measure import matched
 from doorsill.models.manifest import HeadsDecode, Quantisation
-from doorsill.models_measure import matched
 from doorsill.values import Detections
 from doorsill.vision.detect.heads import HeadDecoder
 

@@ -18,8 +18,8 @@ import samples
 from held_out import int8_detector
 from people import BANDS
 
+from doorsill.evaluation.measure import Share, matched
 from doorsill.models import manifest as registry
-from doorsill.models_measure import Share, matched
 
 # name -> column, bounds, words
 GROUPS = {

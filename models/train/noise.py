@@ -21,8 +21,8 @@ from samples import DOOR
 from watched import HEAD_PX, PLACES, Invented, Look, Watched, watched
 
 from doorsill.drivers.street.faults import FILE, FRAME_S
+from doorsill.evaluation.measure import Share
 from doorsill.models import manifest as registry
-from doorsill.models_measure import Share
 from doorsill.vision.detect.heads import BORN
 
 SIZES = (

@@ -21,8 +21,8 @@ from operators import operations
 from portraits import HEIGHT, WIDTH
 from publish import MODELS, input_section, model_section, output_sections
 
+from doorsill.evaluation.measure import Share
 from doorsill.models.manifest import ALLOWED_ATTRIBUTES
-from doorsill.models_measure import Share
 from doorsill.vision.attributes.tracks import READINGS
 
 UNKNOWN, RIGHT_AT_LEAST, FEWEST = 0.185, 0.65, 40  # of the calibrating half

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from doorsill.drivers.camera.video import open_recording
-from doorsill.models_measure import Share
+from doorsill.evaluation.measure import Share
 from doorsill.vision.detect.detector import NetDetector
 from doorsill.vision.detect.named import find
 from doorsill.vision.follow.tracker import Tracker

@@ -28,7 +28,7 @@ from bench.rows import Row
 from doorsill.drivers.street import HARD, HOUR, Scene, Street
 from doorsill.drivers.street.people import TrueCrossing
 from doorsill.drivers.street.score import Score
-from doorsill.models_measure import Share
+from doorsill.evaluation.measure import Share
 from doorsill.values import Detections, Direction
 
 TUNED = tuple(range(1, 25))  # hours to 8, crowds to 24

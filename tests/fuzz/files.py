@@ -10,8 +10,8 @@ from vaults import lease as a_lease
 
 from doorsill.config import read_config
 from doorsill.errors import ConfigError
+from doorsill.evaluation.measure import read_labels
 from doorsill.models.manifest import load_manifest
-from doorsill.models_measure import read_labels
 from doorsill.policy import document
 from doorsill.policy.draft import draft_text, first_body
 from doorsill.policy.file import read_unverified

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from doorsill.counting_sights import Sights
 from doorsill.drivers.camera.camera import Camera
 from doorsill.errors import CameraError
-from doorsill.plot import TrackPlot
+from doorsill.evaluation.plot import TrackPlot
+from doorsill.evaluation.sights import Sights
 from doorsill.values import Crossing, Frame
 from doorsill.vision.count.zone import ZoneCounter
 from doorsill.vision.detect.detector import Detector

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from doorsill.counting import Point, Run, Wanted, begin
 from doorsill.drivers.camera.camera import Camera, open_camera
 from doorsill.errors import ConfigError
-from doorsill.models_measure import Labels, Tally
+from doorsill.evaluation.counting import Point, Run, Wanted, begin
+from doorsill.evaluation.measure import Labels, Tally
 from doorsill.values import Detections, Frame
 from doorsill.vision.detect.detector import Detector, Stages
 from doorsill.vision.detect.named import SSD_SCORE, Model

@@ -17,7 +17,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from doorsill.plot import Point, TrackPlot
+from doorsill.evaluation.plot import Point, TrackPlot
 
 WIDTH = 860.0  # of the picture's frame; all lengths are units of the drawing
 TALLEST = 1000.0  # of the picture's frame

@@ -1,0 +1,1 @@
+"""A recording or a model at a desk: counted, drawn, measured."""
