@@ -17,7 +17,7 @@ from limits import PROGRAM_S
 from doorsill import cli
 from doorsill.arguments import consent as consent_arguments
 from doorsill.arguments import models as models_arguments
-from doorsill.arguments import shared
+from doorsill.commandline import options
 from doorsill.commandline.ending import ended
 from doorsill.commandline.help import folded
 from doorsill.commandline.parser import Parser, command, meant
@@ -273,9 +273,9 @@ def test_the_limits_that_are_shown_are_those_that_hold() -> None:
     """What is declared apart from its work, so that a help loads little."""
     assert models_arguments.RUNS == measure.RUNS
     assert tuple(each.name for each in fetch.KNOWN) == models_arguments.FETCHED
-    assert shared.MOST_THREADS == runtime.MOST_THREADS
-    assert tuple(runtime.RUNTIMES) == shared.RUNTIMES
-    assert (shared.LEAST_RATE, shared.MOST_RATE) == (
+    assert options.MOST_THREADS == runtime.MOST_THREADS
+    assert tuple(runtime.RUNTIMES) == options.RUNTIMES
+    assert (options.LEAST_RATE, options.MOST_RATE) == (
         decoding.LEAST_RATE,
         decoding.MOST_RATE,
     )

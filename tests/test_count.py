@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from limits import END_S, LONG_S, PROGRAM_S, started
 
-from doorsill.arguments.shared import line_argument
+from doorsill.commandline.options import line_argument
 from doorsill.drivers.camera.clip import STREET, street_truth
 from doorsill.models.manifest import shipped
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from doorsill.arguments.shared import Point
+from doorsill.commandline.options import Point
 from doorsill.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from doorsill.arguments.shared import add_line, seconds_argument
+from doorsill.commandline.options import add_line, seconds_argument
 from doorsill.commandline.parser import command
 
 SECONDS = 60.0

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from doorsill.arguments.shared import (
+from doorsill.commandline.options import (
     add_config,
     add_management_key,
     add_reader,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from doorsill.arguments.shared import (
+from doorsill.commandline.options import (
     MOST_THREADS,
     RUNTIMES,
     add_delegate,

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from doorsill.arguments.shared import MOST_THREADS, add_delegate, add_line
+from doorsill.commandline.options import MOST_THREADS, add_delegate, add_line
 from doorsill.commandline.parser import Parser, command
 from doorsill.commandline.values import whole
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from doorsill.arguments.shared import add_management_key, add_reader, zone_argument
+from doorsill.commandline.options import add_management_key, add_reader, zone_argument
 from doorsill.commandline.parser import command
 from doorsill.commandline.values import whole
 

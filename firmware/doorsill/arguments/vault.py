@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from doorsill.arguments.shared import add_config, add_reader
+from doorsill.commandline.options import add_config, add_reader
 from doorsill.commandline.parser import command
 
 WORK = "doorsill.consent.vault_cli"
