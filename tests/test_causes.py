@@ -17,7 +17,7 @@ import pytest
 from broker import FAST, SITE, Device, Site, device
 from limits import END_S
 
-from doorsill.check_connect import Visit
+from doorsill.cli.check_connect import Visit
 from doorsill.uplink.answers import Disconnected
 from doorsill.uplink.causes import _SENTENCES, Files, explain
 from doorsill.uplink.tls import Address

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from virtual import pcscd
 
-from doorsill.check_cli import LOCKS, problems_of
-from doorsill.cli import run
+from doorsill.cli.check import LOCKS, problems_of
+from doorsill.cli.main import run
+from doorsill.cli.run import prepare
 from doorsill.config import load_config
 from doorsill.documents import canonical
 from doorsill.drivers.camera.clip import STREET
 from doorsill.process.locks import offered
-from doorsill.run_cli import prepare
 from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.consent_stage import ConsentStage
 from doorsill_fleet.stage import DEVICE, SITE, Stage

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from doorsill.check_connect import connect
-from doorsill.cli import run
+from doorsill.cli.check_connect import connect
+from doorsill.cli.main import run
+from doorsill.cli.run import prepare
 from doorsill.config import load_config
-from doorsill.run_cli import prepare
 from doorsill_fleet.ca import Authority
 from doorsill_fleet.stage import DEVICE, SITE, Stage
 

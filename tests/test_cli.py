@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from limits import END_S, PROGRAM_S, started
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.errors import CameraError, ConfigError, UntrustedError, UplinkError
 
 UNITS = Path(__file__).parent.parent / "firmware" / "systemd"
-EVERY = (*cli.COMMANDS, *cli.plugins())
+EVERY = (*main.COMMANDS, *main.plugins())
 # What a person who only asks for help or the version has not to wait for.
 HEAVY = ("numpy", "av", "cryptography", "paho", "rich", "ai_edge_litert", "smartcard")
 
@@ -58,7 +58,7 @@ def test_every_command_has_help_with_examples(name: str) -> None:
 )
 def test_what_only_speaks_loads_nothing_heavy(asked: list[str]) -> None:
     program = (
-        "import sys\nfrom doorsill.cli import main\n"
+        "import sys\nfrom doorsill.cli.main import main\n"
         f"try: main({asked!r})\n"
         f"finally: print(sorted(sys.modules.keys() & set({HEAVY!r})), file=sys.stderr)"
     )
@@ -74,7 +74,7 @@ def test_what_only_speaks_loads_nothing_heavy(asked: list[str]) -> None:
 
 def test_a_command_loads_what_it_needs() -> None:  # the control of the test above
     program = (
-        "import sys\nfrom doorsill.cli import main\n"
+        "import sys\nfrom doorsill.cli.main import main\n"
         "try: main(['models', 'info', 'detector'])\n"
         f"finally: print(sorted(sys.modules.keys() & set({HEAVY!r})), file=sys.stderr)"
     )
@@ -90,8 +90,8 @@ def test_a_command_loads_what_it_needs() -> None:  # the control of the test abo
 
 def test_a_32_bit_system_gets_a_sentence() -> None:
     with pytest.raises(ConfigError, match="needs a 64-bit system"):
-        cli.refuse_32_bits(2**31 - 1)
-    cli.refuse_32_bits(sys.maxsize)
+        main.refuse_32_bits(2**31 - 1)
+    main.refuse_32_bits(sys.maxsize)
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ def test_each_error_has_its_exit_code(
     def fail(arguments: Sequence[str]) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "parser_for", fail)
-    assert cli.run([]) == code
+    monkeypatch.setattr(main, "parser_for", fail)
+    assert main.run([]) == code
     assert capsys.readouterr().err == f"doorsill: {str(error) or 'interrupted'}\n"
 
 
@@ -176,6 +176,6 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 @pytest.mark.parametrize("command", ["run", "check", "status"])
 def test_the_configuration_is_looked_for_where_the_units_have_it(command: str) -> None:
-    chosen = cli.parser_for([command]).parse_args([command])
+    chosen = main.parser_for([command]).parse_args([command])
     unit = (UNITS / "doorsill-vision.service").read_text()
     assert f"--config {chosen.config}" in unit

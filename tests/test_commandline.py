@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from limits import PROGRAM_S
 
-from doorsill import cli
-from doorsill.arguments import consent as consent_arguments
-from doorsill.arguments import models as models_arguments
+from doorsill.cli import main
+from doorsill.cli.arguments import consent as consent_arguments
+from doorsill.cli.arguments import models as models_arguments
 from doorsill.commandline import options
 from doorsill.commandline.ending import ended
 from doorsill.commandline.help import folded
@@ -28,7 +28,7 @@ from doorsill.models import fetch
 from doorsill.office import cards
 from doorsill_fleet import cli as fleet_cli
 
-WHOLE = cli.whole_parser(cli.COMMANDS | cli.plugins())
+WHOLE = main.whole_parser(main.COMMANDS | main.plugins())
 
 
 def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -52,7 +52,7 @@ Said = pytest.CaptureFixture[str]
 
 def wrong(said: Said, *arguments: str) -> tuple[str, str]:
     """The usage and the sentence that ``arguments`` get."""
-    assert cli.run(arguments) == 2
+    assert main.run(arguments) == 2
     lines = said.readouterr().err.splitlines()
     assert lines[0].startswith("usage: ")
     return lines[0], lines[-1]
@@ -226,19 +226,19 @@ def test_what_is_wrong_is_named_with_the_usage_at_hand(
     ],
 )
 def test_verbose_is_taken_anywhere(arguments: list[str]) -> None:
-    assert cli.parser_for(arguments).parse_args(arguments).verbose is True
+    assert main.parser_for(arguments).parse_args(arguments).verbose is True
     quiet = [each for each in arguments if each != "--verbose"]
-    assert cli.parser_for(quiet).parse_args(quiet).verbose is False
+    assert main.parser_for(quiet).parse_args(quiet).verbose is False
 
 
 def test_help_is_given_beside_what_is_wrong(capsys: Said) -> None:
-    assert cli.run(["count", "--lime", "1", "--help"]) == 0
+    assert main.run(["count", "--lime", "1", "--help"]) == 0
     assert "examples:" in capsys.readouterr().out
 
 
 def test_what_comes_after_two_dashes_is_no_option() -> None:
     words = ["count", "--line", "0,0,1,1", "--", "--lime.mp4"]
-    assert cli.parser_for(words).parse_args(words).source == ["--lime.mp4"]
+    assert main.parser_for(words).parse_args(words).source == ["--lime.mp4"]
 
 
 def test_another_program_can_use_it(capsys: Said) -> None:
@@ -265,7 +265,7 @@ def test_each_command_has_the_same_words_in_both_lists() -> None:
     )
     words = {each.dest: each.help for each in group._choices_actions}
     assert words == {
-        name: each[1] for name, each in (cli.COMMANDS | cli.plugins()).items()
+        name: each[1] for name, each in (main.COMMANDS | main.plugins()).items()
     }
 
 

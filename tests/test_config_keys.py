@@ -34,6 +34,7 @@ from vault_process import VaultProcess
 
 from doorsill.cells import HealthCell, LineCell
 from doorsill.channels.cell_link import CellClient
+from doorsill.cli.run import WIPING, prepare
 from doorsill.config import Config, load_config
 from doorsill.device import identity
 from doorsill.documents import canonical
@@ -42,7 +43,6 @@ from doorsill.drivers.camera.clip import STREET
 from doorsill.errors import UplinkError
 from doorsill.policy.obedience import declaration_of, declared
 from doorsill.process.in_time import in_time
-from doorsill.run_cli import WIPING, prepare
 from doorsill.uplink.paho_client import close
 from doorsill.wire.messages import client as client_id
 from doorsill.wire.messages import topic

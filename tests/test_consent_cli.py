@@ -12,9 +12,9 @@ import virtual
 from limits import END_S, PROGRAM_S
 from vault_process import VaultProcess
 
-from doorsill import cli
+from doorsill.cli import main
+from doorsill.cli.consent_issue import read_office
 from doorsill.consent.enrolled import read_enrolled
-from doorsill.consent.issue_cli import read_office
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenOut
 from doorsill.drivers.token.fido import FidoToken
@@ -42,7 +42,7 @@ def slot() -> Iterator[VirtualSlot]:
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*words: str) -> tuple[int, str]:
-        code = cli.run(["consent", *words])
+        code = main.run(["consent", *words])
         said = capsys.readouterr()
         return code, said.out + said.err
 

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from devices import AROUND, BEGIN, SIZE, UTC_MS, DeviceCA, blanking
 
-from doorsill import cli
 from doorsill.certificates import claims, contradictions
 from doorsill.certificates.claims import SYNCHRONISED
 from doorsill.certificates.examine import Document
 from doorsill.certificates.verify import AHEAD, Expected, reservations, verify_chain
 from doorsill.channels import crops
+from doorsill.cli import main
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
 from doorsill.documents.strict_x509 import revoked_by
@@ -529,10 +529,10 @@ def test_a_device_that_was_taken_back_is_found_with_the_list(
     fleet.revoke(device.certificate, now)
     full.write_bytes(fleet.revocation_list(now))
     words = ["verify", str(tmp_path / "c"), "--ca", str(ca)]
-    assert cli.run(words) == 0
-    assert cli.run([*words, "--crl", str(empty)]) == 0
+    assert main.run(words) == 0
+    assert main.run([*words, "--crl", str(empty)]) == 0
     capsys.readouterr()
-    assert cli.run([*words, "--crl", str(full)]) == 3
+    assert main.run([*words, "--crl", str(full)]) == 3
     said = capsys.readouterr().err
     assert f"taken back on {now:%Y-%m-%d}" in said and said.count("\n") == 1
 
@@ -585,7 +585,7 @@ def test_the_surroundings_are_shown_and_lower_the_verdict(
     for _ in range(2):
         chain.append(blanking(chain, surroundings=around))
     ca = str(CA.write(tmp_path / "ca.pem"))
-    assert cli.run(["verify", str(tmp_path / "c"), "--ca", ca]) == 1
+    assert main.run(["verify", str(tmp_path / "c"), "--ca", ca]) == 1
     said = capsys.readouterr().out
     assert "around it: no swap; core dumps off; journal none" in said
     assert "swap of 104857600 bytes; core dumps to core; journal persistent" in said

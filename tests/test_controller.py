@@ -9,7 +9,7 @@ import pytest
 import virtual
 from cryptography.hazmat.primitives import serialization
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.documents import canonical
 from doorsill.drivers.token.pcscd import VirtualSlot
 from doorsill.drivers.token.piv import FACTORY_PIN, SIGNATURE
@@ -40,7 +40,7 @@ def run(
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str) -> tuple[int, str]:
-        code = cli.run(["policy", *words])
+        code = main.run(["policy", *words])
         said = capsys.readouterr()
         return code, said.out + said.err
 

@@ -126,7 +126,7 @@ def test_two_wheels_with_one_file_are_an_error(tmp_path: Path) -> None:
 
 
 def test_it_is_an_environment_that_sees_the_systems_packages(tmp_path: Path) -> None:
-    make(tmp_path, TRIXIE, [], "doorsill=doorsill.cli")
+    make(tmp_path, TRIXIE, [], "doorsill=doorsill.cli.main")
     make_python(tmp_path, TRIXIE)
     settings = (tmp_path / "pyvenv.cfg").read_text()
     assert "include-system-site-packages = true" in settings

@@ -11,7 +11,7 @@ import pytest
 import test_foreign
 from limits import PROGRAM_S
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.config import ModelSection
 from doorsill.errors import ConfigError
 from doorsill.services.detectors import open_detector, with_probed_delegate
@@ -55,22 +55,22 @@ def test_count_takes_the_delegate(coral, compiled, capsys):
     """The stand-in always sees the same one person, who crosses no line."""
     command = ["count", str(test_foreign.CLIP), "--line", "0.1,0,0.1,1", "--json"]
     options = ["--model", compiled, "--delegate", coral, "--seconds", SECONDS]
-    assert cli.run([*command, *options, "--every-frame"]) == 0
+    assert main.run([*command, *options, "--every-frame"]) == 0
     counted = json.loads(capsys.readouterr().out)
     assert counted["people"] == 1 and counted["lines"] == [{"in": 0, "out": 0}]
 
 
 def test_info_and_bench_take_the_delegate(coral, compiled, capsys):
-    assert cli.run(["models", "info", compiled, "--delegate", coral]) == 0
+    assert main.run(["models", "info", compiled, "--delegate", coral]) == 0
     assert "finished by TFLite_Detection_PostProcess" in capsys.readouterr().out
     bench = ["models", "bench", compiled, "--delegate", coral, "--runs", "3"]
-    assert cli.run([*bench, "--threads", "1"]) == 0
+    assert main.run([*bench, "--threads", "1"]) == 0
     assert "ssd_edgetpu.tflite" in capsys.readouterr().out
 
 
 def test_a_model_of_ours_runs_beside_a_delegate_that_claims_nothing(coral, capsys):
     command = ["models", "bench", "detector", "--delegate", coral, "--runs", "3"]
-    assert cli.run(command) == 0
+    assert main.run(command) == 0
 
 
 def test_without_its_delegate_it_is_refused_by_what_it_is(compiled):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.config import read_config
 from doorsill.device import identity
 from doorsill.documents import canonical
@@ -36,14 +36,14 @@ def signed(stores: Office, **changed: object) -> Path:
     if out.exists():
         return out
     words = ["--site", "porto-1", "--controller", "Example Stores, Porto"]
-    assert cli.run(["policy", "new", str(draft), *words]) == 0
+    assert main.run(["policy", "new", str(draft), *words]) == 0
     text = draft.read_text()
     for key, value in changed.items():
         text = text.replace("format = ", f"{key} = {value}\nformat = ", 1)
     draft.write_text(text)
     key = stores.folder / "controller.key"
     words = ["--key", str(key), "--out", str(out)]
-    assert cli.run(["policy", "sign", str(draft), *words]) == 0
+    assert main.run(["policy", "sign", str(draft), *words]) == 0
     draft.unlink()
     return out
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from interpreters import FakeInterpreter, ssd_results
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.config import ModelSection
 from doorsill.drivers.camera.video import open_recording
 from doorsill.drivers.model import runtime
@@ -151,9 +151,9 @@ def test_a_file_is_named_by_its_path(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "efficientdet").write_bytes(ssd())
     command = ["models", "info"]
-    assert cli.run([*command, "efficientdet"]) == 2
+    assert main.run([*command, "efficientdet"]) == 2
     assert "for the file, write ./efficientdet" in capsys.readouterr().err
-    assert cli.run([*command, "./efficientdet"]) == 0
+    assert main.run([*command, "./efficientdet"]) == 0
 
 
 def test_what_a_file_says_is_read_before_a_process_confines_itself(
@@ -218,7 +218,7 @@ def test_what_cannot_be_read_is_refused_by_what_was_found(
     path.write_bytes(spoil(ssd()))
     line = ["--line", "0.5,0,0.5,1"]
     for command in (["count", str(CLIP), *line, "--model"], ["models", "info"]):
-        assert cli.run([*command, str(path)]) == 2
+        assert main.run([*command, str(path)]) == 2
         said = capsys.readouterr().err
         assert sentence in said and "m.tflite" in said
         assert said.count("\n") == 1
@@ -302,5 +302,5 @@ def test_a_manifest_names_the_column_of_people(person, found, tmp_path, capsys):
     detector = open_detector(ModelSection(detector=str(path)))
     seen = [detector.detect(Frame(pixels, 0.0)) for pixels in pictures()]
     assert any(map(len, seen)) == found
-    assert cli.run(["models", "info", str(path)]) == 0
+    assert main.run(["models", "info", str(path)]) == 0
     assert "1917 raw boxes, anchors by the rule ssd" in capsys.readouterr().out

@@ -7,7 +7,7 @@ import shlex
 import pytest
 from install.page import README, Step, missing, steps
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.commandline.parser import Parser
 from doorsill_fleet import cli as fleet_cli
 
@@ -23,7 +23,7 @@ def test_at_most_ten_commands_from_the_package_to_the_status() -> None:
 @pytest.mark.parametrize("step", STEPS, ids=lambda each: each.command[:40])
 def test_a_command_of_ours_is_one_that_its_parser_takes(step: Step) -> None:
     program, *words = shlex.split(step.command)
-    parsers = {"doorsill": cli.parser_for, "doorsill-fleet": _fleet}
+    parsers = {"doorsill": main.parser_for, "doorsill-fleet": _fleet}
     if program in parsers:
         assert parsers[program](words).parse_args(words).work
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from limits import END_S
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.config import ModelSection
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.evaluation import measure
@@ -160,7 +160,7 @@ def test_a_file_that_does_not_say_who_is_a_person_gets_a_manifest(
 def test_without_a_name_what_was_verified_is_listed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert cli.run(["models", "fetch"]) == 0
+    assert main.run(["models", "fetch"]) == 0
     listed = capsys.readouterr().out
     for each in fetch.KNOWN:
         assert each.name in listed and each.sha256 in listed
@@ -174,7 +174,7 @@ def test_what_nobody_has_seen_is_said_before_it_is_fetched(
     name = next(each.name for each in fetch.KNOWN if each.unverified)
     nowhere = "http://127.0.0.1:9/"
     command = ["models", "fetch", name, "--to", str(tmp_path), "--url", nowhere]
-    assert cli.run(command) == 5
+    assert main.run(command) == 5
     assert "nobody here has seen its bytes" in capsys.readouterr().err
 
 
@@ -279,7 +279,7 @@ def test_a_report_without_operations_is_an_error() -> None:
 def test_the_commands_answer_in_one_sentence(
     arguments: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run(["models", *arguments]) == code
+    assert main.run(["models", *arguments]) == code
     out = capsys.readouterr()
     assert says in out.out + out.err
     assert code == 0 or says in out.err.splitlines()[-1]
@@ -291,7 +291,7 @@ def test_evaluate_measures_on_labelled_real_frames(
 ) -> None:
     labels = ROOT / "models" / "eval" / "labels" / "real.json"
     arguments = ["models", "evaluate", "detector", "--data", str(DATA / "clips")]
-    assert cli.run([*arguments, "--labels", str(labels)]) == 0
+    assert main.run([*arguments, "--labels", str(labels)]) == 0
     assert "heads   recall" in capsys.readouterr().out
 
 

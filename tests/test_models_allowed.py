@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from doorsill.check_cli import problems_of
+from doorsill.cli.check import problems_of
 from doorsill.config import load_config
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models import allowed

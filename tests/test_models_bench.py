@@ -11,7 +11,7 @@ import pytest
 import test_foreign
 from limits import PROGRAM_S
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.errors import ConfigError
 from doorsill.evaluation import compare
 from doorsill.vision.detect.named import find
@@ -54,7 +54,7 @@ def other(tmp_path: Path) -> Path:
 
 
 def bench(short: Path, *arguments: str) -> int:
-    return cli.run(["models", "bench", *arguments, "--on", str(short)])
+    return main.run(["models", "bench", *arguments, "--on", str(short)])
 
 
 def test_two_models_are_compared_in_one_table(short, other, capsys, monkeypatch):
@@ -74,7 +74,7 @@ def test_the_same_as_json_counts_as_count_does(short, frames, other, capsys):
         assert row["pictures"] == frames and row["pictures_with_people"] > 0
         assert 0 < row["ms_median"] <= row["ms_p95"]
         count = ["count", str(short), *LINE, "--every-frame", "--json"]
-        assert cli.run([*count, "--model", model]) == 0
+        assert main.run([*count, "--model", model]) == 0
         counted = json.loads(capsys.readouterr().out)
         assert row["lines"] == counted["lines"] and row["people"] == counted["people"]
 
@@ -122,7 +122,7 @@ def test_labels_beside_the_recording_are_taken(short, capsys):
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_a_sentence(arguments, sentence, capsys):
-    assert cli.run(["models", "bench", *arguments]) != 0
+    assert main.run(["models", "bench", *arguments]) != 0
     said = capsys.readouterr().err
     assert sentence in said and said.count("\n") == 1
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.drivers.token import pcscd
 from doorsill.drivers.token.pcscd import ENVIRONMENT, PrivatePcscd
 from doorsill.errors import ConfigError
@@ -73,7 +73,7 @@ def die(line: socket.socket) -> None:
 @pytest.fixture
 def office(tmp_path: Path) -> Path:
     folder = tmp_path / "office"
-    assert cli.run(["consent", "ca", str(folder), "--controller", "Lojas"]) == 0
+    assert main.run(["consent", "ca", str(folder), "--controller", "Lojas"]) == 0
     return folder
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.device import identity
 from doorsill.documents import canonical
 from doorsill.policy.store import store_of
@@ -23,7 +23,7 @@ def doorsill(
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        code = cli.run(["policy", *arguments])
+        code = main.run(["policy", *arguments])
         said = capsys.readouterr()
         return code, said.out, said.err
 

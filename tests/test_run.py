@@ -16,12 +16,12 @@ import pytest
 from limits import status_of
 from recordings import record
 
+from doorsill.cli.run import names_of
 from doorsill.config import Config, load_config
 from doorsill.documents import canonical
 from doorsill.drivers.camera.clip import STREET
 from doorsill.policy.obedience import declaration_of, declared
 from doorsill.policy.store import store_of
-from doorsill.run_cli import names_of
 from doorsill.wire.codec import decode
 from doorsill_fleet.broker import running_broker
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
@@ -58,7 +58,7 @@ def test_a_child_has_no_terminal(tmp_path: Path, how: str) -> None:
     said, program = tmp_path / "said", tmp_path / "child"
     program.write_text(TERMINAL.format(python=sys.executable, said=str(said)))
     program.chmod(0o755)
-    code = "import sys\nfrom pathlib import Path\nimport doorsill.run_cli as r\n"
+    code = "import sys\nfrom pathlib import Path\nimport doorsill.cli.run as r\n"
     command = [sys.executable, "-c", code + STARTING[how], str(program)]
     process, terminal = pty.fork()
     if process == 0:

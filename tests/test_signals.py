@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from vault_process import VaultProcess
 
+from doorsill.cli.run import WIPING
 from doorsill.policy.store import store_of
 from doorsill.process.stopping import held_back
-from doorsill.run_cli import WIPING
 from doorsill_fleet.broker import running_broker
 from doorsill_fleet.stage import Stage
 

@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 
-from doorsill import status_asked
 from doorsill.channels.cell_link import CellServer
-from doorsill.cli import run
+from doorsill.cli import status_asked
+from doorsill.cli.main import run
+from doorsill.cli.status import report
+from doorsill.cli.status_asked import ROOT, Finding, Shop
 from doorsill.config import Config
 from doorsill.policy.obedience import declaration_of, declare
 from doorsill.policy.store import store_of
-from doorsill.status_asked import ROOT, Finding, Shop
-from doorsill.status_cli import report
 from doorsill_fleet.stage import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
@@ -295,7 +295,7 @@ def test_a_disk_that_is_full_is_red_before_anything_is_lost(
         def __init__(self, _: Path) -> None:
             self.free = free
 
-    monkeypatch.setattr("doorsill.status_looked.shutil.disk_usage", Usage)
+    monkeypatch.setattr("doorsill.cli.status_looked.shutil.disk_usage", Usage)
     found = findings(shop[1])["disk"]
     assert found.light == light
     assert ("make room" in found.step) == (light != "green")

@@ -198,7 +198,7 @@ def test_negative_control_no_manual_no_program(tmp_path: Path) -> None:
 
 def test_the_manual_page_has_every_command_and_exit_code(tmp_path: Path) -> None:
     from deb.pages import make
-    from doorsill.cli import COMMANDS
+    from doorsill.cli.main import COMMANDS
     from doorsill.commandline.ending import EXIT_CODES
 
     page = make("doorsill", tmp_path)["manual"].read_text("utf-8")

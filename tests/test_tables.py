@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from doorsill import cli
+from doorsill.cli import main
+from doorsill.cli.status import report
 from doorsill.commandline.tables import Rows, hanging, light, lights
 from doorsill.config import load_config
-from doorsill.status_cli import report
 from doorsill_fleet.stage import Stage
 
 PATH = "/var/lib/doorsill/policy/policy.json"
@@ -106,7 +106,7 @@ def test_status_of_a_shop_that_does_not_run(
     stage = Stage(tmp_path, (((0.0, 0.6), (1.0, 0.6)),))
     stage.set()
     monkeypatch.setenv("COLUMNS", str(columns))
-    assert cli.run(["status", "--config", str(stage.configuration)]) == 1
+    assert main.run(["status", "--config", str(stage.configuration)]) == 1
     text = capsys.readouterr().out
     flat = " ".join(text.split())
     for each in report(load_config(stage.configuration), datetime.now(UTC)):
@@ -121,7 +121,7 @@ def test_models_list(
     columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    assert cli.run(["models", "list"]) == 0
+    assert main.run(["models", "list"]) == 0
     text = capsys.readouterr().out
     assert all(len(line.rstrip()) <= columns for line in text.splitlines())
     assert {"detector", "attributes", "experimental"} <= set(text.split())

@@ -19,15 +19,15 @@ from limits import PROGRAM_S
 from unplugging import Cable
 from vault_process import VaultProcess, utc_now
 
-from doorsill import cli
 from doorsill.channels.control import ask
+from doorsill.cli import main
+from doorsill.cli.status import GREEN, ORANGE, Finding, report
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.documents import canonical
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards
 from doorsill.services.vault_opening import certificates_of, folder_of, socket_of
-from doorsill.status_cli import GREEN, ORANGE, Finding, report
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def run(
     capsys: pytest.CaptureFixture[str], site: VaultProcess, *arguments: str
 ) -> tuple[int, str]:
     config = str(site.site.configuration)
-    code = cli.run(["vault", *arguments, "--config", config])
+    code = main.run(["vault", *arguments, "--config", config])
     said = capsys.readouterr()
     return code, said.out + said.err
 

@@ -21,11 +21,11 @@ from devices import (
     key_of,
 )
 
-from doorsill import cli
 from doorsill.certificates import claims, contradictions, examine, signer, verify
 from doorsill.certificates.claims import blank_digest
 from doorsill.certificates.examine import Document
 from doorsill.certificates.verify import Expected, verify_chain
+from doorsill.cli import main
 from doorsill.consent import reasons
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical, strict_x509
@@ -280,14 +280,14 @@ def test_a_memory_without_power_is_said_to_be_so_and_nothing_more_is_claimed(
     chain = CertificateChain(tmp_path / "c", door)
     chain.append(silent(chain))
     ca = str(CA.write(tmp_path / "ca.pem"))
-    assert cli.run(["verify", str(tmp_path / "c"), "--ca", ca]) == 0
+    assert main.run(["verify", str(tmp_path / "c"), "--ca", ca]) == 0
     said = capsys.readouterr().out
     assert "the sram did not answer: without power, not read back yet" in said
     assert said.endswith("; the medium is without power and is yet to be read back\n")
     assert "read back as blank" not in said
     chain.append(blanking(chain, leases=(), reason="power-back", medium=SRAM))
     chain.append(blanking(chain, medium=SRAM))
-    assert cli.run(["verify", str(tmp_path / "c"), "--ca", ca]) == 0
+    assert main.run(["verify", str(tmp_path / "c"), "--ca", ca]) == 0
     assert capsys.readouterr().out.endswith("certificates 1 to 3 of device door-7\n")
 
 
@@ -477,7 +477,7 @@ def test_a_boot_without_key_or_leases_is_verified(
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = cli.run(["verify", *arguments])
+    code = main.run(["verify", *arguments])
     said = capsys.readouterr()
     return code, said.out, said.err
 

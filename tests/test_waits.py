@@ -15,8 +15,8 @@ ALLOWED = {
     "firmware/doorsill/vault/token_threads.py Attendant._wait": "the thread whose job "
     "it is; a token looks each second or more often, and close() ends it",
     "firmware/doorsill/office/piv.py _await_card": "a timer closes the token",
-    "firmware/doorsill/consent/issue_cli.py _ask_pin": "a person types a PIN",
-    "firmware/doorsill/consent/vault_cli.py _line": "a person, or a pipe, gives a PIN",
+    "firmware/doorsill/cli/consent_issue.py _ask_pin": "a person types a PIN",
+    "firmware/doorsill/cli/vault.py _line": "a person, or a pipe, gives a PIN",
     "firmware/doorsill/office/controller.py secret": "a person types a passphrase",
     "tests/limits.py first_line": "select said before that there is something",
     "tests/mutants/__main__.py Workshop.tried": "the run of a change has its limit_s",

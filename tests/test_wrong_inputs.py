@@ -18,10 +18,10 @@ import pytest
 from limits import PROGRAM_S
 from wrong_world import LINE, UNREADABLE, WRONG, build, wrong_path
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill_fleet import cli as fleet_cli
 
-WHOLE = cli.whole_parser(cli.COMMANDS | cli.plugins())
+WHOLE = main.whole_parser(main.COMMANDS | main.plugins())
 FLEET = fleet_cli.whole_parser()
 MODULES = {"doorsill": "doorsill", "doorsill-fleet": "doorsill_fleet.cli"}
 VALUES = ("words", "nan", "inf", "-1", "0", "1e99", "9" * 40, "1,2", "0x10", "", "ä")
@@ -386,7 +386,7 @@ def test_a_wrong_input_gets_a_sentence(
     monkeypatch.chdir(world)
     monkeypatch.setattr("doorsill.config.INSTALLED", Path("/none"))
     before = contents(world / "kept")
-    run = cli.run if wrong.program == "doorsill" else fleet_cli.run
+    run = main.run if wrong.program == "doorsill" else fleet_cli.run
     code = run(list(wrong.words))
     said = capsys.readouterr()
     text = said.out + said.err

@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from doorsill.certificates.examine import Verified
 from doorsill.certificates.verify import Expected, verify_chain
+from doorsill.cli.run import prepare
 from doorsill.config import Config
 from doorsill.device import identity
 from doorsill.errors import DoorsillError
 from doorsill.policy.store import store_of
-from doorsill.run_cli import prepare
 from doorsill.services import vault_opening
 from doorsill.services.vault import Rules
 from doorsill.vault import marker

@@ -17,9 +17,9 @@ from limits import END_S
 
 from doorsill.certificates.examine import Verified
 from doorsill.channels.crop_sender import GAP_S, Handover
+from doorsill.cli.run import WIPING
 from doorsill.errors import ConfigError
 from doorsill.policy.store import store_of
-from doorsill.run_cli import WIPING
 from doorsill.values import Frame, Pixels
 from doorsill_fleet.consent_stage import ConsentStage, status, verified
 from doorsill_fleet.stage import SITE, Stage

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import ways
 
+from doorsill.cli.run import PROCESSES
 from doorsill.config import load_config
 from doorsill.process import confine, landlock, locks, room, scribe, seccomp
-from doorsill.run_cli import PROCESSES
 
 LOCKS = "(locks that hold)"
 

@@ -26,12 +26,12 @@ from broker import Listener
 from jinja2 import Environment
 from limits import END_S
 
-from doorsill.check_cli import LOCKS, problems_of
-from doorsill.check_connect import connect
+from doorsill.cli.check import LOCKS, problems_of
+from doorsill.cli.check_connect import connect
+from doorsill.cli.status import report
+from doorsill.cli.status_asked import Finding
 from doorsill.config import Config, load_config
 from doorsill.device.fault import Fault
-from doorsill.status_asked import Finding
-from doorsill.status_cli import report
 from doorsill.uplink.tls import Address
 from doorsill.wire.codec import decode
 from doorsill.wire.messages import LineInterval

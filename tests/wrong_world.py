@@ -10,7 +10,7 @@ from pathlib import Path
 from devices import DeviceCA, blanking
 from vaults import CA, Bench, lease
 
-from doorsill import cli
+from doorsill.cli import main
 from doorsill.drivers.camera.clip import STREET
 from doorsill.models.manifest import shipped
 from doorsill.vault import export
@@ -33,7 +33,7 @@ def build(folder: Path) -> None:
         ["policy", "sign", "p.toml", "--key", "c.key", "--out", "p.json"],
         ["consent", "ca", "office", "--controller", "Ana, Porto"],
     ):
-        assert cli.run(words) == 0
+        assert main.run(words) == 0
     (folder / "clips").mkdir()
     (folder / "clips" / "labels.json").write_text('{"clips": {}}')
     authority = DeviceCA()

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from doorsill import cli
+from doorsill.cli import main as cli
 from doorsill.commandline.commands import Command, commands_of
 from doorsill.commandline.completion import bash, zsh
 from doorsill.commandline.manual import manual

@@ -1,5 +1,5 @@
 """``python -m doorsill``."""
 
-from doorsill.cli import main
+from doorsill.cli.main import main
 
 main()

@@ -15,7 +15,7 @@ from vaults import lease as a_lease
 
 from doorsill.certificates.examine import Document
 from doorsill.certificates.verify import Expected, reservations, verify_chain
-from doorsill.consent import verify_cli
+from doorsill.cli import verify
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError
 from doorsill.policy import document as policy
@@ -109,8 +109,8 @@ class Chained:
         expected = Expected("door-7")
         chain = verify_chain(named[:2], head, self.ca.certificate, expected)
         for each in chain:
-            verify_cli._told(each)
-        verify_cli._verdict(chain, reservations(chain))
+            verify._told(each)
+        verify._verdict(chain, reservations(chain))
 
 
 def certificate(folder: Path) -> Parser:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
-from doorsill.consent.spoken import described, say
+from doorsill.cli.say import described, say
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.device import identity
 from doorsill.documents.folders import make_folder

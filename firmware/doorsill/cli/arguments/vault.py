@@ -9,7 +9,7 @@ from typing import Any
 from doorsill.commandline.options import add_config, add_reader
 from doorsill.commandline.parser import command
 
-WORK = "doorsill.consent.vault_cli"
+WORK = "doorsill.cli.vault"
 EPILOG = """\
 examples:
   doorsill vault list                          blank or open, and how much is sealed

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from doorsill import check_parts
-from doorsill.check_connect import connect
+from doorsill.cli import check_parts
+from doorsill.cli.check_connect import connect
 from doorsill.config import Config, read_config
 from doorsill.device.fault import Fault
 from doorsill.errors import DoorsillError

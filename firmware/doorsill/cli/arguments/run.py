@@ -29,7 +29,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "run",
         "count at a door; what systemd starts on a camera",
         EPILOG,
-        "doorsill.run_cli:run",
+        "doorsill.cli.run:run",
     )
     add_config(parser)
     parser.add_argument(

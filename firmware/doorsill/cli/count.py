@@ -14,10 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from doorsill.commandline.ending import drop_output
-from doorsill.commandline.files import require_apart, require_new
-from doorsill.config import ModelSection
-from doorsill.count_results import (
+from doorsill.cli.count_results import (
     Result,
     as_csv,
     as_json,
@@ -25,11 +22,10 @@ from doorsill.count_results import (
     write_json,
     write_tables,
 )
-from doorsill.count_wanted import (
-    Places,
-    hours_of,
-    places_of,
-)
+from doorsill.cli.count_wanted import Places, hours_of, places_of
+from doorsill.commandline.ending import drop_output
+from doorsill.commandline.files import require_apart, require_new
+from doorsill.config import ModelSection
 from doorsill.drivers.camera.camera import Camera, open_camera
 from doorsill.drivers.png import png_bytes
 from doorsill.errors import ConfigError

@@ -10,7 +10,7 @@ from doorsill.commandline.options import add_management_key, add_reader, zone_ar
 from doorsill.commandline.parser import command
 from doorsill.commandline.values import whole
 
-WORK, KEY_WORK = "doorsill.policy_cli", "doorsill.policy_key_cli"
+WORK, KEY_WORK = "doorsill.cli.policy", "doorsill.cli.policy_key"
 EPILOG = """\
 examples:
   doorsill policy key controller.key --passphrase       once: the controller's key

@@ -12,8 +12,8 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 
+from doorsill.cli.count_wanted import Places
 from doorsill.commandline.tables import Rows
-from doorsill.count_wanted import Places
 from doorsill.device.version import version_line
 from doorsill.evaluation.counting import Counted
 from doorsill.evaluation.sights import remarks

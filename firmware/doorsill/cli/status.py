@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from doorsill import __version__, status_asked, status_looked
+from doorsill import __version__
+from doorsill.cli import status_asked, status_looked
+from doorsill.cli.status_asked import GREEN, ORANGE, RED, ROOT, Finding, Shop
 from doorsill.commandline.help import columns_here
 from doorsill.commandline.tables import lights
 from doorsill.config import Config, load_config
 from doorsill.errors import DoorsillError
-from doorsill.status_asked import GREEN, ORANGE, RED, ROOT, Finding, Shop
 
 LIGHTS = {GREEN: "ok", ORANGE: "look", RED: "WRONG"}
 

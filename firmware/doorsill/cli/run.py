@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from doorsill.arguments.run import PROCESSES
+from doorsill.cli.arguments.run import PROCESSES
 from doorsill.config import (
     Config,
     load_config,

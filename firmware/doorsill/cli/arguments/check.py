@@ -30,7 +30,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "check",
         "say all that is wrong with a configuration",
         EPILOG,
-        "doorsill.check_cli:run",
+        "doorsill.cli.check:run",
     )
     add_config(parser)
     parser.add_argument("--connect", action="store_true", help="try the broker as well")

@@ -25,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "status",
         "say what a technician needs to know",
         EPILOG,
-        "doorsill.status_cli:run",
+        "doorsill.cli.status:run",
     )
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")

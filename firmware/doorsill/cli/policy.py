@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, TypeVar
 
+from doorsill.cli.policy_key import signer_of
 from doorsill.commandline.files import require_new
 from doorsill.config import load_config
 from doorsill.documents import canonical
@@ -32,7 +33,6 @@ from doorsill.policy.sketch import sketch
 from doorsill.policy.store import PolicyStore, read_public_key, replace, store_of
 from doorsill.policy.time_zones import require_lasting_zone
 from doorsill.policy.words import differences, summary
-from doorsill.policy_key_cli import signer_of
 
 T = TypeVar("T")
 

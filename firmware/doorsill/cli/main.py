@@ -19,23 +19,29 @@ from doorsill.process.stopping import deaf
 # names a table like this one.
 COMMANDS = {
     "count": (
-        "doorsill.arguments.count",
+        "doorsill.cli.arguments.count",
         "count a recording as fast as the machine can",
     ),
     "run": (
-        "doorsill.arguments.run",
+        "doorsill.cli.arguments.run",
         "count at a door; what systemd starts on a camera",
     ),
-    "check": ("doorsill.arguments.check", "say all that is wrong with a configuration"),
-    "status": ("doorsill.arguments.status", "say what a technician needs to know"),
+    "check": (
+        "doorsill.cli.arguments.check",
+        "say all that is wrong with a configuration",
+    ),
+    "status": ("doorsill.cli.arguments.status", "say what a technician needs to know"),
     "policy": (
-        "doorsill.arguments.policy",
+        "doorsill.cli.arguments.policy",
         "make, sign, show, compare and apply a policy",
     ),
-    "models": ("doorsill.arguments.models", "list, verify, measure and fetch models"),
-    "consent": ("doorsill.arguments.consent", "issue and watch consent cards"),
-    "vault": ("doorsill.arguments.vault", "list, export and blank the vault"),
-    "verify": ("doorsill.arguments.verify", "check blanking certificates offline"),
+    "models": (
+        "doorsill.cli.arguments.models",
+        "list, verify, measure and fetch models",
+    ),
+    "consent": ("doorsill.cli.arguments.consent", "issue and watch consent cards"),
+    "vault": ("doorsill.cli.arguments.vault", "list, export and blank the vault"),
+    "verify": ("doorsill.cli.arguments.verify", "check blanking certificates offline"),
 }
 PLUGINS = "doorsill.commands"
 SIXTY_FOUR_BITS = 2**63 - 1

@@ -11,7 +11,7 @@ from doorsill.commandline.options import MOST_THREADS, add_delegate, add_line
 from doorsill.commandline.parser import Parser, command
 from doorsill.commandline.values import whole
 
-WORK = "doorsill.models_cli"
+WORK = "doorsill.cli.models"
 RUNS, MOST_RUNS = 200, 100_000  # of a measurement
 BENCH_THREADS = [1, 2]  # of a measurement, if no number is given
 # Whose hashes are pinned.

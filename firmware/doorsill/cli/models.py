@@ -18,9 +18,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from doorsill.arguments.models import BENCH_THREADS
+from doorsill.cli.arguments.models import BENCH_THREADS
+from doorsill.cli.count_results import on_page, write_json
 from doorsill.commandline.tables import Rows
-from doorsill.count_results import on_page, write_json
 from doorsill.drivers.model.runtime import RUNTIMES, Tensor
 from doorsill.errors import ConfigError
 from doorsill.evaluation import compare, measure

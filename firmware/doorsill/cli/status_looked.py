@@ -8,6 +8,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from doorsill.cli.status_asked import GREEN, ORANGE, RED, ROOT, START, Finding, Shop
 from doorsill.device import clock, health, identity, validity
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.models.allowed import allowed_models, is_file, model_hash, require_allowed
@@ -16,7 +17,6 @@ from doorsill.policy.obedience import declaration_of, declared
 from doorsill.policy.store import store_of
 from doorsill.privacy.budget import day_of
 from doorsill.services.detectors import model_bytes
-from doorsill.status_asked import GREEN, ORANGE, RED, ROOT, START, Finding, Shop
 from doorsill.uplink.outbox_view import glance
 
 MIB = 1 << 20

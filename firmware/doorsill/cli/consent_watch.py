@@ -10,12 +10,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from doorsill.cli.consent_issue import CA_NAME
+from doorsill.cli.say import described, say
 from doorsill.config import load_config
 from doorsill.consent import trust
 from doorsill.consent.events import Action, Closed, Inserted, Opened, Refused
-from doorsill.consent.issue_cli import CA_NAME
 from doorsill.consent.reasons import WORDS
-from doorsill.consent.spoken import described, say
 from doorsill.consent.token import Token
 from doorsill.device import identity
 from doorsill.drivers.token.pcsc import readers

@@ -59,7 +59,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "count",
         "count a recording as fast as the machine can",
         EPILOG,
-        "doorsill.count_cli:run",
+        "doorsill.cli.count:run",
     )
     parser.add_argument(
         "source",

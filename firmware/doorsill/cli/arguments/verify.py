@@ -34,7 +34,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "verify",
         "check blanking certificates offline",
         EPILOG,
-        "doorsill.consent.verify_cli:run",
+        "doorsill.cli.verify:run",
     )
     parser.add_argument(
         "paths",

@@ -1,0 +1,1 @@
+"""Every command; the only place that speaks to a person."""

@@ -1,0 +1,1 @@
+"""What each command takes; read without loading what does its work."""
