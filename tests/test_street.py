@@ -10,22 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from doorsill.drivers.street import DAY_PROFILE, HARD, HOUR, Scene, Street, day
-from doorsill.drivers.street.eye import HEAD_M, Eye, Noise
-from doorsill.drivers.street.faults import FILE, in_weak_light, measured
-from doorsill.drivers.street.people import (
-    Arrivals,
-    Behaviour,
-    Floor,
-    Person,
-    TrueCrossing,
-)
-from doorsill.drivers.street.score import NOBODY, Score
-from doorsill.drivers.street.sight import MeasuredDetector
 from doorsill.models import manifest
 from doorsill.values import Detections, Direction
 from doorsill.vision.count.line import DECIDED_WITHIN_S, LineCounter
 from doorsill.vision.follow.tracker import Tracker
+from doorsill_street.camera import HEAD_M, Eye, Noise
+from doorsill_street.measured import FILE, in_weak_light, measured
+from doorsill_street.measured_detector import MeasuredDetector
+from doorsill_street.people import Arrivals, Behaviour, Floor, Person, TrueCrossing
+from doorsill_street.score import NOBODY, Score
+from doorsill_street.street import DAY_PROFILE, HARD, HOUR, Scene, Street, day
 
 PERFECT = Noise(missed=0.0, jitter=0.005, false=0.0)
 HELD_OUT = 201  # the core was tuned on seeds 1 to 24

@@ -26,7 +26,7 @@ from renderer import Renderer
 from samples import HELD_OUT
 from shops import Shop
 
-from doorsill.drivers.street.faults import FRAME_S
+from doorsill_street.measured import FRAME_S
 
 SHOPS, UNSEEN = 100_000, HELD_OUT + 50_000  # first seeds: for training, and held out
 EMPTY_S = 6.0  # before the first picture people have to come

@@ -1,6 +1,6 @@
 """Measure a detector's faults for the simulated street: ``noise.py --doors FOLDER``.
 
-Writes ``firmware/doorsill/assets/noise.json``, which ``doorsill.drivers.street.faults``
+Writes ``models/doorsill_street/measured.json``, which ``doorsill_street.measured``
 describes, and prints the shares behind it. The folder is ``doors.py --held-out``'s: the
 street's own walkers, rendered as its camera sees them, in rooms and clothes that no
 detector of ours was trained on. Lengths are in heads, as tall as the truth's.
@@ -20,10 +20,10 @@ import numpy as np
 from samples import DOOR
 from watched import HEAD_PX, PLACES, Invented, Look, Watched, watched
 
-from doorsill.drivers.street.faults import FILE, FRAME_S
 from doorsill.evaluation.measure import Share
 from doorsill.models import manifest as registry
 from doorsill.vision.detect.heads import BORN
+from doorsill_street.measured import FILE, FRAME_S
 
 SIZES = (
     HEAD_PX[0],

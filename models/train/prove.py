@@ -21,7 +21,7 @@ from shops import camera_of
 from solids import Solid
 from tracer import Tracer
 
-from doorsill.drivers.street.eye import MOUNTED
+from doorsill_street.camera import MOUNTED
 
 RED, GREY = np.array([0.9, 0.02, 0.02]), np.full(3, 0.3)
 BALL = np.array([0.2, 0.8, 5.0])

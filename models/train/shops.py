@@ -31,10 +31,10 @@ from scenes import (
     sample_light,
 )
 
-from doorsill.drivers.street import HOUR_MIX
-from doorsill.drivers.street.eye import MOUNTED, Eye
-from doorsill.drivers.street.faults import FRAME_S
-from doorsill.drivers.street.people import Arrivals, Behaviour, Floor
+from doorsill_street.camera import MOUNTED, Eye
+from doorsill_street.measured import FRAME_S
+from doorsill_street.people import Arrivals, Behaviour, Floor
+from doorsill_street.street import HOUR_MIX
 
 PER_MINUTE, CROWD_PER_S = 24.0, 1.0
 WARDROBE, PHASES = 16, 12

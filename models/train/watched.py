@@ -17,12 +17,12 @@ import numpy as np
 import samples
 from held_out import EveryPeak, int8_detector
 
-from doorsill.drivers.street.eye import hidden
-from doorsill.drivers.street.faults import FRAME_S
 from doorsill.models.manifest import Manifest
 from doorsill.values import Detections
 from doorsill.vision.detect.heads import HeadDecoder
 from doorsill.vision.detect.letterbox import Letterbox
+from doorsill_street.camera import hidden
+from doorsill_street.measured import FRAME_S
 
 SIZE = np.array(samples.DOOR * 2, np.float32)
 PLACE = Letterbox((samples.WIDTH, samples.HEIGHT), samples.DOOR)

@@ -25,11 +25,11 @@ from bench.peers import (
 )
 from bench.rows import Row
 
-from doorsill.drivers.street import HARD, HOUR, Scene, Street
-from doorsill.drivers.street.people import TrueCrossing
-from doorsill.drivers.street.score import Score
 from doorsill.evaluation.measure import Share
 from doorsill.values import Detections, Direction
+from doorsill_street.people import TrueCrossing
+from doorsill_street.score import Score
+from doorsill_street.street import HARD, HOUR, Scene, Street
 
 TUNED = tuple(range(1, 25))  # hours to 8, crowds to 24
 HELD_OUT_HOURS = (101, 301, 302, 401, 402)

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from doorsill.drivers.street.people import Behaviour, TrueCrossing
 from doorsill.values import Direction
+from doorsill_street.people import Behaviour, TrueCrossing
 
 MATCH_S = 2.0
 NOBODY = "nobody"

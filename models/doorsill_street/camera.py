@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.drivers.street.people import Behaviour, Floor
 from doorsill.values import Detections
+from doorsill_street.people import Behaviour, Floor
 
 Array = NDArray[np.float64]
 HEAD_M = 0.24  # wide and high, as drawn here

@@ -8,7 +8,7 @@ Everything comes from one seed. ``HOUR`` holds all behaviours and light changes;
 ``HARD`` is a dense two-way crowd with a quarter of the boxes dropped, 6 cm jitter and
 false boxes; ``day`` follows a shop's hours. The hour's detector has the faults that
 ours was measured to have (``faults``); those of the hard crowd are given
-(:class:`~doorsill.drivers.street.eye.Noise`).
+(:class:`~doorsill_street.camera.Noise`).
 """
 
 from __future__ import annotations
@@ -18,19 +18,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from doorsill.drivers.street.eye import MOUNTED, Detector, Eye, Noise
-from doorsill.drivers.street.faults import in_weak_light, measured
-from doorsill.drivers.street.people import (
-    DOOR_M,
-    Arrivals,
-    Behaviour,
-    Floor,
-    TrueCrossing,
-)
-from doorsill.drivers.street.sight import MeasuredDetector
 from doorsill.values import Detections
 from doorsill.vision.detect import heads
 from doorsill.vision.follow import tracker
+from doorsill_street.camera import MOUNTED, Detector, Eye, Noise
+from doorsill_street.measured import in_weak_light, measured
+from doorsill_street.measured_detector import MeasuredDetector
+from doorsill_street.people import DOOR_M, Arrivals, Behaviour, Floor, TrueCrossing
 
 Look = Callable[[Floor, float, bool], Detections]  # at a time, whether it is dark
 FRAME_S = 0.08

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.drivers.street.eye import HEAD_M, Shapes
-from doorsill.drivers.street.faults import FRAME_S, Invention, Measured
+from doorsill_street.camera import HEAD_M, Shapes
+from doorsill_street.measured import FRAME_S, Invention, Measured
 
 Array = NDArray[np.float64]
 FLICKER = 0.04  # of the score, from frame to frame

@@ -1,6 +1,6 @@
 """The faults of our detector, as they were measured.
 
-``assets/noise.json`` holds the numbers, and ``models/train/noise.py`` writes it: the
+``measured.json`` holds the numbers, and ``models/train/noise.py`` writes it: the
 street's own walkers are rendered as its camera sees them, in rooms and clothes that the
 detector was not trained on, and frame by frame it is noted whom the shipped detector
 finds and with what score, by how much of the head is hidden, how far off the answer is,
@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).parents[2] / "assets" / "noise.json"
+FILE = Path(__file__).with_name("measured.json")
 FRAME_S = 0.08  # for which the memories are given
 
 

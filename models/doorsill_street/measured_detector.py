@@ -13,13 +13,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.drivers.street.eye import HEAD_M, Eye, Shapes, hidden, shapes
-from doorsill.drivers.street.faults import Measured
-from doorsill.drivers.street.inventions import Inventions
-from doorsill.drivers.street.people import Floor
 from doorsill.models.manifest import HeadsDecode
 from doorsill.values import Detections
 from doorsill.vision.detect.heads import same_person
+from doorsill_street.camera import HEAD_M, Eye, Shapes, hidden, shapes
+from doorsill_street.inventions import Inventions
+from doorsill_street.measured import Measured
+from doorsill_street.people import Floor
 
 Array = NDArray[np.float64]
 
