@@ -22,7 +22,7 @@ from doorsill.wire.codec import encode
 from doorsill.wire.discovery import describe, described_at
 from doorsill.wire.guard import DISCOVERY, EgressGuard
 from doorsill.wire.messages import State, topic
-from doorsill_fleet.broker import free_port
+from doorsill_fleet.broker.mosquitto import free_port
 
 FILE = Path(__file__).parents[1] / "provisioning" / "home-assistant" / "bridge.conf"
 USER, PASSWORD = "doorsill", "correct horse"

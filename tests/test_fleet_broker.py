@@ -18,7 +18,7 @@ from doorsill.uplink.tls import Address, tls_context
 from doorsill.wire.codec import encode
 from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import State
-from doorsill_fleet.broker import client_context
+from doorsill_fleet.broker.mosquitto import client_context
 
 NOT_AUTHORISED = 0x87
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from doorsill.errors import ConfigError
-from doorsill_fleet import broker_files, office
-from doorsill_fleet.broker_files import CONF, FOLDER, furnish
+from doorsill_fleet import office
+from doorsill_fleet.broker import files as broker_files
+from doorsill_fleet.broker.files import CONF, FOLDER, furnish
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

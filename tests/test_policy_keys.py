@@ -30,7 +30,7 @@ from doorsill.policy.document import Policy
 from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.uplink.outbox import Outbox
 from doorsill.wire.codec import decode
-from doorsill_fleet.broker import running_broker
+from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store import Store
 from doorsill_fleet.subscriber import Reader, Subscriber

@@ -28,7 +28,7 @@ from doorsill.uplink.publisher import IN_FLIGHT_LIMIT, SHORT_MOST, Publisher
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import State
-from doorsill_fleet.broker import client_context
+from doorsill_fleet.broker.mosquitto import client_context
 from doorsill_fleet.ca import Authority
 
 Make = Callable[..., Device]

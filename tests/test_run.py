@@ -23,7 +23,7 @@ from doorsill.drivers.camera.clip import STREET
 from doorsill.policy.obedience import declaration_of, declared
 from doorsill.policy.store import store_of
 from doorsill.wire.codec import decode
-from doorsill_fleet.broker import running_broker
+from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store import Store
 from doorsill_fleet.subscriber import Reader, Subscriber

@@ -20,7 +20,7 @@ from vault_process import VaultProcess
 from doorsill.cli.run import WIPING
 from doorsill.policy.store import store_of
 from doorsill.process.stopping import held_back
-from doorsill_fleet.broker import running_broker
+from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.stage import Stage
 
 LINE = (((0.022, 0.659), (0.978, 0.659)),)

@@ -25,7 +25,7 @@ from doorsill.drivers.camera.clip import street_truth
 from doorsill.errors import UplinkError
 from doorsill.services.detectors import open_detector
 from doorsill_fleet import demo_judge
-from doorsill_fleet.broker import HOST, running_broker
+from doorsill_fleet.broker.mosquitto import HOST, running_broker
 from doorsill_fleet.demo_plan import Plan, truth_of
 from doorsill_fleet.demo_show import Show
 from doorsill_fleet.demo_view import Received

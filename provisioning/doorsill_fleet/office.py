@@ -31,7 +31,7 @@ from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy import document as policy
 from doorsill.policy.store import read_public_key, replace
 from doorsill.wire.messages import client
-from doorsill_fleet.broker import access_list, listener
+from doorsill_fleet.broker.mosquitto import access_list, listener
 from doorsill_fleet.ca import Authority, Issued, require_name
 
 READER = "store"

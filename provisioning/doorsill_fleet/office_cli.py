@@ -7,7 +7,8 @@ import sys
 from datetime import UTC, datetime
 
 from doorsill.office import controller
-from doorsill_fleet import broker_files, office
+from doorsill_fleet import office
+from doorsill_fleet.broker import files
 from doorsill_fleet.ca import LEAF_VALID
 from doorsill_fleet.office import Camera
 
@@ -46,7 +47,7 @@ def admit_camera(args: argparse.Namespace) -> int:
 
 def furnish_broker(args: argparse.Namespace) -> int:
     """Put the broker's files in place; mosquitto takes them over."""
-    for each in broker_files.furnish(args.folder, args.root):
+    for each in files.furnish(args.folder, args.root):
         _say(each)
     return 0
 

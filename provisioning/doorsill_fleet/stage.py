@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from doorsill.config import Config, load_config
 from doorsill.documents import canonical
 from doorsill.policy import document
-from doorsill_fleet.broker import HOST, Broker
+from doorsill_fleet.broker.mosquitto import HOST, Broker
 from doorsill_fleet.ca import Authority
 
 SITE, DEVICE, READER = "demo-street", "cam-01", "store"

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from doorsill.documents import canonical
-from doorsill_fleet.broker import Broker, access_list, free_port
+from doorsill_fleet.broker.mosquitto import Broker, access_list, free_port
 from doorsill_fleet.stage import DEVICE, SITE, Stage
 
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from broker import Listener
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.drivers.token.pcscd import PrivatePcscd, VirtualSlot
 from doorsill.uplink.tls import Address
-from doorsill_fleet.broker import HOST, access_list, configuration
+from doorsill_fleet.broker.mosquitto import HOST, access_list, configuration
 from doorsill_fleet.consent_stage import ConsentStage
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
 

@@ -1,0 +1,1 @@
+"""The fleet's broker: mosquitto, its files and its access list."""
