@@ -29,7 +29,7 @@ from doorsill.wire.codec import encode
 from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import State
 from doorsill_fleet.broker.mosquitto import HOST, Broker, client_context, running_broker
-from doorsill_fleet.ca import Authority, Issued
+from doorsill_fleet.ca.authority import Authority, Issued
 
 SITE = "shop-1"
 FAST = Timing(

@@ -21,7 +21,7 @@ from broker import SITE
 from limits import END_S
 
 from doorsill.uplink.tls import Address
-from doorsill_fleet.ca import Authority
+from doorsill_fleet.ca.authority import Authority
 
 CONNECT, PUBLISH, PINGREQ, DISCONNECT = 1, 3, 12, 14
 ACK_S = 0.002  # how long an answer takes

@@ -21,7 +21,7 @@ from doorsill.cli.check_connect import Visit
 from doorsill.uplink.answers import Disconnected
 from doorsill.uplink.causes import _SENTENCES, Files, explain
 from doorsill.uplink.tls import Address
-from doorsill_fleet.ca import Authority
+from doorsill_fleet.ca.authority import Authority
 
 NOW = datetime.now(UTC)
 LONG_AGO, SOON = NOW - timedelta(days=500), NOW + timedelta(days=30)

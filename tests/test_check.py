@@ -20,7 +20,7 @@ from doorsill.config import load_config
 from doorsill.documents import canonical
 from doorsill.drivers.camera.clip import STREET
 from doorsill.process.locks import offered
-from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of
+from doorsill_fleet.ca.authority import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.consent_stage import ConsentStage
 from doorsill_fleet.stage import DEVICE, SITE, Stage
 

@@ -47,7 +47,7 @@ from doorsill.uplink.paho_client import close
 from doorsill.wire.messages import client as client_id
 from doorsill.wire.messages import topic
 from doorsill_fleet.broker.mosquitto import client_context, running_broker
-from doorsill_fleet.ca import Authority, reader_name
+from doorsill_fleet.ca.authority import Authority, reader_name
 from doorsill_fleet.consent_stage import MEDIUM_BYTES, ConsentStage
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
 

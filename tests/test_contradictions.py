@@ -30,7 +30,7 @@ from doorsill.drivers.media.medium import MediumFacts
 from doorsill.errors import UntrustedError
 from doorsill.policy import document
 from doorsill.vault.chain import CertificateChain
-from doorsill_fleet.ca import Authority
+from doorsill_fleet.ca.authority import Authority
 
 CA = DeviceCA()
 DAY_MS = 86_400_000

@@ -19,7 +19,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from doorsill.device import identity
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill_fleet.broker.mosquitto import access_list, configuration
-from doorsill_fleet.ca import Authority, pem_of, write_private
+from doorsill_fleet.ca.authority import Authority, pem_of, write_private
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from doorsill.device.health import resident_kib
 from doorsill.uplink.answers import Connected, Disconnected
 from doorsill.uplink.inbound import LARGEST_BYTES, Inbound, UnaskedError
 from doorsill.uplink.tls import Address
-from doorsill_fleet.ca import Authority
+from doorsill_fleet.ca.authority import Authority
 
 CONNACK = bytes.fromhex("2003000000")
 PUBACK = bytes.fromhex("40020001")

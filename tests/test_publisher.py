@@ -29,7 +29,7 @@ from doorsill.wire.codec import decode, encode
 from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import State
 from doorsill_fleet.broker.mosquitto import client_context
-from doorsill_fleet.ca import Authority
+from doorsill_fleet.ca.authority import Authority
 
 Make = Callable[..., Device]
 

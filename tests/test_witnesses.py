@@ -38,7 +38,7 @@ from doorsill.policy.obedience import declaration_of
 from doorsill.policy.store import store_of
 from doorsill.process.holder import holder_of
 from doorsill.wire.messages import LineInterval
-from doorsill_fleet.ca import LEAF_VALID, Authority, pem_of
+from doorsill_fleet.ca.authority import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.consent_stage import ConsentStage
 from doorsill_fleet.stage import DEVICE, SITE
 

@@ -32,7 +32,7 @@ from doorsill.policy import document as policy
 from doorsill.policy.store import read_public_key, replace
 from doorsill.wire.messages import client
 from doorsill_fleet.broker.mosquitto import access_list, listener
-from doorsill_fleet.ca import Authority, Issued, require_name
+from doorsill_fleet.ca.authority import Authority, Issued, require_name
 
 READER = "store"
 AT_THE_BROKER = Path("/etc/mosquitto/doorsill")  # where the broker's machine has it

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from doorsill.office import controller
 from doorsill_fleet import office
 from doorsill_fleet.broker import files
-from doorsill_fleet.ca import LEAF_VALID
+from doorsill_fleet.ca.authority import LEAF_VALID
 from doorsill_fleet.office import Camera
 
 

@@ -19,7 +19,7 @@ from doorsill.device import identity
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.process.holder import hold_alone
 from doorsill.process.stopping import listen
-from doorsill_fleet.ca import READER, require_name
+from doorsill_fleet.ca.authority import READER, require_name
 from doorsill_fleet.csv_store import CsvStore
 from doorsill_fleet.quarantine import Quarantine
 from doorsill_fleet.store import Store

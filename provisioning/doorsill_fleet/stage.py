@@ -20,7 +20,7 @@ from doorsill.config import Config, load_config
 from doorsill.documents import canonical
 from doorsill.policy import document
 from doorsill_fleet.broker.mosquitto import HOST, Broker
-from doorsill_fleet.ca import Authority
+from doorsill_fleet.ca.authority import Authority
 
 SITE, DEVICE, READER = "demo-street", "cam-01", "store"
 Point = tuple[float, float]

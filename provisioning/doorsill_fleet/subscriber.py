@@ -29,7 +29,7 @@ from doorsill.uplink.causes import Files, explain
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.reasons import refusal, words
 from doorsill_fleet.broker.mosquitto import client_context
-from doorsill_fleet.ca import reader_name
+from doorsill_fleet.ca.authority import reader_name
 from doorsill_fleet.store import Kept
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from doorsill.consent.enrolled import read_enrolled
 from doorsill.device import identity
 from doorsill.office import cards
 from doorsill.policy.store import read_public_key
-from doorsill_fleet.ca import Authority
+from doorsill_fleet.ca.authority import Authority
 
 from .running import Parser
 

@@ -14,7 +14,7 @@ from pathlib import Path
 RELEASED = datetime(2026, 11, 28, tzinfo=UTC).timestamp()  # UTC s
 SYNCHRONISED = "run/systemd/timesync/synchronized"  # systemd-timesyncd.service(8)
 CHRONY = "run/chrony/chronyd.pid"
-SLACK_S = 3600.0  # who signs may be ahead by this much: see doorsill_fleet.ca
+SLACK_S = 3600.0  # who signs may be ahead by this much: see doorsill_fleet.ca.authority
 
 
 def floor_of(known: list[float]) -> float:

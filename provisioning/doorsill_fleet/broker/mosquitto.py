@@ -29,7 +29,7 @@ from cryptography import x509
 from doorsill.device import identity
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.wire.messages import STREAMS, client, topic
-from doorsill_fleet.ca import Authority, reader_name, write_private
+from doorsill_fleet.ca.authority import Authority, reader_name, write_private
 
 READY_WITHIN_S = 10.0
 RUNNING = " running"  # what mosquitto says once it takes signals

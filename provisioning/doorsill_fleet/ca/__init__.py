@@ -1,0 +1,1 @@
+"""The fleet's certification authority."""
