@@ -28,7 +28,7 @@ from doorsill.wire.gauges import DEGREES_MOST, DEGREES_STEP, coarse, levels, war
 from doorsill.wire.guard import RATES
 from doorsill.wire.messages import LineInterval, ZoneInterval, quality_words
 from doorsill.wire.rules import rules_of
-from doorsill_fleet.store import Store
+from doorsill_fleet.store.sqlite import Store
 from doorsill_fleet.subscriber import Subscriber
 
 ROOT = Path(__file__).parent.parent

@@ -45,7 +45,7 @@ from doorsill.wire.discovery import describe, described_at
 from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import STREAMS, State, stream_of, topic
 from doorsill_fleet.ca.authority import Authority
-from doorsill_fleet.store import Store
+from doorsill_fleet.store.sqlite import Store
 from doorsill_fleet.subscriber import Subscriber
 
 ROWS = 60

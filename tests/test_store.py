@@ -15,7 +15,7 @@ from doorsill.errors import UplinkError
 from doorsill.wire.codec import encode
 from doorsill.wire.messages import Message, stream_of, topic
 from doorsill_fleet.quarantine import Quarantine
-from doorsill_fleet.store import Kept, Store
+from doorsill_fleet.store.sqlite import Kept, Store
 from doorsill_fleet.subscriber import Reader, Subscriber
 
 

@@ -30,7 +30,7 @@ from doorsill.uplink.paho_client import close
 from doorsill.uplink.reasons import refusal, words
 from doorsill_fleet.broker.mosquitto import client_context
 from doorsill_fleet.ca.authority import reader_name
-from doorsill_fleet.store import Kept
+from doorsill_fleet.store.sqlite import Kept
 
 log = logging.getLogger(__name__)
 

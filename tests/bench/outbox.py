@@ -11,7 +11,7 @@ from bench.rows import Row
 from broker import Site, make_site
 from kills import Camera, database, replay, run
 
-from doorsill_fleet.store import Store
+from doorsill_fleet.store.sqlite import Store
 from doorsill_fleet.subscriber import Subscriber
 
 RUNS = 30

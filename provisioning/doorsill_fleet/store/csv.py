@@ -28,7 +28,7 @@ from doorsill.privacy.floors import DAY_S
 from doorsill.wire.codec import decode
 from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval
 from doorsill_fleet.quarantine import Quarantine
-from doorsill_fleet.store import Kept, levels_of
+from doorsill_fleet.store.sqlite import Kept, levels_of
 
 log = logging.getLogger(__name__)
 

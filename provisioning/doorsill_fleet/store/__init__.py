@@ -1,0 +1,1 @@
+"""Where what cameras sent is kept."""
