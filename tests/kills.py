@@ -32,8 +32,8 @@ from doorsill.uplink.reports import Release, entries_of
 from doorsill.uplink.rows import Batch, Entry
 from doorsill.uplink.tally import Tally
 from doorsill.uplink.tally_text import text_of
+from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.store.sqlite import Store
-from doorsill_fleet.subscriber import Reader, Subscriber
 
 WITHIN_S = 60.0
 START = 1_700_000_040  # long ago: history

@@ -28,8 +28,8 @@ from doorsill.wire.gauges import DEGREES_MOST, DEGREES_STEP, coarse, levels, war
 from doorsill.wire.guard import RATES
 from doorsill.wire.messages import LineInterval, ZoneInterval, quality_words
 from doorsill.wire.rules import rules_of
+from doorsill_fleet.ingest.subscriber import Subscriber
 from doorsill_fleet.store.sqlite import Store
-from doorsill_fleet.subscriber import Subscriber
 
 ROOT = Path(__file__).parent.parent
 PROMISED_BITS = 50.0  # a place and minute: README, P1

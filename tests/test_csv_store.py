@@ -15,7 +15,7 @@ from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.wire.codec import encode
 from doorsill.wire.messages import Message, stream_of, topic
-from doorsill_fleet.quarantine import Quarantine
+from doorsill_fleet.ingest.quarantine import Quarantine
 from doorsill_fleet.store.csv import ATTRIBUTES as ATTRIBUTES_FILE
 from doorsill_fleet.store.csv import COLUMNS, REMEMBER_DAYS, WINDOWS, CsvStore
 from doorsill_fleet.store.sqlite import Kept

@@ -24,9 +24,9 @@ from doorsill.policy.obedience import declaration_of, declared
 from doorsill.policy.store import store_of
 from doorsill.wire.codec import decode
 from doorsill_fleet.broker.mosquitto import running_broker
+from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store.sqlite import Store
-from doorsill_fleet.subscriber import Reader, Subscriber
 
 LINE = (((0.022, 0.659), (0.978, 0.659)),)
 WITHIN_S = 40.0

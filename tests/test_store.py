@@ -14,9 +14,9 @@ from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
 from doorsill.errors import UplinkError
 from doorsill.wire.codec import encode
 from doorsill.wire.messages import Message, stream_of, topic
-from doorsill_fleet.quarantine import Quarantine
+from doorsill_fleet.ingest.quarantine import Quarantine
+from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.store.sqlite import Kept, Store
-from doorsill_fleet.subscriber import Reader, Subscriber
 
 
 @pytest.fixture

@@ -39,8 +39,8 @@ from doorsill.wire.codec import decode, encode
 from doorsill.wire.discovery import describe
 from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import Attributes, Health, LineInterval, State
+from doorsill_fleet.ingest.subscriber import Subscriber
 from doorsill_fleet.store.sqlite import Store
-from doorsill_fleet.subscriber import Subscriber
 
 RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)
 RULES = Rules(attributes=True, k=10, daily_micro=2_000_000, places=Places(1, 0))

@@ -29,10 +29,10 @@ from doorsill_fleet.broker.mosquitto import HOST, running_broker
 from doorsill_fleet.demo_plan import Plan, truth_of
 from doorsill_fleet.demo_show import Show
 from doorsill_fleet.demo_view import Received
+from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.raw_faces import raw_faces
 from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store.sqlite import Store
-from doorsill_fleet.subscriber import Reader, Subscriber
 
 if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
     from doorsill_fleet.demo_token import Token

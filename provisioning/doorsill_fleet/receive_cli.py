@@ -20,10 +20,10 @@ from doorsill.errors import ConfigError, UplinkError
 from doorsill.process.holder import hold_alone
 from doorsill.process.stopping import listen
 from doorsill_fleet.ca.authority import READER, require_name
-from doorsill_fleet.quarantine import Quarantine
+from doorsill_fleet.ingest.quarantine import Quarantine
+from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.store.csv import CsvStore
 from doorsill_fleet.store.sqlite import Store
-from doorsill_fleet.subscriber import Reader, Subscriber
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from bench.rows import Row
 from broker import Site, make_site
 from kills import Camera, database, replay, run
 
+from doorsill_fleet.ingest.subscriber import Subscriber
 from doorsill_fleet.store.sqlite import Store
-from doorsill_fleet.subscriber import Subscriber
 
 RUNS = 30
 NINETY_DAYS = 90 * 24 * 60

@@ -27,7 +27,7 @@ from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.privacy.floors import DAY_S
 from doorsill.wire.codec import decode
 from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval
-from doorsill_fleet.quarantine import Quarantine
+from doorsill_fleet.ingest.quarantine import Quarantine
 from doorsill_fleet.store.sqlite import Kept, levels_of
 
 log = logging.getLogger(__name__)

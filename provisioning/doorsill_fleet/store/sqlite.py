@@ -16,7 +16,7 @@ from doorsill.device.identity import DEVICE_ID
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.wire.codec import decode
 from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval
-from doorsill_fleet.quarantine import Quarantine
+from doorsill_fleet.ingest.quarantine import Quarantine
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS line_windows (

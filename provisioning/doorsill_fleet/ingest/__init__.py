@@ -1,0 +1,1 @@
+"""From the broker into a store."""
