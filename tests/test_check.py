@@ -21,8 +21,8 @@ from doorsill.documents import canonical
 from doorsill.drivers.camera.clip import STREET
 from doorsill.process.locks import offered
 from doorsill_fleet.ca.authority import LEAF_VALID, Authority, pem_of
-from doorsill_fleet.consent_stage import ConsentStage
-from doorsill_fleet.stage import DEVICE, SITE, Stage
+from doorsill_fleet.stage.consent import ConsentStage
+from doorsill_fleet.stage.shop import DEVICE, SITE, Stage
 
 MODELS = Path(__file__).parent.parent / "models"
 LINE = (((0.0, 0.6), (1.0, 0.6)),)

@@ -15,7 +15,7 @@ from doorsill.cli.main import run
 from doorsill.cli.run import prepare
 from doorsill.config import load_config
 from doorsill_fleet.ca.authority import Authority
-from doorsill_fleet.stage import DEVICE, SITE, Stage
+from doorsill_fleet.stage.shop import DEVICE, SITE, Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
 

@@ -48,8 +48,8 @@ from doorsill.wire.messages import client as client_id
 from doorsill.wire.messages import topic
 from doorsill_fleet.broker.mosquitto import client_context, running_broker
 from doorsill_fleet.ca.authority import Authority, reader_name
-from doorsill_fleet.consent_stage import MEDIUM_BYTES, ConsentStage
-from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
+from doorsill_fleet.stage.consent import MEDIUM_BYTES, ConsentStage
+from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
 
 LINE = (((0.022, 0.659), (0.978, 0.659)),)
 NO_SUCH = "/nowhere/libedgetpu.so.1"

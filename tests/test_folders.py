@@ -15,7 +15,7 @@ from limits import PROGRAM_S
 from doorsill.config import Config
 from doorsill.documents.folders import make_folder
 from doorsill.errors import ConfigError
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
 AS_NOBODY = [

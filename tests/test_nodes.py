@@ -14,7 +14,7 @@ from doorsill.drivers.camera.camera import open_camera
 from doorsill.drivers.nodes import ACCELERATORS, PI_CAMERA, camera_node, nodes_of
 from doorsill.errors import ConfigError
 from doorsill.services.vision import devices
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")

@@ -17,7 +17,7 @@ from doorsill.policy import store
 from doorsill.policy.store import store_of
 from doorsill.services import policy_apart
 from doorsill.services.policy_apart import policy_in_force
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
 

@@ -10,7 +10,7 @@ from doorsill.cli import main
 from doorsill.device import identity
 from doorsill.documents import canonical
 from doorsill.policy.store import store_of
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 Run = Callable[..., tuple[int, str, str]]
 ANA = ("--controller", "Ana, 1 High Street, Porto")

@@ -32,7 +32,7 @@ from doorsill.uplink.outbox import Outbox
 from doorsill.wire.codec import decode
 from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
-from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
+from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store.sqlite import Store
 
 LINE = (((0.022, 0.659), (0.978, 0.659)),)

@@ -73,7 +73,7 @@ from doorsill.wire.messages import Attributes, stream_of
 from doorsill.wire.rules import rules_of
 from doorsill_fleet.broker.mosquitto import client_context, running_broker
 from doorsill_fleet.ca.authority import Authority
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 ROOT = Path(__file__).parent.parent
 FIRMWARE = ROOT / "firmware" / "doorsill"

@@ -21,7 +21,7 @@ from doorsill.cli.run import WIPING
 from doorsill.policy.store import store_of
 from doorsill.process.stopping import held_back
 from doorsill_fleet.broker.mosquitto import running_broker
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 LINE = (((0.022, 0.659), (0.978, 0.659)),)
 MOMENTS = int(os.environ.get("DOORSILL_MOMENTS", "4"))

@@ -25,7 +25,7 @@ from doorsill.cli.status_asked import ROOT, Finding, Shop
 from doorsill.config import Config
 from doorsill.policy.obedience import declaration_of, declare
 from doorsill.policy.store import store_of
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
 

@@ -14,7 +14,7 @@ from doorsill.cli import main
 from doorsill.cli.status import report
 from doorsill.commandline.tables import Rows, hanging, light, lights
 from doorsill.config import load_config
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 PATH = "/var/lib/doorsill/policy/policy.json"
 FOUND = [

@@ -39,8 +39,8 @@ from doorsill.policy.store import store_of
 from doorsill.process.holder import holder_of
 from doorsill.wire.messages import LineInterval
 from doorsill_fleet.ca.authority import LEAF_VALID, Authority, pem_of
-from doorsill_fleet.consent_stage import ConsentStage
-from doorsill_fleet.stage import DEVICE, SITE
+from doorsill_fleet.stage.consent import ConsentStage
+from doorsill_fleet.stage.shop import DEVICE, SITE
 
 pytestmark = [
     pytest.mark.timeout(420),

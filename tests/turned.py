@@ -28,7 +28,7 @@ from doorsill.services import vault_opening
 from doorsill.services.vault import Rules
 from doorsill.vault import marker
 from doorsill.vault.chain import LeaseInterval
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 LINES = (((0.0, 0.6), (1.0, 0.6)),)
 YESTERDAY = b"ciphertext of yesterday"

@@ -21,8 +21,8 @@ from doorsill.cli.run import WIPING
 from doorsill.errors import ConfigError
 from doorsill.policy.store import store_of
 from doorsill.values import Frame, Pixels
-from doorsill_fleet.consent_stage import ConsentStage, status, verified
-from doorsill_fleet.stage import SITE, Stage
+from doorsill_fleet.stage.consent import ConsentStage, status, verified
+from doorsill_fleet.stage.shop import SITE, Stage
 
 LINES = (((0.5, 0.0), (0.5, 1.0)),)
 HEADS = np.array([[0.2, 0.2, 0.6, 0.6]], np.float32)

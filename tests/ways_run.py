@@ -15,8 +15,8 @@ from ways_inside import LOCKS, Plan
 
 from doorsill.config import Config
 from doorsill.policy.store import store_of
-from doorsill_fleet.consent_stage import ConsentStage
-from doorsill_fleet.stage import SITE, Stage
+from doorsill_fleet.stage.consent import ConsentStage
+from doorsill_fleet.stage.shop import SITE, Stage
 
 LINES = (((0.5, 0.0), (0.5, 1.0)),)
 INSIDE = Path(__file__).with_name("ways_inside.py")

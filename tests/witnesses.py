@@ -35,7 +35,7 @@ from doorsill.device.fault import Fault
 from doorsill.uplink.tls import Address
 from doorsill.wire.codec import decode
 from doorsill.wire.messages import LineInterval
-from doorsill_fleet.stage import READER, Stage
+from doorsill_fleet.stage.shop import READER, Stage
 
 LINE = (((0.022, 0.659), (0.978, 0.659)),)
 SLOW = 'source = "loop"\nframe_rate = 3.0'  # the cheapest camera that counts

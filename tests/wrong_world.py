@@ -15,7 +15,7 @@ from doorsill.drivers.camera.clip import STREET
 from doorsill.models.manifest import shipped
 from doorsill.vault import export
 from doorsill.vault.chain import CertificateChain
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 LINE = "0.5,0,0.5,1"
 OWN = (((0.0, 0.6), (1.0, 0.6)),)

@@ -31,7 +31,7 @@ from doorsill_fleet.demo_show import Show
 from doorsill_fleet.demo_view import Received
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.raw_faces import raw_faces
-from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
+from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store.sqlite import Store
 
 if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not

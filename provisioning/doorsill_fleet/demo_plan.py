@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from doorsill.drivers.camera.clip import street_truth
 from doorsill_fleet.demo_view import Truth
-from doorsill_fleet.stage import Point
+from doorsill_fleet.stage.shop import Point
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 from doorsill.config import Config
 from doorsill.errors import DoorsillError
-from doorsill_fleet import consent_stage
-from doorsill_fleet.consent_stage import ConsentStage
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage import consent
+from doorsill_fleet.stage.consent import ConsentStage
+from doorsill_fleet.stage.shop import Stage
 
 
 class Token:
@@ -60,7 +60,7 @@ class Token:
     def says(self, config: Config) -> str:
         """BLANK, OPEN (n sealed) or BLANK (verified), in the vault's own words."""
         try:
-            status = consent_stage.status(config)
+            status = consent.status(config)
         except (DoorsillError, OSError):
             return "BLANK (the vault does not run)"
         if status["state"] == "open":
@@ -69,4 +69,4 @@ class Token:
 
     def verified(self, config: Config, stage: Stage) -> int:
         """How many blanking certificates stand in the verified chain."""
-        return len(consent_stage.verified(config, stage.authority.certificate))
+        return len(consent.verified(config, stage.authority.certificate))

@@ -29,7 +29,7 @@ from doorsill.drivers.camera.clip import street_truth
 from doorsill.policy.document import Policy
 from doorsill.policy.store import store_of
 from doorsill.values import Frame, Pixels
-from doorsill_fleet.stage import Stage
+from doorsill_fleet.stage.shop import Stage
 
 DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
 FPS = 12.5

@@ -21,7 +21,7 @@ from typing import Any
 
 from doorsill.documents import canonical
 from doorsill_fleet.broker.mosquitto import Broker, access_list, free_port
-from doorsill_fleet.stage import DEVICE, SITE, Stage
+from doorsill_fleet.stage.shop import DEVICE, SITE, Stage
 
 ROOT = Path(__file__).parents[2]
 BRIDGE = ROOT / "provisioning" / "home-assistant" / "bridge.conf"

@@ -20,7 +20,7 @@ from doorsill.wire.discovery import describe
 from doorsill.wire.guard import DISCOVERY, EgressGuard
 from doorsill.wire.messages import Message, State, stream_of
 from doorsill_fleet.broker.mosquitto import HOST
-from doorsill_fleet.stage import DEVICE, SITE
+from doorsill_fleet.stage.shop import DEVICE, SITE
 
 from .house import OTHER, House, known, until
 

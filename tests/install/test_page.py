@@ -18,7 +18,7 @@ from broker import Listener
 from units.machine import until
 
 from doorsill.uplink.tls import Address
-from doorsill_fleet.consent_stage import ConsentStage
+from doorsill_fleet.stage.consent import ConsentStage
 
 from .camera import Camera
 from .page import README, Step, missing, steps

@@ -20,8 +20,8 @@ from doorsill.drivers.camera.clip import street_truth
 from doorsill.drivers.token.pcscd import PrivatePcscd, VirtualSlot
 from doorsill.uplink.tls import Address
 from doorsill_fleet.broker.mosquitto import HOST, access_list, configuration
-from doorsill_fleet.consent_stage import ConsentStage
-from doorsill_fleet.stage import DEVICE, READER, SITE, Stage
+from doorsill_fleet.stage.consent import ConsentStage
+from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
 
 from .machine import until
 

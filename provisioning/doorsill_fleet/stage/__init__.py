@@ -1,0 +1,1 @@
+"""A shop in a folder, for the demo and the tests."""
