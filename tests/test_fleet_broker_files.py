@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from doorsill.errors import ConfigError
-from doorsill_fleet import office
 from doorsill_fleet.broker import files as broker_files
 from doorsill_fleet.broker.files import CONF, FOLDER, furnish
+from doorsill_fleet.office import camera_folder
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    return office.found(tmp_path / "stores", ["localhost"], 8883, NOW).broker
+    return camera_folder.found(tmp_path / "stores", ["localhost"], 8883, NOW).broker
 
 
 def test_the_files_are_the_brokers_and_nobody_elses(root: Path, files: Path) -> None:

@@ -16,10 +16,10 @@ from doorsill.device import identity
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.policy import document
-from doorsill_fleet import office
 from doorsill_fleet.ca.authority import reader_name
 from doorsill_fleet.cli import run
-from doorsill_fleet.office import Camera, Office
+from doorsill_fleet.office import camera_folder
+from doorsill_fleet.office.camera_folder import Camera, Office
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 BROKER = "broker.porto-1.example"
@@ -27,7 +27,7 @@ BROKER = "broker.porto-1.example"
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Office:
-    return office.found(tmp_path / "stores", [BROKER, "192.0.2.10"], 8884, NOW)
+    return camera_folder.found(tmp_path / "stores", [BROKER, "192.0.2.10"], 8884, NOW)
 
 
 def signed(stores: Office, **changed: object) -> Path:
@@ -54,7 +54,7 @@ def no_passphrase() -> bytes:
 
 def admit(stores: Office, device: str = "cam-01", **more: str) -> Path:
     camera = Camera("porto-1", device, signed(stores), **more)
-    return office.admit(stores, camera, NOW, no_passphrase)
+    return camera_folder.admit(stores, camera, NOW, no_passphrase)
 
 
 def test_an_office_keeps_its_keys_to_itself(stores: Office) -> None:
@@ -134,7 +134,7 @@ def test_a_camera_that_cannot_be_is_refused_and_leaves_nothing(
 ) -> None:
     camera = Camera(site, device, signed(stores))
     with pytest.raises(error, match=re.escape(words)):
-        office.admit(stores, camera, NOW, no_passphrase)
+        camera_folder.admit(stores, camera, NOW, no_passphrase)
     assert list(stores.cameras.iterdir()) == []
 
 
@@ -143,12 +143,12 @@ def test_an_office_that_was_cut_short_is_made_again(
 ) -> None:
     folder = tmp_path / "stores"
     with monkeypatch.context() as cut:
-        cut.setattr(office.Authority, "issue_reader", lambda *_: 1 / 0)
+        cut.setattr(camera_folder.Authority, "issue_reader", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            office.found(folder, [BROKER], 8884, NOW)
+            camera_folder.found(folder, [BROKER], 8884, NOW)
     assert not folder.exists()
-    assert office.found(folder, [BROKER], 8884, NOW).admitted() == []
-    assert office.opened(folder).folder == folder
+    assert camera_folder.found(folder, [BROKER], 8884, NOW).admitted() == []
+    assert camera_folder.opened(folder).folder == folder
 
 
 def test_a_camera_that_was_cut_short_has_no_rights(
@@ -156,7 +156,7 @@ def test_a_camera_that_was_cut_short_has_no_rights(
 ) -> None:
     signed(stores)
     with monkeypatch.context() as cut:
-        cut.setattr(office, "_require_whole", lambda _: 1 / 0)
+        cut.setattr(camera_folder, "_require_whole", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             admit(stores)
     admit(stores, "cam-02")
@@ -169,16 +169,16 @@ def test_a_camera_that_was_cut_short_has_no_rights(
 def test_a_policy_of_another_controller_is_refused(
     stores: Office, tmp_path: Path
 ) -> None:
-    other = office.found(tmp_path / "other", [BROKER], 8883, NOW)
+    other = camera_folder.found(tmp_path / "other", [BROKER], 8883, NOW)
     camera = Camera("porto-1", "cam-01", signed(other))
     with pytest.raises(UntrustedError):
-        office.admit(stores, camera, NOW, no_passphrase)
+        camera_folder.admit(stores, camera, NOW, no_passphrase)
 
 
 def test_a_policy_that_names_other_devices_is_refused(stores: Office) -> None:
     camera = Camera("porto-1", "cam-01", signed(stores, devices='["cam-09"]'))
     with pytest.raises(UntrustedError, match="cam-09"):
-        office.admit(stores, camera, NOW, no_passphrase)
+        camera_folder.admit(stores, camera, NOW, no_passphrase)
 
 
 def test_a_camera_and_an_office_are_never_overwritten(stores: Office) -> None:
@@ -187,13 +187,13 @@ def test_a_camera_and_an_office_are_never_overwritten(stores: Office) -> None:
         admit(stores)
     assert (stores.cameras / "porto-1_cam-01/device.key").read_bytes() == key
     with pytest.raises(ConfigError, match="never overwritten"):
-        office.found(stores.folder, [BROKER], 8883, NOW)
+        camera_folder.found(stores.folder, [BROKER], 8883, NOW)
 
 
 def test_with_a_passphrase_nobody_reads_the_two_keys_without_it(
     tmp_path: Path,
 ) -> None:
-    made = office.found(tmp_path / "o", [BROKER], 8883, NOW, b"long enough")
+    made = camera_folder.found(tmp_path / "o", [BROKER], 8883, NOW, b"long enough")
     for name in ("ca.key", "controller.key"):
         assert b"ENCRYPTED" in (made.folder / name).read_bytes()
         with pytest.raises(ConfigError, match="is encrypted"):
@@ -208,8 +208,8 @@ def test_with_a_passphrase_nobody_reads_the_two_keys_without_it(
     (tmp_path / "p.json").write_bytes(canonical.seal(body, key))
     camera = Camera("porto-1", "cam-01", tmp_path / "p.json")
     with pytest.raises(ConfigError, match="passphrase"):
-        office.admit(made, camera, NOW, lambda: b"wrong words")
-    assert office.admit(made, camera, NOW, lambda: b"long enough").is_dir()
+        camera_folder.admit(made, camera, NOW, lambda: b"wrong words")
+    assert camera_folder.admit(made, camera, NOW, lambda: b"long enough").is_dir()
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,18 @@ import sys
 from datetime import UTC, datetime
 
 from doorsill.office import controller
-from doorsill_fleet import office
 from doorsill_fleet.broker import files
 from doorsill_fleet.ca.authority import LEAF_VALID
-from doorsill_fleet.office import Camera
+from doorsill_fleet.office import camera_folder
+from doorsill_fleet.office.camera_folder import Camera
 
 
 def make_office(args: argparse.Namespace) -> int:
     """Make the folder; say what it holds and what must stay secret."""
     words = controller.new_passphrase() if args.passphrase else b""
-    made = office.found(args.folder, args.broker, args.port, datetime.now(UTC), words)
+    made = camera_folder.found(
+        args.folder, args.broker, args.port, datetime.now(UTC), words
+    )
     _say(f"made {made.folder}: keep it offline; who has it can make cameras")
     if not words:
         _say("its two keys have no passphrase; --passphrase would guard them")
@@ -30,9 +32,9 @@ def admit_camera(args: argparse.Namespace) -> int:
     """Make all that one camera needs."""
     driver, _, source = args.camera.partition(":")
     camera = Camera(args.site, args.device, args.policy, driver, source)
-    found = office.opened(args.folder)
+    found = camera_folder.opened(args.folder)
     key = args.folder / "ca.key"
-    made = office.admit(
+    made = camera_folder.admit(
         found,
         camera,
         datetime.now(UTC),

@@ -38,8 +38,8 @@ READER = "store"
 AT_THE_BROKER = Path("/etc/mosquitto/doorsill")  # where the broker's machine has it
 # The example that the camera's package ships, here and in a source tree.
 EXAMPLES = (
-    Path(__file__).parent / "doorsill.toml",
-    Path(__file__).parents[2] / "firmware" / "systemd" / "doorsill.toml",
+    Path(__file__).parents[1] / "doorsill.toml",
+    Path(__file__).parents[3] / "firmware" / "systemd" / "doorsill.toml",
 )
 
 
