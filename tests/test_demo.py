@@ -17,11 +17,11 @@ from limits import END_S, PROGRAM_S, started
 from rich.console import Console
 
 from doorsill.drivers.camera.clip import STREET
-from doorsill_fleet.demo import Outcome, play
-from doorsill_fleet.demo_cli import report
-from doorsill_fleet.demo_plan import Plan, truth_of
-from doorsill_fleet.demo_token import Token
-from doorsill_fleet.demo_view import Measured, Received, Truth, picture
+from doorsill_fleet.demo.cli import report
+from doorsill_fleet.demo.plan import Plan, truth_of
+from doorsill_fleet.demo.play import Outcome, play
+from doorsill_fleet.demo.token import Token
+from doorsill_fleet.demo.view import Measured, Received, Truth, picture
 
 SECONDS = 20.0
 
@@ -120,7 +120,7 @@ def test_a_card_that_never_opens_the_vault_is_no_success(
 
 def test_a_count_that_is_far_off_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     many = Truth(((50, 0),))
-    monkeypatch.setattr("doorsill_fleet.demo.truth_of", lambda *_: many)
+    monkeypatch.setattr("doorsill_fleet.demo.play.truth_of", lambda *_: many)
     outcome = play(Plan(8.0), Console(quiet=True))
     assert "in were counted, 50 are true; they may differ by 5" in outcome.failures[0]
     said = _reported(outcome)

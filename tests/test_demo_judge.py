@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doorsill_fleet.demo_judge import miscounts, tolerance, vault_faults
+from doorsill_fleet.demo.judge import miscounts, tolerance, vault_faults
 
 
 @pytest.mark.parametrize(

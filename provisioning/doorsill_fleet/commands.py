@@ -5,7 +5,7 @@
 
 COMMANDS = {
     "demo": (
-        "doorsill_fleet.demo_arguments",
+        "doorsill_fleet.demo.arguments",
         "the whole system on this machine, with known truth",
     ),
 }

@@ -12,12 +12,12 @@ from rich.live import Live
 
 from doorsill.config import Config
 from doorsill.vision.window import RUNNING_S
-from doorsill_fleet.demo_plan import Plan, truth_of
-from doorsill_fleet.demo_view import NO_STATE, Measured, Received, picture, plain
-from doorsill_fleet.raw_faces import raw_faces
+from doorsill_fleet.demo.plan import Plan, truth_of
+from doorsill_fleet.demo.raw_faces import raw_faces
+from doorsill_fleet.demo.view import NO_STATE, Measured, Received, picture, plain
 
 if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
-    from doorsill_fleet.demo_token import Token
+    from doorsill_fleet.demo.token import Token
 
 Running = dict[str, subprocess.Popen[bytes]]
 REFRESH_S = 0.25

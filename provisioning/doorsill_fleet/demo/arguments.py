@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "demo",
         "the whole system on this machine, with known truth",
         EPILOG,
-        "doorsill_fleet.demo_cli:run",
+        "doorsill_fleet.demo.cli:run",
     )
     parser.add_argument(
         "--seconds",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from doorsill.drivers.camera.clip import street_truth
-from doorsill_fleet.demo_view import Truth
+from doorsill_fleet.demo.view import Truth
 from doorsill_fleet.stage.shop import Point
 
 

@@ -9,10 +9,10 @@ from rich.console import Console
 
 from doorsill.commandline.tables import Rows
 from doorsill.errors import ConfigError
-from doorsill_fleet.demo import Outcome, play, require_playable
-from doorsill_fleet.demo_judge import tolerance
-from doorsill_fleet.demo_plan import Plan
-from doorsill_fleet.demo_view import last_message
+from doorsill_fleet.demo.judge import tolerance
+from doorsill_fleet.demo.plan import Plan
+from doorsill_fleet.demo.play import Outcome, play, require_playable
+from doorsill_fleet.demo.view import last_message
 
 LEAST_SECONDS = 3.0
 LEAST_TOKEN_SECONDS = 12.0  # the card needs the vault to be up, and 4 s of its own

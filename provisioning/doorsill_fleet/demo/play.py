@@ -24,18 +24,18 @@ from doorsill.drivers.camera.camera import open_camera
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.errors import UplinkError
 from doorsill.services.detectors import open_detector
-from doorsill_fleet import demo_judge
 from doorsill_fleet.broker.mosquitto import HOST, running_broker
-from doorsill_fleet.demo_plan import Plan, truth_of
-from doorsill_fleet.demo_show import Show
-from doorsill_fleet.demo_view import Received
+from doorsill_fleet.demo import judge
+from doorsill_fleet.demo.plan import Plan, truth_of
+from doorsill_fleet.demo.raw_faces import raw_faces
+from doorsill_fleet.demo.show import Show
+from doorsill_fleet.demo.view import Received
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
-from doorsill_fleet.raw_faces import raw_faces
 from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store.sqlite import Store
 
 if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
-    from doorsill_fleet.demo_token import Token
+    from doorsill_fleet.demo.token import Token
 
 READY_WITHIN_S = 20.0
 LOG, LINES = "processes.log", 20  # the last lines are shown where a process failed
@@ -65,7 +65,7 @@ def play(plan: Plan, console: Console) -> Outcome:
         folder = Path(name)
         token = None
         if plan.token:
-            from doorsill_fleet.demo_token import Token
+            from doorsill_fleet.demo.token import Token
 
             token = exits.enter_context(Token(folder, SITE, plan.seconds))
         stage = _stage(plan, folder, token)
@@ -166,8 +166,8 @@ def _faults(plan: Plan, outcome: Outcome) -> list[str]:
     """What went wrong although every process ran to the end."""
     if outcome.looked_s == 0:
         return ["the camera showed nothing"]
-    card = demo_judge.vault_faults(outcome.vault, plan.seconds) if plan.token else []
-    return card + demo_judge.miscounts(outcome.counted, outcome.truth)
+    card = judge.vault_faults(outcome.vault, plan.seconds) if plan.token else []
+    return card + judge.miscounts(outcome.counted, outcome.truth)
 
 
 def _outcome(

@@ -1,0 +1,1 @@
+"""``doorsill demo``: the whole system on one machine, against the known truth."""
