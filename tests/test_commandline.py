@@ -26,7 +26,7 @@ from doorsill.drivers.model import runtime
 from doorsill.evaluation import measure
 from doorsill.models import fetch
 from doorsill.office import cards
-from doorsill_fleet import cli as fleet_cli
+from doorsill_fleet.cli import main as fleet_cli
 
 WHOLE = main.whole_parser(main.COMMANDS | main.plugins())
 

@@ -17,7 +17,7 @@ from doorsill.documents import canonical
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.policy import document
 from doorsill_fleet.ca.authority import reader_name
-from doorsill_fleet.cli import run
+from doorsill_fleet.cli.main import run
 from doorsill_fleet.office import camera_folder
 from doorsill_fleet.office.camera_folder import Camera, Office
 

@@ -9,7 +9,7 @@ from install.page import README, Step, missing, steps
 
 from doorsill.cli import main
 from doorsill.commandline.parser import Parser
-from doorsill_fleet import cli as fleet_cli
+from doorsill_fleet.cli import main as fleet_cli
 
 STEPS = steps(README.read_text("utf-8"))
 

@@ -17,7 +17,7 @@ from broker import FAST, SITE, Device, Site, device, until
 from limits import END_S
 from test_store import publish
 
-from doorsill_fleet.cli import run
+from doorsill_fleet.cli.main import run
 
 WINDOWS = 300
 
@@ -32,7 +32,7 @@ def arguments(site: Site, *kept: str) -> list[str]:
 
 @contextmanager
 def receiving(site: Site, *kept: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    program = [sys.executable, "-m", "doorsill_fleet.cli", *arguments(site, *kept)]
+    program = [sys.executable, "-m", "doorsill_fleet.cli.main", *arguments(site, *kept)]
     with (folder / "log").open("a") as log:
         child = subprocess.Popen(
             program, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder

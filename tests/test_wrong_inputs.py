@@ -19,11 +19,11 @@ from limits import PROGRAM_S
 from wrong_world import LINE, UNREADABLE, WRONG, build, wrong_path
 
 from doorsill.cli import main
-from doorsill_fleet import cli as fleet_cli
+from doorsill_fleet.cli import main as fleet_cli
 
 WHOLE = main.whole_parser(main.COMMANDS | main.plugins())
 FLEET = fleet_cli.whole_parser()
-MODULES = {"doorsill": "doorsill", "doorsill-fleet": "doorsill_fleet.cli"}
+MODULES = {"doorsill": "doorsill", "doorsill-fleet": "doorsill_fleet.cli.main"}
 VALUES = ("words", "nan", "inf", "-1", "0", "1e99", "9" * 40, "1,2", "0x10", "", "ä")
 
 

@@ -28,7 +28,7 @@ RELEASES = {"bookworm": ("deb12", "3.11"), "trixie": ("deb13", "3.13")}
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 COMMANDS = {
     files.CAMERA: "doorsill=doorsill.cli.main",
-    files.OFFICE: "doorsill-fleet=doorsill_fleet.cli",
+    files.OFFICE: "doorsill-fleet=doorsill_fleet.cli.main",
 }
 WHEELS = {files.CAMERA: ROOT, files.OFFICE: ROOT / "provisioning"}
 SCRIPTS = ("postinst", "prerm", "postrm")

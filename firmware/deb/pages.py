@@ -29,7 +29,7 @@ def camera() -> argparse.ArgumentParser:
 
 def office() -> argparse.ArgumentParser:
     """The office's program."""
-    from doorsill_fleet import cli as fleet
+    from doorsill_fleet.cli import main as fleet
 
     return fleet.whole_parser()
 

@@ -9,7 +9,7 @@ from typing import Any
 from doorsill.commandline.parser import command
 from doorsill.commandline.values import some_text, whole
 
-WORK = "doorsill_fleet.office_cli"
+WORK = "doorsill_fleet.cli.office"
 PORT = 8883
 CA = """\
 examples:

@@ -15,19 +15,19 @@ from doorsill.process.stopping import deaf
 # Where each command is declared: a module and a function of it, imported on use.
 COMMANDS = {
     "ca": (
-        "doorsill_fleet.office_arguments:add_ca",
+        "doorsill_fleet.cli.arguments.office:add_ca",
         "make an authority, a controller's key and a broker's files",
     ),
     "camera": (
-        "doorsill_fleet.office_arguments:add_camera",
+        "doorsill_fleet.cli.arguments.office:add_camera",
         "make all that one camera needs",
     ),
     "broker": (
-        "doorsill_fleet.office_arguments:add_broker",
+        "doorsill_fleet.cli.arguments.office:add_broker",
         "put the broker's files where mosquitto looks for them",
     ),
     "receive": (
-        "doorsill_fleet.receive_arguments:add_receive",
+        "doorsill_fleet.cli.arguments.receive:add_receive",
         "keep what the cameras send, in a CSV or SQLite file",
     ),
 }

@@ -39,7 +39,7 @@ def add_receive(commands: argparse._SubParsersAction[Any]) -> None:
         "receive",
         "keep what the cameras send, in a CSV or SQLite file",
         EPILOG,
-        "doorsill_fleet.receive_cli:run",
+        "doorsill_fleet.cli.receive:run",
     )
     parser.add_argument(
         "--broker",

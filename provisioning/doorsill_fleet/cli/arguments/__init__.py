@@ -1,0 +1,1 @@
+"""What each of the office's commands takes."""
