@@ -37,7 +37,7 @@ from doorsill.consent.events import (
 )
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, Gate
 from doorsill.consent.reasons import WORDS, Reason
-from doorsill.consent.token import Lamp
+from doorsill.consent.token import Lamp, TokenIn
 from doorsill.device.identity import Identity
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy.document import Policy
@@ -160,7 +160,8 @@ class Keeper:
     def status(self) -> dict[str, Any]:
         """What a person may know: no face, no key, no name."""
         reader, name = self.reader
-        more = {"reader": reader, "reader_name": name}
+        card_in = isinstance(self.attendant.last, TokenIn)
+        more = {"reader": reader, "reader_name": name, "card_in": card_in}
         return told(self.gate.state, self.vault, self._lamp.says, self.tally) | more
 
     @property
