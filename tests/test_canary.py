@@ -30,7 +30,6 @@ from vault_process import VaultProcess
 from doorsill.channels.control import ask
 from doorsill.cli.run import WIPING
 from doorsill.drivers.token.piv import SEALING
-from doorsill.services.vault_opening import socket_of
 from doorsill.vault import export
 from doorsill.vault.sealing import WRAP_INFO
 
@@ -298,7 +297,7 @@ def test_after_an_export_no_secret_of_it_stays(tmp_path: Path) -> None:
         it.show(KEY)
         it.vault.until(lambda: it.vault.status()["sealed"] >= 3)
         key = it.key()
-        _, handle = ask(socket_of(it.vault.config), "export")
+        _, handle = ask(it.vault.config.vault_socket, "export")
         assert handle is not None
         with os.fdopen(handle, "rb") as file:
             file.seek(0)

@@ -41,7 +41,7 @@ from doorsill.documents import canonical
 from doorsill.documents.sections import without_none
 from doorsill.drivers.camera.clip import STREET
 from doorsill.errors import UplinkError
-from doorsill.policy.obedience import declaration_of, declared
+from doorsill.policy.obedience import declared
 from doorsill.process.in_time import in_time
 from doorsill.uplink.paho_client import close
 from doorsill.wire.messages import client as client_id
@@ -271,7 +271,7 @@ def whole(folder: Path, changes: Changes) -> Seen:
     rewrite(stage.configuration, changes)
     config = load_config(stage.configuration)
     with running_broker(stage.broker), running(stage) as child:
-        declaration = declaration_of(config, "vision")
+        declaration = config.declaration("vision")
         until(lambda: child.poll() is not None or declared(declaration), WITHIN_S)
         if child.poll() is not None:
             return Seen(child.returncode, said(stage))

@@ -41,7 +41,6 @@ from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards
 from doorsill.office.fido import enrol_key
 from doorsill.office.piv import Office
-from doorsill.services.vault_opening import folder_of
 
 DAY = 86400.0
 SIGN, READ, SELECT = 0x87, 0xCB, 0xA4
@@ -487,7 +486,7 @@ def test_a_signal_at_any_state_ends_blank(
 
 
 def blank_on_disk(site: VaultProcess) -> bool:
-    return not any((folder_of(site.config) / "medium").read_bytes())
+    return not any((site.config.vault_folder / "medium").read_bytes())
 
 
 def test_too_little_memory_ends_blank(tmp_path_factory: pytest.TempPathFactory) -> None:

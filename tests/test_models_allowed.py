@@ -17,7 +17,7 @@ from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models import allowed
 from doorsill.models.allowed import model_hash, require_allowed, shipped_hashes
 from doorsill.policy.draft import draft_text, first_body, preview
-from doorsill.policy.store import store_of
+from doorsill.services.policies import store_of
 from doorsill_fleet.stage.shop import Stage
 
 ROOT = Path(__file__).parent.parent

@@ -14,8 +14,8 @@ from limits import PROGRAM_S
 from doorsill.config import Config
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy import store
-from doorsill.policy.store import store_of
 from doorsill.services import policy_apart
+from doorsill.services.policies import store_of
 from doorsill.services.policy_apart import policy_in_force
 from doorsill_fleet.stage.shop import Stage
 

@@ -9,7 +9,7 @@ import pytest
 from doorsill.cli import main
 from doorsill.device import identity
 from doorsill.documents import canonical
-from doorsill.policy.store import store_of
+from doorsill.services.policies import store_of
 from doorsill_fleet.stage.shop import Stage
 
 Run = Callable[..., tuple[int, str, str]]

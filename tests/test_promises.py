@@ -48,11 +48,10 @@ from doorsill.models.manifest import (
 )
 from doorsill.policy import document
 from doorsill.policy.notice import notice_text
-from doorsill.policy.store import store_of
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import SLOT_S
 from doorsill.privacy.threshold import Looks, Pending, add
-from doorsill.services.vault_opening import certificates_of
+from doorsill.services.policies import store_of
 from doorsill.uplink import capacity
 from doorsill.uplink.answers import Answered
 from doorsill.uplink.attributes import Rules, consider
@@ -293,7 +292,7 @@ def test_every_blanking_leaves_a_chained_certificate_that_is_checked_offline(
     ca = tmp_path / "ca.pem"
     ca.write_bytes(vault.ca.public_bytes(serialization.Encoding.PEM))
     folder = tmp_path / "certificates"
-    shutil.copytree(certificates_of(vault.config), folder)
+    shutil.copytree(vault.config.certificates, folder)
     command = ["verify", str(folder), "--ca", str(ca), "--quiet"]
     # 1 is "verified, with reservations": this machine has swap, or a journal on a disk.
     assert main.run(command) in (0, 1)

@@ -20,8 +20,8 @@ from doorsill.cli.run import names_of
 from doorsill.config import Config, load_config
 from doorsill.documents import canonical
 from doorsill.drivers.camera.clip import STREET
-from doorsill.policy.obedience import declaration_of, declared
-from doorsill.policy.store import store_of
+from doorsill.policy.obedience import declared
+from doorsill.services.policies import store_of
 from doorsill.wire.codec import decode
 from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
@@ -289,9 +289,7 @@ def test_a_policy_that_comes_into_force_is_obeyed_by_all_within_two_seconds(
 
 
 def obeyed(config: Config) -> dict[str, str | None]:
-    return {
-        name: declared(declaration_of(config, name)) for name in ("vision", "uplink")
-    }
+    return {name: declared(config.declaration(name)) for name in ("vision", "uplink")}
 
 
 def told(store: Store) -> str:

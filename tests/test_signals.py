@@ -18,8 +18,8 @@ import pytest
 from vault_process import VaultProcess
 
 from doorsill.cli.run import WIPING
-from doorsill.policy.store import store_of
 from doorsill.process.stopping import held_back
+from doorsill.services.policies import store_of
 from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.stage.shop import Stage
 

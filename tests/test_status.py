@@ -23,8 +23,8 @@ from doorsill.cli.main import run
 from doorsill.cli.status import report
 from doorsill.cli.status_asked import ROOT, Finding, Shop
 from doorsill.config import Config
-from doorsill.policy.obedience import declaration_of, declare
-from doorsill.policy.store import store_of
+from doorsill.policy.obedience import declare
+from doorsill.services.policies import store_of
 from doorsill_fleet.stage.shop import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
@@ -88,9 +88,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 def running(config: Config, digest: str = "") -> Iterator[None]:
     """What a vision and an uplink leave for others to see: their locks."""
     held = digest or store_of(config).load().digest
-    handles = [
-        declare(declaration_of(config, name), held) for name in ("vision", "uplink")
-    ]
+    handles = [declare(config.declaration(name), held) for name in ("vision", "uplink")]
     yield
     for each in handles:
         os.close(each)

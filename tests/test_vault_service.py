@@ -27,7 +27,6 @@ from doorsill.documents import canonical
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards
-from doorsill.services.vault_opening import certificates_of, folder_of, socket_of
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def test_blank_open_blank_and_every_way_out(site: VaultProcess) -> None:
     site.until_open()
 
     assert vault_row(site).says.startswith("OPEN for validation, ")
-    ask(socket_of(site.config), "blank")
+    ask(site.config.vault_socket, "blank")
     assert site.status()["verified_blank"]
     assert vault_row(site) == Finding("vault", GREEN, "BLANK (verified)")
     site.stage.pull()
@@ -183,7 +182,7 @@ def test_after_kill_9_nothing_is_readable_and_the_next_start_blanks_first(
         picture = np.random.default_rng(5).integers(0, 256, (120, 160, 3), np.uint8)
         site.fill(4, picture)
         site.stop(signal.SIGKILL)
-        path = folder_of(site.config) / "medium"
+        path = site.config.vault_folder / "medium"
         if medium == "medium":
             left = path.read_bytes()
             assert any(left)
@@ -276,12 +275,12 @@ def test_an_unclean_chain_keeps_it_shut_and_the_medium_is_blanked(
         site.until_open()
         site.fill(2)
         site.stop(signal.SIGKILL)
-        newest = max(certificates_of(site.config).glob("0*.json"))
+        newest = max(site.config.certificates.glob("0*.json"))
         newest.write_bytes(newest.read_bytes().replace(b'"counter":1', b'"counter":7'))
         site.start(wait=False)
         assert site.process is not None and site.process.wait(20) != 0
         assert "doorsill: " in site.said()
-        assert not any((folder_of(site.config) / "medium").read_bytes())
+        assert not any((site.config.vault_folder / "medium").read_bytes())
 
 
 PROBE = """\
@@ -300,7 +299,7 @@ def probe(self, bell, supervisor):
         number = getattr(socket, "AF_" + family)
         tried(family, lambda: socket.socket(number, socket.SOCK_RAW - 1))
     tried("file", lambda: pathlib.Path(sys.argv[1] + ".x").write_bytes(b"x"))
-    tried("own", lambda: P.folder_of(self._config).joinpath("x").write_bytes(b"x"))
+    tried("own", lambda: self._config.vault_folder.joinpath("x").write_bytes(b"x"))
     print("dumpable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)
     run(self, bell, supervisor)
 S._Loop.run = probe
@@ -423,18 +422,18 @@ def test_the_counter_sends_away_whoever_asks_for_something_else(
     site.start()
     for word in (b"open sesame", b"", bytes(4000)):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
-            line.connect(str(socket_of(site.config)))
+            line.connect(str(site.config.vault_socket))
             line.settimeout(5)
             line.send(word)
             assert line.recv(100) == b""
     idle = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(6)]
     for line in idle:
-        line.connect(str(socket_of(site.config)))
+        line.connect(str(site.config.vault_socket))
     for line in idle:
         line.close()
     site.until_blank()  # it answers again
     with pytest.raises(ConfigError, match="no vault answers"):
         ask(site.folder / "none.sock", "status")
     with pytest.raises(UntrustedError, match="no card has just answered"):
-        ask(socket_of(site.config), "export")
+        ask(site.config.vault_socket, "export")
     assert cards.PURPOSE.fullmatch("validation")

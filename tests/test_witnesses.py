@@ -34,9 +34,8 @@ from witnesses import (
 
 from doorsill.documents import canonical
 from doorsill.drivers.token.pcscd import ENVIRONMENT
-from doorsill.policy.obedience import declaration_of
-from doorsill.policy.store import store_of
 from doorsill.process.holder import holder_of
+from doorsill.services.policies import store_of
 from doorsill.wire.messages import LineInterval
 from doorsill_fleet.ca.authority import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.stage.consent import ConsentStage
@@ -416,7 +415,7 @@ def wait_for(scene: Scene, ends: float) -> None:
 
 def disobey(scene: Scene) -> None:
     """Vision hangs while another policy comes into force."""
-    pid = holder_of(declaration_of(scene.config, "vision"))
+    pid = holder_of(scene.config.declaration("vision"))
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     body = scene.stage.policy_body() | {"version": 2, "purpose": "something else"}
@@ -448,9 +447,7 @@ def run_a_second(world: World, good: Scene) -> None:
 def cut_off(far: Scene) -> None:
     """The power goes: its last will is all that is left of it at the broker."""
     assert far.child is not None
-    pids = [
-        holder_of(declaration_of(far.config, each)) for each in ("vision", "uplink")
-    ]
+    pids = [holder_of(far.config.declaration(each)) for each in ("vision", "uplink")]
     far.stop(signal.SIGKILL)
     for pid in pids:
         assert pid is not None

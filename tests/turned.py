@@ -23,8 +23,8 @@ from doorsill.cli.run import prepare
 from doorsill.config import Config
 from doorsill.device import identity
 from doorsill.errors import DoorsillError
-from doorsill.policy.store import store_of
 from doorsill.services import vault_opening
+from doorsill.services.policies import store_of
 from doorsill.services.vault import Rules
 from doorsill.vault import marker
 from doorsill.vault.chain import LeaseInterval
@@ -51,7 +51,7 @@ class Shop:
         prepare(self.config)
         with vault_opening.only_one(self.config), vault_opening.opened(self.config):
             pass  # the chain begins
-        self.folder = vault_opening.folder_of(self.config)
+        self.folder = self.config.vault_folder
         self.medium = self.folder / "faces.bin"
         broker = self.config.broker
         # The certificate last: one whose signature is turned signs, and is refused.
@@ -116,7 +116,7 @@ class Shop:
 
     def verified(self) -> list[Verified]:
         """The chain that all of these starts left, by the stand-alone verifier."""
-        certificates = vault_opening.certificates_of(self.config)
+        certificates = self.config.certificates
         documents = [(p.name, p.read_bytes()) for p in certificates.glob("0*.json")]
         head = "head.json", (certificates / "head.json").read_bytes()
         device = Expected(self.config.device.id)

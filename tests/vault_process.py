@@ -19,7 +19,7 @@ from doorsill.certificates.examine import Verified
 from doorsill.channels.crop_sender import GAP_S, Handover
 from doorsill.cli.run import WIPING
 from doorsill.errors import ConfigError
-from doorsill.policy.store import store_of
+from doorsill.services.policies import store_of
 from doorsill.values import Frame, Pixels
 from doorsill_fleet.stage.consent import ConsentStage, status, verified
 from doorsill_fleet.stage.shop import SITE, Stage

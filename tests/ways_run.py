@@ -14,7 +14,7 @@ from ways import FACE, FOREIGN_SOURCE, MASK, ground
 from ways_inside import LOCKS, Plan
 
 from doorsill.config import Config
-from doorsill.policy.store import store_of
+from doorsill.services.policies import store_of
 from doorsill_fleet.stage.consent import ConsentStage
 from doorsill_fleet.stage.shop import SITE, Stage
 

@@ -136,6 +136,26 @@ class Config:
         return self.device.run / "vault" / "reader"
 
     @property
+    def vault_folder(self) -> Path:
+        """Where certificates, marker and lock are; the vault may write nowhere else."""
+        return self.device.state / "vault"
+
+    @property
+    def certificates(self) -> Path:
+        """The chain of blanking certificates."""
+        return self.vault_folder / "certificates"
+
+    @property
+    def vault_socket(self) -> Path:
+        """Where the vault answers a person."""
+        return self.device.run / "vault" / "vault.sock"
+
+    def declaration(self, process: str) -> Path:
+        """Where vision and uplink say which policy they obey; the vault is asked."""
+        folder = self.device.run if process == "vision" else self.outbox.parent
+        return folder / f"{process}.policy"
+
+    @property
     def cell_socket(self) -> Path:
         """Where vision listens for the uplink."""
         return self.device.run / "cells.sock"

@@ -27,7 +27,7 @@ from doorsill.config import Config
 from doorsill.drivers.camera.camera import open_camera
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.policy.document import Policy
-from doorsill.policy.store import store_of
+from doorsill.services.policies import store_of
 from doorsill.values import Frame, Pixels
 from doorsill_fleet.stage.shop import Stage
 

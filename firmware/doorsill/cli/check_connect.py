@@ -18,7 +18,7 @@ from doorsill.channels.control import ask
 from doorsill.config import Config
 from doorsill.device.fault import Fault
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.policy.store import store_of
+from doorsill.services.policies import store_of
 from doorsill.services.uplink import address_of, description_of
 from doorsill.uplink.answers import Answered
 from doorsill.uplink.causes import explain

@@ -22,12 +22,12 @@ from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.models.allowed import allowed_models, require_allowed
 from doorsill.models.manifest import shipped, verified_model
 from doorsill.policy import document as policy
-from doorsill.policy.obedience import declaration_of
-from doorsill.policy.store import read_public_key, store_of
+from doorsill.policy.store import read_public_key
 from doorsill.process import locks
 from doorsill.process.holder import holder_of
 from doorsill.process.in_time import in_time
 from doorsill.services.detectors import open_detector, with_probed_delegate
+from doorsill.services.policies import store_of
 
 FIT = 320, 256  # pixels; what a picture is scaled into while it is tried
 CAMERA_S = 20.0  # for a camera to open and give a picture
@@ -198,7 +198,7 @@ def camera(config: Config, now: datetime) -> Iterator[Fault]:
             return
         if is_device(section.source):
             camera_node(section.source)
-    if holder_of(declaration_of(config, "vision")) is None:
+    if holder_of(config.declaration("vision")) is None:
         yield from _picture(config)
 
 
@@ -349,7 +349,7 @@ def _readable(user: str, path: Path) -> Iterator[Fault]:
 def running(config: Config, now: datetime) -> Iterator[Fault]:
     """Whether doorsill runs here: a second `doorsill run` would be refused."""
     for name in ("vision", "uplink"):
-        pid = holder_of(declaration_of(config, name))
+        pid = holder_of(config.declaration(name))
         if pid is not None:
             yield Fault(
                 f"doorsill runs here already (pid {pid}); the camera was not opened",

@@ -23,8 +23,8 @@ from doorsill.drivers.token.piv import PRESENCE, PivToken
 from doorsill.errors import ConfigError
 from doorsill.office import cards
 from doorsill.office.piv import with_one_card
-from doorsill.policy.store import store_of
 from doorsill.services import vault, vault_opening
+from doorsill.services.policies import store_of
 from doorsill.services.vault_hardware import open_token
 from doorsill.vault.gate_runner import Watch
 from doorsill.vault.surroundings import boot_id

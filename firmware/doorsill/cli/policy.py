@@ -30,9 +30,10 @@ from doorsill.policy.draft import (
 from doorsill.policy.file import is_signed, read_signed, read_unverified
 from doorsill.policy.notice import notice_text
 from doorsill.policy.sketch import sketch
-from doorsill.policy.store import PolicyStore, read_public_key, replace, store_of
+from doorsill.policy.store import PolicyStore, read_public_key, replace
 from doorsill.policy.time_zones import require_lasting_zone
 from doorsill.policy.words import differences, summary
+from doorsill.services.policies import store_of
 
 T = TypeVar("T")
 

@@ -75,7 +75,7 @@ def prepare(config: Config) -> None:
     hold_alone(config.device.run / RUN_LOCK)
     for path in (config.policy_in_force, config.outbox):
         make_folder(path.parent)
-    from doorsill.policy.store import store_of  # not in vision: see policy_apart
+    from doorsill.services.policies import store_of
 
     store_of(config).take_over(config.policy.file)
 

@@ -15,10 +15,9 @@ from typing import Any
 from doorsill.channels.control import ask
 from doorsill.config import Config
 from doorsill.errors import ConfigError
-from doorsill.policy.obedience import declaration_of
 from doorsill.process.holder import holder_of
 from doorsill.process.locks import Lock, locks_of
-from doorsill.services.vault_opening import LOCK_NAME, folder_of, socket_of
+from doorsill.services.vault_opening import LOCK_NAME
 from doorsill.uplink.standing import SILENT_S
 
 GREEN, ORANGE, RED = "green", "orange", "red"
@@ -57,7 +56,7 @@ class Shop:
         """Ask every process that could run here."""
         self.uplink = self._asked("uplink", self.config.uplink_socket)
         if self.config.consent is not None:
-            self.vault = self._asked("vault", socket_of(self.config))
+            self.vault = self._asked("vault", self.config.vault_socket)
 
     def _asked(self, who: str, path: Path) -> dict[str, Any] | None:
         try:
@@ -69,7 +68,7 @@ class Shop:
 
 def vision(shop: Shop) -> Finding:
     """The process that sees."""
-    pid = holder_of(declaration_of(shop.config, "vision"))
+    pid = holder_of(shop.config.declaration("vision"))
     if pid is None:
         return Finding("vision", RED, "does not run", f"{START}; {LOG_VISION}")
     if shop.uplink is None:
@@ -123,7 +122,7 @@ def uplink(shop: Shop) -> Finding:
         return Finding("uplink", GREEN, "runs, and tells of no problem")
     if "run as root" in shop.silent["uplink"]:
         return Finding("uplink", ORANGE, "this user may not ask it", ROOT)
-    pid = holder_of(declaration_of(shop.config, "uplink"))
+    pid = holder_of(shop.config.declaration("uplink"))
     if pid is None:
         return Finding("uplink", RED, "does not run", f"{START}; {LOG_UPLINK}")
     says = f"runs (pid {pid}) and does not answer: it starts, or hangs"
@@ -158,9 +157,9 @@ def broker(shop: Shop) -> Finding:
 
 def locks(shop: Shop) -> Finding:
     """Which locks of the kernel hold, looked up in the kernel itself."""
-    paths = {name: declaration_of(shop.config, name) for name in ("vision", "uplink")}
+    paths = {name: shop.config.declaration(name) for name in ("vision", "uplink")}
     if shop.config.consent is not None:
-        paths["vault"] = folder_of(shop.config) / LOCK_NAME
+        paths["vault"] = shop.config.vault_folder / LOCK_NAME
     pids = {name: holder_of(path) for name, path in paths.items()}
     held = {name: locks_of(pid) for name, pid in pids.items() if pid is not None}
     if not held:

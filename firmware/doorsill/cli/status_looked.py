@@ -13,10 +13,10 @@ from doorsill.device import clock, health, identity, validity
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.models.allowed import allowed_models, is_file, model_hash, require_allowed
 from doorsill.models.manifest import load_manifest, shipped, verified_model
-from doorsill.policy.obedience import declaration_of, declared
-from doorsill.policy.store import store_of
+from doorsill.policy.obedience import declared
 from doorsill.privacy.budget import day_of
 from doorsill.services.detectors import model_bytes
+from doorsill.services.policies import store_of
 from doorsill.uplink.outbox_view import glance
 
 MIB = 1 << 20
@@ -32,9 +32,7 @@ def policy(shop: Shop) -> Finding:
     lines = f"{len(found.lines)} line{'s' * (len(found.lines) != 1)}"
     says = f"version {found.version}, {lines}, {found.digest[:16]}"
     says = ", ".join(filter(None, (says, attributes)))
-    obeyed = {
-        name: declared(declaration_of(config, name)) for name in ("vision", "uplink")
-    }
+    obeyed = {name: declared(config.declaration(name)) for name in ("vision", "uplink")}
     running = {name: digest for name, digest in obeyed.items() if digest}
     others = [name for name, digest in running.items() if digest != found.digest]
     if others:

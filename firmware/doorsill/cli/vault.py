@@ -33,7 +33,7 @@ UNPOWERED = "its memory has no power; it is blanked and read back when it has"
 def list_vault(args: argparse.Namespace) -> int:
     """Say how the vault is."""
     config = load_config(args.config)
-    told, _ = ask(vault_opening.socket_of(config), "status")
+    told, _ = ask(config.vault_socket, "status")
     if told["state"] == "open":
         _say(
             f"OPEN for {told['purpose']}: {told['sealed']} crops, {told['bytes']} bytes"
@@ -51,7 +51,7 @@ def list_vault(args: argparse.Namespace) -> int:
         _say(f"closed last because {WORDS[Reason(told['last_reason'])]}")
     if told["certificate"]:
         _say(f"newest certificate: {told['certificate']}")
-        folder = vault_opening.certificates_of(config)
+        folder = config.certificates
         _say(f"check it: doorsill verify {folder} --ca CA.pem")
     return 0
 
@@ -60,7 +60,7 @@ def export_vault(args: argparse.Namespace) -> int:
     """Write the export; refuses to overwrite, and whatever the vault refuses."""
     config = load_config(args.config)
     require_new(args.file)
-    told, handle = ask(vault_opening.socket_of(config), "export")
+    told, handle = ask(config.vault_socket, "export")
     if handle is None:
         raise UntrustedError("the vault gave no export")
     with os.fdopen(handle, "rb") as sealed:
@@ -78,9 +78,9 @@ def export_vault(args: argparse.Namespace) -> int:
 def blank_vault(args: argparse.Namespace) -> int:
     """Ask the vault to blank, or do it where no vault is at work."""
     config = load_config(args.config)
-    if vault_opening.socket_of(config).exists():
+    if config.vault_socket.exists():
         try:
-            told, _ = ask(vault_opening.socket_of(config), "blank")
+            told, _ = ask(config.vault_socket, "blank")
         except ConfigError as error:
             _say(f"{error}; blanking without it")
         else:

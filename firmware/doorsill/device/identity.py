@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from doorsill.config import Config
 from doorsill.documents import recognise
 from doorsill.documents.canonical import PrivateKey, require_p256
 from doorsill.documents.folders import make_folder
@@ -123,14 +122,14 @@ def read(key_path: Path, certificate_path: Path) -> Identity:
     return Identity(device, certificate, key, site)
 
 
-def key_of(config: Config) -> Path:
-    """The device's key: systemd's copy for this service, or the file itself.
+def key_at(path: Path) -> Path:
+    """The device's key: systemd's copy for this service, or ``path`` itself.
 
     On a camera the file is root's alone, so a service can read only its copy.
     """
     folder = os.environ.get(CREDENTIALS)
     copy = Path(folder) / KEY_NAME if folder else None
-    return copy if copy and copy.exists() else config.broker.key
+    return copy if copy and copy.exists() else path
 
 
 def read_key(path: Path, ask: Callable[[], bytes] | None = None) -> PrivateKey:

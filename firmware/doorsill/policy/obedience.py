@@ -13,7 +13,6 @@ import fcntl
 import os
 from pathlib import Path
 
-from doorsill.config import Config
 from doorsill.errors import ConfigError
 from doorsill.process.holder import already
 
@@ -36,12 +35,6 @@ class Obedience:
     def renew(self) -> None:
         """From now on, what lies there is what is obeyed."""
         self._state = _state_of(self._path)
-
-
-def declaration_of(config: Config, process: str) -> Path:
-    """Where vision and uplink say what they obey; the vault is asked instead."""
-    folder = config.device.run if process == "vision" else config.outbox.parent
-    return folder / f"{process}.policy"
 
 
 def declare(path: Path, digest: str) -> int:

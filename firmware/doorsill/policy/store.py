@@ -15,7 +15,6 @@ from typing import cast
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from doorsill.config import Config
 from doorsill.documents import recognise
 from doorsill.documents.canonical import PublicKey, require_p256
 from doorsill.documents.reading import read_file, read_if_there
@@ -95,13 +94,6 @@ class PolicyStore:
         except ConfigError as error:
             log.warning("the policy in force: %s", error)
             return None
-
-
-def store_of(config: Config) -> PolicyStore:
-    """Where this device keeps the policy in force, and whose signature counts."""
-    place = Place(config.device.site, config.device.id)
-    key = read_public_key(config.controller_key)
-    return PolicyStore(config.policy_in_force, key, place)
 
 
 def read_public_key(path: Path) -> PublicKey:

@@ -47,7 +47,7 @@ def _verify_and_end(config: Config, writer: int) -> None:
     """In the child: never returns."""
     found: Policy | DoorsillError
     try:
-        from doorsill.policy.store import store_of
+        from doorsill.services.policies import store_of
 
         found = store_of(config).load()
     except DoorsillError as error:

@@ -34,13 +34,13 @@ from doorsill.config import Config
 from doorsill.device import identity
 from doorsill.errors import UplinkError
 from doorsill.policy.document import Policy
-from doorsill.policy.obedience import Obedience, declaration_of, declare
-from doorsill.policy.store import store_of
+from doorsill.policy.obedience import Obedience, declare
 from doorsill.privacy.budget import day_of
 from doorsill.privacy.noise import MICRO
 from doorsill.process.confine import Confinement, confine
 from doorsill.process.stopping import listen
 from doorsill.process.supervisor import Supervisor
+from doorsill.services.policies import store_of
 from doorsill.services.release import release_of
 from doorsill.uplink.answer import Line, answer_of
 from doorsill.uplink.answers import Answered, Connected, Disconnected
@@ -353,7 +353,7 @@ def main(config: Config, connector: Connector, timing: Timing) -> None:
     obedience = Obedience(config.policy_in_force)
     policy = store_of(config).load()
     uplink = build(config, policy, release_of(config, policy), timing, connector)
-    declare(declaration_of(config, "uplink"), policy.digest)
+    declare(config.declaration("uplink"), policy.digest)
     uplink.counter = Counter(config.uplink_socket, ("status",))
     supervisor = Supervisor(os.environ)
     connector.ready()
@@ -409,7 +409,14 @@ def build(
     )
     voice = Voice(publisher, guard, discovery)
     uplink = Uplink(intake, Delivery(outbox, publisher, guard), voice, pace)
-    uplink.lookout = Lookout(config, policy.digest).look
+    uplink.lookout = Lookout(
+        policy.digest,
+        config.broker.certificate,
+        config.policy_in_force,
+        config.outbox,
+        config.declaration("vision"),
+        config.reader_note if config.consent else None,
+    ).look
     return uplink
 
 
@@ -497,7 +504,7 @@ def address_of(config: Config) -> Address:
         broker.port,
         broker.ca,
         broker.certificate,
-        identity.key_of(config),
+        identity.key_at(config.broker.key),
         config.device.site,
         broker.revoked,
     )

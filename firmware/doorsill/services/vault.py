@@ -33,11 +33,11 @@ from doorsill.documents.folders import make_folder
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy.document import ConsentRules, Policy
 from doorsill.policy.obedience import Obedience
-from doorsill.policy.store import store_of
 from doorsill.process.confine import Confinement, confine
 from doorsill.process.hardening import forbid_core_dumps
 from doorsill.process.stopping import listen
 from doorsill.process.supervisor import Supervisor
+from doorsill.services.policies import store_of
 from doorsill.services.vault_hardware import (
     open_consent_lamp,
     open_key_switch,
@@ -45,10 +45,8 @@ from doorsill.services.vault_hardware import (
 )
 from doorsill.services.vault_opening import (
     consent_of,
-    folder_of,
     only_one,
     opened,
-    socket_of,
 )
 from doorsill.vault import surroundings
 from doorsill.vault.keeper import Keeper
@@ -87,8 +85,8 @@ def main(config: Config) -> None:
         floor = floor_s(vault.known_s, config.policy_in_force, ca)
         token, switch = open_token(consent), open_key_switch(consent)
         lamp = open_consent_lamp(consent)
-        make_folder(socket_of(config).parent, 0o750)
-        counter = Counter(socket_of(config))
+        make_folder(config.vault_socket.parent, 0o750)
+        counter = Counter(config.vault_socket)
         note = Note(config.reader_note)
         supervisor = Supervisor(os.environ)
         keep = Confinement("vault", _writable(config), visible=_visible(config))
@@ -242,7 +240,7 @@ def binding_of(config: Config, rules: Rules) -> Binding:
 def _writable(config: Config) -> list[Path]:
     """A FIDO2 key is a device file that comes and goes; a card is behind pcscd."""
     keys = [Path("/dev")] if consent_of(config).token != "piv" else []  # noqa: S105
-    return [folder_of(config), *keys]
+    return [config.vault_folder, *keys]
 
 
 def _visible(config: Config) -> list[Path]:

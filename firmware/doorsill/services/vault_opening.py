@@ -9,7 +9,6 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import IO
 
 from doorsill.config import Config, ConsentSection
@@ -17,12 +16,12 @@ from doorsill.device import identity
 from doorsill.device.identity import Identity
 from doorsill.drivers.media.medium import Medium, open_medium, read_all
 from doorsill.errors import ConfigError, DoorsillError
-from doorsill.policy.store import store_of
+from doorsill.services.policies import store_of
 from doorsill.vault.chain import CertificateChain
 from doorsill.vault.surroundings import firmware_digest, observe
 from doorsill.vault.vault import Ground, Vault
 
-FOLDER_NAME, SOCKET_NAME, LOCK_NAME = "vault", "vault.sock", "lock"
+LOCK_NAME = "lock"
 
 
 def consent_of(config: Config) -> ConsentSection:
@@ -32,25 +31,10 @@ def consent_of(config: Config) -> ConsentSection:
     return config.consent
 
 
-def folder_of(config: Config) -> Path:
-    """Where certificates, marker and lock are; the only place the vault may write."""
-    return config.device.state / FOLDER_NAME
-
-
-def certificates_of(config: Config) -> Path:
-    """The chain of blanking certificates."""
-    return folder_of(config) / "certificates"
-
-
-def socket_of(config: Config) -> Path:
-    """Where the vault answers a person."""
-    return config.device.run / FOLDER_NAME / SOCKET_NAME
-
-
 @contextmanager
 def only_one(config: Config) -> Iterator[IO[bytes]]:
     """Make the folder and hold its lock; ConfigError where another vault has it."""
-    folder = folder_of(config)
+    folder = config.vault_folder
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (folder / LOCK_NAME).open("wb")
@@ -76,7 +60,7 @@ def opened(config: Config) -> Iterator[tuple[Vault, Identity]]:
     consent = consent_of(config)
     name = consent.medium
     if name != "memory" and not name.startswith("spi:"):
-        name = str(folder_of(config) / name)
+        name = str(config.vault_folder / name)
     medium = open_medium(name, consent.medium_bytes)
     vault: Vault | None = None
     try:
@@ -107,13 +91,15 @@ def _blank_first(medium: Medium) -> bool:
 def _vault_on(
     medium: Medium, config: Config, was_nought: bool
 ) -> tuple[Vault, Identity]:
-    device = identity.read(identity.key_of(config), config.broker.certificate)
-    chain = CertificateChain(certificates_of(config), device)
+    device = identity.read(
+        identity.key_at(config.broker.key), config.broker.certificate
+    )
+    chain = CertificateChain(config.certificates, device)
     firmware = firmware_digest()
     ground = Ground(
         medium,
         chain,
-        folder_of(config),
+        config.vault_folder,
         lambda: observe(firmware),
         lambda: time.time_ns() // 1_000_000,
     )

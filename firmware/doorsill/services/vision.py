@@ -30,7 +30,7 @@ from doorsill.drivers.nodes import (
 )
 from doorsill.models.allowed import allowed_models, model_hash, require_allowed
 from doorsill.policy.document import Policy
-from doorsill.policy.obedience import Obedience, declaration_of, declare
+from doorsill.policy.obedience import Obedience, declare
 from doorsill.process.confine import Confinement, close, restrict
 from doorsill.process.scribe import Scribe
 from doorsill.process.scribe import start as start_scribe
@@ -57,7 +57,7 @@ def main(config: Config) -> None:
     scribe = start_scribe("doorsill.vision", WORDS)
     obedience = Obedience(config.policy_in_force)
     policy = policy_in_force(config)
-    declare(declaration_of(config, "vision"), policy.digest)
+    declare(config.declaration("vision"), policy.digest)
     models = allowed_models(policy)
     if allowed(policy) and config.model.attributes:
         name = config.model.attributes

@@ -13,10 +13,9 @@ from pathlib import Path
 from cryptography import x509
 
 from doorsill.channels.note import read_note
-from doorsill.config import Config
 from doorsill.device import clock, health, identity
 from doorsill.errors import ConfigError
-from doorsill.policy.obedience import declaration_of, declared
+from doorsill.policy.obedience import declared
 from doorsill.process.locks import Lock, locks
 from doorsill.uplink.standing import Device
 from doorsill.wire.messages import READERS
@@ -30,10 +29,18 @@ DISOBEYED_LOOKS = 3  # vision starts again to obey; that takes it some seconds
 
 @dataclass(slots=True)
 class Lookout:
-    """Looks every few seconds; ``policy`` is the hash of the one that we obey."""
+    """Looks every few seconds; ``policy`` is the hash of the one that we obey.
 
-    config: Config
+    ``declaration`` is where vision says which it obeys; ``reader_note`` is where the
+    vault says how its reader is, None where there is no vault.
+    """
+
     policy: str
+    certificate: Path
+    policy_in_force: Path
+    outbox: Path
+    declaration: Path
+    reader_note: Path | None
     root: Path = Path("/")
     _chain: Sequence[x509.Certificate] = ()
     _floor: float = 0.0  # UTC s; before it the clock is wrong
@@ -42,9 +49,9 @@ class Lookout:
     _disobeyed: int = 0  # looks in a row
 
     def __post_init__(self) -> None:
-        self._chain = identity.read_chain(self.config.broker.certificate)
+        self._chain = identity.read_chain(self.certificate)
         began = [each.not_valid_before_utc.timestamp() for each in self._chain]
-        in_force = clock.written(self.config.policy_in_force)
+        in_force = clock.written(self.policy_in_force)
         self._floor = clock.floor_of([*began, *in_force])
 
     def look(self, now: float) -> Device:
@@ -72,14 +79,14 @@ class Lookout:
             temperature_c=health.temperature_c(self.root),
         )
         with contextlib.suppress(OSError):
-            free = health.disk_free_mib(self.config.outbox.parent)
+            free = health.disk_free_mib(self.outbox.parent)
             found = replace(found, disk_free_mib=free)
         return found
 
     def _is_obeyed(self) -> bool:
         """Whether vision obeys the same policy as we do, or does not run."""
         try:
-            theirs = declared(declaration_of(self.config, "vision"))
+            theirs = declared(self.declaration)
         except ConfigError:
             return True  # we may not look; ``status`` may
         other = theirs is not None and theirs != self.policy
@@ -88,6 +95,6 @@ class Lookout:
 
     def _reader(self) -> str:
         """The vault's word; unknown where it does not run."""
-        if self.config.consent is None:
+        if self.reader_note is None:
             return "unused"
-        return read_note(self.config.reader_note, READERS) or "unknown"
+        return read_note(self.reader_note, READERS) or "unknown"

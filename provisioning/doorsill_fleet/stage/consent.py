@@ -26,7 +26,6 @@ from doorsill.drivers.token.piv import OBJECTS, PRESENCE, SEALING
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 from doorsill.office import cards as issuing
-from doorsill.services.vault_opening import certificates_of, socket_of
 
 PURPOSE = "validation"
 MEDIUM_BYTES = 4 << 20
@@ -135,12 +134,12 @@ class ConsentStage:
 
 def status(config: Config) -> dict[str, Any]:
     """What the vault says of itself: state, sealed, verified_blank, last_reason ..."""
-    return ask(socket_of(config), "status")[0]
+    return ask(config.vault_socket, "status")[0]
 
 
 def verified(config: Config, device_ca: x509.Certificate) -> list[Verified]:
     """The whole chain of blanking certificates, checked as an inspector would."""
-    folder = certificates_of(config)
+    folder = config.certificates
     documents = [(p.name, p.read_bytes()) for p in sorted(folder.glob("0*.json"))]
     head = "head.json", (folder / "head.json").read_bytes()
     expected = Expected(config.device.id)
