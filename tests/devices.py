@@ -55,7 +55,7 @@ class DeviceCA:
         public = request.public_key()
         assert isinstance(public, ec.EllipticCurvePublicKey)
         pem = self._sign(public, name, ca=False)
-        (home / identity.CERTIFICATE_NAME).write_bytes(
+        (home / pem.CERTIFICATE_NAME).write_bytes(
             pem.public_bytes(serialization.Encoding.PEM)
         )
         return identity.load(home)

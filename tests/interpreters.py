@@ -3,7 +3,7 @@
 import numpy as np
 
 from doorsill.drivers.model.graph import Ends
-from doorsill.drivers.model.runtime import Output, Tensor
+from doorsill.drivers.model.interpreter import Output, Tensor
 
 
 class FakeInterpreter:

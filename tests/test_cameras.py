@@ -16,8 +16,9 @@ from limits import PROGRAM_S
 from recordings import RtspCamera, cut, cut_inside_frame, record, scene, spoil, turn
 
 from doorsill.drivers.camera import clip, decoding, video
-from doorsill.drivers.camera.camera import content_size, open_camera
+from doorsill.drivers.camera.camera import content_size
 from doorsill.drivers.camera.decoding import Source
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.drivers.camera.pace import FrameRate, SourceClock
 from doorsill.drivers.camera.picamera import open_picamera
 from doorsill.drivers.camera.picamera_fake import FakePi

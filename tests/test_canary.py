@@ -28,8 +28,8 @@ from limits import END_S, first_line, started
 from vault_process import VaultProcess
 
 from doorsill.channels.control import ask
-from doorsill.cli.run import WIPING
 from doorsill.drivers.token.piv import SEALING
+from doorsill.services.children import WIPING
 from doorsill.vault import export
 from doorsill.vault.sealing import WRAP_INFO
 

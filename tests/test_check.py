@@ -15,11 +15,11 @@ from virtual import pcscd
 
 from doorsill.cli.check import LOCKS, problems_of
 from doorsill.cli.main import run
-from doorsill.cli.run import prepare
 from doorsill.config import load_config
 from doorsill.documents import canonical
 from doorsill.drivers.camera.clip import STREET
 from doorsill.process.locks import offered
+from doorsill.services.children import prepare
 from doorsill_fleet.ca.authority import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.stage.consent import ConsentStage
 from doorsill_fleet.stage.shop import DEVICE, SITE, Stage

@@ -12,8 +12,8 @@ import pytest
 
 from doorsill.cli.check_connect import connect
 from doorsill.cli.main import run
-from doorsill.cli.run import prepare
 from doorsill.config import load_config
+from doorsill.services.children import prepare
 from doorsill_fleet.ca.authority import Authority
 from doorsill_fleet.stage.shop import DEVICE, SITE, Stage
 

@@ -22,7 +22,7 @@ from doorsill.commandline.ending import ended
 from doorsill.commandline.help import folded
 from doorsill.commandline.parser import Parser, command, meant
 from doorsill.drivers.camera import decoding
-from doorsill.drivers.model import runtime
+from doorsill.drivers.model import interpreter, runtime
 from doorsill.evaluation import measure
 from doorsill.models import fetch
 from doorsill.office import cards
@@ -274,7 +274,7 @@ def test_the_limits_that_are_shown_are_those_that_hold() -> None:
     assert models_arguments.RUNS == measure.RUNS
     assert tuple(each.name for each in fetch.KNOWN) == models_arguments.FETCHED
     assert options.MOST_THREADS == runtime.MOST_THREADS
-    assert tuple(runtime.RUNTIMES) == options.RUNTIMES
+    assert tuple(interpreter.RUNTIMES) == options.RUNTIMES
     assert (options.LEAST_RATE, options.MOST_RATE) == (
         decoding.LEAST_RATE,
         decoding.MOST_RATE,

@@ -34,15 +34,14 @@ from vault_process import VaultProcess
 
 from doorsill.cells import HealthCell, LineCell
 from doorsill.channels.cell_link import CellClient
-from doorsill.cli.run import WIPING, prepare
 from doorsill.config import Config, load_config
-from doorsill.device import identity
-from doorsill.documents import canonical
+from doorsill.documents import canonical, pem
 from doorsill.documents.sections import without_none
 from doorsill.drivers.camera.clip import STREET
 from doorsill.errors import UplinkError
 from doorsill.policy.obedience import declared
 from doorsill.process.in_time import in_time
+from doorsill.services.children import WIPING, prepare
 from doorsill.uplink.paho_client import close
 from doorsill.wire.messages import client as client_id
 from doorsill.wire.messages import topic
@@ -216,9 +215,7 @@ def uplink(folder: Path, changes: Changes) -> Seen:
     (folder / "other").mkdir()
     Authority.create("another", now).write_root(folder / "other")
     with running_broker(stage.broker):
-        stage.authority.revoke(
-            identity.read_chain(folder / "broker" / "broker.pem")[0], now
-        )
+        stage.authority.revoke(pem.read_chain(folder / "broker" / "broker.pem")[0], now)
         (folder / "revoked.pem").write_bytes(stage.authority.revocation_list(now))
         prepare(config)
         rewrite(stage.configuration, changes)

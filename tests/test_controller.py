@@ -10,7 +10,7 @@ import virtual
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.cli import main
-from doorsill.documents import canonical
+from doorsill.documents import canonical, pem
 from doorsill.drivers.token.pcscd import VirtualSlot
 from doorsill.drivers.token.piv import FACTORY_PIN, SIGNATURE
 from doorsill.drivers.token.piv_fake import VirtualCard
@@ -140,10 +140,10 @@ def test_a_key_on_a_card_is_not_made_twice_by_mistake(
 
 
 def test_who_signs_bytes_signs_as_the_key_itself_does(tmp_path: Path) -> None:
-    key = controller.identity.create_key(tmp_path / "c.key")
+    key = pem.create_key(tmp_path / "c.key")
     sealed = canonical.seal_by({"a": 1}, controller.from_file(tmp_path / "c.key"))
     assert canonical.unseal(sealed, key.public_key()) == {"a": 1}
     with pytest.raises(ConfigError, match="is encrypted; the device"):
         locked = tmp_path / "locked.key"
-        controller.identity.create_key(locked, WORDS.encode())
-        controller.identity.read_key(locked)
+        pem.create_key(locked, WORDS.encode())
+        pem.read_key(locked)

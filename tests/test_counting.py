@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from doorsill.config import ModelSection
-from doorsill.drivers.camera.camera import Camera, open_camera
+from doorsill.drivers.camera.camera import Camera
 from doorsill.drivers.camera.clip import street_truth
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.errors import CameraError
 from doorsill.evaluation.counting import Counted, Wanted, count
 from doorsill.services.detectors import open_detector

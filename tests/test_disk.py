@@ -20,7 +20,8 @@ from doorsill.certificates.examine import Verified
 from doorsill.drivers.media import disk, in_place
 from doorsill.drivers.media.disk import CHUNK, DiskMedium
 from doorsill.drivers.media.in_place import place_of
-from doorsill.drivers.media.medium import LEAST_BYTES, Medium, MemoryMedium
+from doorsill.drivers.media.medium import LEAST_BYTES, Medium
+from doorsill.drivers.media.memory import MemoryMedium
 from doorsill.errors import ConfigError, UntrustedError
 
 SIZE = 1 << 20

@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill_fleet.broker.mosquitto import access_list, configuration
 from doorsill_fleet.ca.authority import Authority, pem_of, write_private
@@ -154,7 +155,7 @@ def test_a_device_keeps_the_key_that_it_made(
 ) -> None:
     request = identity.create(tmp_path / "id", "porto-1_cam-01")
     made = authority.certify_device(request, "porto-1", "cam-01", NOW)
-    (tmp_path / "id" / identity.CERTIFICATE_NAME).write_bytes(pem_of(made))
+    (tmp_path / "id" / pem.CERTIFICATE_NAME).write_bytes(pem_of(made))
     found = identity.load(tmp_path / "id")
     assert (found.site, found.device) == ("porto-1", "cam-01")
     usage = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage)

@@ -13,7 +13,7 @@ import pytest
 from doorsill.cli import main
 from doorsill.config import read_config
 from doorsill.device import identity
-from doorsill.documents import canonical
+from doorsill.documents import canonical, pem
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.policy import document
 from doorsill_fleet.ca.authority import reader_name
@@ -63,7 +63,7 @@ def test_an_office_keeps_its_keys_to_itself(stores: Office) -> None:
         if path.is_dir() or path.suffix == ".key":
             assert mode & 0o077 == 0, path
     assert not (stores.broker / "ca.key").exists()
-    assert identity.read_key(stores.folder / "controller.key")
+    assert pem.read_key(stores.folder / "controller.key")
 
 
 def test_a_camera_gets_what_its_configuration_names(stores: Office) -> None:
@@ -80,9 +80,7 @@ def test_a_camera_gets_what_its_configuration_names(stores: Office) -> None:
         assert path.parent == made and path.is_file()
     found = identity.load(made)
     assert (found.site, found.device) == ("porto-1", "cam-01")
-    found.certificate.verify_directly_issued_by(
-        identity.read_certificate(made / "ca.pem")
-    )
+    found.certificate.verify_directly_issued_by(pem.read_certificate(made / "ca.pem"))
     assert {each.name for each in made.iterdir()} == {
         "ca.pem", "controller.key.pub", "device.crt", "device.key", "doorsill.toml",
         "policy.json",
@@ -197,8 +195,8 @@ def test_with_a_passphrase_nobody_reads_the_two_keys_without_it(
     for name in ("ca.key", "controller.key"):
         assert b"ENCRYPTED" in (made.folder / name).read_bytes()
         with pytest.raises(ConfigError, match="is encrypted"):
-            identity.read_key(made.folder / name)
-    key = identity.read_key(made.folder / "controller.key", lambda: b"long enough")
+            pem.read_key(made.folder / name)
+    key = pem.read_key(made.folder / "controller.key", lambda: b"long enough")
     body = {
         "format": document.FORMAT, "version": 1, "site": "porto-1", "purpose": "count",
         "controller": "Example Stores, Porto", "timezone": "UTC", "attributes": False,

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -37,8 +38,8 @@ def certify(public: object, name: str) -> bytes:
 def home(tmp_path: Path) -> Path:
     request = x509.load_pem_x509_csr(identity.create(tmp_path / "id", "door-7"))
     assert request.is_signature_valid
-    pem = certify(request.public_key(), "door-7")
-    (tmp_path / "id" / identity.CERTIFICATE_NAME).write_bytes(pem)
+    written = certify(request.public_key(), "door-7")
+    (tmp_path / "id" / pem.CERTIFICATE_NAME).write_bytes(written)
     return tmp_path / "id"
 
 
@@ -46,11 +47,11 @@ def test_a_device_knows_itself(home: Path) -> None:
     me = identity.load(home)
     assert me.device == "door-7"
     assert me.certificate.public_key() == me.key.public_key()
-    assert len(identity.fingerprint(me.certificate)) == 64
+    assert len(pem.fingerprint(me.certificate)) == 64
 
 
 def test_the_key_is_readable_by_its_owner_alone(home: Path) -> None:
-    assert stat.S_IMODE((home / identity.KEY_NAME).stat().st_mode) == 0o600
+    assert stat.S_IMODE((home / pem.KEY_NAME).stat().st_mode) == 0o600
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
@@ -66,17 +67,17 @@ def test_the_key_is_never_shown_copied_or_pickled(home: Path) -> None:
 
 def test_a_thousand_devices_have_a_thousand_keys(tmp_path: Path) -> None:
     keys = {
-        identity.create_key(tmp_path / f"{n}").private_numbers().private_value
+        pem.create_key(tmp_path / f"{n}").private_numbers().private_value
         for n in range(1000)
     }
     assert len(keys) == 1000
 
 
 def test_a_key_is_never_overwritten(home: Path) -> None:
-    before = (home / identity.KEY_NAME).read_bytes()
+    before = (home / pem.KEY_NAME).read_bytes()
     with pytest.raises(ConfigError, match="never overwritten"):
         identity.create(home, "door-7")
-    assert (home / identity.KEY_NAME).read_bytes() == before
+    assert (home / pem.KEY_NAME).read_bytes() == before
 
 
 @pytest.mark.parametrize("device", ["", "Door", "a" * 17, "a/b", "a\n", "é"])
@@ -87,13 +88,13 @@ def test_a_misspelt_device_id_is_refused(tmp_path: Path, device: str) -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o666, 0o700 | 0o010])
 def test_a_key_that_others_can_read_is_refused(home: Path, mode: int) -> None:
-    (home / identity.KEY_NAME).chmod(mode)
+    (home / pem.KEY_NAME).chmod(mode)
     with pytest.raises(ConfigError, match=f"mode {mode:04o}; the limit is 0600"):
         identity.load(home)
 
 
 def test_a_key_behind_a_link_is_refused(home: Path) -> None:
-    key = home / identity.KEY_NAME
+    key = home / pem.KEY_NAME
     key.rename(home / "elsewhere")
     key.symlink_to(home / "elsewhere")
     with pytest.raises(ConfigError, match="cannot read the key"):
@@ -102,16 +103,16 @@ def test_a_key_behind_a_link_is_refused(home: Path) -> None:
 
 def test_another_devices_certificate_is_refused(home: Path) -> None:
     other = ec.generate_private_key(ec.SECP256R1())
-    pem = certify(other.public_key(), "door-7")
-    (home / identity.CERTIFICATE_NAME).write_bytes(pem)
+    written = certify(other.public_key(), "door-7")
+    (home / pem.CERTIFICATE_NAME).write_bytes(written)
     with pytest.raises(UntrustedError, match="is not the certificate of"):
         identity.load(home)
 
 
 def test_a_certificate_without_a_device_id_is_refused(home: Path) -> None:
-    key = identity.read_key(home / identity.KEY_NAME)
-    pem = certify(key.public_key(), "Not A Device")
-    (home / identity.CERTIFICATE_NAME).write_bytes(pem)
+    key = pem.read_key(home / pem.KEY_NAME)
+    written = certify(key.public_key(), "Not A Device")
+    (home / pem.CERTIFICATE_NAME).write_bytes(written)
     with pytest.raises(UntrustedError, match="no device id"):
         identity.load(home)
 
@@ -122,19 +123,19 @@ def test_a_certificate_without_a_device_id_is_refused(home: Path) -> None:
     ids=["P-384", "Ed25519"],
 )
 def test_only_p256_is_accepted(tmp_path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    pem = key.private_bytes(
+    written = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
     path = tmp_path / "key"
     path.touch(0o600)
-    path.write_bytes(pem)
+    path.write_bytes(written)
     with pytest.raises(UntrustedError, match="P-256"):
-        identity.read_key(path)
+        pem.read_key(path)
 
 
-@pytest.mark.parametrize("name", [identity.KEY_NAME, identity.CERTIFICATE_NAME])
+@pytest.mark.parametrize("name", [pem.KEY_NAME, pem.CERTIFICATE_NAME])
 @pytest.mark.parametrize("damage", ["missing", "empty", "garbage", "directory"])
 def test_a_damaged_file_is_named(home: Path, name: str, damage: str) -> None:
     path = home / name
@@ -151,7 +152,7 @@ def test_a_damaged_file_is_named(home: Path, name: str, damage: str) -> None:
 def test_systemds_copy_for_one_service_may_show_roots_group(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = home / identity.KEY_NAME
+    key = home / pem.KEY_NAME
     key.chmod(0o440)
     if key.stat().st_gid == 0:
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(home))

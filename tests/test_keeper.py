@@ -31,7 +31,7 @@ from doorsill.consent.events import Inserted, Lost, Moment
 from doorsill.consent.gate import ANSWER_MAX_AGE_S, BEAT_S
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Lamp, TokenError, TokenEvent, TokenIn, TokenOut
-from doorsill.drivers.media.medium import MemoryMedium
+from doorsill.drivers.media.memory import MemoryMedium
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.office import cards
 from doorsill.policy import document as policies

@@ -14,14 +14,9 @@ from loops import detach, loop_device, require_loop
 from doorsill.certificates.claims import blank_digest
 from doorsill.drivers.media import disk
 from doorsill.drivers.media.disk import DiskMedium
-from doorsill.drivers.media.medium import (
-    LEAST_BYTES,
-    Medium,
-    MemoryMedium,
-    NoAnswer,
-    open_medium,
-    read_all,
-)
+from doorsill.drivers.media.medium import LEAST_BYTES, Medium, NoAnswer, read_all
+from doorsill.drivers.media.memory import MemoryMedium
+from doorsill.drivers.media.opening import open_medium
 from doorsill.drivers.media.sram import SramMedium
 from doorsill.drivers.media.sram_chip import PAGE, SimulatedSram
 from doorsill.errors import ConfigError, UntrustedError

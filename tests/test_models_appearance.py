@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from doorsill.drivers.model.runtime import Output, Tensor
+from doorsill.drivers.model.interpreter import Output, Tensor
 from doorsill.values import Age, Expression
 from doorsill.vision.attributes.appearance import (
     ABOVE,

@@ -10,7 +10,7 @@ import pytest
 
 from doorsill.config import Config
 from doorsill.drivers import nodes
-from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.drivers.nodes import ACCELERATORS, PI_CAMERA, camera_node, nodes_of
 from doorsill.errors import ConfigError
 from doorsill.services.vision import devices

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from limits import PROGRAM_S
 
-from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.drivers.camera.picamera import open_picamera
 from doorsill.drivers.camera.picamera_fake import SPOILED, FakePi, to_yuv
 from doorsill.drivers.camera.picamera_library import find_library, require_board

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from doorsill.cli import main
-from doorsill.device import identity
-from doorsill.documents import canonical
+from doorsill.documents import canonical, pem
 from doorsill.services.policies import store_of
 from doorsill_fleet.stage.shop import Stage
 
@@ -156,7 +155,7 @@ def test_a_policy_that_names_nobody_is_neither_signed_nor_taken(
     code, _, error = doorsill("sign", "a.toml", "--key", "c.key", "--out", "a.json")
     assert code == 2 and "a.toml: policy.controller names nobody yet" in error
     assert doorsill("check", "a.toml")[0] == 2
-    key = identity.read_key(tmp_path / "c.key")
+    key = pem.read_key(tmp_path / "c.key")
     body = tomllib.loads((tmp_path / "a.toml").read_text())
     (tmp_path / "a.json").write_bytes(canonical.seal(body, key))
     code, _, error = doorsill("check", "a.json", "--controller", "c.key.pub")

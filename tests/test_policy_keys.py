@@ -23,11 +23,11 @@ from limits import started
 
 from doorsill.cells import LineCell, LooksCell, Quality, ZoneCell
 from doorsill.channels.cell_link import CellClient, CellServer
-from doorsill.cli.run import WIPING, prepare
 from doorsill.errors import UplinkError
 from doorsill.policy import document
 from doorsill.policy.document import Policy
 from doorsill.privacy.floors import DAY_S, SLOT_S
+from doorsill.services.children import WIPING, prepare
 from doorsill.uplink.outbox import Outbox
 from doorsill.wire.codec import decode
 from doorsill_fleet.broker.mosquitto import running_broker

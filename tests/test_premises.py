@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from turned import YESTERDAY, Shop
 
-from doorsill.drivers.media.medium import MemoryMedium, NoAnswer, read_all
+from doorsill.drivers.media.medium import NoAnswer, read_all
+from doorsill.drivers.media.memory import MemoryMedium
 from doorsill.drivers.media.sram import SramMedium
 from doorsill.drivers.media.sram_chip import SimulatedSram
 from doorsill.errors import ConfigError, UntrustedError

@@ -36,7 +36,6 @@ from vault_process import VaultProcess
 
 from doorsill.cells import Age, LooksCell, Picture, Quality
 from doorsill.cli import main
-from doorsill.cli.run import children, names_of, prepare
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
@@ -51,6 +50,7 @@ from doorsill.policy.notice import notice_text
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import SLOT_S
 from doorsill.privacy.threshold import Looks, Pending, add
+from doorsill.services.children import children, names_of, prepare
 from doorsill.services.policies import store_of
 from doorsill.uplink import capacity
 from doorsill.uplink.answers import Answered

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from limits import PROGRAM_S
 
-from doorsill.device.identity import read_certificate, read_chain, read_key
 from doorsill.documents import canonical
+from doorsill.documents.pem import read_certificate, read_chain, read_key
 from doorsill.documents.reading import parse_toml
 from doorsill.documents.recognise import what_is
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError

@@ -16,11 +16,11 @@ import pytest
 from limits import status_of
 from recordings import record
 
-from doorsill.cli.run import names_of
 from doorsill.config import Config, load_config
 from doorsill.documents import canonical
 from doorsill.drivers.camera.clip import STREET
 from doorsill.policy.obedience import declared
+from doorsill.services.children import names_of
 from doorsill.services.policies import store_of
 from doorsill.wire.codec import decode
 from doorsill_fleet.broker.mosquitto import running_broker

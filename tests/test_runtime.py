@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from limits import PROGRAM_S, status_of
 
-from doorsill.drivers.model import probe, runtime
+from doorsill.drivers.model import interpreter, probe, runtime
 from doorsill.errors import ConfigError
 from doorsill.models.recognise import MODEL_MAX_BYTES
 
@@ -102,8 +102,8 @@ def test_reference_kernels_give_the_same_bits_every_time(ssd):
 
 
 def test_quantised_outputs_become_real_numbers():
-    tensor = runtime.Tensor("x", (3,), np.dtype(np.int8), 0.5, -2)
-    real = runtime.Output(tensor, np.array([-2, 0, 127], np.int8)).real()
+    tensor = interpreter.Tensor("x", (3,), np.dtype(np.int8), 0.5, -2)
+    real = interpreter.Output(tensor, np.array([-2, 0, 127], np.int8)).real()
     assert real.dtype == np.float32
     assert real.tolist() == [0.0, 1.0, 64.5]
 
@@ -189,10 +189,10 @@ def test_a_wrong_choice_is_one_sentence(ssd, options, sentence):
 
 def test_a_runtime_that_is_absent_is_named(monkeypatch):
     monkeypatch.setattr(np, "__version__", "1.26.4")
-    if runtime.runtime_version("tflite-runtime") != "absent":
+    if interpreter.runtime_version("tflite-runtime") != "absent":
         pytest.skip("tflite-runtime is installed here")
     with pytest.raises(ConfigError, match="needs the package tflite-runtime"):
-        runtime.import_runtime("tflite-runtime")
+        interpreter.import_runtime("tflite-runtime")
 
 
 def test_a_delegate_that_works_is_used(ssd, delegate):
@@ -260,12 +260,12 @@ def test_the_probe_reads_the_model_from_its_input(ssd):
 
 def test_the_runtimes_notes_are_not_shown_and_its_complaints_are(capfd):
     def runtime_says(*lines):
-        with runtime._without_notes():
+        with interpreter._without_notes():
             os.write(2, b"".join(lines))
 
     runtime_says(b"INFO: Created a delegate.\n", b"ERROR: no such operation\n")
     assert capfd.readouterr().err == "ERROR: no such operation\n"
-    with pytest.raises(ZeroDivisionError), runtime._without_notes():
+    with pytest.raises(ZeroDivisionError), interpreter._without_notes():
         os.write(2, b"ERROR: before it broke\n")
         raise ZeroDivisionError
     os.write(2, b"INFO: after\n")  # stderr is what it was

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from vault_process import VaultProcess
 
-from doorsill.cli.run import WIPING
 from doorsill.process.stopping import held_back
+from doorsill.services.children import WIPING
 from doorsill.services.policies import store_of
 from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.stage.shop import Stage

@@ -16,7 +16,7 @@ import pytest
 from limits import PROGRAM_S
 
 from doorsill.config import read_config
-from doorsill.device import identity
+from doorsill.documents import pem
 
 REPOSITORY = Path(__file__).parent.parent
 UNITS = REPOSITORY / "firmware" / "systemd"
@@ -213,7 +213,7 @@ def test_one_name_for_the_key_in_units_program_and_example() -> None:
     assert config is not None
     key = Path("/etc/doorsill") / config.broker.key.name
     for service in ("uplink", "vault"):
-        assert words(service, "LoadCredential") == [f"{identity.KEY_NAME}:{key}"]
+        assert words(service, "LoadCredential") == [f"{pem.KEY_NAME}:{key}"]
     for service in ("policy", "vision"):
         assert not words(service, "LoadCredential")
 

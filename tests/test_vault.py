@@ -16,7 +16,8 @@ from vaults import SEALING_KEY, SIZE, Bench, consent_policy, crop, lease, pictur
 from doorsill.certificates import claims
 from doorsill.consent.reasons import Reason
 from doorsill.drivers.media.disk import DiskMedium
-from doorsill.drivers.media.medium import MemoryMedium, NoAnswer, read_all
+from doorsill.drivers.media.medium import NoAnswer, read_all
+from doorsill.drivers.media.memory import MemoryMedium
 from doorsill.drivers.media.sram import SramMedium
 from doorsill.drivers.media.sram_chip import SimulatedSram
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError

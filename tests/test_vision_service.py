@@ -17,7 +17,7 @@ from bench.door import shop
 from doorsill.cells import Quality
 from doorsill.channels.cell_link import CellClient, CellServer
 from doorsill.config import CameraSection
-from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.errors import CameraError, UplinkError
 from doorsill.evaluation.counting import Wanted, count
 from doorsill.policy.document import OpeningHours

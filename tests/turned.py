@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from doorsill.certificates.examine import Verified
 from doorsill.certificates.verify import Expected, verify_chain
-from doorsill.cli.run import prepare
 from doorsill.config import Config
-from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.errors import DoorsillError
 from doorsill.services import vault_opening
+from doorsill.services.children import prepare
 from doorsill.services.policies import store_of
 from doorsill.services.vault import Rules
 from doorsill.vault import marker
@@ -79,7 +79,7 @@ class Shop:
                 vault_opening.opened(self.config) as (v, _),
             ):
                 rules = Rules(store_of(self.config).load())
-                identity.read_certificate(vault_opening.consent_of(self.config).ca)
+                pem.read_certificate(vault_opening.consent_of(self.config).ca)
                 assert v.verified_blank
                 assert rules.policy.version == 1
         except DoorsillError as error:

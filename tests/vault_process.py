@@ -17,8 +17,8 @@ from limits import END_S
 
 from doorsill.certificates.examine import Verified
 from doorsill.channels.crop_sender import GAP_S, Handover
-from doorsill.cli.run import WIPING
 from doorsill.errors import ConfigError
+from doorsill.services.children import WIPING
 from doorsill.services.policies import store_of
 from doorsill.values import Frame, Pixels
 from doorsill_fleet.stage.consent import ConsentStage, status, verified

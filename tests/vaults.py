@@ -16,7 +16,8 @@ from doorsill.channels.crop_sender import _sealed
 from doorsill.channels.crops import Crop
 from doorsill.consent.events import Lease, Moment
 from doorsill.consent.trust import ConsentCertificate
-from doorsill.drivers.media.medium import Medium, MemoryMedium
+from doorsill.drivers.media.medium import Medium
+from doorsill.drivers.media.memory import MemoryMedium
 from doorsill.policy import document
 from doorsill.vault.chain import CertificateChain, Surroundings
 from doorsill.vault.vault import Ground, Vault

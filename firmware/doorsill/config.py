@@ -18,6 +18,13 @@ from doorsill.documents.sections import Section, option, unknown, without_none
 from doorsill.errors import ConfigError
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 
+PROCESSES = {
+    "vision": "doorsill.services.vision",
+    "uplink": "doorsill.services.uplink_start",
+    "vault": "doorsill.services.vault",
+}
+
+
 INSTALLED = Path("/etc/doorsill/doorsill.toml")  # where the units look for it
 ID_PATTERN = r"[a-z0-9-]{1,16}"
 NETWORK_SOURCES = ("rtsp:", "rtsps:", "rtmp:", "http:", "https:", "udp:", "tcp:")

@@ -24,8 +24,8 @@ from limits import MEASURED_S
 
 from doorsill.channels.cell_link import CellServer
 from doorsill.config import Config
-from doorsill.drivers.camera.camera import open_camera
 from doorsill.drivers.camera.clip import street_truth
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.policy.document import Policy
 from doorsill.services.policies import store_of
 from doorsill.values import Frame, Pixels

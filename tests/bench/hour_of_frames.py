@@ -15,7 +15,7 @@ from pathlib import Path
 from doorsill.channels.cell_link import CellServer
 from doorsill.config import Config, load_config
 from doorsill.device.health import resident_kib
-from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.policy.document import Policy
 from doorsill.services.detectors import open_detector
 from doorsill.services.policy_apart import policy_in_force

@@ -14,7 +14,7 @@ import av
 import numpy as np
 from limits import END_S
 
-from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.models import fetch
 from doorsill.models import stated as models_stated
 from doorsill.vision.detect.named import find

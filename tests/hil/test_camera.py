@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.opening import open_camera
 
 FIT = (320, 256)
 RATE = 12.5

@@ -13,8 +13,9 @@ from matrix.recording import SIZE, film, shown, stored_times
 from numpy.typing import NDArray
 
 from doorsill.config import ModelSection
-from doorsill.drivers.camera.camera import Size, content_size, open_camera
+from doorsill.drivers.camera.camera import Size, content_size
 from doorsill.drivers.camera.clip import street_truth
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.errors import DoorsillError
 from doorsill.evaluation.counting import Wanted, count
 from doorsill.services.detectors import open_detector

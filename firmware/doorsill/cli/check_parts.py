@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives import hashes
 from doorsill.config import Config, ConsentSection, refuse_network_camera
 from doorsill.device import clock, identity, users, validity
 from doorsill.device.fault import Fault
+from doorsill.documents import pem
 from doorsill.documents.reading import read_file, read_if_there
-from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.drivers.nodes import camera_node, is_device
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.models.allowed import allowed_models, require_allowed
@@ -58,7 +59,7 @@ def time(config: Config, now: datetime) -> Iterator[Fault]:
     """Whether the clock can be right."""
     known = clock.written(config.policy_in_force)
     with contextlib.suppress(ConfigError):  # said elsewhere
-        chain = identity.read_chain(config.broker.certificate)
+        chain = pem.read_chain(config.broker.certificate)
         known += [each.not_valid_before_utc.timestamp() for each in chain]
     floor = datetime.fromtimestamp(clock.floor_of(known), UTC)
     if now < floor:
@@ -87,7 +88,7 @@ def the_policy(config: Config, now: datetime) -> Iterator[Fault]:
         yield Fault("the policy allows consent, but there is no section [consent]")
     if found.attributes and config.model.attributes:
         manifest = shipped(config.model.attributes)
-        require_allowed(manifest.sha256, allowed_models(found), manifest.name)
+        require_allowed(manifest.sha256, allowed_models(found.models), manifest.name)
         verified_model(manifest)
 
 
@@ -114,7 +115,7 @@ def key(config: Config, now: datetime) -> Iterator[Fault]:
 def certificates(config: Config, now: datetime) -> Iterator[Fault]:
     """The device's chain, with all its dates; and whose it is."""
     broker = config.broker
-    chain = identity.read_chain(broker.certificate)
+    chain = pem.read_chain(broker.certificate)
     yield from validity.of_chain(broker.certificate, chain, now)
     site, device = identity.named(chain[0])
     if device != config.device.id:
@@ -126,7 +127,7 @@ def certificates(config: Config, now: datetime) -> Iterator[Fault]:
             f"{broker.certificate} is of {site}, but device.site = {config.device.site}"
         )
     with contextlib.suppress(DoorsillError):  # said by ``key``
-        if _public_key(config) != identity.public_of_certificate(chain[0]):
+        if _public_key(config) != pem.public_of_certificate(chain[0]):
             yield Fault(f"{broker.certificate} is not the certificate of {broker.key}")
 
 
@@ -140,21 +141,21 @@ def _key_user(config: Config) -> str | None:
 def _public_key(config: Config) -> bytes:
     path, user = config.broker.key, _key_user(config)
     if user is None:
-        return identity.public_of(path)
-    return users.apart(lambda: identity.public_of(path), READER_S, user)
+        return pem.public_of(path)
+    return users.apart(lambda: pem.public_of(path), READER_S, user)
 
 
 def authorities(config: Config, now: datetime) -> Iterator[Fault]:
     """The CAs that may issue the broker's certificate."""
     broker = config.broker
-    bundle = identity.read_chain(broker.ca)
+    bundle = pem.read_chain(broker.ca)
     yield from validity.of_bundle(broker.ca, bundle, now)
     if broker.revoked is not None:
         yield from validity.of_list(
             broker.revoked, read_file(broker.revoked), bundle, now
         )
     try:
-        chain = identity.read_chain(broker.certificate)
+        chain = pem.read_chain(broker.certificate)
     except ConfigError:
         return  # said by ``certificates``
     yield from validity.of_issuer(broker.certificate, chain, bundle)
@@ -226,7 +227,7 @@ def model(config: Config, now: datetime) -> Iterator[Fault]:
     found = None
     with contextlib.suppress(DoorsillError):  # said by ``the_policy``
         found = policy_of(config)
-    allowed = None if found is None else allowed_models(found)
+    allowed = None if found is None else allowed_models(found.models)
     open_detector(with_probed_delegate(config.model, allowed), allowed)
     yield from ()
 
@@ -237,7 +238,7 @@ def consent(config: Config, now: datetime) -> Iterator[Fault]:
     if section is None:
         return
     yield from _lines(section)
-    ca = identity.read_certificate(section.ca)
+    ca = pem.read_certificate(section.ca)
     yield from validity.of_chain(section.ca, [ca], now)
     found = policy_of(config)
     if found is not None and found.consent is None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from doorsill.cli.say import described, say
 from doorsill.consent.trust import ConsentCertificate
-from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.documents.folders import make_folder
 from doorsill.drivers.token.piv import FACTORY_MANAGEMENT_KEY, PivCard, PivToken
 from doorsill.errors import ConfigError, UntrustedError
@@ -32,7 +32,7 @@ def make_ca(args: argparse.Namespace) -> int:
         raise ConfigError(f"{ca_path} exists; a CA is never overwritten")
     now = _now()
     cards.require_authority(args.controller, args.days)
-    key = identity.create_key(key_path)
+    key = pem.create_key(key_path)
     office = Office(cards.authority(key, args.controller, now, args.days), key)
     replace(ca_path, office.ca.public_bytes(serialization.Encoding.PEM))
     say(f"wrote {key_path} (keep it offline) and {ca_path} (for the devices)")
@@ -74,8 +74,8 @@ def issue_card(args: argparse.Namespace) -> int:
 
 def read_office(folder: Path) -> Office:
     """The consent CA in ``folder``; ConfigError where it is not whole."""
-    key = identity.read_key(folder / KEY_NAME)
-    ca = identity.read_certificate(folder / CA_NAME)
+    key = pem.read_key(folder / KEY_NAME)
+    ca = pem.read_certificate(folder / CA_NAME)
     if ca.public_key() != key.public_key():
         raise ConfigError(f"{folder / KEY_NAME} is not the key of {CA_NAME} beside it")
     return Office(ca, key)
@@ -85,7 +85,7 @@ def _management_key(path: Path | None) -> bytes:
     if path is None:
         return FACTORY_MANAGEMENT_KEY
     try:
-        return bytes.fromhex(identity.read_private(path).decode("ascii"))
+        return bytes.fromhex(pem.read_private(path).decode("ascii"))
     except ValueError:
         raise ConfigError(f"{path} is not a key in hexadecimal") from None
 

@@ -17,7 +17,7 @@ from doorsill.consent import trust
 from doorsill.consent.events import Action, Closed, Inserted, Opened, Refused
 from doorsill.consent.reasons import WORDS
 from doorsill.consent.token import Token
-from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.drivers.token.pcsc import readers
 from doorsill.drivers.token.piv import PRESENCE, PivToken
 from doorsill.errors import ConfigError
@@ -85,13 +85,13 @@ def _judged_by(args: argparse.Namespace) -> tuple[Any, Any]:
     if args.ca is None:
         config = load_config(args.config)
         rules = vault.Rules(store_of(config).load())
-        ca = identity.read_certificate(vault_opening.consent_of(config).ca)
+        ca = pem.read_certificate(vault_opening.consent_of(config).ca)
         der = ca.public_bytes(serialization.Encoding.DER)
         bound = vault.binding_of(config, rules)
         return (lambda card, sealing: vault.judged(rules, der, card, sealing)), bound
     if not args.site or not args.purpose:
         raise ConfigError("--ca needs --site and --purpose as well")
-    ca = identity.read_certificate(args.ca / CA_NAME)
+    ca = pem.read_certificate(args.ca / CA_NAME)
     return _by_hand(ca, args.site, args.purpose)
 
 

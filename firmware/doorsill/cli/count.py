@@ -24,9 +24,10 @@ from doorsill.cli.count_results import (
 )
 from doorsill.cli.count_wanted import Places, hours_of, places_of
 from doorsill.commandline.ending import drop_output
-from doorsill.commandline.files import require_apart, require_new
 from doorsill.config import ModelSection
-from doorsill.drivers.camera.camera import Camera, open_camera
+from doorsill.documents.files import require_apart, require_new
+from doorsill.drivers.camera.camera import Camera
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.drivers.png import png_bytes
 from doorsill.errors import ConfigError
 from doorsill.evaluation.counting import Counted, Wanted, count, duration

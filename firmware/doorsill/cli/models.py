@@ -21,7 +21,7 @@ from rich.progress import Progress
 from doorsill.cli.arguments.models import BENCH_THREADS
 from doorsill.cli.count_results import on_page, write_json
 from doorsill.commandline.tables import Rows
-from doorsill.drivers.model.runtime import RUNTIMES, Tensor
+from doorsill.drivers.model.interpreter import RUNTIMES, Tensor
 from doorsill.errors import ConfigError
 from doorsill.evaluation import compare, measure
 from doorsill.evaluation.measure import Tally

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from doorsill.cli.policy_key import signer_of
-from doorsill.commandline.files import require_new
 from doorsill.config import load_config
 from doorsill.documents import canonical
+from doorsill.documents.files import require_new
 from doorsill.documents.folders import make_folder
 from doorsill.documents.reading import parse_toml, read_file, read_if_there
 from doorsill.documents.recognise import what_is

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives import serialization
 
-from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.documents.canonical import PublicKey, SignBytes
 from doorsill.errors import ConfigError
 from doorsill.office import controller
@@ -32,14 +32,14 @@ def make_key(args: argparse.Namespace) -> int:
         _say(f"the key is on the card; wrote {public_path} (for the devices)")
     else:
         words = controller.new_passphrase() if args.passphrase else b""
-        public = identity.create_key(args.file, words).public_key()
+        public = pem.create_key(args.file, words).public_key()
         _say(f"wrote {args.file} (keep it offline) and {public_path} (for the devices)")
         if not args.passphrase:
             _say("whoever gets the file can sign; --passphrase or --card guard it")
-    pem = public.public_bytes(
+    written = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    replace(public_path, pem)
+    replace(public_path, written)
     return 0
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from doorsill.cli.status_asked import GREEN, ORANGE, RED, ROOT, START, Finding, Shop
-from doorsill.device import clock, health, identity, validity
+from doorsill.device import clock, health, validity
+from doorsill.documents import pem
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.models.allowed import allowed_models, is_file, model_hash, require_allowed
 from doorsill.models.manifest import load_manifest, shipped, verified_model
@@ -49,8 +50,8 @@ def policy(shop: Shop) -> Finding:
 def certificate(shop: Shop) -> Finding:
     """All certificates of our file, and the CAs that we trust."""
     broker = shop.config.broker
-    chain = identity.read_chain(broker.certificate)
-    bundle = identity.read_chain(broker.ca)
+    chain = pem.read_chain(broker.certificate)
+    bundle = pem.read_chain(broker.ca)
     faults = [
         *validity.of_chain(broker.certificate, chain, shop.now),
         *validity.of_bundle(broker.ca, bundle, shop.now),
@@ -67,7 +68,7 @@ def certificate(shop: Shop) -> Finding:
 
 def time(shop: Shop) -> Finding:
     """Whether the clock can be right, and who sets it."""
-    chain = identity.read_chain(shop.config.broker.certificate)
+    chain = pem.read_chain(shop.config.broker.certificate)
     known = [each.not_valid_before_utc.timestamp() for each in chain]
     known += clock.written(shop.config.policy_in_force)
     floor = datetime.fromtimestamp(clock.floor_of(known), UTC)
@@ -134,7 +135,7 @@ def model(shop: Shop) -> Finding:
     """The detector, checked against its manifest."""
     name = shop.config.model.detector
     with contextlib.suppress(ConfigError):  # no policy: said in its own row
-        allowed = allowed_models(store_of(shop.config).load())
+        allowed = allowed_models(store_of(shop.config).load().models)
         require_allowed(model_hash(name), allowed, name)
     if is_file(name):
         digest = hashlib.sha256(model_bytes(shop.config.model)).hexdigest()

@@ -9,12 +9,12 @@ import sys
 from datetime import UTC, datetime
 
 from doorsill.channels.control import ask
-from doorsill.commandline.files import require_empty, require_new
 from doorsill.config import load_config
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import Token, TokenIn
-from doorsill.device.identity import read_certificate
+from doorsill.documents.files import require_empty, require_new
 from doorsill.documents.folders import make_folder
+from doorsill.documents.pem import read_certificate
 from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.process.hardening import forbid_core_dumps

@@ -13,7 +13,7 @@ from cryptography import x509
 from doorsill.certificates import claims
 from doorsill.certificates.examine import Document, Verified
 from doorsill.certificates.verify import Expected, reservations, verify_chain
-from doorsill.device.identity import read_certificate
+from doorsill.documents.pem import read_certificate
 from doorsill.documents.reading import read_file
 from doorsill.documents.strict_x509 import revoked_by
 from doorsill.errors import ConfigError, UntrustedError

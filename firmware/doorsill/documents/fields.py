@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+DEVICE_ID = re.compile(r"[a-z0-9-]{1,16}")
+
 
 class Fields:
     """One table; each method takes one option out of it, ``end`` finds strangers."""

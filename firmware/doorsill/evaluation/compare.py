@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from doorsill.drivers.camera.camera import Camera, open_camera
+from doorsill.drivers.camera.camera import Camera
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.errors import ConfigError
 from doorsill.evaluation.counting import Point, Run, Wanted, begin
 from doorsill.evaluation.measure import Labels, Tally

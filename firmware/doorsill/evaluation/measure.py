@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from doorsill.documents.reading import read_file
 from doorsill.drivers.camera.video import open_recording
-from doorsill.drivers.model.runtime import Interpreter
+from doorsill.drivers.model.interpreter import Interpreter
 from doorsill.errors import ConfigError
 from doorsill.values import Boxes, Detections
 from doorsill.vision.detect.detector import NetDetector

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ import doorsill
 from doorsill.documents.reading import parse_toml, read_file, read_if_there
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models.recognise import MODEL_MAX_BYTES
-from doorsill.policy.document import Policy
 
 Allowed = frozenset[str]  # SHA-256, hexadecimal
 MODEL_ENDINGS = (".tflite", ".lite")  # in capitals as well
@@ -39,9 +39,9 @@ def read_model(path: str) -> bytes:
     return read_file(Path(path), MODEL_MAX_BYTES)
 
 
-def allowed_models(policy: Policy) -> Allowed:
-    """The models that ``policy`` lets run."""
-    return frozenset(policy.models or shipped_hashes())
+def allowed_models(named: Collection[str]) -> Allowed:
+    """The models that a policy lets run which names these, by SHA-256."""
+    return frozenset(named or shipped_hashes())
 
 
 def require_allowed(digest: str, allowed: Allowed | None, name: str) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from doorsill.commandline.files import require_new
+from doorsill.documents.files import require_new
 from doorsill.documents.folders import make_folder
 from doorsill.errors import ConfigError, UntrustedError
 

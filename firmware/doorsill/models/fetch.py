@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from doorsill.commandline.files import require_new
+from doorsill.documents.files import require_new
 from doorsill.documents.folders import make_folder
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.models.recognise import MODEL_MAX_BYTES

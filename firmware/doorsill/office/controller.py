@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 
-from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.documents.canonical import ES256, PublicKey, SignBytes
 from doorsill.errors import ConfigError, UntrustedError
 
@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 
 def from_file(path: Path) -> SignBytes:
     """Signs with the key in ``path``; asks for its passphrase where it has one."""
-    key = identity.read_key(path, lambda: secret(f"passphrase of {path}: ").encode())
+    key = pem.read_key(path, lambda: secret(f"passphrase of {path}: ").encode())
     return lambda data: key.sign(data, ES256)
 
 
@@ -81,7 +81,7 @@ def management_key(path: Path | None) -> bytes:
     if path is None:
         return FACTORY_MANAGEMENT_KEY
     try:
-        return bytes.fromhex(identity.read_private(path).decode("ascii"))
+        return bytes.fromhex(pem.read_private(path).decode("ascii"))
     except ValueError:
         raise ConfigError(f"{path} is not a key in hexadecimal") from None
 

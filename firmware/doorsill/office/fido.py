@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
-from doorsill.commandline.files import require_new
 from doorsill.consent import trust
 from doorsill.consent.trust import ConsentCertificate
+from doorsill.documents.files import require_new
 from doorsill.drivers.token.fido import Finder, enrol_one, plugged_in
 from doorsill.office import cards
 from doorsill.office.cards import Grant

@@ -17,7 +17,7 @@ def release_of(config: Config, policy: Policy) -> Release:
     Raises UntrustedError where the policy does not let the detector run.
     """
     name = config.model.detector
-    digest = require_allowed(model_hash(name), allowed_models(policy), name)
+    digest = require_allowed(model_hash(name), allowed_models(policy.models), name)
     return Release(
         firmware=doorsill.__version__,
         model=digest[:HASH_DIGITS],

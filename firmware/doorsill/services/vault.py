@@ -27,8 +27,8 @@ from doorsill.consent.challenge import Binding
 from doorsill.consent.events import Inserted, Moment
 from doorsill.consent.reasons import Reason
 from doorsill.consent.time_floor import floor_s, require_clock
-from doorsill.device import identity
 from doorsill.device.identity import Identity
+from doorsill.documents import pem
 from doorsill.documents.folders import make_folder
 from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.policy.document import ConsentRules, Policy
@@ -80,7 +80,7 @@ def main(config: Config) -> None:
     with only_one(config), opened(config) as (vault, device):
         obedience = Obedience(config.policy_in_force)
         rules = Rules(store_of(config).load())
-        ca = identity.read_certificate(consent.ca)
+        ca = pem.read_certificate(consent.ca)
         authority = ca.public_bytes(serialization.Encoding.DER)
         floor = floor_s(vault.known_s, config.policy_in_force, ca)
         token, switch = open_token(consent), open_key_switch(consent)

@@ -14,7 +14,8 @@ from typing import IO
 from doorsill.config import Config, ConsentSection
 from doorsill.device import identity
 from doorsill.device.identity import Identity
-from doorsill.drivers.media.medium import Medium, open_medium, read_all
+from doorsill.drivers.media.medium import Medium, read_all
+from doorsill.drivers.media.opening import open_medium
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.services.policies import store_of
 from doorsill.vault.chain import CertificateChain

@@ -20,7 +20,7 @@ from pathlib import Path
 from doorsill.channels.cell_link import CellServer
 from doorsill.channels.crop_sender import Handover
 from doorsill.config import CameraSection, Config, refuse_network_camera
-from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.drivers.nodes import (
     ACCELERATORS,
     PI_CAMERA,
@@ -58,7 +58,7 @@ def main(config: Config) -> None:
     obedience = Obedience(config.policy_in_force)
     policy = policy_in_force(config)
     declare(config.declaration("vision"), policy.digest)
-    models = allowed_models(policy)
+    models = allowed_models(policy.models)
     if allowed(policy) and config.model.attributes:
         name = config.model.attributes
         require_allowed(model_hash(name), models, name)
@@ -92,7 +92,7 @@ def door_of(
     """The door that ``config`` describes, under ``policy``; nothing is opened yet."""
     camera = config.camera
     reads = allowed(policy) and config.model.attributes
-    models = allowed_models(policy)
+    models = allowed_models(policy.models)
     return Door(
         policy,
         detector,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.errors import ConfigError
 
 LONGEST = 120  # characters of what we have no words for
@@ -55,7 +55,7 @@ def explain(error: object, files: Files | None = None) -> str:
 def _whose(files: Files) -> str:
     """Whose time is over: OpenSSL does not say of which link of the chain."""
     with contextlib.suppress(ConfigError):
-        ends = min(each.not_valid_after_utc for each in identity.read_chain(files.ca))
+        ends = min(each.not_valid_after_utc for each in pem.read_chain(files.ca))
         if ends < datetime.now(UTC):
             return f"the CA in {files.ca} of the broker at {files.where} has expired"
     return f"the certificate of the broker at {files.where} has expired"

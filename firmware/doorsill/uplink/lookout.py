@@ -13,7 +13,8 @@ from pathlib import Path
 from cryptography import x509
 
 from doorsill.channels.note import read_note
-from doorsill.device import clock, health, identity
+from doorsill.device import clock, health
+from doorsill.documents import pem
 from doorsill.errors import ConfigError
 from doorsill.policy.obedience import declared
 from doorsill.process.locks import Lock, locks
@@ -49,7 +50,7 @@ class Lookout:
     _disobeyed: int = 0  # looks in a row
 
     def __post_init__(self) -> None:
-        self._chain = identity.read_chain(self.certificate)
+        self._chain = pem.read_chain(self.certificate)
         began = [each.not_valid_before_utc.timestamp() for each in self._chain]
         in_force = clock.written(self.policy_in_force)
         self._floor = clock.floor_of([*began, *in_force])

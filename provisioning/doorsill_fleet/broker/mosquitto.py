@@ -26,7 +26,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.wire.messages import STREAMS, client, topic
 from doorsill_fleet.ca.authority import Authority, reader_name, write_private
@@ -230,7 +230,7 @@ def client_context(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_verify_locations(ca)
-    identity.read_key(key)  # which nobody else may read
+    pem.read_key(key)  # which nobody else may read
     context.load_cert_chain(certificate, key)
     return context
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography.x509.oid import NameOID
 from rich.console import Console
 
-from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.process.holder import hold_alone
 from doorsill.process.stopping import listen
@@ -74,14 +74,14 @@ def reader_of(args: argparse.Namespace) -> Reader:
     if not args.ca.is_file():
         raise ConfigError(f"--ca {args.ca} is not there; it holds the broker's CA")
     name = reader_named(args.certificate)
-    identity.read_key(args.key)
+    pem.read_key(args.key)
     host = found["host"].strip("[]")
     return Reader(name, host, port, args.ca, args.certificate, args.key)
 
 
 def reader_named(path: Path) -> str:
     """The reader that the certificate names."""
-    certificate = identity.read_certificate(path)
+    certificate = pem.read_certificate(path)
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     common = str(names[0].value) if len(names) == 1 else ""
     if not common.startswith(READER):

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from doorsill.cli.run import children, names_of, prepare
 from doorsill.config import Config, ModelSection
-from doorsill.drivers.camera.camera import open_camera
 from doorsill.drivers.camera.clip import street_truth
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.errors import UplinkError
+from doorsill.services.children import children, names_of, prepare
 from doorsill.services.detectors import open_detector
 from doorsill_fleet.broker.mosquitto import HOST, running_broker
 from doorsill_fleet.demo import judge

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorsill.config import Config, read_config
-from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy import document as policy
@@ -110,7 +110,7 @@ def found(
         each.mkdir(mode=0o700)
     authority.write_root(part)
     authority.write_root(made.broker)
-    identity.write_key(part / "ca.key", authority.key, passphrase)
+    pem.write_key(part / "ca.key", authority.key, passphrase)
     _make_controller(part / "controller.key", passphrase)
     server.write(made.broker, "broker")
     authority.issue_reader(READER, now).write(part, f"reader-{READER}")
@@ -153,9 +153,9 @@ def admit(
         ("policy.json", camera.policy),
     ):
         (part / made).write_bytes(read_file(source))
-    identity.write_key(part / identity.KEY_NAME, issued.key)
+    pem.write_key(part / pem.KEY_NAME, issued.key)
     certificate = issued.certificate.public_bytes(serialization.Encoding.PEM)
-    (part / identity.CERTIFICATE_NAME).write_bytes(certificate)
+    (part / pem.CERTIFICATE_NAME).write_bytes(certificate)
     (part / "doorsill.toml").write_text(_configuration(office, camera), "utf-8")
     _require_whole(part / "doorsill.toml")
     part.rename(folder)
@@ -184,7 +184,7 @@ def _require_host(host: str) -> None:
 
 
 def _make_controller(path: Path, passphrase: bytes) -> None:
-    key = identity.create_key(path, passphrase)
+    key = pem.create_key(path, passphrase)
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -203,8 +203,8 @@ def _require_policy(office: Office, camera: Camera) -> None:
 def _issue(
     office: Office, camera: Camera, now: datetime, ask: Callable[[], bytes]
 ) -> Issued:
-    root: ec.EllipticCurvePrivateKey = identity.read_key(office.folder / "ca.key", ask)
-    certificate = identity.read_certificate(office.folder / "ca.pem")
+    root: ec.EllipticCurvePrivateKey = pem.read_key(office.folder / "ca.key", ask)
+    certificate = pem.read_certificate(office.folder / "ca.pem")
     return Authority(certificate, root).issue_device(camera.site, camera.device, now)
 
 

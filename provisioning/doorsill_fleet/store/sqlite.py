@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from doorsill.device.identity import DEVICE_ID
+from doorsill.documents.fields import DEVICE_ID
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.wire.codec import decode
 from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval

@@ -7,12 +7,8 @@ from typing import Any
 
 from doorsill.commandline.options import add_config
 from doorsill.commandline.parser import command
+from doorsill.config import PROCESSES
 
-PROCESSES = {
-    "vision": "doorsill.services.vision",
-    "uplink": "doorsill.services.uplink_start",
-    "vault": "doorsill.services.vault",
-}
 EPILOG = """\
 examples:
   doorsill run --config shop.toml                  all processes, on a laptop

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from doorsill.certificates.claims import BLOCK_BYTES, LARGEST_MEDIUM
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.process.locked import LockedMemory, is_blank
+from doorsill.process.locked import is_blank
 
 LEAST_BYTES = 64 << 10
 READ_BYTES = 16 * BLOCK_BYTES
@@ -42,55 +41,6 @@ class Medium(Protocol):
 
     def close(self) -> None:
         """Let go of it."""
-
-
-class MemoryMedium:
-    """Locked memory: what it holds is gone with the power. The default."""
-
-    def __init__(self, size: int) -> None:
-        require_size(size, "memory")
-        self._memory = LockedMemory(size)
-        self._used = 0
-        self.facts = MediumFacts("memory", "locked memory of the vault process", size)
-
-    def append(self, record: bytes) -> int:
-        """See :class:`Medium`."""
-        offset = require_room(self.facts, self._used, len(record))
-        self._memory.view[offset : offset + len(record)] = record
-        require_same(self.read_back(offset, len(record)), record, self.facts)
-        self._used += len(record)
-        return offset
-
-    def read_back(self, offset: int, size: int) -> bytes:
-        """See :class:`Medium`."""
-        return bytes(self._memory.view[offset : offset + size])
-
-    def blank(self) -> tuple[str, ...]:
-        """See :class:`Medium`."""
-        self._memory.zeroise()
-        self._used = 0
-        return ("overwritten",)
-
-    def close(self) -> None:
-        """See :class:`Medium`."""
-        self._memory.close()
-
-
-def open_medium(name: str, size: int) -> Medium:
-    """The medium called ``name``: ``memory``, ``spi:DEVICE``, or a path.
-
-    A path may be a file, made with ``size`` bytes, or a partition, used whole. Whatever
-    it holds is overwritten at every start of the vault.
-    """
-    if name == "memory":
-        return MemoryMedium(size)
-    if name.startswith("spi:"):
-        from doorsill.drivers.media.sram import open_sram
-
-        return open_sram(Path(name.removeprefix("spi:")))
-    from doorsill.drivers.media.disk import DiskMedium
-
-    return DiskMedium(Path(name), size)
 
 
 def read_all(medium: Medium, seed: bytes) -> tuple[str, bool]:

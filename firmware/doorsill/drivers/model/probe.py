@@ -61,7 +61,11 @@ def require_sound(model: bytes, runtime: str) -> bytes:
 
 
 def _main(runtime: str, delegate: str | None = None) -> int:
-    from doorsill.drivers.model.runtime import check_bytes, construct, import_runtime
+    from doorsill.drivers.model.interpreter import (
+        check_bytes,
+        construct,
+        import_runtime,
+    )
 
     model = sys.stdin.buffer.read()
     try:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.drivers.model.runtime import Interpreter
+from doorsill.drivers.model.interpreter import Interpreter
 from doorsill.values import Age, Attributes, Boxes, Expression, Pixels
 
 Shares = NDArray[np.float32]  # (n, labels), each row sums to 1

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.drivers.model.runtime import Interpreter, Output
+from doorsill.drivers.model.interpreter import Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.models.manifest import Scaling
 from doorsill.values import Detections, Frame, Pixels

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from doorsill.drivers.model.runtime import Interpreter
+from doorsill.drivers.model.interpreter import Interpreter
 from doorsill.models.manifest import Scaling, Wished
 from doorsill.models.stated import Stated
 from doorsill.vision.detect.detector import NetDetector, input_size

@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 
 from doorsill.drivers.model.graph import POST_PROCESS
-from doorsill.drivers.model.runtime import Interpreter, Output
+from doorsill.drivers.model.interpreter import Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.models.manifest import Wished
 from doorsill.models.stated import Coding, Stated

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from doorsill.drivers.model.interpreter import Interpreter
 from doorsill.drivers.model.probe import require_sound
-from doorsill.drivers.model.runtime import Interpreter, load
+from doorsill.drivers.model.runtime import load
 from doorsill.errors import ConfigError
 from doorsill.models import manifest as registry
 from doorsill.models.allowed import is_file, is_manifest, read_model

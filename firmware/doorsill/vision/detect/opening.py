@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from doorsill.drivers.model.runtime import Interpreter, Output, load
+from doorsill.drivers.model.interpreter import Interpreter, Output
+from doorsill.drivers.model.runtime import load
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models.manifest import Manifest, verified_model
 from doorsill.models.stated import stated

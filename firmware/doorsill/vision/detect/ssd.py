@@ -15,7 +15,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from doorsill.drivers.model.runtime import Output
+from doorsill.drivers.model.interpreter import Output
 from doorsill.models.stated import Coding
 from doorsill.values import Boxes, Detections, Scores
 from doorsill.vision.detect.letterbox import Letterbox

@@ -1,1 +1,0 @@
-"""What each command takes, declared apart from its work, so that help loads little."""

@@ -1,0 +1,25 @@
+"""The medium of a vault by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from doorsill.drivers.media.medium import Medium
+from doorsill.drivers.media.memory import MemoryMedium
+
+
+def open_medium(name: str, size: int) -> Medium:
+    """The medium called ``name``: ``memory``, ``spi:DEVICE``, or a path.
+
+    A path may be a file, made with ``size`` bytes, or a partition, used whole. Whatever
+    it holds is overwritten at every start of the vault.
+    """
+    if name == "memory":
+        return MemoryMedium(size)
+    if name.startswith("spi:"):
+        from doorsill.drivers.media.sram import open_sram
+
+        return open_sram(Path(name.removeprefix("spi:")))
+    from doorsill.drivers.media.disk import DiskMedium
+
+    return DiskMedium(Path(name), size)

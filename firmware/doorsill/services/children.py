@@ -1,0 +1,90 @@
+"""A camera's processes as children: started, stopped in turn, all gone at the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from doorsill.config import PROCESSES, Config
+from doorsill.documents.folders import make_folder
+from doorsill.process.holder import RUN_LOCK, hold_alone
+from doorsill.process.stopping import held_back
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN_S = 10.0
+KILLED_WITHIN_S = 5.0  # for the kernel to end it
+# So that small blocks are wiped as well when they are freed; see confine.
+WIPING = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+
+
+def prepare(config: Config) -> None:
+    """Make the folders and put a newer policy in force, as the units do."""
+    make_folder(config.device.run)
+    hold_alone(config.device.run / RUN_LOCK)
+    for path in (config.policy_in_force, config.outbox):
+        make_folder(path.parent)
+    from doorsill.services.policies import store_of
+
+    store_of(config).take_over(config.policy.file)
+
+
+def names_of(config: Config) -> tuple[str, ...]:
+    """Which processes a configuration asks for: a vault only with [consent]."""
+    return tuple(each for each in PROCESSES if each != "vault" or config.consent)
+
+
+@contextmanager
+def children(
+    config: Path, names: tuple[str, ...], log_to: IO[bytes] | None = None
+) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """The named processes as children; all of them are gone when this is left.
+
+    What they say goes to ``log_to``, or to where we say it ourselves.
+    """
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name in names:
+            running[name] = _start(config, name, log_to)
+        yield running
+    finally:
+        _stop(running)
+
+
+def _start(
+    config: Path, name: str, log_to: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """One process as a child; it hears of signals as soon as it listens for them.
+
+    It has a session of its own and no terminal: who is taken over could type into ours.
+    """
+    command = [sys.executable, "-m", "doorsill", "run", "--only", name]
+    with held_back():
+        return subprocess.Popen(
+            [*command, "--config", str(config)],
+            env={**os.environ, **WIPING},
+            stdin=subprocess.DEVNULL,
+            stderr=log_to,
+            start_new_session=True,
+        )
+
+
+def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
+    """SIGTERM in the order of the flow, so that the last window still goes out."""
+    for name, child in running.items():
+        child.terminate()
+        try:
+            child.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            log.error("%s does not stop within %g s; killed", name, STOP_WITHIN_S)
+            child.kill()
+            try:
+                child.wait(KILLED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                log.error("%s is stuck in the kernel and left behind", name)
