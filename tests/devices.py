@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from doorsill.certificates.claims import NOT_SYNCHRONISED, blank_digest
 from doorsill.device import identity
+from doorsill.documents import pem
 from doorsill.drivers.media.medium import MediumFacts
 from doorsill.vault.chain import Blanking, CertificateChain, LeaseInterval, Surroundings
 
@@ -54,9 +55,9 @@ class DeviceCA:
         request = x509.load_pem_x509_csr(identity.create(home, name))
         public = request.public_key()
         assert isinstance(public, ec.EllipticCurvePublicKey)
-        pem = self._sign(public, name, ca=False)
+        made = self._sign(public, name, ca=False)
         (home / pem.CERTIFICATE_NAME).write_bytes(
-            pem.public_bytes(serialization.Encoding.PEM)
+            made.public_bytes(serialization.Encoding.PEM)
         )
         return identity.load(home)
 

@@ -374,7 +374,7 @@ def test_a_build_that_keeps_a_dead_cameras_picture_is_found(tmp_path: Path) -> N
 FREES = """\
 import ctypes, sys
 import numpy as np
-from doorsill import hardening
+from doorsill.process import hardening
 {before}
 hardening.wipe_freed_memory()
 seed, size = map(int, sys.argv[1:])

@@ -14,7 +14,7 @@ import pytest
 START = """\
 import sys
 from pathlib import Path
-from doorsill import confine, landlock, locks, room
+from doorsill.process import confine, landlock, locks, room
 from doorsill.process.confine import Confinement, close, restrict
 from doorsill.errors import ConfigError
 from doorsill.process.hardening import PR_SET_NO_NEW_PRIVS, prctl

@@ -22,7 +22,7 @@ from doorsill.uplink.connector import ASK, Connector
 PROGRAM = """\
 import socket, sys, time
 from pathlib import Path
-from doorsill import landlock
+from doorsill.process import landlock
 {before}
 from doorsill.errors import DoorsillError
 from doorsill.uplink.connector import start

@@ -78,7 +78,7 @@ def test_the_system_bus_in_sight_is_no_room(
 INSIDE = """\
 import os, sys
 from pathlib import Path
-from doorsill import room
+from doorsill.process import room
 from doorsill.process.kernel import prctl
 kept, shown, hidden, user = *map(Path, sys.argv[1:4]), int(sys.argv[4])
 if user:

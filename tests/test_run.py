@@ -58,7 +58,9 @@ def test_a_child_has_no_terminal(tmp_path: Path, how: str) -> None:
     said, program = tmp_path / "said", tmp_path / "child"
     program.write_text(TERMINAL.format(python=sys.executable, said=str(said)))
     program.chmod(0o755)
-    code = "import sys\nfrom pathlib import Path\nimport doorsill.cli.run as r\n"
+    code = (
+        "import sys\nfrom pathlib import Path\nimport doorsill.services.children as r\n"
+    )
     command = [sys.executable, "-c", code + STARTING[how], str(program)]
     process, terminal = pty.fork()
     if process == 0:

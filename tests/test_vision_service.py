@@ -61,9 +61,9 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from doorsill.config import load_config
-from doorsill.drivers import picamera, picamera_fake
+from doorsill.drivers.camera import picamera, picamera_fake
 from doorsill.drivers.camera.picamera_fake import FakePi, FakePicamera2
-from doorsill.vision import service
+from doorsill.services import vision as service
 
 def netlink():
     try:

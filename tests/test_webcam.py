@@ -22,7 +22,7 @@ GONE = "No such device"
 READ = """
 import json, sys
 import numpy as np
-from doorsill.drivers.camera.camera import open_camera
+from doorsill.drivers.camera.opening import open_camera
 from doorsill.errors import CameraError
 
 camera = open_camera("video", sys.argv[1], (320, 256))

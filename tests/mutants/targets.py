@@ -29,7 +29,7 @@ TARGETS = (
     Target("gate", "consent/gate.py", ("test_gate",), strict=True),
     Target(
         "policy acceptance",
-        "policy.py",
+        "policy/document.py",
         ("test_policy", "test_policy_store"),
         ACCEPTS,
         strict=True,
@@ -38,15 +38,25 @@ TARGETS = (
     Target("threshold", "privacy/threshold.py", ("test_threshold",), strict=True),
     Target("noise", "privacy/noise.py", ("test_noise",), strict=True),
     Target("budget", "privacy/budget.py", ("test_budget",)),
-    Target("policy", "policy.py", ("test_policy",), ("is_open", "parse"), sample=20),
+    Target(
+        "policy",
+        "policy/document.py",
+        ("test_policy",),
+        ("is_open", "parse"),
+        sample=20,
+    ),
     Target("verifier", "certificates/contradictions.py", VERIFIER, sample=30),
     Target(
         "verifier", "certificates/examine.py", ("test_examine", *VERIFIER), sample=30
     ),
     Target("verifier", "certificates/verify.py", VERIFIER, sample=20),
-    Target("confinement", "seccomp.py", ("test_seccomp", "test_confine"), sample=25),
-    Target("confinement", "landlock.py", ("test_landlock", "test_ways"), sample=16),
-    Target("confinement", "confine.py", ("test_confine", "test_ways")),
+    Target(
+        "confinement", "process/seccomp.py", ("test_seccomp", "test_confine"), sample=25
+    ),
+    Target(
+        "confinement", "process/landlock.py", ("test_landlock", "test_ways"), sample=16
+    ),
+    Target("confinement", "process/confine.py", ("test_confine", "test_ways")),
     Target("intake", "uplink/tally.py", ("test_tally",), sample=40),
     Target("intake", "uplink/pieces.py", ("test_pieces", "test_tally"), sample=30),
 )

@@ -221,12 +221,11 @@ class CellServer:
         return True
 
     def _drop_peer(self) -> None:
+        """Where it stays away, the supervisor says so."""
         if self._peer is not None:
             self._peer.close()
             self._peer, self._sent = None, 0
-            log.info(
-                "uplink went away"
-            )  # that it stays away is the supervisor's to say
+            log.info("uplink went away")
 
 
 def connected(path: Path) -> socket.socket:

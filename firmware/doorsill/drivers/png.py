@@ -1,4 +1,4 @@
-"""A drawing as a PNG. Never given a camera's pixels: see ``plot.py``."""
+"""A drawing as a PNG. Never given a camera's pixels: see ``evaluation/plot.py``."""
 
 from __future__ import annotations
 

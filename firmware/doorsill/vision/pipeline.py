@@ -2,7 +2,7 @@
 
 frame ─► gate ─► detector ─► tracker ─► lines ─► crossings
            │                    │
-           └─ nothing moves:    └─► zones, attributes, quality, window: service.py
+           └─ nothing moves:    └─► zones, attributes, quality, window: door.py
               nobody is there
 """
 

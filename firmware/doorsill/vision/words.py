@@ -1,7 +1,7 @@
 """All that the vision process can say on standard error once it sees.
 
-Each is a sentence without a number in it. See ``scribe.py``; a test compares the list
-with what the modules of the process log and raise.
+Each is a sentence without a number in it. See ``process/scribe.py``; a test compares
+the list with what the modules of the process log and raise.
 """
 
 from __future__ import annotations

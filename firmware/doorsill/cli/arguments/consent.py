@@ -17,7 +17,7 @@ from doorsill.commandline.parser import command
 from doorsill.commandline.values import number, some_text, whole
 
 ISSUE_WORK, LOOK_WORK = "doorsill.cli.consent_issue", "doorsill.cli.consent_watch"
-CARD_DAYS, AUTHORITY_DAYS = 365, 3653  # at most, as issuing.py holds them
+CARD_DAYS, AUTHORITY_DAYS = 365, 3653  # at most, as office/cards.py holds them
 ISSUE_WAIT_S, STATUS_WAIT_S = 30.0, 3.0  # for the card
 LONGEST_WAIT_S = 3600.0
 EPILOG = """\

@@ -1,4 +1,4 @@
-"""GPIO lines in memory: the fakes beside ``gpio_line.py`` and ``gpio_lamp.py``."""
+"""GPIO lines in memory: the fakes beside ``line.py`` and ``lamp.py``."""
 
 from __future__ import annotations
 

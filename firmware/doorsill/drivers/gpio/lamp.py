@@ -24,7 +24,7 @@ except ImportError:
 
 
 class Output(Protocol):
-    """One line that we drive; the fake in ``gpio_fake.py`` is another."""
+    """One line that we drive; the fake in ``fake.py`` is another."""
 
     def write(self, on: bool) -> None:
         """Drive it; OSError where the chip is gone."""

@@ -28,7 +28,7 @@ STEADY_S = 0.05  # a contact bounces when it closes; off counts at once
 
 
 class Line(Protocol):
-    """One requested line; the fake in ``gpio_fake.py`` is another."""
+    """One requested line; the fake in ``fake.py`` is another."""
 
     def read(self) -> bool:
         """Its level now; OSError where the chip is gone."""
