@@ -1,1 +1,18 @@
-"""All that crosses a wall between two processes of a camera."""
+"""All that crosses a wall between two processes of a camera.
+
+                     cell_link: counts, health, sums of looks
+    ┌──────────┐  ──────────────────────────────────────────►  ┌──────────┐
+    │  vision  │             ◄── acknowledgements ──           │  uplink  │
+    └──────────┘                                               └──────────┘
+         │  ▲                                                   ▲       ▲
+    crops│  │crops: lease            note: how the reader is ───┘       │
+         ▼  │                                  │                        │
+    ┌──────────┐ ──────────────────────────────┘                        │
+    │  vault   │ ◄──────── control: a question of a person ─────────────┘
+    └──────────┘
+
+Nothing else passes: the kernel refuses every other way (``process/``). Read ``crops``
+and ``cell_link`` for the layouts; each message has one length, whatever was seen, and
+no field that could hold a text. The kernel says which user is at the other end
+(``listening``), and a process of any other user is sent away.
+"""

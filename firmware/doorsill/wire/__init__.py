@@ -1,1 +1,14 @@
-"""All that can leave a camera: the messages, their schema, and the guard."""
+"""All that can leave a camera.
+
+    messages ── rules ──► codec ──► guard ──► the publisher, and so the broker
+    what a      what a    bytes,    our own topic, within
+    camera      field     one way   a rate and a length
+    can say     may hold  to write
+                          each
+
+Each field is a small whole number, a word of a fixed list or a short hash: ``rules``
+checks it, and knows how many bits it can carry. ``schema.json`` says the same for
+others. Only the guard makes what the publisher takes, so a message that is not of this
+schema cannot be sent. ``discovery`` is the one packet more: the description for Home
+Assistant, which follows from the signed policy alone.
+"""
