@@ -44,7 +44,7 @@ EPOCH = 0xD00551
 # waits goes out at once and not with the full minute.
 HURRIED = """
 import sys
-from doorsill import cli
+from doorsill.cli import main as cli
 from doorsill.services import uplink as service
 from doorsill.uplink.pace import Pace
 service.PACE = Pace(minute_s=0.0, live_s=0.0, state_s=0.0, state_rest_s=0.0)
