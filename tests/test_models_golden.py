@@ -51,5 +51,7 @@ def test_the_reference_kernels_give_the_golden_answers(
     golden = training("golden", monkeypatch)
     manifest = registry.load_manifest(path)
     wanted = json.loads(golden.GOLDEN.read_text())[manifest.name]
-    assert wanted.pop("model") == manifest.sha256, "run models/train/golden.py"
+    assert wanted.pop("model") == manifest.sha256, (
+        "run models/doorsill_train/publish/golden.py"
+    )
     assert golden.answers(manifest) == wanted

@@ -1,6 +1,6 @@
 """The faults of our detector, as they were measured.
 
-``measured.json`` holds the numbers, and ``models/train/noise.py`` writes it: the
+``measured.json`` holds the numbers, and ``doorsill_train.judge.faults`` writes it: the
 street's own walkers are rendered as its camera sees them, in rooms and clothes that the
 detector was not trained on, and frame by frame it is noted whom the shipped detector
 finds and with what score, by how much of the head is hidden, how far off the answer is,

@@ -198,7 +198,7 @@ def workshop(jobs: int, known: Known) -> Iterator[Workshop]:
         for number in range(jobs):
             copy = Path(folder, str(number))
             for name in COPIED:
-                ignored = shutil.ignore_patterns("__pycache__", "train")
+                ignored = shutil.ignore_patterns("__pycache__", "doorsill_train")
                 shutil.copytree(ROOT / name, copy / name, ignore=ignored)
             for name in READ:
                 shutil.copy(ROOT / name, copy)

@@ -1,0 +1,1 @@
+"""How our models are made: invented people are filmed, learned from and judged."""

@@ -1,0 +1,1 @@
+"""Films of invented doors and people, and what is true in them."""

@@ -1,0 +1,317 @@
+"""The simulated street: a minute at a shop's door, with every crossing known.
+
+``python street.py --data MAKEHUMAN --out FOLDER`` writes ``street.mp4`` and
+``street.truth.json``. People wear the held-out wardrobe, so no detector of ours was
+trained on them. Towards the camera is IN: from the left of the line to its right.
+
+         outside        z = 11
+      ____      ____    wall with the door, z = 7
+                        ↓ IN
+      ──────────────►   the line, z = 3, seen from left to right
+          camera        z = 0, 2.8 m high, tilted 35° down
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from doorsill_train.paint.rasteriser import (
+    Camera,
+    Draw,
+    Light,
+    Mesh,
+    Renderer,
+    look,
+    place,
+)
+from doorsill_train.paint.solids import Solid, muted
+from doorsill_train.people.bodies import Atlas, load_atlas
+from doorsill_train.people.data import unpacked
+from doorsill_train.people.gaits import STRIDE_M
+from doorsill_train.people.people import Person, sample_person
+from doorsill_train.places.furniture import (
+    plant,
+    pram,
+    shelf,
+    shopping_cart,
+    wheelchair,
+)
+
+WIDTH, HEIGHT, FPS, SECONDS = 480, 360, 12.5, 62
+SEED, PHASES = 20260, 16
+LINE_Z, WALL_Z, NEAR_Z, FAR_Z = 3.0, 7.0, 0.2, 11.0
+LANES = (-1.45, -0.85, -0.25, 0.35, 0.95, 1.5)
+IN, OUT = "in", "out"
+CODEC = {"crf": "25", "preset": "slow", "g": "50"}
+
+# start in s, behaviour, then (lane, direction, m/s) of each person
+EPISODES: list[tuple[float, str, list[tuple[int, str, float]]]] = [
+    (0.0, "single", [(2, IN, 1.3)]),
+    (1.5, "single", [(4, OUT, 1.2)]),
+    (3.5, "side by side", [(1, IN, 1.15), (2, IN, 1.15)]),
+    (5.0, "single", [(5, OUT, 1.4)]),
+    (7.0, "cart", [(3, IN, 1.0)]),
+    (9.0, "u-turn", [(0, IN, 1.2)]),
+    (10.0, "meeting", [(2, OUT, 1.25), (4, IN, 1.3)]),
+    (12.5, "loiterer", [(5, IN, 1.1)]),
+    (14.0, "group", [(0, OUT, 1.1), (1, OUT, 1.15), (2, OUT, 1.1), (3, OUT, 1.05)]),
+    (18.5, "runner", [(1, IN, 2.6)]),
+    (20.0, "pram", [(3, IN, 1.0)]),
+    (21.5, "single", [(1, OUT, 1.3)]),
+    (23.0, "side by side", [(2, OUT, 1.2), (3, OUT, 1.2)]),
+    (24.0, "single", [(0, IN, 1.35)]),
+    (26.5, "u-turn", [(2, OUT, 1.2)]),
+    (27.5, "group", [(0, IN, 1.2), (1, IN, 1.1), (4, IN, 1.15)]),
+    (31.0, "wheelchair", [(2, IN, 0.95)]),
+    (33.0, "meeting", [(0, OUT, 1.3), (4, IN, 1.2)]),
+    (35.0, "single", [(3, OUT, 1.35)]),
+    (36.5, "side by side", [(0, IN, 1.25), (1, IN, 1.25)]),
+    (38.0, "single", [(4, OUT, 1.5)]),
+    (40.0, "u-turn", [(3, IN, 1.3)]),
+    (41.5, "group", [(0, OUT, 1.15), (1, OUT, 1.1), (5, OUT, 1.15)]),
+    (44.5, "single", [(2, IN, 1.2)]),
+    (46.0, "cart", [(4, OUT, 1.05)]),
+    (47.5, "meeting", [(0, IN, 1.3), (2, OUT, 1.3)]),
+    (50.0, "single", [(3, IN, 1.4)]),
+    (51.5, "side by side", [(0, OUT, 1.4), (1, OUT, 1.4)]),
+]
+# s -> how bright; the lights go out and come back
+LIGHT_STEPS = ((0, 1.0), (29.9, 1.0), (30.3, 0.6), (44.0, 0.6), (44.6, 1.0), (99, 1.0))
+LOITER_Z, LOITER_S = 4.0, 14.0
+PROPS = {"cart": shopping_cart, "pram": pram, "wheelchair": wheelchair}
+POSES = {"cart": "push", "pram": "push", "wheelchair": "sit"}
+STONE, PLASTER = np.array([0.42, 0.38, 0.33]), np.array([0.62, 0.6, 0.55])
+
+
+@dataclasses.dataclass(slots=True)
+class Walker:
+    """One person on a path; meshes are posed once per phase and kept."""
+
+    person: Person
+    behaviour: str
+    path: np.ndarray  # (n, 3) rows of t, x, z
+    prop: Solid | None
+    meshes: dict[int, Mesh] = dataclasses.field(default_factory=dict)
+    prop_mesh: Mesh | None = None
+
+    def at(self, t: float) -> tuple[float, float] | None:
+        """x and z at time t, or None before and after."""
+        if not self.path[0, 0] <= t <= self.path[-1, 0]:
+            return None
+        x, z = (float(np.interp(t, self.path[:, 0], self.path[:, k])) for k in (1, 2))
+        return x, z
+
+    def walked(self, t: float) -> float:
+        steps = np.hypot(*np.diff(self.path[:, 1:], axis=0).T)
+        so_far = np.concatenate([[0], np.cumsum(steps)])
+        return float(np.interp(t, self.path[:, 0], so_far))
+
+    def heading(self, t: float) -> float:
+        """Angle about y; looked at over 0.6 s, so that nobody flips."""
+        a, b = (
+            np.clip(s, self.path[0, 0], self.path[-1, 0]) for s in (t - 0.3, t + 0.3)
+        )
+        (x0, z0), (x1, z1) = self.at(a), self.at(b)
+        if np.hypot(x1 - x0, z1 - z0) < 0.05:
+            return 0.4 + np.pi * (self.path[0, 2] > self.path[-1, 2])
+        return float(np.arctan2(x1 - x0, z1 - z0))
+
+
+def path_for(
+    behaviour: str, start: float, lane: int, way: str, speed: float
+) -> np.ndarray:
+    """Rows of t, x, z."""
+    x = LANES[lane]
+    first, last = (FAR_Z, NEAR_Z) if way == IN else (NEAR_Z, FAR_Z)
+    stops = [(start, x, first)]
+
+    def go(z: float, to_x: float) -> None:
+        t, _, from_z = stops[-1]
+        stops.append((t + abs(z - from_z) / speed, to_x, z))
+
+    if behaviour == "u-turn":
+        turn_z = LINE_Z - 0.8 if way == IN else LINE_Z + 1.2
+        go(turn_z, x)
+        stops.append((stops[-1][0] + 0.8, x + 0.5, turn_z))
+        go(first, x + 0.5)
+    elif behaviour == "loiterer":
+        go(LOITER_Z, x)
+        begun = stops[-1][0]
+        for k in range(1, 8):
+            at = begun + k * LOITER_S / 7
+            stops.append((at, x + 0.1 * (k % 2), LOITER_Z + 0.12 * (k % 3)))
+        go(last, x)
+    else:
+        go(LINE_Z, x + 0.1)
+        go(last, x)
+    return np.array(stops)
+
+
+def cast_walkers(atlas: Atlas) -> list[Walker]:
+    rng = np.random.default_rng(SEED)
+    walkers = []
+    for start, behaviour, people in EPISODES:
+        for lane, way, speed in people:
+            pose = POSES.get(behaviour, "walk")
+            person = sample_person(atlas, rng, True, pose)
+            while person.band == 0 and behaviour in PROPS:
+                person = sample_person(atlas, rng, True, pose)
+            swing = 0.1 if pose == "sit" else min(1.0, 0.75 * speed)
+            gait = dataclasses.replace(person.gait, swing=swing)
+            person = dataclasses.replace(person, gait=gait)
+            path = path_for(behaviour, start, lane, way, speed)
+            prop = PROPS[behaviour](rng) if behaviour in PROPS else None
+            walkers.append(Walker(person, behaviour, path, prop))
+    return walkers
+
+
+def walker_draws(walker: Walker, t: float, renderer: Renderer) -> list[Draw]:
+    spot = walker.at(t)
+    if spot is None:
+        return []
+    phase = int(walker.walked(t) / STRIDE_M * PHASES) % PHASES
+    if phase not in walker.meshes:
+        vertices, faces, _ = walker.person.mesh(2 * np.pi * phase / PHASES)
+        walker.meshes[phase] = renderer.upload(vertices, faces)
+    at, person = place(walker.heading(t), *spot), walker.person
+    draw = Draw(walker.meshes[phase], at, 1, person.palette, person.pattern[0])
+    draw.second = tuple(np.clip(person.palette[3] * 0.4 + 0.1, 0, 1))
+    draw.scale, draw.gloss = person.pattern[1], 0.03
+    if walker.prop is None:
+        return [draw]
+    if walker.prop_mesh is None:
+        vertices = walker.prop.vertices()
+        vertices[:, 2] += 0.0 if walker.behaviour == "wheelchair" else 0.95
+        walker.prop_mesh = renderer.upload(vertices)
+    return [draw, Draw(walker.prop_mesh, at)]
+
+
+def build_room(renderer: Renderer) -> list[Draw]:
+    rng, still = np.random.default_rng(SEED + 1), np.eye(4)
+    floor, wall, mat, street = Solid(), Solid(), Solid(), Solid()
+    floor.box((-9, -0.05, -3), (9, 0, WALL_Z), STONE)
+    mat.box((-1.8, 0, WALL_Z - 2.2), (1.8, 0.01, WALL_Z - 0.3), np.full(3, 0.07))
+    street.box((-20, -0.06, WALL_Z), (20, -0.01, 30), np.full(3, 0.4))
+    street.box((-20, 0, 16), (20, 7, 16.2), np.array([0.45, 0.4, 0.38]))
+    for low, high in ((-9, -2.1), (2.1, 9)):
+        wall.box((low, 0, WALL_Z), (high, 4, WALL_Z + 0.15), PLASTER)
+    wall.box((-2.1, 2.6, WALL_Z), (2.1, 4, WALL_Z + 0.15), PLASTER)
+    draws = []
+    for solid, pattern, scale, second in (
+        (floor, 3, 1.6, STONE * 0.75),
+        (mat, 1, 9.0, np.full(3, 0.12)),
+        (street, 5, 0.8, np.full(3, 0.33)),
+        (wall, 1, 0.6, PLASTER * 0.95),
+    ):
+        draw = Draw(renderer.upload(solid.vertices()), still, pattern=pattern)
+        draw.scale, draw.second = scale, tuple(second)
+        draws.append(draw)
+    things = ((shelf, -3.2, 4.6, 1.2), (shelf, 3.4, 4.9, -1.2))
+    for maker, x, z, turn in (*things, (plant, -2.7, 6.5, 0), (plant, 2.8, 6.4, 0)):
+        mesh = renderer.upload(maker(rng).vertices())
+        draws.append(Draw(mesh, place(turn, x, z), second=tuple(muted(rng))))
+    return draws
+
+
+def door_camera() -> Camera:
+    tilt, eye = np.radians(35), np.array([0, 2.8, 0.0])
+    forward = np.array([0, -np.sin(tilt), np.cos(tilt)])
+    view = look(eye, eye + forward, np.array([0.0, 1, 0]))
+    return Camera(eye, view, 270 * WIDTH / 320, WIDTH, HEIGHT)
+
+
+def line_points(camera: Camera) -> list[float]:
+    """The line as x0, y0, x1, y1 in 0..1, from the left of the picture to its right."""
+    ends = np.array([[-2.3, 0, LINE_Z], [2.3, 0, LINE_Z]])
+    pixels, _ = camera.project(ends)
+    if pixels[0, 0] > pixels[1, 0]:
+        pixels = pixels[::-1]
+    return [round(float(v), 3) for v in (pixels / [WIDTH, HEIGHT]).ravel()]
+
+
+def crossings(walkers: list[Walker], camera: Camera) -> list[dict[str, object]]:
+    """Net change of side of each foot point while the head is in the picture."""
+    x0, y0, x1, y1 = line_points(camera)
+    out = []
+    for walker in walkers:
+        sides, times = [], []
+        for frame in range(int(SECONDS * FPS)):
+            spot = walker.at(frame / FPS)
+            if spot is None:
+                continue
+            world = np.array([[spot[0], 0, spot[1]], [spot[0], 1.5, spot[1]]])
+            pixels, depth = camera.project(world)
+            (fx, fy), (hx, hy) = pixels / [WIDTH, HEIGHT]
+            if depth.min() < 0.3 or not (0 < hx < 1 and 0 < hy < 1):
+                continue
+            sides.append((x1 - x0) * (fy - y0) - (y1 - y0) * (fx - x0) > 0)
+            times.append(frame / FPS)
+        if len(sides) > 1 and sides[0] != sides[-1]:
+            last = max(i for i in range(1, len(sides)) if sides[i] != sides[i - 1])
+            way = IN if sides[-1] else OUT
+            entry = {"t": round(times[last], 2), "direction": way}
+            out.append(entry | {"behaviour": walker.behaviour})
+    return sorted(out, key=lambda entry: entry["t"])
+
+
+def frame_image(
+    t: float,
+    walkers: list[Walker],
+    room: list[Draw],
+    renderer: Renderer,
+    camera: Camera,
+) -> np.ndarray:
+    """(360, 480, 3) uint8 at time t."""
+    level = np.interp(t, *np.array(LIGHT_STEPS).T)
+    sun_to = np.array([0.45, 0.85, -0.3]) / np.linalg.norm([0.45, 0.85, -0.3])
+    sky, sun = np.array([0.62, 0.62, 0.6]) * level, np.array([0.5, 0.48, 0.42]) * level
+    light = Light(sun_to, sky, sky * 0.55, sun, np.array([0, 0, 3.5]))
+    draws = [d for w in walkers for d in walker_draws(w, t, renderer)]
+    image = renderer.render(draws + room, camera, light)
+    noise = np.random.default_rng(int(t * 1000)).normal(0, 1.5, image.shape)
+    coded = np.clip(image * 1.15, 0, 1) ** (1 / 2.2) * 255 + noise
+    return np.clip(coded, 0, 255).astype(np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="MakeHuman data")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    walkers = cast_walkers(load_atlas(unpacked(args.data, args.out)))
+    camera, renderer = door_camera(), Renderer(WIDTH, HEIGHT)
+    frames = int(args.seconds * FPS)
+    truth = {
+        "clip": "street.mp4",
+        "size": [WIDTH, HEIGHT],
+        "fps": FPS,
+        "frames": frames,
+        "line": line_points(camera),
+        "note": "rendered; IN is towards the camera; a u-turn counts nothing",
+        "crossings": [c for c in crossings(walkers, camera) if c["t"] < args.seconds],
+    }
+    (args.out / "street.truth.json").write_text(json.dumps(truth, indent=1) + "\n")
+    room = build_room(renderer)
+    with av.open(str(args.out / "street.mp4"), "w") as container:
+        rate = Fraction(FPS).limit_denominator(100)
+        stream = container.add_stream("libx264", rate=rate, options=CODEC)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(frames):
+            image = frame_image(number / FPS, walkers, room, renderer, camera)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+            if number % 50 == 0:
+                print(f"frame {number} of {frames}", flush=True)
+        container.mux(stream.encode())
+
+
+if __name__ == "__main__":
+    main()

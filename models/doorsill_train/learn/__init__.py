@@ -1,0 +1,1 @@
+"""The networks, what they see, and how they learn."""

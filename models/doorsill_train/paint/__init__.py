@@ -1,0 +1,1 @@
+"""From solids to pixels."""

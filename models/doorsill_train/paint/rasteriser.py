@@ -1,0 +1,242 @@
+"""A small rasteriser on moderngl/EGL: colour with shadows, and an id pass.
+
+Light is added in linear light; what comes out is linear too, as float16, so that
+exposure and sensor noise can be applied afterwards. A shiny floor shows the scene as a
+camera below it would see it. No window, no GPU needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import moderngl
+import numpy as np
+
+from doorsill_train.paint.solids import COLUMNS
+
+WIDTH, HEIGHT = 320, 256
+SHADOW = 512
+SHADERS = Path(__file__).parent / "shaders"
+
+
+@dataclass(slots=True)
+class Draw:
+    """One mesh in the scene; ``person`` 0 is furniture."""
+
+    mesh: Mesh
+    place: np.ndarray  # (4, 4)
+    person: int = 0
+    palette: np.ndarray | None = None  # (16, 3) linear
+    pattern: int = 0
+    second: tuple[float, ...] = (0.5, 0.5, 0.5)
+    scale: float = 1.0
+    gloss: float = 0.0
+    casts: bool = True
+    mirror: float = 0.0  # of a floor at y = 0: how much of the scene it shows
+    haze: float = 0.0  # how blurred, in halvings of the picture
+
+
+@dataclass(slots=True)
+class Mesh:
+    arrays: list[moderngl.VertexArray]
+    buffers: list[moderngl.Buffer]
+
+    def free(self) -> None:
+        for item in [*self.arrays, *self.buffers]:
+            item.release()
+
+
+@dataclass(slots=True)
+class Light:
+    sun_to: np.ndarray
+    sky: np.ndarray
+    ground: np.ndarray
+    sun: np.ndarray
+    centre: np.ndarray = field(default_factory=lambda: np.array([0, 0, 3.0]))
+
+
+@dataclass(slots=True)
+class Camera:
+    """``focal`` in pixels of a 320-wide image."""
+
+    eye: np.ndarray
+    view: np.ndarray  # (4, 4)
+    focal: float
+    width: int = WIDTH
+    height: int = HEIGHT
+
+    @property
+    def matrix(self) -> np.ndarray:
+        near, far = 0.1, 60.0
+        p = np.zeros((4, 4))
+        p[0, 0], p[1, 1] = 2 * self.focal / self.width, 2 * self.focal / self.height
+        p[2, 2] = (far + near) / (near - far)
+        p[2, 3], p[3, 2] = 2 * far * near / (near - far), -1
+        return p @ self.view
+
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """World (n, 3) -> pixels (n, 2) and depth (n,)."""
+        cam = points @ self.view[:3, :3].T + self.view[:3, 3]
+        depth = np.maximum(-cam[:, 2], 1e-3)
+        u = self.width / 2 + self.focal * cam[:, 0] / depth
+        v = self.height / 2 - self.focal * cam[:, 1] / depth
+        return np.stack([u, v], axis=1), -cam[:, 2]
+
+    def ray(self, u: float, v: float) -> np.ndarray:
+        x, y = (u - self.width / 2) / self.focal, -(v - self.height / 2) / self.focal
+        return self.view[:3, :3].T @ np.array([x, y, -1.0])
+
+
+def look(eye: np.ndarray, at: np.ndarray, up: np.ndarray) -> np.ndarray:
+    f = (at - eye) / np.linalg.norm(at - eye)
+    r = np.cross(f, up)
+    r /= np.linalg.norm(r)
+    m = np.eye(4)
+    m[0, :3], m[1, :3], m[2, :3] = r, np.cross(r, f), -f
+    m[:3, 3] = -m[:3, :3] @ eye
+    return m
+
+
+def place(
+    angle: float, x: float, z: float, size: float = 1.0, y: float = 0.0
+) -> np.ndarray:
+    """(4, 4): turned around y, scaled, moved."""
+    m = np.eye(4)
+    c, s = np.cos(angle) * size, np.sin(angle) * size
+    m[0, 0], m[0, 2], m[2, 0], m[2, 2], m[1, 1] = c, s, -s, c, size
+    m[0, 3], m[1, 3], m[2, 3] = x, y, z
+    return m
+
+
+def sun_matrix(light: Light, reach: float = 6.5) -> np.ndarray:
+    p = np.eye(4)
+    p[0, 0] = p[1, 1] = 1 / reach
+    p[2, 2], p[2, 3] = -2 / 29.9, -30.1 / 29.9
+    up = np.array([0, 1, 0.01])
+    return p @ look(light.centre + light.sun_to * 12, light.centre, up)
+
+
+def program(gl: moderngl.Context, name: str) -> moderngl.Program:
+    stages = [(SHADERS / f"{name}.{stage}").read_text() for stage in ("vert", "frag")]
+    return gl.program(*stages)
+
+
+def raw(matrix: np.ndarray) -> bytes:
+    return np.ascontiguousarray(matrix.T, "f4").tobytes()
+
+
+class Renderer:
+    """Owns the GL context and the framebuffers of one size."""
+
+    def __init__(self, width: int = WIDTH, height: int = HEIGHT, samples: int = 4):
+        gl = moderngl.create_standalone_context(backend="egl")
+        self.gl, self.width, self.height = gl, width, height
+        self.colour = program(gl, "colour")
+        self.ids = program(gl, "ids")
+        self.depth = program(gl, "depth")
+        size = (width, height)
+        colours = gl.renderbuffer(size, 4, samples=samples, dtype="f2")
+        self.multi = gl.framebuffer(
+            [colours], gl.depth_renderbuffer(size, samples=samples)
+        )
+        self.plain = gl.framebuffer([gl.renderbuffer(size, 4, dtype="f2")])
+        self.mirror_image = gl.texture(size, 4, dtype="f2")
+        self.mirrored = gl.framebuffer([self.mirror_image])
+        self.id_buffer = gl.framebuffer(
+            [gl.renderbuffer(size, 4)], gl.depth_renderbuffer(size)
+        )
+        self.shadow_map = gl.depth_texture((SHADOW, SHADOW))
+        self.shadow_map.compare_func = ""
+        self.shadow_buffer = gl.framebuffer(depth_attachment=self.shadow_map)
+        self.picture = gl.texture((256, 256), 3)
+        self.picture_pixels = np.zeros((256, 256, 3), np.uint8)
+        gl.enable(moderngl.DEPTH_TEST)
+
+    def set_picture(self, image: np.ndarray) -> None:
+        """(256, 256, 3) uint8 for pattern 7."""
+        self.picture_pixels = image
+        self.picture.write(image.tobytes())
+        self.picture.build_mipmaps()
+
+    def upload(self, vertices: np.ndarray, faces: np.ndarray | None = None) -> Mesh:
+        assert vertices.shape[1] == COLUMNS
+        if faces is None:
+            faces = np.arange(len(vertices), dtype=np.int32)
+        vertex = self.gl.buffer(vertices.astype("f4").tobytes())
+        index = self.gl.buffer(faces.astype("i4").tobytes())
+        full = (vertex, "3f 3f 3f 3f 2f", "pos", "nrm", "rest", "col", "tag")
+        short = (vertex, "3f 36x 2f", "pos", "tag")
+        arrays = [
+            self.gl.vertex_array(self.colour, [full], index),
+            self.gl.vertex_array(self.ids, [short], index),
+            self.gl.vertex_array(self.depth, [(vertex, "3f 44x", "pos")], index),
+        ]
+        return Mesh(arrays, [vertex, index])
+
+    def render(self, draws: list[Draw], camera: Camera, light: Light) -> np.ndarray:
+        """(h, w, 3) float32, linear light; draw the nearest first, it hides the rest"""
+        self.cast_shadows(draws, light)
+        self.shadow_map.use(0)
+        self.picture.use(1)
+        self.mirror_image.use(2)
+        if any(draw.mirror for draw in draws):
+            above = [draw for draw in draws if not draw.mirror]
+            self.paint(above, camera, light, below=True)
+            self.gl.copy_framebuffer(self.mirrored, self.multi)
+            self.mirror_image.build_mipmaps()
+        self.paint(draws, camera, light)
+        self.gl.copy_framebuffer(self.plain, self.multi)
+        image = self.read(self.plain, np.float16).astype(np.float32)
+        return np.nan_to_num(image, nan=0.0, posinf=8.0)
+
+    def cast_shadows(self, draws: list[Draw], light: Light) -> None:
+        self.shadow_buffer.use()
+        self.shadow_buffer.clear(depth=1.0)
+        self.depth["VP"].write(raw(sun_matrix(light)))
+        for draw in draws:
+            if draw.casts:
+                self.depth["M"].write(raw(draw.place))
+                draw.mesh.arrays[2].render()
+
+    def paint(
+        self, draws: list[Draw], camera: Camera, light: Light, below: bool = False
+    ) -> None:
+        """Into the multisampled buffer; ``below`` through the camera's mirror image."""
+        program, flip = self.colour, np.diag([1.0, -1.0 if below else 1.0, 1.0, 1.0])
+        self.multi.use()
+        self.multi.clear(*light.sky, 1.0, depth=1.0)
+        for number, name in enumerate(("depth", "picture", "mirror")):
+            program[name].value = number
+        program["shadows"].value, program["below"].value = 1.0, float(below)
+        for name in ("sun_to", "sky", "ground", "sun"):
+            program[name].value = tuple(getattr(light, name))
+        program["eye"].value = tuple(camera.eye * flip.diagonal()[:3])
+        program["VP"].write(raw(camera.matrix @ flip))
+        program["LVP"].write(raw(sun_matrix(light)))
+        white = np.ones((16, 3), "f4")
+        for draw in draws:
+            program["M"].write(raw(draw.place))
+            palette = white if draw.palette is None else draw.palette.astype("f4")
+            program["pal"].write(np.ascontiguousarray(palette).tobytes())
+            program["pat"].value, program["freq"].value = draw.pattern, draw.scale
+            program["col2"].value = tuple(draw.second)
+            program["gloss"].value = draw.gloss
+            program["polish"].value = (draw.mirror, draw.haze)
+            draw.mesh.arrays[0].render()
+
+    def identify(self, draws: list[Draw], camera: Camera) -> np.ndarray:
+        """(h, w, 2) uint8: person id, and whether the pixel is head."""
+        self.id_buffer.use()
+        self.id_buffer.clear(0, 0, 0, 1, depth=1.0)
+        self.ids["VP"].write(raw(camera.matrix))
+        for draw in draws:
+            self.ids["M"].write(raw(draw.place))
+            self.ids["id"].value = float(draw.person)
+            draw.mesh.arrays[1].render()
+        return self.read(self.id_buffer, np.uint8)[..., :2]
+
+    def read(self, buffer: moderngl.Framebuffer, kind: type) -> np.ndarray:
+        dtype = "f2" if kind is np.float16 else "f1"
+        data = buffer.read(components=3, dtype=dtype)
+        return np.frombuffer(data, kind).reshape(self.height, self.width, 3)[::-1]

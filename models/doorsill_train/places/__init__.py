@@ -1,0 +1,1 @@
+"""Invented places: rooms, roads, wares."""

@@ -1,0 +1,219 @@
+"""Rooms: floor, walls, door, ceiling, posters, and what stands in them.
+
+Half of what stands there is a little like a head or a person, on purpose; a floor may
+be so shiny that it shows people upside down, who are nobody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from doorsill_train.paint.rasteriser import HEIGHT, WIDTH, Camera, Draw, Renderer, place
+from doorsill_train.paint.solids import Solid, muted, vivid
+from doorsill_train.places import furniture, vehicles, wares
+
+if TYPE_CHECKING:
+    from doorsill_train.places.scenes import Scene
+
+MIRROR_P = 0.22  # of the floors indoors
+ENTRANCE_P = 0.5  # of the doors: set out like a shop's, with glass and plants
+WARES_P = {"low": 0.35, "oblique": 0.45, "overhead": 0.6}  # of what stands about
+
+
+def sample_picture(rng: np.random.Generator) -> np.ndarray:
+    """Dead leaves: (256, 256, 3) of overlapping shapes at all scales, a busy wall."""
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", (256, 256), tuple(rng.integers(0, 256, 3).tolist()))
+    draw = ImageDraw.Draw(image)
+    mean, spread = muted(rng) * 200, rng.uniform(5, 30)
+    for _ in range(rng.integers(60, 500)):
+        size = np.exp(rng.uniform(np.log(4), np.log(90)))
+        x, y = rng.uniform(-20, 256, 2)
+        colour = np.clip(mean + rng.normal(0, spread, 3) + rng.normal(0, 40), 0, 255)
+        fill = tuple(int(c) for c in colour)
+        box = (x, y, x + size * rng.uniform(0.3, 1.5), y + size)
+        kind = rng.integers(4)
+        if kind == 0:
+            draw.ellipse(box, fill=fill)
+        elif kind == 1:
+            draw.polygon(
+                [tuple(p) for p in np.add((x, y), rng.uniform(0, size, (4, 2)))], fill
+            )
+        elif kind == 2:
+            draw.line(
+                (x, y, *(rng.uniform(0, 256, 2))), fill=fill, width=1 + int(size / 15)
+            )
+        else:
+            draw.rectangle(box, fill=fill)
+    return np.asarray(image)
+
+
+def furnish(scene: Scene, renderer: Renderer, rng: np.random.Generator) -> None:
+    """Floor, walls, door, ceiling, posters."""
+    level, still = scene.view == "low", np.eye(4)
+
+    def put(solid: Solid, casts: bool = False, pattern: int = 0, **kw: object) -> None:
+        mesh = renderer.upload(solid.vertices())
+        draw = Draw(mesh, still, casts=casts, pattern=pattern, **kw)
+        scene.room.append(draw)
+
+    floor, base = Solid(), muted(rng, 0.15, 0.8)
+    floor.box((-25, -0.05, -25), (25, 0, 35), base)
+    second = np.clip(base * rng.uniform(0.55, 1.25) + rng.normal(0, 0.03, 3), 0.02, 1)
+    polish = {}
+    if not scene.outdoors and rng.random() < MIRROR_P:
+        polish = {"mirror": rng.uniform(0.3, 1.0), "haze": rng.uniform(0, 2.0)}
+    polish |= {"scale": rng.uniform(0.4, 3), "gloss": rng.choice([0, 0.1, 0.3])}
+    pattern = int(rng.choice([0, 0, 1, 2, 3, 4, 4, 4, 6, 7]))
+    put(floor, False, pattern, second=second, **polish)
+    if rng.random() < 0.35:
+        mat, x, z = Solid(), rng.uniform(-2, 2), rng.uniform(-1, 3)
+        high = (x + rng.uniform(0.5, 1.6), 0.012, z + rng.uniform(1, 3))
+        mat.box((x - 0.6, 0, z), high, muted(rng))
+        put(mat, False, int(rng.choice([0, 1, 7])), second=muted(rng), scale=6.0)
+    wall_z = rng.uniform(4, 14) if level else rng.uniform(2.2, 8)
+    scene.back_wall = max(scene.deep, wall_z)
+    paint, z = muted(rng, 0.3, 0.95), scene.back_wall
+    busy = rng.random() < 0.45
+    pattern = int(rng.choice([5, 6, 6, 7, 7, 7] if busy else [0, 0, 0, 1, 4]))
+    look_ = {"second": np.clip(paint * rng.uniform(0.3, 1.2), 0, 1)}
+    look_ |= {"scale": rng.uniform(0.5, 2.5)}
+    wall, door = Solid(), rng.uniform(-2, 2) if rng.random() < 0.5 else None
+    if scene.outdoors and rng.random() < 0.5:
+        wall.box((-25, 0, z), (25, rng.uniform(1.0, 4), z + 0.2), paint)
+    elif door is None:
+        wall.box((-25, 0, z), (25, 5, z + 0.2), paint)
+    else:
+        wall.box((-25, 0, z), (door - 0.6, 5, z + 0.2), paint)
+        wall.box((door + 0.6, 0, z), (25, 5, z + 0.2), paint)
+        wall.box((door - 0.6, 2.1, z), (door + 0.6, 5, z + 0.2), paint)
+        glow = np.ones(3) * rng.choice([0.1, 0.5, 1.5, 3.0])
+        wall.box((door - 3, 0, z + 2), (door + 3, 5, z + 2.2), glow)
+    for side in (-1, 1):
+        if rng.random() < (0.2 if scene.outdoors else 0.55):
+            x, depth = side * rng.uniform(1.8, 6), 0.2 * side
+            wall.box(
+                (min(x, x + depth), 0, -8), (max(x, x + depth), 5, z), paint * 0.95
+            )
+    put(wall, False, pattern, **look_)
+    if not scene.outdoors and rng.random() < 0.5:
+        roof, y = Solid(), max(3.9, scene.camera.eye[1] + 0.5)
+        roof.box((-25, y, -8), (25, y + 0.2, z), np.ones(3) * rng.uniform(0.4, 0.95))
+        put(roof)
+    posters = Solid()
+    for _ in range(rng.integers(0, 7)):
+        x, y = rng.uniform(-4, 4), rng.uniform(0.2, 2.2)
+        if rng.random() < 0.4:
+            wares.framed(posters, (x, y + 0.5, z - 0.02), rng)
+            continue
+        high = (x + rng.uniform(0.1, 1.6), y + rng.uniform(0.1, 1.5), z - 0.01)
+        posters.box(
+            (x, y, z - 0.02), high, muted(rng) if rng.random() < 0.6 else vivid(rng)
+        )
+    if posters.points:
+        put(posters, False, int(rng.choice([0, 1, 7])), second=vivid(rng), scale=2.0)
+    if door is not None:
+        hang_door(scene, renderer, door, rng)
+        if rng.random() < ENTRANCE_P:
+            set_out(scene, renderer, door, rng)
+
+
+def hang_door(
+    scene: Scene, renderer: Renderer, door: float, rng: np.random.Generator
+) -> None:
+    """The leaf, of glass or not, which may have stood otherwise in the background."""
+    leaf, z = Solid(), scene.back_wall
+    leaf.box((0, 0, -0.02), (1.1, 2.1, 0.02), muted(rng))
+    if rng.random() < 0.4:
+        leaf.pane((0.1, 0.25, -0.025), (1.0, 2.0, 0.025), rng.uniform(0.15, 0.45))
+    mesh, swing = renderer.upload(leaf.vertices()), rng.uniform(0, 1.6)
+    scene.room.append(Draw(mesh, place(swing, door - 0.55, z)))
+    angle = swing if rng.random() < 0.6 else rng.uniform(0, 1.6)
+    scene.moved_room.append(Draw(mesh, place(angle, door - 0.55, z)))
+
+
+def set_out(
+    scene: Scene, renderer: Renderer, door: float, rng: np.random.Generator
+) -> None:
+    """A mat before the door, plants or stands at its sides, panes beside it."""
+    mat, z = Solid(), scene.back_wall
+    mat.box((-0.8, 0, -0.5), (0.8, 0.012, 0.5), muted(rng, 0.05, 0.6))
+    scene.room.append(Draw(renderer.upload(mat.vertices()), place(0, door, z - 0.8)))
+    kinds = (wares.pot, wares.pot, wares.basket, wares.hat_stand, furniture.shelf)
+    maker = kinds[rng.integers(len(kinds))]
+    for side in (-1, 1):
+        if rng.random() < 0.85:
+            mesh = renderer.upload(maker(rng).vertices())
+            x = door + side * rng.uniform(0.85, 1.5)
+            scene.room.append(Draw(mesh, place(0, x, z - rng.uniform(0.3, 0.7))))
+    if rng.random() < 0.5:
+        panes, y = Solid(), rng.uniform(0, 0.8)
+        for side in (-1, 1):
+            x = sorted((door + side * 0.8, door + side * rng.uniform(1.6, 3)))
+            panes.pane(
+                (x[0], y, z - 0.02), (x[1], 2.3, z - 0.015), rng.uniform(0.1, 0.45)
+            )
+        scene.room.append(Draw(renderer.upload(panes.vertices()), np.eye(4)))
+
+
+def line_with_shelves(
+    scene: Scene, renderer: Renderer, rng: np.random.Generator, side: float
+) -> None:
+    """Full shelves at an aisle's sides, ``side`` metres off, and across its end."""
+    end = scene.deep - 0.4
+    for row, start, stop in ((1, -2.0, end), (-1, -2.0, end), (0, -side, side)):
+        along = start
+        while along < stop:
+            solid = furniture.shelf(rng)
+            half = float(max(np.abs(part[:, 0]).max() for part in solid.points))
+            at = (row * side, along + half) if row else (along + half, end)
+            turned = row * np.pi / 2  # open towards the aisle
+            draw = Draw(renderer.upload(solid.vertices()), place(turned, *at))
+            draw.gloss = float(rng.choice([0, 0.1, 0.3]))
+            scene.room.append(draw)
+            along += 2 * half + rng.choice([0.02, 0.02, 0.4])
+
+
+def on_floor(camera: Camera, u: float, v: float, y: float) -> np.ndarray | None:
+    """The point at height y under pixel (u, v), or None when too far."""
+    ray = camera.ray(u, v)
+    if ray[1] > -0.02:
+        return None
+    reach = (y - camera.eye[1]) / ray[1]
+    return camera.eye + reach * ray if 0.4 < reach < 14 else None
+
+
+def standing(scene: Scene, rng: np.random.Generator) -> Solid:
+    """One more thing for the room or the street."""
+    if rng.random() < WARES_P[scene.view] * (0.5 if scene.outdoors else 1):
+        return wares.MAKERS[rng.integers(len(wares.MAKERS))](rng)
+    if scene.outdoors and rng.random() < 0.35:
+        return vehicles.PARKED[rng.integers(len(vehicles.PARKED))](rng)
+    kinds = furniture.OUTDOORS if scene.outdoors else furniture.INDOORS
+    return furniture.FURNITURE[str(rng.choice(kinds))](rng)
+
+
+def add_furniture(scene: Scene, renderer: Renderer, rng: np.random.Generator) -> None:
+    count = int(rng.choice([0, 1, 2, 4, 8], p=[0.1, 0.18, 0.28, 0.26, 0.18]))
+    taken = [a.place[[0, 2], 3] for a in scene.actors]
+    for _ in range(count + (4 if not scene.actors else 0)):
+        at = on_floor(
+            scene.camera, rng.uniform(-20, WIDTH + 20), rng.uniform(0, HEIGHT), 0
+        )
+        if at is None or at[2] > scene.back_wall - 0.3:
+            continue
+        solid = standing(scene, rng)
+        flat = np.concatenate([p[:, [0, 2]] for p in solid.points])
+        radius, near = np.abs(flat).max(), np.hypot(at[0], at[2])
+        if any(np.hypot(*(t - at[[0, 2]])) < radius * 0.8 + 0.3 for t in taken):
+            continue
+        if solid.top > scene.camera.eye[1] - 0.7 and near < radius + 1.6:
+            continue
+        turned = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.2)
+        draw = Draw(renderer.upload(solid.vertices()), place(turned, at[0], at[2]))
+        draw.pattern, draw.second = int(rng.choice([0, 0, 0, 1, 4])), muted(rng)
+        draw.scale, draw.gloss = rng.uniform(1, 4), float(rng.choice([0, 0.1, 0.3]))
+        scene.room.append(draw)

@@ -1,0 +1,1 @@
+"""From weights to a model that ships, with its card."""

@@ -1,0 +1,168 @@
+"""Make the shipped models again: ``python everything.py --data DATA --work FOLDER``.
+
+Four and a half hours on two quiet cores, from measured paces: rendering 25 minutes,
+detector 65, doors 15, the detector again 50, more worlds 15 and the detector once more
+40, portraits 10, attributes 25; with ``--scale 0.01`` four minutes.
+
+Every step goes on where it was stopped, and one that has ended is not run again while
+its arguments stay the same (``FOLDER/done``). ``--start WEIGHTS`` trains the detector
+on instead of from nothing, for example from what ``recover.py`` reads out of a shipped
+file. ``--scale 0.01`` goes the whole road with a hundredth of all worlds, scenes,
+people and steps, in a folder of its own, never over what is shipped.
+``--cycles 0.1`` has a tenth of the detector's scenes path-traced (`make cycles` first).
+
+Weights differ in their last digits from one processor to the next, so the models will
+be alike, not equal; worlds, portraits and the street are equal by seed on one renderer.
+The renderer goes on: to see a shipped model's own worlds, check out the training commit
+in its manifest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from doorsill_train.publish import smoke
+
+MODELS = Path(__file__).resolve().parent.parent
+WORLDS, MORE_WORLDS, HELD_OUT = 40, 64, 6  # for the first run, for the last
+STEPS, ABOVE = 7000, 1.3  # how often scenes from above are drawn
+SHOPS, PICTURES = 120, 50  # filmed doors, for the second run
+MORE_STEPS, LAST_STEPS, MORE_RATE = 5000, 4000, 2e-3
+DETECTOR = ("--version", "0.9.0", "--threshold", 0.3, "--sure", 0.5)
+ATTRIBUTES = ("--version", "0.4.0")
+ATTRIBUTES_STEPS = (7000, 4000)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of everything; 1 makes what is shipped."""
+
+    factor: float
+
+    def of(self, whole: int, least: int = 1) -> int:
+        return max(least, round(whole * self.factor))
+
+    def folders(self, work: Path, out: Path | None) -> tuple[Path, Path]:
+        """Where everything is made, and where the models go.
+
+        SystemExit, where a smaller model would take the place of a shipped one.
+        """
+        if self.factor == 1:
+            return work, out or MODELS
+        if out and out.resolve() == MODELS:
+            raise SystemExit(f"--scale {self.factor:g} does not write over {MODELS}")
+        work = work / f"scale-{self.factor:g}"
+        return work, out or work / "models"
+
+
+class Road:
+    """Runs one script after the other; remembers in a folder which have ended."""
+
+    def __init__(self, done: Path):
+        self.done = done
+        done.mkdir(parents=True, exist_ok=True)
+
+    def run(self, name: str, script: str, *arguments: object) -> None:
+        note, command = self.done / name, " ".join(map(str, (script, *arguments)))
+        if note.exists() and note.read_text() == command:
+            print(f"{name}: was made before", flush=True)
+            return
+        print(f"{name}: {command}", flush=True)
+        smoke.run(script, *arguments)
+        note.write_text(command)
+
+
+def commit() -> str:
+    """The training code's, for the manifests."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    here = Path(__file__).resolve().parent
+    return subprocess.check_output(command, cwd=here, text=True).strip()
+
+
+def detector(
+    road: Road, scale: Scale, data: Path, work: Path, start: Path | None, cycles: float
+) -> tuple[Path, Path]:
+    """Worlds and a long run; the doors of shops and a second one; from the mean of
+    both, with more worlds, a third.
+
+    The first run's weights, with which the attributes begin, and the last one's.
+    """
+    worlds, out, again = work / "worlds", work / "detector", work / "detector-doors"
+    last, held_out = work / "detector-last", scale.of(HELD_OUT)
+    traced = ["--cycles", cycles] if cycles else []
+    rendered = ["--data", data, "--out", worlds, "--held-out", held_out,
+                "--scenes", scale.of(200, 30), *traced]  # fmt: skip
+    road.run("worlds", "render.py", *rendered, "--worlds", scale.of(WORLDS))
+    weights = ["--start", start] if start else []
+    road.run("detector", "detector.py", "--worlds", worlds, "--out", out,
+             "--steps", scale.of(STEPS, 8), "--above", ABOVE, *weights)  # fmt: skip
+    shops = ["--shops", scale.of(SHOPS), "--pictures", scale.of(PICTURES, 10)]
+    road.run("doors", "doors.py", "--data", data, "--out", worlds, *shops)
+    road.run("detector-doors", "detector.py", "--worlds", worlds, "--out", again,
+             "--steps", scale.of(MORE_STEPS, 8), "--rate", MORE_RATE, "--above", ABOVE,
+             "--start", out / "last.weights.h5")  # fmt: skip
+    mean = again / "mean.weights.h5"
+    road.run("mean", "mean.py", out / "last.weights.h5", again / "last.weights.h5",
+             "--out", mean)  # fmt: skip
+    road.run(
+        "more-worlds", "render.py", *rendered, "--worlds", scale.of(MORE_WORLDS, 2)
+    )
+    road.run("detector-last", "detector.py", "--worlds", worlds, "--out", last,
+             "--steps", scale.of(LAST_STEPS, 8), "--rate", MORE_RATE, "--above", ABOVE,
+             "--start", mean)  # fmt: skip
+    return out / "last.weights.h5", last / "last.weights.h5"
+
+
+def attributes(
+    road: Road, scale: Scale, data: Path, work: Path, start: Path
+) -> tuple[Path, Path]:
+    """Portraits, a run that begins with the detector's first layers, and a restart."""
+    portraits, runs = work / "portraits", work / "attributes"
+    road.run("portraits", "portraits.py", "--data", data, "--out", portraits,
+             "--shards", scale.of(38), "--held-out", scale.of(40),
+             "--per-shard", scale.of(500, 64))  # fmt: skip
+    people, (first, again) = ["--portraits", portraits], ATTRIBUTES_STEPS
+    road.run("attributes-1", "attributes.py", *people, "--out", runs / "1",
+             "--steps", scale.of(first, 8), "--start", start)  # fmt: skip
+    road.run("attributes-2", "attributes.py", *people, "--out", runs / "2",
+             "--steps", scale.of(again, 8),
+             "--again", runs / "1" / "best.weights.h5")  # fmt: skip
+    return portraits, runs / "2" / "best.weights.h5"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path, help="where the models go")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of everything")
+    parser.add_argument("--status", default="experimental")
+    parser.add_argument("--start", type=Path, help="a detector's weights to go on from")
+    parser.add_argument("--cycles", type=float, default=0.0, help="path-traced share")
+    args = parser.parse_args()
+    scale = Scale(args.scale)
+    work, out = scale.folders(args.work, args.out)
+    (out / "eval").mkdir(parents=True, exist_ok=True)
+    print(__doc__.split("\n\n")[1], flush=True)
+    road, made = Road(work / "done"), ["--status", args.status, "--commit", commit()]
+    first, weights = detector(road, scale, args.data, work, args.start, args.cycles)
+    worlds = ["--worlds", work / "worlds"]
+    road.run("publish", "publish.py", "--weights", weights, *worlds, *made, *DETECTOR,
+             "--out", out)  # fmt: skip
+    road.run("groups", "groups.py", *worlds, "--out", out / "eval/detector.json",
+             out / "detector.toml")  # fmt: skip
+    portraits, best = attributes(road, scale, args.data, work, first)
+    road.run("publish-attributes", "publish_attributes.py", "--weights", best,
+             "--portraits", portraits, *made, *ATTRIBUTES, "--out", out)  # fmt: skip
+    road.run("shares", "shares.py", out / "eval/attributes.json",
+             "--out", out / "eval/shares.json")  # fmt: skip
+    road.run("tables", "tables.py", "--models", out)
+    road.run("golden", "golden.py", "--models", out)
+    print(f"the models are in {out}")
+
+
+if __name__ == "__main__":
+    main()

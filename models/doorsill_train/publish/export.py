@@ -1,0 +1,71 @@
+"""Keras weights -> one int8 TFLite file that a phone-size accelerator could run.
+
+``python export.py --run RUN --worlds FOLDER --out detector.tflite`` prints the
+quantisation and the operations, and refuses any that is not on the Edge TPU's list.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from doorsill_train.learn import samples
+from doorsill_train.publish.operators import operations
+
+
+def converted(model: keras.Model, examples: list[np.ndarray]) -> bytes:
+    """Full int8, int8 in and out; examples (h, w, 3) int8."""
+    shape = (1, *model.input_shape[1:])
+    fixed = keras.Input(batch_shape=shape)
+    frozen = keras.Model(fixed, model(fixed))
+    converter = tf.lite.TFLiteConverter.from_keras_model(frozen)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    # both ends of the range, so that the stored pixel is exactly pixel - 128
+    ends = np.zeros(shape[1:], np.int8)
+    ends[0, 0], ends[-1, -1] = -128, 127
+    calibration = [*examples, ends]
+    converter.representative_dataset = lambda: (
+        [e[None].astype(np.float32) / 128] for e in calibration
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return converter.convert()
+
+
+def calibration(worlds: Path, encoding: str, count: int = 150) -> list[np.ndarray]:
+    """Augmented samples from training worlds, never from held-out ones."""
+    stream = samples.stream(samples.Shards(worlds, held_out=False), encoding, seed=99)
+    return [next(stream)[0] for _ in range(count)]
+
+
+def main() -> None:
+    from doorsill_train.learn import net
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--weights", type=Path, required=True, help="a .weights.h5 file"
+    )
+    parser.add_argument("--worlds", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--encoding", choices=samples.ENCODINGS, default="rgb")
+    parser.add_argument("--variant", choices=sorted(net.WIDTHS), default="s")
+    args = parser.parse_args()
+    model = net.build(args.variant)
+    model.load_weights(args.weights)
+    data = converted(model, calibration(args.worlds, args.encoding))
+    for (name, version), count in sorted(operations(data).items()):
+        print(f"{count:4} {name} v{version}")
+    args.out.write_bytes(data)
+    print(f"{len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
+
+
+if __name__ == "__main__":
+    main()
