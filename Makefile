@@ -107,19 +107,19 @@ WORK ?= build/train
 SCALE ?= 1
 
 train: $(STAMPS)/train ## make the shipped models again (SCALE= WORK=; 4.5 hours)
-	@$(TRAIN) models/doorsill_train/publish/everything.py --data "$(MAKEHUMAN)" --work "$(WORK)" --scale $(SCALE) \
+	@$(TRAIN) -m doorsill_train.publish.everything --data "$(MAKEHUMAN)" --work "$(WORK)" --scale $(SCALE) \
 	  $(if $(CYCLES),--cycles $(CYCLES))
 
 train-smoke: $(STAMPS)/train ## the training in miniature (minutes)
-	@$(TRAIN) models/doorsill_train/publish/smoke.py --data "$(MAKEHUMAN)" --out "$(WORK)/smoke"
+	@$(TRAIN) -m doorsill_train.publish.smoke --data "$(MAKEHUMAN)" --out "$(WORK)/smoke"
 
-noise: $(STAMPS)/train ## measure the detector's faults for the street (10 minutes)
-	@$(TRAIN) models/doorsill_train/film/doors.py --data "$(MAKEHUMAN)" --out "$(WORK)/doors" --held-out 36
-	@$(TRAIN) models/doorsill_train/judge/faults.py --doors "$(WORK)/doors"
+faults: $(STAMPS)/train ## measure the detector's faults for the street (10 minutes)
+	@$(TRAIN) -m doorsill_train.film.doors --data "$(MAKEHUMAN)" --out "$(WORK)/doors" --held-out 36
+	@$(TRAIN) -m doorsill_train.judge.faults --doors "$(WORK)/doors"
 
 # Blender's module is under the GPL: an environment and a process of its own.
-cycles: $(STAMPS)/cycles ## prove the path tracer of `render.py --cycles` (1 GB)
-	@$(TRAIN) models/doorsill_train/film/prove.py --blender $(VENV)-cycles/bin/python
+cycles: $(STAMPS)/cycles ## prove the path tracer of `make train CYCLES=` (1 GB)
+	@$(TRAIN) -m doorsill_train.film.prove --blender $(VENV)-cycles/bin/python
 
 $(STAMPS)/cycles: $(STAMPS)/train requirements/cycles.txt
 	@SUDO="$(SUDO)" bash scripts/install-system libxrender1 libxfixes3 libxi6 libxxf86vm1 libxkbcommon0 libsm6 libgomp1

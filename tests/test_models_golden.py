@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from doorsill.models import manifest as registry
+from doorsill_train.publish import golden, operators
 
-ROOT = Path(__file__).parent.parent
-TRAIN = ROOT / "models" / "train"
 MANIFESTS = registry.manifests()
 
 
-def training(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A module of ``models/train``, which is no package."""
-    monkeypatch.syspath_prepend(str(TRAIN))
-    monkeypatch.delitem(sys.modules, name, raising=False)
-    return importlib.import_module(name)
-
-
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
-def test_only_operations_that_an_edge_tpu_maps(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    operators = training("operators", monkeypatch)
+def test_only_operations_that_an_edge_tpu_maps(path: Path) -> None:
     model = registry.verified_model(registry.load_manifest(path))
     found = operators.operations(model)
     assert found["CONV_2D", 3] > 5
@@ -37,7 +23,6 @@ def test_only_operations_that_an_edge_tpu_maps(
 def test_an_operation_that_is_not_on_the_list_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    operators = training("operators", monkeypatch)
     model = registry.verified_model(registry.shipped("detector"))
     monkeypatch.setitem(operators.ALLOWED, "RESIZE_NEAREST_NEIGHBOR", 1)
     with pytest.raises(ValueError, match="RESIZE_NEAREST_NEIGHBOR version 2"):
@@ -45,13 +30,8 @@ def test_an_operation_that_is_not_on_the_list_is_refused(
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
-def test_the_reference_kernels_give_the_golden_answers(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    golden = training("golden", monkeypatch)
+def test_the_reference_kernels_give_the_golden_answers(path: Path) -> None:
     manifest = registry.load_manifest(path)
     wanted = json.loads(golden.GOLDEN.read_text())[manifest.name]
-    assert wanted.pop("model") == manifest.sha256, (
-        "run models/doorsill_train/publish/golden.py"
-    )
+    assert wanted.pop("model") == manifest.sha256, "run doorsill_train.publish.golden"
     assert golden.answers(manifest) == wanted

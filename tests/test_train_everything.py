@@ -2,67 +2,48 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-TRAIN, MODELS = ROOT / "models" / "train", ROOT / "models"
+from doorsill_train.publish import everything
+from doorsill_train.shipped import MODELS
 
 
 @pytest.fixture
-def everything(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(TRAIN))
-    for name in ("everything", "smoke"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    return importlib.import_module("everything")
-
-
-@pytest.fixture
-def runs(everything: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
-    """What would have been run; a script named broken fails."""
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """What would have been run; a module named broken fails."""
     seen: list[tuple] = []
 
-    def run(script: str, *arguments: object) -> None:
-        seen.append((script, *arguments))
-        if script == "broken.py":
+    def run(module: str, *arguments: object) -> None:
+        seen.append((module, *arguments))
+        if module == "broken":
             raise RuntimeError("killed")
 
     monkeypatch.setattr(everything.smoke, "run", run)
     return seen
 
 
-def test_what_has_ended_is_not_run_again(
-    everything: ModuleType, runs: list[tuple], tmp_path: Path
-) -> None:
+def test_what_has_ended_is_not_run_again(runs: list[tuple], tmp_path: Path) -> None:
     for _ in range(2):
-        everything.Road(tmp_path).run("worlds", "render.py", "--worlds", 3)
-    assert runs == [("render.py", "--worlds", 3)]
+        everything.Road(tmp_path).run("worlds", "film.worlds", "--worlds", 3)
+    assert runs == [("film.worlds", "--worlds", 3)]
 
 
-def test_other_arguments_run_it_again(
-    everything: ModuleType, runs: list[tuple], tmp_path: Path
-) -> None:
+def test_other_arguments_run_it_again(runs: list[tuple], tmp_path: Path) -> None:
     for worlds in (3, 4):
-        everything.Road(tmp_path).run("worlds", "render.py", "--worlds", worlds)
+        everything.Road(tmp_path).run("worlds", "film.worlds", "--worlds", worlds)
     assert [arguments[-1] for arguments in runs] == [3, 4]
 
 
-def test_what_was_stopped_is_run_again(
-    everything: ModuleType, runs: list[tuple], tmp_path: Path
-) -> None:
+def test_what_was_stopped_is_run_again(runs: list[tuple], tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(RuntimeError):
-            everything.Road(tmp_path).run("worlds", "broken.py")
+            everything.Road(tmp_path).run("worlds", "broken")
     assert len(runs) == 2
 
 
-def test_a_small_run_has_folders_of_its_own(
-    everything: ModuleType, tmp_path: Path
-) -> None:
+def test_a_small_run_has_folders_of_its_own(tmp_path: Path) -> None:
     work, out = everything.Scale(0.01).folders(tmp_path, None)
     assert work != tmp_path
     assert tmp_path in work.parents
@@ -70,24 +51,18 @@ def test_a_small_run_has_folders_of_its_own(
     assert everything.Scale(0.01).of(200, 30) == 30
 
 
-def test_a_small_run_does_not_write_over_what_is_shipped(
-    everything: ModuleType, tmp_path: Path
-) -> None:
+def test_a_small_run_does_not_write_over_what_is_shipped(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="does not write over"):
-        everything.Scale(0.5).folders(tmp_path, MODELS / "train" / "..")
+        everything.Scale(0.5).folders(tmp_path, MODELS / "eval" / "..")
 
 
-def test_a_whole_run_makes_what_is_shipped(
-    everything: ModuleType, tmp_path: Path
-) -> None:
+def test_a_whole_run_makes_what_is_shipped(tmp_path: Path) -> None:
     assert everything.Scale(1.0).folders(tmp_path, None) == (tmp_path, MODELS)
     assert everything.Scale(1.0).of(200, 30) == 200
 
 
 @pytest.mark.parametrize("name", ["detector", "attributes"])
-def test_the_version_that_is_made_is_the_shipped_one(
-    everything: ModuleType, name: str
-) -> None:
+def test_the_version_that_is_made_is_the_shipped_one(name: str) -> None:
     options = {"detector": everything.DETECTOR, "attributes": everything.ATTRIBUTES}
     manifest = (MODELS / f"{name}.toml").read_text()
     version = options[name][options[name].index("--version") + 1]
@@ -96,11 +71,11 @@ def test_the_version_that_is_made_is_the_shipped_one(
 
 @pytest.mark.parametrize("share", [0.0, 0.1])
 def test_a_share_of_the_scenes_is_path_traced_if_asked_for(
-    everything: ModuleType, runs: list[tuple], tmp_path: Path, share: float
+    runs: list[tuple], tmp_path: Path, share: float
 ) -> None:
     road, scale = everything.Road(tmp_path / "done"), everything.Scale(0.01)
     everything.detector(road, scale, tmp_path, tmp_path, None, share)
-    renders = [run for run in runs if run[0] == "render.py"]
+    renders = [run for run in runs if run[0] == "film.worlds"]
     assert len(renders) == 2  # for the first run and for the last
     for render in renders:
         options = dict(zip(render[1::2], render[2::2], strict=True))

@@ -9,15 +9,13 @@ from pathlib import Path
 import pytest
 from limits import PROGRAM_S
 
-TRAIN = Path(__file__).parent.parent / "models" / "train"
 SCRIPT = """
 import argparse, os, signal, sys
 from pathlib import Path
 
-sys.path.insert(0, sys.argv[1])
-from processes import in_processes
+from doorsill_train.processes import in_processes
 
-done, fate = Path(sys.argv[2]), sys.argv[3]
+done, fate = Path(sys.argv[1]), sys.argv[2]
 
 def work(args, seeds):
     for seed in seeds:
@@ -46,7 +44,7 @@ def test_what_a_signal_ends_is_begun_anew(
     tmp_path: Path, fate: str, ends: int, written: str
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(TRAIN), str(tmp_path), fate],
+        [sys.executable, "-c", SCRIPT, str(tmp_path), fate],
         capture_output=True,
         text=True,
         check=False,

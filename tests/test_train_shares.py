@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-TRAIN = Path(__file__).parent.parent / "models" / "train"
+from doorsill_train.judge import shares
+
 RIGHT = np.array([[700, 150, 150], [120, 680, 200]], float)  # the last is unknown
 WRONG = np.array([[850, 50, 100], [120, 680, 200]], float)
 POOR = np.array([[40, 30, 10, 5, 15], [25, 35, 20, 5, 15],
                  [5, 20, 35, 25, 15], [5, 5, 25, 50, 15]], float)  # fmt: skip
 
 
-@pytest.fixture
-def shares(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(TRAIN))
-    monkeypatch.delitem(sys.modules, "shares", raising=False)
-    return importlib.import_module("shares")
-
-
 @pytest.mark.parametrize("mix", [[0.05, 0.6, 0.3, 0.05], [0.4, 0.1, 0.4, 0.1]])
-def test_answers_as_expected_give_the_mix_back(
-    shares: ModuleType, mix: list[float]
-) -> None:
+def test_answers_as_expected_give_the_mix_back(mix: list[float]) -> None:
     chance = POOR / POOR.sum(axis=1, keepdims=True)
     found = shares.corrected(np.array(mix) @ chance, POOR)
     assert found == pytest.approx(mix, abs=0.01)
 
 
-def test_groups_that_are_answered_alike_get_as_much(shares: ModuleType) -> None:
+def test_groups_that_are_answered_alike_get_as_much() -> None:
     alike = np.array([[5, 5, 90], [5, 5, 90]], float)
     found = shares.corrected(np.array([20, 20, 360]), alike)
     assert found == pytest.approx([0.5, 0.5], abs=1e-3)
@@ -47,7 +37,7 @@ def test_answers_alone_would_be_far_off() -> None:
 
 
 def test_the_right_matrix_gives_no_bias_and_honest_intervals(
-    shares: ModuleType, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shares, "DAYS", 120)
     found = shares.asked([0.3, 0.7], RIGHT, RIGHT, np.random.default_rng(1))
@@ -56,9 +46,7 @@ def test_the_right_matrix_gives_no_bias_and_honest_intervals(
     assert found["redrawn_intervals_hold"] >= 93
 
 
-def test_a_wrong_matrix_shows_as_bias(
-    shares: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_matrix_shows_as_bias(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares, "DAYS", 120)
     found = shares.asked([0.3, 0.7], WRONG, RIGHT, np.random.default_rng(1))
     assert found["published_bias_points"] > 4
@@ -66,7 +54,7 @@ def test_a_wrong_matrix_shows_as_bias(
 
 
 def test_too_few_people_are_said_to_be_too_few(
-    shares: ModuleType, tmp_path: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     table = [[3, 1, 0], [0, 0, 0]]

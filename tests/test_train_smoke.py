@@ -18,8 +18,8 @@ ABSENT = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 @pytest.mark.skipif(bool(ABSENT), reason=f"needs the extra train: {', '.join(ABSENT)}")
 @pytest.mark.skipif(not ARCHIVE.exists(), reason="needs ../shared/data/makehuman")
 def test_render_train_export_and_evaluate(tmp_path: Path) -> None:
-    script = ROOT / "models" / "train" / "smoke.py"
-    command = [sys.executable, str(script), "--data", str(ARCHIVE)]
+    module = ["-m", "doorsill_train.publish.smoke"]
+    command = [sys.executable, *module, "--data", str(ARCHIVE)]
     done = subprocess.run(
         [*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=900
     )

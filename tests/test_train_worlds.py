@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-TRAIN = Path(__file__).parent.parent / "models" / "train"
-MODULES = ("furniture", "labels", "samples", "solids", "vehicles", "wares")
-MAKERS = [("vehicles", name) for name in ("car", "van", "lorry")]
-MAKERS += [("vehicles", name) for name in ("bicycle", "motorcycle")]
-MAKERS += [("wares", name) for name in ("stool", "pot", "hat_stand", "dress_form")]
-MAKERS += [("wares", name) for name in ("hanging", "basket", "wet_floor", "pouf")]
-MAKERS += [
-    ("wares", name)
-    for name in ("pedestal", "pendant", "discs", "bottles", "post", "gallery")
-]
+from doorsill_train import labels
+from doorsill_train.learn import samples
+from doorsill_train.paint import solids
+from doorsill_train.places import vehicles, wares
+
+MAKERS = [
+    vehicles.car, vehicles.van, vehicles.lorry, vehicles.bicycle, vehicles.motorcycle,
+    wares.stool, wares.pot, wares.hat_stand, wares.dress_form, wares.hanging,
+    wares.basket, wares.wet_floor, wares.pouf, wares.pedestal, wares.pendant,
+    wares.discs, wares.bottles, wares.post, wares.gallery,
+]  # fmt: skip
 SEEDS = range(12)
 HEAD_SEEN_FROM, PICTURE = 0.5, (320, 256)
 
 
-@pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
-    monkeypatch.syspath_prepend(str(TRAIN))
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    return {name: importlib.import_module(name) for name in MODULES}
+Maker = Callable[[np.random.Generator], solids.Solid]
 
 
-def made(train: dict[str, ModuleType], maker: tuple[str, str], seed: int) -> np.ndarray:
+def made(maker: Maker, seed: int) -> np.ndarray:
     """(n, 14) vertices of one thing."""
-    module, name = maker
-    solid = getattr(train[module], name)(np.random.default_rng(seed))
-    return np.asarray(solid.vertices())
+    return maker(np.random.default_rng(seed)).vertices()
 
 
 def area(vertices: np.ndarray) -> float:
@@ -45,12 +37,10 @@ def area(vertices: np.ndarray) -> float:
     return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
 
 
-@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker[1])
-def test_no_thing_has_a_head_and_each_stands_on_the_floor(
-    train: dict[str, ModuleType], maker: tuple[str, str]
-) -> None:
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
+def test_no_thing_has_a_head_and_each_stands_on_the_floor(maker: Maker) -> None:
     for seed in SEEDS:
-        vertices = made(train, maker, seed)
+        vertices = made(maker, seed)
         low, high = vertices[:, :3].min(axis=0), vertices[:, :3].max(axis=0)
         assert np.isfinite(vertices).all()
         assert (vertices[:, 13] < HEAD_SEEN_FROM).all()
@@ -59,20 +49,16 @@ def test_no_thing_has_a_head_and_each_stands_on_the_floor(
         assert np.abs([low[[0, 2]], high[[0, 2]]]).max() < 7
 
 
-@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker[1])
-def test_the_same_seed_makes_the_same_thing(
-    train: dict[str, ModuleType], maker: tuple[str, str]
-) -> None:
-    assert np.array_equal(made(train, maker, 5), made(train, maker, 5))
-    assert not np.array_equal(made(train, maker, 5), made(train, maker, 6))
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
+def test_the_same_seed_makes_the_same_thing(maker: Maker) -> None:
+    assert np.array_equal(made(maker, 5), made(maker, 5))
+    assert not np.array_equal(made(maker, 5), made(maker, 6))
 
 
-@pytest.mark.parametrize("name", ["car", "van", "lorry"])
-def test_a_vehicle_is_longer_than_wide_and_its_glass_mirrors(
-    train: dict[str, ModuleType], name: str
-) -> None:
+@pytest.mark.parametrize("maker", [vehicles.car, vehicles.van, vehicles.lorry])
+def test_a_vehicle_is_longer_than_wide_and_its_glass_mirrors(maker: Maker) -> None:
     for seed in SEEDS:
-        vertices = made(train, ("vehicles", name), seed)
+        vertices = made(maker, seed)
         long, _, wide = np.ptp(vertices[:, :3], axis=0)
         assert 3.5 < long < 9
         assert 1.6 < wide < 3.1, "the widest lorry that may drive, and its mirrors"
@@ -81,11 +67,11 @@ def test_a_vehicle_is_longer_than_wide_and_its_glass_mirrors(
         assert vertices[glass, 9:12].max() < 0.2, "glass is dark"
 
 
-def test_the_skin_of_a_ball_points_outwards(train: dict[str, ModuleType]) -> None:
+def test_the_skin_of_a_ball_points_outwards() -> None:
     around, down = np.meshgrid(np.linspace(0, 2 * np.pi, 25), np.linspace(0.1, 3, 15))
     ring = [np.sin(down) * np.cos(around), np.cos(down), np.sin(down) * np.sin(around)]
     lattice = np.stack(ring, axis=2)
-    solid, patches = train["solids"].Solid(), (14, 24)
+    solid, patches = solids.Solid(), (14, 24)
     solid.loft(lattice, np.ones((*patches, 3)), np.zeros(patches))
     vertices = solid.vertices()
     inner = np.abs(vertices[:, 1]) < 0.9
@@ -94,9 +80,9 @@ def test_the_skin_of_a_ball_points_outwards(train: dict[str, ModuleType]) -> Non
     assert np.unique(np.sign(along)).size == 1
 
 
-def row(train: dict[str, ModuleType], **values: float) -> np.ndarray:
+def row(**values: float) -> np.ndarray:
     """(1, 23): a person in full view, but for what is given."""
-    names = train["labels"].COLUMN
+    names = labels.COLUMN
     usual = {"head_x0": 100, "head_y0": 50, "head_x1": 130, "head_y1": 80}
     usual |= {"body_x0": 80, "body_y0": 50, "body_x1": 150, "body_y1": 200}
     usual |= {"head_seen": 1, "head_inside": 1, "body_seen": 1}
@@ -127,9 +113,9 @@ def row(train: dict[str, ModuleType], **values: float) -> np.ndarray:
     ],
 )
 def test_where_an_answer_counts_for_nothing(
-    train: dict[str, ModuleType], values: dict[str, float], boxes: list[list[float]]
+    values: dict[str, float], boxes: list[list[float]]
 ) -> None:
-    ignored = train["labels"].ignored(row(train, **values))
+    ignored = labels.ignored(row(**values))
     assert ignored.tolist() == boxes
 
 
@@ -142,23 +128,19 @@ def save_world(folder: Path, seed: int, views: list[str]) -> None:
     )  # fmt: skip
 
 
-def test_new_worlds_and_views_from_above_are_drawn_more_often(
-    train: dict[str, ModuleType], tmp_path: Path
-) -> None:
+def test_new_worlds_and_views_from_above_are_drawn_more_often(tmp_path: Path) -> None:
     save_world(tmp_path, 3, ["low", "overhead"])
     save_world(tmp_path, 7, ["oblique", "overhead"])
     save_world(tmp_path, 900_000, ["low"])
-    shards = train["samples"].Shards(tmp_path, False, fresh=5, above=1.5)
+    shards = samples.Shards(tmp_path, False, fresh=5, above=1.5)
     assert shards.often == [1.0, 1.5, 3.0, 4.5]
-    assert train["samples"].Shards(tmp_path, held_out=True).often == [1.0]
+    assert samples.Shards(tmp_path, held_out=True).often == [1.0]
 
 
-def test_a_world_with_nobody_in_it_teaches_that_nobody_is_there(
-    train: dict[str, ModuleType], tmp_path: Path
-) -> None:
+def test_a_world_with_nobody_in_it_teaches_that_nobody_is_there(tmp_path: Path) -> None:
     save_world(tmp_path, 3, ["low", "overhead"])
-    shards = train["samples"].Shards(tmp_path, held_out=False)
-    image, target = next(train["samples"].stream(shards, "rgb", seed=1))
+    shards = samples.Shards(tmp_path, held_out=False)
+    image, target = next(samples.stream(shards, "rgb", seed=1))
     assert image.shape == (256, 320, 3)
     assert target[..., 0].max() == 0, "no heat"
-    assert target[..., train["samples"].WEIGHT].min() == 1, "everywhere"
+    assert target[..., samples.WEIGHT].min() == 1, "everywhere"

@@ -1,12 +1,14 @@
-"""Film the doors of shops: ``python doors.py --data MAKEHUMAN --out FOLDER``.
+"""Film the doors of shops.
+
+``python -m doorsill_train.film.doors --data MAKEHUMAN --out FOLDER``
 
 The walkers are those of the simulated street (see ``shops``); people, rooms and light
 are drawn as for the worlds. A held-out shop is kept frame by frame, one for training
 every ``EVERY`` frames.
 
-A shard is one shop, as ``render.py`` writes worlds, so ``samples.Shards`` reads both; a
-picture's *luma one step before* is that of the shard's picture before. Beside its rows
-the labels hold ``serials``, who each is, and ``numbers``, the frame of each picture.
+A shard is one shop, as ``film.worlds`` writes worlds, so ``shards.Shards`` reads both;
+a picture's *luma one step before* is that of the shard's picture before. Beside its
+rows the labels hold ``serials``, who each is, and ``numbers``, the frame of each one.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Render people for the attributes network, as a door camera sees them.
 
-``python portraits.py --data MAKEHUMAN --out FOLDER --shards N``: shards of 500 crops as
-the firmware cuts them (128 x 64), ``NNNNNN.crops.npz`` with ``images`` and ``rows``
-(``COLUMNS``). Everybody is another body: a new one costs no more than twice another
-picture of the same, and teaches far more. Resumable, parallel; seeds from 900,000 on
-are held out. ``--sheet SHARD PNG`` makes a contact sheet.
+``python -m doorsill_train.film.portraits --data MAKEHUMAN --out FOLDER --shards N``
+
+Shards of 500 crops as the firmware cuts them (128 x 64): ``NNNNNN.crops.npz`` with
+``images`` and ``rows`` (``COLUMNS``). Everybody is another body: a new one costs no
+more than twice another picture of the same, and teaches far more. Resumable, parallel;
+seeds from 900,000 on are held out. ``--sheet SHARD PNG`` makes a contact sheet.
 """
 
 from __future__ import annotations

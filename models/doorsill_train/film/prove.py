@@ -1,4 +1,6 @@
-"""Prove what the renderer promises, on the machine that renders: ``python prove.py``.
+"""Prove what the renderer promises, on the machine that renders.
+
+``python -m doorsill_train.film.prove``
 
 With ``--blender PYTHON`` the same of Cycles, if that interpreter has bpy.
 

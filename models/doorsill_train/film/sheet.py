@@ -1,7 +1,9 @@
 """A contact sheet of rendered scenes, to be looked at before any training.
 
-``python sheet.py SHARD.frames.npy sheet.png``: heads red, bodies green, feet as a dot;
-labels that are not used are magenta. The second row of each pair is the change input.
+``python -m doorsill_train.film.sheet SHARD.frames.npy sheet.png``
+
+Heads are red, bodies green, feet a dot; labels that are not used are magenta. The
+second row of each pair is the change input.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """The simulated street: a minute at a shop's door, with every crossing known.
 
-``python street.py --data MAKEHUMAN --out FOLDER`` writes ``street.mp4`` and
-``street.truth.json``. People wear the held-out wardrobe, so no detector of ours was
-trained on them. Towards the camera is IN: from the left of the line to its right.
+``python -m doorsill_train.film.street_clip --data MAKEHUMAN --out FOLDER``
+
+Writes ``street.mp4`` and ``street.truth.json``. People wear the held-out wardrobe, so
+no detector of ours was trained on them. Towards the camera is IN: from the left of the
+line to its right.
 
          outside        z = 11
       ____      ____    wall with the door, z = 7

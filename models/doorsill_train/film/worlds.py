@@ -1,4 +1,6 @@
-"""Render training worlds: ``python render.py --data MAKEHUMAN --out FOLDER``.
+"""Render training worlds.
+
+``python -m doorsill_train.film.worlds --data MAKEHUMAN --out FOLDER``
 
 A shard is one world (its own people and clothes) of 200 scenes, decided by its seed
 alone. It is written when complete, so a stopped run goes on where it was. Each shard is

@@ -1,4 +1,6 @@
-"""The change input on the real clips, beside colour: ``change_real.py MODEL ...``.
+"""The change input on the real clips, beside colour.
+
+``python -m doorsill_train.judge.change_real MODEL ...``
 
 A change detector needs what the pipeline would keep: the luma of the step before and a
 background that adapts within a minute. Both are rebuilt here frame by frame, from the
@@ -19,8 +21,8 @@ from doorsill.models import manifest as registry
 from doorsill.values import Detections
 from doorsill.vision.detect import opening
 from doorsill.vision.detect.letterbox import Letterbox
+from doorsill_train.shipped import LABELS
 
-LABELS = Path(__file__).resolve().parent.parent / "eval/labels/real.json"
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 ADAPTS_IN_S, GREY = 60.0, 128
 

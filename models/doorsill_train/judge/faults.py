@@ -1,8 +1,10 @@
-"""Measure a detector's faults for the simulated street: ``noise.py --doors FOLDER``.
+"""Measure a detector's faults for the simulated street.
+
+``python -m doorsill_train.judge.faults --doors FOLDER``
 
 Writes ``models/doorsill_street/measured.json``, which ``doorsill_street.measured``
-describes, and prints the shares behind it. The folder is ``doors.py --held-out``'s: the
-street's own walkers, rendered as its camera sees them, in rooms and clothes that no
+describes, and prints the shares behind it. The folder is ``film.doors --held-out``'s:
+the street's own walkers, rendered as its camera sees them, in rooms and clothes that no
 detector of ours was trained on. Lengths are in heads, as tall as the truth's.
 """
 

@@ -1,8 +1,10 @@
-"""Whom a detector finds: ``groups.py --worlds W --out FILE MANIFEST``.
+"""Whom a detector finds.
+
+``python -m doorsill_train.judge.groups --worlds W --out FILE MANIFEST``
 
 Recall of heads (IoU 0.5, at the manifest's sure score) on held-out worlds, by the
 conditions of the picture and by who the rendered people are, with Wilson intervals;
-and the score with the best F1, which is what ``publish.py --sure`` wants.
+and the score with the best F1, which is what ``publish.publish --sure`` wants.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Measure a published detector on held-out worlds: ``held_out.py --worlds W MANIFEST``.
+"""Measure a published detector on held-out worlds.
+
+``python -m doorsill_train.judge.held_out --worlds W MANIFEST``
 
 Runs the int8 file through the firmware's loader and decode; with ``--weights`` the
 float network beside it, which says what rounding costs.

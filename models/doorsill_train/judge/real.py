@@ -1,7 +1,8 @@
 """Every frame of the real clips: is everybody found, once, and nobody else?
 
-``python real.py --clips FOLDER detector other.tflite``. Precision
-and recall on the hand-labelled frames come from ``doorsill models evaluate``.
+``python -m doorsill_train.judge.real --clips FOLDER detector other.tflite``
+
+Precision and recall on the hand-labelled frames come from ``doorsill models evaluate``.
 """
 
 from __future__ import annotations

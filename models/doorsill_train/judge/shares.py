@@ -1,4 +1,6 @@
-"""Are corrected shares honest? Simulated days with skewed mixes: ``shares.py JSON``.
+"""Are corrected shares honest? Simulated days with skewed mixes.
+
+``python -m doorsill_train.judge.shares JSON``
 
 A store sees how often each answer (or *unknown*) was given, not who was there. With the
 confusion matrix of the model card the mix is estimated by least squares within the
@@ -137,7 +139,7 @@ def offset(mix: list[float], real: np.ndarray, known: np.ndarray) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("report", type=Path, help="what publish_attributes.py wrote")
+    parser.add_argument("report", type=Path, help="eval/attributes.json")
     parser.add_argument("--out", type=Path, help="a JSON file")
     args = parser.parse_args()
     report = json.loads(args.report.read_text())

@@ -1,4 +1,6 @@
-"""The tables of the attributes card from its numbers: ``tables.py --models FOLDER``.
+"""The tables of the attributes card from its numbers.
+
+``python -m doorsill_train.judge.tables --models FOLDER``
 
 Reads ``eval/attributes.json`` and ``eval/shares.json`` and prints Markdown.
 """
@@ -11,8 +13,8 @@ import re
 from pathlib import Path
 
 from doorsill.models.manifest import ALLOWED_ATTRIBUTES
+from doorsill_train.shipped import MODELS
 
-MODELS = Path(__file__).resolve().parent.parent
 CONFUSION = "confusion_truth_by_answer_then_unknown"
 OTHER = "confusion_of_the_calibration_half"
 

@@ -1,6 +1,6 @@
 """What a detector says of held-out doors, frame by frame, beside who was there.
 
-``watched(folder, manifest)`` goes over the shops that ``doors.py`` filmed. Of each
+``watched(folder, manifest)`` goes over the shops that ``film.doors`` filmed. Of each
 person whom at most others hide it keeps whether and how surely they were found and how
 far off the answer was; of each answer that speaks of nobody, or a second time of
 somebody, where it was and for how long one stayed there.

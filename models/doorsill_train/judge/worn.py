@@ -1,4 +1,6 @@
-"""What could be told of people from what they wear and how they move: ``worn.py``.
+"""What could be told of people from what they wear and how they move.
+
+``python -m doorsill_train.judge.worn``
 
 Draws people as ``looks`` dresses them, renders nobody, and fits a small network on the
 style in words and colours: an upper bound for what a picture that shows all of it could

@@ -1,8 +1,10 @@
 """Train the attributes network on rendered people.
 
-``python attributes.py --portraits FOLDER --out RUN --steps N [--start DETECTOR]``,
-then ``--again RUN/best.weights.h5`` with mixed pictures against learning by heart;
-``publish_attributes.py`` then calibrates, measures and writes the model. Goes on where
+``python -m doorsill_train.learn.attributes --portraits FOLDER --out RUN --steps N``
+
+Begins with ``--start DETECTOR``, if given; then again with mixed pictures against
+learning by heart, from ``--again RUN/best.weights.h5``. After that
+``publish.publish_attributes`` calibrates, measures and writes the model. Goes on where
 it was stopped; keeps the weights that did best on the calibrating half of the held-out
 people (``best.weights.h5``). While it learns it is also asked for ``people.CUES``, such
 as a beard or a cane, so that it looks for what can be seen; that output is never saved.

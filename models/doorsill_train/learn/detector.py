@@ -1,4 +1,6 @@
-"""Train the head detector: ``python detector.py --worlds FOLDER --out RUN --steps N``.
+"""Train the head detector.
+
+``python -m doorsill_train.learn.detector --worlds FOLDER --out RUN --steps N``
 
 Saves every 200 steps and goes on from there after a stop. The loader picks up worlds as
 they are rendered. Every 1,000 steps the held-out worlds are measured, and the weights

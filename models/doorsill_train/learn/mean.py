@@ -1,4 +1,6 @@
-"""The mean of two runs' weights: ``mean.py FIRST SECOND --out FILE [--share 0.5]``.
+"""The mean of two runs' weights.
+
+``python -m doorsill_train.learn.mean FIRST SECOND --out FILE [--share 0.5]``
 
 Where the second run went on from the first, the mean keeps most of what it gained and
 loses less of what the first could do (Wortsman et al., arXiv 2109.01903).

@@ -1,4 +1,4 @@
-"""Path-trace scenes with Blender's Cycles: a worker for ``tracer.py``, not for people.
+"""Path-trace scenes with Blender's Cycles: a worker for ``paint.tracer``.
 
 Runs in an environment of its own, as Blender's Python module is under the GPL and
 nothing of ours may be linked with it: one line on standard input names a file with the

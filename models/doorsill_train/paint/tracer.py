@@ -1,4 +1,4 @@
-"""Pictures by path tracing, where ``render.py --cycles`` asks for a share of them.
+"""Pictures by path tracing, where ``film.worlds --cycles`` asks for a share of them.
 
 Light that comes off walls, soft shadows and floors that mirror, which a rasteriser only
 imitates. The geometry is read back from the rasteriser, whose id pass still makes the

@@ -1,4 +1,6 @@
-"""Make the shipped models again: ``python everything.py --data DATA --work FOLDER``.
+"""Make the shipped models again.
+
+``python -m doorsill_train.publish.everything --data DATA --work FOLDER``
 
 Four and a half hours on two quiet cores, from measured paces: rendering 25 minutes,
 detector 65, doors 15, the detector again 50, more worlds 15 and the detector once more
@@ -6,9 +8,9 @@ detector 65, doors 15, the detector again 50, more worlds 15 and the detector on
 
 Every step goes on where it was stopped, and one that has ended is not run again while
 its arguments stay the same (``FOLDER/done``). ``--start WEIGHTS`` trains the detector
-on instead of from nothing, for example from what ``recover.py`` reads out of a shipped
-file. ``--scale 0.01`` goes the whole road with a hundredth of all worlds, scenes,
-people and steps, in a folder of its own, never over what is shipped.
+on instead of from nothing, for example from what ``publish.recover`` reads out of a
+shipped file. ``--scale 0.01`` goes the whole road with a hundredth of all worlds,
+scenes, people and steps, in a folder of its own, never over what is shipped.
 ``--cycles 0.1`` has a tenth of the detector's scenes path-traced (`make cycles` first).
 
 Weights differ in their last digits from one processor to the next, so the models will
@@ -25,8 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from doorsill_train.publish import smoke
+from doorsill_train.shipped import MODELS
 
-MODELS = Path(__file__).resolve().parent.parent
 WORLDS, MORE_WORLDS, HELD_OUT = 40, 64, 6  # for the first run, for the last
 STEPS, ABOVE = 7000, 1.3  # how often scenes from above are drawn
 SHOPS, PICTURES = 120, 50  # filmed doors, for the second run
@@ -59,27 +61,26 @@ class Scale:
 
 
 class Road:
-    """Runs one script after the other; remembers in a folder which have ended."""
+    """Runs one module after the other; remembers in a folder which have ended."""
 
     def __init__(self, done: Path):
         self.done = done
         done.mkdir(parents=True, exist_ok=True)
 
-    def run(self, name: str, script: str, *arguments: object) -> None:
-        note, command = self.done / name, " ".join(map(str, (script, *arguments)))
+    def run(self, name: str, module: str, *arguments: object) -> None:
+        note, command = self.done / name, " ".join(map(str, (module, *arguments)))
         if note.exists() and note.read_text() == command:
             print(f"{name}: was made before", flush=True)
             return
         print(f"{name}: {command}", flush=True)
-        smoke.run(script, *arguments)
+        smoke.run(module, *arguments)
         note.write_text(command)
 
 
 def commit() -> str:
     """The training code's, for the manifests."""
     command = ["git", "rev-parse", "--short", "HEAD"]
-    here = Path(__file__).resolve().parent
-    return subprocess.check_output(command, cwd=here, text=True).strip()
+    return subprocess.check_output(command, cwd=MODELS, text=True).strip()
 
 
 def detector(
@@ -95,22 +96,22 @@ def detector(
     traced = ["--cycles", cycles] if cycles else []
     rendered = ["--data", data, "--out", worlds, "--held-out", held_out,
                 "--scenes", scale.of(200, 30), *traced]  # fmt: skip
-    road.run("worlds", "render.py", *rendered, "--worlds", scale.of(WORLDS))
+    road.run("worlds", "film.worlds", *rendered, "--worlds", scale.of(WORLDS))
     weights = ["--start", start] if start else []
-    road.run("detector", "detector.py", "--worlds", worlds, "--out", out,
+    road.run("detector", "learn.detector", "--worlds", worlds, "--out", out,
              "--steps", scale.of(STEPS, 8), "--above", ABOVE, *weights)  # fmt: skip
     shops = ["--shops", scale.of(SHOPS), "--pictures", scale.of(PICTURES, 10)]
-    road.run("doors", "doors.py", "--data", data, "--out", worlds, *shops)
-    road.run("detector-doors", "detector.py", "--worlds", worlds, "--out", again,
+    road.run("doors", "film.doors", "--data", data, "--out", worlds, *shops)
+    road.run("detector-doors", "learn.detector", "--worlds", worlds, "--out", again,
              "--steps", scale.of(MORE_STEPS, 8), "--rate", MORE_RATE, "--above", ABOVE,
              "--start", out / "last.weights.h5")  # fmt: skip
     mean = again / "mean.weights.h5"
-    road.run("mean", "mean.py", out / "last.weights.h5", again / "last.weights.h5",
+    road.run("mean", "learn.mean", out / "last.weights.h5", again / "last.weights.h5",
              "--out", mean)  # fmt: skip
     road.run(
-        "more-worlds", "render.py", *rendered, "--worlds", scale.of(MORE_WORLDS, 2)
+        "more-worlds", "film.worlds", *rendered, "--worlds", scale.of(MORE_WORLDS, 2)
     )
-    road.run("detector-last", "detector.py", "--worlds", worlds, "--out", last,
+    road.run("detector-last", "learn.detector", "--worlds", worlds, "--out", last,
              "--steps", scale.of(LAST_STEPS, 8), "--rate", MORE_RATE, "--above", ABOVE,
              "--start", mean)  # fmt: skip
     return out / "last.weights.h5", last / "last.weights.h5"
@@ -121,13 +122,13 @@ def attributes(
 ) -> tuple[Path, Path]:
     """Portraits, a run that begins with the detector's first layers, and a restart."""
     portraits, runs = work / "portraits", work / "attributes"
-    road.run("portraits", "portraits.py", "--data", data, "--out", portraits,
+    road.run("portraits", "film.portraits", "--data", data, "--out", portraits,
              "--shards", scale.of(38), "--held-out", scale.of(40),
              "--per-shard", scale.of(500, 64))  # fmt: skip
     people, (first, again) = ["--portraits", portraits], ATTRIBUTES_STEPS
-    road.run("attributes-1", "attributes.py", *people, "--out", runs / "1",
+    road.run("attributes-1", "learn.attributes", *people, "--out", runs / "1",
              "--steps", scale.of(first, 8), "--start", start)  # fmt: skip
-    road.run("attributes-2", "attributes.py", *people, "--out", runs / "2",
+    road.run("attributes-2", "learn.attributes", *people, "--out", runs / "2",
              "--steps", scale.of(again, 8),
              "--again", runs / "1" / "best.weights.h5")  # fmt: skip
     return portraits, runs / "2" / "best.weights.h5"
@@ -146,21 +147,21 @@ def main() -> None:
     scale = Scale(args.scale)
     work, out = scale.folders(args.work, args.out)
     (out / "eval").mkdir(parents=True, exist_ok=True)
-    print(__doc__.split("\n\n")[1], flush=True)
+    print(__doc__.split("\n\n")[2], flush=True)  # how long it takes
     road, made = Road(work / "done"), ["--status", args.status, "--commit", commit()]
     first, weights = detector(road, scale, args.data, work, args.start, args.cycles)
     worlds = ["--worlds", work / "worlds"]
-    road.run("publish", "publish.py", "--weights", weights, *worlds, *made, *DETECTOR,
-             "--out", out)  # fmt: skip
-    road.run("groups", "groups.py", *worlds, "--out", out / "eval/detector.json",
+    road.run("publish", "publish.publish", "--weights", weights, *worlds, *made,
+             *DETECTOR, "--out", out)  # fmt: skip
+    road.run("groups", "judge.groups", *worlds, "--out", out / "eval/detector.json",
              out / "detector.toml")  # fmt: skip
     portraits, best = attributes(road, scale, args.data, work, first)
-    road.run("publish-attributes", "publish_attributes.py", "--weights", best,
+    road.run("publish-attributes", "publish.publish_attributes", "--weights", best,
              "--portraits", portraits, *made, *ATTRIBUTES, "--out", out)  # fmt: skip
-    road.run("shares", "shares.py", out / "eval/attributes.json",
+    road.run("shares", "judge.shares", out / "eval/attributes.json",
              "--out", out / "eval/shares.json")  # fmt: skip
-    road.run("tables", "tables.py", "--models", out)
-    road.run("golden", "golden.py", "--models", out)
+    road.run("tables", "judge.tables", "--models", out)
+    road.run("golden", "publish.golden", "--models", out)
     print(f"the models are in {out}")
 
 

@@ -1,7 +1,8 @@
 """Keras weights -> one int8 TFLite file that a phone-size accelerator could run.
 
-``python export.py --run RUN --worlds FOLDER --out detector.tflite`` prints the
-quantisation and the operations, and refuses any that is not on the Edge TPU's list.
+``python -m doorsill_train.publish.export --weights W --worlds FOLDER --out FILE``
+
+Prints the operations, and refuses any that is not on the Edge TPU's list.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Write what each model answers, bit for bit, to a fixed picture: ``golden.py``.
+"""Write what each model answers, bit for bit, to a fixed picture.
+
+``python -m doorsill_train.publish.golden``
 
 Computed with the reference kernels, which give the same bits on x86 and arm64 (seen
 under qemu); ``tests/test_models_golden.py`` compares. Run after every publish.
@@ -15,9 +17,7 @@ import numpy as np
 
 from doorsill.drivers.model.runtime import load_reference
 from doorsill.models import manifest as registry
-
-MODELS = Path(__file__).resolve().parent.parent
-GOLDEN = MODELS / "eval" / "golden.json"
+from doorsill_train.shipped import GOLDEN, MODELS
 
 
 def picture(height: int, width: int) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Write a model and its manifest into ``models/``, from a trained run.
 
-``python publish.py --weights W --worlds FOLDER --threshold 0.35 --commit HASH`` exports
-the detector, reads the quantisation back from the file and writes ``detector.toml``.
-The manifest is what the firmware trusts; nothing in it is typed by hand.
+``python -m doorsill_train.publish.publish --weights W --worlds FOLDER --commit HASH``
+
+Exports the detector, reads the quantisation back from the file and writes
+``detector.toml``. The manifest is what the firmware trusts; nothing in it is typed by
+hand.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from ai_edge_litert.interpreter import Interpreter
 from doorsill_train.learn import net, samples
 from doorsill_train.publish.export import calibration, converted
 from doorsill_train.publish.operators import operations
+from doorsill_train.shipped import MODELS
 
-MODELS = Path(__file__).resolve().parent.parent
 PROVENANCE = (
     "Trained by us on rendered people only: MakeHuman CC0 shapes"
     " (makehuman a8bc2d54, makehuman-assets 8cf9645b), our own renderer."

@@ -24,11 +24,11 @@ from doorsill_train.learn.crops import COLUMN, Crops, as_seen, calibrating, one_
 from doorsill_train.publish.export import converted
 from doorsill_train.publish.operators import operations
 from doorsill_train.publish.publish import (
-    MODELS,
     input_section,
     model_section,
     output_sections,
 )
+from doorsill_train.shipped import MODELS
 
 UNKNOWN, RIGHT_AT_LEAST, FEWEST = 0.185, 0.65, 40  # of the calibrating half
 CONFUSION = "confusion_truth_by_answer_then_unknown"

@@ -1,4 +1,6 @@
-"""Keras weights again from a shipped int8 file: ``recover.py --file F --out W``.
+"""Keras weights again from a shipped int8 file.
+
+``python -m doorsill_train.publish.recover --file F --out W``
 
 Training can go on from a model whose training run is gone. Each convolution's kernel
 and bias are read back (rounded to int8, which costs nothing that can be measured) and

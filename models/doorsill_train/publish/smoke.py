@@ -1,4 +1,6 @@
-"""The whole road in miniature, in less than four minutes: ``python smoke.py --data D``.
+"""The whole road in miniature, in less than four minutes.
+
+``python -m doorsill_train.publish.smoke --data D``
 
 Renders 60 scenes and a shop's door, trains a tiny detector for a few steps, exports it
 to int8, writes a manifest, and counts heads on held-out scenes through the firmware's
@@ -15,23 +17,25 @@ import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
 SCENES, STEPS, PEOPLE = 30, 12, 64
 
 
-def run(script: str, *arguments: object) -> None:
+def run(module: str, *arguments: object) -> None:
+    """``film.worlds`` and the like in a process; CalledProcessError if it fails."""
     begun = time.monotonic()
-    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    name = f"doorsill_train.{module}"
+    command = [sys.executable, "-m", name, *map(str, arguments)]
     subprocess.run(command, check=True)
-    print(f"{script}: {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"{module}: {time.monotonic() - begun:.0f} s", flush=True)
 
 
 def attributes(data: Path, out: Path) -> None:
     portraits, trained = out / "portraits", out / "attributes"
-    run("portraits.py", "--data", data, "--out", portraits, "--shards", 1,
+    run("film.portraits", "--data", data, "--out", portraits, "--shards", 1,
         "--held-out", 1, "--per-shard", PEOPLE)  # fmt: skip
-    run("attributes.py", "--portraits", portraits, "--out", trained, "--steps", STEPS)
-    run("publish_attributes.py", "--weights", trained / "best.weights.h5",
+    run("learn.attributes", "--portraits", portraits, "--out", trained,
+        "--steps", STEPS)  # fmt: skip
+    run("publish.publish_attributes", "--weights", trained / "best.weights.h5",
         "--portraits", portraits, "--status", "experimental", "--commit", "none",
         "--out", out)  # fmt: skip
 
@@ -44,18 +48,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         out = args.out or Path(temporary)
         worlds, trained = out / "worlds", out / "run"
-        run("prove.py")
+        run("film.prove")
         render = ["--data", args.data, "--out", worlds, "--scenes", SCENES]
-        run("render.py", *render, "--worlds", 1, "--held-out", 1)
-        run("doors.py", "--data", args.data, "--out", worlds, "--shops", 1,
+        run("film.worlds", *render, "--worlds", 1, "--held-out", 1)
+        run("film.doors", "--data", args.data, "--out", worlds, "--shops", 1,
             "--pictures", SCENES // 3)  # fmt: skip
-        run("sheet.py", worlds / "000000.frames.npy", out / "sheet.png")
-        run("detector.py", "--worlds", worlds, "--out", trained,
+        run("film.sheet", worlds / "000000.frames.npy", out / "sheet.png")
+        run("learn.detector", "--worlds", worlds, "--out", trained,
             "--variant", "tiny", "--steps", STEPS)  # fmt: skip
-        run("publish.py", "--weights", trained / "last.weights.h5", "--worlds", worlds,
-            "--variant", "tiny", "--status", "experimental", "--commit", "none",
-            "--threshold", 0.02, "--out", out)  # fmt: skip
-        run("held_out.py", "--worlds", worlds, out / "detector.toml")
+        run("publish.publish", "--weights", trained / "last.weights.h5",
+            "--worlds", worlds, "--variant", "tiny", "--threshold", 0.02,
+            "--status", "experimental", "--commit", "none", "--out", out)  # fmt: skip
+        run("judge.held_out", "--worlds", worlds, out / "detector.toml")
         attributes(args.data, out)
 
 

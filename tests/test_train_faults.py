@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 from doorsill.values import Detections
+from doorsill_train import labels
+from doorsill_train.judge import faults, watched
 
-TRAIN = Path(__file__).parent.parent / "models" / "train"
-MODULES = ("labels", "samples", "evaluate", "held_out", "watched", "noise")
 WIDE, TALL = 320, 240
 
 
-@pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
-    monkeypatch.syspath_prepend(str(TRAIN))
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield {name: importlib.import_module(name) for name in MODULES}
-    for name in MODULES:
-        sys.modules.pop(name, None)
-
-
-def people(
-    train: dict[str, ModuleType], *places: tuple[float, float], inside: float = 1.0
-) -> np.ndarray:
+def people(*places: tuple[float, float], inside: float = 1.0) -> np.ndarray:
     """Rows of people with 16 px heads whose middles are at ``places``."""
-    rows = np.zeros((len(places), len(train["labels"].NAMES)))
+    rows = np.zeros((len(places), len(labels.NAMES)))
     for row, (x, y) in zip(rows, places, strict=True):
         row[:4] = x - 8, y - 8, x + 8, y + 8
         row[4:8] = x - 14, y - 8, x + 14, y + 62
         row[8:10] = x, y + 60
-        row[train["labels"].COLUMN["head_inside"]] = inside
+        row[labels.COLUMN["head_inside"]] = inside
     return rows
 
 
@@ -57,11 +41,9 @@ def answers(*places: tuple[float, float], score: float = 0.8) -> Detections:
     )
 
 
-def test_each_person_is_held_against_the_answer_that_speaks_of_them(
-    train: dict[str, ModuleType],
-) -> None:
-    rows = people(train, (100, 80), (200, 80))
-    one, other = train["watched"].looks([(1, 5), (1, 6)], 3, rows, answers((104, 80)))
+def test_each_person_is_held_against_the_answer_that_speaks_of_them() -> None:
+    rows = people((100, 80), (200, 80))
+    one, other = watched.looks([(1, 5), (1, 6)], 3, rows, answers((104, 80)))
     assert (one.who, one.frame, one.head_px) == ((1, 5), 3, 16)
     assert one.score == pytest.approx(0.8)
     assert one.off == pytest.approx([0.25, 0, 0.25, 0, 0.25, 0.25], abs=1e-5)
@@ -69,47 +51,36 @@ def test_each_person_is_held_against_the_answer_that_speaks_of_them(
     assert one.cover == other.cover == 0.0
 
 
-def test_who_stands_behind_somebody_is_known_to_be_hidden(
-    train: dict[str, ModuleType],
-) -> None:
-    rows = people(train, (100, 80), (100, 90))
-    behind, ahead = train["watched"].looks([(1, 5), (1, 6)], 0, rows, answers())
+def test_who_stands_behind_somebody_is_known_to_be_hidden() -> None:
+    rows = people((100, 80), (100, 90))
+    behind, ahead = watched.looks([(1, 5), (1, 6)], 0, rows, answers())
     assert ahead.cover == 0.0 and 0.3 < behind.cover < 0.5
 
 
 @pytest.mark.parametrize("inside", [0.2, 0.9])
-def test_a_head_that_the_edge_cuts_is_not_asked_for(
-    train: dict[str, ModuleType], inside: float
-) -> None:
-    rows = people(train, (100, 2), inside=inside)
-    assert list(train["watched"].looks([(1, 5)], 0, rows, answers())) == []
+def test_a_head_that_the_edge_cuts_is_not_asked_for(inside: float) -> None:
+    rows = people((100, 2), inside=inside)
+    assert list(watched.looks([(1, 5)], 0, rows, answers())) == []
 
 
-def test_a_second_answer_is_invented_and_so_is_one_where_nobody_is(
-    train: dict[str, ModuleType],
-) -> None:
-    rows = people(train, (100, 80))
+def test_a_second_answer_is_invented_and_so_is_one_where_nobody_is() -> None:
+    rows = people((100, 80))
     told = answers((100, 80), (108, 120), (250, 200))
-    on, elsewhere = train["watched"].extras(4, rows, told)
+    on, elsewhere = watched.extras(4, rows, told)
     assert on.off == pytest.approx([0.5, 2.5, 0.5, 2.5], abs=1e-5)
     assert elsewhere.off is None
     assert elsewhere.place[8:] * [WIDE, TALL] == pytest.approx([250, 260], abs=1e-3)
 
 
-def test_an_answer_on_somebody_without_a_head_in_the_picture_is_no_invention(
-    train: dict[str, ModuleType],
-) -> None:
-    rows = people(train, (100, -9), inside=0.0)
-    assert list(train["watched"].extras(4, rows, answers((100, 20)))) == []
-    nobody = train["watched"].extras(4, rows, answers((200, 20)))
+def test_an_answer_on_somebody_without_a_head_in_the_picture_is_no_invention() -> None:
+    rows = people((100, -9), inside=0.0)
+    assert list(watched.extras(4, rows, answers((100, 20)))) == []
+    nobody = watched.extras(4, rows, answers((200, 20)))
     assert [each.off for each in nobody] == [None]
 
 
-def test_an_invention_stays_over_a_short_gap_and_ends_after_a_long_one(
-    train: dict[str, ModuleType],
-) -> None:
-    watched, nobody = train["watched"], people(train)
-    runs, ended = [], []
+def test_an_invention_stays_over_a_short_gap_and_ends_after_a_long_one() -> None:
+    nobody, runs, ended = people(), [], []
     for frame in range(40):
         shown = frame in (3, 4, 6, 7, 30)
         told = answers((100 + frame, 80)) if shown else answers()
@@ -119,18 +90,14 @@ def test_an_invention_stays_over_a_short_gap_and_ends_after_a_long_one(
     assert ended[0].seconds == pytest.approx(0.32)  # the gap is not told
 
 
-def walk(
-    train: dict[str, ModuleType], values: np.ndarray, who: int
-) -> Iterator[object]:
+def walk(values: np.ndarray, who: int) -> Iterator[object]:
     for frame, value in enumerate(values.tolist()):
         off = np.full(6, value)
-        yield train["watched"].Look((1, who), frame, 0.0, 0.0, 16.0, 0.8, off)
+        yield watched.Look((1, who), frame, 0.0, 0.0, 16.0, 0.8, off)
 
 
 @pytest.mark.parametrize(("steady", "memory"), [(0.5, 0.8), (0.2, 0.3)])
-def test_what_stays_and_what_passes_is_told_apart(
-    train: dict[str, ModuleType], steady: float, memory: float
-) -> None:
+def test_what_stays_and_what_passes_is_told_apart(steady: float, memory: float) -> None:
     rng, looks = np.random.default_rng(3), []
     for who in range(400):
         passing = [rng.normal()]
@@ -139,19 +106,17 @@ def test_what_stays_and_what_passes_is_told_apart(
             passing.append(memory * passing[-1] + fresh)
         own = np.sqrt(steady) * rng.normal()
         values = own + np.sqrt(1 - steady) * np.array(passing)
-        looks += list(walk(train, values, who))
-    found = train["noise"].changes(looks, lambda each: float(each.off[0]))
+        looks += list(walk(values, who))
+    found = faults.changes(looks, lambda each: float(each.off[0]))
     assert found == pytest.approx((steady, memory), abs=0.06)
 
 
-def test_a_score_becomes_its_place_among_all_and_a_miss_the_lowest(
-    train: dict[str, ModuleType],
-) -> None:
+def test_a_score_becomes_its_place_among_all_and_a_miss_the_lowest() -> None:
     looks = [
-        train["watched"].Look((1, row), 0, 0.0, 0.0, 16.0, score, np.zeros(6))
+        watched.Look((1, row), 0, 0.0, 0.0, 16.0, score, np.zeros(6))
         for row, score in enumerate([0.0, 0.0, 0.4, 0.9])
     ]
-    numbers = train["noise"].normal_scores(looks)
+    numbers = faults.normal_scores(looks)
     first, second, third, last = (numbers[id(each)] for each in looks)
     assert first == second < 0 < third < last
     quarter = -0.674  # of the normal lies below
