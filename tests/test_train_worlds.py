@@ -12,6 +12,7 @@ from doorsill_train import labels
 from doorsill_train.learn import samples
 from doorsill_train.paint import solids
 from doorsill_train.places import vehicles, wares
+from doorsill_train.shards import Shards
 
 MAKERS = [
     vehicles.car, vehicles.van, vehicles.lorry, vehicles.bicycle, vehicles.motorcycle,
@@ -132,14 +133,14 @@ def test_new_worlds_and_views_from_above_are_drawn_more_often(tmp_path: Path) ->
     save_world(tmp_path, 3, ["low", "overhead"])
     save_world(tmp_path, 7, ["oblique", "overhead"])
     save_world(tmp_path, 900_000, ["low"])
-    shards = samples.Shards(tmp_path, False, fresh=5, above=1.5)
+    shards = Shards(tmp_path, False, fresh=5, above=1.5)
     assert shards.often == [1.0, 1.5, 3.0, 4.5]
-    assert samples.Shards(tmp_path, held_out=True).often == [1.0]
+    assert Shards(tmp_path, held_out=True).often == [1.0]
 
 
 def test_a_world_with_nobody_in_it_teaches_that_nobody_is_there(tmp_path: Path) -> None:
     save_world(tmp_path, 3, ["low", "overhead"])
-    shards = samples.Shards(tmp_path, held_out=False)
+    shards = Shards(tmp_path, held_out=False)
     image, target = next(samples.stream(shards, "rgb", seed=1))
     assert image.shape == (256, 320, 3)
     assert target[..., 0].max() == 0, "no heat"

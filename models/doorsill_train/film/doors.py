@@ -6,7 +6,7 @@ The walkers are those of the simulated street (see ``shops``); people, rooms and
 are drawn as for the worlds. A held-out shop is kept frame by frame, one for training
 every ``EVERY`` frames.
 
-A shard is one shop, as ``film.worlds`` writes worlds, so ``shards.Shards`` reads both;
+A shard is one shop, as ``film.worlds`` writes worlds, so ``Shards`` reads both;
 a picture's *luma one step before* is that of the shard's picture before. Beside its
 rows the labels hold ``serials``, who each is, and ``numbers``, the frame of each one.
 """
@@ -22,12 +22,11 @@ os.environ.setdefault("LP_NUM_THREADS", "1")
 
 from doorsill_street.measured import FRAME_S
 from doorsill_train.film.shops import Shop
-from doorsill_train.film.worlds import save_shard
-from doorsill_train.learn.samples import HELD_OUT
 from doorsill_train.paint.rasteriser import Renderer
 from doorsill_train.people.bodies import Atlas, load_atlas
 from doorsill_train.people.data import unpacked
 from doorsill_train.processes import in_processes
+from doorsill_train.shards import HELD_OUT, is_held_out, save_shard
 
 SHOPS, UNSEEN = 100_000, HELD_OUT + 50_000  # first seeds: for training, and held out
 EMPTY_S = 6.0  # before the first picture people have to come
@@ -38,7 +37,7 @@ def film(
     atlas: Atlas, renderer: Renderer, seed: int, folder: Path, pictures: int
 ) -> None:
     """Write one shop."""
-    shop, every = Shop(atlas, renderer, seed), 1 if seed >= HELD_OUT else EVERY
+    shop, every = Shop(atlas, renderer, seed), 1 if is_held_out(seed) else EVERY
     frames, rows, serials, numbers = [], [], [], []
     first = round(EMPTY_S / FRAME_S)
     for number in range(first + pictures * every):

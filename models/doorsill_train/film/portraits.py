@@ -23,23 +23,24 @@ from PIL import Image
 
 from doorsill.vision.attributes.appearance import portrait
 from doorsill.vision.attributes.tracks import READINGS  # pictures of each one held out
-from doorsill_train.film.worlds import HELD_OUT, head_points
-from doorsill_train.paint.rasteriser import Camera, Draw, Renderer, look, place
+from doorsill_train.film.truth import head_points
+from doorsill_train.learn.crops import HEIGHT, WIDTH
+from doorsill_train.paint.camera import Camera, look, place
+from doorsill_train.paint.painter import Draw
+from doorsill_train.paint.rasteriser import Renderer
 from doorsill_train.paint.solids import Solid, muted
 from doorsill_train.people.bodies import Atlas, load_atlas
 from doorsill_train.people.data import unpacked
 from doorsill_train.people.gaits import STRIDE_M
-from doorsill_train.people.people import CUES, Person, cues, sample_person
+from doorsill_train.people.people import Person, cues, sample_person
 from doorsill_train.places import furniture
 from doorsill_train.places.rooms import sample_picture
 from doorsill_train.places.scenes import sample_light
 from doorsill_train.processes import in_processes
+from doorsill_train.shards import HELD_OUT, is_held_out
 
-WIDTH, HEIGHT = 64, 128  # of a crop
 VIEW_WIDTH, VIEW_HEIGHT = 136, 224  # of the picture that it is cut from
 PER_SHARD = 500
-CONDITIONS = ("band", "masculinity", "tone", "weight", "view", "cut", "covered")
-COLUMNS = (*CONDITIONS, *CUES)
 KINDS = ("walk", "walk", "walk", "stand", "stand", "phone", "push", "hold", "akimbo")
 VIEWS, VIEW_P = ((-4, 28), (26, 60), (60, 88)), (0.45, 0.40, 0.15)  # degrees downwards
 CUT_P, COVERED_P, BESIDE_P = 0.2, 0.1, 0.15
@@ -283,7 +284,7 @@ def render_shard(
 ) -> None:
     rng = np.random.default_rng(seed + 5_000_000)
     renderer.set_picture(sample_picture(rng))
-    held_out = seed >= HELD_OUT
+    held_out = is_held_out(seed)
     made, other = [], None
     while len(made) < count:
         person = sample_person(atlas, rng, held_out, str(rng.choice(KINDS)), COARSE)

@@ -18,21 +18,15 @@ import numpy as np
 
 from doorsill_street.camera import MOUNTED
 from doorsill_train.film.shops import camera_of
-from doorsill_train.learn.samples import DOOR
-from doorsill_train.paint.rasteriser import (
-    HEIGHT,
-    WIDTH,
-    Camera,
-    Draw,
-    Light,
-    Renderer,
-    look,
-    place,
-)
+from doorsill_train.paint.camera import Camera, look, place
+from doorsill_train.paint.painter import Draw, Light
+from doorsill_train.paint.rasteriser import Renderer
 from doorsill_train.paint.solids import Solid
 from doorsill_train.paint.tracer import Tracer
-from doorsill_train.places.roads import Mover, moved
-from doorsill_train.places.scenes import Paint, Scene, shoot
+from doorsill_train.places.roads import moved
+from doorsill_train.places.scene import Mover, Paint, Scene
+from doorsill_train.places.scenes import shoot
+from doorsill_train.shards import DOOR, HEIGHT, WIDTH
 
 RED, GREY = np.array([0.9, 0.02, 0.02]), np.full(3, 0.3)
 BALL = np.array([0.2, 0.8, 5.0])

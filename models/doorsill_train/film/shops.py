@@ -18,18 +18,11 @@ from doorsill_street.measured import FRAME_S
 from doorsill_street.people import Arrivals, Behaviour, Floor
 from doorsill_street.street import HOUR_MIX
 from doorsill_train import labels
-from doorsill_train.film.worlds import LUMA, Lens, exposed, head_points, label
-from doorsill_train.learn.samples import DOOR, HELD_OUT, between_bars
-from doorsill_train.paint.rasteriser import (
-    HEIGHT,
-    WIDTH,
-    Camera,
-    Draw,
-    Mesh,
-    Renderer,
-    look,
-    place,
-)
+from doorsill_train.film.lens import Lens, exposed
+from doorsill_train.film.truth import head_points, label
+from doorsill_train.paint.camera import Camera, look, place
+from doorsill_train.paint.painter import Draw, Mesh
+from doorsill_train.paint.painter import Painter
 from doorsill_train.people.bodies import Atlas
 from doorsill_train.people.gaits import STRIDE_M
 from doorsill_train.people.people import Person, sample_person
@@ -39,15 +32,21 @@ from doorsill_train.places.rooms import (
     line_with_shelves,
     sample_picture,
 )
+from doorsill_train.places.scene import Actor, Cast, Scene
 from doorsill_train.places.scenes import (
-    Actor,
-    Cast,
-    Scene,
     actor_draws,
     free,
     props_for,
     recoloured,
     sample_light,
+)
+from doorsill_train.shards import (
+    DOOR,
+    HEIGHT,
+    LUMA,
+    WIDTH,
+    between_bars,
+    is_held_out,
 )
 
 PER_MINUTE, CROWD_PER_S = 24.0, 1.0
@@ -72,16 +71,16 @@ class Walker:
     walked: float = 0.0  # metres
     angle: float = 0.0
 
-    def cast(self, renderer: Renderer) -> Cast:
+    def cast(self, painter: Painter) -> Cast:
         phase = int(self.walked / STRIDE_M * PHASES) % PHASES
         if phase not in self.look:
-            self.look[phase] = posed(self.person, phase, renderer)
+            self.look[phase] = posed(self.person, phase, painter)
         return self.look[phase]
 
 
-def posed(person: Person, phase: int, renderer: Renderer) -> Cast:
+def posed(person: Person, phase: int, painter: Painter) -> Cast:
     vertices, faces, wrists = person.mesh(2 * np.pi * phase / PHASES)
-    mesh = renderer.upload(vertices, faces)
+    mesh = painter.upload(vertices, faces)
     tall = float(vertices[:, 1].max())
     return Cast(person, mesh, mesh, head_points(vertices), tall, wrists, 0.0)
 
@@ -90,9 +89,9 @@ class Wardrobe:
     """People of one shop, who come again in other colours when all have come."""
 
     def __init__(
-        self, atlas: Atlas, renderer: Renderer, rng: np.random.Generator, unseen: bool
+        self, atlas: Atlas, painter: Painter, rng: np.random.Generator, unseen: bool
     ) -> None:
-        self._renderer, self._rng = renderer, rng
+        self._renderer, self._rng = painter, rng
         self._all = {
             True: [sample_person(atlas, rng, unseen, "push") for _ in range(2)],
             False: [
@@ -132,7 +131,7 @@ def mounted(rng: np.random.Generator, aisle: bool = False) -> Eye:
 
 
 def camera_of(eye: Eye) -> Camera:
-    """The renderer's camera that sees what ``eye`` projects: x is x, z is back - y."""
+    """The painter's camera that sees what ``eye`` projects: x is x, z is back - y."""
     at, tilt = np.array([0.0, eye.height, 0.0]), np.radians(eye.tilt)
     forward = np.array([0.0, -np.sin(tilt), np.cos(tilt)])
     tall = WIDTH / eye.aspect
@@ -143,15 +142,15 @@ def camera_of(eye: Eye) -> Camera:
 class Shop:
     """A room with a door, a camera, and whoever comes."""
 
-    def __init__(self, atlas: Atlas, renderer: Renderer, seed: int) -> None:
-        self.seed, self.renderer = seed, renderer
+    def __init__(self, atlas: Atlas, painter: Painter, seed: int) -> None:
+        self.seed, self.painter = seed, painter
         rng = self.rng = np.random.default_rng(seed)
-        unseen = seed >= HELD_OUT
+        unseen = is_held_out(seed)
         aisle = not unseen and rng.random() < AISLE_P
         self.eye = MOUNTED if unseen else mounted(rng, aisle)
         self.crowded = seed % 3 == 2
         self.scene = self._room(aisle)
-        self.wardrobe = Wardrobe(atlas, renderer, rng, unseen)
+        self.wardrobe = Wardrobe(atlas, painter, rng, unseen)
         self.floor, self.arrivals = Floor(rng), Arrivals(rng)
         self.walkers: dict[int, Walker] = {}
         strength = rng.uniform(0.03, 0.28) if rng.random() < 0.3 else 0.0
@@ -162,16 +161,16 @@ class Shop:
         self.last = self.empty
 
     def _room(self, aisle: bool) -> Scene:
-        rng, renderer = self.rng, self.renderer
-        renderer.set_picture(sample_picture(rng))
+        rng, painter = self.rng, self.painter
+        painter.set_picture(sample_picture(rng))
         light = sample_light(rng)
         light.centre = np.array([0, 0, self.eye.back])
         scene = Scene("oblique", camera_of(self.eye), light, replace(light))
         scene.outdoors = bool(rng.random() < 0.15)
         scene.deep = self.eye.back + rng.uniform(3.8, 6.5)
-        furnish(scene, renderer, rng)
+        furnish(scene, painter, rng)
         walls = len(scene.room)
-        add_furniture(scene, renderer, rng)
+        add_furniture(scene, painter, rng)
         things, scene.room = scene.room[walls:], scene.room[:walls]
         for draw in things:
             if abs(draw.place[0, 3]) < AISLE_M:
@@ -180,7 +179,7 @@ class Shop:
                 scene.room.append(draw)
         if aisle:
             side = rng.uniform(AISLE_M, AISLE_M + 0.9)
-            line_with_shelves(scene, renderer, rng, side)
+            line_with_shelves(scene, painter, rng, side)
         return scene
 
     def step(self, now: float) -> None:
@@ -216,7 +215,7 @@ class Shop:
             walker = self.walkers[serial]
             here = place(walker.angle, x, back - y, walker.size)
             actors.append(
-                Actor(walker.cast(self.renderer), here, here, False, walker.props,
+                Actor(walker.cast(self.painter), here, here, False, walker.props,
                       walker.palette, walker.second)
             )  # fmt: skip
         return actors
@@ -227,7 +226,7 @@ class Shop:
 
     def _paint(self, actors: list[Actor]) -> np.ndarray:
         camera, light = self.scene.camera, self.scene.light
-        image = self.renderer.render(self._draws(actors), camera, light)
+        image = self.painter.render(self._draws(actors), camera, light)
         return self.lens.image(image)
 
     def picture(self) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -239,11 +238,11 @@ class Shop:
         now, last, empty = exposed([now, last, self.empty], steady)
         change = np.abs(now.astype(np.int16) - empty).max(axis=2)
         camera, lens = self.scene.camera, self.lens
-        ids = lens.image(self.renderer.identify(self._draws(actors), camera))
+        ids = lens.image(self.painter.identify(self._draws(actors), camera))
         rows, who = [], []
         for number, (actor, serial) in enumerate(zip(actors, serials, strict=True), 1):
             draws = actor_draws(actor, number, False)[:1]
-            alone = lens.image(self.renderer.identify(draws, camera))
+            alone = lens.image(self.painter.identify(draws, camera))
             mine = ids[..., 0] == number
             row = label(actor, alone, mine, ids[..., 1], change, self.scene, lens)
             if row is not None:

@@ -24,15 +24,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from doorsill_train.paint.rasteriser import (
-    Camera,
-    Draw,
-    Light,
-    Mesh,
-    Renderer,
-    look,
-    place,
-)
+from doorsill_train.paint.camera import Camera, look, place
+from doorsill_train.paint.painter import Draw, Light, Mesh
+from doorsill_train.paint.rasteriser import Renderer
 from doorsill_train.paint.solids import Solid, muted
 from doorsill_train.people.bodies import Atlas, load_atlas
 from doorsill_train.people.data import unpacked

@@ -21,9 +21,9 @@ from doorsill.models import manifest as registry
 from doorsill.values import Detections
 from doorsill.vision.detect import opening
 from doorsill.vision.detect.letterbox import Letterbox
+from doorsill_train.shards import LUMA
 from doorsill_train.shipped import LABELS
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 ADAPTS_IN_S, GREY = 60.0, 128
 
 

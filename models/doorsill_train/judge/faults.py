@@ -32,7 +32,7 @@ from doorsill_train.judge.watched import (
     Watched,
     watched,
 )
-from doorsill_train.learn.samples import DOOR
+from doorsill_train.shards import DOOR
 
 SIZES = (
     HEAD_PX[0],

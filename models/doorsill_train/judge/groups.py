@@ -22,6 +22,7 @@ from doorsill_train import labels
 from doorsill_train.judge.held_out import int8_detector
 from doorsill_train.learn import samples
 from doorsill_train.people.people import BANDS
+from doorsill_train.shards import HEIGHT, WIDTH, Shards
 
 # name -> column, bounds, words
 GROUPS = {
@@ -40,11 +41,11 @@ GROUPS = {
 
 
 def found_rows(
-    manifest: registry.Manifest, held: samples.Shards
+    manifest: registry.Manifest, held: Shards
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Label rows (n, 23), view (n,), the score that found each, and false scores."""
     detect = int8_detector(manifest)
-    size = np.array([samples.WIDTH, samples.HEIGHT] * 2, np.float32)
+    size = np.array([WIDTH, HEIGHT] * 2, np.float32)
     rows, views, scores, false = [], [], [], []
     for at in range(len(held.index)):
         planes, table, view = held.get(at)
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a JSON file")
     args = parser.parse_args()
     manifest = registry.load_manifest(args.manifest)
-    held = samples.Shards(args.worlds, held_out=True)
+    held = Shards(args.worlds, held_out=True)
     rows, views, scores, false = found_rows(manifest, held)
     sure = manifest.decode.sure
     threshold, f1 = best_f1(scores, false)

@@ -20,8 +20,8 @@ from doorsill.values import Detections
 from doorsill.vision.detect import opening
 from doorsill.vision.detect.heads import Box, HeadDecoder
 from doorsill.vision.detect.letterbox import WHOLE, Letterbox
-from doorsill_train.learn import samples
 from doorsill_train.learn.evaluate import FLOOR, Detect, float_detector, measure
+from doorsill_train.shards import Shards
 
 
 class EveryPeak(HeadDecoder):
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=10_000)
     args = parser.parse_args()
     manifest = registry.load_manifest(args.manifest)
-    held = samples.Shards(args.worlds, held_out=True)
+    held = Shards(args.worlds, held_out=True)
     settings = {"limit": args.limit, "threshold": manifest.decode.sure}
     found = measure(int8_detector(manifest), held, manifest.encoding, **settings)
     print("int8 ", json.dumps(found))

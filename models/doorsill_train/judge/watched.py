@@ -23,9 +23,10 @@ from doorsill_street.measured import FRAME_S
 from doorsill_train import labels
 from doorsill_train.judge.held_out import EveryPeak, int8_detector
 from doorsill_train.learn import samples
+from doorsill_train.shards import DOOR, HEIGHT, WIDTH
 
-SIZE = np.array(samples.DOOR * 2, np.float32)
-PLACE = Letterbox((samples.WIDTH, samples.HEIGHT), samples.DOOR)
+SIZE = np.array(DOOR * 2, np.float32)
+PLACE = Letterbox((WIDTH, HEIGHT), DOOR)
 DOWN = [1, 3, 5, 7, 9]  # the columns of a row that lie below the upper bar
 NEAR = 0.75  # heads between an answer and the head that it speaks of
 HEAD_PX = (labels.SMALLEST_HEAD_PX, 32)  # as a mounted camera shows heads near a line

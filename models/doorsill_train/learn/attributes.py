@@ -26,9 +26,16 @@ import tensorflow as tf
 from keras import layers
 
 from doorsill.vision.attributes.tracks import READINGS
-from doorsill_train.film.portraits import HEIGHT, WIDTH
 from doorsill_train.learn import net
-from doorsill_train.learn.crops import Crops, as_seen, calibrating, one_each, varied
+from doorsill_train.learn.crops import (
+    HEIGHT,
+    WIDTH,
+    Crops,
+    as_seen,
+    calibrating,
+    one_each,
+    varied,
+)
 from doorsill_train.learn.net import convolved, residual
 from doorsill_train.people.people import CUES
 

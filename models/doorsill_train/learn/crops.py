@@ -8,11 +8,13 @@ import numpy as np
 
 from doorsill.vision.attributes.appearance import copied
 from doorsill.vision.attributes.tracks import READINGS
-from doorsill_train.film.portraits import COLUMNS, CONDITIONS, HEIGHT, WIDTH
-from doorsill_train.film.worlds import HELD_OUT
+from doorsill_train.people.people import CUES
+from doorsill_train.shards import LUMA, is_held_out
 
+WIDTH, HEIGHT = 64, 128  # of a crop
+CONDITIONS = ("band", "masculinity", "tone", "weight", "view", "cut", "covered")
+COLUMNS = (*CONDITIONS, *CUES)
 COLUMN = {name: i for i, name in enumerate(COLUMNS)}
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 RAMP = np.linspace(0, 1, 256)
 NOISE = np.random.default_rng(7).normal(0, 32, 1 << 20).astype(np.int16)
 
@@ -30,7 +32,7 @@ class Crops:
     def look(self) -> None:
         """Take in what has been rendered meanwhile."""
         for path in sorted(self.folder.glob("*.crops.npz")):
-            ours = (int(path.name[:6]) >= HELD_OUT) == self.held_out
+            ours = is_held_out(int(path.name[:6])) == self.held_out
             if ours and path not in self.paths:
                 shard = np.load(path)
                 self.paths.append(path)

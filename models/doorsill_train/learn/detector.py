@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from doorsill_train.learn import net, samples
 from doorsill_train.learn.evaluate import measure_model
+from doorsill_train.shards import COLUMNS, HEIGHT, NEVER, ROWS, WIDTH, Shards
 
 BATCH, SAVE_EVERY, MEASURE_EVERY = 32, 200, 1000
 PEAK_RATE, WARM_UP = 3e-3, 60
@@ -67,10 +68,10 @@ def rate(step: int, steps: int, peak: float) -> float:
     return peak * warm * (0.5 + 0.5 * np.cos(np.pi * min(1.0, step / steps))) + 1e-5
 
 
-def dataset(shards: samples.Shards, encoding: str, seed: int, workers: int = 2):
+def dataset(shards: Shards, encoding: str, seed: int, workers: int = 2):
     """Batches from parallel generators."""
-    image = tf.TensorSpec((net.HEIGHT, net.WIDTH, 3), tf.int8)
-    want = tf.TensorSpec((net.ROWS, net.COLUMNS, samples.TARGET_CHANNELS), tf.float32)
+    image = tf.TensorSpec((HEIGHT, WIDTH, 3), tf.int8)
+    want = tf.TensorSpec((ROWS, COLUMNS, samples.TARGET_CHANNELS), tf.float32)
 
     def one(number: tf.Tensor) -> tf.data.Dataset:
         return tf.data.Dataset.from_generator(
@@ -119,9 +120,7 @@ class Run:
         print(entry, flush=True)
 
 
-def train(
-    run: Run, shards: samples.Shards, held: samples.Shards, steps: int, peak: float
-) -> None:
+def train(run: Run, shards: Shards, held: Shards, steps: int, peak: float) -> None:
     recent: list[list[float]] = []
     best, worse, start = -1.0, 0, time.monotonic()
     first = int(run.step.numpy())
@@ -166,16 +165,14 @@ def main() -> None:
     often = "how often scenes from above are drawn"
     parser.add_argument("--above", type=float, default=1.0, help=often)
     fresh = "worlds from this one on are drawn three times as often"
-    parser.add_argument("--fresh", type=int, default=samples.NEVER, help=fresh)
+    parser.add_argument("--fresh", type=int, default=NEVER, help=fresh)
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
     run = Run(args.out, args.encoding, args.variant)
     if args.start and int(run.step.numpy()) == 0:
         run.model.load_weights(args.start)
-    shards = samples.Shards(args.worlds, False, args.fresh, args.above)
-    train(
-        run, shards, samples.Shards(args.worlds, held_out=True), args.steps, args.rate
-    )
+    shards = Shards(args.worlds, False, args.fresh, args.above)
+    train(run, shards, Shards(args.worlds, held_out=True), args.steps, args.rate)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from doorsill.values import Detections
 from doorsill.vision.detect.heads import HeadDecoder
 from doorsill_train import labels
 from doorsill_train.learn import samples
+from doorsill_train.shards import COLUMNS, HEIGHT, ROWS, WIDTH, Shards
 
 HEAT, REG = Quantisation(1 / 256, -128), Quantisation(1 / 28, 0)
 FLOOR = 0.05  # lowest score that enters an average precision
@@ -28,7 +29,7 @@ def stored(values: np.ndarray, q: Quantisation) -> np.ndarray:
 
 def float_detector(model, threshold: float = FLOOR) -> Detect:
     """The float network behind the int8 decode (rounding outputs only)."""
-    shape = (samples.ROWS, samples.COLUMNS)
+    shape = (ROWS, COLUMNS)
     decoder = HeadDecoder(shape, HEAT, REG, HeadsDecode(threshold))
 
     def detect(image: np.ndarray) -> Detections:
@@ -55,13 +56,13 @@ def average_precision(scores: np.ndarray, verdicts: np.ndarray, total: int) -> f
 
 
 def measure(
-    detect: Detect, shards: samples.Shards, encoding: str, limit: int, threshold: float
+    detect: Detect, shards: Shards, encoding: str, limit: int, threshold: float
 ) -> dict[str, float]:
     """AP50 of heads and people per view, and precision and recall at a threshold.
 
     ``invented`` is the share of pictures without anybody that get an answer there.
     """
-    size = np.array([samples.WIDTH, samples.HEIGHT] * 2, np.float32)
+    size = np.array([WIDTH, HEIGHT] * 2, np.float32)
     table: dict[str, list] = {}
     invented: list[bool] = []
     for at in np.linspace(0, len(shards.index) - 1, min(limit, len(shards.index))):
@@ -95,7 +96,5 @@ def measure(
     return {k: round(float(v), 3) for k, v in out.items()}
 
 
-def measure_model(
-    model, shards: samples.Shards, encoding: str, limit: int = 200
-) -> dict:
+def measure_model(model, shards: Shards, encoding: str, limit: int = 200) -> dict:
     return measure(float_detector(model), shards, encoding, limit, threshold=0.35)

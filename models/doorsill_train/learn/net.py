@@ -11,9 +11,8 @@ import tensorflow as tf
 from keras import layers
 
 from doorsill.models.manifest import CHANNELS
+from doorsill_train.shards import HEIGHT, WIDTH
 
-WIDTH, HEIGHT, STRIDE = 320, 256, 8
-ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE
 WIDTHS = {"s": (16, 24, 32, 56, 72, 40), "tiny": (8, 8, 16, 24, 24, 16)}
 
 

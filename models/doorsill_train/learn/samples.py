@@ -9,75 +9,31 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from doorsill.vision.detect.heads import FOOT_OFFSET, PERSON_OFFSET, PERSON_SIZE
 from doorsill_train import labels
+from doorsill_train.shards import (
+    COLUMNS,
+    HEIGHT,
+    LUMA,
+    ROWS,
+    STRIDE,
+    WIDTH,
+    Shards,
+    between_bars,
+)
 
-WIDTH, HEIGHT, STRIDE = 320, 256, 8
-ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE
-DOOR = WIDTH, 240  # a held-out door's picture, between two bars
 # heat 1, reg 10, mask of reg 1, weight of heat 1
 TARGET_CHANNELS = 13
 MASK, WEIGHT = 11, 12
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 ENCODINGS = ("rgb", "change")
-HELD_OUT = 900_000  # first world that is never trained on
-NEVER = 1_000_000
-FRESH = 3.0
 LOOK_EVERY = 256  # scenes drawn, for worlds that have been finished meanwhile
 RAMP = np.arange(256, dtype=np.float32) / 255
 
 Rng = np.random.Generator
-
-
-class Shards:
-    """All finished shards of a folder, memory-mapped; ``look`` finds new ones.
-
-    ``often`` says how often each scene is drawn, in relation to the others: three times
-    as often from world ``fresh`` on, and ``above`` times as often if seen from above.
-    """
-
-    def __init__(
-        self, folder: Path, held_out: bool, fresh: int = NEVER, above: float = 1.0
-    ):
-        self.folder, self.held_out = folder, held_out
-        self.fresh, self.above = fresh, above
-        self.frames: list[np.ndarray] = []
-        self.rows: list[list[np.ndarray]] = []
-        self.views: list[np.ndarray] = []
-        self.seen: set[str] = set()
-        self.index: list[tuple[int, int]] = []
-        self.often: list[float] = []
-        self.look()
-
-    def look(self) -> int:
-        for path in sorted(self.folder.glob("*.frames.npy")):
-            seed = path.name[:6]
-            if seed in self.seen or (int(seed) >= HELD_OUT) != self.held_out:
-                continue
-            if path.name.endswith(".part.npy"):
-                continue
-            table = np.load(self.folder / f"{seed}.labels.npz")
-            self.frames.append(np.load(path, mmap_mode="r"))
-            self.rows.append(np.split(table["rows"], np.cumsum(table["counts"])[:-1]))
-            self.views.append(table["views"])
-            shard = len(self.frames) - 1
-            self.index += [(shard, i) for i in range(len(self.frames[-1]))]
-            fresh = FRESH if int(seed) >= self.fresh else 1.0
-            above = np.where(self.views[-1] == "overhead", self.above, 1.0)
-            self.often += (fresh * above).tolist()
-            self.seen.add(seed)
-        return len(self.index)
-
-    def get(self, at: int) -> tuple[np.ndarray, np.ndarray, str]:
-        """Planes (5, h, w), label rows (n, 23), view."""
-        shard, i = self.index[at]
-        planes = np.asarray(self.frames[shard][i])
-        return planes, self.rows[shard][i], str(self.views[shard][i])
 
 
 def encode(planes: np.ndarray, encoding: str) -> np.ndarray:
@@ -131,20 +87,6 @@ def barred(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, 
     return between_bars(
         planes, rows, int(rng.integers(8, 42)), int(rng.choice([0, 114, 128]))
     )
-
-
-def between_bars(
-    planes: np.ndarray, rows: np.ndarray, top: int, grey: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Planes and rows with bars of ``top`` pixels above and below."""
-    low, high = top, HEIGHT - top
-    planes, rows = planes.copy(), rows.copy()
-    planes[:, :low] = planes[:, high:] = grey
-    y0, y1 = rows[:, 1], rows[:, 3]
-    seen = (np.minimum(y1, high) - np.maximum(y0, low)) / np.maximum(y1 - y0, 1)
-    rows[:, labels.COLUMN["head_inside"]] *= np.clip(seen, 0, 1)
-    rows[:, [5, 7]] = np.clip(rows[:, [5, 7]], low, high)
-    return planes, rows[rows[:, 7] - rows[:, 5] > 3]
 
 
 def mirrored(planes: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,106 +7,31 @@ camera below it would see it. No window, no GPU needed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import moderngl
 import numpy as np
 
+from doorsill_train.paint.camera import Camera, look
+from doorsill_train.paint.painter import Draw, Light
 from doorsill_train.paint.solids import COLUMNS
+from doorsill_train.shards import HEIGHT, WIDTH
 
-WIDTH, HEIGHT = 320, 256
 SHADOW = 512
 SHADERS = Path(__file__).parent / "shaders"
 
 
 @dataclass(slots=True)
-class Draw:
-    """One mesh in the scene; ``person`` 0 is furniture."""
+class Uploaded:
+    """A mesh in the graphics library's memory."""
 
-    mesh: Mesh
-    place: np.ndarray  # (4, 4)
-    person: int = 0
-    palette: np.ndarray | None = None  # (16, 3) linear
-    pattern: int = 0
-    second: tuple[float, ...] = (0.5, 0.5, 0.5)
-    scale: float = 1.0
-    gloss: float = 0.0
-    casts: bool = True
-    mirror: float = 0.0  # of a floor at y = 0: how much of the scene it shows
-    haze: float = 0.0  # how blurred, in halvings of the picture
-
-
-@dataclass(slots=True)
-class Mesh:
     arrays: list[moderngl.VertexArray]
     buffers: list[moderngl.Buffer]
 
     def free(self) -> None:
         for item in [*self.arrays, *self.buffers]:
             item.release()
-
-
-@dataclass(slots=True)
-class Light:
-    sun_to: np.ndarray
-    sky: np.ndarray
-    ground: np.ndarray
-    sun: np.ndarray
-    centre: np.ndarray = field(default_factory=lambda: np.array([0, 0, 3.0]))
-
-
-@dataclass(slots=True)
-class Camera:
-    """``focal`` in pixels of a 320-wide image."""
-
-    eye: np.ndarray
-    view: np.ndarray  # (4, 4)
-    focal: float
-    width: int = WIDTH
-    height: int = HEIGHT
-
-    @property
-    def matrix(self) -> np.ndarray:
-        near, far = 0.1, 60.0
-        p = np.zeros((4, 4))
-        p[0, 0], p[1, 1] = 2 * self.focal / self.width, 2 * self.focal / self.height
-        p[2, 2] = (far + near) / (near - far)
-        p[2, 3], p[3, 2] = 2 * far * near / (near - far), -1
-        return p @ self.view
-
-    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """World (n, 3) -> pixels (n, 2) and depth (n,)."""
-        cam = points @ self.view[:3, :3].T + self.view[:3, 3]
-        depth = np.maximum(-cam[:, 2], 1e-3)
-        u = self.width / 2 + self.focal * cam[:, 0] / depth
-        v = self.height / 2 - self.focal * cam[:, 1] / depth
-        return np.stack([u, v], axis=1), -cam[:, 2]
-
-    def ray(self, u: float, v: float) -> np.ndarray:
-        x, y = (u - self.width / 2) / self.focal, -(v - self.height / 2) / self.focal
-        return self.view[:3, :3].T @ np.array([x, y, -1.0])
-
-
-def look(eye: np.ndarray, at: np.ndarray, up: np.ndarray) -> np.ndarray:
-    f = (at - eye) / np.linalg.norm(at - eye)
-    r = np.cross(f, up)
-    r /= np.linalg.norm(r)
-    m = np.eye(4)
-    m[0, :3], m[1, :3], m[2, :3] = r, np.cross(r, f), -f
-    m[:3, 3] = -m[:3, :3] @ eye
-    return m
-
-
-def place(
-    angle: float, x: float, z: float, size: float = 1.0, y: float = 0.0
-) -> np.ndarray:
-    """(4, 4): turned around y, scaled, moved."""
-    m = np.eye(4)
-    c, s = np.cos(angle) * size, np.sin(angle) * size
-    m[0, 0], m[0, 2], m[2, 0], m[2, 2], m[1, 1] = c, s, -s, c, size
-    m[0, 3], m[1, 3], m[2, 3] = x, y, z
-    return m
 
 
 def sun_matrix(light: Light, reach: float = 6.5) -> np.ndarray:
@@ -159,7 +84,7 @@ class Renderer:
         self.picture.write(image.tobytes())
         self.picture.build_mipmaps()
 
-    def upload(self, vertices: np.ndarray, faces: np.ndarray | None = None) -> Mesh:
+    def upload(self, vertices: np.ndarray, faces: np.ndarray | None = None) -> Uploaded:
         assert vertices.shape[1] == COLUMNS
         if faces is None:
             faces = np.arange(len(vertices), dtype=np.int32)
@@ -172,7 +97,7 @@ class Renderer:
             self.gl.vertex_array(self.ids, [short], index),
             self.gl.vertex_array(self.depth, [(vertex, "3f 44x", "pos")], index),
         ]
-        return Mesh(arrays, [vertex, index])
+        return Uploaded(arrays, [vertex, index])
 
     def render(self, draws: list[Draw], camera: Camera, light: Light) -> np.ndarray:
         """(h, w, 3) float32, linear light; draw the nearest first, it hides the rest"""

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from doorsill_train.paint.rasteriser import Camera, Draw, Light, Renderer
+from doorsill_train.paint.camera import Camera
+from doorsill_train.paint.painter import Draw, Light
+from doorsill_train.paint.rasteriser import Renderer
 from doorsill_train.paint.solids import COLUMNS
 
 CLOTH = (3, 6)  # palette slots

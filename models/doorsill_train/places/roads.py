@@ -8,26 +8,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from doorsill_train.paint.rasteriser import Camera, Draw, Renderer, look, place
+from doorsill_train.paint.camera import Camera, look, place
+from doorsill_train.paint.painter import Draw, Painter
 from doorsill_train.paint.solids import Solid, muted
 from doorsill_train.places import furniture, vehicles
+from doorsill_train.places.scene import Mover
 from doorsill_train.places.wares import discs
 
 Rng = np.random.Generator
 LANE_M, CAR_M, SPAN_M = 3.1, 1.8, 13.0
 WHITE = np.full(3, 0.75)
-
-
-@dataclass(slots=True)
-class Mover:
-    """A vehicle now, and how far it came since the frame before."""
-
-    draw: Draw
-    step_m: float
 
 
 def moved(mover: Mover, share: float) -> Draw:
@@ -111,7 +105,7 @@ def free_of(at: np.ndarray, reach: float, taken: list[np.ndarray]) -> bool:
 
 
 def drive(
-    renderer: Renderer, frame: np.ndarray, lanes: int, taken: list[np.ndarray], rng: Rng
+    painter: Painter, frame: np.ndarray, lanes: int, taken: list[np.ndarray], rng: Rng
 ) -> list[Mover]:
     """Vehicles in their lanes, often half out of the picture; some stand."""
     out = []
@@ -124,7 +118,7 @@ def drive(
             sway, turn = rng.normal(0, 0.2), rng.normal(0, 0.03)
             at = frame @ place((0 if ahead else np.pi) + turn, x, z + sway)
             if free_of(at[[0, 2], 3], 3.2, taken):
-                draw = Draw(renderer.upload(solid.vertices()), at)
+                draw = Draw(painter.upload(solid.vertices()), at)
                 draw.gloss = float(rng.choice([0.1, 0.4, 0.8]))
                 out.append(Mover(draw, speed / rng.uniform(8, 25)))
             x += rng.uniform(6, 11) + rng.exponential(9)
@@ -132,7 +126,7 @@ def drive(
 
 
 def beside(
-    renderer: Renderer,
+    painter: Painter,
     frame: np.ndarray,
     edge: float,
     taken: list[np.ndarray],
@@ -151,14 +145,14 @@ def beside(
         )
         at = frame @ place(turn, x, z, y=0.12)
         if solid.top < 3 and free_of(at[[0, 2], 3], 3.0, taken):
-            draw = Draw(renderer.upload(solid.vertices()), at)
+            draw = Draw(painter.upload(solid.vertices()), at)
             draw.gloss = float(rng.choice([0, 0.3]))
             out.append(draw)
     return out
 
 
 def build_road(
-    renderer: Renderer, centre: np.ndarray, taken: list[np.ndarray], rng: Rng
+    painter: Painter, centre: np.ndarray, taken: list[np.ndarray], rng: Rng
 ) -> tuple[list[Draw], list[Mover]]:
     """What stands still and what drives, around ``centre``; clear of ``taken``."""
     lanes, across = int(rng.integers(1, 5)), rng.uniform(-4, 4)
@@ -167,7 +161,7 @@ def build_road(
     frame = turned @ place(0, 0, across)
     room = []
     for solid, how in surface(lanes, rng):
-        draw = Draw(renderer.upload(solid.vertices()), frame, casts=False)
+        draw = Draw(painter.upload(solid.vertices()), frame, casts=False)
         room.append(replace(draw, **how))
-    room += beside(renderer, frame, lanes * LANE_M / 2, taken, rng)
-    return room, drive(renderer, frame, lanes, taken, rng)
+    room += beside(painter, frame, lanes * LANE_M / 2, taken, rng)
+    return room, drive(painter, frame, lanes, taken, rng)

@@ -6,16 +6,14 @@ be so shiny that it shows people upside down, who are nobody.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from doorsill_train.paint.rasteriser import HEIGHT, WIDTH, Camera, Draw, Renderer, place
+from doorsill_train.paint.camera import Camera, place
+from doorsill_train.paint.painter import Draw, Painter
 from doorsill_train.paint.solids import Solid, muted, vivid
 from doorsill_train.places import furniture, vehicles, wares
-
-if TYPE_CHECKING:
-    from doorsill_train.places.scenes import Scene
+from doorsill_train.places.scene import Scene
+from doorsill_train.shards import HEIGHT, WIDTH
 
 MIRROR_P = 0.22  # of the floors indoors
 ENTRANCE_P = 0.5  # of the doors: set out like a shop's, with glass and plants
@@ -51,12 +49,12 @@ def sample_picture(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(image)
 
 
-def furnish(scene: Scene, renderer: Renderer, rng: np.random.Generator) -> None:
+def furnish(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
     """Floor, walls, door, ceiling, posters."""
     level, still = scene.view == "low", np.eye(4)
 
     def put(solid: Solid, casts: bool = False, pattern: int = 0, **kw: object) -> None:
-        mesh = renderer.upload(solid.vertices())
+        mesh = painter.upload(solid.vertices())
         draw = Draw(mesh, still, casts=casts, pattern=pattern, **kw)
         scene.room.append(draw)
 
@@ -116,37 +114,37 @@ def furnish(scene: Scene, renderer: Renderer, rng: np.random.Generator) -> None:
     if posters.points:
         put(posters, False, int(rng.choice([0, 1, 7])), second=vivid(rng), scale=2.0)
     if door is not None:
-        hang_door(scene, renderer, door, rng)
+        hang_door(scene, painter, door, rng)
         if rng.random() < ENTRANCE_P:
-            set_out(scene, renderer, door, rng)
+            set_out(scene, painter, door, rng)
 
 
 def hang_door(
-    scene: Scene, renderer: Renderer, door: float, rng: np.random.Generator
+    scene: Scene, painter: Painter, door: float, rng: np.random.Generator
 ) -> None:
     """The leaf, of glass or not, which may have stood otherwise in the background."""
     leaf, z = Solid(), scene.back_wall
     leaf.box((0, 0, -0.02), (1.1, 2.1, 0.02), muted(rng))
     if rng.random() < 0.4:
         leaf.pane((0.1, 0.25, -0.025), (1.0, 2.0, 0.025), rng.uniform(0.15, 0.45))
-    mesh, swing = renderer.upload(leaf.vertices()), rng.uniform(0, 1.6)
+    mesh, swing = painter.upload(leaf.vertices()), rng.uniform(0, 1.6)
     scene.room.append(Draw(mesh, place(swing, door - 0.55, z)))
     angle = swing if rng.random() < 0.6 else rng.uniform(0, 1.6)
     scene.moved_room.append(Draw(mesh, place(angle, door - 0.55, z)))
 
 
 def set_out(
-    scene: Scene, renderer: Renderer, door: float, rng: np.random.Generator
+    scene: Scene, painter: Painter, door: float, rng: np.random.Generator
 ) -> None:
     """A mat before the door, plants or stands at its sides, panes beside it."""
     mat, z = Solid(), scene.back_wall
     mat.box((-0.8, 0, -0.5), (0.8, 0.012, 0.5), muted(rng, 0.05, 0.6))
-    scene.room.append(Draw(renderer.upload(mat.vertices()), place(0, door, z - 0.8)))
+    scene.room.append(Draw(painter.upload(mat.vertices()), place(0, door, z - 0.8)))
     kinds = (wares.pot, wares.pot, wares.basket, wares.hat_stand, furniture.shelf)
     maker = kinds[rng.integers(len(kinds))]
     for side in (-1, 1):
         if rng.random() < 0.85:
-            mesh = renderer.upload(maker(rng).vertices())
+            mesh = painter.upload(maker(rng).vertices())
             x = door + side * rng.uniform(0.85, 1.5)
             scene.room.append(Draw(mesh, place(0, x, z - rng.uniform(0.3, 0.7))))
     if rng.random() < 0.5:
@@ -156,11 +154,11 @@ def set_out(
             panes.pane(
                 (x[0], y, z - 0.02), (x[1], 2.3, z - 0.015), rng.uniform(0.1, 0.45)
             )
-        scene.room.append(Draw(renderer.upload(panes.vertices()), np.eye(4)))
+        scene.room.append(Draw(painter.upload(panes.vertices()), np.eye(4)))
 
 
 def line_with_shelves(
-    scene: Scene, renderer: Renderer, rng: np.random.Generator, side: float
+    scene: Scene, painter: Painter, rng: np.random.Generator, side: float
 ) -> None:
     """Full shelves at an aisle's sides, ``side`` metres off, and across its end."""
     end = scene.deep - 0.4
@@ -171,7 +169,7 @@ def line_with_shelves(
             half = float(max(np.abs(part[:, 0]).max() for part in solid.points))
             at = (row * side, along + half) if row else (along + half, end)
             turned = row * np.pi / 2  # open towards the aisle
-            draw = Draw(renderer.upload(solid.vertices()), place(turned, *at))
+            draw = Draw(painter.upload(solid.vertices()), place(turned, *at))
             draw.gloss = float(rng.choice([0, 0.1, 0.3]))
             scene.room.append(draw)
             along += 2 * half + rng.choice([0.02, 0.02, 0.4])
@@ -196,7 +194,7 @@ def standing(scene: Scene, rng: np.random.Generator) -> Solid:
     return furniture.FURNITURE[str(rng.choice(kinds))](rng)
 
 
-def add_furniture(scene: Scene, renderer: Renderer, rng: np.random.Generator) -> None:
+def add_furniture(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
     count = int(rng.choice([0, 1, 2, 4, 8], p=[0.1, 0.18, 0.28, 0.26, 0.18]))
     taken = [a.place[[0, 2], 3] for a in scene.actors]
     for _ in range(count + (4 if not scene.actors else 0)):
@@ -213,7 +211,7 @@ def add_furniture(scene: Scene, renderer: Renderer, rng: np.random.Generator) ->
         if solid.top > scene.camera.eye[1] - 0.7 and near < radius + 1.6:
             continue
         turned = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.2)
-        draw = Draw(renderer.upload(solid.vertices()), place(turned, at[0], at[2]))
+        draw = Draw(painter.upload(solid.vertices()), place(turned, at[0], at[2]))
         draw.pattern, draw.second = int(rng.choice([0, 0, 0, 1, 4])), muted(rng)
         draw.scale, draw.gloss = rng.uniform(1, 4), float(rng.choice([0, 0.1, 0.3]))
         scene.room.append(draw)

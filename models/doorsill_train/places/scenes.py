@@ -6,30 +6,18 @@ now, the previous step, and the empty background.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import numpy as np
 
-from doorsill_train.paint.rasteriser import (
-    HEIGHT,
-    WIDTH,
-    Camera,
-    Draw,
-    Light,
-    Mesh,
-    Renderer,
-    look,
-    place,
-)
+from doorsill_train.paint.camera import Camera, look, place
+from doorsill_train.paint.painter import Draw, Light, Mesh, Painter
 from doorsill_train.paint.solids import Solid, cloth_colour
 from doorsill_train.people.gaits import STRIDE_M
 from doorsill_train.people.people import Person
 from doorsill_train.places import furniture
-from doorsill_train.places.roads import Mover, build_road, moved, road_camera
+from doorsill_train.places.roads import build_road, moved, road_camera
 from doorsill_train.places.rooms import add_furniture, furnish, on_floor, sample_picture
-
-Paint = Callable[[list[Draw], Camera, Light], np.ndarray]  # Renderer.render's
+from doorsill_train.places.scene import Actor, Cast, Paint, Scene
+from doorsill_train.shards import HEIGHT, WIDTH
 
 HEAD_M = 0.24
 VIEWS = ("low", "oblique", "overhead")
@@ -38,46 +26,6 @@ ROAD_P = 0.13  # of the scenes: a road from above, most of them without a person
 PEOPLE_P = (0.15, 0.3, 0.23, 0.14, 0.09, 0.05, 0.04)  # none, one, ...
 STILL_P = 0.25
 BEYOND_P = 0.3  # of the people: may stand so that the edge cuts the head off
-
-
-@dataclass(slots=True)
-class Cast:
-    """A person of the pool, uploaded at two moments of the walk."""
-
-    person: Person
-    now: Mesh
-    before: Mesh
-    head_points: np.ndarray  # (n, 3)
-    height: float
-    wrists: np.ndarray  # (2, 3)
-    step_m: float  # walked between the two moments
-
-
-@dataclass(slots=True)
-class Actor:
-    cast: Cast
-    place: np.ndarray  # (4, 4) now
-    earlier: np.ndarray  # (4, 4) one step before
-    still: bool
-    props: list[Mesh]
-    palette: np.ndarray
-    second: tuple[float, ...]
-
-
-@dataclass(slots=True)
-class Scene:
-    view: str
-    camera: Camera
-    light: Light
-    back_light: Light
-    room: list[Draw] = field(default_factory=list)
-    moved_room: list[Draw] = field(default_factory=list)  # doors, in the background
-    actors: list[Actor] = field(default_factory=list)
-    traffic: list[Mover] = field(default_factory=list)  # not in the background
-    shutter: float = 0.0  # of the step between two frames
-    back_wall: float = 10.0
-    outdoors: bool = False
-    deep: float = 0.0  # metres to the back wall at least
 
 
 def sample_camera(rng: np.random.Generator) -> tuple[str, Camera]:
@@ -148,7 +96,7 @@ def spot(scene: Scene, height: float, rng: np.random.Generator) -> np.ndarray | 
     return at
 
 
-def props_for(cast: Cast, renderer: Renderer, rng: np.random.Generator) -> list[Mesh]:
+def props_for(cast: Cast, painter: Painter, rng: np.random.Generator) -> list[Mesh]:
     """Carts, prams, wheelchairs, boxes, bags and cases, in the person's own frame."""
     solids: list[tuple[Solid, np.ndarray]] = []
     kind = cast.person.gait.kind
@@ -170,7 +118,7 @@ def props_for(cast: Cast, renderer: Renderer, rng: np.random.Generator) -> list[
     for solid, at in solids:
         vertices = solid.vertices()
         vertices[:, :3] += at
-        meshes.append(renderer.upload(vertices))
+        meshes.append(painter.upload(vertices))
     return meshes
 
 
@@ -188,7 +136,7 @@ def recoloured(
 def add_people(
     scene: Scene,
     pool: list[Cast],
-    renderer: Renderer,
+    painter: Painter,
     count: int,
     rng: np.random.Generator,
 ) -> None:
@@ -216,35 +164,35 @@ def add_people(
         here = place(angle, at[0], at[2], size)
         back = here @ place(0, 0, 0 if still else -cast.step_m)
         palette, second = recoloured(cast.person, rng)
-        props = props_for(cast, renderer, rng)
+        props = props_for(cast, painter, rng)
         scene.actors.append(Actor(cast, here, back, still, props, palette, second))
 
 
 def sample_scene(
-    renderer: Renderer,
+    painter: Painter,
     pool: list[Cast],
     rng: np.random.Generator,
     count: int | None = None,
 ) -> Scene:
-    renderer.set_picture(sample_picture(rng))
+    painter.set_picture(sample_picture(rng))
     light = sample_light(rng)
     if count is None and rng.random() < ROAD_P:
-        return road_scene(renderer, pool, light, rng)
+        return road_scene(painter, pool, light, rng)
     view, camera = sample_camera(rng)
     scene = Scene(view, camera, light, drifted(light, rng))
     scene.outdoors = bool(rng.random() < (0.35 if view == "low" else 0.15))
     light.centre = np.array([0, 0, 0.5 if view == "overhead" else 3.5])
     scene.back_light.centre = light.centre
-    furnish(scene, renderer, rng)
+    furnish(scene, painter, rng)
     if count is None:
         count = int(rng.choice(len(PEOPLE_P), p=PEOPLE_P))
-    add_people(scene, pool, renderer, count, rng)
-    add_furniture(scene, renderer, rng)
+    add_people(scene, pool, painter, count, rng)
+    add_furniture(scene, painter, rng)
     return scene
 
 
 def road_scene(
-    renderer: Renderer, pool: list[Cast], light: Light, rng: np.random.Generator
+    painter: Painter, pool: list[Cast], light: Light, rng: np.random.Generator
 ) -> Scene:
     """Traffic under a bridge or a high window; now and then somebody walks there."""
     view, camera, centre = road_camera(rng)
@@ -252,9 +200,9 @@ def road_scene(
     light.centre = scene.back_light.centre = centre
     scene.back_wall, scene.shutter = 40.0, float(rng.choice([0, 0.15, 0.4]))
     if rng.random() < 0.2:
-        add_people(scene, pool, renderer, int(rng.integers(1, 4)), rng)
+        add_people(scene, pool, painter, int(rng.integers(1, 4)), rng)
     taken = [actor.place[[0, 2], 3] for actor in scene.actors]
-    room, traffic = build_road(renderer, centre, taken, rng)
+    room, traffic = build_road(painter, centre, taken, rng)
     scene.room += room
     scene.traffic += traffic
     return scene
@@ -270,13 +218,13 @@ def actor_draws(actor: Actor, number: int, before: bool) -> list[Draw]:
 
 
 def shoot(
-    scene: Scene, renderer: Renderer, paint: Paint | None = None
+    scene: Scene, painter: Painter, paint: Paint | None = None
 ) -> tuple[np.ndarray, ...]:
     """now, before, background (h, w, 3) linear; ids (h, w, 2).
 
     ``paint`` makes the pictures in the renderer's place; the ids are always its own.
     """
-    paint = paint or renderer.render
+    paint = paint or painter.render
     people = [
         [d for i, a in enumerate(scene.actors) for d in actor_draws(a, i + 1, before)]
         for before in (False, True)
@@ -290,7 +238,7 @@ def shoot(
     open_for = np.linspace(0, scene.shutter, 4 if scene.shutter else 1)
     image = np.mean([seen(people[0], step) for step in open_for], axis=0)
     standing = [m.draw for m in scene.traffic]
-    ids = renderer.identify(people[0] + standing + room, scene.camera)
+    ids = painter.identify(people[0] + standing + room, scene.camera)
     earlier = image
     if scene.actors or scene.traffic:
         earlier = seen(people[1], 1.0)

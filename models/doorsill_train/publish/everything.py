@@ -29,7 +29,8 @@ from pathlib import Path
 from doorsill_train.publish import smoke
 from doorsill_train.shipped import MODELS
 
-WORLDS, MORE_WORLDS, HELD_OUT = 40, 64, 6  # for the first run, for the last
+WORLDS, MORE_WORLDS = 40, 64  # for the first run, for the last
+HELD_OUT_WORLDS = 6
 STEPS, ABOVE = 7000, 1.3  # how often scenes from above are drawn
 SHOPS, PICTURES = 120, 50  # filmed doors, for the second run
 MORE_STEPS, LAST_STEPS, MORE_RATE = 5000, 4000, 2e-3
@@ -92,7 +93,7 @@ def detector(
     The first run's weights, with which the attributes begin, and the last one's.
     """
     worlds, out, again = work / "worlds", work / "detector", work / "detector-doors"
-    last, held_out = work / "detector-last", scale.of(HELD_OUT)
+    last, held_out = work / "detector-last", scale.of(HELD_OUT_WORLDS)
     traced = ["--cycles", cycles] if cycles else []
     rendered = ["--data", data, "--out", worlds, "--held-out", held_out,
                 "--scenes", scale.of(200, 30), *traced]  # fmt: skip

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from doorsill_train.learn import samples
 from doorsill_train.publish.operators import operations
+from doorsill_train.shards import Shards
 
 
 def converted(model: keras.Model, examples: list[np.ndarray]) -> bytes:
@@ -43,7 +44,7 @@ def converted(model: keras.Model, examples: list[np.ndarray]) -> bytes:
 
 def calibration(worlds: Path, encoding: str, count: int = 150) -> list[np.ndarray]:
     """Augmented samples from training worlds, never from held-out ones."""
-    stream = samples.stream(samples.Shards(worlds, held_out=False), encoding, seed=99)
+    stream = samples.stream(Shards(worlds, held_out=False), encoding, seed=99)
     return [next(stream)[0] for _ in range(count)]
 
 

@@ -18,6 +18,7 @@ from ai_edge_litert.interpreter import Interpreter
 from doorsill_train.learn import net, samples
 from doorsill_train.publish.export import calibration, converted
 from doorsill_train.publish.operators import operations
+from doorsill_train.shards import HEIGHT, WIDTH
 from doorsill_train.shipped import MODELS
 
 PROVENANCE = (
@@ -106,7 +107,7 @@ def main() -> None:
     }
     parts = [
         model_section("detector", "heads", model, args),
-        input_section(net.WIDTH, net.HEIGHT, args.encoding),
+        input_section(WIDTH, HEIGHT, args.encoding),
         output_sections(model, {1: "heat", 10: "reg"}, {}),
         section("[decode]", decode),
     ]

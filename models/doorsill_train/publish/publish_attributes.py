@@ -18,9 +18,16 @@ from ai_edge_litert.interpreter import Interpreter
 from doorsill.evaluation.measure import Share
 from doorsill.models.manifest import ALLOWED_ATTRIBUTES
 from doorsill.vision.attributes.tracks import READINGS
-from doorsill_train.film.portraits import HEIGHT, WIDTH
 from doorsill_train.learn import attributes
-from doorsill_train.learn.crops import COLUMN, Crops, as_seen, calibrating, one_each
+from doorsill_train.learn.crops import (
+    COLUMN,
+    HEIGHT,
+    WIDTH,
+    Crops,
+    as_seen,
+    calibrating,
+    one_each,
+)
 from doorsill_train.publish.export import converted
 from doorsill_train.publish.operators import operations
 from doorsill_train.publish.publish import (
