@@ -21,8 +21,7 @@ from doorsill_train import labels
 from doorsill_train.film.lens import Lens, exposed
 from doorsill_train.film.truth import head_points, label
 from doorsill_train.paint.camera import Camera, look, place
-from doorsill_train.paint.painter import Draw, Mesh
-from doorsill_train.paint.painter import Painter
+from doorsill_train.paint.painter import Draw, Mesh, Painter
 from doorsill_train.people.bodies import Atlas
 from doorsill_train.people.gaits import STRIDE_M
 from doorsill_train.people.people import Person, sample_person
@@ -91,7 +90,7 @@ class Wardrobe:
     def __init__(
         self, atlas: Atlas, painter: Painter, rng: np.random.Generator, unseen: bool
     ) -> None:
-        self._renderer, self._rng = painter, rng
+        self._painter, self._rng = painter, rng
         self._all = {
             True: [sample_person(atlas, rng, unseen, "push") for _ in range(2)],
             False: [
@@ -109,7 +108,7 @@ class Wardrobe:
         own = self._looks.setdefault(id(person), {})
         walker = Walker(person, own, palette, second, rng.uniform(0.96, 1.04))
         walker.walked = rng.uniform(0, STRIDE_M)
-        walker.props = props_for(walker.cast(self._renderer), self._renderer, rng)
+        walker.props = props_for(walker.cast(self._painter), self._painter, rng)
         return walker
 
     def free(self) -> None:

@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+from doorsill_train.judge.calibration import CONFUSION, OTHER_HALF
+
 DAYS, PEOPLE, RESAMPLES = 300, 400, 200
 RIDGE = 1e-9  # where answers tell two groups not apart, they are given as much
 MIXES = {
@@ -146,8 +148,8 @@ def main() -> None:
     rng = np.random.default_rng(11)
     result: dict[str, dict[str, dict[str, float]]] = {}
     for name, table in report.items():
-        known = np.array(table["confusion_of_the_calibration_half"], float)
-        real = np.array(table["confusion_truth_by_answer_then_unknown"], float)
+        known = np.array(table[OTHER_HALF], float)
+        real = np.array(table[CONFUSION], float)
         if not (known.sum(axis=1).all() and real.sum(axis=1).all()):
             print(f"{name}: too few people; some group has none")
             continue

@@ -13,10 +13,8 @@ import re
 from pathlib import Path
 
 from doorsill.models.manifest import ALLOWED_ATTRIBUTES
+from doorsill_train.judge.calibration import CONFUSION, OTHER_HALF
 from doorsill_train.shipped import MODELS
-
-CONFUSION = "confusion_truth_by_answer_then_unknown"
-OTHER = "confusion_of_the_calibration_half"
 
 
 def table(titles: list[str], rows: list[list[str]]) -> str:
@@ -45,7 +43,7 @@ def accuracies(report: dict[str, dict]) -> str:
 def confusions(name: str, found: dict) -> str:
     """Test half / calibrating half, for each truth and answer."""
     labels = list(ALLOWED_ATTRIBUTES[name])
-    pairs = zip(found[CONFUSION], found[OTHER], strict=True)
+    pairs = zip(found[CONFUSION], found[OTHER_HALF], strict=True)
     rows = [
         [label, *(f"{a} / {b}" for a, b in zip(mine, theirs, strict=True))]
         for label, (mine, theirs) in zip(labels, pairs, strict=True)
