@@ -1,18 +1,14 @@
-"""What the renderer puts into pictures that is no person, and what is asked there."""
+"""What the renderer puts into pictures that is no person."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from doorsill_train import labels
-from doorsill_train.learn import samples
 from doorsill_train.paint import solids
 from doorsill_train.places import vehicles, wares
-from doorsill_train.shards import Shards
 
 MAKERS = [
     vehicles.car, vehicles.van, vehicles.lorry, vehicles.bicycle, vehicles.motorcycle,
@@ -21,7 +17,7 @@ MAKERS = [
     wares.discs, wares.bottles, wares.post, wares.gallery,
 ]  # fmt: skip
 SEEDS = range(12)
-HEAD_SEEN_FROM, PICTURE = 0.5, (320, 256)
+HEAD_SEEN_FROM = 0.5
 
 
 Maker = Callable[[np.random.Generator], solids.Solid]
@@ -79,69 +75,3 @@ def test_the_skin_of_a_ball_points_outwards() -> None:
     along = (vertices[inner, :3] * vertices[inner, 3:6]).sum(axis=1)
     assert np.abs(along).min() > 0.95
     assert np.unique(np.sign(along)).size == 1
-
-
-def row(**values: float) -> np.ndarray:
-    """(1, 23): a person in full view, but for what is given."""
-    names = labels.COLUMN
-    usual = {"head_x0": 100, "head_y0": 50, "head_x1": 130, "head_y1": 80}
-    usual |= {"body_x0": 80, "body_y0": 50, "body_x1": 150, "body_y1": 200}
-    usual |= {"head_seen": 1, "head_inside": 1, "body_seen": 1}
-    usual |= {"head_contrast": 50, "body_contrast": 50}
-    out = np.zeros((1, len(names)), np.float32)
-    for name, value in (usual | values).items():
-        out[0, names[name]] = value
-    return out
-
-
-@pytest.mark.parametrize(
-    ("values", "boxes"),
-    [
-        pytest.param({}, [], id="a clear head has to be found"),
-        pytest.param(
-            {"head_contrast": 2}, [[100, 50, 130, 80]], id="a head one cannot see"
-        ),
-        pytest.param(
-            {"head_y0": -40, "head_y1": -10, "head_inside": 0, "body_y0": 0},
-            [[100, -40, 130, -10], [80, 0, 150, 200]],
-            id="a body without a head: whoever is marked there is there",
-        ),
-        pytest.param(
-            {"head_y0": -40, "head_y1": -10, "head_inside": 0, "body_seen": 0.1},
-            [[100, -40, 130, -10]],
-            id="a body behind something, its head beyond the edge",
-        ),
-    ],
-)
-def test_where_an_answer_counts_for_nothing(
-    values: dict[str, float], boxes: list[list[float]]
-) -> None:
-    ignored = labels.ignored(row(**values))
-    assert ignored.tolist() == boxes
-
-
-def save_world(folder: Path, seed: int, views: list[str]) -> None:
-    frames = np.zeros((len(views), 5, *PICTURE[::-1]), np.uint8)
-    np.save(folder / f"{seed:06d}.frames.npy", frames)
-    np.savez(
-        folder / f"{seed:06d}.labels.npz",
-        rows=np.zeros((0, 23), np.float32), counts=[0] * len(views), views=views,
-    )  # fmt: skip
-
-
-def test_new_worlds_and_views_from_above_are_drawn_more_often(tmp_path: Path) -> None:
-    save_world(tmp_path, 3, ["low", "overhead"])
-    save_world(tmp_path, 7, ["oblique", "overhead"])
-    save_world(tmp_path, 900_000, ["low"])
-    shards = Shards(tmp_path, False, fresh=5, above=1.5)
-    assert shards.often == [1.0, 1.5, 3.0, 4.5]
-    assert Shards(tmp_path, held_out=True).often == [1.0]
-
-
-def test_a_world_with_nobody_in_it_teaches_that_nobody_is_there(tmp_path: Path) -> None:
-    save_world(tmp_path, 3, ["low", "overhead"])
-    shards = Shards(tmp_path, held_out=False)
-    image, target = next(samples.stream(shards, "rgb", seed=1))
-    assert image.shape == (256, 320, 3)
-    assert target[..., 0].max() == 0, "no heat"
-    assert target[..., samples.WEIGHT].min() == 1, "everywhere"
