@@ -36,14 +36,14 @@ class ChangeInput:
         self.background: np.ndarray | None = None
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        luma = pixels.astype(np.float32) @ LUMA
+        luma = np.rint(pixels.astype(np.float32) @ LUMA)  # as ``samples.encode``
         if self.before is None:
             self.before, self.background = luma, luma
         differ = [np.clip(GREY + luma - old, 0, 255) for old in
                   (self.before, self.background)]  # fmt: skip
         self.before = luma
         self.background = self.background + self.rate * (luma - self.background)
-        return np.stack([luma, *differ], axis=2).astype(np.uint8)
+        return np.rint(np.stack([luma, *differ], axis=2)).astype(np.uint8)
 
 
 def detections(path: Path, clip: Path) -> Iterator[Detections]:
