@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from doorsill.values import Detections
+from doorsill_street.measured import FILE
 from doorsill_train import labels
 from doorsill_train.judge import faults, watched
 
@@ -121,3 +123,80 @@ def test_a_score_becomes_its_place_among_all_and_a_miss_the_lowest() -> None:
     assert first == second < 0 < third < last
     quarter = -0.674  # of the normal lies below
     assert first == pytest.approx(quarter, abs=0.01)
+
+
+def look(who: int, frame: int, score: float = 0.8, **more: float) -> watched.Look:
+    """Somebody in plain view with a 16 px head, but for what is given."""
+    usual = {"cover": 0.0, "behind": 0.0, "head_px": 16.0} | more
+    off = np.full(6, 0.1)
+    return watched.Look((1, who), frame, score=score, off=off, **usual)
+
+
+def test_a_spread_is_about_nought_and_without_the_wildest() -> None:
+    rng = np.random.default_rng(4)
+    values = np.concatenate([rng.normal(0, 2.0, 5000), [900.0], [np.nan]])
+    assert faults.spread(values) == pytest.approx(1.9, abs=0.1)
+    assert faults.spread(np.full(50, 3.0)) == pytest.approx(3.0), "a lasting shift"
+
+
+def test_who_is_in_plain_view_is_sorted_by_the_head_and_the_rest_by_cover() -> None:
+    looks = [look(1, 0), look(2, 0, head_px=9.5), look(3, 0, cover=0.3)]
+    by_size = [[each.who[1] for each in part] for part in faults.by_size(looks)]
+    by_cover = [[each.who[1] for each in part] for part in faults.by_cover(looks)]
+    assert by_size == [[2], [], [1], []]
+    assert by_cover == [[], [3], [], [], []]
+
+
+def test_scores_are_told_from_the_lowest_to_the_highest_of_each_class() -> None:
+    looks = [
+        look(who, 0, score, head_px=low + 0.5)
+        for low in faults.SIZES[:-1]
+        for who, score in enumerate((0.0, 0.4, 0.8))
+    ]
+    looks += [look(9, 0, 0.5, cover=low) for low in faults.COVERS[:-1]]
+    table = faults.scores(looks)
+    assert len(table["scores"]) == len(faults.SIZES) - 1
+    assert [table["scores"][0][k] for k in (0, 20, 40)] == [0.0, 0.4, 0.8]
+    covers = np.array(table["covers"])
+    assert (np.diff(covers) > 0).all()
+    assert table["sizes"][1] == pytest.approx(12.5 / TALL)
+
+
+def test_missed_frames_are_counted_between_two_answers_of_one_person() -> None:
+    seen = [look(1, frame) for frame in (0, 1, 3, 4, 7)]
+    missed = [look(1, frame, score=0.0) for frame in (2, 5, 6)]
+    other = [look(2, 0), look(2, 2)]
+    found = sorted(seen + missed + other, key=lambda each: each.frame)
+    assert faults.missed_in_a_row(found) == "2 x 1, 1 x 2"
+
+
+def invented(x: float, off: float | None, scores: list[float]) -> watched.Invented:
+    place = np.full(10, x)
+    return watched.Invented(place, None if off is None else np.full(4, off), scores, 0)
+
+
+def test_inventions_on_people_and_elsewhere_are_told_apart() -> None:
+    made = [invented(0.1, None, [0.3, 0.3]), invented(0.2, 0.5, [0.4] * 4),
+            invented(0.3, 1.5, [0.4] * 2)]  # fmt: skip
+    elsewhere = faults.inventions(made, 100, on=False)
+    on_people = faults.inventions(made, 60, on=True)
+    assert (elsewhere["rate"], on_people["rate"]) == (0.02, 0.1)
+    assert elsewhere["places"] == [[0.1] * 10]
+    assert np.array(on_people["off"])[:, 0] == pytest.approx([1.0] * 4)
+    assert np.array(on_people["off"])[:, 1] == pytest.approx([0.5] * 4)
+    assert elsewhere["stays_s"][0] == pytest.approx(0.16)
+
+
+def test_what_is_written_has_three_digits_and_no_arrays() -> None:
+    table = {"a": [0.12345, (1.0, 2)], "b": {"c": "x", "d": 7}}
+    assert faults.rounded(table) == {"a": [0.123, [1.0, 2]], "b": {"c": "x", "d": 7}}
+
+
+def test_the_street_has_the_faults_that_this_writes() -> None:
+    """One file, written by the one and read by the other."""
+    table = json.loads(FILE.read_text())
+    assert len(table["scores"]) == len(faults.SIZES) - 1
+    assert len(table["scores_hidden"]) == len(faults.COVERS) - 1
+    assert {len(row) for row in table["scores"]} == {len(faults.KNOTS)}
+    assert set(watched.PLACES) <= table.keys()
+    assert len(table["elsewhere"]["places"]) <= faults.SHOWN

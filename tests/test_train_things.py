@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from doorsill_train.paint import solids
-from doorsill_train.places import vehicles, wares
+from doorsill_train.places import furniture, vehicles, wares
 
+# A ball may lie half in the floor.
+STANDING = [make for make in furniture.MAKERS if make is not furniture.balls]
 MAKERS = [
     vehicles.car, vehicles.van, vehicles.lorry, vehicles.bicycle, vehicles.motorcycle,
     wares.stool, wares.pot, wares.hat_stand, wares.dress_form, wares.hanging,
     wares.basket, wares.wet_floor, wares.pouf, wares.pedestal, wares.pendant,
-    wares.discs, wares.bottles, wares.post, wares.gallery,
+    wares.discs, wares.bottles, wares.post, wares.gallery, *STANDING,
 ]  # fmt: skip
 SEEDS = range(12)
 HEAD_SEEN_FROM = 0.5
@@ -42,7 +44,7 @@ def test_no_thing_has_a_head_and_each_stands_on_the_floor(maker: Maker) -> None:
         assert np.isfinite(vertices).all()
         assert (vertices[:, 13] < HEAD_SEEN_FROM).all()
         assert -0.1 < low[1] < 2.2
-        assert 0.005 < high[1] < 4.0
+        assert 0.005 < high[1] < 5.0
         assert np.abs([low[[0, 2]], high[[0, 2]]]).max() < 7
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,9 +189,11 @@ def read_garment(path: Path) -> Garment:
 def load_atlas(root: Path, cache: Path | None = None) -> Atlas:
     """Read the unpacked data (30 s), or the pickle that an earlier call left."""
     if cache and cache.exists():
-        atlas = pickle.loads(cache.read_bytes())  # noqa: S301 (our own file)
-        if (GENDERS[0], AGES[0]) in atlas.targets:  # else it is older than the babies
-            return atlas
+        # An older pickle names a module that is no more, or has no babies yet.
+        with suppress(ModuleNotFoundError):
+            atlas = pickle.loads(cache.read_bytes())  # noqa: S301 (our own file)
+            if (GENDERS[0], AGES[0]) in atlas.targets:
+                return atlas
     base, faces = read_obj(root / "base.obj")
     bones, parents, joints, weights = read_rig(root / "rigs")
     order = np.argsort(-weights, axis=1)[:, :INFLUENCES]
