@@ -2,7 +2,7 @@
 
 ``python -m doorsill_train.judge.worn``
 
-Draws people as ``looks`` dresses them, renders nobody, and fits a small network on the
+Draws people as ``style`` dresses them, renders nobody, and fits a small network on the
 style in words and colours: an upper bound for what a picture that shows all of it could
 tell. Next to it, the same with the folds of the face.
 """

@@ -20,7 +20,7 @@ NOISE = np.random.default_rng(7).normal(0, 32, 1 << 20).astype(np.int16)
 
 
 class Crops:
-    """Shards of images (500, 128, 64, 3) uint8 and rows as ``portraits.COLUMNS``."""
+    """Shards of images (500, 128, 64, 3) uint8 and rows as ``COLUMNS``."""
 
     def __init__(self, folder: Path, held_out: bool):
         self.folder, self.held_out = folder, held_out

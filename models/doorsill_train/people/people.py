@@ -1,6 +1,6 @@
 """Invented people: a figure, clothes, hair, headwear and what they carry.
 
-``sample_person`` draws one, dressed and haired as ``looks`` says; ``Person.mesh`` poses
+``sample_person`` draws one, dressed and haired as ``style`` says; ``Person.mesh`` poses
 it. Metres, y up, feet at y = 0, facing +z. The held-out wardrobe is never trained on.
 """
 
