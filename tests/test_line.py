@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from doorsill.values import Crossing, Direction, Tracks
 from doorsill.vision.count.line import DECIDED_WITHIN_S, SETTLE_S, LineCounter
-from doorsill.vision.count.loose_ends import HANDOVER_S, LIMIT, LooseEnds, Spot
+from doorsill.vision.count.loose_ends import (
+    HANDOVER_S,
+    LOOSE_ENDS_LIMIT,
+    LastSeen,
+    LooseEnds,
+)
 from doorsill.vision.geometry import Point, crossings, inside
 
 FRAME_S = 0.08
@@ -335,9 +340,9 @@ def reachable(root: object) -> set[int]:
     return numbers
 
 
-def spot(time: float, foot: Point, head: Point | None = None) -> Spot:
+def spot(time: float, foot: Point, head: Point | None = None) -> LastSeen:
     x, y = foot
-    return Spot(time, foot, head or (x, y - 0.3), 0.1)
+    return LastSeen(time, foot, head or (x, y - 0.3), 0.1)
 
 
 def test_a_birth_is_near_where_the_heads_are_near() -> None:
@@ -374,12 +379,15 @@ def test_loose_ends_are_bounded_and_claimed_once() -> None:
     ends: LooseEnds[int] = LooseEnds()
     overdue = [ends.leave(spot(1.0, (0.5, 0.5)), (0, 0), each) for each in range(70)]
     assert (
-        list(itertools.chain(*overdue)) == list(range(70 - LIMIT))
-        and len(ends) == LIMIT
+        list(itertools.chain(*overdue)) == list(range(70 - LOOSE_ENDS_LIMIT))
+        and len(ends) == LOOSE_ENDS_LIMIT
     )
     assert ends.claim(spot(1.5, (0.9, 0.5)), STILL) is None  # too far
     assert ends.claim(spot(1.5, (0.55, 0.5)), STILL) is not None
-    assert len(ends.expire(1.0 + HANDOVER_S + 0.1)) == LIMIT - 1 and len(ends) == 0
+    assert (
+        len(ends.expire(1.0 + HANDOVER_S + 0.1)) == LOOSE_ENDS_LIMIT - 1
+        and len(ends) == 0
+    )
 
 
 @given(st.lists(st.tuples(st.floats(-2, 2), st.floats(-2, 2)), min_size=2))

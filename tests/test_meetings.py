@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from doorsill.values import Detections
-from doorsill.vision.follow.meetings import LIMIT, PARTED_S, WAIT_S, Meetings
-from doorsill.vision.follow.person import Person
+from doorsill.vision.follow.meetings import MEETINGS_LIMIT, PARTED_S, WAIT_S, Meetings
+from doorsill.vision.follow.person import Below, Person
 from doorsill.vision.follow.tracker import Tracker
 
 WIDE = 0.1
@@ -19,7 +19,17 @@ def person(track: int, before: Speed, now: Speed) -> Person:
     """A confirmed track that moved so before somebody came near, and moves so now."""
     (calm_x, calm_y), (x, y) = before, now
     return Person(
-        track, 0.5, 0.5, (0.0,) * 6, WIDE, 1.0, x, y, calm_x, calm_y, confirmed=True
+        track,
+        0.5,
+        0.5,
+        Below(*(0.0,) * 6),
+        WIDE,
+        1.0,
+        x,
+        y,
+        calm_x,
+        calm_y,
+        confirmed=True,
     )
 
 
@@ -79,7 +89,7 @@ def test_meetings_are_bounded() -> None:
         for second in people:
             if first.id < second.id:
                 meetings.note([first, second], [[(1.0, 0)], [(1.0, 0)]], now=1.0)
-    assert len(meetings) == LIMIT
+    assert len(meetings) == MEETINGS_LIMIT
 
 
 def feet_of(*places: tuple[float, float]) -> Detections:

@@ -1,4 +1,4 @@
-"""Swapped ids: who meets somebody, and whether two turns back are one swap."""
+"""Swapped ids: who count_oncoming somebody, and whether two turns back are one swap."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from collections import deque
 import numpy as np
 import pytest
 
-from doorsill.vision.count.loose_ends import Spot
-from doorsill.vision.count.paths import TRAIL, TRAIL_S, Leg, Path
-from doorsill.vision.count.swaps import CROWD, MEET, meets, mirrored
+from doorsill.vision.count.loose_ends import LastSeen
+from doorsill.vision.count.paths import TRAIL_LIMIT, TRAIL_S, Leg, Path
+from doorsill.vision.count.swaps import (
+    MIRROR_REACH,
+    SWAP_REACH,
+    count_oncoming,
+    is_mirrored,
+)
 
 WIDE = 0.1
 CROSSED_S = 0.45  # when the one who turns back has gone over the line
@@ -23,10 +28,10 @@ def path(
     marks = np.arange(len(heights)) * 3
     steps = np.interp(np.arange(marks[-1] + 1), marks, heights).tolist()
     spots = [
-        Spot(late_s + row * TRAIL_S, (x, y), (x, y - 0.2), WIDE)
+        LastSeen(late_s + row * TRAIL_S, (x, y), (x, y - 0.2), WIDE)
         for row, y in enumerate(steps)
     ]
-    trail = deque([(spot.time, spot.at) for spot in spots], TRAIL)
+    trail = deque([(spot.time, spot.at) for spot in spots], TRAIL_LIMIT)
     leg = Leg(spots[0].at)
     return Path(spots[0], spots[-1], trail, [leg], excluded=False, confirmed=sure)
 
@@ -47,7 +52,9 @@ SHAKES = (0.31, 0.3, 0.3, 0.3, 0.31)
         pytest.param(path((0.3,) * 5), False, id="stands there"),
         pytest.param(path(SHAKES), False, id="shakes"),
         pytest.param(
-            path(upside_down(BACK), x=0.5 + 1.1 * MEET * WIDE), False, id="too far off"
+            path(upside_down(BACK), x=0.5 + 1.1 * MIRROR_REACH * WIDE),
+            False,
+            id="too far off",
         ),
         pytest.param(path(upside_down(BACK), late_s=3.0), False, id="at another time"),
         pytest.param(path(upside_down(BACK), sure=False), False, id="unconfirmed"),
@@ -57,14 +64,14 @@ def test_two_turns_are_a_swap_where_they_mirror_each_other(
     other: Path, swapped: bool
 ) -> None:
     one = path(BACK)
-    assert mirrored(one, CROSSED_S, [one, other]) is swapped
+    assert is_mirrored(one, CROSSED_S, [one, other]) is swapped
 
 
 def test_who_turns_back_alone_or_hardly_moves_has_not_swapped() -> None:
     alone = path(BACK)
-    assert not mirrored(alone, CROSSED_S, [alone])
+    assert not is_mirrored(alone, CROSSED_S, [alone])
     sways = path((0.28, 0.29, 0.3, 0.29, 0.28))
-    assert not mirrored(sways, CROSSED_S, [sways, path(upside_down(BACK))])
+    assert not is_mirrored(sways, CROSSED_S, [sways, path(upside_down(BACK))])
 
 
 UP, DOWN = (0.5, 0.3), (0.1, 0.3)
@@ -75,12 +82,14 @@ UP, DOWN = (0.5, 0.3), (0.1, 0.3)
     [
         pytest.param(path(UP, x=0.55), True, id="comes the other way"),
         pytest.param(path(DOWN, x=0.55), False, id="walks beside"),
-        pytest.param(path(UP, x=0.5 + 1.1 * CROWD * WIDE), False, id="too far off"),
+        pytest.param(
+            path(UP, x=0.5 + 1.1 * SWAP_REACH * WIDE), False, id="too far off"
+        ),
         pytest.param(path(UP, x=0.55, sure=False), False, id="unconfirmed"),
         pytest.param(path((0.3, 0.3), x=0.55), False, id="stands"),
     ],
 )
 def test_who_meets_somebody(other: Path, met: bool) -> None:
     one = path(DOWN)
-    assert meets(one, [one, other]) == met
-    assert meets(one, [one, other, other]) == 2 * met
+    assert count_oncoming(one, [one, other]) == met
+    assert count_oncoming(one, [one, other, other]) == 2 * met

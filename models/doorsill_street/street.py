@@ -94,7 +94,9 @@ class Street:
     @property
     def born(self) -> float:
         """The score from which a tracker should believe what the detector says."""
-        return tracker.BORN if self.scene.noise is not None else heads.BORN
+        return (
+            tracker.BIRTH_SCORE if self.scene.noise is not None else heads.BIRTH_SCORE
+        )
 
     @property
     def truth(self) -> list[TrueCrossing]:

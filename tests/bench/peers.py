@@ -18,7 +18,7 @@ import numpy as np
 
 from doorsill.values import Crossing, Detections, Direction
 from doorsill.vision.count.line import DECIDED_WITHIN_S, LineCounter
-from doorsill.vision.follow.tracker import BORN, Tracker
+from doorsill.vision.follow.tracker import BIRTH_SCORE, Tracker
 from doorsill.vision.window import WindowKeeper
 
 with warnings.catch_warnings():
@@ -45,7 +45,7 @@ class Ours:
     """Tracker, line and window, as in the vision process."""
 
     line: Line
-    born: float = BORN
+    born: float = BIRTH_SCORE
     tracker: Tracker = field(init=False)
     lines: LineCounter = field(init=False)
     window: WindowKeeper = field(init=False)

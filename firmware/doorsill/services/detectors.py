@@ -145,7 +145,7 @@ def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
         delegate=section.delegate or None,
     )
     if manifest.kind == "heads":
-        return NetDetector(interpreter, heads_decoder(manifest), heads.BORN)
+        return NetDetector(interpreter, heads_decoder(manifest), heads.BIRTH_SCORE)
     return _with_its_doubts(manifested_detector(manifest, interpreter), manifest.path)
 
 

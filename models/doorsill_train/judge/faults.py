@@ -22,7 +22,7 @@ import numpy as np
 
 from doorsill.evaluation.measure import Share
 from doorsill.models import manifest as registry
-from doorsill.vision.detect.heads import BORN
+from doorsill.vision.detect.heads import BIRTH_SCORE
 from doorsill_street.measured import FILE, FRAME_S
 from doorsill_train.judge.watched import (
     HEAD_PX,
@@ -172,7 +172,8 @@ def told(seen: Watched) -> None:
     print(f"{len(seen.looks)} looks at people in {seen.frames} frames of {seen.shops}")
     for (low, high), part in zip(pairwise(SIZES), by_size(seen.looks), strict=True):
         found, sure = (
-            Share(sum(e.score >= s for e in part), len(part)) for s in (0.01, BORN)
+            Share(sum(e.score >= s for e in part), len(part))
+            for s in (0.01, BIRTH_SCORE)
         )
         print(f"  clear heads of {low} to {high} px: found {found}, sure {sure}")
     for low, part in zip(COVERS[:-1], by_cover(seen.looks), strict=True):
@@ -181,7 +182,7 @@ def told(seen: Watched) -> None:
     clear = [each for each in seen.looks if each.cover < COVERS[0]]
     print(f"  in plain view missed in a row: {missed_in_a_row(clear)}")
     made = [score for each in seen.invented for score in each.scores]
-    sure, frames = sum(score >= BORN for score in made), seen.frames
+    sure, frames = sum(score >= BIRTH_SCORE for score in made), seen.frames
     print(f"  invented: {len(made) / frames:.2f} a frame, {sure / frames:.2f} sure")
 
 

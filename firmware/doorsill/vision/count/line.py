@@ -1,33 +1,35 @@
 """Count who goes over a directed line, by what each track did in the end.
 
               left                     a  the foot was last clear of the band
-                 a . .                 b  clear again: the step a-b is looked at
+                 a . .                 b  clear again: the step a-b is judged,
         ~~~~~~~~~~~~~~~~.~~~~~  band   so nothing that happens in the band counts,
     p0 ----------------------> p1      and a step around p0 or p1 is no crossing
         ~~~~~~~~~~~~~~~~~~.~~~
                           b . c        each step over the line moves the track's
               right                    level by +1 (left to right) or -1
 
-*Late count.* A level that is not nought is booked as a crossing when the track ends,
-when the foot has been past the line for ``HOLD_S`` and is ``CLEAR`` body widths from
-it, less where others come the other way (unless an exclusion polygon may still take the
-track back), or ``SETTLE_S`` after it left the line's neighbourhood, whichever comes
-first; who turns back before that has brought the level back to nought
-and is not counted. What is booked is never taken back: who returns later has gone in
+*Late count.* A level that is not 0 is booked as a crossing at the first of these:
+when the track ends; when the foot has been past the line for ``HOLD_S`` and is
+``CLEAR`` body widths from it, less where others come the other way (unless an exclusion
+polygon may still take the track back); ``SETTLE_S`` after the foot was last at the
+line. Somebody who turns back before that has brought the level back to 0 and is not
+counted. What is booked is never taken back: somebody who returns later has gone in
 *and* out. In all cases ``in - out`` is the net change of side.
 
 *Swapped ids.* In a crowd two who meet may swap their ids, and each track seems to turn
 back. Where two tracks turn back at one place and time, in opposite ways, both people
-are taken to have walked on, and a level that comes back to nought is booked each way.
+are taken to have walked on, and a level that comes back to 0 is booked each way
+(``swaps``; the tracker undoes most swaps before, see ``follow/meetings.py``).
 
-*Broken ids.* A track that ends near the line leaves where it was last clear of the
-band and its level; a confirmed track born there soon after goes on from that point, not
-from its own (see ``handover``). Where nobody does, the side on which it was last seen
-is believed. Who walked out of the picture has gone, and is booked at once; who appears
-at its edge has come in there and takes up nothing.
+*Broken ids.* A track that ends near the line leaves its level and the place where its
+foot was last clear of the band. A confirmed track born there soon after goes on from
+that place, not from its own (``loose_ends``). Where none does, the side on which the
+person was last seen is believed. Somebody who walked out of the picture has gone, and
+is booked at once; somebody who appears at its edge has come in there and takes up
+nothing.
 
 Unconfirmed tracks and tracks that start or end in an exclusion polygon never count.
-Nothing about a track outlives it, but for the seconds of a hand-over.
+Nothing about a track outlives it by more than the seconds of a hand-over.
 """
 
 from __future__ import annotations
@@ -37,21 +39,21 @@ from dataclasses import dataclass, field
 
 from doorsill.values import Crossing, Direction, Tracks
 from doorsill.vision import geometry
-from doorsill.vision.count.loose_ends import HANDOVER_S, LooseEnds, Spot
-from doorsill.vision.count.paths import Broken, Path, begin, heir
-from doorsill.vision.count.swaps import meets, mirrored
+from doorsill.vision.count.loose_ends import HANDOVER_S, LastSeen, LooseEnds
+from doorsill.vision.count.paths import Broken, Path, begin, find_successor
+from doorsill.vision.count.swaps import count_oncoming, is_mirrored
 from doorsill.vision.geometry import Point, Segments, crossings, inside
 
-BAND = 0.25  # body widths to each side of the line, about 12 cm
-CLEAR = 4.0  # body widths from the line after which a crossing is past doubt,
-CLEAR_MEETING = 1.7  # beside one who comes the other way (see ``swaps``),
-CLEAR_IN_CROWD = 1.0  # and beside several
-HOLD_S = 0.6
-SETTLE_S = 8.0
-AT_LINE = 1.0  # body widths from the line within which somebody has not left it
-NEAR = 3.0  # body widths from the line within which a broken id is handed over
-EDGE = 0.2  # body widths from the picture's edge within which somebody comes in
-DECIDED_WITHIN_S = SETTLE_S + 4.0  # no crossing is told later than this
+BAND = 0.25  # half width of the band around the line, body widths: about 12 cm
+CLEAR = 4.0  # nobody turns back this far from the line, body widths
+CLEAR_MEETING = 1.7  # the same, beside one who comes the other way, body widths
+CLEAR_IN_CROWD = 1.0  # the same, beside several who do, body widths
+HOLD_S = 0.6  # least time past the line before a crossing is booked
+SETTLE_S = 8.0  # a crossing is booked this long after the foot was last at the line
+AT_LINE = 1.0  # a foot nearer than this is still at the line, body widths
+HANDOVER_NEAR = 3.0  # a broken id is handed over this near to the line, body widths
+ENTRY_MARGIN = 0.2  # who begins this near to the picture's edge comes in, body widths
+DECIDED_WITHIN_S = SETTLE_S + 4.0  # no crossing is reported later than this
 DEFAULT_ASPECT = 4 / 3
 
 
@@ -113,17 +115,17 @@ class LineCounter:
         for track, detection, confirmed, (x, y), (x0, y0, x1, y1) in rows:
             foot, wide = (x * aspect, y), min((x1 - x0) * aspect, y1 - y0)
             squared = distances(*foot)
-            spot = Spot(now, foot, ((x0 + x1) * 0.5 * aspect, y0), wide)
+            seen = LastSeen(now, foot, ((x0 + x1) * 0.5 * aspect, y0), wide)
             path = self._paths.get(track)
             if path is None:
                 path = self._paths[track] = begin(
-                    spot, len(self.lines), self._excludes(foot)
+                    seen, len(self.lines), self._excludes(foot)
                 )
                 path.entered = geometry.touches_edge(
-                    (x0, y0, x1, y1), aspect, EDGE * wide
+                    (x0, y0, x1, y1), aspect, ENTRY_MARGIN * wide
                 )
             elif detection >= 0:
-                path.see(spot)
+                path.see(seen)
             if detection >= 0:
                 self._step(track, path, squared, found)
             if confirmed and not path.confirmed:
@@ -139,14 +141,14 @@ class LineCounter:
         self, track: int, path: Path, squared: list[float], found: list[Crossing]
     ) -> None:
         foot, wide = path.last.at, path.last.width
-        band, near = (BAND * wide) ** 2, (NEAR * wide) ** 2
+        band, near = (BAND * wide) ** 2, (HANDOVER_NEAR * wide) ** 2
         for index, leg in enumerate(path.legs):
             leg.near = squared[index] < near
             if squared[index] <= band:
                 continue
             moved = crossings(self.lines[index], leg.anchor, foot)
             if moved:
-                if leg.level * moved < 0 and mirrored(
+                if leg.level * moved < 0 and is_mirrored(
                     path, leg.since, self._paths.values()
                 ):
                     _count(index, leg.level, leg.since, track, found)
@@ -185,11 +187,11 @@ class LineCounter:
             return True
         if squared <= (CLEAR_IN_CROWD * wide) ** 2:
             return False
-        met = meets(path, self._paths.values())
+        met = count_oncoming(path, self._paths.values())
         return met > 1 or (met == 1 and squared > (CLEAR_MEETING * wide) ** 2)
 
     def _take_over(self, path: Path) -> None:
-        """A newly confirmed track goes on where a broken one was lost."""
+        """Let a newly confirmed track go on where a broken one was lost."""
         if not path.entered:
             broken = self._broken.claim(path.birth, path.speed)
             if broken is not None:
@@ -224,9 +226,9 @@ class LineCounter:
     def _leave(
         self, path: Path, left: Broken, now: float, found: list[Crossing]
     ) -> None:
-        goes_on = heir(path, self._paths.values())
-        if goes_on is not None:
-            goes_on.inherit(left, self.lines)
+        successor = find_successor(path, self._paths.values())
+        if successor is not None:
+            successor.inherit(left, self.lines)
         elif now - path.last.time <= HANDOVER_S:
             for overdue in self._broken.leave(path.last, path.speed, left):
                 self._settle(overdue, found)
@@ -234,7 +236,7 @@ class LineCounter:
             self._settle(left, found)
 
     def _settle(self, broken: Broken, found: list[Crossing]) -> None:
-        """Nobody went on: believe the side on which the person was last seen."""
+        """No track went on: believe the side on which the person was last seen."""
         if broken.excluded:
             return
         for index, anchor in enumerate(broken.anchors):

@@ -1,9 +1,10 @@
 """How many people are in a zone, how many left it, and how long those stayed.
 
-A person is in a zone while the foot of a confirmed track is in the polygon. Who steps
-out comes back within ``RETURN_S`` or has left: a foot that jitters on the edge is one
-visit. Who was in for less than ``LEAST_STAY_S`` only touched the zone. Sums only: no
-visit is kept, and nothing about a track outlives it.
+A person is in a zone while the foot of a confirmed track is in the polygon. Somebody
+who steps out has left, unless they come back within ``RETURN_S``: a foot that jitters
+on the edge is one visit. Somebody who was in for less than ``LEAST_STAY_S`` only
+touched the zone. Only sums are kept: no single visit, and nothing of a track that
+ended.
 """
 
 from __future__ import annotations
@@ -15,28 +16,28 @@ from doorsill.values import Tracks
 from doorsill.vision.geometry import Point, from_fractions, inside
 from doorsill.vision.window import ZoneTotals
 
-RETURN_S = 1.0
-LEAST_STAY_S = 1.0
-STEP_LIMIT_S = 1.0  # a longer pause between two frames was not seen
+RETURN_S = 1.0  # somebody who comes back within this time has not left
+LEAST_STAY_S = 1.0  # a shorter stay is no visit
+STEP_LIMIT_S = 1.0  # a longer time between two frames counts as not seen
 
 
 @dataclass(slots=True)
 class _Stay:
     """One track that is in a zone, or just outside of it."""
 
-    since: float
-    last: float  # when the foot was last inside
+    since: float  # when the foot was first inside, monotonic s
+    last: float  # when the foot was last inside, monotonic s
 
 
 @dataclass(slots=True)
 class _Zone:
     polygon: Sequence[Point]
     stays: dict[int, _Stay] = field(default_factory=dict)
-    visits: int = 0
-    dwell: float = 0.0
-    most: int = 0
+    visits: int = 0  # stays that ended in this window
+    dwell: float = 0.0  # length of those stays, summed, s
+    most: int = 0  # people at once, at most
     area: float = 0.0  # people times seconds
-    seen: float = 0.0  # seconds
+    seen: float = 0.0  # time in which frames came, s
 
 
 class ZoneCounter:
@@ -52,11 +53,11 @@ class ZoneCounter:
         self._time: float | None = None
 
     def __len__(self) -> int:
-        """How many stays something is known about."""
+        """How many stays are known at the moment."""
         return sum(len(zone.stays) for zone in self._zones)
 
     def update(self, tracks: Tracks, now: float) -> None:
-        """Look who is where at ``now`` (monotonic seconds)."""
+        """Take in who is where at ``now`` (monotonic s)."""
         if not self._zones:
             return
         step = 0.0 if self._time is None else now - self._time
@@ -69,7 +70,7 @@ class ZoneCounter:
             if confirmed
         }
         for zone in self._zones:
-            _look(zone, feet, now)
+            _update_stays(zone, feet, now)
             if 0.0 < step <= STEP_LIMIT_S:
                 zone.area += step * len(zone.stays)
                 zone.seen += step
@@ -84,7 +85,7 @@ class ZoneCounter:
         return found
 
 
-def _look(zone: _Zone, feet: dict[int, Point], now: float) -> None:
+def _update_stays(zone: _Zone, feet: dict[int, Point], now: float) -> None:
     for track, foot in feet.items():
         if inside(zone.polygon, foot):
             stay = zone.stays.setdefault(track, _Stay(now, now))

@@ -18,7 +18,7 @@ from doorsill.errors import ConfigError
 from doorsill.models.manifest import Scaling
 from doorsill.values import Detections, Frame, Pixels
 from doorsill.vision.detect.letterbox import Letterbox
-from doorsill.vision.follow.tracker import BORN
+from doorsill.vision.follow.tracker import BIRTH_SCORE
 
 # From the outputs, and where the picture lies in the input, to people in the picture.
 Decode = Callable[[tuple[Output, ...], Letterbox], Detections]
@@ -61,7 +61,7 @@ class NetDetector:
         self,
         interpreter: Interpreter,
         decode: Decode,
-        born: float = BORN,
+        born: float = BIRTH_SCORE,
         scaling: Scaling | None = None,
     ) -> None:
         self._interpreter = interpreter

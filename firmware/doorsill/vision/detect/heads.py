@@ -27,7 +27,7 @@ Int8 = NDArray[np.int8]
 PERSON_OFFSET, PERSON_SIZE, FOOT_OFFSET = 4.0, 4.0, 8.0
 LONGEST_LOG = 3.5  # a box is never more than e^3.5 cells
 MOST_CANDIDATES = 200
-BORN = 0.45  # score from which one of our heads begins a track
+BIRTH_SCORE = 0.45  # score from which one of our heads begins a track
 LOWEST = -128  # of int8
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in cells
 

@@ -90,7 +90,7 @@ class Model:
         if manifest.decode is None:
             raise ConfigError(f"{self.title} is not a detector")
         net = self.interpreter(threads, delegate=delegate)
-        return NetDetector(net, opening.heads_decoder(manifest), heads.BORN)
+        return NetDetector(net, opening.heads_decoder(manifest), heads.BIRTH_SCORE)
 
 
 def find(name: str) -> Model:

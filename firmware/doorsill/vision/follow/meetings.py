@@ -5,24 +5,26 @@ a \   / b     a \   / b        then both are taken to have walked on as before
    \ /           ) (
 b / \ a       a /   \ b
 
-A meeting begins when two tracks want one detection and is over when they have not done
-so for a while. When both walk on, each track goes its way under the id of the one whose
-speed before the meeting fits better to its speed now. Who stops and gives way is waited
-for: where neither walks, speeds say nothing.
+A meeting begins when two tracks compete for one detection. It is over when they have
+not done so for ``PARTED_S`` and both walk on. Somebody who stops and gives way is
+waited for, until ``WAIT_S``: while one of the two does not walk, speeds say nothing.
+Then each track gets the id whose speed before the meeting fits better to its speed now.
+
+Swaps right at a line, too quick for this, are found by ``count/swaps.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from doorsill.vision.count.loose_ends import BRISK
-from doorsill.vision.follow.assignment import Wish
+from doorsill.vision.count.loose_ends import BRISK_SPEED
+from doorsill.vision.follow.assignment import Candidates
 from doorsill.vision.follow.person import Person
 
-PARTED_S = 0.4  # without wanting the same thing
-WAIT_S = 1.0  # likewise, and it is over although not both walk on
-SURE = 2.0  # squared body widths per s squared by which swapping has to fit better
-LIMIT = 128  # meetings at most
+PARTED_S = 0.4  # time without competing, after which a meeting is over if both walk
+WAIT_S = 1.0  # time without competing, after which a meeting is over in any case
+SWAP_MARGIN = 2.0  # a swap fits better by this, squared body widths per s squared
+MEETINGS_LIMIT = 128  # meetings that are remembered at most
 
 
 class Meetings:
@@ -35,22 +37,25 @@ class Meetings:
         return len(self._last)
 
     def note(
-        self, people: Sequence[Person], wishes: Sequence[Wish], now: float
+        self, people: Sequence[Person], candidates: Sequence[Candidates], now: float
     ) -> None:
-        """Remember who wants the same detection."""
-        wanted: dict[int, Person] = {}
-        for person, wish in zip(people, wishes, strict=True):
+        """Remember who competes for the same detection at ``now`` (monotonic s).
+
+        ``candidates`` are those of each of the ``people``, in the same order.
+        """
+        first: dict[int, Person] = {}  # by detection, the first who may be it
+        for person, columns in zip(people, candidates, strict=True):
             if not person.confirmed:
                 continue
-            for _, column in wish:
-                other = wanted.setdefault(column, person)
+            for _, column in columns:
+                other = first.setdefault(column, person)
                 if other is not person:
                     self._meet(other, person, now)
 
     def _meet(self, one: Person, other: Person, now: float) -> None:
         ids = (one.id, other.id) if one.id < other.id else (other.id, one.id)
         if ids not in self._last:
-            if len(self._last) >= LIMIT:
+            if len(self._last) >= MEETINGS_LIMIT:
                 return
             one.met += 1
             other.met += 1
@@ -78,6 +83,7 @@ class Meetings:
         return swapped
 
     def _swap(self, one: Person, other: Person) -> None:
+        """Give each track the other's id, and all that was learned under that id."""
         one.id, other.id = other.id, one.id
         one.hits, other.hits = other.hits, one.hits
         one.scores, other.scores = other.scores, one.scores
@@ -88,20 +94,20 @@ class Meetings:
 
 
 def _walks(person: Person | None) -> bool:
-    """True also of who is gone, for whom nobody waits."""
+    """Whether somebody walks; also True for a track that ended: no need to wait."""
     if person is None:
         return True
     squared = person.speed_x * person.speed_x + person.speed_y * person.speed_y
-    return squared > (BRISK * person.width) ** 2
+    return squared > (BRISK_SPEED * person.width) ** 2
 
 
 def _are_swapped(one: Person, other: Person) -> bool:
     kept = _change(one, one) + _change(other, other)
     swapped = _change(one, other) + _change(other, one)
-    return kept - swapped > SURE * one.width * other.width
+    return kept - swapped > SWAP_MARGIN * one.width * other.width
 
 
 def _change(before: Person, after: Person) -> float:
-    """Squared change of speed from what one had to what another has."""
+    """Squared change from the speed before the meeting to the speed after it."""
     x, y = after.speed_x - before.calm_x, after.speed_y - before.calm_y
     return x * x + y * y

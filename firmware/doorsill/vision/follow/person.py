@@ -3,6 +3,9 @@
 head o ──► speed          the head is seen well and leads; foot and box hang
      |                    below it at a distance that changes slowly, for a
 foot +                    detector guesses them
+
+Places and speeds are in picture heights (x to the right, y down). Variances and limits
+are in body widths, so that they hold for people near to the camera and far from it.
 """
 
 from __future__ import annotations
@@ -11,66 +14,91 @@ from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
-MEASURED = 0.1**2  # variance of a head's place, body widths squared
-ACCELERATION = 2.0  # white noise, squared body widths per s cubed
-SPEED = 3.0**2  # variance of a stranger's speed, squared body widths per s squared
-REACH = 0.9  # body widths between a predicted head and its detection at most
-FOOT_LIMIT = 2.0  # what a foot in the wrong place costs at most
-BELOW_GAIN = 0.12  # how fast the foot's place below the head is learned
-UNSURE = 1.5  # cost of a place that is e times as uncertain
-GATE = 7.0  # half the squared Mahalanobis distance and the other costs at most
-LOOSE = 2.0  # the head's distance alone, where nobody else is in question
-CONFIRM_HITS, CONFIRM_SCORES = 3, 1.9  # detections, and the sum of their scores
-DOUBT_S = 0.4  # unseen for longer, an unconfirmed track ends,
-EXIT_S = 0.2  # and one outside the picture: the next one there is somebody else
-EDGE = 1.0  # body widths from the picture's edge within which somebody walks out
-LEFT_S = 0.8  # unseen for longer, who was not that near may still be inside
-COAST_S = 1.5  # a confirmed one
-TWIN = 0.3  # body widths: a detection nearer to a track's own is no new person
-WIDTH_GAIN = 0.2
-CALM_S = 0.4  # over which the speed is averaged that somebody had before a meeting
+HEAD_VARIANCE = 0.1**2  # of a detected head's place, squared body widths
+ACCELERATION = 2.0  # white noise of the motion, squared body widths per s cubed
+SPEED_VARIANCE = 3.0**2  # of a new track's speed, squared body widths per s squared
+HEAD_REACH = 0.9  # from a predicted head to its detection at most, body widths
+FOOT_COST_LIMIT = 2.0  # cost of a foot in the wrong place at most
+SPREAD_COST = 1.5  # cost of a place whose variance is e times as large
+COST_LIMIT = 7.0  # a detection that costs this much is not taken for the track
+LOOSE_COST_LIMIT = 2.0  # the same, where only the distance of the heads is weighed
+CONFIRM_HITS = 3  # detections, the first one included, that confirm a track
+CONFIRM_SCORES = 1.9  # least sum of their scores, the first one not included
+EXIT_S = 0.2  # a track outside the picture ends when unseen for longer than this
+DOUBT_S = 0.4  # an unconfirmed track ends when unseen for longer than this
+COAST_S = 1.5  # a confirmed track ends when unseen for longer than this
+LEFT_S = 0.8  # a track that coasts out of the picture within this time has left
+EXIT_MARGIN = 1.0  # a track last seen this near to the edge has left, body widths
+TWIN_REACH = 0.3  # a detection nearer to a track's own is no new person, body widths
+BELOW_GAIN = 0.12  # share of a new offset of foot and box that is learned, at least
+WIDTH_GAIN = 0.2  # share of a new width that is learned
+CALM_S = 0.4  # time constant of the speed that somebody had before a meeting
+
+
+class Below(NamedTuple):
+    """The foot and the corners of the box, as offsets from the middle of the head."""
+
+    foot_x: float
+    foot_y: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def learn(self, seen: Below, gain: float) -> Below:
+        """These offsets, moved by the share ``gain`` towards those that were seen."""
+        return Below(
+            self.foot_x + gain * (seen.foot_x - self.foot_x),
+            self.foot_y + gain * (seen.foot_y - self.foot_y),
+            self.left + gain * (seen.left - self.left),
+            self.top + gain * (seen.top - self.top),
+            self.right + gain * (seen.right - self.right),
+            self.bottom + gain * (seen.bottom - self.bottom),
+        )
 
 
 @dataclass(slots=True)
-class Spot:
+class Sighting:
     """One detection, in picture heights."""
 
-    x: float  # the middle of the head
-    y: float
-    below: tuple[float, ...]  # foot and box corners, from the middle of the head
-    width: float
-    score: float
+    x: float  # of the middle of the head
+    y: float  # of the middle of the head
+    below: Below
+    width: float  # of the body
+    score: float  # 0 to 1
 
 
-# Head x, y, foot x, y of a detection, what it costs for its low score, and its row.
+# Head x, y, foot x, y of a detection, the cost of its low score, and its row. A tuple,
+# because the order of the heads from left to right is then the order of the tuples.
 Choice = tuple[float, float, float, float, float, int]
 
 
 @dataclass(slots=True)
 class Person:
-    """One track: a head's place and speed with one covariance, in body widths and s."""
+    """One track: a head's place and speed, with one covariance for x and for y."""
 
     id: int
-    x: float
-    y: float
-    below: tuple[float, ...]  # as in a Spot
-    width: float
-    seen: float  # when it was last
+    x: float  # of the middle of the head, picture heights
+    y: float  # of the middle of the head, picture heights
+    below: Below  # picture heights
+    width: float  # of the body, picture heights
+    seen: float  # monotonic s of the last detection
     speed_x: float = 0.0  # picture heights a second
-    speed_y: float = 0.0
-    calm_x: float = 0.0  # what it was before somebody came near
-    calm_y: float = 0.0
+    speed_y: float = 0.0  # picture heights a second
+    calm_x: float = 0.0  # speed before somebody came near, picture heights a second
+    calm_y: float = 0.0  # speed before somebody came near, picture heights a second
     met: int = 0  # meetings that are not settled
-    hits: int = 1
-    scores: float = 0.0  # sum of them
+    hits: int = 1  # detections, the first one included
+    scores: float = 0.0  # sum of the detections' scores, the first one not included
     confirmed: bool = False
-    p00: float = MEASURED
-    p01: float = 0.0
-    p11: float = SPEED
+    p00: float = HEAD_VARIANCE  # variance of the place, squared body widths
+    p01: float = 0.0  # covariance of place and speed, squared body widths per s
+    p11: float = SPEED_VARIANCE  # of the speed, squared body widths per s squared
 
     def predict(self, step: float) -> None:
-        """Go on for ``step`` seconds at the same speed."""
+        """Move on for ``step`` seconds at the same speed."""
         p01, p11 = self.p01, self.p11
         self.p00 += step * (2 * p01 + step * (p11 + step * (ACCELERATION / 3)))
         self.p01 = p01 + step * (p11 + step * (ACCELERATION / 2))
@@ -78,72 +106,75 @@ class Person:
         self.x += step * self.speed_x
         self.y += step * self.speed_y
 
-    def wish(
-        self, choices: Sequence[Choice], foot: float, loose: bool = False
+    def weigh(
+        self, choices: Sequence[Choice], foot_variance: float, loose: bool = False
     ) -> list[tuple[float, int]]:
         """Cost and row of the detections that may be this person.
 
-        ``choices`` are sorted, so that those within reach lie side by side.
-        Half the squared Mahalanobis distance of the head and, unless ``loose``, as far
-        as ``foot`` its variance lets it be believed, of the foot, and the log of the
-        head's scale: a track that is sure of its place is preferred to one that has
-        not been seen for a while and could be anywhere.
+        ``choices`` are sorted, so that those within reach lie side by side. The cost is
+        half the squared Mahalanobis distance of the head. Unless ``loose``, the foot's
+        is added, as far as ``foot_variance`` (squared body widths) lets it be believed,
+        and the log of the variance of the head's place: a track that is sure of its
+        place is preferred to one that was not seen for a while and could be anywhere.
         """
         x, y, width = self.x, self.y, self.width
-        foot_x, foot_y = x + self.below[0], y + self.below[1]
-        reach = REACH * width
+        foot_x, foot_y = x + self.below.foot_x, y + self.below.foot_y
+        reach = HEAD_REACH * width
         first = bisect(choices, (x - reach,))
         last = bisect(choices, (x + reach,))
-        spread, area = self.p00 + MEASURED, width * width
-        unsure, weight = UNSURE * log(spread / MEASURED), 0.5 / (spread * area)
-        foot_weight = 0.5 / ((self.p00 + foot) * area)
-        limit, found = LOOSE if loose else GATE, []
+        variance, area = self.p00 + HEAD_VARIANCE, width * width
+        spread = SPREAD_COST * log(variance / HEAD_VARIANCE)
+        head_weight = 0.5 / (variance * area)
+        foot_weight = 0.5 / ((self.p00 + foot_variance) * area)
+        limit = LOOSE_COST_LIMIT if loose else COST_LIMIT
+        found = []
         for head_x, head_y, toe_x, toe_y, doubt, row in choices[first:last]:
             off_x, off_y = x - head_x, y - head_y
             squared = off_x * off_x + off_y * off_y
-            cost = squared * weight
+            cost = squared * head_weight
             if not loose:
                 off_x, off_y = foot_x - toe_x, foot_y - toe_y
                 stray = foot_weight * (off_x * off_x + off_y * off_y)
-                cost += min(stray, FOOT_LIMIT) + unsure + doubt
+                cost += min(stray, FOOT_COST_LIMIT) + spread + doubt
             if squared <= reach * reach and cost < limit:
                 found.append((cost, row))
         return found
 
-    def correct(self, spot: Spot, now: float, share: float) -> None:
-        """Seen at ``spot``; ``share`` of where that is goes by the foot."""
+    def correct(self, sighting: Sighting, now: float, foot_share: float) -> None:
+        """Take in what was seen at ``now`` (monotonic s).
+
+        The correction of the place is that of the head and ``foot_share`` of that of
+        the foot, relative to the head.
+        """
         p00, p01 = self.p00, self.p01
-        gain = 1.0 / (p00 + MEASURED)
-        near, far = gain * p00, gain * p01
-        off_x = spot.x - self.x + share * (spot.below[0] - self.below[0])
-        off_y = spot.y - self.y + share * (spot.below[1] - self.below[1])
-        self.x += near * off_x
-        self.y += near * off_y
-        self.speed_x += far * off_x
-        self.speed_y += far * off_y
-        self.p11 -= far * p01
-        self.p01 = p01 - near * p01
-        self.p00 = p00 - near * p00
-        learn = max(BELOW_GAIN, 1.0 / (self.hits + 1))
-        foot_x, foot_y, x0, y0, x1, y1 = self.below
-        to_x, to_y, to_x0, to_y0, to_x1, to_y1 = spot.below
-        self.below = (
-            *(foot_x + learn * (to_x - foot_x), foot_y + learn * (to_y - foot_y)),
-            *(x0 + learn * (to_x0 - x0), y0 + learn * (to_y0 - y0)),
-            *(x1 + learn * (to_x1 - x1), y1 + learn * (to_y1 - y1)),
-        )
-        self.width += WIDTH_GAIN * (spot.width - self.width)
+        gain = 1.0 / (p00 + HEAD_VARIANCE)
+        place_gain, speed_gain = gain * p00, gain * p01
+        seen, below = sighting.below, self.below
+        off_x = sighting.x - self.x + foot_share * (seen.foot_x - below.foot_x)
+        off_y = sighting.y - self.y + foot_share * (seen.foot_y - below.foot_y)
+        self.x += place_gain * off_x
+        self.y += place_gain * off_y
+        self.speed_x += speed_gain * off_x
+        self.speed_y += speed_gain * off_y
+        self.p11 -= speed_gain * p01
+        self.p01 = p01 - place_gain * p01
+        self.p00 = p00 - place_gain * p00
+        self.below = below.learn(seen, max(BELOW_GAIN, 1.0 / (self.hits + 1)))
+        self.width += WIDTH_GAIN * (sighting.width - self.width)
         if not self.met:
             learn = min(1.0, (now - self.seen) / CALM_S)
             self.calm_x += learn * (self.speed_x - self.calm_x)
             self.calm_y += learn * (self.speed_y - self.calm_y)
         self.seen = now
         self.hits += 1
-        self.scores += spot.score
+        self.scores += sighting.score
         self.confirmed = self.hits >= CONFIRM_HITS and self.scores >= CONFIRM_SCORES
 
     def is_gone(self, now: float, aspect: float) -> bool:
-        """Unseen for too long, which outside the picture is soon."""
+        """Whether the track ends at ``now``; outside the picture it ends sooner.
+
+        ``aspect`` is the picture's width over its height, here and below.
+        """
         unseen = now - self.seen
         if unseen <= EXIT_S:
             return False
@@ -152,10 +183,10 @@ class Person:
         return not self.confirmed and unseen > DOUBT_S
 
     def has_left(self, now: float, aspect: float) -> bool:
-        """Whether somebody outside was last seen on the way out, near the edge."""
+        """Whether the track is outside, and was last seen near the edge or just now."""
         unseen = now - self.seen
         x, y = self.x - unseen * self.speed_x, self.y - unseen * self.speed_y
-        near = EDGE * self.width
+        near = EXIT_MARGIN * self.width
         at_edge = not (near < x < aspect - near and near < y < 1.0 - near)
         return (at_edge or unseen <= LEFT_S) and self.is_outside(aspect)
 
@@ -163,7 +194,7 @@ class Person:
         """Whether the head is outside the picture."""
         return not (0.0 <= self.x <= aspect and 0.0 <= self.y <= 1.0)
 
-    def is_at(self, spot: Spot) -> bool:
-        """So near that it is the same person, seen twice."""
-        squared = (self.x - spot.x) ** 2 + (self.y - spot.y) ** 2
-        return squared <= (TWIN * spot.width) ** 2
+    def is_at(self, sighting: Sighting) -> bool:
+        """Whether a detection is so near that it is the same person, seen twice."""
+        squared = (self.x - sighting.x) ** 2 + (self.y - sighting.y) ** 2
+        return squared <= (TWIN_REACH * sighting.width) ** 2

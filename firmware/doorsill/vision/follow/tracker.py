@@ -9,11 +9,12 @@ weak detections (ByteTrack, Zhang et al. 2022). What is followed is the head: de
 see it well and guess the foot. How much a foot is worth is learned from how far feet
 are off (``_learn``), one number for the whole picture. The few people of a door are
 followed in plain Python: dozens of numpy calls on five rows each take several times as
-long. Read ``person`` for one track, ``pairing`` for who is whom, ``meetings`` for those
-who swap their ids.
+long. Read ``person`` for one track, ``pairing`` for which detection is whose, and
+``meetings`` for those who swap their ids.
 
-Time is an argument: nothing here depends on a frame rate. No appearance is looked at;
-ids are random, and neither an id nor anything else of a person outlives the track.
+Time is an argument: nothing here depends on a frame rate. What people look like is not
+read. Ids are random, and neither an id nor anything else of a person outlives the
+track.
 """
 
 from __future__ import annotations
@@ -25,42 +26,43 @@ import numpy as np
 
 from doorsill.values import Detections, Tracks
 from doorsill.vision.follow.meetings import Meetings
-from doorsill.vision.follow.pairing import partners
-from doorsill.vision.follow.person import MEASURED, Person, Spot
+from doorsill.vision.follow.pairing import find_partners
+from doorsill.vision.follow.person import HEAD_VARIANCE, Below, Person, Sighting
 
-BORN = 0.5  # score of a new track, where a detector has no other
-FOOT, FOOT_LEAST = 0.3**2, 0.1**2  # variance of a foot's place: at first, at least,
-FOOT_MOST = 1.0  # and of one foot, body widths squared
-FOOT_GAIN = 0.005  # how fast it is learned
-WIDTH_LEAST = 0.005  # picture heights
-TRACKS_LIMIT = 64
-STEP_LIMIT_S = 1.0  # after a longer pause everybody is somebody else
+BIRTH_SCORE = 0.5  # least score of a detection that begins a track
+FOOT_VARIANCE = 0.3**2  # of a foot's place at first, squared body widths
+FOOT_VARIANCE_LEAST = 0.1**2  # of one foot, as it is learned from, at least
+FOOT_VARIANCE_MOST = 1.0  # of one foot, as it is learned from, at most
+FOOT_GAIN = 0.005  # share of one foot's variance that is learned
+WIDTH_LEAST = 0.005  # least width of a body, picture heights
+TRACKS_LIMIT = 64  # tracks at most
+STEP_LIMIT_S = 1.0  # all tracks are dropped after a longer gap between frames
 
 
 def random_id() -> int:
-    """63 random bits from the operating system: no id is ever used again."""
+    """A new id: 63 random bits from the operating system, so none comes twice."""
     return secrets.randbits(63)
 
 
 class Tracker:
     """Detections in, tracks out; call once per frame, also when nobody is there.
 
-    ``aspect`` is the picture's width over its height, ``born`` the score from which a
-    detection that is nobody's begins a track.
+    ``aspect`` is the picture's width over its height. A detection that belongs to no
+    track begins one if its score is ``born`` or more.
     """
 
     def __init__(
         self,
         aspect: float = 4 / 3,
         new_id: Callable[[], int] = random_id,
-        born: float = BORN,
+        born: float = BIRTH_SCORE,
     ) -> None:
         self._aspect = aspect
         self._new_id = new_id
-        self._born_at = born
-        self._time = 0.0
+        self._birth_score = born
+        self._time = 0.0  # of the last frame, monotonic s
         self._people: list[Person] = []
-        self._foot = FOOT
+        self._foot_variance = FOOT_VARIANCE
         self._meetings = Meetings()
         self._ids = np.empty(0, np.int64)  # of the people, in their order
 
@@ -68,51 +70,64 @@ class Tracker:
         return len(self._people)
 
     def update(self, detections: Detections, now: float) -> Tracks:
-        """Everybody being followed after this frame; ``now`` is monotonic seconds."""
-        step, self._time = now - self._time, now
-        ended: list[int] = []
-        if 0.0 <= step <= STEP_LIMIT_S:
-            for person in self._people:
-                person.predict(step)
-        else:
-            ended, self._people = [each.id for each in self._people], []
-            self._meetings = Meetings()
-        spots = self._measure(detections)
-        partner = partners(self._people, spots, self._foot, self._meetings, now)
-        share = MEASURED / max(self._foot, 2 * MEASURED)
+        """Everybody who is followed after this frame; ``now`` is monotonic seconds."""
+        ended = self._predict(now)
+        sightings = self._measure(detections)
+        foot_variance = self._foot_variance
+        partner = find_partners(
+            self._people, sightings, foot_variance, self._meetings, now
+        )
+        foot_share = HEAD_VARIANCE / max(foot_variance, 2 * HEAD_VARIANCE)
         for person, row in zip(self._people, partner, strict=True):
             if row >= 0:
-                self._learn(person, spots[row])
-                person.correct(spots[row], now, share)
+                self._learn(person, sightings[row])
+                person.correct(sightings[row], now, foot_share)
         swapped = self._meetings.settle(self._people, now)
-        aspect, left = self._aspect, []
-        gone = [person.is_gone(now, aspect) for person in self._people]
-        if True in gone:
-            out = [p for p, is_gone in zip(self._people, gone, strict=True) if is_gone]
-            ended += [person.id for person in out]
-            left = [person.id for person in out if person.has_left(now, aspect)]
-            rows = zip(self._people, partner, gone, strict=True)
-            stay = [(person, row) for person, row, is_gone in rows if not is_gone]
-            self._people = [person for person, _ in stay]
-            partner = [row for _, row in stay]
-        born = _born(self._people, partner, spots, self._born_at)
+        gone, partner = self._drop_gone(partner, now)
+        ended += [person.id for person in gone]
+        left = [person.id for person in gone if person.has_left(now, self._aspect)]
+        born = _find_born(self._people, partner, sightings, self._birth_score)
         if born:
-            self._people += [self._begin(spots[row], now) for row in born]
+            self._people += [self._begin(sightings[row], now) for row in born]
             partner += born
         if born or ended or swapped:
             self._ids = np.array([each.id for each in self._people], np.int64)
         return self._tracks(partner, tuple(ended), tuple(left))
 
-    def _learn(self, person: Person, spot: Spot) -> None:
-        """How far off feet are: how well a detector guesses them differs."""
-        x, y = person.below[:2]
-        toe_x, toe_y = spot.below[:2]
-        squared = ((x - toe_x) ** 2 + (y - toe_y) ** 2) / person.width**2
-        off = min(max(0.5 * squared, FOOT_LEAST), FOOT_MOST)
-        self._foot += FOOT_GAIN * (off - self._foot)
+    def _predict(self, now: float) -> list[int]:
+        """Move everybody on to ``now``; gives the ids that end, after a long gap."""
+        step, self._time = now - self._time, now
+        if 0.0 <= step <= STEP_LIMIT_S:
+            for person in self._people:
+                person.predict(step)
+            return []
+        ended, self._people = [each.id for each in self._people], []
+        self._meetings = Meetings()
+        return ended
 
-    def _measure(self, detections: Detections) -> list[Spot]:
-        aspect, spots = self._aspect, []
+    def _drop_gone(
+        self, partner: list[int], now: float
+    ) -> tuple[list[Person], list[int]]:
+        """End the tracks that are gone; gives them, and the partners of the others."""
+        gone = [person.is_gone(now, self._aspect) for person in self._people]
+        if True not in gone:  # nearly always
+            return [], partner
+        rows = list(zip(self._people, partner, gone, strict=True))
+        self._people = [person for person, _, is_gone in rows if not is_gone]
+        partner = [row for _, row, is_gone in rows if not is_gone]
+        return [person for person, _, is_gone in rows if is_gone], partner
+
+    def _learn(self, person: Person, sighting: Sighting) -> None:
+        """Learn how far off feet are, for some detectors guess them better."""
+        below, seen = person.below, sighting.below
+        off_x, off_y = below.foot_x - seen.foot_x, below.foot_y - seen.foot_y
+        squared = (off_x**2 + off_y**2) / person.width**2
+        variance = min(max(0.5 * squared, FOOT_VARIANCE_LEAST), FOOT_VARIANCE_MOST)
+        self._foot_variance += FOOT_GAIN * (variance - self._foot_variance)
+
+    def _measure(self, detections: Detections) -> list[Sighting]:
+        """The detections in picture heights, in their order."""
+        aspect, sightings = self._aspect, []
         rows = zip(
             detections.feet.tolist(),
             detections.heads.tolist(),
@@ -123,16 +138,20 @@ class Tracker:
         for (x, y), (x0, y0, x1, y1), (left, top, right, bottom), score in rows:
             left, right = left * aspect, right * aspect
             head_x, head_y = (x0 + x1) * 0.5 * aspect, (y0 + y1) * 0.5
-            below = (
-                *(x * aspect - head_x, y - head_y),
-                *(left - head_x, top - head_y, right - head_x, bottom - head_y),
+            below = Below(
+                x * aspect - head_x,
+                y - head_y,
+                left - head_x,
+                top - head_y,
+                right - head_x,
+                bottom - head_y,
             )
             width = max(min(right - left, bottom - top), WIDTH_LEAST)
-            spots.append(Spot(head_x, head_y, below, width, score))
-        return spots
+            sightings.append(Sighting(head_x, head_y, below, width, score))
+        return sightings
 
-    def _begin(self, spot: Spot, now: float) -> Person:
-        return Person(self._new_id(), spot.x, spot.y, spot.below, spot.width, now)
+    def _begin(self, seen: Sighting, now: float) -> Person:
+        return Person(self._new_id(), seen.x, seen.y, seen.below, seen.width, now)
 
     def _tracks(
         self, partner: list[int], ended: tuple[int, ...], left: tuple[int, ...]
@@ -157,22 +176,24 @@ class Tracker:
         )
 
 
-def _born(
+def _find_born(
     people: Sequence[Person],
     partner: Sequence[int],
-    spots: Sequence[Spot],
-    least: float,
+    sightings: Sequence[Sighting],
+    least_score: float,
 ) -> list[int]:
-    """Detections that start a track: sure, nobody's, and not somebody's twin."""
+    """Rows of detections that begin a track: sure, nobody's, and nobody's twin."""
     taken = set(partner)
     born = [
         row
-        for row, spot in enumerate(spots)
-        if spot.score >= least and row not in taken
+        for row, sighting in enumerate(sightings)
+        if sighting.score >= least_score and row not in taken
     ]
     if not born:
         return born
     found = [p for p, row in zip(people, partner, strict=True) if row >= 0]
-    born = [row for row in born if not any(each.is_at(spots[row]) for each in found)]
-    born.sort(key=lambda row: -spots[row].score)
+    born = [
+        row for row in born if not any(each.is_at(sightings[row]) for each in found)
+    ]
+    born.sort(key=lambda row: -sightings[row].score)
     return born[: TRACKS_LIMIT - len(people)]
