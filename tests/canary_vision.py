@@ -54,7 +54,7 @@ def lens(handle: int, platform: str) -> FakePi:
 
 def leak(what: str) -> None:
     """Become a build that keeps crops, as they are or encoded, or whole frames."""
-    sealed, look = crop_sender._sealed, Door._look
+    sealed, look = crop_sender._sealed, Door._take
 
     def keep_crop(pixels: Pixels) -> int:
         LEAKS.append(pixels.tobytes())
@@ -75,7 +75,7 @@ def leak(what: str) -> None:
     elif what == "jpeg":
         crop_sender._sealed = keep_jpeg
     elif what == "frames":
-        Door._look = keep_frame  # type: ignore[method-assign]
+        Door._take = keep_frame  # type: ignore[method-assign]
 
 
 def main() -> None:

@@ -22,8 +22,8 @@ from doorsill.vision.attributes.tracks import (
     KEPT_S,
     PER_FRAME,
     READINGS,
-    Looks,
-    allowed,
+    AttributeReader,
+    is_allowed,
 )
 
 PIXELS = np.zeros((240, 320, 3), np.uint8)
@@ -47,7 +47,7 @@ class Scripted:
         ages = np.array([each[0] for each in said], np.float32)
         return ages, np.array([each[1] for each in said], np.float32)
 
-    def decided(self, ages: np.ndarray, expressions: np.ndarray) -> Attributes:
+    def decide(self, ages: np.ndarray, expressions: np.ndarray) -> Attributes:
         age, expression = ages.mean(axis=0), expressions.mean(axis=0)
         return Attributes(
             Age(int(age.argmax())) if age.max() >= self.least else Age.UNKNOWN,
@@ -62,7 +62,7 @@ DOUBT = ([0.3, 0.3, 0.2, 0.2], [0.5, 0.5])
 
 
 def show(
-    stage: Looks, now: float, *people: tuple[int, float], seen: bool = True
+    stage: AttributeReader, now: float, *people: tuple[int, float], seen: bool = True
 ) -> None:
     """One frame with these people (track, left edge)."""
     n = len(people)
@@ -79,8 +79,8 @@ def show(
     stage.update(PIXELS, found, tracks, now)
 
 
-def looks(reader: Scripted) -> Looks:
-    return Looks(lambda: reader)
+def looks(reader: Scripted) -> AttributeReader:
+    return AttributeReader(lambda: reader)
 
 
 def crossing(track: int) -> Crossing:
@@ -153,7 +153,7 @@ def test_the_model_is_opened_only_when_somebody_is_to_be_read() -> None:
         opened.append(1)
         return Scripted({0.1: CLEAR})
 
-    stage = Looks(open_reader)
+    stage = AttributeReader(open_reader)
     show(stage, 0.0)
     assert opened == []
     show(stage, 0.1, (7, 0.1))
@@ -181,4 +181,4 @@ def test_attributes_are_off_without_policy_and_notice(
     attributes: bool, notice: str | None, expected: bool
 ) -> None:
     found = replace(document.parse(BODY), attributes=attributes, notice=notice)
-    assert allowed(found) is expected
+    assert is_allowed(found) is expected

@@ -157,7 +157,7 @@ def test_negative_control_noise_that_depends_is_found(
 def test_negative_control_in_the_product_itself(
     once: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``with_noise`` as somebody in a hurry would write it."""
+    """``add_noise`` as somebody in a hurry would write it."""
     drawn: list[int] = []
 
     def hurried(
@@ -170,5 +170,5 @@ def test_negative_control_in_the_product_itself(
             count + drawn[index % len(drawn)] for index, count in enumerate(counts)
         )
 
-    monkeypatch.setattr(noise, "with_noise", hurried)
+    monkeypatch.setattr(noise, "add_noise", hurried)
     assert strongest(noise_of_reports()) > bound(2 * PAIRS, deviation=1.0)

@@ -10,16 +10,16 @@ import pytest
 from doorsill.drivers.model.interpreter import Output, Tensor
 from doorsill.values import Age, Expression
 from doorsill.vision.attributes.appearance import (
-    ABOVE,
+    CROP_LENGTH,
     GREY,
-    TALL,
+    HEAD_PLACE,
     Appearance,
-    portrait,
+    cut_portrait,
     softmax,
 )
 
 LONG, WIDE = 60, 30  # of a crop: 8 pixels to a head
-HEAD_ROW, HEAD_COLUMN = round(ABOVE / TALL * LONG), WIDE // 2
+HEAD_ROW, HEAD_COLUMN = round(HEAD_PLACE / CROP_LENGTH * LONG), WIDE // 2
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def picture() -> np.ndarray:
 
 def cut(head: list[float], body: list[float]) -> np.ndarray:
     out = np.zeros((LONG, WIDE, 3), np.uint8)
-    portrait(picture(), np.array(head), np.array(body), out)
+    cut_portrait(picture(), np.array(head), np.array(body), out)
     return out
 
 
@@ -90,7 +90,9 @@ def test_a_crop_keeps_the_aspect_and_shows_the_whole_person() -> None:
     step_y = np.diff(out[5:55, 8, 1].astype(int)).mean()
     assert step_x == pytest.approx(step_y, abs=0.1)
     assert middle(out) == pytest.approx((100, 10), abs=2)
-    assert int(out[-1, 8, 1]) == pytest.approx(10 + (TALL - ABOVE) * 10, abs=2)
+    assert int(out[-1, 8, 1]) == pytest.approx(
+        10 + (CROP_LENGTH - HEAD_PLACE) * 10, abs=2
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,14 +148,14 @@ def test_in_doubt_the_answer_is_unknown(
 ) -> None:
     made = reader(Net(age, expression))
     head = np.array([[0.4, 0.3, 0.5, 0.5]], np.float32)
-    found = made.decided(*made.read(picture(), head, head))
+    found = made.decide(*made.read(picture(), head, head))
     assert (found.age, found.expression) == want
 
 
 def test_nobody_looked_at_is_unknown() -> None:
     made = reader(Net([0] * 4, [0] * 2))
     none = np.empty((0, 4), np.float32)
-    found = made.decided(*made.read(picture(), none, none))
+    found = made.decide(*made.read(picture(), none, none))
     assert (found.age, found.expression) == (Age.UNKNOWN, Expression.UNKNOWN)
 
 

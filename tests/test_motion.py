@@ -325,7 +325,7 @@ def test_the_gate_changes_no_crossing_of_the_street():
     for frame in after_a_still_start(camera):
         for steps, crossings in zip(pipelines, counted, strict=True):
             seen = steps.step(frame)
-            rested += not seen.looked
+            rested += not seen.inferred
             crossings += [(c.line, c.direction, c.time) for c in seen.crossings]
     camera.close()
     assert rested > 0

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorsill.privacy import budget, floors, noise, threshold
-from doorsill.privacy.noise import discrete_laplace, scale_of, with_noise
+from doorsill.privacy.noise import add_noise, discrete_laplace, scale_of
 
 DRAWS = 20_000
 
@@ -133,7 +133,7 @@ def test_the_sampler_uses_no_float_and_no_weak_random_source() -> None:
 
 @given(st.tuples(*[st.integers(0, 5000)] * 5), st.fractions(Fraction(1, 9), 9))
 def test_counts_stay_whole_numbers(counts: tuple[int, ...], scale: Fraction) -> None:
-    told = with_noise(counts, scale, secrets.randbelow)
+    told = add_noise(counts, scale, secrets.randbelow)
     assert len(told) == len(counts)
     assert all(type(each) is int for each in told)
 
@@ -154,7 +154,7 @@ def test_noise_without_a_scale_is_refused(scale: Fraction) -> None:
 def test_the_noise_is_added_with_its_sign(sign: int, published: int) -> None:
     """Scale 2 by hand: u = 1, kept; no whole scale more; so the size is 1."""
     drawn = iter([1, 1, 0, 1, sign])
-    assert with_noise((10,), Fraction(2), lambda below: next(drawn)) == (published,)
+    assert add_noise((10,), Fraction(2), lambda below: next(drawn)) == (published,)
     assert next(drawn, None) is None
 
 

@@ -11,8 +11,8 @@ from doorsill.values import Detections, Direction, Frame
 from doorsill.vision.detect.detector import Stages
 from doorsill.vision.pipeline import (
     Pipeline,
-    area_beyond_edges,
-    beyond_edges,
+    extend_area,
+    extend_line,
     pipeline,
 )
 from doorsill.vision.timing import RECENT, Timing
@@ -137,7 +137,7 @@ def test_a_foot_below_the_picture_does_not_go_around_the_line() -> None:
 def test_a_line_goes_on_beyond_the_edge_it_reaches(
     line: tuple[tuple[float, float], ...], expected: tuple[tuple[float, float], ...]
 ) -> None:
-    assert beyond_edges(line) == expected
+    assert extend_line(line) == expected
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_line_goes_on_beyond_the_edge_it_reaches(
 def test_an_area_goes_on_beyond_the_edge_it_reaches(
     area: tuple[tuple[float, float], ...], expected: tuple[tuple[float, float], ...]
 ) -> None:
-    found = area_beyond_edges(area)
+    found = extend_area(area)
     assert [each for point in found for each in point] == pytest.approx(
         [each for point in expected for each in point]
     )

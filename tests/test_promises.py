@@ -49,7 +49,7 @@ from doorsill.policy import document
 from doorsill.policy.notice import notice_text
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import SLOT_S
-from doorsill.privacy.threshold import Looks, Pending, add
+from doorsill.privacy.threshold import Histogram, Pending, add
 from doorsill.services.children import children, names_of, prepare
 from doorsill.services.policies import store_of
 from doorsill.uplink import capacity
@@ -62,7 +62,7 @@ from doorsill.uplink.retained import state_of
 from doorsill.uplink.sight import Sight
 from doorsill.uplink.standing import Device, Facts, flagged, problems_of
 from doorsill.values import Detections
-from doorsill.vision.attributes.tracks import allowed
+from doorsill.vision.attributes.tracks import is_allowed
 from doorsill.vision.count.line import LineCounter
 from doorsill.vision.follow.tracker import Tracker
 from doorsill.wire.codec import decode, encode
@@ -326,7 +326,7 @@ def spans(people: list[int]) -> list[LooksCell]:
     pending, found = Pending(), []
     for slot, looked_at in enumerate(people):
         start = 20_000 * 86_400 + slot * SLOT_S
-        looks = Looks(start, start + 60, (0, 0, looked_at, 0, 0), (looked_at, 0, 0))
+        looks = Histogram(start, start + 60, (0, 0, looked_at, 0, 0), (looked_at, 0, 0))
         pending, span = add(pending, looks, 1)
         if span is not None:
             cell = LooksCell(0, span.start, span.end, span.ages, span.expressions)
@@ -448,8 +448,8 @@ def test_attributes_stay_off_until_a_notice_is_in_the_signed_policy() -> None:
     with pytest.raises(ConfigError, match=r"needs policy\.notice"):
         document.parse(body(attributes=True))
     told = document.parse(body(attributes=True, notice="sign-7"))
-    assert allowed(told)
-    assert not allowed(document.parse(body(notice="sign-7")))
+    assert is_allowed(told)
+    assert not is_allowed(document.parse(body(notice="sign-7")))
 
 
 def test_the_device_prints_the_sign_that_has_to_hang_at_the_door() -> None:

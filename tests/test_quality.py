@@ -38,7 +38,7 @@ def watched(name: str, change: Change, after: float, most: int = 300) -> list[Qu
     told = []
     for pixels, now in frames(name, most):
         shown = change(pixels) if now >= after else pixels
-        told.append(watch.look(Frame(np.ascontiguousarray(shown), now)))
+        told.append(watch.judge(Frame(np.ascontiguousarray(shown), now)))
     return told
 
 
@@ -123,7 +123,7 @@ def test_a_fault_that_ends_is_told_no_longer() -> None:
     watch, scene = QualityWatch(), noise()
     black = np.zeros_like(scene)
     told = [
-        watch.look(Frame(black if 100 <= row < 200 else scene, row * 0.1))
+        watch.judge(Frame(black if 100 <= row < 200 else scene, row * 0.1))
         for row in range(300)
     ]
     assert Quality.DARK in told[100:200] and set(told[240:]) == {Quality.GOOD}
@@ -132,7 +132,7 @@ def test_a_fault_that_ends_is_told_no_longer() -> None:
 def test_a_moved_camera_stays_moved() -> None:
     watch, scene, other = QualityWatch(), noise(1), noise(2)
     told = [
-        watch.look(Frame(alive(scene if row < 100 else other, row), row * 0.1))
+        watch.judge(Frame(alive(scene if row < 100 else other, row), row * 0.1))
         for row in range(2000)
     ]
     assert told[99] == Quality.GOOD and set(told[300:]) == {Quality.MOVED}
@@ -148,33 +148,33 @@ def test_a_moved_camera_stays_moved() -> None:
 )
 def test_the_frame_rate(rate: float, slow: bool) -> None:
     watch, scene = QualityWatch(), noise()
-    told = [watch.look(Frame(alive(scene, row), row / rate)) for row in range(100)]
+    told = [watch.judge(Frame(alive(scene, row), row / rate)) for row in range(100)]
     assert (told[-1] == Quality.LOW_FRAME_RATE) is slow
 
 
 def test_another_picture_size_begins_anew() -> None:
     watch, scene = QualityWatch(), noise()
     for row in range(100):
-        watch.look(Frame(alive(scene, row), row * 0.1))
+        watch.judge(Frame(alive(scene, row), row * 0.1))
     small = np.ascontiguousarray(noise(2)[:60, :80])
-    told = [watch.look(Frame(alive(small, row), 10 + row * 0.1)) for row in range(200)]
+    told = [watch.judge(Frame(alive(small, row), 10 + row * 0.1)) for row in range(200)]
     assert set(told) == {Quality.GOOD}
 
 
 def test_a_picture_that_stays_the_same_to_the_last_bit_is_frozen() -> None:
     watch, scene = QualityWatch(), noise()
-    told = [watch.look(Frame(scene, row * 0.1)) for row in range(300)]
+    told = [watch.judge(Frame(scene, row * 0.1)) for row in range(300)]
     first = told.index(Quality.FROZEN) * 0.1
     assert FROZEN_S <= first <= FROZEN_S + 2
     assert set(told[200:]) == {Quality.FROZEN}
-    again = [watch.look(Frame(alive(scene, row), 30 + row * 0.1)) for row in range(99)]
+    again = [watch.judge(Frame(alive(scene, row), 30 + row * 0.1)) for row in range(99)]
     assert set(again[20:]) == {Quality.GOOD}  # it is over with the first other one
 
 
 def test_no_picture_is_kept() -> None:
     watch = QualityWatch()
     for row in range(100):
-        watch.look(Frame(noise(), row * 0.1))
+        watch.judge(Frame(noise(), row * 0.1))
     kept = [each.size for each in arrays_of(watch)]
     assert 0 < sum(kept) < 0.07 * noise().size  # numbers, not the picture
 
@@ -196,7 +196,7 @@ def test_it_costs_next_to_nothing() -> None:
     spent = []
     for row in range(250):
         start = time.perf_counter()
-        watch.look(Frame(pixels, row * 0.08))
+        watch.judge(Frame(pixels, row * 0.08))
         spent.append(time.perf_counter() - start)
     looks = sorted(spent)[-20:]
     assert (sum(spent) - sum(looks) + 20 * looks[0]) / len(spent) < 200e-6

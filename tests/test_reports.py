@@ -38,7 +38,7 @@ def told(stays: Stays) -> ZoneInterval:
     for step in range(round(61 / STEP_S)):
         now = step * STEP_S
         zone.update(people(stays, now), now)
-        keeper.frame(now, Quality.GOOD)
+        keeper.take_frame(now, Quality.GOOD)
         cells += keeper.tick(now, NOON + now, zone.totals)
     tally, minutes = Tally(Places(0, 1), 7, NOON), list[Minute]()
     for number, cell in enumerate(cells, 1):

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from doorsill.errors import UntrustedError
 from doorsill.privacy import floors
 from doorsill.privacy.floors import DAY_S, K_FLOOR, SLOT_S
-from doorsill.privacy.threshold import Looks, Pending, add, least, padded
+from doorsill.privacy.threshold import Histogram, Pending, add, least, pad
 
 K = 10
 
 
-def window(start: int, looked: int) -> Looks:
+def window(start: int, looked: int) -> Histogram:
     """One minute in which ``looked`` adults were seen to come in."""
-    return Looks(start, start + 60, (0, 0, looked, 0, 0), (looked, 0, 0))
+    return Histogram(start, start + 60, (0, 0, looked, 0, 0), (looked, 0, 0))
 
 
-def run(windows: list[Looks], k: int = K) -> list[Looks]:
+def run(windows: list[Histogram], k: int = K) -> list[Histogram]:
     pending, spans = Pending(), []
     for each in windows:
         pending, span = add(pending, each, k)
@@ -71,7 +71,7 @@ def test_windows_are_merged_until_k(
     windows: list[tuple[int, int]], published: list[tuple[int, int, int]]
 ) -> None:
     spans = run([window(*each) for each in windows])
-    assert [(each.start, each.end, each.looked_at) for each in spans] == published
+    assert [(each.start, each.end, each.people) for each in spans] == published
 
 
 @pytest.mark.parametrize("k", [-1, 0, 1, 2, 9])
@@ -89,7 +89,7 @@ def test_who_was_not_looked_at_is_unknown_so_the_report_covers_the_public_count(
     None
 ):
     (span,) = run([window(0, 10), window(SLOT_S, 0)])
-    told = padded(span, 13, K)
+    told = pad(span, 13, K)
     assert told.ages == (0, 0, 10, 0, 3)
     assert told.expressions == (10, 0, 3)
     assert sum(told.ages) == sum(told.expressions) == 13
@@ -102,39 +102,41 @@ def test_who_was_not_looked_at_is_unknown_so_the_report_covers_the_public_count(
         pytest.param(window(0, 12), 11, id="more than came in"),
         pytest.param(window(0, 12), 0, id="nobody came in"),
         pytest.param(
-            Looks(0, SLOT_S, (0, 0, 12, 0, 0), (5, 0, 0)), 20, id="not the same people"
+            Histogram(0, SLOT_S, (0, 0, 12, 0, 0), (5, 0, 0)),
+            20,
+            id="not the same people",
         ),
     ],
 )
 def test_what_is_of_fewer_than_k_or_of_others_is_refused(
-    looks: Looks, came_in: int
+    looks: Histogram, came_in: int
 ) -> None:
     with pytest.raises(UntrustedError):
-        padded(looks, came_in, K)
+        pad(looks, came_in, K)
 
 
 def test_a_window_without_length_is_left_out() -> None:
-    empty = Looks(SLOT_S, SLOT_S, (0, 0, 12, 0, 0), (12, 0, 0))
+    empty = Histogram(SLOT_S, SLOT_S, (0, 0, 12, 0, 0), (12, 0, 0))
     assert add(Pending(), empty, K) == (Pending(), None)
 
 
 def test_what_was_seen_in_one_slot_is_added_up_cell_by_cell() -> None:
-    first = Looks(0, 60, (1, 2, 3, 4, 5), (6, 7, 2))
-    second = Looks(60, 120, (5, 4, 3, 2, 1), (3, 4, 8))
+    first = Histogram(0, 60, (1, 2, 3, 4, 5), (6, 7, 2))
+    second = Histogram(60, 120, (5, 4, 3, 2, 1), (3, 4, 8))
     pending, _ = add(Pending(), first, K)
     pending, _ = add(pending, second, K)
-    assert pending.span == Looks(0, SLOT_S, (6, 6, 6, 6, 6), (9, 11, 10))
+    assert pending.span == Histogram(0, SLOT_S, (6, 6, 6, 6, 6), (9, 11, 10))
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        pytest.param(Looks(60, 120, (1, 2, 3), (6, 0, 0)), id="ages"),
-        pytest.param(Looks(60, 120, (1, 2, 3, 0, 0), (6, 0)), id="expressions"),
+        pytest.param(Histogram(60, 120, (1, 2, 3), (6, 0, 0)), id="ages"),
+        pytest.param(Histogram(60, 120, (1, 2, 3, 0, 0), (6, 0)), id="expressions"),
     ],
 )
-def test_cells_of_another_shape_are_never_added(odd: Looks) -> None:
-    pending, _ = add(Pending(), Looks(0, 60, (1, 2, 3, 4, 5), (6, 7, 2)), K)
+def test_cells_of_another_shape_are_never_added(odd: Histogram) -> None:
+    pending, _ = add(Pending(), Histogram(0, 60, (1, 2, 3, 4, 5), (6, 7, 2)), K)
     with pytest.raises(ValueError, match="zip"):
         add(pending, odd, K)
 
@@ -172,7 +174,7 @@ def test_no_sum_or_difference_of_reports_isolates_fewer_than_k(
         assert one.end <= other.start or other.end <= one.start
     for span, people in zip(spans[:6], came_in, strict=False):
         assert span.ages[2] >= K
-        told = padded(span, people, K)
+        told = pad(span, people, K)
         assert sum(told.ages) == sum(told.expressions) == people
     for signs in itertools.product((-1, 0, 1), repeat=min(len(spans), 6)):
         isolated = sum(

@@ -43,7 +43,7 @@ class Door:
         self, seconds: float, quality: Quality = Quality.GOOD, step: float = RATE
     ) -> None:
         for _ in range(round(seconds / step)):
-            self.keeper.frame(self.now, quality)
+            self.keeper.take_frame(self.now, quality)
             self.wait(step)
 
     def wait(self, seconds: float) -> None:
@@ -53,7 +53,7 @@ class Door:
 
     def cross(self, direction: Direction, line: int = 0) -> Crossing:
         crossing = Crossing(line, direction, self.now, 77)
-        self.keeper.crossed([crossing])
+        self.keeper.book([crossing])
         return crossing
 
     @property
@@ -175,7 +175,7 @@ def test_a_clock_that_is_slewed_is_followed() -> None:
     door = Door()
     for _ in range(500):
         door.utc += 0.025
-        door.keeper.frame(door.now, Quality.GOOD)
+        door.keeper.take_frame(door.now, Quality.GOOD)
         door.wait(RATE)
     assert all(c.quality == Quality.GOOD for c in door.closed)
     assert [c.start - NOON for c in door.closed] == [0]
@@ -199,8 +199,8 @@ def looked_at(people: int) -> Door:
     """A slot in which ``people`` came in and were looked at, and the one after it."""
     door = Door(start=MORNING)
     for _ in range(people):
-        door.keeper.looked(door.cross(IN), OLDER)
-        door.keeper.looked(door.cross(OUT), OLDER)
+        door.keeper.book_attributes(door.cross(IN), OLDER)
+        door.keeper.book_attributes(door.cross(OUT), OLDER)
     door.wait(60.0)
     door.wait(SLOT_S - 60.0)
     door.wait(60.0)
@@ -222,7 +222,7 @@ def test_the_stricter_k_of_the_policy_holds() -> None:
     door = Door(start=MORNING)
     door.keeper = WindowKeeper(1, door.now, door.utc, k=12)
     for _ in range(11):
-        door.keeper.looked(door.cross(IN), OLDER)
+        door.keeper.book_attributes(door.cross(IN), OLDER)
     door.wait(SLOT_S)
     door.wait(60.0)
     assert door.looks == []
@@ -267,7 +267,7 @@ def test_whatever_the_clocks_do_every_crossing_is_told_once(
     door = Door(start=NOON + 7)
     crossed = [0, 0]
     for wait, jump, direction in story:
-        door.keeper.frame(door.now, Quality.GOOD)
+        door.keeper.take_frame(door.now, Quality.GOOD)
         door.wait(wait)
         door.utc += jump
         if direction is not None:

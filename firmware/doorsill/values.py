@@ -2,7 +2,7 @@
 
 Coordinates are fractions of the picture: x to the right, y down, both 0..1.
 ``time`` is seconds of a monotonic clock; ``start`` is UTC seconds since 1970.
-Arrays lie side by side: row i of each array speaks of the same person.
+Arrays lie side by side: row i of each array is of the same person.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Frame:
     """
 
     pixels: Pixels
-    time: float
+    time: float  # monotonic s
     on_release: Callable[[], None] | None = field(default=None)
 
     def release(self) -> None:
@@ -86,7 +86,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """What the detector saw in one frame; empty arrays when it saw nobody."""
+    """What the detector found in one frame; empty arrays when it found nobody."""
 
     boxes: Boxes  # (n, 4) whole person as x0, y0, x1, y1
     scores: Scores  # (n,) 0..1
@@ -105,7 +105,7 @@ class Detections:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
-    """Everybody being followed after one frame; ids are random and die with the track.
+    """Everybody who is followed after one frame; an id is random and never used again.
 
     ``detection`` is the row of :class:`Detections` that updated the track in this
     frame, or -1 where the track coasts. ``confirmed`` tracks alone may be counted.
@@ -117,11 +117,11 @@ class Tracks:
     detection: NDArray[np.intp]  # (n,) row in Detections, or -1
     confirmed: NDArray[np.bool_]  # (n,)
     ended: tuple[int, ...] = ()  # ids that ended in this frame, no longer in ``ids``
-    left: tuple[int, ...] = ()  # those of them who had walked out of the picture
+    left: tuple[int, ...] = ()  # those of ``ended`` who walked out of the picture
 
 
 class Direction(IntEnum):
-    """Seen along the directed line: IN goes from its left to its right."""
+    """Which way, along the directed line: IN goes from its left to its right."""
 
     IN = 0
     OUT = 1
@@ -133,13 +133,13 @@ class Crossing:
 
     line: int  # index in the order of the policy
     direction: Direction
-    time: float  # when the line was crossed, not when it was decided
-    track: int
+    time: float  # monotonic s when the line was crossed, not when it was decided
+    track: int  # the track's random id
 
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What one track looked like over its frames, coarse, or unknown."""
+    """What one person looked like over several frames, coarsely, or unknown."""
 
     age: Age = Age.UNKNOWN
     expression: Expression = Expression.UNKNOWN

@@ -1,6 +1,6 @@
 """The product's own loop over a frame, beside the bare invoke of its model.
 
-``Door._look`` is what runs at a door, from the camera's buffer to the cell; the clip is
+``Door._take`` is what runs at a door, from the camera's buffer to the cell; the clip is
 decoded before the clock starts.
 """
 
@@ -112,7 +112,7 @@ def overhead() -> Row:
                 people = len(found._steps.tracker) if found._steps else 0
                 if timing is None or not PEOPLE[0] <= people <= PEOPLE[1]:
                     continue
-                if timing._invoke and timing.last_looked:
+                if timing._invoke and timing.last_inferred:
                     ours.append(timing._overhead[-1])
                     bare.append(timing._invoke[-1])
     shares = [each / invoke for each, invoke in zip(ours, bare, strict=True)]

@@ -29,16 +29,16 @@ FIRST = 1500  # frames: two minutes at 12.5 a second
 class DrivenDoor(Door):
     """The door of the product, given frames by hand instead of by a camera."""
 
-    def _begin_and_look(self, frame: Frame) -> None:
+    def _begin_and_take(self, frame: Frame) -> None:
         self._steps = self._begin(frame)
-        self._look(frame)
+        self._take(frame)
 
     def show(self, frame: Frame) -> None:
         """Look at one frame."""
         if self._steps is None:
-            self._begin_and_look(frame)
+            self._begin_and_take(frame)
         else:
-            self._look(frame)
+            self._take(frame)
 
 
 def driven_door(config: Config, policy: Policy, cells: CellServer) -> DrivenDoor:

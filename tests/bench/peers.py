@@ -58,7 +58,7 @@ class Ours:
     def feed(self, now: float, detections: Detections) -> Stamped:
         tracks = self.tracker.update(detections, now)
         crossings: list[Crossing] = self.lines.update(tracks, now)
-        self.window.crossed(crossings)
+        self.window.book(crossings)
         self.window.tick(now, 1_000_000.0 + now, lambda closing: ())
         return [(each.time, each.direction) for each in crossings]
 

@@ -19,7 +19,7 @@ from doorsill.privacy import budget
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import CROSSINGS_OF_ONE, K_FLOOR, REPORTS_PER_DAY, SLOT_S
 from doorsill.privacy.noise import MICRO
-from doorsill.privacy.threshold import Looks, Pending, add
+from doorsill.privacy.threshold import Histogram, Pending, add
 from doorsill.uplink.attributes import Rules, consider
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
@@ -39,7 +39,7 @@ def alone(crossings: Sequence[int], expression: int, age: int) -> Iterator[Looks
         ages, expressions = [0] * 5, [0] * 3
         ages[age] = expressions[expression] = often
         start = DAY * 86_400 + slot * SLOT_S
-        looks = Looks(start, start + 60, tuple(ages), tuple(expressions))
+        looks = Histogram(start, start + 60, tuple(ages), tuple(expressions))
         pending, span = add(pending, looks, K_FLOOR)
         if span is not None:
             yield LooksCell(0, span.start, span.end, span.ages, span.expressions)

@@ -174,7 +174,7 @@ class Run:
 
     def _note(self, seen: Seen, now: float) -> None:
         counted = self.counted
-        counted.gated += not seen.looked
+        counted.gated += not seen.inferred
         counted.sights.note(seen)
         if self.zones is not None:
             self.zones.update(seen.tracks, now)

@@ -27,8 +27,8 @@ class Ledger:
     """What has been spent on ``day``; stored in the same transaction as the report."""
 
     day: int  # UTC days since 1970
-    spent_micro: int
-    young: bool = False  # its file is of less than a day: who knows what was spent
+    spent_micro: int  # millionths of epsilon
+    young: bool = False  # its file is less than a day old: what was spent is not known
 
 
 def day_of(start: int) -> int:
@@ -39,7 +39,8 @@ def day_of(start: int) -> int:
 def spend(ledger: Ledger, day: int, cost_micro: int, daily_micro: int) -> Ledger | None:
     """The ledger after a report of ``cost_micro`` on ``day``, or None: refused.
 
-    ``daily_micro`` above the ceiling counts as the ceiling.
+    Costs are millionths of epsilon; ``daily_micro`` above the ceiling counts as the
+    ceiling. Raises ValueError where the cost is not above 0.
     """
     if cost_micro <= 0:
         raise ValueError(f"cost = {cost_micro} millionths must be above 0")
@@ -54,9 +55,9 @@ def report_cost(daily_micro: int, lines: int) -> int:
     """Millionths of epsilon that one report costs for each crossing in it.
 
     A crossing is in one report alone, so what a person gives away in a day is this
-    times the number of his crossings: at most the day's budget for CROSSINGS_OF_ONE.
-    A day has at most REPORTS_PER_DAY reports of each line, so one that goes by the
-    clock never runs out either.
+    times the number of their crossings: at most the day's budget for CROSSINGS_OF_ONE.
+    A day has at most REPORTS_PER_DAY reports of each line, so the budget is never spent
+    before the day's last report.
     """
     daily = min(daily_micro, CEILING_MICRO)
     shares = max(CROSSINGS_OF_ONE, REPORTS_PER_DAY * lines)

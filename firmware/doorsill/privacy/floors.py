@@ -9,8 +9,8 @@ EPSILON_CEILING_PER_DAY: Final = 2.0  # privacy budget of one device and day
 # crossings costs no more than the day's budget, in whatever lines and reports.
 CROSSINGS_OF_ONE: Final = 40
 
-# A day is cut at the same hours every day, whoever comes: where a report may end is
-# never the visitors' doing. More reports a day would each be noisier.
+# Slots of a day, at the same hours every day: where a report may end does not depend on
+# the visitors. With more reports a day, each would be noisier.
 REPORTS_PER_DAY: Final = 8
-SLOT_S: Final = 86_400 // REPORTS_PER_DAY
-DAY_S: Final = 86_400
+SLOT_S: Final = 86_400 // REPORTS_PER_DAY  # length of a slot
+DAY_S: Final = 86_400  # length of a UTC day

@@ -30,11 +30,14 @@ Below = Callable[[int], int]
 
 
 def scale_of(report_micro: int) -> Fraction:
-    """The scale of each cell's noise in a report that costs ``report_micro``."""
+    """The scale of each cell's noise in a report; ``report_micro`` is its cost.
+
+    The cost is in millionths of epsilon, the scale in crossings.
+    """
     return Fraction(HISTOGRAMS * MICRO, report_micro)
 
 
-def with_noise(
+def add_noise(
     counts: tuple[int, ...], scale: Fraction, below: Below
 ) -> tuple[int, ...]:
     """``counts``, each with fresh noise; unbiased, so a cell may come out negative."""
@@ -42,7 +45,10 @@ def with_noise(
 
 
 def discrete_laplace(scale: Fraction, below: Below) -> int:
-    """One integer; P(x) is proportional to exp(-|x| / scale)."""
+    """One integer; P(x) is proportional to exp(-|x| / scale).
+
+    Raises ValueError where the scale is not above 0.
+    """
     if scale <= 0:
         raise ValueError(f"scale = {scale} must be above 0")
     t, s = scale.numerator, scale.denominator
@@ -56,7 +62,7 @@ def discrete_laplace(scale: Fraction, below: Below) -> int:
         size = (u + t * v) // s
         negative = below(2) == 1
         if negative and size == 0:
-            continue  # else nought would come twice as often
+            continue  # otherwise 0 would come twice as often
         return -size if negative else size
 
 

@@ -1,7 +1,7 @@
-"""Looks are merged until they are of k crossings; only then may the sum be handed on.
+"""Attributes are merged until they are of k crossings; only then may the sum leave.
 
     slot         |---- 3 h ----|---- 3 h ----|---- 3 h ----|  same hours every day
-    looked at          4             3            31
+    people read        4             3            31
     handed on    [_____________ 38 people ___________________]   one span
     end of day   what still has fewer than k is forgotten
 
@@ -11,9 +11,9 @@ fewer than k crossings:
 
 * The spans of a line are disjoint, begin and end at fixed hours and hold k crossings or
   more, so every sum or difference of reports speaks of whole spans.
-* When a span ends tells nothing but "k was reached".
+* The end of a span shows only that k was reached.
 * The number of people who came in is public minute by minute (``interval``), the
-  number looked at is not. Those who came in and were not looked at are added to
+  number of those whose attributes were read is not. The others who came in are added to
   *unknown*, so a report covers exactly the people that ``interval`` counts in its span
   and the difference of the two is nobody.
 * Nothing is ever published for a day as a whole, so what was suppressed cannot be
@@ -34,8 +34,8 @@ Counts = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """What those who came in over one line and were looked at looked like."""
+class Histogram:
+    """Attributes of those who came in over one line, as far as they were read."""
 
     start: int  # UTC s
     end: int  # UTC s
@@ -43,17 +43,17 @@ class Looks:
     expressions: Counts  # (len(Expression),)
 
     @property
-    def looked_at(self) -> int:
-        """How many people the attributes stage looked at; the threshold is on these."""
+    def people(self) -> int:
+        """How many people the attributes stage read; the threshold is on these."""
         return sum(self.ages)
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One line's span that is still growing, and how far time has been used up."""
+    """One line's span that is still growing, and the time up to which it was filled."""
 
-    until: int = 0  # UTC s; no later window may begin before
-    span: Looks | None = None  # whole slots
+    until: int = 0  # UTC s; no later window may begin before it
+    span: Histogram | None = None  # whole slots
 
 
 def least(k: int) -> int:
@@ -61,8 +61,10 @@ def least(k: int) -> int:
     return max(k, K_FLOOR)
 
 
-def add(pending: Pending, window: Looks, k: int) -> tuple[Pending, Looks | None]:
-    """Take the next closed window; also give the span that it completes, if any.
+def add(
+    pending: Pending, window: Histogram, k: int
+) -> tuple[Pending, Histogram | None]:
+    """Add the next closed ``window``; also give the span that it completes, if any.
 
     A span is complete when a window of a later slot comes and it holds k crossings. One
     that the end of its UTC day finds below k is forgotten. A window before what was
@@ -73,7 +75,7 @@ def add(pending: Pending, window: Looks, k: int) -> tuple[Pending, Looks | None]
     finished = None
     span = pending.span
     if span is not None and window.start >= span.end:  # spans end where slots do
-        if span.looked_at >= least(k):
+        if span.people >= least(k):
             finished, span = span, None
         elif _day(span.start) != _day(window.start):
             span = None
@@ -82,23 +84,23 @@ def add(pending: Pending, window: Looks, k: int) -> tuple[Pending, Looks | None]
     return Pending(window.end, merged), finished
 
 
-def padded(span: Looks, came_in: int, k: int) -> Looks:
-    """``span`` with everybody who came in and was not looked at under *unknown*.
+def pad(span: Histogram, came_in: int, k: int) -> Histogram:
+    """``span`` with everybody who came in and was not read under *unknown*.
 
     ``came_in`` is what ``interval`` counts in the span. Raises UntrustedError where
-    fewer than k crossings were looked at, or more than came in.
+    fewer than k crossings were read, or more than came in.
     """
-    if sum(span.expressions) != span.looked_at:
+    if sum(span.expressions) != span.people:
         raise UntrustedError("ages and expressions are not of the same people")
-    if not least(k) <= span.looked_at <= came_in:
+    if not least(k) <= span.people <= came_in:
         raise UntrustedError(
             "looks are of fewer people than k, or of more than came in"
         )
-    return Looks(
+    return Histogram(
         span.start,
         span.end,
-        _pad(span.ages, Age.UNKNOWN, came_in),
-        _pad(span.expressions, Expression.UNKNOWN, came_in),
+        _fill_up(span.ages, Age.UNKNOWN, came_in),
+        _fill_up(span.expressions, Expression.UNKNOWN, came_in),
     )
 
 
@@ -107,10 +109,12 @@ def slot_of(time: int) -> int:
     return time // SLOT_S
 
 
-def _merge(start: int, end: int, span: Looks | None, window: Looks) -> Looks:
+def _merge(
+    start: int, end: int, span: Histogram | None, window: Histogram
+) -> Histogram:
     if span is None:
-        return Looks(start, end, window.ages, window.expressions)
-    return Looks(
+        return Histogram(start, end, window.ages, window.expressions)
+    return Histogram(
         start,
         end,
         tuple(a + b for a, b in zip(span.ages, window.ages, strict=True)),
@@ -118,7 +122,7 @@ def _merge(start: int, end: int, span: Looks | None, window: Looks) -> Looks:
     )
 
 
-def _pad(counts: Counts, unknown: int, people: int) -> Counts:
+def _fill_up(counts: Counts, unknown: int, people: int) -> Counts:
     missing = people - sum(counts)
     return tuple(
         count + missing if index == unknown else count

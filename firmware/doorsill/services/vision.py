@@ -38,7 +38,7 @@ from doorsill.process.stopping import Stopped, listen
 from doorsill.process.supervisor import Supervisor
 from doorsill.services.detectors import open_detector, open_reader, with_probed_delegate
 from doorsill.services.policy_apart import policy_in_force
-from doorsill.vision.attributes.tracks import allowed
+from doorsill.vision.attributes.tracks import is_allowed
 from doorsill.vision.detect.detector import Detector
 from doorsill.vision.door import Door, PolicyReplaced
 from doorsill.vision.words import WORDS
@@ -59,7 +59,7 @@ def main(config: Config) -> None:
     policy = policy_in_force(config)
     declare(config.declaration("vision"), policy.digest)
     models = allowed_models(policy.models)
-    if allowed(policy) and config.model.attributes:
+    if is_allowed(policy) and config.model.attributes:
         name = config.model.attributes
         require_allowed(model_hash(name), models, name)
     model = with_probed_delegate(config.model, models)
@@ -91,7 +91,7 @@ def door_of(
 ) -> Door:
     """The door that ``config`` describes, under ``policy``; nothing is opened yet."""
     camera = config.camera
-    reads = allowed(policy) and config.model.attributes
+    reads = is_allowed(policy) and config.model.attributes
     models = allowed_models(policy.models)
     return Door(
         policy,

@@ -15,7 +15,7 @@ from doorsill.cells import LooksCell
 from doorsill.privacy import budget, noise, threshold
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.noise import Below
-from doorsill.privacy.threshold import Looks
+from doorsill.privacy.threshold import Histogram
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.uplink.rows import Entry
@@ -56,8 +56,8 @@ def consider(
     """
     if not rules.attributes:
         return Considered(None, ledger)
-    looks = Looks(cell.start, cell.end, cell.ages, cell.expressions)
-    span = threshold.padded(looks, came_in, rules.k)
+    looks = Histogram(cell.start, cell.end, cell.ages, cell.expressions)
+    span = threshold.pad(looks, came_in, rules.k)
     cost = budget.report_cost(rules.daily_micro, rules.places.lines)
     day = budget.day_of(span.start)
     after = budget.spend(ledger, day, cost, rules.daily_micro)
@@ -69,7 +69,7 @@ def consider(
 
 def _report(
     line: int,
-    span: Looks,
+    span: Histogram,
     came_in: int,
     k: int,
     cost: int,
@@ -82,8 +82,8 @@ def _report(
         start=span.start,
         end=span.end,
         people=came_in,
-        **age_cells(noise.with_noise(span.ages, scale, below)),
-        **expression_cells(noise.with_noise(span.expressions, scale, below)),
+        **age_cells(noise.add_noise(span.ages, scale, below)),
+        **expression_cells(noise.add_noise(span.expressions, scale, below)),
         k=threshold.least(k),
         epsilon_micro=cost,
         is_historical=False,

@@ -1,10 +1,10 @@
 """One door: frames of one camera become cells, one window after the other.
 
-    opening hours ─► camera ─► pipeline ─► looks, zones ─► window ─► cells
+    opening hours ─► camera ─► pipeline ─► attributes, zones ─► window ─► cells
 
-``open`` waits for the camera, ``watch`` looks until it fails or the shop closes: a
-confined process opens no camera, so a door has one camera in its life. The windows
-close all the same.
+``open`` waits for the camera; ``watch`` takes its frames until it fails or the shop
+closes. A confined process opens no camera, so a door has one camera in its life, and a
+new process opens the next one. Until this one ends, its windows close in time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from doorsill.policy.document import Policy, is_open
 from doorsill.policy.obedience import Obedience
 from doorsill.process.stopping import Stop
 from doorsill.values import Frame, HealthCell, Quality
-from doorsill.vision.attributes.tracks import Looks, Reader
+from doorsill.vision.attributes.tracks import AppearanceModel, AttributeReader
 from doorsill.vision.count.zone import ZoneCounter
 from doorsill.vision.detect.detector import Detector
 from doorsill.vision.motion import MotionGate
@@ -35,14 +35,14 @@ from doorsill.vision.window import WindowKeeper, ZoneTotals
 
 log = logging.getLogger(__name__)
 
-HEALTH_S = 60.0  # between two accounts of how the process fares
-FIRST_HEALTH_S = 5.0  # the first one comes sooner, for whoever installs it
-HOURS_S = 1.0  # between two looks at the opening hours
-FAREWELL_S = 2.0  # for the uplink to acknowledge the last windows
-HAND_ON_S = 600.0  # for the uplink to come, before an end that nobody waits for
-LIVES_S = 20.0  # at least, so that a camera that gives nothing costs few starts
-UPLINK_S = 0.25  # between two looks for a new uplink and what it acknowledged
-REST_S = 0.5  # between two looks at the clock while there is no picture
+HEALTH_S = 60.0  # between two reports of the process's health
+FIRST_HEALTH_S = 5.0  # from the start to the first one, for the person who installs it
+HOURS_S = 1.0  # between two checks of the opening hours
+FAREWELL_S = 2.0  # the uplink has this long to acknowledge the last windows
+HAND_ON_S = 600.0  # the uplink has this long to come, where nobody waits for the end
+LIVES_S = 20.0  # least life of a process, so that a dead camera costs few starts
+UPLINK_S = 0.25  # between two checks for a new uplink and for what it acknowledged
+REST_S = 0.5  # between two checks of the clock while the shop is closed
 
 
 class PolicyReplaced(Exception):
@@ -53,8 +53,8 @@ class PolicyReplaced(Exception):
 class Door:
     """One camera at one door: frames in, cells out, nothing kept.
 
-    ``k`` is how many people a sum of looks has at least, as privacy/threshold.py. Who
-    tests gives the clocks: ``monotonic`` and ``utc`` in s, ``sleep`` takes s.
+    ``k`` is the least number of people in a sum of attributes (privacy/threshold.py).
+    ``monotonic`` and ``utc`` give s and ``sleep`` takes s; tests put their own here.
     """
 
     policy: Policy
@@ -62,32 +62,32 @@ class Door:
     cells: CellServer
     open_camera: Callable[[], Camera]
     k: int
-    open_reader: Callable[[], Reader] | None = None  # None: nobody is looked at closer
+    open_reader: Callable[[], AppearanceModel] | None = None  # None: no attributes
     faces: Handover | None = None
     stop: Stop = field(default_factory=Stop)
-    alive: Callable[[float], None] = lambda now: None  # with each turn; s, monotonic
+    alive: Callable[[float], None] = lambda now: None  # called each turn; monotonic s
     obedience: Obedience | None = None
     monotonic: Callable[[], float] = time.monotonic
     utc: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     _camera: Camera | None = None
     _camera_failures: int = 0
-    _since: float = field(init=False)  # when this process began, s, monotonic
+    _since: float = field(init=False)  # when this process began, monotonic s
     _window: WindowKeeper = field(init=False)
     _zones: ZoneCounter | None = None
-    _looks: Looks | None = None
+    _attributes: AttributeReader | None = None
     _quality: QualityWatch = field(default_factory=QualityWatch)
     _steps: Pipeline | None = None
-    _frames: int = 0
-    _gated: int = 0
-    _health_at: float = 0.0  # when the next account is due
-    _health_since: float = 0.0  # since when frames are counted for it
-    _hours_at: float = 0.0
-    _uplink_at: float = 0.0
+    _frames: int = 0  # since the last report of health
+    _gated: int = 0  # frames among them that were not inferred
+    _health_at: float = 0.0  # when the next report is due, monotonic s
+    _health_since: float = 0.0  # when its frames began to be counted, monotonic s
+    _hours_at: float = 0.0  # when the opening hours are next checked, monotonic s
+    _uplink_at: float = 0.0  # when the uplink is next polled, monotonic s
     _open: bool = True
-    _frame_at: float | None = None  # when the last frame came, s, monotonic
-    _told_picture: Picture = Picture.UNKNOWN
-    _seen: Quality = Quality.GOOD  # what the last frame was worth
+    _frame_at: float | None = None  # when the last frame came, monotonic s
+    _sent_picture: Picture = Picture.UNKNOWN  # in the last report of health
+    _seen: Quality = Quality.GOOD  # of the last frame
 
     def __post_init__(self) -> None:
         now = self.monotonic()
@@ -95,12 +95,13 @@ class Door:
         self._window = WindowKeeper(len(self.policy.lines), now, self.utc(), self.k)
         self._health_at, self._health_since = now + FIRST_HEALTH_S, now
         if self.open_reader is not None:
-            self._looks = Looks(self.open_reader)
+            self._attributes = AttributeReader(self.open_reader)
 
     def open(self) -> None:
-        """Wait until the shop is open, then for the camera; nothing is looked at yet.
+        """Wait until the shop is open, then for the camera; no frame is read yet.
 
-        Raises Stopped when told to stop, CameraError when the camera does not come.
+        Raises Stopped at a signal to stop, PolicyReplaced as soon as another policy is
+        in force, CameraError when the camera does not come.
         """
         while self._is_closed():
             self._rest()
@@ -109,11 +110,11 @@ class Door:
         )
 
     def watch(self) -> None:
-        """Look at frames until the recording ends or the shop closes.
+        """Take frames until the recording ends or the shop closes.
 
-        Raises Stopped when told to stop, PolicyReplaced as soon as another policy is in
-        force, CameraError when the camera has to be opened again; all that was counted
-        is handed on by then.
+        Raises Stopped at a signal to stop, PolicyReplaced as soon as another policy is
+        in force, CameraError when the camera has to be opened again; all that was
+        counted is handed on by then.
         """
         try:
             while not self._is_closed():
@@ -121,7 +122,7 @@ class Door:
                 if frame is None:
                     log.info("the recording is over")
                     return
-                self._look(frame)
+                self._take(frame)
                 frame.release()
                 del frame  # or its buffer would live until the next one is there
             again = CameraError(
@@ -141,7 +142,7 @@ class Door:
         self._camera_off()
         now, utc = self.monotonic(), self.utc()
         if self._steps is not None:
-            self._window.crossed(self._steps.finish(now))
+            self._window.book(self._steps.finish(now))
         for cell in self._window.close(now, utc, self._totals):
             self.cells.send(cell)
         self.cells.send(self._health(now, utc))
@@ -153,7 +154,7 @@ class Door:
             self.faces.close()
 
     def _next_frame(self) -> Frame | None:
-        """Wait for a frame; a signal breaks off this alone: nothing is half booked."""
+        """Wait for a frame; a signal interrupts only this: nothing is half booked."""
         assert self._camera is not None  # noqa: S101 - opened by then
         steps = self._steps
         if steps is None:
@@ -168,7 +169,7 @@ class Door:
         steps.timing.lap("capture")
         return frame
 
-    def _look(self, frame: Frame) -> None:
+    def _take(self, frame: Frame) -> None:
         steps = self._steps
         assert steps is not None  # noqa: S101 - made with the first frame
         seen = steps.step(frame)
@@ -176,23 +177,26 @@ class Door:
             self.faces.offer(frame, seen.detections.heads, frame.time)
         timing = steps.timing
         timing.begin()
-        quality = self._seen = self._quality.look(frame)
+        quality = self._seen = self._quality.judge(frame)
         self._frame_at = self.monotonic()
         timing.lap("quality")
-        self._window.crossed(seen.crossings)
-        if self._looks is not None:
-            self._looks.update(frame.pixels, seen.detections, seen.tracks, frame.time)
+        self._window.book(seen.crossings)
+        if self._attributes is not None:
+            self._attributes.update(
+                frame.pixels, seen.detections, seen.tracks, frame.time
+            )
             for crossing in seen.crossings:
-                self._window.looked(crossing, self._looks.decide(crossing))
+                attributes = self._attributes.decide(crossing)
+                self._window.book_attributes(crossing, attributes)
         timing.lap("attributes")
         if self._zones is not None:
             self._zones.update(seen.tracks, frame.time)
-        self._window.frame(frame.time, quality)
+        self._window.take_frame(frame.time, quality)
         self._tick()
         timing.lap("window")
         timing.end_frame()
         self._frames += 1
-        self._gated += not seen.looked
+        self._gated += not seen.inferred
 
     def _tick(self) -> None:
         """Send what is due, whether there was a frame or not."""
@@ -202,8 +206,8 @@ class Door:
         self.alive(now)
         for cell in self._window.tick(now, utc, self._totals):
             self.cells.send(cell)
-        if now >= self._health_at or self._picture(now) is not self._told_picture:
-            soon = self._told_picture is Picture.UNKNOWN  # its first frames come now
+        if now >= self._health_at or self._picture(now) is not self._sent_picture:
+            soon = self._sent_picture is Picture.UNKNOWN  # its first frames come now
             self.cells.send(self._health(now, utc))
             self._health_at = now + (FIRST_HEALTH_S if soon else HEALTH_S)
             self._health_since = now
@@ -213,7 +217,7 @@ class Door:
             self.cells.poll()
 
     def _is_closed(self) -> bool:
-        """Whether the shop is shut; looked up once a second."""
+        """Whether the shop is closed; checked once in ``HOURS_S``."""
         now = self.monotonic()
         if now >= self._hours_at:
             self._hours_at = now + HOURS_S
@@ -223,14 +227,14 @@ class Door:
         return not self._open
 
     def _rest(self) -> None:
-        """The shop is closed: no camera, no picture, and the windows say so."""
-        self._window.frame(self.monotonic(), Quality.CLOSED)
+        """Wait while the shop is closed: there is no picture; the windows say so."""
+        self._window.take_frame(self.monotonic(), Quality.CLOSED)
         self._tick()
         with self.stop.waiting():
             self.sleep(REST_S)
 
     def _wait(self, seconds: float) -> bool:
-        """While the camera is away; False where the shop closed meanwhile."""
+        """Wait for the camera; False where the shop closed meanwhile."""
         self._tick()
         with self.stop.waiting():
             self.sleep(seconds)
@@ -245,9 +249,9 @@ class Door:
             camera.close()
 
     def _hand_on(self) -> None:
-        """Before an end that nobody waits for: until the uplink has what was counted.
+        """Wait until the uplink has what was counted, before the process ends.
 
-        It may be away just now; windows go on meanwhile, and say that there is a gap.
+        The uplink may be away just now. Windows go on meanwhile, and report a gap.
         """
         now = self.monotonic()
         while now < self._since + LIVES_S or (
@@ -286,7 +290,7 @@ class Door:
 
     def _health(self, now: float, utc: float) -> HealthCell:
         seconds = max(now - self._health_since, 0.1)
-        self._told_picture = self._picture(now)
+        self._sent_picture = self._picture(now)
         timing = None if self._steps is None else self._steps.timing
         return HealthCell(
             start=int(utc),
@@ -298,12 +302,15 @@ class Door:
             resident_kib=resident_kib(),
             camera_restarts=self._camera_failures,
             dropped=self.cells.dropped,
-            picture=self._told_picture,
+            picture=self._sent_picture,
         )
 
 
 def picture_of(age_s: float, quality: Quality, *, began: bool, open_: bool) -> Picture:
-    """What the camera gives; ``age_s`` is that of the last frame, or of the process."""
+    """What the camera gives; ``age_s`` is that of the last frame, or of the process.
+
+    ``began`` says whether a frame ever came, ``open_`` whether the shop is open.
+    """
     if not open_:
         return Picture.CLOSED
     if not began:

@@ -62,7 +62,10 @@ def inside(polygon: Sequence[Point], point: Point) -> bool:
 def touches_edge(
     box: tuple[float, float, float, float], aspect: float, margin: float
 ) -> bool:
-    """Whether a box in 0..1 comes within ``margin`` picture heights of the edge."""
+    """Whether ``box``, x0, y0, x1, y1 in 0..1, is within ``margin`` of the edge.
+
+    ``aspect`` is the picture's width over its height, ``margin`` in picture heights.
+    """
     x0, y0, x1, y1 = box
     return min(x0 * aspect, y0, (1.0 - x1) * aspect, 1.0 - y1) < margin
 
@@ -80,7 +83,7 @@ class Segments:
         ]
 
     def distances(self, x: float, y: float) -> list[float]:
-        """Squared distance of a point to each line."""
+        """Squared distance of a point to each line; all in picture heights."""
         return [
             min([_squared(segment, x, y) for segment in line]) for line in self._lines
         ]

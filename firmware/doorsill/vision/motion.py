@@ -1,15 +1,14 @@
-"""Whether a frame is worth looking at: at an idle door hardly any is.
+"""Whether the detector has to see a frame: at an idle door it hardly ever has to.
 
     green, every 4th pixel ─► means of 4 x 4 samples (a cell: 16 x 16 pixels)
         │
         ├─ against the background: somebody came in, or stands there
         └─ against the last frame: somebody moves
 
-It errs towards looking: while anybody is followed, while it learns the scene, after a
-gap, and every LONGEST_REST_S. A change that the detector looked at without finding
-anybody (a shadow, a parked cart, another light) becomes background within a second;
-while somebody is followed nothing that changed does. All that it keeps is a few hundred
-means.
+In doubt a frame is wanted: while anybody is followed, while the scene is being learned,
+after a gap, and every LONGEST_REST_S. A change in which the detector found nobody (a
+shadow, a parked cart, another light) becomes background within a second; while somebody
+is followed, nothing that changed does. All that is kept is a few hundred means.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ from doorsill.values import Frame, Pixels
 
 Cells = NDArray[np.float32]
 
-STEP = 4  # pixels from sample to sample
-BLOCK = 4  # samples a side of a cell
-GREEN = 1
-LONGEST_REST_S = 2.0
-LEARNING_S = 2.0  # as long as a scene is new, every frame is worth it
-GAP_S = 1.0  # after a longer pause nothing is known
-DRIFT_LEVELS_PER_S = 2.0  # how fast daylight may change unnoticed, of 256
-SETTLE_S = 0.5  # in which a change without people becomes background
-LEAST_CHANGE = 3.0  # levels of a cell's mean
-NOISES = 7.0  # a change is this many times the usual step from frame to frame
-MOST_NOISE = 2.5  # levels; a scene that steps more is not noisy, it moves
-NOISE_S = 2.0  # in which the noise is learnt
-LEARN_EVERY_S = 0.25  # while nothing moves
-KEEP_UP_S = 1.0  # while somebody is followed, and every frame is wanted in any case
+STEP = 4  # from sample to sample, pixels
+BLOCK = 4  # from cell to cell, samples
+GREEN = 1  # the channel that is sampled, of R, G, B
+LONGEST_REST_S = 2.0  # a frame is wanted at least this often
+LEARNING_S = 2.0  # every frame of a scene that is newer than this is wanted
+GAP_S = 1.0  # after a longer gap between frames the scene is new
+DRIFT_LEVELS_PER_S = 2.0  # daylight may change this fast unnoticed, of 256 levels
+SETTLE_S = 0.5  # time constant with which a change without people becomes background
+LEAST_CHANGE = 3.0  # a smaller change of a cell's mean is none, levels
+NOISES = 7.0  # a change is this many times the noise at least
+MOST_NOISE = 2.5  # noise at most, levels: a scene that changes more moves
+NOISE_S = 2.0  # time constant with which the noise is learned
+LEARN_EVERY_S = 0.25  # between two adaptations of the background while nothing moves
+KEEP_UP_S = 1.0  # between two adaptations while somebody is followed
 
 
 class MotionGate:
@@ -44,11 +43,11 @@ class MotionGate:
         self._shape: tuple[int, ...] = ()
         self._coarse = Coarse(0, 0)
         self._known: Cells = np.zeros((2, 0, 0), np.float32)  # background, last frame
-        self._noise = 0.0
-        self._new = 0.0  # s, since when the scene is known
-        self._last = float("-inf")  # s, the last frame
-        self._learned = 0.0  # s, when the background was last adapted
-        self._looked = float("-inf")  # s, the last frame that was worth it
+        self._noise = 0.0  # usual change of a cell from frame to frame, levels
+        self._new = 0.0  # when the scene was new, s
+        self._last = float("-inf")  # time of the last frame, s
+        self._learned = 0.0  # when the background was last adapted, s
+        self._wanted = float("-inf")  # time of the last frame that was wanted, s
 
     def wants(self, frame: Frame, *, following: bool) -> bool:
         """False only where nothing moves and nobody is being followed."""
@@ -57,7 +56,7 @@ class MotionGate:
             self._begin(pixels, now)
         self._last = now
         if following and now - self._learned < KEEP_UP_S:
-            self._looked = now
+            self._wanted = now
             return True
         cells = self._coarse.cells(pixels)
         away = cells - self._known
@@ -67,8 +66,8 @@ class MotionGate:
             self._learn(away, changed if moved else None, now, following)
         self._known[1] = cells
         learning = now - self._new < LEARNING_S
-        if moved or following or learning or now - self._looked >= LONGEST_REST_S:
-            self._looked = now
+        if moved or following or learning or now - self._wanted >= LONGEST_REST_S:
+            self._wanted = now
             return True
         return False
 
@@ -83,7 +82,7 @@ class MotionGate:
     def _learn(
         self, away: Cells, changed: NDArray[np.bool_] | None, now: float, held: bool
     ) -> None:
-        """Let the background follow; with ``held`` only where nothing changed."""
+        """Adapt the background; with ``held`` only where nothing changed."""
         seconds, self._learned = now - self._learned, now
         drift = DRIFT_LEVELS_PER_S * seconds
         follow = np.minimum(np.maximum(away[0], -drift), drift)
@@ -106,7 +105,7 @@ class Coarse:
         self._columns = _averages(len(range(STEP // 2, width, STEP))).T
 
     def cells(self, pixels: Pixels) -> Cells:
-        """(rows, columns) means in 0..255; a rest at the edge joins the last cell."""
+        """(rows, columns) means in 0..255; the last cell takes what is left over."""
         samples = pixels[STEP // 2 :: STEP, STEP // 2 :: STEP, GREEN]
         means: Cells = self._rows @ samples.astype(np.float32) @ self._columns
         return means

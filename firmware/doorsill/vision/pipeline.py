@@ -22,7 +22,7 @@ from doorsill.vision.follow.tracker import Tracker
 from doorsill.vision.timing import Timing
 
 Point = tuple[float, float]
-EDGE = 0.03  # of the picture: a line that ends nearer to its edge is meant to reach it
+AT_EDGE = 0.03  # a line that ends this near to the picture's edge reaches it, fraction
 NOBODY = Detections.none()
 EMPTY = Tracks(
     np.empty(0, np.int64),
@@ -34,7 +34,7 @@ EMPTY = Tracks(
 
 
 class Gate(Protocol):
-    """Decides whether a frame has to be looked at."""
+    """Decides whether the detector has to see a frame."""
 
     def wants(self, frame: Frame, *, following: bool) -> bool:
         """False only where nothing moves and nobody is being followed."""
@@ -47,7 +47,7 @@ class Seen:
     detections: Detections
     tracks: Tracks
     crossings: list[Crossing]
-    looked: bool  # False: nothing moved, so nothing was inferred
+    inferred: bool  # False: nothing moved, so the detector did not see the frame
 
 
 @dataclass(slots=True)
@@ -61,23 +61,26 @@ class Pipeline:
     timing: Timing = field(default_factory=Timing)
 
     def step(self, frame: Frame) -> Seen:
-        """Look at ``frame``; it is not kept, and nobody is named."""
+        """Detect, follow and count; ``frame`` is not kept, and nobody is named."""
         timing = self.timing
         timing.begin()
-        looked = self.gate is None or self.gate.wants(
+        inferred = self.gate is None or self.gate.wants(
             frame, following=len(self.tracker) > 0
         )
         timing.lap("gate")
-        detections = self._detect(frame) if looked else NOBODY
+        detections = self._detect(frame) if inferred else NOBODY
         timing.begin()
         tracks = self.tracker.update(detections, frame.time)
         timing.lap("track")
         crossings = self.lines.update(tracks, frame.time)
         timing.lap("count")
-        return Seen(detections, tracks, crossings, looked)
+        return Seen(detections, tracks, crossings, inferred)
 
     def finish(self, now: float) -> list[Crossing]:
-        """The recording is over: everybody still in the picture has left it."""
+        """The crossings that are left when a recording ends at ``now`` (monotonic s).
+
+        Everybody who is still in the picture has left it.
+        """
         gone = self.lines.update(EMPTY, now)
         return gone + self.lines.update(EMPTY, now + DECIDED_WITHIN_S)
 
@@ -98,42 +101,47 @@ def pipeline(
     exclude: Sequence[Sequence[Point]] = (),
     gate: Gate | None = None,
 ) -> Pipeline:
-    """Join the parts; ``aspect`` is the picture's width over its height."""
-    areas = [area_beyond_edges(area) for area in exclude]
-    counter = LineCounter([beyond_edges(line) for line in lines], areas, aspect)
+    """Join the parts; ``aspect`` is the picture's width over its height.
+
+    ``lines`` and ``exclude`` are points in fractions of the picture.
+    """
+    areas = [extend_area(area) for area in exclude]
+    counter = LineCounter([extend_line(line) for line in lines], areas, aspect)
     tracker = Tracker(aspect, born=detector.born)
     return Pipeline(detector, tracker, counter, gate)
 
 
-def beyond_edges(line: Sequence[Point]) -> tuple[Point, ...]:
-    """A line that ends at the edge of the picture goes on beyond it.
+def extend_line(line: Sequence[Point]) -> tuple[Point, ...]:
+    """``line``, extended by one picture where it ends at the picture's edge.
 
-    A foot may be below the picture, where the detector supposes it; whoever walks there
-    does not go around the line's end.
+    A foot may be below the picture, where the detector supposes it. Somebody who walks
+    there does not go around the line's end.
     """
-    return (
-        *([_onward(line[1], line[0])] if _at_edge(line[0]) else []),
-        *line,
-        *([_onward(line[-2], line[-1])] if _at_edge(line[-1]) else []),
-    )
+    points = list(line)
+    if _is_at_edge(line[0]):
+        points.insert(0, _onward(line[1], line[0]))
+    if _is_at_edge(line[-1]):
+        points.append(_onward(line[-2], line[-1]))
+    return tuple(points)
 
 
-def area_beyond_edges(area: Sequence[Point]) -> tuple[Point, ...]:
-    """An area that reaches the edge of the picture goes on one picture beyond it.
+def extend_area(area: Sequence[Point]) -> tuple[Point, ...]:
+    """``area``, extended by one picture where it reaches the picture's edge.
 
-    Who comes in at the bottom has feet below the picture at first, and is there.
+    Somebody who comes in at the bottom has feet below the picture at first, and is in
+    the area all the same.
     """
-    return tuple((_pushed_out(x), _pushed_out(y)) for x, y in area)
+    return tuple((_push_out(x), _push_out(y)) for x, y in area)
 
 
-def _pushed_out(part: float) -> float:
-    if part <= EDGE:
+def _push_out(part: float) -> float:
+    if part <= AT_EDGE:
         return part - 1.0
-    return part + 1.0 if part >= 1.0 - EDGE else part
+    return part + 1.0 if part >= 1.0 - AT_EDGE else part
 
 
-def _at_edge(point: Point) -> bool:
-    return any(each <= EDGE or each >= 1 - EDGE for each in point)
+def _is_at_edge(point: Point) -> bool:
+    return any(each <= AT_EDGE or each >= 1 - AT_EDGE for each in point)
 
 
 def _onward(start: Point, end: Point) -> Point:

@@ -6,13 +6,13 @@
 
 The *relief* is each cell less the mean of its neighbours, scaled to unit length: it is
 the scene's pattern without its light. The reference is such numbers, learned in the
-first seconds and led slowly after the day; no picture is kept. A relief that stays
-unlike the reference means that the camera was moved, and the reference then stays as it
-is until the process starts anew, for a line drawn for another view counts wrongly.
-A picture of a sensor is never twice the same, to the last bit; where every sample is,
-for ``FROZEN_S``, the driver hands out an old one.
+first seconds and then adapted slowly to the light of the day; no picture is kept. A
+relief that stays unlike the reference means that the camera was moved. The reference
+then stays as it is until the process starts again, because a line that was drawn for
+another view counts wrongly. A sensor never gives the same picture twice, to the last
+bit: where no sample changes for ``FROZEN_S``, the driver hands out an old picture.
 
-A fault must last ``HOLD_S`` before it is told, and be gone as long before it is not.
+A fault is reported once it has lasted for ``HOLD_S``, until it has been gone as long.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ from doorsill.values import Frame, Pixels, Quality
 
 Array = NDArray[np.float32]
 
-EVERY_S = 1.0  # between two looks at the picture
-HOLD_S = 2.0
-FROZEN_S = 10.0  # without one sample that changed
-MOVED_S = 8.0  # people stand in the way for a while; a moved camera stays moved
-LEARN_S = 3.0
+EVERY_S = 1.0  # between two pictures that are judged
+HOLD_S = 2.0  # a fault that lasts this long is reported
+FROZEN_S = 10.0  # a picture without a changed sample for this long is frozen
+MOVED_S = 8.0  # the same as HOLD_S for a moved camera: people stand in the way for less
+LEARN_S = 3.0  # time in which the reference is learned
 ROWS = 18  # cells from top to bottom
-SAMPLES = 3  # per cell and direction
-GREEN = 1
-DARK_LEVEL = 32.0  # nine tenths of the cells are below
-BRIGHT_LEVEL = 235.0  # nine tenths of the cells are above
-FLAT_STEP, FLAT_CONTRAST = 0.35, 0.5  # of the reference's: something is in front
-UNIFORM_CONTRAST = 4.0  # levels; with less than this nothing can be seen at all
-UNLIKE = 0.35  # likeness of the relief under which the camera was moved
+SAMPLES = 3  # of a cell, in each direction
+GREEN = 1  # the channel that is sampled, of R, G, B
+DARK_LEVEL = 32.0  # dark: nine tenths of the cells are below it, of 256
+BRIGHT_LEVEL = 235.0  # bright: nine tenths of the cells are above it, of 256
+FLAT_STEP = 0.35  # covered: the steps between samples are below this share of before
+FLAT_CONTRAST = 0.5  # covered: the contrast is below this share of before, as well
+UNIFORM_CONTRAST = 4.0  # covered in any case: the contrast is below it, levels
+UNLIKE = 0.35  # moved: the relief's likeness to the reference is below it, -1 to 1
 RECENT_S = 4.0  # time constant of the recent relief, so that passers-by wash out
 FOLLOW_S = 900.0  # time constant with which the reference follows the day
-LEAST_RATE = 7.0  # frames a second: a walker must be seen before, on and after a line
+LEAST_RATE = 7.0  # frames a second: a walker is seen before, on and after a line
 RATE_S = 3.0  # time constant of the frame rate
-PAUSE_S = 2.0  # a longer gap is told by the window, not as a frame rate
-PICTURE = Quality.COVERED | Quality.DARK | Quality.BRIGHT
+PAUSE_S = 2.0  # a longer time between frames is a gap of the window, not a frame rate
+UNSEEN = Quality.COVERED | Quality.DARK | Quality.BRIGHT  # nothing is seen of the door
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,31 +56,31 @@ class _View:
     low: float  # the level that a tenth of the cells is below
     high: float  # the level that a tenth of the cells is above
     mark: int  # CRC-32 of the samples: another picture has another one
-    step: float  # mean difference of neighbouring samples
-    contrast: float  # standard deviation of the cells
-    relief: Array
+    step: float  # mean difference of neighbouring samples, levels
+    contrast: float  # standard deviation of the cells, levels
+    relief: Array  # (rows - 2, columns - 2)
 
 
 @dataclass(slots=True)
 class _Held:
-    """A fault that is told once it has lasted, and until it has been gone as long."""
+    """A fault that is reported once it lasted, until it has been gone as long."""
 
-    least: float
-    told: bool = False
-    changed: float | None = None  # since when it is other than told
+    least: float  # time that it must last, s
+    reported: bool = False
+    changed: float | None = None  # when it became other than reported, s
 
     def update(self, present: bool, now: float) -> bool:
-        if present == self.told:
+        if present == self.reported:
             self.changed = None
         elif self.changed is None:
             self.changed = now
         if self.changed is not None and now - self.changed >= self.least:
-            self.told, self.changed = present, None
-        return self.told
+            self.reported, self.changed = present, None
+        return self.reported
 
 
 class QualityWatch:
-    """Look at every frame; nearly all of them cost nothing."""
+    """Judges one camera; call it with every frame, of which one a second is read."""
 
     def __init__(self) -> None:
         self._held = {
@@ -88,26 +89,28 @@ class QualityWatch:
             Quality.COVERED: _Held(HOLD_S),
             Quality.MOVED: _Held(MOVED_S),
         }
-        self._mark = -1  # of the last look
-        self._same_since = 0.0  # since when it is the same, s
-        self._told = Quality.GOOD
+        self._mark = -1  # of the last picture that was judged
+        self._same_since = 0.0  # when the picture last changed, s
+        self._reported = Quality.GOOD
         self._shape: tuple[int, ...] = ()
-        self._looked = float("-inf")
-        self._last: float | None = None
+        self._judged = float("-inf")  # when a picture was last judged, s
+        self._last: float | None = None  # time of the last frame, s
         self._step_s = 0.0  # smoothed seconds from frame to frame
         self._reference: _View | None = None
-        self._learned = 0.0  # seconds
+        self._learned = 0.0  # time for which the reference was learned, s
         self._recent: Array | None = None
 
-    def look(self, frame: Frame) -> Quality:
-        """What this frame is worth; bits of :class:`Quality`, 0 is good."""
+    def judge(self, frame: Frame) -> Quality:
+        """What is wrong with this frame, in bits of :class:`Quality`; 0 is good."""
         slow = self._rate(frame.time)
-        if not 0.0 <= frame.time - self._looked < EVERY_S:
+        if not 0.0 <= frame.time - self._judged < EVERY_S:
             if frame.pixels.shape != self._shape:
                 self._forget(frame.pixels.shape)
-            self._told = self._judge(_view(frame.pixels), frame.time)
-            self._looked = frame.time
-        return self._told | slow if slow else self._told  # joining flags takes 1 µs
+            self._reported = self._judge(_view_of(frame.pixels), frame.time)
+            self._judged = frame.time
+        if not slow:  # nearly always; joining flags takes 1 µs
+            return self._reported
+        return self._reported | slow
 
     def _rate(self, now: float) -> Quality:
         last, self._last = self._last, now
@@ -127,7 +130,7 @@ class QualityWatch:
         dark = view.high < DARK_LEVEL
         bright = view.low > BRIGHT_LEVEL
         covered = not (dark or bright) and self._is_covered(view)
-        moved = self._held[Quality.MOVED].told
+        moved = self._held[Quality.MOVED].reported
         if not (dark or bright or covered):
             moved = self._is_moved(view)
         found = {
@@ -136,14 +139,14 @@ class QualityWatch:
             Quality.COVERED: covered,
             Quality.MOVED: moved,
         }
-        told = Quality.GOOD
+        faults = Quality.GOOD
         for fault, present in found.items():
             if self._held[fault].update(present, now):
-                told |= fault
-        seen = not told & PICTURE  # what is dark, bright or covered may stay the same
-        return told | self._is_frozen(view, now, seen=seen)
+                faults |= fault
+        seen = not faults & UNSEEN  # what is dark, bright or covered may stay the same
+        return faults | self._frozen(view, now, seen=seen)
 
-    def _is_frozen(self, view: _View, now: float, *, seen: bool) -> Quality:
+    def _frozen(self, view: _View, now: float, *, seen: bool) -> Quality:
         if view.mark != self._mark or not seen:
             self._same_since = now
         self._mark = view.mark
@@ -162,7 +165,7 @@ class QualityWatch:
         )
 
     def _is_moved(self, view: _View) -> bool:
-        """Compare what was seen of late with the reference, and teach the reference."""
+        """Compare the recent relief with the reference; adapt the reference."""
         if self._reference is None or self._recent is None:
             self._reference, self._recent = view, view.relief
             return False
@@ -172,7 +175,7 @@ class QualityWatch:
             self._follow(view, EVERY_S / LEARN_S)
             return False
         unlike = _likeness(self._recent, self._reference.relief) < UNLIKE
-        if not unlike and not self._held[Quality.MOVED].told:
+        if not unlike and not self._held[Quality.MOVED].reported:
             self._follow(view, EVERY_S / FOLLOW_S)
         return unlike
 
@@ -189,7 +192,7 @@ class QualityWatch:
         )
 
 
-def _view(pixels: Pixels) -> _View:
+def _view_of(pixels: Pixels) -> _View:
     height = pixels.shape[0]
     stride = max(1, height // (ROWS * SAMPLES))
     seen = np.ascontiguousarray(pixels[::stride, ::stride, GREEN])
@@ -199,10 +202,8 @@ def _view(pixels: Pixels) -> _View:
     samples = samples[: rows * SAMPLES, : columns * SAMPLES]
     cells = samples.reshape(rows, SAMPLES, columns, SAMPLES).mean(axis=(1, 3))
     flat = np.sort(cells, axis=None)
-    low, high = (
-        float(flat[len(flat) // 10]),
-        float(flat[len(flat) - len(flat) // 10 - 1]),
-    )
+    tenth = len(flat) // 10
+    low, high = float(flat[tenth]), float(flat[len(flat) - tenth - 1])
     contrast = float(cells.std())
     return _View(low, high, zlib.crc32(seen.data), step, contrast, _relief(cells))
 

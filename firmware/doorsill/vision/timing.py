@@ -8,10 +8,18 @@ from statistics import median
 from time import perf_counter_ns
 
 STAGES = (
-    "capture", "gate", "prepare", "invoke", "decode", "track", "count", "quality",
-    "attributes", "window",
-)  # fmt: skip
-RECENT = 750  # frames: a minute at 12.5 a second
+    "capture",
+    "gate",
+    "prepare",
+    "invoke",
+    "decode",
+    "track",
+    "count",
+    "quality",
+    "attributes",
+    "window",
+)
+RECENT = 750  # frames of which the medians are: a minute at 12.5 frames a second
 
 
 @dataclass(slots=True)
@@ -19,24 +27,24 @@ class Timing:
     """Microseconds by stage; bounded, whatever the length of the run."""
 
     total_us: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 0))
-    last_looked: bool = False  # whether the last frame was inferred
+    last_inferred: bool = False  # whether the detector saw the last frame
     _frame: dict[str, int] = field(default_factory=dict)
     _since: int = 0
     _invoke: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT))
     _overhead: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def begin(self) -> None:
-        """A stage begins now."""
+        """Begin a stage now."""
         self._since = perf_counter_ns()
 
     def lap(self, stage: str) -> None:
-        """``stage`` ends now, and the next one begins."""
+        """End ``stage`` now, and begin the next one."""
         now = perf_counter_ns()
         self.add(stage, (now - self._since) // 1000)
         self._since = now
 
     def add(self, stage: str, microseconds: int) -> None:
-        """``stage`` took that long in this frame."""
+        """Add to the time of ``stage`` in this frame."""
         self._frame[stage] = self._frame.get(stage, 0) + microseconds
 
     def end_frame(self) -> None:
@@ -44,7 +52,7 @@ class Timing:
         for stage, microseconds in self._frame.items():
             self.total_us[stage] += microseconds
         invoke = self._frame.get("invoke", 0)
-        self.last_looked = invoke > 0
+        self.last_inferred = invoke > 0
         if invoke:
             capture = self._frame.get("capture", 0)
             self._invoke.append(invoke)

@@ -1,4 +1,4 @@
-"""Closes the minute: what was counted in it, how long was looked, and how well.
+"""Closes the minute: what was counted in it, how long the camera saw, and how well.
 
     UTC   |────── 12:00 ──────|────── 12:01 ──────|
     sent    running, running,  closed   running …          every 2 s, and at the end
@@ -10,8 +10,9 @@ against the monotonic clock, the window ends there and then, and both sides of t
 say so. The uplink adds the pieces of a minute up. What cannot be seen is missing from
 the coverage, and a window that is not covered whole says ``gap``.
 
-What those who came in looked like is added up by ``privacy.threshold`` and handed over
-as sums of k crossings or more; a running window holds none of it.
+What those who came in looked like (their attributes) is added up by
+``privacy.threshold`` and handed over as sums of k crossings or more; a running window
+holds none of it.
 
 Pure: both clocks are arguments.
 """
@@ -31,31 +32,31 @@ from doorsill.cells import (
     ZoneCell,
 )
 from doorsill.privacy.floors import K_FLOOR
-from doorsill.privacy.threshold import Looks, Pending, add
+from doorsill.privacy.threshold import Histogram, Pending, add
 from doorsill.values import Attributes, Crossing, Direction
 
-WINDOW_S = 60
-RUNNING_S = 2.0  # between two accounts of the running window
-CLOCK_STEP_S = 1.0  # UTC may be slewed; more than this at once is a step
-GAP_S = 1.0  # frames further apart leave a gap
-EMPTY_LIMIT = 1440  # windows told as empty after a pause: a day
+WINDOW_S = 60  # length of a window
+RUNNING_S = 2.0  # between two reports of the running window
+CLOCK_STEP_S = 1.0  # a smaller change of UTC is slewing, a larger one is a step
+GAP_S = 1.0  # frames that are further apart leave a gap
+EMPTY_LIMIT = 1440  # windows reported as empty after a pause, at most: those of a day
 GOOD = Quality.GOOD
-BLIND = Quality.COVERED | Quality.DARK | Quality.CLOSED | Quality.FROZEN
+BLIND = Quality.COVERED | Quality.DARK | Quality.CLOSED | Quality.FROZEN  # not covered
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneTotals:
     """One zone's share of the window so far."""
 
-    visits: int
-    dwell_s: int
-    occupancy_max: int
-    occupancy_mean_milli: int
+    visits: int  # people who left the zone
+    dwell_s: int  # length of their stays, summed
+    occupancy_max: int  # people at once, at most
+    occupancy_mean_milli: int  # thousandths of a person
 
 
 @dataclass(slots=True)
 class _Line:
-    """One line in this window, and the looks that are not handed over yet."""
+    """One line in this window, and the attributes that are not handed over yet."""
 
     counts: list[int] = field(default_factory=lambda: [0, 0])
     ages: list[int] = field(default_factory=lambda: [0] * len(Age))
@@ -67,8 +68,8 @@ class _Line:
         self.ages = [0] * len(Age)
         self.expressions = [0] * len(Expression)
 
-    def looks(self, start: int, end: int) -> Looks:
-        return Looks(start, end, tuple(self.ages), tuple(self.expressions))
+    def histogram(self, start: int, end: int) -> Histogram:
+        return Histogram(start, end, tuple(self.ages), tuple(self.expressions))
 
 
 class WindowKeeper:
@@ -77,20 +78,20 @@ class WindowKeeper:
     def __init__(self, lines: int, now: float, utc: float, k: int = K_FLOOR) -> None:
         """``now`` and ``utc``: monotonic and UTC seconds of the same moment.
 
-        ``k`` is the least number of people whose looks are handed over.
+        ``k`` is the least number of people in a sum of attributes that is handed over.
         """
         self._lines = [_Line() for _ in range(lines)]
         self._k = k
         self._offset = utc - now
-        self._told = now
-        self._frame: float | None = None  # time of the last frame
+        self._reported = now
+        self._frame: float | None = None  # time of the last frame, monotonic s
         self._begin(utc, Quality.GOOD)
 
-    def frame(self, now: float, quality: Quality) -> None:
-        """A frame was looked at, ``now`` being its time; what it was worth."""
+    def take_frame(self, now: float, quality: Quality) -> None:
+        """Add a frame of the time ``now`` (monotonic s) and its quality."""
         since = 0.0 if self._frame is None else now - self._frame
         self._frame = now
-        good = quality is GOOD  # nearly always, and flags are slow to join
+        good = quality is GOOD  # nearly always; this saves joining flags, which is slow
         if not good:
             self._quality |= quality
         if since > GAP_S:
@@ -98,13 +99,13 @@ class WindowKeeper:
         elif since > 0 and (good or not quality & BLIND):
             self._covered += since
 
-    def crossed(self, crossings: Iterable[Crossing]) -> None:
-        """Book what was decided."""
+    def book(self, crossings: Iterable[Crossing]) -> None:
+        """Add the crossings that were decided just now."""
         for crossing in crossings:
             self._lines[crossing.line].counts[crossing.direction] += 1
 
-    def looked(self, crossing: Crossing, attributes: Attributes) -> None:
-        """Book what somebody who came in looked like, coarsely."""
+    def book_attributes(self, crossing: Crossing, attributes: Attributes) -> None:
+        """Add the attributes of a person who crossed; only those who came in count."""
         if crossing.direction is Direction.IN:
             line = self._lines[crossing.line]
             line.ages[attributes.age] += 1
@@ -115,7 +116,8 @@ class WindowKeeper:
     ) -> list[Cell]:
         """What is to be sent at this moment: closed windows, or the running one.
 
-        ``zones(closing)`` gives each zone's totals; with ``closing`` they begin anew.
+        ``now`` and ``utc`` are as in the constructor. ``zones(closing)`` gives each
+        zone's totals; after it was called with ``closing`` they begin again at 0.
         """
         step = (utc - now) - self._offset
         if abs(step) > CLOCK_STEP_S:
@@ -123,21 +125,21 @@ class WindowKeeper:
         self._offset += step
         self._slewed += step
         if utc >= self._end:
-            return self._over(now, utc, zones)
-        if now - self._told < RUNNING_S:
+            return self._finish(now, utc, zones)
+        if now - self._reported < RUNNING_S:
             return []
-        self._told = now
+        self._reported = now
         return self._cells(int(utc) - self._start, zones(False), closed=False)
 
     def close(
         self, now: float, utc: float, zones: Callable[[bool], Sequence[ZoneTotals]]
     ) -> list[Cell]:
-        """The process stops: the window ends here, and the rest of it is a gap."""
+        """End the window because the process stops; the rest of it is a gap."""
         end = now + self._offset
         self._quality |= Quality.GAP
         return self._cells(self._length(end), zones(True), closed=True)
 
-    def _over(
+    def _finish(
         self, now: float, utc: float, zones: Callable[[bool], Sequence[ZoneTotals]]
     ) -> list[Cell]:
         missed = int((utc - self._end) // WINDOW_S)
@@ -146,7 +148,7 @@ class WindowKeeper:
             self._begin(self._end, Quality.GAP)
             cells += self._cells(WINDOW_S, zones(True), closed=True)
         self._begin(utc if missed > EMPTY_LIMIT else self._end, Quality.GOOD)
-        self._told = now
+        self._reported = now
         return cells
 
     def _step(
@@ -183,17 +185,17 @@ class WindowKeeper:
             self._zone_cell(number, zone, duration, closed, coverage)
             for number, zone in enumerate(zones)
         ]
-        return cells + self._looks(duration) if closed else cells
+        return cells + self._sums(duration) if closed else cells
 
     def _covered_of(self, duration: int) -> float:
-        """Covered seconds of UTC: a clock that is slewed stretches them."""
+        """Covered seconds of UTC, which are longer or shorter while UTC is slewed."""
         return self._covered * duration / max(duration - self._slewed, 1.0)
 
-    def _looks(self, duration: int) -> list[Cell]:
-        """The sums that this window completes, of k crossings or more."""
+    def _sums(self, duration: int) -> list[Cell]:
+        """The sums of attributes that this window completes, of k crossings or more."""
         cells: list[Cell] = []
         for number, line in enumerate(self._lines):
-            window = line.looks(self._start, self._start + duration)
+            window = line.histogram(self._start, self._start + duration)
             line.pending, span = add(line.pending, window, self._k)
             if span is not None:
                 cells.append(

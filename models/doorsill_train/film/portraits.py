@@ -21,7 +21,7 @@ os.environ.setdefault("LP_NUM_THREADS", "1")
 import numpy as np
 from PIL import Image
 
-from doorsill.vision.attributes.appearance import portrait
+from doorsill.vision.attributes.appearance import cut_portrait
 from doorsill.vision.attributes.tracks import READINGS  # pictures of each one held out
 from doorsill_train.film.truth import head_points
 from doorsill_train.learn.crops import HEIGHT, WIDTH
@@ -200,7 +200,7 @@ def crop(
     head = head + rng.normal(0, 0.05, 4) * np.tile(head[2:] - head[:2], 2)
     body = body + rng.normal(0, 0.06, 4) * np.tile(body[2:] - body[:2], 2)
     out = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-    portrait(np.ascontiguousarray(image), head, body, out)
+    cut_portrait(np.ascontiguousarray(image), head, body, out)
     return out
 
 

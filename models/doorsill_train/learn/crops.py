@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from doorsill.vision.attributes.appearance import copied
+from doorsill.vision.attributes.appearance import copy_cut
 from doorsill.vision.attributes.tracks import READINGS
 from doorsill_train.people.people import CUES
 from doorsill_train.shards import LUMA, is_held_out
@@ -89,7 +89,7 @@ def moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         block = rng.uniform(1.1, 2.2)  # pixels of the crop in one of the camera's
         x, y = np.floor(x / block) * block, np.floor(y / block) * block
     out = np.empty_like(image)
-    copied(image, y, x, out)
+    copy_cut(image, y, x, out)
     return out
 
 

@@ -1,7 +1,7 @@
 """What one person in one frame looks like: coarse, calibrated, or nothing at all.
 
 The crop is taken at the resolution that the detector already has; it is never kept. A
-track averages what ``Appearance.read`` gives over its frames and asks ``decided`` once:
+track averages what ``Appearance.read`` gives over its frames and calls ``decide`` once:
 below the manifest's least confidence the answer is *unknown*.
 """
 
@@ -17,10 +17,10 @@ from doorsill.values import Age, Attributes, Boxes, Expression, Pixels
 
 Shares = NDArray[np.float32]  # (n, labels), each row sums to 1
 
-GREY = 128  # what stands where the crop reaches beyond the picture
-TALL = 7.5  # the crop's length in heads
-ABOVE = 0.85  # heads, from the upper edge to the head's centre
-NEAR = 0.5  # heads: a body's centre nearer than this gives no direction
+GREY = 128  # level of the crop where it reaches beyond the picture, of 256
+CROP_LENGTH = 7.5  # length of the crop, in heads
+HEAD_PLACE = 0.85  # from the crop's upper edge to the middle of the head, in heads
+LEAST_OFFSET = 0.5  # a body nearer to its head gives no direction, in heads
 
 
 class Output(Protocol):
@@ -43,31 +43,35 @@ class Output(Protocol):
         """What the logits are divided by."""
 
 
-def portrait(
+def cut_portrait(
     pixels: Pixels, head: NDArray[Any], body: NDArray[Any], out: NDArray[np.uint8]
 ) -> None:
-    """Cut a person out of a picture into the tall ``out`` (tall, wide, 3).
+    """Cut a person out of a picture into the upright ``out`` (height, width, 3).
 
-    ``head`` and ``body`` are x0, y0, x1, y1 in 0..1. The window is ``TALL`` heads long
-    and turned by quarters, so that the body lies below the head in any view: how long
-    a body is against its head is what tells a child.
+    ``head`` and ``body`` are (4,): x0, y0, x1, y1 in 0..1. The crop is ``CROP_LENGTH``
+    heads long and turned by quarters, so that the body lies below the head in any view:
+    a child is known by the length of the body against that of the head.
     """
     tall, wide = out.shape[:2]
     whole = np.array(pixels.shape[1::-1], np.float32)
     low, high = head[:2] * whole, head[2:] * whole
     size, middle = float((high - low).max()), (low + high) / 2
-    x, y = quarter((body[:2] + body[2:]) / 2 * whole - middle, NEAR * size)
-    step = TALL * size / tall  # pixels of the picture in one of the crop
-    down = (np.arange(tall) + 0.5) * step - ABOVE * size
+    x, y = nearest_quarter(
+        (body[:2] + body[2:]) / 2 * whole - middle, LEAST_OFFSET * size
+    )
+    step = CROP_LENGTH * size / tall  # pixels of the picture for each one of the crop
+    down = (np.arange(tall) + 0.5) * step - HEAD_PLACE * size
     across = (np.arange(wide) + 0.5 - wide / 2) * step
     if x:  # the body lies to the side of the head: rows of the crop are columns
-        copied(pixels, middle[1] - x * across, middle[0] + x * down, out.swapaxes(0, 1))
+        copy_cut(
+            pixels, middle[1] - x * across, middle[0] + x * down, out.swapaxes(0, 1)
+        )
     else:
-        copied(pixels, middle[1] + y * down, middle[0] + y * across, out)
+        copy_cut(pixels, middle[1] + y * down, middle[0] + y * across, out)
 
 
-def quarter(towards: NDArray[Any], least: float) -> tuple[int, int]:
-    """The main direction as (x, y), one of them 0; downwards when below ``least``."""
+def nearest_quarter(towards: NDArray[Any], least: float) -> tuple[int, int]:
+    """The main direction as (x, y), one of them 0; down if shorter than ``least``."""
     x, y = float(towards[0]), float(towards[1])
     if max(abs(x), abs(y)) < least:
         return 0, 1
@@ -76,7 +80,7 @@ def quarter(towards: NDArray[Any], least: float) -> tuple[int, int]:
     return 0, (1 if y > 0 else -1)
 
 
-def copied(
+def copy_cut(
     pixels: Pixels, y: NDArray[Any], x: NDArray[Any], out: NDArray[np.uint8]
 ) -> None:
     """Fill ``out`` (len(y), len(x), 3) from these rows and columns; grey outside."""
@@ -98,11 +102,14 @@ class Appearance:
     def read(
         self, pixels: Pixels, heads: Boxes, bodies: Boxes
     ) -> tuple[Shares, Shares]:
-        """Ages (n, 4) and expressions (n, 2) of the people with these boxes."""
+        """Ages (n, 4) and expressions (n, 2) of the people with these boxes.
+
+        ``heads`` and ``bodies`` are (n, 4) in 0..1 of the picture.
+        """
         ages = np.empty((len(heads), len(Age) - 1), np.float32)
         expressions = np.empty((len(heads), len(Expression) - 1), np.float32)
         for row in range(len(heads)):
-            self._look(pixels, heads[row], bodies[row])
+            self._infer(pixels, heads[row], bodies[row])
             for output in self._interpreter.outputs():
                 real = output.real().reshape(-1)
                 is_age = len(real) == ages.shape[1]
@@ -111,19 +118,21 @@ class Appearance:
                 (ages if is_age else expressions)[row] = shares
         return ages, expressions
 
-    def decided(self, ages: Shares, expressions: Shares) -> Attributes:
-        """One answer from the rows of one track."""
+    def decide(self, ages: Shares, expressions: Shares) -> Attributes:
+        """One answer from the rows of one track; *unknown* where they are unsure."""
         age = self._best("age", ages, int(Age.UNKNOWN))
         expression = self._best("expression", expressions, int(Expression.UNKNOWN))
         return Attributes(Age(age), Expression(expression))
 
-    def _look(self, pixels: Pixels, head: NDArray[Any], body: NDArray[Any]) -> None:
+    def _infer(self, pixels: Pixels, head: NDArray[Any], body: NDArray[Any]) -> None:
         stored = self._interpreter.input_view()[0].view(np.uint8)
-        portrait(pixels, head, body, stored)
+        cut_portrait(pixels, head, body, stored)
         np.bitwise_xor(stored, np.uint8(0x80), out=stored)
         del stored
         self._interpreter.invoke()
-        self._interpreter.input_view()[...] = 0  # nobody stays in memory
+        self._interpreter.input_view()[...] = (
+            0  # no picture of a person stays in memory
+        )
 
     def _best(self, name: str, rows: Shares, unknown: int) -> int:
         if not len(rows):
@@ -134,7 +143,7 @@ class Appearance:
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Shares that sum to one."""
+    """Shares that sum to 1, from logits of the same shape."""
     raised = np.exp(logits - logits.max())
     shares: NDArray[np.float32] = raised / raised.sum()
     return shares

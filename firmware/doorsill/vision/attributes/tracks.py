@@ -1,8 +1,8 @@
 """What people who come in look like, coarsely; off unless the policy allows it.
 
-A track is looked at a few times while it is seen well, the answers are averaged, and
-*unknown* is an answer. What was read lies in memory as a handful of shares until the
-track's crossing is decided, and never longer than the line's own hand-over.
+A track is read a few times while it is seen well, the answers are averaged, and
+*unknown* is an answer. What was read lies in memory as a few shares until the track's
+crossing is decided, and never longer than ``KEPT_S`` after the track ended.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from doorsill.vision.count.loose_ends import HANDOVER_S
 Shares = NDArray[np.float32]  # (n, labels), each row sums to 1
 
 READINGS = 8  # of one track at most
-PER_FRAME = 2  # people looked at in one frame at most
-EVERY_S = 0.2  # between two readings of one track
-KEPT_S = HANDOVER_S + 0.5  # after a track ended, until its crossing is decided
+PER_FRAME = 2  # people who are read in one frame at most
+EVERY_S = 0.2  # least time between two readings of one track
+KEPT_S = HANDOVER_S + 0.5  # time after a track ended in which its crossing is decided
 
 
-class Reader(Protocol):
-    """Reads crops; see ``appearance.Appearance``."""
+class AppearanceModel(Protocol):
+    """Reads what people look like; see ``appearance.Appearance``."""
 
     def read(
         self, pixels: Pixels, heads: Boxes, bodies: Boxes
     ) -> tuple[Shares, Shares]:
-        """Ages and expressions of people by their heads and bodies, (n, 4) each."""
+        """Ages (n, 4) and expressions (n, 2); ``heads`` and ``bodies`` are (n, 4)."""
 
-    def decided(self, ages: Shares, expressions: Shares) -> Attributes:
+    def decide(self, ages: Shares, expressions: Shares) -> Attributes:
         """One answer from the rows of one track."""
 
 
@@ -44,25 +44,25 @@ class _Readings:
 
     ages: list[Shares] = field(default_factory=list)
     expressions: list[Shares] = field(default_factory=list)
-    last: float = float("-inf")
-    ended: float | None = None
+    last: float = float("-inf")  # when the track was last read, monotonic s
+    ended: float | None = None  # when the track ended, monotonic s
 
 
-def allowed(policy: Policy) -> bool:
-    """Only where the controller switched it on *and* put up a notice."""
+def is_allowed(policy: Policy) -> bool:
+    """Whether the controller has switched it on *and* put up a notice."""
     return policy.attributes and policy.notice is not None
 
 
-class Looks:
-    """Averages over each track; ``open_reader`` is called once, when first needed."""
+class AttributeReader:
+    """Averages over each track; ``open_model`` is called once, when first needed."""
 
-    def __init__(self, open_reader: Callable[[], Reader]) -> None:
-        self._open_reader = open_reader
-        self._reader: Reader | None = None
+    def __init__(self, open_model: Callable[[], AppearanceModel]) -> None:
+        self._open_model = open_model
+        self._model: AppearanceModel | None = None
         self._tracks: dict[int, _Readings] = {}
 
     def __len__(self) -> int:
-        """How many tracks something is known about."""
+        """How many tracks were read and are not yet forgotten."""
         return len(self._tracks)
 
     def update(
@@ -70,14 +70,14 @@ class Looks:
     ) -> None:
         """Read those who are due; call once per frame, before ``decide``.
 
-        ``tracks`` are those that ``found`` led to.
+        ``tracks`` are those that ``found`` led to; ``now`` is monotonic seconds.
         """
         rows = self._due(tracks, now)
         if len(rows):
-            if self._reader is None:
-                self._reader = self._open_reader()
+            if self._model is None:
+                self._model = self._open_model()
             seen = tracks.detection[rows]
-            ages, expressions = self._reader.read(
+            ages, expressions = self._model.read(
                 pixels, found.heads[seen], found.boxes[seen]
             )
             for row, age, expression in zip(rows, ages, expressions, strict=True):
@@ -88,11 +88,11 @@ class Looks:
         self._forget(tracks, now)
 
     def decide(self, crossing: Crossing) -> Attributes:
-        """What the one who crossed looked like; forgotten with the answer."""
+        """What the person who crossed looked like; it is forgotten with the answer."""
         kept = self._tracks.pop(crossing.track, None)
-        if kept is None or self._reader is None:
+        if kept is None or self._model is None:
             return Attributes()
-        return self._reader.decided(np.stack(kept.ages), np.stack(kept.expressions))
+        return self._model.decide(np.stack(kept.ages), np.stack(kept.expressions))
 
     def _due(self, tracks: Tracks, now: float) -> Sequence[int]:
         """Rows to read: seen in this frame, confirmed, the least read first."""
