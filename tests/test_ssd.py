@@ -8,7 +8,7 @@ from interpreters import FakeInterpreter, ssd_results
 
 from doorsill.models.stated import Coding
 from doorsill.vision.detect.letterbox import WHOLE
-from doorsill.vision.detect.ssd import BoxForm, RawDecoder, SsdDecoder, decoded
+from doorsill.vision.detect.ssd import BoxForm, RawDecoder, SsdDecoder, decode_boxes
 
 LEFT, RIGHT = (0.1, 0.2, 0.3, 0.9), (0.6, 0.1, 0.9, 0.8)
 NEAR_LEFT = (0.11, 0.2, 0.31, 0.9)  # IoU with LEFT 0.9
@@ -132,13 +132,15 @@ ANCHORS = np.array([[0.5, 0.5, 0.2, 0.4], [0.25, 0.5, 0.3, 0.3]], np.float32)
 @pytest.mark.parametrize("scales", [(10, 10, 5, 5), (1, 1, 1, 1)], ids=str)
 def test_boxes_come_back_from_their_anchors(scales):
     written = [coded(RIGHT, ANCHORS[0], scales), coded(LEFT, ANCHORS[1], scales)]
-    found = decoded(np.array(written, np.float32), ANCHORS, Coding(ANCHORS, scales))
+    found = decode_boxes(
+        np.array(written, np.float32), ANCHORS, Coding(ANCHORS, scales)
+    )
     assert np.allclose(found, [RIGHT, LEFT], atol=1e-6)
 
 
 def test_a_box_that_explodes_is_no_number_and_no_warning():
     written = np.array([[0, 0, 9e9, -9e9], [np.nan, 0, 0, 0]], np.float32)
-    found = decoded(written, ANCHORS, Coding(ANCHORS, (1, 1, 1, 1)))
+    found = decode_boxes(written, ANCHORS, Coding(ANCHORS, (1, 1, 1, 1)))
     assert np.isfinite(found[0]).all() and np.isnan(found[1]).any()
 
 

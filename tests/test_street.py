@@ -15,7 +15,7 @@ from doorsill.values import Detections, Direction
 from doorsill.vision.count.line import DECIDED_WITHIN_S, LineCounter
 from doorsill.vision.follow.tracker import Tracker
 from doorsill_street.camera import HEAD_M, Eye, Noise
-from doorsill_street.measured import FILE, in_weak_light, measured
+from doorsill_street.measured import FILE, in_weak_light, read_measured
 from doorsill_street.measured_detector import MeasuredDetector
 from doorsill_street.people import Arrivals, Behaviour, Floor, Person, TrueCrossing
 from doorsill_street.score import NOBODY, Score
@@ -157,11 +157,11 @@ def test_the_measured_faults_are_those_of_the_shipped_detector() -> None:
     shipped = manifest.load_manifest(models / "detector.toml")
     told = json.loads(FILE.read_text())
     assert told["detector"] == shipped.version
-    assert measured().threshold == shipped.decode.threshold
+    assert read_measured().threshold == shipped.decode.threshold
 
 
 def test_the_measured_faults_are_told() -> None:
-    faults = measured()
+    faults = read_measured()
     classes = ((faults.sizes, faults.scores), (faults.covers, faults.scores_hidden))
     for steps, rows in classes:
         assert len(steps) == len(rows) and list(steps) == sorted(steps)
@@ -178,7 +178,7 @@ def test_the_measured_faults_are_told() -> None:
 
 @pytest.mark.parametrize("size", range(4))
 def test_who_stands_in_plain_view_is_found_as_often_as_measured(size: int) -> None:
-    random, faults = np.random.default_rng(12), measured()
+    random, faults = np.random.default_rng(12), read_measured()
     nothing = replace(faults.elsewhere, rate=0.0)
     faults = replace(faults, elsewhere=nothing, on_people=nothing)
     eye, found = Eye(), 0
@@ -190,7 +190,7 @@ def test_who_stands_in_plain_view_is_found_as_often_as_measured(size: int) -> No
     for _ in range(600):
         floor, detector = Floor(random), MeasuredDetector(eye, random)
         floor.enter(replace(person((0, 6, 0)), height=tall), (0.0, away))
-        found += len(detector.look(floor, faults, 0.0))
+        found += len(detector.detect(floor, faults, 0.0))
     row = np.array(faults.scores[size])
     assert abs(found / 600 - np.mean(row >= faults.threshold)) < 0.06
 
@@ -204,7 +204,7 @@ def head(eye: Eye, away: float, tall: float) -> tuple[float, float]:
 
 def answers(people: list[tuple[float, float]], weak: bool = False) -> int:
     """Of the measured detector, in 150 first looks at somebody small and one tall."""
-    random, faults = np.random.default_rng(8), measured()
+    random, faults = np.random.default_rng(8), read_measured()
     nothing = replace(faults.elsewhere, rate=0.0)
     faults = replace(faults, elsewhere=nothing, on_people=nothing)
     faults = in_weak_light(faults) if weak else faults
@@ -213,7 +213,7 @@ def answers(people: list[tuple[float, float]], weak: bool = False) -> int:
         floor, detector = Floor(random), MeasuredDetector(Eye(), random)
         for place, height in zip(people, (1.2, 1.9), strict=True):
             floor.enter(replace(person((0, 6, 0)), height=height), place)
-        found += len(detector.look(floor, faults, 0.0))
+        found += len(detector.detect(floor, faults, 0.0))
     return found
 
 
@@ -226,14 +226,14 @@ def test_who_is_hidden_or_in_weak_light_is_found_less_often() -> None:
 
 
 def test_a_miss_of_the_measured_detector_lasts() -> None:
-    random, faults = np.random.default_rng(9), measured()
+    random, faults = np.random.default_rng(9), read_measured()
     nothing = replace(faults.elsewhere, rate=0.0)
     faults = replace(faults, elsewhere=nothing, on_people=nothing)
     missed = after = 0
     for _ in range(60):
         floor, detector = Floor(random), MeasuredDetector(Eye(), random)
         floor.enter(person((0, 6, 0)), (0.0, -1.5))  # where heads are small
-        seen = [len(detector.look(floor, faults, row * 0.08)) for row in range(40)]
+        seen = [len(detector.detect(floor, faults, row * 0.08)) for row in range(40)]
         missed += seen.count(0)
         after += sum(a == b == 0 for a, b in itertools.pairwise(seen))
     assert 0.02 < missed / 2400 < 0.15
@@ -245,8 +245,10 @@ def test_inventions_stay_on_people_and_elsewhere() -> None:
         Floor(np.random.default_rng(1)),
         MeasuredDetector(Eye(), np.random.default_rng(10)),
     )
-    empty = [len(detector.look(floor, measured(), row * 0.08)) for row in range(2000)]
-    assert 0.5 < np.mean(empty) / measured().elsewhere.rate < 2.0
+    empty = [
+        len(detector.detect(floor, read_measured(), row * 0.08)) for row in range(2000)
+    ]
+    assert 0.5 < np.mean(empty) / read_measured().elsewhere.rate < 2.0
     assert sum(a > 0 and b > 0 for a, b in itertools.pairwise(empty)) > 200
 
 

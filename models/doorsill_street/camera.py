@@ -2,8 +2,8 @@
 
 camera  o───── looks down at TILT towards the door
         │ ╲
- height │   ╲        a person is a cylinder with a head; what the detector makes of
-        │     ╲      it is moved by jitter, dropped, hidden, merged, or invented
+ height │   ╲        a person is a cylinder with a head; the detector's boxes are
+        │     ╲      moved by jitter or dropped, and some are invented
 ────────┴──────╲──┼──────  floor
       inside     line    outside
 """
@@ -20,23 +20,24 @@ from doorsill.values import Detections
 from doorsill_street.people import Behaviour, Floor
 
 Array = NDArray[np.float64]
-HEAD_M = 0.24  # wide and high, as drawn here
+HEAD_M = 0.24  # width and height of a head, as drawn here
 
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """Where the camera hangs; metres, degrees, and width over height."""
+    """Where the camera hangs, and what it sees."""
 
-    height: float = 3.5
-    back: float = 3.2  # metres inside the door
-    tilt: float = 50.0  # below the horizon
-    field_of_view: float = 60.0  # vertical
-    aspect: float = 4 / 3
+    height: float = 3.5  # above the floor, m
+    back: float = 3.2  # behind the door, on its inner side, m
+    tilt: float = 50.0  # below the horizon, degrees
+    field_of_view: float = 60.0  # from top to bottom, degrees
+    aspect: float = 4 / 3  # width over height of the picture
 
     def project(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
         """Floor metres to picture fractions, and the size of a metre there.
 
-        The size is in picture heights.
+        ``x``, ``y`` and ``z`` are (n,): metres along the door, inwards and up. Gives x
+        and y in 0..1 and a metre's size in picture heights, (n,) each.
         """
         sin, cos = math.sin(math.radians(self.tilt)), math.cos(math.radians(self.tilt))
         focal = 0.5 / math.tan(math.radians(self.field_of_view / 2))
@@ -50,7 +51,10 @@ class Eye:
     def line(
         self, half_width: float
     ) -> tuple[tuple[float, float], tuple[float, float]]:
-        """The door's line in the picture; who comes in goes from left to right."""
+        """The door's line in the picture, in 0..1; IN is from its left to its right.
+
+        ``half_width`` is that of the door, in metres.
+        """
         ends = np.array([half_width, -half_width])
         x, y, _ = self.project(ends, np.zeros(2), np.zeros(2))
         (x0, x1), (y0, y1) = x.tolist(), y.tolist()
@@ -61,26 +65,26 @@ class Eye:
 class Noise:
     """What a detector does wrong whose faults are given, not measured."""
 
-    missed: float = 0.03  # share of people in plain view that it drops
-    jitter: float = 0.03  # metres, one standard deviation
-    memory: float = 0.5  # how much of the last frame's jitter remains
+    missed: float = 0.03  # share of the people in the picture that it drops
+    jitter: float = 0.03  # one standard deviation of a place, m
+    memory: float = 0.5  # share of the last frame's jitter that remains
     false: float = 0.02  # invented boxes a frame
-    score: float = 0.78
-    score_spread: float = 0.12
+    score: float = 0.78  # mean score of a person
+    score_spread: float = 0.12  # one standard deviation of a person's score
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
     """People as the picture shows them, side by side, in fractions of it."""
 
-    boxes: Array  # (n, 4)
-    heads: Array  # (n, 4)
-    feet: Array  # (n, 2)
-    metre: Array  # (n,) picture heights that a metre has at the feet,
-    head_metre: Array  # (n,) and at the head
+    boxes: Array  # (n, 4) x0, y0, x1, y1
+    heads: Array  # (n, 4) x0, y0, x1, y1
+    feet: Array  # (n, 2) x, y
+    metre: Array  # (n,) size of a metre at the feet, picture heights
+    head_metre: Array  # (n,) size of a metre at the head, picture heights
 
 
-MOUNTED = Eye()  # as the handbook asks: 3 m up or more, looking down 45 degrees
+MOUNTED = Eye()  # as the handbook asks: 3 m up or more, tilted by 45 degrees or more
 
 
 class Detector:
@@ -90,10 +94,10 @@ class Detector:
         self._eye = eye
         self._random = random
         self._jitter: dict[int, Array] = {}
-        self._ghosts: list[tuple[float, Array]] = []  # until when, and the box
+        self._ghosts: list[tuple[float, Array]] = []  # when each ends (s), and its box
 
-    def look(self, floor: Floor, noise: Noise, now: float) -> Detections:
-        """What the detector says at ``now`` seconds."""
+    def detect(self, floor: Floor, noise: Noise, now: float) -> Detections:
+        """What the detector answers at ``now`` (s since the start)."""
         boxes, heads, feet, scores = self._people(floor, noise)
         ghosts = self._invent(noise, now)
         if ghosts:
@@ -118,9 +122,9 @@ class Detector:
         if not count:
             self._jitter.clear()
             return np.empty((0, 4)), np.empty((0, 4)), np.empty((0, 2)), np.empty(0)
-        there = shapes(self._eye, floor)
-        boxes, heads, feet, metre = there.boxes, there.heads, there.feet, there.metre
-        self._shake(floor, noise, (boxes, heads, feet), metre)
+        there = draw_shapes(self._eye, floor)
+        self._shake(floor, noise, there)
+        boxes, heads, feet = there.boxes, there.heads, there.feet
         middle_x = (boxes[:, 0] + boxes[:, 2]) / 2
         middle_y = (boxes[:, 1] + boxes[:, 3]) / 2
         seen = (middle_x > 0) & (middle_x < 1) & (middle_y > 0) & (middle_y < 1)
@@ -129,13 +133,8 @@ class Detector:
         scores = np.clip(scores, 0.05, 0.99)
         return boxes[seen], heads[seen], feet[seen], scores[seen]
 
-    def _shake(
-        self,
-        floor: Floor,
-        noise: Noise,
-        shapes: tuple[Array, Array, Array],
-        metre: Array,
-    ) -> None:
+    def _shake(self, floor: Floor, noise: Noise, there: Shapes) -> None:
+        """Move boxes, heads and feet, in place, by this frame's jitter."""
         serial = floor.serial.tolist()
         still = np.zeros(6)
         old = np.array([self._jitter.get(each, still) for each in serial])
@@ -143,13 +142,9 @@ class Detector:
         new = noise.memory * old + (1 - noise.memory**2) ** 0.5 * fresh
         self._jitter = dict(zip(serial, new, strict=True))
         per = np.array([1 / self._eye.aspect, 1.0])
-        size = (noise.jitter * metre)[:, None] * per
-        foot, head, rim = (
-            new[:, :2] * size,
-            new[:, 2:4] * size,
-            new[:, 4:] * size,
-        )
-        boxes, heads, feet = shapes
+        size = (noise.jitter * there.metre)[:, None] * per
+        foot, head, rim = new[:, :2] * size, new[:, 2:4] * size, new[:, 4:] * size
+        feet, heads, boxes = there.feet, there.heads, there.boxes
         feet += foot
         heads += np.tile(head, 2)
         boxes[:, :2] += head + 0.5 * rim
@@ -168,7 +163,7 @@ class Detector:
         return [box + self._random.normal(0, 0.004, 4) for _, box in self._ghosts]
 
 
-def shapes(eye: Eye, floor: Floor) -> Shapes:
+def draw_shapes(eye: Eye, floor: Floor) -> Shapes:
     """Everybody on the floor as a picture shows them."""
     x, y = floor.at[:, 0], floor.at[:, 1]
     tall = np.array([person.height for person in floor.people])
@@ -187,7 +182,11 @@ def shapes(eye: Eye, floor: Floor) -> Shapes:
 
 
 def hidden(parts: Array, boxes: Array, metre: Array) -> Array:
-    """Share of each person's part behind the box of somebody nearer."""
+    """(n,) share of each person's part that is behind the box of somebody nearer.
+
+    ``parts`` and ``boxes`` are (n, 4) in 0..1; ``metre`` (n,) is larger for who is
+    nearer.
+    """
     if not len(parts):
         return np.empty(0)
     both = _both(parts, boxes)
@@ -199,6 +198,7 @@ def hidden(parts: Array, boxes: Array, metre: Array) -> Array:
 
 
 def _both(parts: Array, boxes: Array) -> Array:
+    """(n, n) area that each part shares with each box."""
     low = np.maximum(parts[:, None, :2], boxes[None, :, :2])
     high = np.minimum(parts[:, None, 2:], boxes[None, :, 2:])
     area: Array = np.prod(np.maximum(high - low, 0.0), axis=-1)

@@ -12,30 +12,30 @@ from doorsill_street.camera import HEAD_M, Shapes
 from doorsill_street.measured import FRAME_S, Invention, Measured
 
 Array = NDArray[np.float64]
-FLICKER = 0.04  # of the score, from frame to frame
-WOBBLE = 0.004  # of the place, pictures
+FLICKER = 0.04  # one standard deviation of the score from frame to frame
+WOBBLE = 0.004  # one standard deviation of the place, fractions of the picture
 
 
 @dataclass(frozen=True, slots=True)
 class _Ghost:
-    until: float
+    until: float  # when it ends, s
     score: float
     host: int  # serial of the person on whom it sits, or -1
-    place: Array  # (10,) box, head, foot; or (4,) heads off the host's head and foot
+    place: Array  # (10,) box, head and foot, or (4,) offsets from the host, in heads
 
 
 class Inventions:
-    """What is invented now; some stay for a while."""
+    """The boxes that are invented; some stay for a while."""
 
     def __init__(self, aspect: float, random: np.random.Generator) -> None:
         self._aspect = aspect
         self._random = random
         self._ghosts: list[_Ghost] = []
 
-    def look(
+    def invent(
         self, serial: list[int], there: Shapes, noise: Measured, now: float
     ) -> Iterator[Array]:
-        """(11,) for each: box, head, foot, score."""
+        """(11,) for each invention at ``now`` (s): box, head, foot, score."""
         self._ghosts = [each for each in self._ghosts if each.until >= now]
         for _ in range(self._births(noise.elsewhere, noise.invents)):
             self._add(noise.elsewhere, now, -1, self._nobody(noise.elsewhere))
@@ -53,7 +53,9 @@ class Inventions:
             else:
                 continue
             score = ghost.score + self._random.normal(0, FLICKER)
-            score = max(score, noise.threshold)  # a stay is measured without its gaps
+            score = max(
+                score, noise.threshold
+            )  # a stay was measured without gaps in it
             yield np.append(place + self._random.normal(0, WOBBLE, 10), score)
 
     def _births(self, made: Invention, times: float = 1.0) -> int:
@@ -61,10 +63,10 @@ class Inventions:
         return int(self._random.poisson(times * made.rate * FRAME_S / mean))
 
     def _add(self, made: Invention, now: float, host: int, place: Array) -> None:
-        stays, score = self._drawn(made.stays_s), self._drawn(made.scores)
+        stays, score = self._draw(made.stays_s), self._draw(made.scores)
         self._ghosts.append(_Ghost(now + stays - FRAME_S, score, host, place))
 
-    def _drawn(self, steps: tuple[float, ...]) -> float:
+    def _draw(self, steps: tuple[float, ...]) -> float:
         places = np.linspace(0, 1, len(steps))
         return float(np.interp(self._random.random(), places, steps))
 
@@ -85,5 +87,5 @@ class Inventions:
 
 
 def _mean(steps: tuple[float, ...]) -> float:
-    """Of what is drawn between evenly spaced quantiles: the ends count for half."""
+    """Mean of what is drawn between evenly spaced quantiles: the ends count half."""
     return (sum(steps) - (steps[0] + steps[-1]) / 2) / (len(steps) - 1)

@@ -1,10 +1,10 @@
 """The faults of our detector, as they were measured.
 
-``measured.json`` holds the numbers, and ``doorsill_train.judge.faults`` writes it: the
-street's own walkers are rendered as its camera sees them, in rooms and clothes that the
-detector was not trained on, and frame by frame it is noted whom the shipped detector
-finds and with what score, by how much of the head is hidden, how far off the answer is,
-what is invented, and for how long each of these stays. Lengths are in heads.
+``measured.json`` holds the numbers; ``doorsill_train.judge.faults`` writes it. For
+that, the street's own walkers are rendered as its camera sees them, in rooms and clothes that the
+detector was not trained on. In each frame it is noted whom the shipped detector finds
+and with what score, how much of the head is hidden, how far off the answer is, what is
+invented, and how long each of these lasts. Lengths are in heads.
 """
 
 from __future__ import annotations
@@ -15,28 +15,30 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).with_name("measured.json")
-FRAME_S = 0.08  # for which the memories are given
+FRAME_S = 0.08  # time between frames for which memories and rates were measured
 
 
 @dataclass(frozen=True, slots=True)
 class Wobble:
-    """How one number is off: one standard deviation, and how it changes."""
+    """How far one number is off, and how that changes."""
 
-    size: float  # heads
-    steady: float  # share of the variance that stays with a person
-    memory: float  # what remains of the rest after FRAME_S
+    size: float  # one standard deviation, heads
+    steady: float  # share of the variance that stays the same for a person
+    memory: float  # share of the rest that remains after FRAME_S
 
 
 @dataclass(frozen=True, slots=True)
 class Invention:
     """Boxes where nobody is, or a second one on somebody."""
 
-    rate: float  # boxes a frame, or a frame and person
+    rate: float  # boxes a frame; of those on somebody, boxes a frame and person
     scores: tuple[float, ...]  # from the lowest to the highest, at equal steps
-    stays_s: tuple[float, ...]  # likewise
-    off: tuple[tuple[float, float], ...] = ()  # heads: mean and spread of how far it
-    # is from the person's head in x and y, and from the foot
-    places: tuple[tuple[float, ...], ...] = ()  # box, head and foot of some elsewhere
+    stays_s: tuple[float, ...]  # from the shortest to the longest, at equal steps
+    # Four rows (mean, spread), in heads, of those on somebody: how far the box's head
+    # is from the person's in x and in y, and how far the foot is in x and in y.
+    off: tuple[tuple[float, float], ...] = ()
+    # (10,) each, of those elsewhere: box, head and foot in 0..1 of the picture.
+    places: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +46,40 @@ class Measured:
     """What the detector does wrong, and what weak light adds to it."""
 
     threshold: float  # lowest score that the detector gives
-    sizes: tuple[float, ...]  # picture heights of a head in plain view, for each its
-    scores: tuple[tuple[float, ...], ...]  # from the lowest to the highest
-    covers: tuple[float, ...]  # hidden shares of a head, and for each of them the
-    scores_hidden: tuple[tuple[float, ...], ...]  # scores at all sizes
+    # A row of ``scores`` for each of ``sizes``, of heads in plain view, and a row of
+    # ``scores_hidden`` for each of ``covers``, of hidden heads of all sizes. A row goes
+    # from the lowest to the highest score at equal steps; 0 is somebody not found.
+    sizes: tuple[float, ...]  # heights of a head, picture heights
+    scores: tuple[tuple[float, ...], ...]  # (len(sizes), steps)
+    covers: tuple[float, ...]  # hidden shares of a head
+    scores_hidden: tuple[tuple[float, ...], ...]  # (len(covers), steps)
     seen: Wobble  # of the place among the scores
     head_x: Wobble
     head_y: Wobble
     foot_x: Wobble
     foot_y: Wobble
-    left: Wobble
-    right: Wobble
-    blur: float  # times the foot's error of who is half hidden or more
+    left: Wobble  # of the box's left side
+    right: Wobble  # of the box's right side
+    blur: float  # factor of the foot's error where half of somebody or more is hidden
     elsewhere: Invention
     on_people: Invention
-    dropped: float = 0.0  # share of all answers that weak light takes
-    fainter: float = 0.0  # score that it costs
-    shaken: float = 1.0  # times all errors
-    invents: float = 1.0  # times the boxes elsewhere
+    dropped: float = 0.0  # share of all answers that is lost in weak light
+    fainter: float = 0.0  # score that each answer loses in weak light
+    shaken: float = 1.0  # factor of all errors in weak light
+    invents: float = 1.0  # factor of the boxes elsewhere in weak light
 
     @property
     def wobbles(self) -> tuple[Wobble, ...]:
-        """Of the score, and of head, foot and sides."""
+        """Of the score, and of head, foot and sides: seven, in this order."""
         places = self.head_x, self.head_y, self.foot_x, self.foot_y
         return self.seen, *places, self.left, self.right
 
 
-def measured(file: Path = FILE) -> Measured:
-    """The faults of the shipped detector at a door."""
+def read_measured(file: Path = FILE) -> Measured:
+    """Read the faults of the shipped detector at a door, in good light.
+
+    Raises OSError and ValueError where the file cannot be read.
+    """
     table = json.loads(file.read_text(encoding="utf-8"))
     kinds = {"elsewhere": Invention, "on_people": Invention}
     made: dict[str, Any] = {}
@@ -79,16 +87,16 @@ def measured(file: Path = FILE) -> Measured:
         value = table.get(name)
         if isinstance(value, dict):
             kind = kinds.get(name, Wobble)
-            made[name] = kind(**{key: _frozen(each) for key, each in value.items()})
+            made[name] = kind(**{key: _freeze(each) for key, each in value.items()})
         elif value is not None:
-            made[name] = _frozen(value)
+            made[name] = _freeze(value)
     return Measured(**made)
 
 
 def in_weak_light(faults: Measured) -> Measured:
-    """What is added while the light is low. This is assumed: no picture is so dark."""
+    """``faults`` as they are in weak light. Assumed: no picture measured is so dark."""
     return replace(faults, dropped=0.24, fainter=0.17, shaken=2.0, invents=2.5)
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+def _freeze(value: Any) -> Any:
+    return tuple(map(_freeze, value)) if isinstance(value, list) else value

@@ -1,9 +1,10 @@
 """A detector with the faults that ours was measured to have: people in, boxes out.
 
-How well somebody is seen is one normal number, partly theirs for good, partly passing.
-Its place among the scores measured for heads of that size, or so far hidden, with
-noughts for those not found, is the score: a miss lasts as long as the number stays low.
-Of two answers that speak of one person the stronger stays, by the decoder's own rule.
+How well somebody is seen is one normal number: a part of it stays the same for that
+person, the rest passes. The number's place in the normal distribution picks the score
+from those that were measured for heads of that size, or hidden that far, where 0 is a
+head that was not found. So a miss lasts as long as the number stays low. Of two answers
+about one person the stronger stays, by the decoder's own rule.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 
 from doorsill.models.manifest import HeadsDecode
 from doorsill.values import Detections
-from doorsill.vision.detect.heads import same_person
-from doorsill_street.camera import HEAD_M, Eye, Shapes, hidden, shapes
+from doorsill.vision.detect.heads import is_same_person
+from doorsill_street.camera import HEAD_M, Eye, Shapes, draw_shapes, hidden
 from doorsill_street.inventions import Inventions
 from doorsill_street.measured import Measured
 from doorsill_street.people import Floor
@@ -31,15 +32,15 @@ class MeasuredDetector:
         self._eye = eye
         self._random = random
         self._inventions = Inventions(eye.aspect, random)
-        self._states: dict[int, tuple[Array, Array]] = {}  # for good, passing
+        self._states: dict[int, tuple[Array, Array]] = {}  # what stays, what passes
 
-    def look(self, floor: Floor, noise: Measured, now: float) -> Detections:
-        """What the detector says at ``now`` seconds."""
-        there, serial = shapes(self._eye, floor), floor.serial.tolist()
+    def detect(self, floor: Floor, noise: Measured, now: float) -> Detections:
+        """What the detector answers at ``now`` (s since the start)."""
+        there, serial = draw_shapes(self._eye, floor), floor.serial.tolist()
         found = self._people(serial, there, noise)
-        found += self._inventions.look(serial, there, noise, now)
-        told = np.array(found).reshape(-1, 11)
-        table = told[_told(told, noise, self._random)].astype(np.float32)
+        found += self._inventions.invent(serial, there, noise, now)
+        answers = np.array(found).reshape(-1, 11)
+        table = answers[_choose(answers, noise, self._random)].astype(np.float32)
         boxes = np.clip(table[:, :4], 0, 1)
         return Detections(boxes, table[:, 10], table[:, 4:8], table[:, 8:10])
 
@@ -48,11 +49,11 @@ class MeasuredDetector:
         states = self._step(serial, noise)
         scores = _scores(there, states[:, 0], noise)
         off = states[:, 1:] * [each.size for each in noise.wobbles[1:]]
-        places = _off(there, off * noise.shaken * HEAD_M, noise.blur, self._eye.aspect)
+        places = _move(there, off * noise.shaken * HEAD_M, noise.blur, self._eye.aspect)
         return list(np.concatenate([*places, scores[:, None]], axis=1))
 
     def _step(self, serial: list[int], noise: Measured) -> Array:
-        """(n, 7) normal numbers of each person, by the wobbles."""
+        """(n, 7) normal numbers of this frame, one for each person and wobble."""
         wobbles = noise.wobbles
         steady = np.array([each.steady for each in wobbles])
         memory = np.array([each.memory for each in wobbles])
@@ -72,7 +73,7 @@ class MeasuredDetector:
 
 
 def _scores(there: Shapes, state: Array, noise: Measured) -> Array:
-    """The score with which each is seen, 0 for not at all."""
+    """(n,) the score with which each person is seen, 0 for not at all."""
     if not len(state):
         return state
     share = [0.5 * math.erfc(-each / math.sqrt(2)) for each in state.tolist()]
@@ -89,10 +90,13 @@ def _scores(there: Shapes, state: Array, noise: Measured) -> Array:
     return np.array(found) - noise.fainter
 
 
-def _off(
+def _move(
     there: Shapes, off: Array, blur: float, aspect: float
 ) -> tuple[Array, Array, Array]:
-    """Boxes, heads and feet, ``off`` by metres: head x y, foot x y, left, right."""
+    """Boxes, heads and feet, moved by ``off`` (n, 6) in metres.
+
+    The columns of ``off`` are head x and y, foot x and y, left side, right side.
+    """
     per = np.array([1 / aspect, 1.0])
     behind = hidden(there.boxes, there.boxes, there.metre) >= 0.5
     blurred = np.where(behind, blur, 1.0) * there.metre
@@ -107,7 +111,7 @@ def _off(
     return boxes, there.heads + np.tile(head, 2), there.feet + foot
 
 
-def _told(table: Array, noise: Measured, random: np.random.Generator) -> list[int]:
+def _choose(table: Array, noise: Measured, random: np.random.Generator) -> list[int]:
     """The rows that the decoder gives: in the picture, sure enough, and one each."""
     middle = (table[:, 4:6] + table[:, 6:8]) / 2  # of the head
     seen = ((middle > 0) & (middle < 1)).all(axis=1)
@@ -121,6 +125,6 @@ def _told(table: Array, noise: Measured, random: np.random.Generator) -> list[in
             continue
         box, head = people[row][:4], people[row][4:8]
         others = (people[each] for each in rows)
-        if not any(same_person(o[4:8], o[:4], head, box, rule) for o in others):
+        if not any(is_same_person(o[4:8], o[:4], head, box, rule) for o in others):
             rows.append(row)
     return rows

@@ -6,8 +6,8 @@
       │      outside         ·  start
 
 A person follows a route of goals at a speed of their own, keeps off others, and sways.
-The truth is a late count: what each person did in the end, at the time of the last
-change of side. Who turns back is 0.
+The truth is a late count: what each person did in the end, at the time when they were
+last at the line. Somebody who turns back counts 0.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from doorsill.values import Direction
 Array = NDArray[np.float64]
 Goal = tuple[float, float, float]  # x, y, seconds to stay there
 
-DOOR_M = 4.0  # wide
-WALL_M = DOOR_M / 2 - 0.3  # how near to the door post people walk
-OUTSIDE_M, INSIDE_M = -3.4, 4.2  # where people come from and go to
-PERSONAL_M = 0.75  # people begin to give way
-BODY_M = 0.42  # people touch
-ARRIVED_M = 0.25
-AT_LINE_M = 0.3
-REACT_S = 0.35  # how fast a walk becomes the walk one wants
-SWAY = 0.25  # m/s
+DOOR_M = 4.0  # width of the door
+WALL_M = DOOR_M / 2 - 0.3  # people walk this far from the door's middle at most
+OUTSIDE_M = -3.4  # y where people outside come from and go to
+INSIDE_M = 4.2  # y where people inside come from and go to
+PERSONAL_M = 0.75  # people who are nearer to each other than this give way
+BODY_M = 0.42  # people who are nearer to each other than this touch
+ARRIVED_M = 0.25  # somebody nearer to a goal than this has arrived
+AT_LINE_M = 0.3  # somebody nearer to the line than this is at the line
+REACT_S = 0.35  # time constant with which a walk becomes the one that is wanted
+SWAY = 0.25  # one standard deviation of the swaying, m/s
 
 
 class Behaviour(Enum):
@@ -53,8 +54,8 @@ class Behaviour(Enum):
 class TrueCrossing:
     """Somebody went over the line in the end, maybe after lingering there."""
 
-    since: float  # first change of side
-    time: float  # when that person was at the line for the last time
+    since: float  # when that person first changed sides, s
+    time: float  # when that person was last at the line, s
     direction: Direction
     behaviour: Behaviour
 
@@ -64,13 +65,13 @@ class Person:
     """A plan; positions lie in the arrays of :class:`Floor`."""
 
     behaviour: Behaviour
-    route: list[Goal]
-    speed: float
-    height: float
-    party: int  # people of one party do not give way to each other
-    wait: float = 0.0
-    changes: list[tuple[float, int]] = field(default_factory=list)
-    at_line: float = 0.0
+    route: list[Goal]  # what is left of it
+    speed: float  # m/s
+    height: float  # m
+    party: int  # people of one party hardly give way to each other
+    wait: float = 0.0  # at this goal so far, s
+    changes: list[tuple[float, int]] = field(default_factory=list)  # s; 1 in, -1 out
+    at_line: float = 0.0  # when they were last at the line, s
 
 
 class Floor:
@@ -79,15 +80,15 @@ class Floor:
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random
         self.people: list[Person] = []
-        self.at = np.empty((0, 2))
-        self.speed = np.empty((0, 2))
-        self.sway = np.empty((0, 2))
-        self.serial = np.empty(0, np.int64)
+        self.at = np.empty((0, 2))  # m
+        self.speed = np.empty((0, 2))  # m/s
+        self.sway = np.empty((0, 2))  # m/s
+        self.serial = np.empty(0, np.int64)  # number of each person, in order of entry
         self._next = 0
         self.truth: list[TrueCrossing] = []
 
     def enter(self, person: Person, start: tuple[float, float]) -> None:
-        """Put somebody at ``start``, already walking."""
+        """Put somebody at ``start`` (x, y in m), already walking."""
         goal = np.array(person.route[0][:2], np.float64)
         way = goal - start
         way *= person.speed / max(float(np.hypot(*way)), 0.1)
@@ -99,7 +100,7 @@ class Floor:
         self._next += 1
 
     def step(self, now: float, seconds: float) -> None:
-        """Everybody walks on until ``now``; who has arrived leaves."""
+        """Walk on by ``seconds`` until ``now`` (s); people who have arrived leave."""
         if not self.people:
             return
         inside = self.at[:, 1] > 0
@@ -118,7 +119,7 @@ class Floor:
         self._leave()
 
     def finish(self) -> None:
-        """The show is over: whoever is still there has done what they did."""
+        """End the show: what those who are still there did so far is the truth."""
         for person in self.people:
             self._settle(person)
         self.people = []
@@ -153,7 +154,7 @@ class Floor:
         press = np.maximum(0.0, PERSONAL_M + 0.25 - far) * 2.2
         press[party[:, None] == party[None]] *= 0.2
         away = off / far[..., None]
-        # Who meets somebody steps to the right, as people do.
+        # Somebody who meets another steps to the right, as people do.
         aside = np.stack([away[..., 1], -away[..., 0]], axis=-1)
         push: Array = ((away + 0.6 * aside) * press[..., None]).sum(axis=1)
         return push
@@ -195,7 +196,7 @@ class Arrivals:
     def party(
         self, behaviour: Behaviour
     ) -> Iterator[tuple[Person, tuple[float, float]]]:
-        """The people of one arrival with their starting points."""
+        """The people of one arrival with their starting points (x, y in m)."""
         self._party += 1
         coming_in = self._random.random() < 0.5
         x = float(self._random.uniform(-1.5, 1.5))

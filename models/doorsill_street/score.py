@@ -1,9 +1,8 @@
 """Hold what was counted against what happened: misses and extras apart, never netted.
 
 A count matches a true crossing of the same direction, one to one, within two seconds of
-the time in which that person changed sides.
-What is left of the truth is *missed*, what is left of the counts is *extra*, blamed on
-whoever was at the line then.
+the time in which that person changed sides. What is left of the truth is *missed*. What
+is left of the counts is *extra*, and blamed on somebody who was at the line then.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from dataclasses import dataclass, field
 from doorsill.values import Direction
 from doorsill_street.people import Behaviour, TrueCrossing
 
-MATCH_S = 2.0
-NOBODY = "nobody"
+MATCH_S = 2.0  # between a count and the true crossing that it matches, at most
+NOBODY = "nobody"  # who is blamed where nobody was at the line
 
 
 @dataclass(slots=True)
@@ -49,7 +48,10 @@ class Score:
         counted: Iterable[tuple[float, Direction]],
         at_the_line: Sequence[tuple[float, Behaviour]],
     ) -> None:
-        """Enter a street: its truth, (time, direction) of the counts, who was there."""
+        """Add a street: its truth, (time, direction) of the counts, who was there.
+
+        Times are seconds since the street's start.
+        """
         counts = sorted(counted)
         for way in Direction:
             real = [each for each in truth if each.direction is way]

@@ -7,7 +7,7 @@
 Everything comes from one seed. ``HOUR`` holds all behaviours and light changes;
 ``HARD`` is a dense two-way crowd with a quarter of the boxes dropped, 6 cm jitter and
 false boxes; ``day`` follows a shop's hours. The hour's detector has the faults that
-ours was measured to have (``faults``); those of the hard crowd are given
+ours was measured to have (``measured``); those of the hard crowd are given
 (:class:`~doorsill_street.camera.Noise`).
 """
 
@@ -22,12 +22,12 @@ from doorsill.values import Detections
 from doorsill.vision.detect import heads
 from doorsill.vision.follow import tracker
 from doorsill_street.camera import MOUNTED, Detector, Eye, Noise
-from doorsill_street.measured import in_weak_light, measured
+from doorsill_street.measured import in_weak_light, read_measured
 from doorsill_street.measured_detector import MeasuredDetector
 from doorsill_street.people import DOOR_M, Arrivals, Behaviour, Floor, TrueCrossing
 
-Look = Callable[[Floor, float, bool], Detections]  # at a time, whether it is dark
-FRAME_S = 0.08
+Detect = Callable[[Floor, float, bool], Detections]  # at a time (s), if it is dark
+FRAME_S = 0.08  # time from frame to frame
 HOUR_MIX = {
     Behaviour.SINGLE: 0.45,
     Behaviour.PAIR: 0.16,
@@ -48,19 +48,19 @@ DAY_PROFILE = (
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """How much of what comes to the door, and who looks."""
+    """Who comes to the door and how often, and how they are seen."""
 
-    seconds: float = 3600.0
-    per_minute: float = 9.0  # parties
+    seconds: float = 3600.0  # length of the scene
+    per_minute: float = 9.0  # parties that come in a minute
     mix: tuple[tuple[Behaviour, float], ...] = tuple(HOUR_MIX.items())
-    crowd_every_s: float = 900.0  # how often a crowd comes
-    crowd_s: float = 25.0
-    crowd_per_s: float = 1.2  # people, both ways together
-    dark_every_s: float = 400.0  # how often the light changes
-    dark_s: float = 4.0
-    noise: Noise | None = None  # given, or else as measured
+    crowd_every_s: float = 900.0  # from one crowd to the next; 0: none comes
+    crowd_s: float = 25.0  # for which a crowd comes
+    crowd_per_s: float = 1.2  # people of a crowd a second, both ways together
+    dark_every_s: float = 400.0  # from one time of weak light to the next; 0: none
+    dark_s: float = 4.0  # for which the light is weak
+    noise: Noise | None = None  # the detector's faults; None: as measured
     eye: Eye = MOUNTED
-    frame_s: float = FRAME_S
+    frame_s: float = FRAME_S  # time from frame to frame
 
 
 HOUR = Scene()
@@ -80,7 +80,7 @@ def day(hour: int, busiest_per_minute: float = 9.0) -> Scene:
 
 
 class Street:
-    """Iterate for (monotonic seconds, detections); ``truth`` grows meanwhile."""
+    """Iterate for (monotonic s, detections); ``truth`` grows meanwhile."""
 
     def __init__(self, seed: int, scene: Scene = HOUR) -> None:
         self.scene = scene
@@ -88,15 +88,14 @@ class Street:
         self._random = np.random.default_rng(seed)
         self._floor = Floor(self._random)
         self._arrivals = Arrivals(self._random)
-        self._look = _watch(scene, self._random)
+        self._detect = _make_detector(scene, self._random)
         self.at_the_line: list[tuple[float, Behaviour]] = []  # a sample, for blame
 
     @property
     def born(self) -> float:
-        """The score from which a tracker should believe what the detector says."""
-        return (
-            tracker.BIRTH_SCORE if self.scene.noise is not None else heads.BIRTH_SCORE
-        )
+        """The score from which a detection begins a track."""
+        given = self.scene.noise is not None
+        return tracker.BIRTH_SCORE if given else heads.BIRTH_SCORE
 
     @property
     def truth(self) -> list[TrueCrossing]:
@@ -107,14 +106,14 @@ class Street:
         scene = self.scene
         for frame in range(round(scene.seconds / scene.frame_s)):
             now = frame * scene.frame_s
-            # Nobody sets out so late that the end cuts them short.
+            # Nobody sets out so late that they would be cut off by the end.
             if now < scene.seconds - 20.0:
                 self._arrive(now)
             self._floor.step(now, scene.frame_s)
             if frame % 5 == 0:
                 self._sample(now)
             dark = _within(now, scene.dark_every_s, scene.dark_s)
-            yield now, self._look(self._floor, now, dark)
+            yield now, self._detect(self._floor, now, dark)
         self._floor.finish()
 
     def _arrive(self, now: float) -> None:
@@ -123,7 +122,7 @@ class Street:
             kinds, weights = zip(*scene.mix, strict=True)
             chances = np.array(weights) / sum(weights)
             kind = kinds[int(self._random.choice(len(kinds), p=chances))]
-            # Nor does anybody begin to linger who would not be done by the end.
+            # Nobody begins to linger so late that they would be cut off by the end.
             late = kind is Behaviour.LOITER and now > scene.seconds - 90.0
             self._admit(Behaviour.SINGLE if late else kind)
         crowded = _within(now, scene.crowd_every_s, scene.crowd_s)
@@ -139,15 +138,15 @@ class Street:
             self.at_the_line.append((now, self._floor.people[row].behaviour))
 
 
-def _watch(scene: Scene, random: np.random.Generator) -> Look:
-    """What looks at the floor, in good light and in weak."""
+def _make_detector(scene: Scene, random: np.random.Generator) -> Detect:
+    """The detector that watches the floor, in good light and in weak."""
     if (noise := scene.noise) is not None:
         given = Detector(scene.eye, random)
-        return lambda floor, now, dark: given.look(floor, noise, now)
-    light = measured()
+        return lambda floor, now, dark: given.detect(floor, noise, now)
+    light = read_measured()
     weak = in_weak_light(light)
     detector = MeasuredDetector(scene.eye, random)
-    return lambda floor, now, dark: detector.look(floor, weak if dark else light, now)
+    return lambda floor, now, dark: detector.detect(floor, weak if dark else light, now)
 
 
 def _within(now: float, every: float, lasts: float) -> bool:

@@ -25,20 +25,26 @@ from doorsill.models.stated import Coding
 Anchors = NDArray[np.float32]  # (n, 4) centre x, centre y, width, height in 0..1
 Cell = list[tuple[float, float]]  # width and height of each anchor of a cell, 0..1
 
-SSD_LAYERS, SSD_SMALLEST, SSD_LARGEST = 6, 0.2, 0.95  # shares of the input
-SSD_ASPECTS = (1.0, 2.0, 0.5, 3.0, 0.3333)
-PYRAMID_LEVELS = range(3, 8)
-RETINA_SCALE, RETINA_OCTAVES = 4.0, 2
-RETINA_ASPECTS = (1.0, 2.0, 0.5)
-EFFICIENTDET_OCTAVES = 3
-EFFICIENTDET_ASPECTS = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))
-EFFICIENTDET_LITE_SIDE = 448  # pixels, of the largest that has scale 3
+SSD_LAYERS = 6
+SSD_SMALLEST = 0.2  # anchor of the lowest layer, share of the input
+SSD_LARGEST = 0.95  # anchor of the highest layer, share of the input
+SSD_ASPECTS = (1.0, 2.0, 0.5, 3.0, 0.3333)  # width over height
+PYRAMID_LEVELS = range(3, 8)  # powers of 2 of the strides
+RETINA_SCALE = 4.0  # size of the smallest anchor of a cell, cells
+RETINA_OCTAVES = 2  # sizes of a cell
+RETINA_ASPECTS = (1.0, 2.0, 0.5)  # width over height
+EFFICIENTDET_OCTAVES = 3  # sizes of a cell
+EFFICIENTDET_ASPECTS = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))  # width, height
+EFFICIENTDET_LITE_SIDE = 448  # largest input that has scale 3, pixels
 TENSORFLOW_SCALES = (10.0, 10.0, 5.0, 5.0)  # of y, x, height, width
-PLAIN_SCALES = (1.0, 1.0, 1.0, 1.0)
+PLAIN_SCALES = (1.0, 1.0, 1.0, 1.0)  # of y, x, height, width
 
 
 def coding_of(count: int, size: tuple[int, int]) -> tuple[str, Coding] | None:
-    """The rule by which ``count`` raw boxes of such an input are written, if any."""
+    """The rule by which ``count`` raw boxes are written and its coding, if any.
+
+    ``size`` is that of the input, width and height in pixels.
+    """
     for rule in RULES:
         coding = by_rule(rule, size)
         if len(coding.anchors) == count:
@@ -96,19 +102,15 @@ def _efficientdet(size: tuple[int, int], scale: float) -> Anchors:
 
 
 def _retina(size: tuple[int, int]) -> Anchors:
-    """Cells are as large as their stride; one that does not divide begins at 0."""
+    """Cells are as large as their stride; where it does not divide, they begin at 0."""
     octaves = [2 ** (each / RETINA_OCTAVES) for each in range(RETINA_OCTAVES)]
     rows = []
     for level, cells in zip(PYRAMID_LEVELS, _levels(size), strict=True):
         stride = 2**level
         step = stride / size[0], stride / size[1]
         first = tuple(0.0 if side % stride else 0.5 for side in size)
-        cell = [
-            (RETINA_SCALE * octave * sqrt(aspect) * step[0],
-             RETINA_SCALE * octave / sqrt(aspect) * step[1])
-            for aspect in RETINA_ASPECTS
-            for octave in octaves
-        ]  # fmt: skip
+        shapes = [(RETINA_SCALE * o, sqrt(a)) for a in RETINA_ASPECTS for o in octaves]
+        cell = [(side * root * step[0], side / root * step[1]) for side, root in shapes]
         rows.append(_grid(cells, step, (first[0], first[1]), cell))
     return np.concatenate(rows)
 
@@ -128,7 +130,7 @@ def _grid(
     first: tuple[float, float],
     cell: Cell,
 ) -> Anchors:
-    """Row by row, and in each cell one anchor after the other.
+    """The anchors row by row, and in each cell one after the other.
 
     ``first`` is the middle of the first cell, in steps.
     """

@@ -23,7 +23,7 @@ from doorsill.vision.follow.tracker import BIRTH_SCORE
 # From the outputs, and where the picture lies in the input, to people in the picture.
 Decode = Callable[[tuple[Output, ...], Letterbox], Detections]
 
-GREY = 128  # what stands beside the picture, as stored in 0..255
+GREY = 128  # level of the input beside the picture, of 256
 TO_INT8 = np.uint8(0x80)  # x - 128 in two's complement is x XOR 128
 
 
@@ -40,7 +40,7 @@ class Detector(Protocol):
 
     @property
     def fit(self) -> tuple[int, int]:
-        """Width and height that a frame must fit into, touching on one side."""
+        """Width and height that a frame must fit into, touching on one side, pixels."""
 
     @property
     def stages(self) -> Stages:
@@ -48,7 +48,7 @@ class Detector(Protocol):
 
     @property
     def born(self) -> float:
-        """The score from which somebody new is believed."""
+        """The score from which a detection begins a track."""
 
     def detect(self, frame: Frame) -> Detections:
         """People in fractions of the picture; the frame is not kept."""
@@ -108,13 +108,13 @@ class NetDetector:
             np.copyto(window, pixels)
 
     def _grey(self) -> Any:
-        """What stands beside the picture, as the input stores it."""
+        """``GREY`` as the input stores it."""
         if self._floats is not None:
             return self._floats.factor * GREY + self._floats.offset
         return 0 if self._signed else GREY
 
     def _wipe(self) -> None:
-        """Leave nobody in the input: the next look may be long in coming."""
+        """Leave nobody in the input: the next frame may be long in coming."""
         stored = self._interpreter.input_view()[0]
         stored[self._place.rows, self._place.columns] = 0
 

@@ -3,8 +3,8 @@
     file ─► runtime ─► input: which number a pixel becomes ─┐
                └─────► outputs: which is what (layout.py) ──┴─► NetDetector
 
-What is taken without the file saying it is a doubt, and is said to the user: a number
-must never be wrong without a word.
+What is assumed without the file saying it is a doubt, and the user hears of it: a count
+must never be wrong without a warning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from doorsill.vision.detect.ssd import LOWEST_SCORE
 
 # A graph that begins with one of these does its own scaling: it wants 0 to 255.
 SCALES_ITSELF = ("SUB", "MUL", "DIV", "ADD", "CAST")
-WHOLE_BYTES = Scaling((0.0,), (1.0,))
+WHOLE_BYTES = Scaling((0.0,), (1.0,))  # 0 to 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Foreign:
     """A detector and how its file was understood."""
 
     detector: NetDetector
-    words: tuple[str, ...]
-    doubts: tuple[str, ...] = ()  # what was taken though the file does not say it
+    words: tuple[str, ...]  # what the file says, in words for the user
+    doubts: tuple[str, ...] = ()  # what was assumed, though the file does not say it
 
 
 def foreign_detector(

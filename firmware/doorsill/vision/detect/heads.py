@@ -2,13 +2,13 @@
 
 The network says where heads are (``heat``) and, at each cell, what belongs to that head
 (``reg``): the head's box, the person's box and the foot point. Cells that beat their
-neighbours are heads; of two answers that speak of the same person the stronger stays.
-Of 1,280 cells a handful are candidates, so all but the search for them is plain Python
-on tables of what each stored value means: dozens of numpy calls on three numbers each
-take twice as long.
+neighbours are heads; of two answers about the same person the stronger stays. Of 1,280
+cells only a few are candidates, so all but the search for them is plain Python on
+tables of what each stored value means: dozens of numpy calls on three numbers each take
+twice as long.
 
-``reg`` at cell (column, row), in units of the cell: head centre dx, dy and log size;
-person centre / 4 and log size / 4 cells; foot point / 8.
+``reg`` at a cell, in cells from its middle: head centre x and y, log of head width and
+height; person centre / 4, log of (person width and height / 4); foot point / 8.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from doorsill.vision.detect.letterbox import WHOLE, Letterbox
 
 Int8 = NDArray[np.int8]
 
-PERSON_OFFSET, PERSON_SIZE, FOOT_OFFSET = 4.0, 4.0, 8.0
-LONGEST_LOG = 3.5  # a box is never more than e^3.5 cells
-MOST_CANDIDATES = 200
-BIRTH_SCORE = 0.45  # score from which one of our heads begins a track
+PERSON_OFFSET = 4.0  # unit of a person's centre, cells
+PERSON_SIZE = 4.0  # size of a person whose log is 0, cells
+FOOT_OFFSET = 8.0  # unit of a foot point, cells
+LONGEST_LOG = 3.5  # log of a size, at most
+MOST_CANDIDATES = 200  # peaks of a frame at most, the strongest
+BIRTH_SCORE = 0.45  # least score of one of our heads that begins a track
 LOWEST = -128  # of int8
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in cells
 
@@ -42,7 +44,7 @@ class HeadDecoder:
         reg: Quantisation,
         settings: HeadsDecode,
     ) -> None:
-        """``shape``: rows and columns of the heat-map."""
+        """``shape`` is the rows and columns of the heat-map."""
         self.rows, self.columns = shape
         self.heat, self.settings = heat, settings
         lowest = settings.threshold / heat.scale + heat.zero
@@ -52,20 +54,21 @@ class HeadDecoder:
         reals = [
             (stored - reg.zero) * reg.scale for stored in (*range(128), *range(-128, 0))
         ]
-        # Indexed by the stored value itself: -1 is Python's last one.
+        # Indexed by the stored value itself: index -1 is Python's last element.
         self.offset = reals
         self.half = [exp(min(max(x, -LONGEST_LOG), LONGEST_LOG)) / 2 for x in reals]
 
     def decode(self, heat: Int8, reg: Int8, place: Letterbox = WHOLE) -> Detections:
-        """heat (1, h, w, 1) and reg (1, h, w, 10), int8, to people in the picture.
+        """``heat`` (1, h, w, 1) and ``reg`` (1, h, w, 10) to people in the picture.
 
-        Their boxes are cut at its edge; who is beside it entirely is dropped.
+        ``place`` is where the picture lies in the input. Boxes are cut at the picture's
+        edge; people entirely beside it are dropped.
         """
         (wide, tall), (left, top) = place.scale, place.shift
         wide, tall = wide / self.columns, tall / self.rows  # of a cell, in pictures
         values = reg.reshape(-1).data
         known: list[tuple[Box, Box]] = []
-        found: list[tuple[float, ...]] = []
+        numbers: list[float] = []
         for stored, row, column in self.peaks(heat.reshape(self.rows, self.columns)):
             at = (row * self.columns + column) * CHANNELS
             head, body, foot = self._person(row, column, values[at : at + CHANNELS])
@@ -76,22 +79,21 @@ class HeadDecoder:
             y0, y1 = _cut(body[1] * tall - top), _cut(body[3] * tall - top)
             if x0 == x1 or y0 == y1:
                 continue
-            found.append(
-                (
-                    *(x0, y0, x1, y1),
-                    *(head[0] * wide - left, head[1] * tall - top),
-                    *(head[2] * wide - left, head[3] * tall - top),
-                    *(foot[0] * wide - left, foot[1] * tall - top),
-                    (stored - self.heat.zero) * self.heat.scale,
-                )
-            )
-        if not found:
+            score = (stored - self.heat.zero) * self.heat.scale
+            numbers += (x0, y0, x1, y1, score)
+            numbers += (head[0] * wide - left, head[1] * tall - top)
+            numbers += (head[2] * wide - left, head[3] * tall - top)
+            numbers += (foot[0] * wide - left, foot[1] * tall - top)
+        if not numbers:
             return Detections.none()
-        people = np.array(found, np.float32)
-        return Detections(people[:, :4], people[:, 10], people[:, 4:8], people[:, 8:10])
+        people = np.array(numbers, np.float32).reshape(-1, 11)
+        return Detections(people[:, :4], people[:, 4], people[:, 5:9], people[:, 9:])
 
     def peaks(self, heat: Int8) -> list[tuple[int, int, int]]:
-        """(stored score, row, column) where no neighbour is higher, strongest first."""
+        """(stored score, row, column) where no neighbour is higher, strongest first.
+
+        ``heat`` is (rows, columns).
+        """
         self.padded[1:-1, 1:-1] = heat
         wide = self.columns + 2
         stored = self.flat.data
@@ -126,24 +128,25 @@ class HeadDecoder:
         return (
             (head_x - head_w, head_y - head_h, head_x + head_w, head_y + head_h),
             (body_x - body_w, body_y - body_h, body_x + body_w, body_y + body_h),
-            (
-                x + offset[values[8]] * FOOT_OFFSET,
-                y + offset[values[9]] * FOOT_OFFSET,
-            ),
+            (x + offset[values[8]] * FOOT_OFFSET, y + offset[values[9]] * FOOT_OFFSET),
         )
 
     def _is_known(self, known: list[tuple[Box, Box]], head: Box, body: Box) -> bool:
-        """Whether a stronger answer speaks of the same person."""
+        """Whether a stronger answer is about the same person."""
         for other_head, other in known:
-            if same_person(other_head, other, head, body, self.settings):
+            if is_same_person(other_head, other, head, body, self.settings):
                 return True
         return False
 
 
-def same_person(
+def is_same_person(
     head: Box, person: Box, weaker_head: Box, weaker: Box, settings: HeadsDecode
 ) -> bool:
-    """Their heads overlap, their bodies do, or the weaker's centre lies in the head."""
+    """Whether two answers, the stronger first, are about the same person.
+
+    They are where the heads or the bodies overlap enough, or where the weaker head's
+    centre lies in the stronger head. All boxes are in the same units.
+    """
     heads = overlap(head, weaker_head)
     if heads > 0.0:
         x = (weaker_head[0] + weaker_head[2]) / 2
@@ -155,7 +158,7 @@ def same_person(
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
+    """Intersection over union of two boxes in the same units."""
     if one[2] <= other[0] or other[2] <= one[0]:  # side by side, as most people are
         return 0.0
     if one[3] <= other[1] or other[3] <= one[1]:
@@ -168,6 +171,7 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def _cut(x: float) -> float:
+    """``x``, but at least 0 and at most 1."""
     return 0.0 if x < 0.0 else min(x, 1.0)
 
 

@@ -2,7 +2,7 @@
 
 Asked in this order, since exporters agree neither on the order nor on the names: the
 post-processing operation itself, the metadata, the names, the shapes, and the numbers
-that come out. What nobody can tell is a ConfigError that says what was found.
+that come out. Where none of them says it, a ConfigError says what was found.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ NAMES = {
     "scores": ("score", "conf", "prob"),
 }
 SQUEEZERS = ("LOGISTIC", "SOFTMAX")  # operations whose results lie in 0..1
-CORNERS = 0.99  # of boxes that end after they begin: then they are no code
-PIXEL_NOISE_SEED = 8
+CORNERS = 0.99  # share of boxes that end after they begin, from which they are corners
+PIXEL_NOISE_SEED = 8  # of the noise that a model is tried with
 
 
 @dataclass(slots=True)
 class Layout:
-    """A decoder, and how it came about in words."""
+    """A decoder, and how it was chosen, in words for the user."""
 
     decode: SsdDecoder | RawDecoder
     words: list[str] = field(default_factory=list)
@@ -49,7 +49,10 @@ def layout_of(
     wished: Wished | None = None,
     lowest_score: float = LOWEST_SCORE,
 ) -> Layout:
-    """How to decode a loaded model; a ConfigError where nobody can tell."""
+    """How to decode a loaded model; raises ConfigError where nothing says it.
+
+    ``said`` is what the file says, ``wished`` what its manifest says instead.
+    """
     reader = _Reader(interpreter, said or Stated(), wished or Wished(), lowest_score)
     return reader.layout()
 
@@ -90,10 +93,8 @@ class _Reader:
         return self._ssd(order, words, BoxForm(self._size))
 
     def _finished(self, boxes: int, vectors: list[int]) -> Layout:
-        classes, scores = (
-            self._named("classes", vectors),
-            self._named("scores", vectors),
-        )
+        classes = self._named("classes", vectors)
+        scores = self._named("scores", vectors)
         if len(vectors) > 2 and (classes is None or scores is None):
             raise ConfigError(
                 f"the model gives {self._found()}, and neither names nor metadata say"
@@ -142,7 +143,14 @@ class _Reader:
         form = self._form(sample[boxes]) if coding is None else self._form()
         words += [how, "scores are logits" if logits else "scores are shares"]
         decode = RawDecoder(
-            *(boxes, scores, columns, column, form, coding, logits, self._lowest)
+            boxes=boxes,
+            scores=scores,
+            columns=columns,
+            column=column,
+            form=form,
+            coding=coding,
+            logits=logits,
+            lowest_score=self._lowest,
         )
         return Layout(decode, words)
 
@@ -214,9 +222,10 @@ class _Reader:
         others = [(i, s) for i, s in enumerate(self._shapes) if i != boxes]
         vectors = [i for i, s in others if prod(s) == n and n in s]
         tables = [
-            i for i, s in others
+            i
+            for i, s in others
             if len(s) > 1 and s[-2] == n and prod(s) == n * s[-1] and s[-1] > 1
-        ]  # fmt: skip
+        ]
         return vectors, tables
 
     def _named(self, what: str, among: Sequence[int]) -> int | None:
@@ -224,19 +233,23 @@ class _Reader:
         words = NAMES[what]
         found = [i for i in among if any(word in self._name(i) for word in words)]
         if not found and what == "classes":
-            found = [i for i in among if self._outputs[i].tensor.dtype.kind == "i"
-                     and not self._outputs[i].tensor.scale]  # fmt: skip
+            found = [i for i in among if self._is_integer(i)]
         return found[0] if len(found) == 1 else None
 
+    def _is_integer(self, output: int) -> bool:
+        """Whether an output holds integers that stand for themselves."""
+        tensor = self._outputs[output].tensor
+        return tensor.dtype.kind == "i" and not tensor.scale
+
     def _name(self, output: int) -> str:
-        """By the metadata, else by the tensor itself."""
+        """The name that the metadata gives, or else the tensor itself."""
         names = self._said.outputs
         if len(names) == len(self._outputs):
             return names[output]
         return self._outputs[output].tensor.name.lower()
 
     def _sample(self) -> tuple[Output, ...]:
-        """What the model makes of noise: numbers of the kind that it gives."""
+        """What the model gives for noise: numbers of the kind that it gives."""
         view = self._net.input_view()
         noise = np.random.default_rng(PIXEL_NOISE_SEED)
         if view.dtype.kind == "f":
@@ -252,7 +265,7 @@ class _Reader:
 
 
 def _person_class(labels: tuple[str, ...]) -> tuple[int, str]:
-    """The class of people among finished results, which know no background."""
+    """The class of people among finished results, which have no background."""
     if not labels:
         return 0, ""
     place = _label(labels)

@@ -17,10 +17,11 @@ from doorsill.values import Detections
 
 
 class Letterbox:
-    """Where a picture of ``content`` lies in an input of ``size``; both width, height.
+    """Where a picture of ``content`` lies in an input of ``size``.
 
-    A place in the picture is ``scale`` times the place in the input, less ``shift``,
-    across and down, in fractions. Raises :class:`ConfigError` when it does not fit.
+    Both are width and height in pixels. A place in the picture is ``scale`` times the
+    place in the input, less ``shift``, across and down, in fractions. Raises
+    :class:`ConfigError` when it does not fit.
     """
 
     __slots__ = ("columns", "content", "rows", "scale", "shift")

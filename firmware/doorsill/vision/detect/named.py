@@ -18,7 +18,7 @@ from doorsill.vision.detect.foreign import Foreign, foreign_detector
 from doorsill.vision.detect.opening import manifested_detector
 from doorsill.vision.detect.ssd import LOWEST_SCORE
 
-SSD_SCORE = 0.5
+SSD_SCORE = 0.5  # from which an SSD's answer counts in a single picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,11 @@ class Model:
     def interpreter(
         self, threads: int = 1, runtime: str = "litert", delegate: str = ""
     ) -> Interpreter:
-        """Loaded; one of ours is verified first."""
+        """Load the model; one of ours is verified first.
+
+        Raises ConfigError where it cannot be loaded, UntrustedError where it is not
+        what its manifest says.
+        """
         if self.manifest is not None:
             return opening.open_model(
                 self.manifest,
@@ -61,7 +65,7 @@ class Model:
         threads: int = 1,
         delegate: str = "",
     ) -> Foreign:
-        """Somebody else's detector, understood; ConfigError where it is none."""
+        """Load somebody else's detector; raises ConfigError where it is none."""
         if self.manifest is not None:
             net = self.interpreter(threads, delegate=delegate)
             return manifested_detector(self.manifest, net, lowest_score)
@@ -73,7 +77,10 @@ class Model:
             raise error.of(self.path) from None
 
     def detector(self) -> NetDetector:
-        """Ready to find people in single frames: only what is sure counts."""
+        """Load it to find people in single frames: only what is sure counts.
+
+        Raises as ``interpreter``, and ConfigError where it is no detector.
+        """
         if self.manifest is None or self.manifest.kind == "ssd":
             return self.foreign().detector
         if self.manifest.decode is None:
@@ -83,7 +90,10 @@ class Model:
         return NetDetector(self.interpreter(), opening.heads_decoder(alone))
 
     def counting_detector(self, threads: int = 1, delegate: str = "") -> NetDetector:
-        """Ready to count with: what is weak is left to the tracker."""
+        """Load it to count with: what is weak is left to the tracker.
+
+        Raises as ``detector``.
+        """
         manifest = self.manifest
         if manifest is None or manifest.kind == "ssd":
             return self.foreign(LOWEST_SCORE, threads, delegate).detector
@@ -94,7 +104,7 @@ class Model:
 
 
 def find(name: str) -> Model:
-    """The model called ``name``, or at that path; ConfigError where there is none."""
+    """The model called ``name``, or at that path; raises ConfigError for none."""
     if is_file(name):
         return Model(Path(name).name, Path(name), None)
     manifest = (

@@ -22,7 +22,10 @@ def open_model(
     runtime: str = "litert",
     delegate: str | None = None,
 ) -> Interpreter:
-    """Load a verified model whose tensors are those of its manifest, all of them."""
+    """Load a verified model whose tensors are those of its manifest, all of them.
+
+    Raises UntrustedError where they are not, ConfigError where it cannot be loaded.
+    """
     interpreter = load(
         verified_model(manifest), threads=threads, runtime=runtime, delegate=delegate
     )
@@ -34,11 +37,11 @@ def open_model(
         )
     if manifest.kind != "ssd":
         found = [(o.tensor.shape, o.tensor.scale) for o in interpreter.outputs()]
-        wished = [(t.shape, t.quantisation.scale) for t in manifest.outputs]
-        if sorted(found) != sorted(wished):
+        allowed = [(t.shape, t.quantisation.scale) for t in manifest.outputs]
+        if sorted(found) != sorted(allowed):
             raise UntrustedError(
                 f"{manifest.file} gives {sorted(found)},"
-                f" but its manifest allows only {sorted(wished)}"
+                f" but its manifest allows only {sorted(allowed)}"
             )
     return interpreter
 
@@ -46,7 +49,10 @@ def open_model(
 def heads_decoder(
     manifest: Manifest, decoder: type[HeadDecoder] = HeadDecoder
 ) -> Decode:
-    """The decode for a model of kind ``heads``, whatever the order of its outputs."""
+    """The decode for a model of kind ``heads``, in any order of its outputs.
+
+    Raises ConfigError where it is of another kind.
+    """
     heat, reg = manifest.output("heat"), manifest.output("reg")
     if manifest.decode is None:
         raise ConfigError(f"{manifest.name} is of kind {manifest.kind}, not heads")
@@ -65,7 +71,10 @@ def heads_decoder(
 def manifested_detector(
     manifest: Manifest, interpreter: Interpreter, lowest_score: float = LOWEST_SCORE
 ) -> Foreign:
-    """A detector of kind ``ssd``: what its file says, and its manifest before that."""
+    """A detector of kind ``ssd``; what its manifest says goes before its file.
+
+    Raises ConfigError where it is no detector that can be read.
+    """
     try:
         said = stated(verified_model(manifest))
         return foreign_detector(

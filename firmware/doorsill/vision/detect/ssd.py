@@ -2,9 +2,9 @@
 
 ``SsdDecoder`` reads a finished detector, whose file ends in
 ``TFLite_Detection_PostProcess`` or in something that gives the same: boxes (n, 4),
-classes (n,), scores (n,) and mostly a count. ``RawDecoder`` reads one that gives every
-box it has, relative to its anchors or as it is, and a score for each kind of thing;
-what the operation would do is done here. ``layout.py`` says which output is what.
+classes (n,), scores (n,) and mostly a count. ``RawDecoder`` reads one that gives all
+its boxes, relative to anchors or not, and a score for each kind of thing; what the
+operation would do is done here. ``layout.py`` says which output is what.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from doorsill.models.stated import Coding
 from doorsill.values import Boxes, Detections, Scores
 from doorsill.vision.detect.letterbox import Letterbox
 
-LOWEST_SCORE = 0.3  # weaker ones are noise even for the tracker's second look
-SAME_PERSON_IOU = 0.6
-MOST_RAW = 200  # of the strongest raw boxes: no doorway holds as many people
-LARGEST_EXPONENT = 10.0  # of a box's size; e to that is beyond every picture
-LARGEST_SHARE = 2.0  # a number above it is no share of the input but pixels
-# A standing adult is 7 to 8 heads tall and a head is about 3/4 as wide as tall.
-HEADS_TALL = 7.0
-HEAD_ASPECT = 0.75
+LOWEST_SCORE = 0.3  # weaker answers are noise even for the tracker's second pass
+SAME_PERSON_IOU = 0.6  # boxes that overlap more are one person
+MOST_RAW = 200  # raw boxes at most, the strongest: no doorway holds as many people
+LARGEST_EXPONENT = 10.0  # of a box's size; e to that power is beyond every picture
+LARGEST_SHARE = 2.0  # larger numbers are no shares of the input but pixels
+HEADS_TALL = 7.0  # height of a standing adult, heads: they are 7 to 8 heads tall
+HEAD_ASPECT = 0.75  # width over height of a head
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,10 @@ class BoxForm:
     size: tuple[int, int]  # width and height of the input, in pixels
     order: tuple[int, ...] = (1, 0, 3, 2)  # where x0, y0, x1, y1 lie
     form: str = "boundaries"  # or "upper left", "centre": x, y, width, height
-    pixels: bool | None = None  # None: whatever the numbers show
+    pixels: bool | None = None  # None: as the size of the numbers shows
 
     def corners(self, rows: Boxes) -> Boxes:
-        """``rows`` as x0, y0, x1, y1 in fractions of the input."""
+        """``rows`` (n, 4) as x0, y0, x1, y1 in fractions of the input."""
         found = rows[:, list(self.order)]
         if self.form == "upper left":
             found = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
@@ -57,7 +56,7 @@ class BoxForm:
 
 @dataclass(slots=True)
 class SsdDecoder:
-    """Decodes a finished detector; ``order`` says where each output lies, -1: nowhere.
+    """Decodes a finished detector; ``order`` is the index of each output, -1: none.
 
     While it is ``unsettled`` which of two outputs holds classes and which scores, the
     first picture in which their numbers differ decides; until then nobody is there.
@@ -104,10 +103,10 @@ class SsdDecoder:
 class RawDecoder:
     """Decodes a detector without post-processing: each box, a score for each kind."""
 
-    boxes: int  # of the outputs
-    scores: int
+    boxes: int  # index of the output with the boxes
+    scores: int  # index of the output with the scores
     columns: int  # kinds of things that have a score
-    column: int  # the one of people
+    column: int  # index of people among them
     form: BoxForm  # of boxes that are not coded
     coding: Coding | None = None
     logits: bool = False  # whether scores are still to be squeezed into 0..1
@@ -137,11 +136,11 @@ class RawDecoder:
     def _corners(self, written: Boxes, rows: NDArray[np.intp]) -> Boxes:
         if self.coding is None:
             return self.form.corners(written)
-        return decoded(written, self.coding.anchors[rows], self.coding)
+        return decode_boxes(written, self.coding.anchors[rows], self.coding)
 
 
-def decoded(written: Boxes, anchors: Boxes, coding: Coding) -> Boxes:
-    """Boxes that are written as y, x, height, width, relative to their anchors.
+def decode_boxes(written: Boxes, anchors: Boxes, coding: Coding) -> Boxes:
+    """(n, 4) corners of boxes written as y, x, height, width, relative to anchors.
 
     The centre is moved by shares of the anchor's size, and the size grows by a power of
     e (Ren et al. 2015, Faster R-CNN).
@@ -159,7 +158,10 @@ def decoded(written: Boxes, anchors: Boxes, coding: Coding) -> Boxes:
 
 
 def distinct(boxes: Boxes, limit: float) -> NDArray[np.intp]:
-    """Rows, strongest first, that overlap no stronger kept one by IoU > ``limit``."""
+    """Rows of the boxes that overlap no stronger kept one by an IoU above ``limit``.
+
+    ``boxes`` (n, 4) come strongest first.
+    """
     x0, y0, x1, y1 = boxes.T
     wide = np.minimum.outer(x1, x1) - np.maximum.outer(x0, x0)
     tall = np.minimum.outer(y1, y1) - np.maximum.outer(y0, y0)
