@@ -42,7 +42,7 @@ def said(sights: Sights, frames: int = 100, seconds: float = 10.0) -> str:
 
 def test_a_good_picture_is_not_worth_a_word() -> None:
     sights = Sights()
-    sights.look(frame())
+    sights.look_for_bars(frame())
     sights.note(seen((1, 0.2, 0.9), (2, 0.15, 0.8)))
     assert said(sights) == ""
     assert sights.people == 2
@@ -65,7 +65,7 @@ def test_a_fault_of_the_camera_is_named(
     people: list[tuple[int, float, float]], sentence: str
 ) -> None:
     sights = Sights()
-    sights.look(frame())
+    sights.look_for_bars(frame())
     sights.note(seen(*people))
     assert sentence in said(sights)
 
@@ -112,22 +112,22 @@ def test_below_three_frames_a_second_people_cannot_be_followed(
 def test_bars_are_found(bars: int, across: bool, share: float) -> None:
     sights = Sights()
     for _ in range(2 * LOOK_AT):
-        sights.look(frame(bars, across))
+        sights.look_for_bars(frame(bars, across))
     assert sights.bars == pytest.approx(share, abs=0.02)
     assert ("bars without a picture" in said(sights)) == (share > 0.25)
 
 
 def test_a_night_that_becomes_day_has_no_bars() -> None:
     sights = Sights()
-    sights.look(Frame(np.zeros((*SIZE, 3), np.uint8), 0.0))
+    sights.look_for_bars(Frame(np.zeros((*SIZE, 3), np.uint8), 0.0))
     assert sights.bars == 1.0
-    sights.look(frame())
+    sights.look_for_bars(frame())
     assert sights.bars < 0.01
 
 
 def test_no_pixel_is_kept(tmp_path: Path) -> None:
     sights = Sights()
-    sights.look(frame(20))
+    sights.look_for_bars(frame(20))
     kept = [value for value in vars_of(sights) if isinstance(value, np.ndarray)]
     assert all(value.dtype == bool and value.ndim == 1 for value in kept)
 

@@ -18,7 +18,7 @@ from doorsill.cli import main
 from doorsill.config import ModelSection
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.evaluation import measure
-from doorsill.evaluation.measure import Share, Tally, matched
+from doorsill.evaluation.measure import Matches, Share, match_boxes
 from doorsill.models import fetch
 from doorsill.models import manifest as registry
 from doorsill.models.edgetpu import operations_on_the_cpu
@@ -223,7 +223,7 @@ def boxes(*rows: tuple[float, float, float, float]) -> np.ndarray:
 def test_each_person_is_matched_once() -> None:
     truth = boxes((0, 0, 0.2, 0.2), (0.5, 0.5, 0.7, 0.7))
     found = boxes((0, 0, 0.2, 0.2), (0, 0, 0.19, 0.2), (0.8, 0.8, 0.9, 0.9))
-    verdict, hit = matched(found, truth, boxes((0.75, 0.75, 1, 1)), 0.5)
+    verdict, hit = match_boxes(found, truth, boxes((0.75, 0.75, 1, 1)), 0.5)
     assert verdict.tolist() == [1, 0, -1]
     assert hit.tolist() == [True, False]
 
@@ -232,7 +232,7 @@ def test_a_tally_counts_hits_misses_and_boxes_in_empty_frames() -> None:
     one = boxes((0, 0, 0.2, 0.2))
     feet, score = np.zeros((1, 2), np.float32), np.ones(1, np.float32)
     found = Detections(one, score, one, feet)
-    tally = Tally()
+    tally = Matches()
     tally.add(found, {"heads": [[0, 0, 0.2, 0.2]], "people": [[0.5, 0.5, 1, 1]]})
     tally.add(found, {"heads": [], "people": []})
     assert (tally.heads.hits, tally.heads.false, tally.heads.missed) == (1, 1, 0)
@@ -299,7 +299,7 @@ def test_evaluate_measures_on_labelled_real_frames(
 def test_on_real_frames_nearly_all_heads_are_found_and_little_else() -> None:
     labels = ROOT / "models" / "eval" / "labels" / "real.json"
     net = find("detector").detector()
-    total = Tally()
+    total = Matches()
     read = measure.read_labels(labels)
     for _, tally in measure.evaluate(net, read, DATA / "clips", partial(int)):
         total.heads.hits += tally.heads.hits

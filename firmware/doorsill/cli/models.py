@@ -24,7 +24,7 @@ from doorsill.commandline.tables import Rows
 from doorsill.drivers.model.interpreter import RUNTIMES, Tensor
 from doorsill.errors import ConfigError
 from doorsill.evaluation import compare, measure
-from doorsill.evaluation.measure import Tally
+from doorsill.evaluation.measure import Matches
 from doorsill.models import edgetpu, fetch, manifest
 from doorsill.models.allowed import read_model
 from doorsill.vision.detect import opening
@@ -128,7 +128,7 @@ def bench_models(args: argparse.Namespace) -> int:
         for runtime in _runtimes():
             for count in args.threads or BENCH_THREADS:
                 net = model.interpreter(count, runtime, args.delegate)
-                median, late = measure.latency(net, args.runs)
+                median, late = measure.measure_latency(net, args.runs)
                 times = f"{median:.2f}", f"{late:.2f}"
                 table.add_row(model.title, runtime, str(count), *times)
     sys.stdout.write(on_page(table))
@@ -227,19 +227,21 @@ def evaluate_models(args: argparse.Namespace) -> int:
             def advance(bar: Progress = progress, which: int = int(task)) -> None:
                 bar.advance(which)  # type: ignore[arg-type]
 
-            for clip, tally in measure.evaluate(net, labels, args.data, advance):
-                _report(clip, tally)
+            for clip, matches in measure.evaluate(net, labels, args.data, advance):
+                _report(clip, matches)
     return 0
 
 
-def _report(clip: str, tally: Tally) -> None:
+def _report(clip: str, matches: Matches) -> None:
     _say(f"  {clip}")
-    for name, score in (("heads", tally.heads), ("people", tally.people)):
+    for name, score in (("heads", matches.heads), ("people", matches.people)):
         if score.recall.total or score.precision.total:
             _say(f"    {name:7} precision {score.precision}")
             _say(f"    {name:7} recall    {score.recall}")
-    if tally.empty_frames:
-        _say(f"    {tally.false_in_empty} boxes in {tally.empty_frames} empty frames")
+    if matches.empty_frames:
+        _say(
+            f"    {matches.false_in_empty} boxes in {matches.empty_frames} empty frames"
+        )
 
 
 def fetch_models(args: argparse.Namespace) -> int:

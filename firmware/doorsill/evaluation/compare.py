@@ -4,8 +4,8 @@
                └─► camera B ─► detector B ─► tracker, lines
 
 Each looks at every picture, and who goes first changes from picture to picture, so a
-machine that is busy for a moment is busy for both. Whoever is found, followed and
-counted is what ``doorsill count --every-frame`` would say.
+machine that is busy for a moment is busy for both. What is found, followed and counted
+is what ``doorsill count --every-frame`` would report.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from doorsill.drivers.camera.camera import Camera
 from doorsill.drivers.camera.opening import open_camera
 from doorsill.errors import ConfigError
 from doorsill.evaluation.counting import Point, Run, Wanted, begin
-from doorsill.evaluation.measure import Labels, Tally
+from doorsill.evaluation.measure import Labels, Matches
 from doorsill.values import Detections, Frame
 from doorsill.vision.detect.detector import Detector, Stages
 from doorsill.vision.detect.named import SSD_SCORE, Model
 
-Truth = dict[str, dict[str, list[list[float]]]]  # of one clip, by number of the frame
+Truth = dict[str, dict[str, list[list[float]]]]  # of one clip, by the frame's number
 
 
 @dataclass(slots=True)
 class Watched:
-    """A detector that is looked over the shoulder."""
+    """A detector whose answers and times are noted."""
 
     inner: Detector
     sure: float  # the score from which a single picture counts as found
     truth: Truth = field(default_factory=dict)
     times_us: list[int] = field(default_factory=list)
-    boxes: int = 0
-    pictures: int = 0  # in which somebody was found
-    tally: Tally = field(default_factory=Tally)
+    boxes: int = 0  # sure answers
+    pictures: int = 0  # pictures in which somebody was found
+    matches: Matches = field(default_factory=Matches)
 
     @property
     def fit(self) -> tuple[int, int]:
@@ -57,7 +57,7 @@ class Watched:
         return self.inner.born
 
     def detect(self, frame: Frame) -> Detections:
-        """What the detector says, noted."""
+        """What the detector answers; it is noted."""
         found = self.inner.detect(frame)
         number = str(len(self.times_us))
         self.times_us.append(sum(self.inner.stages))
@@ -66,10 +66,12 @@ class Watched:
         self.pictures += bool(kept.any())
         if number in self.truth:
             sure = Detections(
-                found.boxes[kept], found.scores[kept], found.heads[kept],
-                found.feet[kept],
-            )  # fmt: skip
-            self.tally.add(sure, self.truth[number])
+                boxes=found.boxes[kept],
+                scores=found.scores[kept],
+                heads=found.heads[kept],
+                feet=found.feet[kept],
+            )
+            self.matches.add(sure, self.truth[number])
         return found
 
 
@@ -83,14 +85,14 @@ class Compared:
     run: Run
 
     def step(self) -> bool:
-        """Look at one picture; False at the end."""
+        """Take one picture; False at the end."""
         frame = self.run.read(self.camera)
-        return frame is not None and self.run.look(frame)
+        return frame is not None and self.run.take(frame)
 
     def row(self) -> dict[str, Any]:
         """All figures, as JSON shows them."""
         times = np.array(self.detector.times_us or [0]) / 1000
-        tally = self.detector.tally
+        matches = self.detector.matches
         counted = self.run.counted
         row: dict[str, Any] = {
             "model": self.model.title,
@@ -104,10 +106,12 @@ class Compared:
             "lines": [{"in": each[0], "out": each[1]} for each in counted.lines],
         }
         if self.detector.truth:
-            for name, score in (("heads", tally.heads), ("persons", tally.people)):
+            for name, score in (("heads", matches.heads), ("persons", matches.people)):
                 row[name] = {
-                    "hits": score.hits, "false": score.false, "missed": score.missed
-                }  # fmt: skip
+                    "hits": score.hits,
+                    "false": score.false,
+                    "missed": score.missed,
+                }
         return row
 
 
@@ -120,9 +124,10 @@ def compare(
     threads: int = 1,
     delegate: str = "",
 ) -> list[Compared]:
-    """All ``models`` on ``clip``; ``tell`` hears the seconds so far, and of how many.
+    """Run all ``models`` on ``clip``; ``tell`` gets the seconds so far and the length.
 
-    Raises ConfigError where a model is no detector or the labels hold no such clip.
+    Raises ConfigError where a model is no detector or the labels hold no such clip,
+    CameraError where the clip is damaged.
     """
     truth = _truth(labels, clip)
     compared: list[Compared] = []

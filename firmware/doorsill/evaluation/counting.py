@@ -1,4 +1,4 @@
-"""A recording from its first frame to its last, and what it came to."""
+"""A recording from its first frame to its last, and what was counted in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from doorsill.vision.timing import STAGES
 from doorsill.vision.window import ZoneTotals
 
 Point = tuple[float, float]
-TELL_EVERY = 10  # frames
+TELL_EVERY = 10  # frames from one report of progress to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +27,31 @@ class Wanted:
     """What is to be counted, and how."""
 
     lines: list[tuple[Point, ...]]
-    zones: list[tuple[Point, ...]] = field(default_factory=list)  # to count in
+    zones: list[tuple[Point, ...]] = field(default_factory=list)  # people are counted
     exclude: list[tuple[Point, ...]] = field(default_factory=list)
-    is_open: Callable[[float], bool] | None = None  # at so many seconds of video
-    seconds: float | None = None  # of video; None is all of it
-    every_frame: bool = False  # infer where nothing moves, too
+    is_open: Callable[[float], bool] | None = None  # at this second of the video
+    seconds: float | None = None  # of video that are counted; None: all
+    every_frame: bool = False  # the detector sees frames in which nothing moves, too
     plot: bool = False
 
 
 @dataclass(slots=True)
 class Counted:
-    """What a recording came to, or the part of it that was read."""
+    """What was counted in a recording, or in the part of it that was read."""
 
     lines: list[list[int]]  # [in, out] for each line
     crossings: list[Crossing] = field(default_factory=list)  # times from the start, s
     zones: list[ZoneTotals] = field(default_factory=list)
-    frames: int = 0
-    gated: int = 0
+    frames: int = 0  # that were read
+    gated: int = 0  # frames in which nothing moved
     closed: int = 0  # frames outside the opening hours
-    seconds: float = 0.0  # that counting took
+    seconds: float = 0.0  # for which counting ran
     first: float = 0.0  # s, time of the first frame: a live source goes by our clock
     last: float = 0.0  # s, time of the last frame
-    aspect: float = 4 / 3
+    aspect: float = 4 / 3  # width over height of the picture
     plot: TrackPlot | None = None
     sights: Sights = field(default_factory=Sights)
-    stages_ms: dict[str, float] = field(default_factory=dict)
+    stages_ms: dict[str, float] = field(default_factory=dict)  # mean of a frame
     stopped: CameraError | KeyboardInterrupt | None = None  # what ended it too soon
 
     @property
@@ -71,7 +71,7 @@ def count(
     wanted: Wanted,
     tell: Callable[[Counted], None] = lambda _: None,
 ) -> Counted:
-    """Count what ``camera`` delivers; ``tell`` hears of it now and then.
+    """Count what ``camera`` delivers; ``tell`` gets what was counted now and then.
 
     Damage on the way and Ctrl-C end it: ``stopped`` says which, and what was counted
     until then is given. Raises CameraError where not one frame could be read.
@@ -80,7 +80,7 @@ def count(
     counted = run.counted
     begun = perf_counter()
     try:
-        while (frame := run.read(camera)) is not None and run.look(frame):
+        while (frame := run.read(camera)) is not None and run.take(frame):
             if counted.frames % TELL_EVERY == 0:
                 tell(counted)
     except (CameraError, KeyboardInterrupt) as error:
@@ -93,7 +93,7 @@ def count(
 
 
 def begin(detector: Detector, wanted: Wanted) -> Run:
-    """Ready to read the first frame; to be read, looked at and finished."""
+    """A run, ready for its first frame: call ``read``, ``take`` and ``finish``."""
     counted = Counted([[0, 0] for _ in wanted.lines])
     counted.plot = TrackPlot() if wanted.plot else None
     return Run(detector, wanted, counted)
@@ -123,8 +123,8 @@ class Run:
         self.steps.timing.lap("capture")
         return frame
 
-    def look(self, frame: Frame) -> bool:
-        """Count one frame; False where enough was seen."""
+    def take(self, frame: Frame) -> bool:
+        """Count one frame, and release it; False where enough was seen."""
         wanted, counted = self.wanted, self.counted
         steps = self.steps or self._begin(frame)
         at = frame.time - counted.first
@@ -137,7 +137,7 @@ class Run:
             counted.closed += 1
             frame.release()
             return True
-        counted.sights.look(frame)
+        counted.sights.look_for_bars(frame)
         seen = steps.step(frame)
         frame.release()
         steps.timing.end_frame()
@@ -145,7 +145,7 @@ class Run:
         return True
 
     def finish(self) -> None:
-        """The recording is over: everybody still in the picture has left it."""
+        """End the recording: everybody who is still in the picture has left it."""
         if self.steps is None:
             return
         self._book(self.steps.finish(self.counted.last))

@@ -24,14 +24,21 @@ from doorsill.errors import ConfigError
 from doorsill.values import Boxes, Detections
 from doorsill.vision.detect.detector import NetDetector
 
-HEAD_IOU, PERSON_IOU = 0.3, 0.5  # a hand-drawn head is about 10 % exact
-WARM_UP, RUNS = 10, 200
-Z_95 = 1.96
+HEAD_IOU = 0.3  # least overlap of a hit: a hand-drawn head is about 10 % exact
+PERSON_IOU = 0.5  # least overlap of a hit
+WARM_UP = 10  # invokes before the first that is measured
+RUNS = 200  # invokes that are measured
+Z_95 = 1.96  # standard deviations of a 95 % interval
 FARTHEST = 10.0  # picture sides that a labelled box may reach, also outside of it
-LABELS_BYTES = 1 << 28  # at most, of a label file
+LABELS_BYTES = 1 << 28  # of a label file, at most
 NO_LABELS = (
-    ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
-)  # fmt: skip
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 Labels = dict[str, dict[str, dict[str, list[list[float]]]]]
 
@@ -82,16 +89,19 @@ class Score:
 
 
 @dataclass(slots=True)
-class Tally:
+class Matches:
     """What a detector did on some labelled frames."""
 
     heads: Score = field(default_factory=Score)
     people: Score = field(default_factory=Score)
-    empty_frames: int = 0
-    false_in_empty: int = 0
+    empty_frames: int = 0  # frames in which nobody is
+    false_in_empty: int = 0  # boxes in them
 
     def add(self, found: Detections, truth: dict[str, list[list[float]]]) -> None:
-        """Count one frame."""
+        """Add one frame's answers, strongest first, and its labels.
+
+        Raises KeyError and ValueError where ``truth`` is not as a label file has it.
+        """
         ignored = _boxes(truth.get("ignore", []))
         heads, people = _boxes(truth["heads"]), _boxes(truth["people"])
         if not len(heads):
@@ -101,13 +111,14 @@ class Tally:
         _count(self.people, found.boxes, people, ignored, PERSON_IOU)
 
 
-def matched(
+def match_boxes(
     found: Boxes, truth: Boxes, ignored: Boxes, needed: float
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Per answer 1 hit, 0 false, -1 not counted; and which truths were hit.
+    """(n,) per answer 1 hit, 0 false, -1 not counted; and (m,) which truths were hit.
 
-    ``found`` comes strongest first and takes the best truth that is still free; an
-    answer whose centre lies in an ignored box counts for nothing.
+    ``found`` (n, 4) comes strongest first and takes the best of ``truth`` (m, 4) that
+    is still free, from the overlap ``needed`` on; an answer whose centre lies in an
+    ignored box counts for nothing.
     """
     verdict = np.zeros(len(found), np.int64)
     hit = np.zeros(len(truth), np.bool_)
@@ -124,7 +135,7 @@ def matched(
 
 
 def overlap(box: NDArray[Any], boxes: Boxes) -> NDArray[Any]:
-    """Intersection over union of one box with many."""
+    """(n,) intersection over union of one box (4,) with many (n, 4)."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     both = np.prod(np.maximum(sides, 0), axis=1)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
@@ -135,7 +146,7 @@ def overlap(box: NDArray[Any], boxes: Boxes) -> NDArray[Any]:
 
 
 def read_labels(path: Path) -> Labels:
-    """The clips of a label file; a ConfigError when it is not one."""
+    """The clips of a label file; raises ConfigError when it is not one."""
     try:
         clips = json.loads(read_file(path, LABELS_BYTES))["clips"]
         for frames in clips.values():
@@ -149,10 +160,14 @@ def read_labels(path: Path) -> Labels:
 
 def evaluate(
     net: NetDetector, labels: Labels, clips: Path, on_frame: Callable[[], None]
-) -> Iterator[tuple[str, Tally]]:
-    """A tally for each clip; ``on_frame`` is called once per labelled frame."""
+) -> Iterator[tuple[str, Matches]]:
+    """The matches of each clip; ``on_frame`` is called once per labelled frame.
+
+    Raises ConfigError where a clip cannot be opened or ends before its labels,
+    CameraError where it is damaged.
+    """
     for clip, frames in labels.items():
-        tally, camera = Tally(), open_recording(str(clips / clip), net.fit)
+        matches, camera = Matches(), open_recording(str(clips / clip), net.fit)
         last = max(map(int, frames), default=-1)
         try:
             for number in range(last + 1):
@@ -160,15 +175,15 @@ def evaluate(
                 if frame is None:
                     raise ConfigError(f"{clip} ends before its labelled frame {last}")
                 if str(number) in frames:
-                    tally.add(net.detect(frame), frames[str(number)])
+                    matches.add(net.detect(frame), frames[str(number)])
                     on_frame()
                 frame.release()
         finally:
             camera.close()
-        yield clip, tally
+        yield clip, matches
 
 
-def latency(interpreter: Interpreter, runs: int = RUNS) -> tuple[float, float]:
+def measure_latency(interpreter: Interpreter, runs: int = RUNS) -> tuple[float, float]:
     """Median and 95th percentile of one invoke, in ms, on a grey picture."""
     interpreter.input_view()[...] = 0
     times = np.empty(runs)
@@ -181,7 +196,7 @@ def latency(interpreter: Interpreter, runs: int = RUNS) -> tuple[float, float]:
 
 
 def _boxes(rows: list[list[float]]) -> Boxes:
-    """ValueError where a number is none that a place in a picture can be."""
+    """Boxes (n, 4); raises ValueError where a number is no place in a picture."""
     found = np.array(rows, np.float64).reshape(-1, 4)
     if not (np.abs(found) <= FARTHEST).all():
         raise ValueError("a box is not in the picture")
@@ -191,7 +206,7 @@ def _boxes(rows: list[list[float]]) -> Boxes:
 def _count(
     score: Score, found: Boxes, truth: Boxes, ignored: Boxes, needed: float
 ) -> None:
-    verdict, hit = matched(found, truth, ignored, needed)
+    verdict, hit = match_boxes(found, truth, ignored, needed)
     score.hits += int((verdict == 1).sum())
     score.false += int((verdict == 0).sum())
     score.missed += int((~hit).sum())

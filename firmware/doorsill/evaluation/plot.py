@@ -19,11 +19,13 @@ from doorsill.values import Crossing, Direction, Tracks
 
 Canvas = NDArray[np.uint8]
 Point = tuple[float, float]
-GROUND, INK, GREY = (255, 255, 255), (20, 20, 20), (176, 180, 186)
+GROUND = (255, 255, 255)  # R, G, B, as below
+INK = (20, 20, 20)  # of the counting lines
+GREY = (176, 180, 186)  # of a track that was not counted
 COLOURS = {Direction.IN: (0, 137, 123), Direction.OUT: (230, 108, 0)}
-LONG_SIDE = 960  # pixels
-TRACK_LIMIT = 5_000  # tracks drawn; a recording may be days long
-POINT_LIMIT = 2_000  # points kept of one track
+LONG_SIDE = 960  # of the drawing, pixels
+TRACK_LIMIT = 5_000  # tracks drawn at most: a recording may be days long
+POINT_LIMIT = 2_000  # points kept of one track, at most
 
 
 class TrackPlot:
@@ -34,9 +36,9 @@ class TrackPlot:
         self._directions: dict[int, Direction] = {}
 
     def add(self, tracks: Tracks, crossings: Iterable[Crossing]) -> None:
-        """Note the feet that were seen and which track was counted how.
+        """Add the feet that were seen and how each track was counted.
 
-        Where a track only coasts nobody was seen, and nothing is drawn.
+        Where a track only coasts, nobody was seen and nothing is drawn.
         """
         for row in np.flatnonzero(tracks.confirmed & (tracks.detection >= 0)):
             identity = int(tracks.ids[row])

@@ -7,7 +7,8 @@
     1 └───────────────┘
         legend
 
-Colour never speaks alone: who went OUT is dashed, each path ends in an arrowhead.
+Nothing is shown by colour alone: a path that went OUT is dashed, and each path ends in
+an arrowhead.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from html import escape
 
 from doorsill.evaluation.plot import Point, TrackPlot
 
-WIDTH = 860.0  # of the picture's frame; all lengths are units of the drawing
-TALLEST = 1000.0  # of the picture's frame
-LEFT, TOP, RIGHT = 70.0, 60.0, 30.0
-BELOW = 0.15  # of the picture's height: room for feet below it
-TEXT = 28  # font size: still readable where the drawing is 320 pixels wide
-LEGEND_ROW = 40.0
+WIDTH = 860.0  # of the picture's frame at most; all lengths are units of the drawing
+TALLEST = 1000.0  # height of the picture's frame at most
+LEFT = 70.0  # margin left of the frame
+TOP = 60.0  # margin above the frame
+RIGHT = 30.0  # margin right of the frame
+BELOW = 0.15  # room for feet below the picture, share of the picture's height
+LEGEND_ROW = 40.0  # height of a row of the legend
 SMOOTH = 1.2  # a point that lies nearer to its neighbours' line is left out
-ARROW_AT = 0.37  # of a line's longest stretch: no number stands there at the frame
-PATHS_LIMIT = 400  # drawn; the file stays small for a day's recording as well
+ARROW_AT = 0.37  # share of a line's longest stretch: no number of the frame is there
+PATHS_LIMIT = 400  # paths drawn at most; the file stays small for a day's recording
 STYLE = """
 :root{color-scheme:light dark}
 text{font:28px system-ui,sans-serif;fill:#141414}
@@ -70,12 +72,13 @@ def draw_svg(
     aspect: float,
     title: str,
 ) -> str:
-    """The drawing as text; ``aspect`` is width over height of the video."""
+    """The drawing as text; ``aspect`` is width over height of the video.
+
+    ``lines`` are points in 0..1 of the picture, ``names`` those of the lines.
+    """
     width, height = _frame(aspect)
-    size = (
-        LEFT + width + RIGHT,
-        TOP + height * (1 + BELOW) + LEGEND_ROW * (len(LEGEND) + 1.5),
-    )
+    below = TOP + height * (1 + BELOW)
+    size = (LEFT + width + RIGHT, below + LEGEND_ROW * (len(LEGEND) + 1.5))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]:.0f} '
         f'{size[1]:.0f}" width="100%" role="img">',
@@ -92,7 +95,7 @@ def draw_svg(
     ]
     for line, name in zip(lines, names, strict=True):
         parts += _line(line, name, width, height)
-    parts += _legend(TOP + height * (1 + BELOW))
+    parts += _legend(below)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -150,29 +153,29 @@ def _line(line: Sequence[Point], name: str, width: float, height: float) -> list
     right = (-along[1], along[0])  # y points down: the right-hand side
     middle = (x0 + (x1 - x0) * ARROW_AT, y0 + (y1 - y0) * ARROW_AT)
     text = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
-    tip = _moved(middle, right, 46)
+    tip = _move(middle, right, 46)
     return [
         f'<polyline class="line" points="{text}"/>',
         f'<path class="line lead" d="M{middle[0]:.0f} {middle[1]:.0f}'
         f'L{tip[0]:.0f} {tip[1]:.0f}"/>',
-        _said("side", "IN", _moved(middle, right, 80)),
-        _said("side", "OUT", _moved(middle, right, -44)),
-        _said("name", name, _inside(_moved(points[0], along, 60), width, height)),
+        _text("side", "IN", _move(middle, right, 80)),
+        _text("side", "OUT", _move(middle, right, -44)),
+        _text("name", name, _keep_inside(_move(points[0], along, 60), width, height)),
     ]
 
 
-def _said(kind: str, text: str, at: Point) -> str:
+def _text(kind: str, text: str, at: Point) -> str:
     return (
         f'<text class="{kind}" x="{at[0]:.0f}" y="{at[1] + 10:.0f}" '
         f'text-anchor="middle">{escape(text)}</text>'
     )
 
 
-def _moved(point: Point, direction: Point, by: float) -> Point:
+def _move(point: Point, direction: Point, by: float) -> Point:
     return point[0] + direction[0] * by, point[1] + direction[1] * by
 
 
-def _inside(point: Point, width: float, height: float) -> Point:
+def _keep_inside(point: Point, width: float, height: float) -> Point:
     return (
         min(max(point[0], LEFT + 60), LEFT + width - 60),
         min(max(point[1], TOP + 30), TOP + height - 30),

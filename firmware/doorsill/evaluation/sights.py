@@ -1,4 +1,4 @@
-"""What a picture is like to count in, and what whoever hangs the camera should change.
+"""Whether people can be counted in a picture, and what to change at the camera.
 
 A count of 0 may mean that nobody came, or that the camera looks the wrong way. Sums are
 kept, never a picture: who was followed, how high heads are in the model's input, how
@@ -18,30 +18,30 @@ from doorsill.values import Frame
 from doorsill.vision.pipeline import Seen
 
 LEAST_RATE = 3.0  # frames a second: below it people cannot be followed
-LEAST_HEAD = 9.0  # pixels of the model's input; lower ones are often missed
+LEAST_HEAD = 9.0  # height of a head in the model's input, pixels: lower ones are missed
 PEOPLE_LIMIT = 20_000  # people who are remembered by number; a recording may be long
 LOOK_AT = 50  # frames in which bars are looked for
-BAR_LEVELS = 12  # of 255: a row or column that spans less holds no picture
-EVERY = 4  # pixels of a row or column; a picture that shows less is no picture
-MOSTLY = 0.25  # a larger share of the picture in bars is worth a sentence
-PART = 0.5  # of the people, from which a fault is the camera's
+BAR_LEVELS = 12  # a row or column that spans fewer levels holds no picture, of 256
+EVERY = 4  # from sample to sample of a row or column, pixels
+MOSTLY = 0.25  # share of the picture in bars from which they are remarked
+PART = 0.5  # share of the people from which a fault is the camera's
 
 
 @dataclass(slots=True)
 class Sights:
     """Sums over a recording."""
 
-    followed: dict[int, bool] = field(default_factory=dict)  # id: feet seen inside
-    unconfirmed: int = 0  # detections that became nobody
+    followed: dict[int, bool] = field(default_factory=dict)  # id: feet seen inside?
+    unconfirmed: int = 0  # frames with detections of which nobody was followed
     heads: list[float] = field(default_factory=list)  # heights, pixels
-    _rows: NDArray[np.bool_] | None = None  # that showed something
-    _columns: NDArray[np.bool_] | None = None
-    _looked: int = 0
-    _height: int = 0
+    _rows: NDArray[np.bool_] | None = None  # rows that showed something
+    _columns: NDArray[np.bool_] | None = None  # columns that showed something
+    _looked: int = 0  # frames in which bars were looked for
+    _height: int = 0  # of the picture, pixels
 
     @property
     def people(self) -> int:
-        """How many were followed; who was lost and found again counts twice."""
+        """How many were followed; somebody lost and found again counts twice."""
         return len(self.followed)
 
     @property
@@ -51,7 +51,7 @@ class Sights:
 
     @property
     def head_pixels(self) -> float:
-        """The middle one of the heads' heights, in pixels of the model's input."""
+        """Median of the heads' heights, in pixels of the model's input."""
         return float(np.median(self.heads)) if self.heads else 0.0
 
     @property
@@ -61,8 +61,8 @@ class Sights:
             return 0.0
         return 1.0 - float(self._rows.mean() * self._columns.mean())
 
-    def look(self, frame: Frame) -> None:
-        """Look for bars, in the first frames."""
+    def look_for_bars(self, frame: Frame) -> None:
+        """Look for rows and columns without a picture, in the first frames."""
         if self._looked >= LOOK_AT:
             return
         self._looked += 1
@@ -74,7 +74,7 @@ class Sights:
         self._columns = columns if self._columns is None else self._columns | columns
 
     def note(self, seen: Seen) -> None:
-        """One frame's people."""
+        """Add one frame's people."""
         tracks, found = seen.tracks, seen.detections
         confirmed = tracks.confirmed.tolist()
         if not any(confirmed):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from doorsill.evaluation.measure import Share, matched
+from doorsill.evaluation.measure import Share, match_boxes
 from doorsill.models import manifest as registry
 from doorsill_train import labels
 from doorsill_train.judge.held_out import int8_detector
@@ -52,9 +52,9 @@ def found_rows(
         good = labels.usable(table)
         found = detect(samples.encode(planes, manifest.encoding))
         truth, loose = table[good][:, labels.HEAD], labels.ignored(table)
-        verdict, _ = matched(found.heads * size, truth, loose, 0.5)
+        verdict, _ = match_boxes(found.heads * size, truth, loose, 0.5)
         for row, box in zip(table[good], truth, strict=True):
-            hit, _ = matched(found.heads * size, box[None], truth[:0], 0.5)
+            hit, _ = match_boxes(found.heads * size, box[None], truth[:0], 0.5)
             mine = found.scores[(hit == 1) & (verdict == 1)]
             rows.append(row)
             views.append(view)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from doorsill.evaluation.measure import matched
+from doorsill.evaluation.measure import match_boxes
 from doorsill.models.manifest import HeadsDecode, Quantisation
 from doorsill.values import Detections
 from doorsill.vision.detect.heads import HeadDecoder
@@ -72,10 +72,10 @@ def measure(
         if not len(rows):
             invented.append(bool((found.scores >= threshold).any()))
         sure, loose = rows[good], rows[~good]
-        heads = matched(
+        heads = match_boxes(
             found.heads * size, sure[:, labels.HEAD], labels.ignored(rows), 0.5
         )
-        people = matched(
+        people = match_boxes(
             found.boxes * size, sure[:, labels.BODY], loose[:, labels.BODY], 0.5
         )
         entry = (found.scores, heads, people, good.sum())
