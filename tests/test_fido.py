@@ -29,7 +29,7 @@ from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.consent.trust import ConsentCertificate, verify, verify_sealing
 from doorsill.drivers.token import fido
-from doorsill.drivers.token.ctap import enrol, sealing_key
+from doorsill.drivers.token.ctap import derive_sealing_key, enrol
 from doorsill.drivers.token.fido import FidoToken, Ports
 from doorsill.drivers.token.fido_fake import VirtualKey
 from doorsill.errors import ConfigError, UntrustedError
@@ -44,7 +44,7 @@ def enrolled(key: VirtualKey, **grant: object) -> Enrolled:
     credential, public = enrol(key, "Ana")
     granted = LOJA.grant(**grant)
     presence = cards.card(LOJA.ca, LOJA.key, public, granted, credential)
-    hidden = sealing_key(key, credential).public_key()
+    hidden = derive_sealing_key(key, credential).public_key()
     sealing = cards.sealing(LOJA.ca, LOJA.key, hidden, granted)
     return Enrolled(credential, cards.der(presence), cards.der(sealing))
 

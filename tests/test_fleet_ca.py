@@ -143,10 +143,10 @@ def test_no_device_has_the_name_of_a_reader(authority: Authority) -> None:
     reader = authority.issue_reader("store", NOW).certificate
     assert common_name(reader) == "reader:store"
     with pytest.raises(UntrustedError, match="names no device id"):
-        identity.named(reader)
+        identity.names_of(reader)
     for site, device in (("reader", "store"), ("store", "store"), ("a-b", "c-d")):
         made = authority.issue_device(site, device, NOW).certificate
-        assert identity.named(made) == (site, device)
+        assert identity.names_of(made) == (site, device)
         assert ":" not in common_name(made)
 
 

@@ -20,7 +20,7 @@ from doorsill.drivers.camera.video import open_recording
 from doorsill.drivers.model import runtime
 from doorsill.drivers.model.graph import Ends
 from doorsill.errors import ConfigError
-from doorsill.models.stated import Stated, stated
+from doorsill.models.stated import Stated, read_stated
 from doorsill.services.detectors import open_detector, with_probed_delegate
 from doorsill.values import Frame
 from doorsill.vision.detect.foreign import foreign_detector
@@ -54,7 +54,7 @@ def pictures() -> tuple[np.ndarray, ...]:
 
 def people(model: bytes):
     net = runtime.load(model)
-    detector = foreign_detector(net, stated(model)).detector
+    detector = foreign_detector(net, read_stated(model)).detector
     return [detector.detect(Frame(pixels, 0.0)) for pixels in pictures()]
 
 

@@ -70,9 +70,9 @@ def test_the_floor_of_the_clock_is_the_latest_proof(tmp_path: Path) -> None:
     assert clock.floor_of([]) == clock.RELEASED - clock.SLACK_S
     later = clock.RELEASED + 86_400
     assert clock.floor_of([0.0, later]) == later - clock.SLACK_S
-    assert clock.written(tmp_path / "nothing") == []
+    assert clock.when_written(tmp_path / "nothing") == []
     put(tmp_path, "policy.json", "{}")
-    assert clock.written(tmp_path / "policy.json")[0] > clock.RELEASED
+    assert clock.when_written(tmp_path / "policy.json")[0] > clock.RELEASED
 
 
 @pytest.mark.parametrize("name", [clock.SYNCHRONISED, clock.CHRONY])

@@ -8,7 +8,7 @@ from interpreters import FakeInterpreter, ssd_results
 
 from doorsill.drivers.model.graph import Ends
 from doorsill.errors import ConfigError
-from doorsill.models.manifest import Wished
+from doorsill.models.manifest import Overrides
 from doorsill.models.stated import Coding, Stated
 from doorsill.vision.detect.anchors import by_rule
 from doorsill.vision.detect.layout import layout_of
@@ -22,8 +22,8 @@ SQUARE = (1, 320, 320, 3)
 ORDERS = list(permutations(range(4)))
 
 
-def found_by(fake: FakeInterpreter, said=None, wished=None) -> np.ndarray:
-    return layout_of(fake, said, wished).decode(fake.outputs(), WHOLE).boxes
+def found_by(fake: FakeInterpreter, said=None, overrides=None) -> np.ndarray:
+    return layout_of(fake, said, overrides).decode(fake.outputs(), WHOLE).boxes
 
 
 def laid_out(values, order):
@@ -95,8 +95,8 @@ def test_the_column_of_people_goes_by_labels_or_by_their_number(
 
 
 def test_a_manifest_says_which_column_and_which_anchors():
-    wished = Wished(4, "efficientdet", 4.0)
-    decode = layout_of(raw(19206, 24), None, wished).decode
+    overrides = Overrides(4, "efficientdet", 4.0)
+    decode = layout_of(raw(19206, 24), None, overrides).decode
     assert decode.column == 4
     wide = by_rule("efficientdet", (320, 320)).anchors[0, 2]
     assert decode.coding.anchors[0, 2] == pytest.approx(wide * 4 / 3)
@@ -173,7 +173,7 @@ def test_what_is_no_detector_is_refused_by_what_was_found(shapes, sentence):
 
 
 @pytest.mark.parametrize(
-    ("said", "wished", "sentence"),
+    ("said", "overrides", "sentence"),
     [
         pytest.param(
             Stated(labels=("cat", "dog")), None, "2 labels is a person: cat, dog",
@@ -187,15 +187,15 @@ def test_what_is_no_detector_is_refused_by_what_was_found(shapes, sentence):
             Stated(coding=Coding(np.zeros((7, 4), np.float32), (1, 1, 1, 1))), None,
             "gives 2034 boxes, its metadata 7 anchors", id="anchors of another model",
         ),
-        pytest.param(None, Wished(91), "there are 91 columns", id="person is too far"),
+        pytest.param(None, Overrides(91), "are 91 columns", id="person is too far"),
         pytest.param(
-            None, Wished(0, "efficientdet"), "efficientdet makes 19206", id="wrong rule"
+            None, Overrides(0, "efficientdet"), "makes 19206", id="wrong rule"
         ),
     ],
 )  # fmt: skip
-def test_what_file_and_manifest_say_must_fit(said, wished, sentence):
+def test_what_file_and_manifest_say_must_fit(said, overrides, sentence):
     with pytest.raises(ConfigError, match=sentence):
-        layout_of(raw(2034, 91), said, wished)
+        layout_of(raw(2034, 91), said, overrides)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_recording_counts_as_the_picture_that_a_player_shows(
     [
         pytest.param(
             changed(mirror="left-right"),
-            (upright, "orientation", lambda matrix: upright.AS_STORED),
+            (upright, "orientation_of", lambda matrix: upright.AS_STORED),
             id="the display matrix",
         ),
         pytest.param(

@@ -99,7 +99,7 @@ def server(body: bytes) -> Iterator[Server]:
 
 @pytest.fixture
 def wanted(body: bytes, server: Server) -> fetch.Known:
-    known = fetch.known("ssd-mobilenet-v1")
+    known = fetch.find_known("ssd-mobilenet-v1")
     return replace(known, url=server.url, sha256=hashlib.sha256(body).hexdigest())
 
 
@@ -153,7 +153,7 @@ def test_a_file_that_does_not_say_who_is_a_person_gets_a_manifest(
         path = fetch.fetch(known, tmp_path, quietly)
         manifest = registry.load_manifest(path)
         assert manifest.model_path.read_bytes() == registry.verified_model(manifest)
-        assert manifest.wished is not None and manifest.wished.person == 1
+        assert manifest.overrides is not None and manifest.overrides.person == 1
         path.unlink()
 
 
@@ -181,7 +181,7 @@ def test_what_nobody_has_seen_is_said_before_it_is_fetched(
 @needs_data
 def test_the_pinned_hash_is_that_of_the_file_we_measured_with() -> None:
     found = hashlib.sha256(PEER.read_bytes()).hexdigest()
-    assert fetch.known("ssd-mobilenet-v1").sha256 == found
+    assert fetch.find_known("ssd-mobilenet-v1").sha256 == found
 
 
 @pytest.mark.parametrize("path", registry.manifests(), ids=lambda path: path.stem)

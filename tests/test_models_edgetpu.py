@@ -18,4 +18,4 @@ def test_a_compiler_that_hangs_is_given_up(
     compiler.chmod(0o755)
     monkeypatch.setattr(edgetpu, "COMPILER_LIMIT_S", 0.2)
     with pytest.raises(ConfigError, match=r"was not done within 0\.2 s"):
-        edgetpu.compiled(tmp_path / "m.tflite", "m", str(compiler), tmp_path)
+        edgetpu.compile_model(tmp_path / "m.tflite", "m", str(compiler), tmp_path)

@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from doorsill.errors import ConfigError
 from doorsill.models.flatbuffer import Table
-from doorsill.models.stated import Stated, labels_of, stated
+from doorsill.models.stated import Stated, labels_of, read_stated
 
 SEED = 31
 ANCHORS = np.array([[0.5, 0.5, 0.1, 0.2], [0.25, 0.75, 0.3, 0.4]])
@@ -37,11 +37,11 @@ def empty_model() -> bytes:
 
 
 def test_a_file_without_metadata_says_nothing():
-    assert stated(empty_model()) == Stated()
+    assert read_stated(empty_model()) == Stated()
 
 
 def test_metadata_is_read_in_full():
-    found = stated(bent.with_metadata(empty_model(), WHOLE))
+    found = read_stated(bent.with_metadata(empty_model(), WHOLE))
     assert (found.mean, found.deviation) == ((127,) * 3, (128,) * 3)
     assert found.size == (320, 256)
     assert found.outputs == ("location", "category", "score", "number of detections")
@@ -54,7 +54,7 @@ def test_metadata_is_read_in_full():
 
 def test_labels_lie_in_a_zip_behind_the_model():
     model = bent.with_labels_behind(empty_model(), ["???", "Person ", "", "Cat"])
-    assert stated(model).labels == ("???", "person", "", "cat")
+    assert read_stated(model).labels == ("???", "person", "", "cat")
 
 
 def test_a_label_file_may_be_of_any_system():
@@ -84,14 +84,14 @@ def test_a_label_file_may_be_of_any_system():
 )  # fmt: skip
 def test_metadata_that_cannot_be_is_refused(metadata, sentence):
     with pytest.raises(ConfigError, match=f"metadata is damaged: .*{sentence}"):
-        stated(bent.with_metadata(empty_model(), metadata))
+        read_stated(bent.with_metadata(empty_model(), metadata))
 
 
 def test_a_zip_that_is_cut_is_refused():
     model = bytearray(bent.with_labels_behind(empty_model(), ["person"]))
     model[model.index(b"PK\x01\x02")] ^= 0xFF
     with pytest.raises(ConfigError, match="the zip behind it cannot be read"):
-        stated(bytes(model))
+        read_stated(bytes(model))
 
 
 def test_no_damage_is_worse_than_a_sentence():
@@ -105,7 +105,7 @@ def test_no_damage_is_worse_than_a_sentence():
         for _ in range(rng.randint(1, 6)):
             bad[rng.randrange(len(bad))] = rng.randrange(256)
         try:
-            stated(
+            read_stated(
                 bytes(bad[: rng.randint(8, len(bad))] if rng.random() < 0.3 else bad)
             )
             outcomes.add("read")

@@ -154,10 +154,13 @@ def test_a_manifest_says_of_somebody_elses_detector_what_its_file_does_not(
     rest = '[ssd]\nperson = 4\nanchors = "efficientdet"\nanchor_scale = 4.0\n'
     manifest = ssd_manifest(tmp_path, rest)
     assert manifest.scaling == ((127.0,), (128.0,))
-    assert manifest.wished is not None
-    assert (manifest.wished.person, manifest.wished.anchors) == (4, "efficientdet")
-    assert manifest.wished.anchor_scale == 4.0
-    assert ssd_manifest(tmp_path, "").wished is None
+    assert manifest.overrides is not None
+    assert (manifest.overrides.person, manifest.overrides.anchors) == (
+        4,
+        "efficientdet",
+    )
+    assert manifest.overrides.anchor_scale == 4.0
+    assert ssd_manifest(tmp_path, "").overrides is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,12 @@ import numpy as np
 import pytest
 from recordings import record
 
-from doorsill.drivers.camera.upright import FirstField, Orientation, Scaler, orientation
+from doorsill.drivers.camera.upright import (
+    FirstField,
+    Orientation,
+    Scaler,
+    orientation_of,
+)
 
 ONE = 0x10000
 STORED = np.arange(6, dtype=np.uint8).reshape(2, 3, 1).repeat(3, axis=2)
@@ -38,7 +43,7 @@ def matrix(a: int, b: int, c: int, d: int) -> bytes:
 def test_each_of_the_eight_matrices_shows_its_picture(
     entries: tuple[int, int, int, int], shown: list[list[int]]
 ) -> None:
-    found = orientation(matrix(*(each * ONE for each in entries)))
+    found = orientation_of(matrix(*(each * ONE for each in entries)))
     assert found.turn(STORED)[..., 0].tolist() == shown
 
 
@@ -52,7 +57,7 @@ def test_each_of_the_eight_matrices_shows_its_picture(
     ],
 )
 def test_what_asks_for_no_quarter_turn_is_left_as_it_is(said: bytes | None) -> None:
-    assert orientation(said) == Orientation()
+    assert orientation_of(said) == Orientation()
 
 
 def woven(kind: str) -> av.VideoFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from doorsill.device.users import apart, is_there
+from doorsill.device.users import is_there, run_apart
 from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, UntrustedError
 
@@ -16,23 +16,23 @@ WITHIN_S = 20.0
 
 
 def test_what_the_child_returns_or_raises_comes_back() -> None:
-    assert apart(lambda: ("seen", os.getpid()), WITHIN_S)[0] == "seen"
-    assert apart(os.getpid, WITHIN_S) != os.getpid()
+    assert run_apart(lambda: ("seen", os.getpid()), WITHIN_S)[0] == "seen"
+    assert run_apart(os.getpid, WITHIN_S) != os.getpid()
 
     def refuse() -> None:
         raise UntrustedError("not this one")
 
     with pytest.raises(UntrustedError, match="not this one"):
-        apart(refuse, WITHIN_S)
+        run_apart(refuse, WITHIN_S)
     with pytest.raises(ConfigError, match="ZeroDivisionError"):
-        apart(lambda: 1 / 0, WITHIN_S)
+        run_apart(lambda: 1 / 0, WITHIN_S)
 
 
 def test_a_child_that_hangs_or_dies_is_a_sentence() -> None:
     with pytest.raises(ConfigError, match=r"nothing within 0\.2 s"):
-        apart(lambda: time.sleep(60), 0.2)
+        run_apart(lambda: time.sleep(60), 0.2)
     with pytest.raises(ConfigError, match="it ended"):
-        apart(lambda: os._exit(3), WITHIN_S)
+        run_apart(lambda: os._exit(3), WITHIN_S)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
@@ -42,7 +42,7 @@ def test_another_user_cannot_read_what_is_roots(tmp_path: Path) -> None:
     path.chmod(0o600)
     assert read_file(path) == b"secret"
     with pytest.raises(ConfigError, match="Permission denied"):
-        apart(lambda: read_file(path), WITHIN_S, "nobody")
+        run_apart(lambda: read_file(path), WITHIN_S, "nobody")
 
 
 def test_a_user_is_there_or_not() -> None:

@@ -31,9 +31,9 @@ class Cable:
     def pull(self, daemon: PrivatePcscd) -> None:
         """The reader is gone, card and all."""
         self._cut.touch()
-        daemon.look()
+        daemon.rescan()
 
     def plug_in(self, daemon: PrivatePcscd) -> None:
         """It is there again."""
         self._cut.unlink()
-        daemon.look()
+        daemon.rescan()

@@ -104,7 +104,7 @@ def ctap(folder: Path) -> Parser:
         work[number](token())
         seeds.append(script(number, *heard))
     heard.clear()
-    speech.sealing_key(key, credential)
+    speech.derive_sealing_key(key, credential)
     seeds.append(script(2, *heard))
 
     def feed(data: bytes) -> None:

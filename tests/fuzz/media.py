@@ -50,7 +50,7 @@ def stated(folder: Path) -> Parser:
     )
     plain = (ROOT / "models" / "attributes.tflite").read_bytes()
     whole = bent.with_labels_behind(bent.with_metadata(plain, said), ["person"])
-    return Parser([whole], models_stated.stated)
+    return Parser([whole], models_stated.read_stated)
 
 
 def recording(path: Path) -> bytes:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from doorsill.drivers.gpio.lamp import ConsentLamp, GpiodOutput
-from doorsill.drivers.gpio.line import place_of
+from doorsill.drivers.gpio.line import parse_place
 
 WATCHED_S = 1.0
 
@@ -18,7 +18,7 @@ def test_it_is_lit_and_goes_out():
     named = os.environ.get("DOORSILL_LAMP")
     if not named:
         pytest.skip("DOORSILL_LAMP names no line")
-    output = GpiodOutput(*place_of("lamp_line", named))
+    output = GpiodOutput(*parse_place("lamp_line", named))
     lamp = ConsentLamp(output)
     assert not output.read()
     lamp.show(True)

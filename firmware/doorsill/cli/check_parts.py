@@ -57,7 +57,7 @@ def kernel(config: Config, now: datetime) -> Iterator[Fault]:
 
 def time(config: Config, now: datetime) -> Iterator[Fault]:
     """Whether the clock can be right."""
-    known = clock.written(config.policy_in_force)
+    known = clock.when_written(config.policy_in_force)
     with contextlib.suppress(ConfigError):  # said elsewhere
         chain = pem.read_chain(config.broker.certificate)
         known += [each.not_valid_before_utc.timestamp() for each in chain]
@@ -117,7 +117,7 @@ def certificates(config: Config, now: datetime) -> Iterator[Fault]:
     broker = config.broker
     chain = pem.read_chain(broker.certificate)
     yield from validity.of_chain(broker.certificate, chain, now)
-    site, device = identity.named(chain[0])
+    site, device = identity.names_of(chain[0])
     if device != config.device.id:
         yield Fault(
             f"{broker.certificate} is for {device}, but device.id = {config.device.id}"
@@ -142,7 +142,7 @@ def _public_key(config: Config) -> bytes:
     path, user = config.broker.key, _key_user(config)
     if user is None:
         return pem.public_of(path)
-    return users.apart(lambda: pem.public_of(path), READER_S, user)
+    return users.run_apart(lambda: pem.public_of(path), READER_S, user)
 
 
 def authorities(config: Config, now: datetime) -> Iterator[Fault]:
@@ -216,7 +216,7 @@ def _picture(config: Config) -> Iterator[Fault]:
             found.close()
 
     try:
-        users.apart(look, CAMERA_S)
+        users.run_apart(look, CAMERA_S)
     except DoorsillError as error:
         step = "is it plugged in, and does no other program use it?"
         yield Fault(f"the camera gives no picture: {error}", step)
@@ -258,9 +258,9 @@ def _lines(section: ConsentSection) -> Iterator[Fault]:
     for name, line in named.items():
         try:
             if line:
-                from doorsill.drivers.gpio.line import place_of  # needs gpiod
+                from doorsill.drivers.gpio.line import parse_place  # needs gpiod
 
-                place_of(name, line)
+                parse_place(name, line)
         except ConfigError as error:
             yield Fault(str(error))
     if section.lamp_line and section.lamp_line == section.gpio_line:
@@ -292,10 +292,10 @@ def reader(config: Config, now: datetime) -> Iterator[Fault]:
 
 def _keys() -> Iterator[Fault]:
     """A FIDO2 key that is plugged in, and that the vault may not open."""
-    from doorsill.drivers.token.fido import keys_refused, may_not_open  # needs fido2
+    from doorsill.drivers.token.fido import keys_refused, refusal_of  # needs fido2
 
     for name in keys_refused():
-        yield Fault(may_not_open(name))
+        yield Fault(refusal_of(name))
 
 
 def folders(config: Config, now: datetime) -> Iterator[Fault]:
@@ -339,7 +339,7 @@ def permissions(config: Config, now: datetime) -> Iterator[Fault]:
 
 def _readable(user: str, path: Path) -> Iterator[Fault]:
     try:
-        users.apart(lambda: read_file(path) and None, READER_S, user)
+        users.run_apart(lambda: read_file(path) and None, READER_S, user)
     except ConfigError as error:
         step = (
             f"chgrp doorsill {path}; chmod g+r {path}; the same for its folders (g+x)"

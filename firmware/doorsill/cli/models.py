@@ -248,7 +248,7 @@ def fetch_models(args: argparse.Namespace) -> int:
     """Fetch a well-known detector by its pinned hash; without a name, list them."""
     if args.name is None:
         return _list_known()
-    wanted = fetch.known(args.name)
+    wanted = fetch.find_known(args.name)
     if wanted.unverified:
         sys.stderr.write(f"doorsill: {wanted.name}: {wanted.unverified}\n")
     with _progress() as progress:
@@ -277,9 +277,9 @@ def _list_known() -> int:
 def compile_models(args: argparse.Namespace) -> int:
     """Run the Edge TPU compiler."""
     model = find(args.model)
-    compiler = edgetpu.installed(args.compiler)
+    compiler = edgetpu.find_compiler(args.compiler)
     if model.manifest is not None:
         manifest.verified_model(model.manifest)
-    target = edgetpu.compiled(model.path, model.title, compiler, args.to)
+    target = edgetpu.compile_model(model.path, model.title, compiler, args.to)
     _say(f"{target}: every operation runs on the Edge TPU")
     return 0

@@ -70,7 +70,7 @@ def time(shop: Shop) -> Finding:
     """Whether the clock can be right, and who sets it."""
     chain = pem.read_chain(shop.config.broker.certificate)
     known = [each.not_valid_before_utc.timestamp() for each in chain]
-    known += clock.written(shop.config.policy_in_force)
+    known += clock.when_written(shop.config.policy_in_force)
     floor = datetime.fromtimestamp(clock.floor_of(known), UTC)
     shown = f"{shop.now:%Y-%m-%d %H:%M} UTC"
     if shop.now < floor:

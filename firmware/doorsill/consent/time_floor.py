@@ -14,7 +14,7 @@ from cryptography import x509
 from doorsill.consent.gate import CLOCK_JUMP_S
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError
-from doorsill.device.clock import floor_of, written
+from doorsill.device.clock import floor_of, when_written
 from doorsill.device.version import built_at
 
 
@@ -26,7 +26,7 @@ def floor_s(signed_s: float, policy: Path, authority: x509.Certificate) -> float
     card. The last is the commit that this firmware was built from.
     """
     made = authority.not_valid_before_utc.timestamp()
-    return max(signed_s, built_at(), floor_of([made, *written(policy)]))
+    return max(signed_s, built_at(), floor_of([made, *when_written(policy)]))
 
 
 def require_clock(utc: float, floor: float) -> None:

@@ -1,1 +1,1 @@
-"""Who this device is, what it may do and how it fares."""
+"""Who this device is, and its health."""

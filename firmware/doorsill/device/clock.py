@@ -10,11 +10,11 @@ import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-# No device runs this program before it was written. Moved on with each release.
+# No device runs this program before it was written. Set again with each release.
 RELEASED = datetime(2026, 11, 28, tzinfo=UTC).timestamp()  # UTC s
 SYNCHRONISED = "run/systemd/timesync/synchronized"  # systemd-timesyncd.service(8)
-CHRONY = "run/chrony/chronyd.pid"
-SLACK_S = 3600.0  # who signs may be ahead by this much: see doorsill_fleet.ca.authority
+CHRONY = "run/chrony/chronyd.pid"  # chronyd(8)
+SLACK_S = 3600.0  # a signer's clock may be ahead by this much (fleet: ca.authority)
 
 
 def floor_of(known: list[float]) -> float:
@@ -26,8 +26,8 @@ def floor_of(known: list[float]) -> float:
     return max([RELEASED, *known]) - SLACK_S
 
 
-def written(path: Path) -> list[float]:
-    """When ``path`` was last written, by this device's own clock; empty without it."""
+def when_written(path: Path) -> list[float]:
+    """When ``path`` was last written, UTC s by our own clock; empty without it."""
     with contextlib.suppress(OSError):
         return [path.stat().st_mtime]
     return []

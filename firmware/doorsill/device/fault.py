@@ -9,6 +9,6 @@ from dataclasses import dataclass
 class Fault:
     """One thing that a person should know; a warning keeps nothing from working."""
 
-    says: str
+    says: str  # what is wrong, in a sentence
     step: str = ""  # what to do first
     warning: bool = False

@@ -1,7 +1,7 @@
-"""How the device fares, as numbers from the kernel: nothing about anybody.
+"""The device's health, as numbers from the kernel: nothing about people.
 
-``root`` is where /proc and /sys are looked for. What the kernel does not say is None,
-0 or "unknown".
+``root`` is the folder that holds proc and sys. What the kernel does not say is None, 0
+or "unknown".
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import shutil
 from pathlib import Path
 
 ROOT = Path("/")
-MIB = 1 << 20
-UNDER_VOLTAGE, THROTTLED = 1 << 0, 0b1110  # of the firmware's word, at this moment
+MIB = 1 << 20  # bytes
+UNDER_VOLTAGE = 1 << 0  # bit of the firmware's word: at this moment
+THROTTLED = 0b1110  # bits of the firmware's word: at this moment
 FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"  # Raspberry Pi OS
 WARNING = "sys/class/hwmon/hwmon*/in0_lcrit_alarm"  # any kernel on a Raspberry Pi
 
@@ -53,6 +54,6 @@ def power(root: Path = ROOT) -> str:
 def disk_free_mib(folder: Path) -> int:
     """What is left of the file system under ``folder``, in whole MiB.
 
-    Raises OSError where the folder cannot be looked at.
+    Raises OSError where the folder cannot be read.
     """
     return shutil.disk_usage(folder).free // MIB

@@ -48,9 +48,10 @@ class Identity:
 
 
 def create(directory: Path, name: str) -> bytes:
-    """Make the device's key in ``directory``; returns the certificate request, PEM.
+    """Make the device's key in ``directory``; gives the certificate request, PEM.
 
-    ``name`` is <site>_<device>, or the device alone where there is one site.
+    ``name`` is <site>_<device>, or the device alone where there is one site. Raises
+    ConfigError for another name, or where there is a key already.
     """
     if not NAME.fullmatch(name):
         raise ConfigError(f"device id {name!r} does not match {DEVICE_ID.pattern}")
@@ -62,7 +63,7 @@ def create(directory: Path, name: str) -> bytes:
 
 
 def load(directory: Path) -> Identity:
-    """Key and certificate of ``directory``, checked against each other."""
+    """Key and certificate of ``directory``, checked against each other; as ``read``."""
     return read(directory / KEY_NAME, directory / CERTIFICATE_NAME)
 
 
@@ -76,7 +77,7 @@ def read(key_path: Path, certificate_path: Path) -> Identity:
     certificate = read_certificate(certificate_path)
     if certificate.public_key() != key.public_key():
         raise UntrustedError(f"{certificate_path} is not the certificate of {key_path}")
-    site, device = named(certificate)
+    site, device = names_of(certificate)
     return Identity(device, certificate, key, site)
 
 
@@ -90,8 +91,11 @@ def key_at(path: Path) -> Path:
     return copy if copy and copy.exists() else path
 
 
-def named(certificate: x509.Certificate) -> tuple[str, str]:
-    """Site and device that the certificate names; an old one names no site."""
+def names_of(certificate: x509.Certificate) -> tuple[str, str]:
+    """Site and device that the certificate names; an old one names no site ("").
+
+    Raises UntrustedError where it names no device.
+    """
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(names[0].value) if len(names) == 1 else ""
     found = NAME.fullmatch(name)

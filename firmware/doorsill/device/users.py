@@ -1,4 +1,4 @@
-"""Look at the device with the eyes of a system user: what root can read, others cannot.
+"""Try something as another system user: what root can read, others may not.
 
 The units run each process as a user of its own. Only the kernel knows what such a user
 may read (modes, groups, lists of access, folders on the way), so a child becomes that
@@ -29,8 +29,8 @@ def is_there(user: str) -> bool:
     return False
 
 
-def apart(look: Callable[[], T], within_s: float, user: str | None = None) -> T:
-    """What ``look`` returns or raises in a child, as ``user`` if that is given.
+def run_apart(work: Callable[[], T], within_s: float, user: str | None = None) -> T:
+    """What ``work`` returns or raises in a child, as ``user`` if that is given.
 
     What it has opened is closed with the child, and what hangs is ended. Raises
     ConfigError where it does not end in time, or dies.
@@ -41,40 +41,40 @@ def apart(look: Callable[[], T], within_s: float, user: str | None = None) -> T:
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
-        _look_and_end(look, user, writer)
+        _work_and_end(work, user, writer)
     os.close(writer)
     try:
-        told = said(reader, within_s) or None
+        data = said(reader, within_s) or None
     except TimeoutError as error:
         raise ConfigError(f"no answer: {error}") from None
     finally:
         os.close(reader)
         end(child)
-    if told is None:
+    if data is None:
         raise ConfigError("no answer: it ended")
-    found = pickle.loads(told)  # noqa: S301 - from our own child
+    found = pickle.loads(data)  # noqa: S301 - from our own child
     if isinstance(found, DoorsillError):
         raise found
     result: T = found
     return result
 
 
-def _look_and_end(look: Callable[[], T], user: str | None, writer: int) -> None:
-    """In the child: never returns."""
-    said: object
+def _work_and_end(work: Callable[[], T], user: str | None, writer: int) -> None:
+    """Do ``work`` in the child, send its answer and end; never returns."""
+    answer: object
     try:
         if user is not None:
             _become(user)
-        said = look()
+        answer = work()
     except DoorsillError as error:
-        said = error
+        answer = error
     except OSError as error:
-        said = ConfigError(str(error))
+        answer = ConfigError(str(error))
     except BaseException as error:  # the top of a process
-        said = ConfigError(f"{type(error).__name__}: {error}")
+        answer = ConfigError(f"{type(error).__name__}: {error}")
     try:
         with os.fdopen(writer, "wb") as pipe:
-            pipe.write(pickle.dumps(said))
+            pipe.write(pickle.dumps(answer))
     finally:
         os._exit(0)
 

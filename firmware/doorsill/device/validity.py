@@ -17,7 +17,7 @@ from doorsill.device.fault import Fault
 from doorsill.documents.strict_x509 import revoked_by
 from doorsill.errors import UntrustedError
 
-SOON = timedelta(days=30)
+SOON = timedelta(days=30)  # before its end a certificate is reported
 RENEW = "have the fleet issue a new certificate"
 CLOCK = "set the clock: timedatectl; or have another certificate issued"
 
@@ -34,7 +34,7 @@ def of_chain(
 def of_bundle(
     path: Path, bundle: Sequence[x509.Certificate], now: datetime
 ) -> Iterator[Fault]:
-    """What is wrong with the CAs that we trust; one that is good will do."""
+    """What is wrong with the CAs that we trust; one good CA is enough."""
     good = [each for each in bundle if not any(_bad(path, each, now))]
     for each in bundle:
         for fault in _of_one(f"{path}, CA {_name(each)},", each, now):
@@ -45,7 +45,7 @@ def of_bundle(
 def of_issuer(
     path: Path, chain: Sequence[x509.Certificate], bundle: Sequence[x509.Certificate]
 ) -> Iterator[Fault]:
-    """Whether a CA that we trust issued our certificate, as it should in a fleet."""
+    """A warning unless a CA that we trust issued our certificate, as in a fleet."""
     if any(_issued(ca, each) for ca in bundle for each in chain):
         return
     issuer = chain[0].issuer.rfc4514_string()
@@ -59,7 +59,7 @@ def of_issuer(
 def of_list(
     path: Path, data: bytes, bundle: Sequence[x509.Certificate], now: datetime
 ) -> Iterator[Fault]:
-    """Whether a list of certificates that were taken back is one of a CA of ours."""
+    """What is wrong with a list of revoked certificates: it must be of a CA of ours."""
     said = ""
     for ca in bundle:
         try:

@@ -32,7 +32,7 @@ def commit() -> str:
     try:
         return BUILT_FROM.read_text(encoding="ascii").strip()
     except OSError:
-        return _asked_of_git(PACKAGE.parent.parent, *COMMIT) or UNKNOWN
+        return _ask_git(PACKAGE.parent.parent, *COMMIT) or UNKNOWN
 
 
 def built_at() -> float:
@@ -40,7 +40,7 @@ def built_at() -> float:
     try:
         text = BUILT_AT.read_text(encoding="ascii").strip()
     except OSError:
-        text = _asked_of_git(PACKAGE.parent.parent, *WHEN)
+        text = _ask_git(PACKAGE.parent.parent, *WHEN)
     return float(text) if text.isdecimal() else 0.0
 
 
@@ -60,7 +60,7 @@ def _named(manifest: Path) -> str:
         return f"{manifest.stem} unreadable"
 
 
-def _asked_of_git(tree: Path, *words: str) -> str:
+def _ask_git(tree: Path, *words: str) -> str:
     if not (tree / ".git").exists():
         return ""
     try:

@@ -1,8 +1,8 @@
 """Which device files are a camera or an accelerator: no other is opened for writing.
 
-The configuration names the camera and nobody signs it. So a name is followed to what it
+The configuration names the camera and is not signed. So a name is followed to what it
 stands for, and that must be a character device of the right kind by its numbers, as the
-kernel gives them: no folder, no file, no disk, whatever it is called.
+kernel gives them: never a folder, a file or a disk, even under the right name.
 
 Source: Linux, Documentation/admin-guide/devices.txt; sysfs(5), /sys/dev/char.
 """
@@ -17,10 +17,11 @@ from pathlib import Path
 from doorsill.errors import ConfigError
 
 SYSFS = Path("/sys/dev/char")  # a link for each character device, by its numbers
-VIDEO4LINUX, USB = 81, 189  # major numbers that are fixed; others the kernel gives out
+VIDEO4LINUX = 81  # major number of cameras, which is fixed
+USB = 189  # major number of USB devices, which is fixed
 CORAL_IDS = ("1a6e:089a", "18d1:9302")  # a Coral on USB, before and after its firmware
 
-Patterns = dict[str, tuple[str, ...]]  # where it lies, and the kinds it may be of
+Patterns = dict[str, tuple[str, ...]]  # path below the root, and the kinds allowed
 # What libcamera opens, and of which kind it must be.
 PI_CAMERA: Patterns = {
     "dev/video*": ("video4linux",),
@@ -65,7 +66,7 @@ def nodes_of(
         node
         for pattern, kinds in patterns.items()
         for path in root.glob(pattern)
-        for node in _resolved(path)
+        for node in _resolve(path)
         if kind_of(node) in kinds
     }
     return sorted(found)
@@ -93,7 +94,7 @@ def kind_of(node: Path) -> str:
         return ""
 
 
-def _resolved(path: Path) -> Iterator[Path]:
+def _resolve(path: Path) -> Iterator[Path]:
     try:
         yield path.resolve(strict=True)
     except (OSError, RuntimeError):

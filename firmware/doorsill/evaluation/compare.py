@@ -133,7 +133,9 @@ def compare(
     compared: list[Compared] = []
     try:
         for model in models:
-            compared.append(_begin(model, clip, lines, truth, (threads, delegate)))
+            net = model.counting_detector(threads, delegate)
+            detector = Watched(net, _sure(model), truth)
+            compared.append(_begin(model, detector, clip, lines))
         turn = list(compared)
         while turn:
             turn = [each for each in turn if each.step()][::-1]
@@ -148,13 +150,8 @@ def compare(
 
 
 def _begin(
-    model: Model,
-    clip: str,
-    lines: Sequence[tuple[Point, ...]],
-    truth: Truth,
-    where: tuple[int, str],
+    model: Model, detector: Watched, clip: str, lines: Sequence[tuple[Point, ...]]
 ) -> Compared:
-    detector = Watched(model.counting_detector(*where), _sure(model), truth)
     camera = open_camera("video", clip, detector.fit, live=False)
     wanted = Wanted(list(lines), every_frame=True)
     return Compared(model, detector, camera, begin(detector, wanted))

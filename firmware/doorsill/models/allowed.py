@@ -1,8 +1,8 @@
 """Which models may run on a device: those that its signed policy names.
 
 A policy that names none means those that came with this doorsill. A model decides what
-is looked at and counted, so no unsigned file may put another in its place. Nothing
-heavy is loaded here: the process that speaks asks as well.
+is seen and counted, so no unsigned file may put another in its place. Nothing heavy is
+loaded here, because the uplink uses this too.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def is_file(name: str) -> bool:
 
 
 def read_model(path: str) -> bytes:
-    """The bytes of a bare model; ConfigError where it cannot be read."""
+    """The bytes of a bare model; raises ConfigError where it cannot be read."""
     return read_file(Path(path), MODEL_MAX_BYTES)
 
 
 def allowed_models(named: Collection[str]) -> Allowed:
-    """The models that a policy lets run which names these, by SHA-256."""
+    """The models that may run under a policy that names ``named``, by SHA-256."""
     return frozenset(named or shipped_hashes())
 
 
@@ -60,7 +60,8 @@ def require_allowed(digest: str, allowed: Allowed | None, name: str) -> str:
 def model_hash(name: str) -> str:
     """The SHA-256 in the manifest of a model, or that of a bare file.
 
-    ``name`` is one of ours or a path; whoever runs the model holds its file to this.
+    ``name`` is one of ours or a path; the file is compared with this before it runs.
+    Raises ConfigError where there is no such model.
     """
     if is_file(name):
         return hashlib.sha256(read_model(name)).hexdigest()

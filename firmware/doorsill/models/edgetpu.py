@@ -12,11 +12,11 @@ from doorsill.documents.files import require_new
 from doorsill.documents.folders import make_folder
 from doorsill.errors import ConfigError, UntrustedError
 
-COMPILER_LIMIT_S = 600
+COMPILER_LIMIT_S = 600  # a compilation takes this long at most
 
 
-def installed(compiler: str) -> str:
-    """Where ``compiler`` is; ConfigError where it is not installed."""
+def find_compiler(compiler: str) -> str:
+    """Where ``compiler`` is; raises ConfigError where it is not installed."""
     found = shutil.which(compiler)
     if found is None:
         raise ConfigError(
@@ -25,11 +25,11 @@ def installed(compiler: str) -> str:
     return found
 
 
-def compiled(model: Path, title: str, compiler: str, to: Path) -> Path:
-    """``model`` compiled into the folder ``to``; the path of what was made.
+def compile_model(model: Path, title: str, compiler: str, to: Path) -> Path:
+    """Compile ``model`` into the folder ``to``; gives the path of what was made.
 
-    ConfigError where the compiler fails, UntrustedError where an operation would stay
-    on the CPU.
+    Raises ConfigError where the compiler fails, UntrustedError where an operation would
+    stay on the CPU.
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [compiler, "--show_operations", "--out_dir", folder, str(model)]
@@ -61,7 +61,7 @@ def compiled(model: Path, title: str, compiler: str, to: Path) -> Path:
 
 
 def operations_on_the_cpu(report: str) -> list[str]:
-    """The operations of a compiler report that were not mapped."""
+    """The operations of a compiler report that were not mapped; raises ConfigError."""
     rows = re.findall(r"^([A-Z][A-Z0-9_]+)\s+(\d+)\s+(.+)$", report, re.MULTILINE)
     if not rows:
         raise ConfigError("the compiler's report lists no operations")

@@ -1,7 +1,7 @@
-"""Fetch well-known detectors by pinned address and SHA-256; a stopped one goes on.
+"""Fetch well-known detectors by pinned address and SHA-256.
 
-Nothing is used before its hash is right: the bytes are collected in ``FILE.part`` and
-get their name only then.
+A download that was stopped goes on where it was. Nothing is used before its hash is
+right: the bytes are collected in ``FILE.part`` and get their name only then.
 """
 
 from __future__ import annotations
@@ -22,13 +22,11 @@ from doorsill.documents.folders import make_folder
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.models.recognise import MODEL_MAX_BYTES
 
-CHUNK = 64 << 10
-TIMEOUT_S = 30
+CHUNK = 64 << 10  # bytes that are read at once
+TIMEOUT_S = 30  # the server may be silent for this long
 ASSETS = "https://storage.googleapis.com/mediapipe-assets/"
-
-
 PINNED_BY = "MediaPipe's build, third_party/external_files.bzl"
-# What of every file here nobody has seen: we have no way to that server.
+# This holds for every file here: we have no way to that server.
 ADDRESS_UNTRIED = "the address itself: the bytes came to us by another way"
 
 
@@ -36,9 +34,9 @@ ADDRESS_UNTRIED = "the address itself: the bytes came to us by another way"
 class Known:
     """A detector of the field, Apache-2.0, that works by path without any code.
 
-    ``figures`` are what was seen on the very bytes that the hash names; ``unverified``
-    says what nobody here has seen. ``person`` is the column of people, where the file
-    does not say it: a manifest is then written beside it.
+    ``figures`` were measured with exactly the bytes of the hash; ``unverified`` says
+    what was not verified here. ``person`` is the column of people, where the file does
+    not say it: a manifest is then written beside it.
     """
 
     name: str
@@ -48,7 +46,11 @@ class Known:
     figures: str = ""
     unverified: str = ""
     person: int | None = None
-    takes: tuple[int, int, str] = (0, 0, "")  # width, height and type of the input
+    takes: tuple[int, int, str] = (
+        0,
+        0,
+        "",
+    )  # width, height (pixels), type of the input
 
     @property
     def file(self) -> str:
@@ -91,8 +93,8 @@ KNOWN = (
 )
 
 
-def known(name: str) -> Known:
-    """A detector by its name."""
+def find_known(name: str) -> Known:
+    """A detector by its name; raises ConfigError where it is not known."""
     for each in KNOWN:
         if each.name == name:
             return each
@@ -105,7 +107,9 @@ def fetch(
 ) -> Path:
     """Fetch into ``folder`` and return what to name as the model.
 
-    ``on_bytes`` gets how many bytes there are so far, and in all.
+    ``on_bytes`` gets how many bytes there are so far, and in all. Raises UplinkError
+    where they did not come in full, UntrustedError where their hash is wrong,
+    ConfigError where another file is in the way.
     """
     target = folder / wanted.file
     if target.is_file() and _sha256(target) == wanted.sha256:
@@ -160,7 +164,7 @@ person = {person}
 
 
 def _with_manifest(wanted: Known, target: Path) -> Path:
-    """The file; or its manifest, where one has to say what the file does not."""
+    """The file; or its manifest, written where the file does not say enough."""
     if wanted.person is None:
         return target
     width, height, dtype = wanted.takes
@@ -182,7 +186,7 @@ def _with_manifest(wanted: Known, target: Path) -> Path:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect as always; one to nowhere leaves no socket open."""
+    """Follows a redirect as usual; an unreadable address leaves no socket open."""
 
     def http_error_302(  # type: ignore[no-untyped-def]
         self, req, fp, code, msg, headers
@@ -197,7 +201,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _download(url: str, part: Path, on_bytes: Callable[[int, int], None]) -> None:
-    """Append what is missing; a server that cannot go on starts anew."""
+    """Append what is missing; a server that cannot do that sends all again."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url)  # noqa: S310 (pinned, and hashed after)
     if have:
@@ -229,7 +233,7 @@ def _download(url: str, part: Path, on_bytes: Callable[[int, int], None]) -> Non
 
 
 def _length(said: str | None) -> int:
-    """What a server says that it sends; 0 where it says nothing that can be."""
+    """The length that a server declares; 0 where it declares none that is possible."""
     right = said is not None and said.isascii() and said.isdecimal()
     return min(int(said), MODEL_MAX_BYTES) if said and right and len(said) < 16 else 0
 

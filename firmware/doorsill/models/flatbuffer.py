@@ -1,8 +1,8 @@
-"""Read tables out of a flatbuffer that nobody vouches for.
+"""Read tables out of a flatbuffer that is not trusted.
 
 A table is a signed offset back to its list of fields; a field that is not in the list
-has its default. Every offset is held to the bytes that are there: what points outside
-is a ValueError, never a wrong read.
+has its default. Every offset is checked against the bytes that are there: one that
+points outside raises ValueError, and nothing else is read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MOST_ENTRIES = 1 << 20  # of one list
+MOST_ENTRIES = 1 << 20  # of one list, at most
 
 
 @dataclass(frozen=True, slots=True)

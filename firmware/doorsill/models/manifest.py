@@ -1,8 +1,8 @@
 """Which models we ship, and the only way to get at their bytes.
 
 A manifest (TOML) says what a model is, what goes in, what comes out and who made it.
-``load_manifest`` takes none that is odd; ``verified_model`` gives bytes only when their
-SHA-256 is the manifest's. A model that looks at people may say how old and how
+``load_manifest`` refuses one that is odd; ``verified_model`` gives bytes only when
+their SHA-256 is the manifest's. A model that reads attributes may say how old and how
 masculine or feminine somebody appears, and nothing else: no other output is loaded.
 """
 
@@ -19,16 +19,16 @@ from doorsill.documents.reading import parse_toml, read_file
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models.recognise import MODEL_MAX_BYTES
 
-RULES = ("ssd", "retina", "efficientdet")
+RULES = ("ssd", "retina", "efficientdet")  # see vision/detect/anchors.py
 
 
 @dataclass(frozen=True, slots=True)
-class Wished:
-    """What a manifest says beyond the file."""
+class Overrides:
+    """What a manifest says about a detector of the field, beyond the file itself."""
 
     person: int | None = None  # class or column of people
-    anchors: str = ""  # a rule of vision/detect/anchors.py
-    anchor_scale: float = 0.0
+    anchors: str = ""  # one of RULES
+    anchor_scale: float = 0.0  # of efficientdet, in cells; 0: as usual
 
 
 class Scaling(NamedTuple):
@@ -41,7 +41,7 @@ class Scaling(NamedTuple):
     deviation: tuple[float, ...] = (127.5,)
 
 
-CHANNELS = 10
+CHANNELS = 10  # of the output ``reg``, see vision/detect/heads.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +58,22 @@ class HeadsDecode:
 
     threshold: float  # lowest score that is reported at all, 0..1
     head_overlap: float = 0.3  # IoU of two heads above which they are one
-    person_overlap: float = 0.65
-    sure: float = 0.45  # the score from which an answer stands by itself
+    person_overlap: float = 0.65  # IoU of two bodies above which they are one
+    sure: float = 0.45  # score from which an answer counts in a single picture
 
 
 KINDS = ("heads", "ssd", "attributes")
-# What may be said about a person, and in which words; not a knob.
+# What may be said about a person, and in which words; this is no setting.
 ALLOWED_ATTRIBUTES = {
     "age": ("child", "young adult", "adult", "older"),
     "expression": ("feminine", "masculine"),
 }
-MANIFEST_MAX_BYTES = 64 << 10
+MANIFEST_MAX_BYTES = 64 << 10  # of a manifest
 TEXT = r"[^\x00-\x1f]+"
 MODEL_FILE = r"[A-Za-z0-9][A-Za-z0-9_.-]*\.(?i:tflite|lite)"  # beside the manifest
 SHAPE = r"[0-9]{1,6}(x[0-9]{1,6}){0,7}"  # as 1x96x96x3
-LONGEST_SIDE = 2048
-MOST_CLASSES = 9999
+LONGEST_SIDE = 2048  # of an input, pixels
+MOST_CLASSES = 9999  # highest class or column of people
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +102,22 @@ class Manifest:
     licence: str
     training_commit: str
     provenance: str
-    width: int
-    height: int
+    width: int  # of the input, pixels
+    height: int  # of the input, pixels
     encoding: str  # "rgb", or "change": luma and two differences
     dtype: str
     outputs: tuple[OutputTensor, ...]
     decode: HeadsDecode | None  # for kind "heads"
-    wished: Wished | None = None  # for kind "ssd": what its file does not say
+    overrides: Overrides | None = None  # for kind "ssd": what its file does not say
     scaling: Scaling | None = None  # of a float input
 
     @property
     def model_path(self) -> Path:
-        """The model lies beside its manifest."""
+        """The model's file, which lies beside its manifest."""
         return self.path.parent / self.file
 
     def output(self, name: str) -> OutputTensor:
-        """One output by name."""
+        """One output by name; raises ConfigError where there is none."""
         for tensor in self.outputs:
             if tensor.name == name:
                 return tensor
@@ -125,7 +125,7 @@ class Manifest:
 
 
 def folders() -> tuple[Path, ...]:
-    """Where models are looked for: in the package, then in a source tree."""
+    """Where models are searched: in the package, then in a source tree."""
     package = Path(__file__).parent.parent
     return package / "models", package.parent.parent / "models"
 
@@ -140,7 +140,7 @@ def manifests() -> tuple[Path, ...]:
 
 
 def shipped(name: str) -> Manifest:
-    """A model of ours by its name, such as ``detector``."""
+    """A model of ours by its name, such as ``detector``; raises ConfigError."""
     for path in manifests():
         if path.stem == name:
             return load_manifest(path)
@@ -164,7 +164,7 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def verified_model(manifest: Manifest) -> bytes:
-    """The model's bytes; UntrustedError when they are not the manifest's."""
+    """The model's bytes; raises UntrustedError when they are not the manifest's."""
     model = read_file(manifest.model_path, MODEL_MAX_BYTES)
     found = hashlib.sha256(model).hexdigest()
     if found != manifest.sha256:
@@ -196,7 +196,7 @@ def _read(path: Path, top: Fields, problems: list[str]) -> Manifest:
     _check_outputs(kind, outputs, problems)
     decode = _decode(top.table("decode")) if kind == "heads" else None
     scaling = _scaling(given) if plain["dtype"] == "float32" else None
-    wished = _wished(top.optional_table("ssd")) if kind == "ssd" else None
+    overrides = _overrides(top.optional_table("ssd")) if kind == "ssd" else None
     for each in (model, given, top):
         each.end()
     return Manifest(
@@ -204,7 +204,7 @@ def _read(path: Path, top: Fields, problems: list[str]) -> Manifest:
         kind=kind,
         outputs=outputs,
         decode=decode,
-        wished=wished,
+        overrides=overrides,
         scaling=scaling,
         **plain,
     )
@@ -214,29 +214,25 @@ def _scaling(given: Fields) -> Scaling | None:
     """The mean and the deviation of a pixel, where a manifest gives them."""
     if not {"mean", "deviation"} & set(given.names()):
         return None
-    mean, deviation = (
-        given.number("mean", -1e3, 1e3),
-        given.number("deviation", 1e-3, 1e3),
-    )
+    mean = given.number("mean", -1e3, 1e3)
+    deviation = given.number("deviation", 1e-3, 1e3)
     return Scaling((mean,), (deviation,))
 
 
-def _wished(table: Fields | None) -> Wished | None:
-    """What a manifest says of somebody else's detector beyond its file."""
+def _overrides(table: Fields | None) -> Overrides | None:
+    """What a manifest says about somebody else's detector beyond its file."""
     if table is None:
         return None
     person = table.optional_whole("person", 0, MOST_CLASSES, -1)
     anchors = table.text("anchors", f"({'|'.join(RULES)})?", 16, "")
     scale = table.number("anchor_scale", 0.5, 16) if anchors == "efficientdet" else 0.0
     table.end()
-    return Wished(None if person < 0 else person, anchors, scale)
+    return Overrides(None if person < 0 else person, anchors, scale)
 
 
 def _output(each: Fields, kind: str) -> OutputTensor:
-    name, shape = (
-        each.text("name", r"[a-z_]+", 32),
-        each.text("shape", SHAPE, 32),
-    )
+    name = each.text("name", r"[a-z_]+", 32)
+    shape = each.text("shape", SHAPE, 32)
     scale = each.number("scale", 0, 1000)
     zero = each.whole("zero", -128, 255)
     labels: tuple[str, ...] = ()

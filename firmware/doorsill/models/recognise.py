@@ -1,8 +1,8 @@
-"""What a file is that was given as a TFLite model and is none."""
+"""What a file is that was given as a TFLite model, but is none."""
 
 from __future__ import annotations
 
-MODEL_MAX_BYTES = 64 << 20  # of a model file, whoever made it
+MODEL_MAX_BYTES = 64 << 20  # of a model file, ours or another's
 LINES = (
     (b"PK\x03\x04", "a zip archive, as .keras, .pt and .task files are: unpack it, or"
      " export the model as TFLite"),
@@ -23,7 +23,7 @@ LINES = (
 PAGE = (b"<!doctype", b"<html", b"<head")
 
 
-def recognised(data: bytes) -> str:
+def recognise(data: bytes) -> str:
     """A few words for what ``data`` seems to be; how it begins where nothing fits."""
     if not data:
         return "an empty file"

@@ -3,7 +3,7 @@
 MediaPipe's and Model Maker's files carry a second flatbuffer (``TFLITE_METADATA``):
 how a pixel becomes a number, what each output is, and for raw detectors their anchors
 (``DETECTOR_METADATA``). A zip behind the model holds the labels. All of it is optional,
-and none of it is trusted: what cannot be read is a ConfigError.
+and none of it is trusted: what cannot be read raises ConfigError.
 
 Sources: mediapipe/tasks/metadata/metadata_schema.fbs and
 object_detector_metadata_schema.fbs; tensorflow/lite/schema/schema.fbs.
@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from doorsill.errors import ConfigError
 from doorsill.models.flatbuffer import Table
 
-METADATA = b"TFLITE_METADATA"
-DETECTOR_METADATA = "DETECTOR_METADATA"
-LABELS_MAX_BYTES = 1 << 20
-MOST_LABELS = 10_000
-MOST_ANCHORS = 500_000
+METADATA = b"TFLITE_METADATA"  # name of the entry with the metadata
+DETECTOR_METADATA = "DETECTOR_METADATA"  # name of the entry with anchors
+LABELS_MAX_BYTES = 1 << 20  # of a label file that are read
+MOST_LABELS = 10_000  # of a model
+MOST_ANCHORS = 500_000  # of a model
 BOX_FORMS = ("", "boundaries", "upper left", "centre")  # BoundingBoxType
-IMAGE, BOX = 2, 3  # of the union ContentProperties
+IMAGE = 2  # of the union ContentProperties
+BOX = 3  # of the union ContentProperties
 NORMALISATION = 1  # of the union ProcessUnitOptions
-AXIS_LABELS, VALUE_LABELS = 2, 3  # of AssociatedFileType
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Coding:
 class Stated:
     """What a file says; empty where it says nothing."""
 
-    mean: tuple[float, ...] = ()  # per channel: number = (pixel - mean) / deviation
-    deviation: tuple[float, ...] = ()
-    size: tuple[int, int] | None = None  # width and height of an input left open
+    mean: tuple[float, ...] = ()  # by channel: number = (pixel - mean) / deviation
+    deviation: tuple[float, ...] = ()  # by channel
+    size: tuple[int, int] | None = None  # of an open input: width, height, pixels
     outputs: tuple[str, ...] = ()  # the name of each output, in lower case
     labels: tuple[str, ...] = ()
     box_form: str = ""  # one of BOX_FORMS
@@ -57,8 +57,8 @@ class Stated:
     coding: Coding | None = None
 
 
-def stated(model: bytes) -> Stated:
-    """What the bytes of a TFLite file say; ConfigError where that is damaged."""
+def read_stated(model: bytes) -> Stated:
+    """What the bytes of a TFLite file say; raises ConfigError where it is damaged."""
     try:
         labels = _packed_labels(model)
         metadata = _metadata(model)

@@ -6,7 +6,7 @@ K_FLOOR: Final = 10  # crossings in the smallest group that is ever published
 EPSILON_CEILING_PER_DAY: Final = 2.0  # privacy budget of one device and day
 
 # Somebody who crosses often, such as staff: a day with this many of one person's
-# crossings costs no more than the day's budget, in whatever lines and reports.
+# crossings costs no more than the day's budget, in any lines and reports.
 CROSSINGS_OF_ONE: Final = 40
 
 # Slots of a day, at the same hours every day: where a report may end does not depend on

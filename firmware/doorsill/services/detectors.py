@@ -19,7 +19,7 @@ from doorsill.models.allowed import (
     require_allowed,
 )
 from doorsill.models.manifest import Manifest, load_manifest, shipped, verified_model
-from doorsill.models.stated import stated
+from doorsill.models.stated import read_stated
 from doorsill.vision.attributes.appearance import Appearance
 from doorsill.vision.detect import heads
 from doorsill.vision.detect.detector import Detector, NetDetector
@@ -105,7 +105,7 @@ def _sound(model: bytes, section: ModelSection) -> bytes:
     try:
         if not section.delegate:
             require_sound(model, section.runtime)
-        stated(model)  # here as well, while what that needs can still be loaded
+        read_stated(model)  # here as well, while what that needs can still be loaded
         return model
     except ConfigError as error:
         raise error.of(section.detector) from None
@@ -121,7 +121,7 @@ def _bare(path: Path, section: ModelSection, allowed: Allowed | None) -> NetDete
             delegate=section.delegate or None,
             allow_fallback=section.delegate_fallback,
         )
-        foreign = foreign_detector(interpreter, stated(model))
+        foreign = foreign_detector(interpreter, read_stated(model))
     except ConfigError as error:
         raise error.of(path) from None
     return _with_its_doubts(foreign, path)

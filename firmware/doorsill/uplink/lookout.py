@@ -52,7 +52,7 @@ class Lookout:
     def __post_init__(self) -> None:
         self._chain = pem.read_chain(self.certificate)
         began = [each.not_valid_before_utc.timestamp() for each in self._chain]
-        in_force = clock.written(self.policy_in_force)
+        in_force = clock.when_written(self.policy_in_force)
         self._floor = clock.floor_of([*began, *in_force])
 
     def look(self, now: float) -> Device:

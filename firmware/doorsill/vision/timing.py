@@ -24,7 +24,7 @@ RECENT = 750  # frames of which the medians are: a minute at 12.5 frames a secon
 
 @dataclass(slots=True)
 class Timing:
-    """Microseconds by stage; bounded, whatever the length of the run."""
+    """Microseconds by stage; bounded, however long the run is."""
 
     total_us: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 0))
     last_inferred: bool = False  # whether the detector saw the last frame

@@ -1,8 +1,8 @@
 """Any camera: frames one after the other, chosen by name, without silent fallback.
 
-A driver hands out its own buffer as :class:`Frame`: whoever reads a frame owns it until
-``release``, owns one at a time, and reads the next one only after that. A driver that
-runs out of pictures says so: ``None`` where a recording merely ends, a
+A driver hands out its own buffer as :class:`Frame`: the caller of ``read`` owns it
+until ``release``, owns one at a time, and reads the next one only after that. At the
+end of the pictures there is ``None`` where a recording merely ends, and a
 :class:`CameraError` where pictures should have followed.
 """
 
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from doorsill.values import Frame
 
-Size = tuple[int, int]  # width, height
+Size = tuple[int, int]  # width, height, pixels
 
 
 class Camera(Protocol):

@@ -1,8 +1,8 @@
 """The simulated street as pictures: our rendered clip, whose crossings are known.
 
 It goes through the real model at the pace of the clock, once (``once``) or for ever
-(``loop``, the default). People are neither in its first nor in its last frames, so that
-the seam counts nobody.
+(``loop``, the default). Nobody is in its first and last frames, so that nobody is
+counted at the seam.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def open_street(
     frame_rate: float | None = None,
     live: bool = True,
 ) -> Camera:
-    """Open the clip; ``source`` is ``loop``, ``once`` or empty for ``loop``."""
+    """Open the clip; ``source`` is ``loop``, ``once`` or empty for ``loop``.
+
+    Raises ConfigError where it is none of them or the clip is not installed.
+    """
     if source not in SOURCES:
         raise ConfigError(f"camera.source = {source!r} is none of loop, once")
     if not STREET.is_file():
@@ -45,7 +48,7 @@ def open_street(
 
 
 def street_truth() -> dict[str, Any]:
-    """What happens in the clip, as its maker wrote it down."""
+    """Read what happens in the clip, as its maker wrote it down."""
     truth: dict[str, Any] = json.loads(
         STREET.with_suffix(".truth.json").read_text(encoding="utf-8")
     )
@@ -58,7 +61,7 @@ class Loop:
     def __init__(self, reopen: Callable[[float | None], Camera]) -> None:
         self._reopen = reopen
         self._camera = reopen(None)
-        self._time = 0.0  # s, of the last frame
+        self._time = 0.0  # of the last frame, s
 
     def read(self) -> Frame | None:
         """The next frame; there always is one."""

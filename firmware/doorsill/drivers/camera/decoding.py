@@ -11,12 +11,12 @@ from av.stream import Disposition
 
 from doorsill.errors import CameraError, ConfigError
 
-LONGEST_SIDE = 8192  # pixels
-# A rate outside these, in frames a second, is no rate of a camera.
-LEAST_RATE, MOST_RATE = 0.5, 480.0
+LONGEST_SIDE = 8192  # of a picture, pixels
+LEAST_RATE = 0.5  # frames a second; no camera is slower
+MOST_RATE = 480.0  # frames a second; no camera is faster
 ADDRESSES = ("rtsp://", "rtsps://")
 DEFAULT = Disposition.default
-DEFAULT_IS_WORTH = 5_000_000  # pixels
+DEFAULT_IS_WORTH = 5_000_000  # a stream marked as the default counts as so many pixels
 STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
 # What a recorder or a tap cuts anywhere: its first pictures may refer to missing ones.
 CUT_ANYWHERE = frozenset({"mpegts", "mpeg", "h264", "hevc", "mpegvideo", "m4v"})
@@ -24,7 +24,7 @@ DAMAGED_IN_A_ROW = 50  # packets that a live source may lose before it counts as
 
 
 class Source:
-    """One video stream, frame by frame; whatever goes wrong is a CameraError.
+    """One video stream, frame by frame; everything that goes wrong is a CameraError.
 
     ``strict`` is for recordings: the first damaged frame is an error. A live source may
     lose some and go on. ``rate``, in frames a second, is for a recording that does not
@@ -43,9 +43,9 @@ class Source:
     ) -> None:
         self.name = short_name(url)
         self.count = 0  # frames so far
-        self.stamp: float | None = None  # s, of the last frame
-        self.first: float | None = None  # s, of the first frame
-        self.ends = 0.0  # s, when the last picture that was read is over
+        self.stamp: float | None = None  # of the last frame, s
+        self.first: float | None = None  # of the first frame, s
+        self.ends = 0.0  # when the last picture that was read is over, s
         self._strict = strict
         try:
             self.container: Any = av.open(_address(url), timeout=timeout_s, **how)
@@ -59,18 +59,20 @@ class Source:
             raise
         self.stream.codec_context.thread_count = threads
         self.stream.thread_type = "AUTO" if threads > 1 else "SLICE"
-        self._frames: Iterator[Any] = self._decoded()
+        self._frames: Iterator[Any] = self._decode()
         # Both are fractions, which cost more a frame than anything else here.
         rate = self.stream.average_rate or self.stream.guessed_rate
         declared = float(1 / rate) if rate else 0.04
-        self.interval = self._every or declared  # s, from frame to frame, or 1/25
-        self._tick = float(self.stream.time_base or 0)  # s
+        self.interval = (
+            self._every or declared
+        )  # from frame to frame, s; 1/25 if unknown
+        self._tick = float(self.stream.time_base or 0)  # unit of its stamps, s
 
     @property
     def pixel_aspect(self) -> float:
-        """Width of a stored pixel / its height; 1 where nothing sensible is said.
+        """Width of a stored pixel / its height; 1 where the file says nothing sensible.
 
-        The container's word counts before the codec's, as in every player.
+        What the container says goes before what the codec says, as in every player.
         """
         said = self.stream.sample_aspect_ratio
         ratio = float(said or self.stream.codec_context.sample_aspect_ratio or 1)
@@ -88,7 +90,7 @@ class Source:
 
     @property
     def declared_end(self) -> float | None:
-        """The time at which the file says that its video ends; None: not said."""
+        """The stamp, s, at which the file says that its video ends; None: not said."""
         length = self.length
         if length is None or self._every is not None:
             return None
@@ -99,7 +101,10 @@ class Source:
         return float(self.container.start_time or 0) / 1e6 + length
 
     def next(self) -> Any | None:
-        """The next decoded frame, its time in ``stamp``; None at the end."""
+        """The next decoded frame, its time in ``stamp``; None at the end.
+
+        Raises CameraError where the stream is damaged or stops.
+        """
         damaged = 0
         while True:
             try:
@@ -110,7 +115,7 @@ class Source:
                 if not (lost and self._may_lose(damaged)):
                     word = "is damaged" if lost else "stopped"
                     raise CameraError(self._broken(word, _why(error))) from error
-                self._frames = self._decoded()
+                self._frames = self._decode()
                 continue
             if frame is None:
                 return None
@@ -123,7 +128,7 @@ class Source:
             return frame
 
     def where(self) -> str:
-        """How far it got, for people."""
+        """How far it was read, in words for people."""
         seconds = (self.stamp or 0.0) - (self.first or 0.0)
         return f"after frame {self.count} ({seconds:.1f} s)"
 
@@ -131,8 +136,8 @@ class Source:
         """Let go of the file, the connection or the device."""
         self.container.close()
 
-    def _decoded(self) -> Iterator[Any]:
-        """Frames as they come; a picture that is held says so in its packet alone."""
+    def _decode(self) -> Iterator[Any]:
+        """Frames as they come. How long a picture lasts stands in its packet alone."""
         for packet in self.container.demux(self.stream):
             if packet.pts is not None and packet.duration:
                 over = (packet.pts + packet.duration) * self._tick
@@ -140,7 +145,7 @@ class Source:
             yield from packet.decode()
 
     def _may_lose(self, damaged: int) -> bool:
-        """Whether one more damaged packet, the ``damaged``-th in a row, is borne."""
+        """Whether one more damaged packet, the ``damaged``-th in a row, may be lost."""
         if damaged > DAMAGED_IN_A_ROW:
             return False
         between_keys = self.count == 0 and self.container.format.name in CUT_ANYWHERE
@@ -217,7 +222,7 @@ def _worth(stream: Any) -> int:
 
 
 def _address(url: str) -> str:
-    """What FFmpeg is asked for: a path is a file, whatever colons it has."""
+    """What FFmpeg is asked for: a path is a file, even if it has a colon."""
     return url if url.startswith((*ADDRESSES, "/dev/")) else f"file:{url}"
 
 

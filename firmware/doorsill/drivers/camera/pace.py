@@ -1,11 +1,11 @@
-"""When a frame was taken, and whether it is still worth looking at: pure arithmetic."""
+"""When a frame was taken, and whether it still is of use: pure arithmetic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 LATE_S = 0.5  # a live frame that is older than this is left out
-DRIFT = 1e-3  # the most by which the clock of a camera runs slower than ours
+DRIFT = 1e-3  # a camera's clock runs slower than ours by this share at most
 
 
 @dataclass(slots=True)
@@ -17,11 +17,14 @@ class SourceClock:
     taken for a growing delay.
     """
 
-    _offset: float = field(default=float("inf"))
-    _seen: float = field(default=float("-inf"))
+    _offset: float = field(default=float("inf"))  # of our clock from the stamps, s
+    _seen: float = field(default=float("-inf"))  # when the last frame came, s
 
     def time(self, stamp: float, now: float) -> float:
-        """When the frame with this stamp was taken, in seconds of our clock."""
+        """When the frame with this ``stamp`` was taken, in seconds of our clock.
+
+        ``stamp`` is seconds of the source's clock, ``now`` monotonic seconds.
+        """
         leak = max(0.0, now - self._seen) * DRIFT if self._seen > float("-inf") else 0.0
         self._offset = min(now - stamp, self._offset + leak)
         self._seen = now
@@ -33,10 +36,10 @@ class FrameRate:
     """Lets at most ``most`` frames a second through, evenly; None lets all through."""
 
     most: float | None
-    _due: float = field(default=float("-inf"))
+    _due: float = field(default=float("-inf"))  # when the next frame is due, s
 
     def takes(self, time: float) -> bool:
-        """Whether the frame of this time is one of those to look at."""
+        """Whether the frame of this ``time`` (s) is one of those to deliver."""
         if self.most is None:
             return True
         interval = 1.0 / self.most

@@ -4,7 +4,7 @@ The image processor scales to the model's size on its own ("lores" stream): RGB 
 Pi 5, mapped without a copy; YUV 4:2:0 on a Pi 4 and older, converted here. The whole
 sensor is seen, because a mode is asked for that halves it and crops nothing.
 
-Written against picamera2 0.3.36 and 0.3.38 as their source reads, run once with 0.3.38
+Written against the source of picamera2 0.3.36 and 0.3.38, run once with 0.3.38
 on libcamera's virtual camera, and tested with the fake beside this file; it has not run
 on a Pi yet.
 """
@@ -27,10 +27,10 @@ from doorsill.values import Frame, Pixels
 log = logging.getLogger(__name__)
 
 DEFAULT_RATE = 12.5  # frames a second
-BUFFERS = 4
+BUFFERS = 4  # of the camera
 SILENCE_S = 5.0  # a camera that delivers nothing for this long is gone
 SETTLE_S = 0.5  # for picamera2's own thread to finish what it began
-NS = 1e-9
+NS = 1e-9  # seconds in a nanosecond
 # What picamera2 raises: RuntimeError where there is no camera, where it is busy or
 # refuses a configuration, TimeoutError (an OSError) where frames stop, LookupError
 # where libcamera leaves something out, ValueError for what it does not know.
@@ -45,11 +45,11 @@ def open_picamera(
     frame_rate: float | None = None,
     library: Library | None = None,
 ) -> Camera:
-    """Open camera number ``source`` (empty: 0); see ``open_camera``."""
+    """Open camera number ``source`` (empty: 0); as ``open_camera``."""
     if source and not (source.isdecimal() and int(source) < 8):
         raise ConfigError(f"camera.source = {source!r} is not a camera number, 0 to 7")
     found, number = library or find_library(), int(source or 0)
-    camera = _opened(found, number)
+    camera = _open(found, number)
     try:
         return PiCamera(camera, found, fit, frame_rate or DEFAULT_RATE)
     except FAILURES as error:
@@ -73,7 +73,7 @@ class PiCamera:
         camera.start()
 
     def read(self) -> Frame | None:
-        """Wait for the next frame; the one before is taken back if it still is out."""
+        """Wait for the next frame; the one before is taken back if it is still lent."""
         self._take_back()
         try:
             request = self._next_request()
@@ -83,7 +83,7 @@ class PiCamera:
         lent = self._lent
 
         def give_back() -> None:
-            if self._lent is lent:  # else it was taken back long ago
+            if self._lent is lent:  # otherwise it was taken back before
                 self._take_back()
 
         if self._converter is None:
@@ -110,7 +110,7 @@ class PiCamera:
             raise RuntimeError(f"no frame within {SILENCE_S:g} s") from None
 
     def _forget(self, job: Any) -> None:
-        """Nobody waits any more for ``job``: else it would keep the next buffer."""
+        """Cancel ``job``, for which nobody waits: it would keep the next buffer."""
         self._camera.cancel_all_and_flush()
         with contextlib.suppress(CancelledError, TimeoutError):
             job.get_result(timeout=SETTLE_S).release()  # it came just now
@@ -147,7 +147,7 @@ class PiCamera:
 def _configuration(
     camera: Any, size: Size, rate: float, rgb: bool, colour_space: Any
 ) -> Any:
-    """lores at model size; main is twice that, unused, but demanded by the pipeline."""
+    """lores at model size; main is twice that, unused, but the pipeline demands it."""
     whole = camera.sensor_resolution
     duration = round(1e6 / rate)  # µs
     return camera.create_video_configuration(
@@ -169,7 +169,7 @@ def _even(size: Size) -> Size:
     return max(2, size[0] & ~1), max(2, size[1] & ~1)
 
 
-def _opened(library: Library, number: int) -> Any:
+def _open(library: Library, number: int) -> Any:
     """An open camera; one that does not open leaves no descriptor behind."""
     kind: Any = library.open
     camera = kind.__new__(kind)
@@ -185,10 +185,10 @@ def _opened(library: Library, number: int) -> Any:
 
 
 def _let_go(camera: Any) -> None:
-    """Close ``camera`` as far as that goes, and what picamera2 leaves open.
+    """Close ``camera`` as far as possible, and what picamera2 leaves open.
 
-    That is its pipe, where it never came as far as to open a camera, and a heap of
-    buffers, which it opens again while it closes.
+    That is its pipe, where it failed before it opened a camera, and a heap of buffers,
+    which it opens again while it closes.
     """
     try:
         camera.close()

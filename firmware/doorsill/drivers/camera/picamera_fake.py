@@ -2,8 +2,8 @@
 
 It refuses what picamera2 refuses and in its words, pads rows as the two image
 processors pad them, recycles its buffers, and spoils a buffer as soon as it is given
-back, so that whoever looks at a frame after ``release`` sees rubbish. What it answers
-where was measured with picamera2 0.3.38 on libcamera 0.7.1, or read in that source;
+back, so that a frame that is read after ``release`` is rubbish. Its answers were
+measured with picamera2 0.3.38 on libcamera 0.7.1, or read in that source;
 ``tests/test_picamera_library.py`` asks both the same.
 """
 
@@ -21,7 +21,7 @@ from doorsill.drivers.camera.picamera_library import Library
 from doorsill.values import Pixels
 
 ROW_ALIGNMENT = {"VC4": 64, "PISP": 128}  # bytes
-SPOILED = 0xEE
+SPOILED = 0xEE  # every byte of a buffer that was given back
 KEYS = {"format", "size", "stride", "preserve_ar"}
 FAILED = "Camera __init__ sequence did not complete."
 BUSY = "Failed to acquire camera: Device or resource busy"
@@ -36,7 +36,7 @@ class FakePi:
     sensor: tuple[int, int] = (3280, 2464)
     busy: bool = False
     cameras: int = 1
-    frames_left: int | None = None  # then it stalls as an unplugged cable does
+    frames_left: int | None = None  # after so many it stalls, as when unplugged
     comes_late: bool = False  # the next frame comes just after the wait for it ended
     heap_opens: bool = True  # /dev/dma_heap; a close opens it again
     raw: bool = True  # a Bayer sensor; without, "raw" and "sensor" are dropped
@@ -47,7 +47,7 @@ class FakePi:
     closed: int = 0
     out: int = 0  # requests that are not given back
     taken: int = 0
-    waited_s: float = 0.0  # for frames that did not come; nobody really waits
+    waited_s: float = 0.0  # for frames that did not come; no real time passes
 
     def library(self) -> Library:
         """What the driver takes in place of picamera2 and libcamera."""
@@ -56,7 +56,7 @@ class FakePi:
 
 
 class FakeHeap:
-    """As ``DmaAllocator``: one descriptor, closed when nobody has it any more."""
+    """As ``DmaAllocator``: one descriptor, closed with the last reference to it."""
 
     def __init__(self, pi: FakePi) -> None:
         if not pi.heap_opens:
@@ -142,7 +142,7 @@ class FakePicamera2:
     def capture_request(self, wait: float | bool | None = None) -> Any:
         """The next request; ``wait=False``: a job that gets it.
 
-        A job that nobody waits for any more stays in the queue and takes a request.
+        A job for which nobody waits stays in the queue and takes a request.
         """
         job = FakeJob(self)
         self._jobs.append(job)
@@ -151,7 +151,7 @@ class FakePicamera2:
         return job.get_result(None if wait is True else wait)
 
     def cancel_all_and_flush(self) -> None:
-        """Whoever waits gets a CancelledError; nobody is in the queue any more."""
+        """Each job that waits raises CancelledError; the queue is empty afterwards."""
         for job in self._jobs:
             job.cancelled = True
         self._jobs = []

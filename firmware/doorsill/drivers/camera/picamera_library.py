@@ -1,8 +1,8 @@
 """picamera2 and libcamera, found and fit for this board, or one sentence on why not.
 
-picamera2 looks once, when it is imported, which board it runs on: it opens
-``/dev/video*`` for that and takes what it cannot open for a Pi 4. So the board's own
-device tree has the last word here.
+picamera2 finds out once, when it is imported, which board it runs on: it opens
+``/dev/video*`` for that, and if it cannot open them it assumes a Pi 4. So the board's
+own device tree decides here.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from doorsill.errors import CameraError, ConfigError
 
 COMPATIBLE = (
     Path("/proc/device-tree/compatible"),
-    Path(
-        "/sys/firmware/devicetree/base/compatible"  # where a unit hides most of /proc
-    ),
+    # For a unit that hides most of /proc:
+    Path("/sys/firmware/devicetree/base/compatible"),
 )
 PI_5 = b"brcm,bcm2712"  # the chip whose image processor picamera2 calls PISP
 
@@ -35,18 +34,18 @@ class Library:
 
 
 def find_library() -> Library:
-    """What this system has; ConfigError where it cannot be used at all.
+    """Import what this system has; raises ConfigError where it cannot be used at all.
 
-    Raises CameraError where picamera2 takes this board for another one: it looks
-    again only in a new process.
+    Raises CameraError where picamera2 takes this board for another one: it finds that
+    out again only in a new process.
     """
-    found = _imported()
+    found = _import()
     require_board(found.platform, _compatible())
     return found
 
 
 def require_board(platform: str, compatible: bytes) -> None:
-    """CameraError unless ``platform`` is that of the board's device tree."""
+    """Raise CameraError unless ``platform`` is that of the board's device tree."""
     if PI_5 in compatible.split(b"\0") and platform != "PISP":
         raise CameraError(
             "picamera2 takes this Raspberry Pi 5 for an older one: it could not open"
@@ -54,8 +53,8 @@ def require_board(platform: str, compatible: bytes) -> None:
         )
 
 
-def _imported() -> Library:
-    """Both modules. Any error may come of it: compiled parts of others are in them."""
+def _import() -> Library:
+    """Import both modules. Any error may come: they load compiled parts of others."""
     try:
         picamera2, libcamera = map(importlib.import_module, ("picamera2", "libcamera"))
         return Library(

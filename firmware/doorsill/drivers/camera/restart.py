@@ -11,8 +11,8 @@ from doorsill.drivers.camera.camera import Camera
 from doorsill.errors import CameraError
 from doorsill.process.backoff import wait_after
 
-GIVE_UP_AFTER = 6  # failures, 32 s: what a library knows of devices may be out of date
-TICK_S = 0.5
+GIVE_UP_AFTER = 6  # failures, in 32 s: then a new process finds the devices again
+TICK_S = 0.5  # length of a piece of a wait, at most
 
 _log = logging.getLogger(__name__)
 
@@ -24,11 +24,11 @@ def open_patiently(
     now: Callable[[], float] = time.monotonic,
     failed: Callable[[], None] = lambda: None,
 ) -> Camera:
-    """The open camera; the last CameraError after GIVE_UP_AFTER failures.
+    """Open the camera; raises the last CameraError after GIVE_UP_AFTER failures.
 
-    ``wait`` is called in pieces of at most half a second, so that its owner can go on
-    to close windows; when it returns False, the error is raised at once. ``failed`` is
-    called with each failure.
+    ``wait`` (seconds) is called in pieces of at most half a second, so that its owner
+    can go on to close windows; when it returns False, the error is raised at once.
+    ``failed`` is called with each failure.
     """
     failures = 0
     while True:
@@ -53,7 +53,7 @@ def open_patiently(
 
 
 def let_go(error: BaseException | None) -> None:
-    """Drop what the calls that failed still hold: the last picture is among it."""
+    """Drop what the calls that failed still hold: it includes the last picture."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__

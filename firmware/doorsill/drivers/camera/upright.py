@@ -44,11 +44,12 @@ class Orientation:
 AS_STORED = Orientation()
 
 
-def orientation(matrix: bytes | None) -> Orientation:
+def orientation_of(matrix: bytes | None) -> Orientation:
     """The orientation that a display matrix asks for, to the nearest quarter turn.
 
     ``matrix`` holds nine 32-bit integers a b u c d v x y w, in this machine's byte
-    order, as FFmpeg keeps them; a point is shown at (a x + c y, b x + d y).
+    order, as FFmpeg keeps them; a point is shown at (a x + c y, b x + d y). Without a
+    matrix a picture is shown as it is stored.
     """
     if matrix is None or len(matrix) < 20:
         return AS_STORED
@@ -62,13 +63,13 @@ class Scaler:
     """Scales and converts in one pass; the result is a view of libswscale's buffer."""
 
     def __init__(self, fit: Size, pixel_aspect: float = 1.0) -> None:
-        """``pixel_aspect``: width of a stored pixel / its height."""
+        """``pixel_aspect`` is the width of a stored pixel / its height."""
         self._fit = fit
         self._pixel_aspect = pixel_aspect
         self._reformatter = VideoReformatter()
         self._field = FirstField()
         self._turned = AS_STORED
-        self._rotation: int | None = None  # of the frame that was asked for its matrix
+        self._rotation: int | None = None  # of the frame whose matrix was read
         self._asked = False  # whether that frame may still be in memory
 
     def pixels(self, frame: Any) -> Pixels:
@@ -87,14 +88,15 @@ class Scaler:
         return turned.turn(rows[:height, : width * 3].reshape(height, width, 3))
 
     def _orientation(self, frame: Any) -> Orientation:
-        """Asked for where it may have changed: a frame that was asked knows itself.
+        """How ``frame`` is shown; its matrix is read only where it may have changed.
 
-        In PyAV a frame and its side data hold each other, so its picture would stay in
-        memory until the collector runs. It runs here with the frame after it.
+        In PyAV a frame and its side data hold each other once the side data was read,
+        so the picture would stay in memory until the collector runs. It runs here, with
+        the next frame.
         """
         if frame.rotation != self._rotation:
             matrix = frame.side_data.get(MATRIX) if len(frame.side_data) else None
-            self._turned = orientation(None if matrix is None else bytes(matrix))
+            self._turned = orientation_of(None if matrix is None else bytes(matrix))
             self._rotation, self._asked = frame.rotation, True
         elif self._asked:
             gc.collect()
@@ -105,8 +107,8 @@ class Scaler:
 class FirstField:
     """Every second row of an interlaced frame: two fields show two moments.
 
-    Whoever moves is a comb in both together. The rows are not copied: libavfilter's
-    ``field`` reads past every second one.
+    Somebody who moves looks like a comb in both together. The rows are not copied:
+    libavfilter's ``field`` reads past every second one.
     """
 
     def __init__(self) -> None:

@@ -28,10 +28,10 @@ DEVICE_STEPS = {  # what to do first, by errno
     errno.ENODEV: "this camera is gone; plug it in again",
     errno.ENXIO: "this camera is gone; plug it in again",
 }
-SILENCE_S = 10.0  # a network camera that says nothing for this long is gone
+SILENCE_S = 10.0  # a network camera that sends nothing for this long is gone
 MISSING_S = 1.0  # a recording may end this much before its declared length
-BLIND_S = 1.0  # even a machine that is too slow sees a frame this often
-GIF_TRAILER = b";"
+BLIND_S = 1.0  # even a machine that is too slow gets a frame this often
+GIF_TRAILER = b";"  # the last byte of a GIF
 
 
 def open_video(
@@ -42,7 +42,7 @@ def open_video(
     declared_rate: float | None = None,
     live: bool = False,
 ) -> Camera:
-    """Open a file, ``rtsp://…`` or ``/dev/video…``; see ``open_camera``."""
+    """Open a file, ``rtsp://…`` or ``/dev/video…``; as ``open_camera``."""
     if source.startswith(ADDRESSES):
         options = {"rtsp_transport": "tcp"}
         found = Source(source, strict=False, timeout_s=SILENCE_S, options=options)
@@ -81,9 +81,10 @@ def open_recording(
 ) -> Recording:
     """Open a file; with ``live`` it is delivered at the pace of the clock.
 
-    ``declared_rate``, in frames a second, is when its pictures were taken, if the file
-    does not say so. ``begins`` is the time of its first frame: if None, 0, or now when
-    live.
+    ``declared_rate``, in frames a second, stands for the times of its pictures, if the
+    file does not give them. ``begins`` is the time of its first frame, s: if None, 0,
+    or now when live. Raises ConfigError where there is no such file, CameraError where
+    it is empty or cannot be read.
     """
     path = Path(source)
     if not path.is_file():
@@ -105,7 +106,7 @@ class LiveVideo:
         self._scaler = Scaler(fit, source.pixel_aspect)
         self._rate = FrameRate(frame_rate)
         self._clock = SourceClock()
-        self._time = float("-inf")  # s, of the last delivered frame
+        self._time = float("-inf")  # of the last delivered frame, s
 
     def read(self) -> Frame | None:
         """The next frame; its time is when it was taken, on our clock."""
@@ -120,7 +121,7 @@ class LiveVideo:
         raise CameraError(f"{self._source.name} ended {self._source.where()}")
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection or the device."""
         self._source.close()
 
 
@@ -142,8 +143,8 @@ class Recording:
         self._scaler = Scaler(fit, source.pixel_aspect)
         self._rate = rate
         self._live = live
-        self._origin = begins  # s, the time of stamp 0
-        self._seen = 0.0  # s, stamp of the last delivered frame
+        self._origin = begins  # the time of stamp 0, s
+        self._seen = 0.0  # stamp of the last delivered frame, s
 
     def read(self) -> Frame | None:
         """The next frame; its time is the recording's own, or our clock's when live."""

@@ -16,8 +16,12 @@ from doorsill.values import Pixels
 
 Table = NDArray[np.int16]
 
-BITS = 5
-LUMA, RED_V, GREEN_U, GREEN_V, BLUE_U = 1.164384, 1.596027, 0.391762, 0.812968, 2.017232
+BITS = 5  # after the point
+LUMA = 1.164384  # factor of Y in all three
+RED_V = 1.596027  # factor of V in red
+GREEN_U = 0.391762  # factor of U that is taken from green
+GREEN_V = 0.812968  # factor of V that is taken from green
+BLUE_U = 2.017232  # factor of U in blue
 
 
 def _table(factor: float, zero: int) -> Table:
@@ -28,7 +32,7 @@ class YuvConverter:
     """Converts pictures of one size; the result is overwritten by the next one."""
 
     def __init__(self, size: Size) -> None:
-        """``size``: width and height, both even."""
+        """``size`` is width and height in pixels, both even."""
         self._width, self._height = size
         width, half = self._width, self._height // 2
         self._luma_table = _table(LUMA, 16) + np.int16(1 << BITS - 1)  # rounds
@@ -42,7 +46,8 @@ class YuvConverter:
     def convert(self, planes: Pixels) -> Pixels:
         """From Y, U and V, one under the other as a (height * 3 / 2, stride) array.
 
-        The stride may be longer than the width; what lies beyond it is not read.
+        The stride may be longer than the width; what lies beyond it is not read. Raises
+        CameraError where the planes are of another size.
         """
         y, u, v = self._split(planes)
         np.take(self._luma_table, y, out=self._luma, mode="clip")

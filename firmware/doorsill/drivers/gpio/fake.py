@@ -8,7 +8,7 @@ import threading
 class FakeLine:
     """One line that is read, driven by ``set``.
 
-    Every edge is kept until somebody waits for it, as the kernel does.
+    Every edge is kept until ``wait`` is called, as the kernel does.
     """
 
     def __init__(self, on: bool = False) -> None:
@@ -57,8 +57,8 @@ class FakeOutput:
     """One line that is driven; it can vanish, or be held by a short circuit."""
 
     def __init__(self) -> None:
-        self.on = True  # whoever had it before left it so
-        self.held: bool | None = None
+        self.on = True  # as the process before left it
+        self.held: bool | None = None  # level of a short circuit
         self.gone = False
         self.released = False
 

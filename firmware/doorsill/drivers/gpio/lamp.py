@@ -1,11 +1,11 @@
 """The consent lamp on a GPIO line (libgpiod 2): lit exactly while faces may be stored.
 
-Whoever stands before the camera sees it. It is lit before the first face may come and
-put out when none may any more; where it does not light, none may. What is read back is
-the line, not the light: a lamp that has burnt out needs a person's eye.
+Everybody before the camera sees it. It is lit before the first face may be stored and
+put out when none may be any more; where it does not light, none may be. What is read
+back is the line, not the light: only a person can see that a lamp has burnt out.
 
-Wired so that a line that nobody drives is dark (a transistor with a pull-down). A vault
-that is killed leaves the line to the kernel; the next start puts it out first.
+Wired so that it is dark while the line is not driven (a transistor with a pull-down). A
+vault that is killed leaves the line to the kernel; the next start puts it out first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from doorsill.drivers.gpio.line import place_of, requested
+from doorsill.drivers.gpio.line import parse_place, request_line
 from doorsill.errors import ConfigError, UntrustedError
 
 try:
@@ -42,7 +42,7 @@ class GpiodOutput:
     def __init__(self, chip: str, offset: int) -> None:
         self._offset = offset
         settings = LineSettings(direction=Direction.OUTPUT, output_value=Value.INACTIVE)
-        self._request = requested("lamp_line", chip, offset, settings)
+        self._request = request_line("lamp_line", chip, offset, settings)
 
     def write(self, on: bool) -> None:
         """See :class:`Output`."""
@@ -58,7 +58,7 @@ class GpiodOutput:
 
 
 class ConsentLamp:
-    """Dark from the start on."""
+    """The lamp; it is dark from the start on."""
 
     def __init__(self, output: Output) -> None:
         """Raises UntrustedError where it cannot even be put out."""
@@ -66,7 +66,7 @@ class ConsentLamp:
         self.show(False)
 
     def show(self, lit: bool) -> None:
-        """Light it or put it out, and look; UntrustedError where that failed."""
+        """Light it or put it out, and read it back; raises UntrustedError."""
         try:
             self._output.write(lit)
             found = self._output.read()
@@ -87,5 +87,9 @@ class ConsentLamp:
 def open_lamp(
     option: str, opener: Callable[[str, int], Output] = GpiodOutput
 ) -> ConsentLamp:
-    """The lamp that ``consent.lamp_line = "CHIP:OFFSET"`` names, dark."""
-    return ConsentLamp(opener(*place_of("lamp_line", option)))
+    """Open the lamp that ``consent.lamp_line = "CHIP:OFFSET"`` names, dark.
+
+    Raises ConfigError where there is no such line, UntrustedError where the lamp does
+    not go out.
+    """
+    return ConsentLamp(opener(*parse_place("lamp_line", option)))

@@ -1,7 +1,8 @@
 """A key switch on a GPIO line (libgpiod 2): one more condition, never the consent.
 
-A line has no secret and can be bridged with a wire, so on alone opens nothing. Off,
-gone, or a fault: off. Wired so that a broken wire reads off (pull-down, active high).
+A line has no secret and can be bridged with a wire, so that it is on opens nothing
+alone. A line that is gone or has a fault counts as off. Wired so that a broken wire
+reads off (pull-down, active high).
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ except ImportError:
 
 log = logging.getLogger(__name__)
 
-WAIT_S = 0.25  # how long close() may wait for the loop
-STEADY_S = 0.05  # a contact bounces when it closes; off counts at once
+WAIT_S = 0.25  # close() waits for the loop this long at most
+STEADY_S = 0.05  # on counts after this time, as a contact bounces; off counts at once
 
 
 class Line(Protocol):
@@ -34,7 +35,7 @@ class Line(Protocol):
         """Its level now; OSError where the chip is gone."""
 
     def wait(self, seconds: float) -> bool:
-        """Whether it changed within ``seconds``; takes the edges that did."""
+        """Whether it changed within ``seconds``; the edges are then used up."""
 
     def release(self) -> None:
         """Give it back."""
@@ -51,14 +52,14 @@ class GpiodLine:
         settings = gpiod.LineSettings(
             direction=Direction.INPUT, edge_detection=Edge.BOTH, bias=Bias.PULL_DOWN
         )
-        self._request = requested("gpio_line", chip, offset, settings)
+        self._request = request_line("gpio_line", chip, offset, settings)
 
     def read(self) -> bool:
         """Whether the switch is on."""
         return bool(self._request.get_value(self._offset) is Value.ACTIVE)
 
     def wait(self, seconds: float) -> bool:
-        """Edges come from the kernel; nothing is polled."""
+        """See :class:`Line`; edges come from the kernel, nothing is polled."""
         if not self._request.wait_edge_events(timedelta(seconds=seconds)):
             return False
         self._request.read_edge_events()
@@ -77,23 +78,23 @@ class KeySwitch:
         self._closed = threading.Event()
 
     def levels(self) -> Iterator[bool]:
-        """The level now, then each change, until ``close``; a fault ends it, off."""
-        told: bool | None = None
+        """The level now, then each change, until ``close``; a fault ends with off."""
+        given: bool | None = None
         try:
             while not self._closed.is_set():
                 level = self._line.read() and not self._line.wait(STEADY_S)
                 level = level and self._line.read()
-                if level != told:
-                    told = level
+                if level != given:
+                    given = level
                     yield level
-                if self._line.wait(WAIT_S) and told:
-                    told = False  # any edge of a line that was on is an off
+                if self._line.wait(WAIT_S) and given:
+                    given = False  # any edge of a line that was on is an off
                     yield False
         except (OSError, ValueError) as error:
             log.warning("the key switch is gone: %s", error)
         finally:
             self._line.release()
-        if told is not False:
+        if given is not False:
             yield False
 
     def close(self) -> None:
@@ -104,12 +105,15 @@ class KeySwitch:
 def open_switch(
     option: str, opener: Callable[[str, int], Line] = GpiodLine
 ) -> KeySwitch:
-    """The switch that ``consent.gpio_line = "CHIP:OFFSET"`` names."""
-    return KeySwitch(opener(*place_of("gpio_line", option)))
+    """Open the switch that ``consent.gpio_line = "CHIP:OFFSET"`` names.
+
+    Raises ConfigError where there is no such line.
+    """
+    return KeySwitch(opener(*parse_place("gpio_line", option)))
 
 
-def place_of(name: str, option: str) -> tuple[str, int]:
-    """Chip and offset of ``consent.<name> = "CHIP:OFFSET"``; else ConfigError."""
+def parse_place(name: str, option: str) -> tuple[str, int]:
+    """Chip and offset of ``consent.<name> = "CHIP:OFFSET"``; raises ConfigError."""
     chip, colon, offset = option.rpartition(":")
     if not colon or not chip or not offset.isdecimal():
         raise ConfigError(
@@ -119,8 +123,8 @@ def place_of(name: str, option: str) -> tuple[str, int]:
     return chip, int(offset)
 
 
-def requested(name: str, chip: str, offset: int, settings: Any) -> Any:
-    """The line as libgpiod gives it, ours alone; ConfigError where it does not."""
+def request_line(name: str, chip: str, offset: int, settings: Any) -> Any:
+    """Request the line from libgpiod, for us alone; raises ConfigError."""
     try:
         return gpiod.request_lines(
             _path_of(name, chip), consumer="doorsill", config={offset: settings}

@@ -2,10 +2,10 @@
 
 Blanking overwrites, syncs, reads back, and only then discards: blocks that are given
 back first are no longer ours, and the zeros never reach them. A file is overwritten
-where it lies (:mod:`doorsill.drivers.media.in_place`) and never discarded.
-Reading back drops the page cache first, so that it asks the device. What a flash
-controller keeps to itself no software can overwrite (Wei et al., FAST '11): that is why
-the key is destroyed first, and why the certificate says Clear and not Purge.
+where it lies (:mod:`doorsill.drivers.media.in_place`) and never discarded. Reading back
+drops the page cache first, so that it asks the device. What a flash controller keeps to
+itself no software can overwrite (Wei et al., FAST '11): that is why the key is
+destroyed first, and why the certificate says Clear and not Purge.
 """
 
 from __future__ import annotations
@@ -36,18 +36,21 @@ _libc.fallocate.argtypes = (
     ctypes.c_int64,
     ctypes.c_int64,
 )
-BLKROGET, BLKDISCARD, BLKGETSIZE64 = 0x125E, 0x1277, 0x80081272  # linux/fs.h
-CHUNK = 1 << 20
-NOT_OFFERED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS)
+# ioctl requests of linux/fs.h
+BLKROGET = 0x125E
+BLKDISCARD = 0x1277
+BLKGETSIZE64 = 0x80081272
+CHUNK = 1 << 20  # bytes of 0 that are written at once
+NOT_OFFERED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS)  # a discard
 
 
 class DiskMedium:
     """Opened once, before the process confines itself, and kept open."""
 
     def __init__(self, path: Path, size: int) -> None:
-        """``size`` in bytes of a new file; a partition is used whole.
+        """``size`` is the bytes of a new file; a partition is used whole.
 
-        Raises ConfigError: too small, read-only, mounted, no such device.
+        Raises ConfigError where it is too small, read-only, mounted or not there.
         """
         self._handle = _open(path)
         self._used = 0
@@ -135,7 +138,7 @@ class DiskMedium:
         self._used = 0
 
     def _require_place(self) -> None:
-        """The zeros went to the blocks that held the records, or UntrustedError."""
+        """Raise UntrustedError unless the zeros went to the blocks of the records."""
         if place_of(self._handle) != self._place:
             raise UntrustedError(
                 f"the file system moved the medium {self.facts.identity}; what lay in "
@@ -143,7 +146,7 @@ class DiskMedium:
             )
 
     def _discard(self) -> bool:
-        """Whether the device took a discard of everything; a partition only."""
+        """Discard a whole partition; False where the device cannot do that."""
         try:
             span = struct.pack("QQ", 0, self.facts.size)
             fcntl.ioctl(self._handle, BLKDISCARD, span)

@@ -31,9 +31,12 @@ NAMES = {
     0x58465342: "XFS",
     0x4D44: "FAT",
 }
-FS_IOC_GETFLAGS, JOURNAL_DATA_FLAG = 0x80086601, 0x4000  # linux/fs.h: chattr +j
-FS_IOC_FIEMAP, FIEMAP_SYNC = 0xC020660B, 1  # linux/fiemap.h
-FIEMAP_HEAD, FIEMAP_EXTENT = struct.Struct("=QQIIII"), struct.Struct("=QQQQQIIII")
+FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h
+JOURNAL_DATA_FLAG = 0x4000  # linux/fs.h: set by chattr +j
+FS_IOC_FIEMAP = 0xC020660B  # linux/fiemap.h
+FIEMAP_SYNC = 1  # linux/fiemap.h: write what is cached first
+FIEMAP_HEAD = struct.Struct("=QQIIII")  # struct fiemap
+FIEMAP_EXTENT = struct.Struct("=QQQQQIIII")  # struct fiemap_extent
 EXTENTS_LIMIT = 1024  # pieces of one file; a medium in more of them is refused
 INSTEAD = 'take a partition, or consent.medium = "memory"'
 
@@ -43,7 +46,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def require_in_place(handle: int, path: Path) -> None:
-    """ConfigError unless the file behind ``handle`` is overwritten where it lies."""
+    """Raise ConfigError unless the file ``handle`` is overwritten where it lies."""
     magic = _magic(handle)
     if magic != EXT4_MAGIC:
         name = NAMES.get(magic, f"a file system of type {magic:#x}")
@@ -66,7 +69,7 @@ def require_in_place(handle: int, path: Path) -> None:
 
 
 def place_of(handle: int) -> Place:
-    """Where the file lies on its device now; UntrustedError where that is not said."""
+    """Where the file lies on its device now; raises UntrustedError if not known."""
     head = FIEMAP_HEAD.pack(0, 2**64 - 1, FIEMAP_SYNC, 0, EXTENTS_LIMIT, 0)
     buffer = bytearray(head + bytes(FIEMAP_EXTENT.size * EXTENTS_LIMIT))
     try:

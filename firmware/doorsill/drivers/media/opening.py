@@ -9,10 +9,11 @@ from doorsill.drivers.media.memory import MemoryMedium
 
 
 def open_medium(name: str, size: int) -> Medium:
-    """The medium called ``name``: ``memory``, ``spi:DEVICE``, or a path.
+    """Open the medium called ``name``: ``memory``, ``spi:DEVICE``, or a path.
 
-    A path may be a file, made with ``size`` bytes, or a partition, used whole. Whatever
-    it holds is overwritten at every start of the vault.
+    A path may be a file, made with ``size`` bytes, or a partition, used whole. All that
+    it holds is overwritten at every start of the vault. Raises ConfigError where it
+    cannot be used.
     """
     if name == "memory":
         return MemoryMedium(size)

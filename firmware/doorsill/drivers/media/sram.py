@@ -5,8 +5,8 @@
 
 Source: Microchip DS20005142, section 2. When the interlock cuts the rail the chip is
 silent and its mode register is lost; a driver that does not read back would not know.
-Silence is told as such (NoAnswer): it is neither blank nor a fault, and a chip that was
-never there looks the same, so that such a vault never opens.
+Silence is reported as NoAnswer: it is neither blank nor a fault. A chip that was never
+there gives the same answer, so a vault without one never opens.
 """
 
 from __future__ import annotations
@@ -26,11 +26,15 @@ from doorsill.drivers.media.medium import (
 )
 from doorsill.errors import ConfigError, UntrustedError
 
-WRITE_MODE, WRITE, READ, READ_MODE = 0x01, 0x02, 0x03, 0x05
-SEQUENTIAL = 0x40  # the address counts through the whole array
-SIZE_23LC1024 = 128 << 10
-CHUNK = 2048  # spidev takes 4096 bytes in one transfer unless told otherwise
-SPEED_HZ = 10_000_000
+# Opcodes
+WRITE_MODE = 0x01
+WRITE = 0x02
+READ = 0x03
+READ_MODE = 0x05
+SEQUENTIAL = 0x40  # mode in which the address counts through the whole array
+SIZE_23LC1024 = 128 << 10  # bytes
+CHUNK = 2048  # bytes of data in a transfer; spidev takes 4096 unless set otherwise
+SPEED_HZ = 10_000_000  # of the SPI clock
 
 
 class Bus(Protocol):
@@ -78,7 +82,10 @@ class SramMedium:
     """A medium on a serial SRAM; every write is read back over the bus."""
 
     def __init__(self, bus: Bus, size: int = SIZE_23LC1024) -> None:
-        """The chip may be without power; the card in the reader gives it."""
+        """The chip may be without power, which comes with the card in the reader.
+
+        ``size`` is in bytes.
+        """
         self._bus = bus
         self._used = 0
         self.facts = MediumFacts("sram", f"serial SRAM of {size >> 10} KiB", size)
@@ -100,7 +107,7 @@ class SramMedium:
         for at in range(offset, offset + size, CHUNK):
             count = min(CHUNK, offset + size - at)
             found += self._bus.transfer(_head(READ, at) + bytes(count))[4:]
-        self._require_power()  # it may have gone while we read
+        self._require_power()  # its power may have gone during the reading
         return found
 
     def blank(self) -> tuple[str, ...]:
@@ -129,7 +136,7 @@ class SramMedium:
 
 
 def open_sram(path: Path) -> SramMedium:
-    """The serial SRAM on the SPI device ``path``."""
+    """Open the serial SRAM on the SPI device ``path``; raises ConfigError."""
     return SramMedium(SpidevBus(path))
 
 

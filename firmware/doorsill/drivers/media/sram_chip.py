@@ -16,8 +16,10 @@ from doorsill.drivers.media.sram import (
     WRITE_MODE,
 )
 
-BYTE, PAGE, PAGE_BYTES = 0x00, 0x80, 32
-SILENT = 0xFF  # the line is pulled up when nobody drives it
+BYTE = 0x00  # mode in which one byte is read or written
+PAGE = 0x80  # mode in which the address counts through one page
+PAGE_BYTES = 32
+SILENT = 0xFF  # the line is pulled up while it is not driven
 
 
 class SimulatedSram:
@@ -54,7 +56,7 @@ class SimulatedSram:
         return bytes([SILENT] * len(out))
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to let go of."""
 
     def _access(self, opcode: int, address: int, data: bytes) -> bytes:
         found = bytearray([SILENT] * 4)

@@ -1,6 +1,6 @@
-"""What a model's graph says of its own two ends, for a file that says nothing else.
+"""What a model's graph shows of its two ends, for a file that says nothing else.
 
-Exporters agree neither on names nor on the order of outputs; the operations know.
+Exporters agree neither on names nor on the order of outputs; the operations show them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,18 @@ import numpy as np
 POST_PROCESS = "TFLite_Detection_PostProcess"
 DELEGATE = "DELEGATE"
 # Operations that hand numbers on as they are, in another shape or type.
-PASSING = frozenset({
-    "CAST", "CONCATENATION", "DEQUANTIZE", "EXPAND_DIMS", "IDENTITY", "QUANTIZE",
-    "RESHAPE", "SQUEEZE",
-})  # fmt: skip
+PASSING = frozenset(
+    {
+        "CAST",
+        "CONCATENATION",
+        "DEQUANTIZE",
+        "EXPAND_DIMS",
+        "IDENTITY",
+        "QUANTIZE",
+        "RESHAPE",
+        "SQUEEZE",
+    }
+)
 BYTES = (np.uint8, np.int8)
 
 Details = Sequence[dict[str, Any]]  # as a TFLite interpreter gives them
@@ -28,7 +36,7 @@ class Ends(NamedTuple):
 
     takes: str = ""  # the operation that the input goes into
     range: tuple[float, float] | None = None  # real numbers that it can take
-    makers: tuple[str, ...] = ()  # of each output, what is only handed on left out
+    makers: tuple[str, ...] = ()  # the operation that made each output's numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ class Graph:
         return Ends(first["op_name"], made, names)
 
     def _own(self) -> list[dict[str, Any]]:
-        """What a delegate took over still stands in the list as it was."""
+        """The model's own operations; those that a delegate runs are still listed."""
         return [op for op in self.operations if op["op_name"] != DELEGATE]
 
     def _range(self, index: int) -> tuple[float, float] | None:
@@ -83,7 +91,7 @@ class Graph:
 
     def _source(self, index: int) -> int:
         """The tensor whose numbers arrive at ``index`` with nothing done to them."""
-        for _ in self.operations:  # a graph of a hostile file may go round
+        for _ in self.operations:  # the graph of a hostile file may be a circle
             made = self._maker(index)
             if (
                 made is None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from doorsill.drivers.model.graph import Ends, Graph
 from doorsill.errors import ConfigError
-from doorsill.models.recognise import MODEL_MAX_BYTES, recognised
+from doorsill.models.recognise import MODEL_MAX_BYTES, recognise
 
 RUNTIMES = {
     "litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
@@ -25,7 +25,7 @@ RUNTIMES = {
 }
 IDENTIFIER = b"TFL3"  # bytes 4..8 of every TFLite flatbuffer
 EDGE_TPU = "edgetpu-custom-op"
-OPEN_SIDE = 320  # pixels, of an input whose size the model leaves to us
+OPEN_SIDE = 320  # side of an input whose size the model leaves open, pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Interpreter(Protocol):
 
     @property
     def ends(self) -> Ends:
-        """What the graph itself says of its input and outputs."""
+        """What the graph itself shows of its input and outputs."""
 
     def input_view(self) -> NDArray[Any]:
         """The input's own memory, writable; drop it before :meth:`invoke`."""
@@ -101,16 +101,6 @@ def import_runtime(name: str) -> ModuleType:
         ) from error
 
 
-def runtime_version(name: str) -> str:
-    """The version of an installed runtime, or ``absent``."""
-    from importlib import metadata  # 4 MiB that the vision process need not hold
-
-    try:
-        return metadata.version(RUNTIMES[name][1])
-    except metadata.PackageNotFoundError:
-        return "absent"
-
-
 def construct(
     library: ModuleType,
     model: bytes,
@@ -119,7 +109,10 @@ def construct(
     delegate: str | None = None,
     reference: bool = False,
 ) -> Interpreter:
-    """Build and warm an interpreter; :func:`load` is the door for everybody else."""
+    """Build and warm an interpreter; everybody else calls :func:`load`.
+
+    Raises ConfigError where the runtime does not take the model.
+    """
     resolver = library.OpResolverType
     try:
         with _without_notes():
@@ -142,8 +135,8 @@ def construct(
 
 
 def _settle_shape(interpreter: Any, model: bytes) -> None:
-    """One picture at a time; a side that is left open is as the file says, or ours."""
-    from doorsill.models.stated import stated
+    """Set the input to one picture; an open side is as the file says, or OPEN_SIDE."""
+    from doorsill.models.stated import read_stated
 
     details = interpreter.get_input_details()
     shape = [int(side) for side in details[0]["shape"]]
@@ -152,7 +145,7 @@ def _settle_shape(interpreter: Any, model: bytes) -> None:
         return
     wanted = [1, *shape[1:3], 3 if signature[3] == -1 else shape[3]]
     if -1 in signature[1:3]:
-        width, height = stated(model).size or (OPEN_SIDE, OPEN_SIDE)
+        width, height = read_stated(model).size or (OPEN_SIDE, OPEN_SIDE)
         open_sides = zip(signature[1:3], (height, width), shape[1:3], strict=True)
         wanted[1:3] = [ours if side == -1 else own for side, ours, own in open_sides]
     if wanted != shape:
@@ -160,7 +153,7 @@ def _settle_shape(interpreter: Any, model: bytes) -> None:
 
 
 def _why_not(error: BaseException) -> str:
-    """A sentence on what the runtime did not like; what to do, where that is known."""
+    """Why the runtime refused the model, and what to do, where that is known."""
     said = str(error)
     custom = re.search(r"unresolved custom op: ([\w-]+)", said)
     if custom and custom[1] == EDGE_TPU:
@@ -181,9 +174,9 @@ def _why_not(error: BaseException) -> str:
 
 @contextmanager
 def _without_notes() -> Iterator[None]:
-    """Keep the runtime's lines that begin with INFO from stderr; all else is shown.
+    """Keep the runtime's lines that begin with INFO from stderr; show all others.
 
-    It has no switch for them, and writes past Python, from C++.
+    The runtime has no switch for them, and writes them from C++, past Python.
     """
     sys.stderr.flush()
     kept = os.dup(2)
@@ -225,7 +218,7 @@ class _TFLite:
         return self._graph().ends()
 
     def _graph(self) -> Graph:
-        """Asked of the library each time: most models are never asked."""
+        """Asked of the library each time, as few models need it."""
         net = self._interpreter
         return Graph(
             net._get_ops_details(),
@@ -259,7 +252,7 @@ def check_bytes(model: bytes) -> None:
         limit = f"the limit of {MODEL_MAX_BYTES} bytes"
         raise ConfigError(f"the model has {len(model)} bytes, above {limit}")
     if model[4:8] != IDENTIFIER:
-        raise ConfigError(f"not a TFLite model but {recognised(model)}")
+        raise ConfigError(f"not a TFLite model but {recognise(model)}")
 
 
 def _sentence(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """Try a model or a delegate in a child process, because a bad one kills its process.
 
 Run as ``python -m doorsill.drivers.model.probe RUNTIME [DELEGATE]`` with the model on
-stdin: it ends with 0 when the model ran once, else it says why on stderr.
+stdin: it ends with 0 when the model ran once; otherwise stderr says why not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from doorsill.errors import ConfigError
 
-PROBE_TIMEOUT_S = 30.0
+PROBE_TIMEOUT_S = 30.0  # a trial takes this long at most
 _REASON = "reason: "
 
 
@@ -23,8 +23,8 @@ def reason_against(
 ) -> str | None:
     """Why ``model`` cannot run here, on ``delegate``; ``None`` when it ran.
 
-    Asked again, it answers from memory: a process that has confined itself can start no
-    child any more.
+    A second call answers from memory: a process that has confined itself can no longer
+    start a child.
     """
     command = [sys.executable, "-m", __name__, runtime]
     command += [delegate] if delegate is not None else []
@@ -50,9 +50,9 @@ def reason_against(
 
 
 def require_sound(model: bytes, runtime: str) -> bytes:
-    """``model`` if it runs in a child; else ConfigError. For models that are not ours.
+    """``model`` if it runs in a child, else ConfigError. For models that are not ours.
 
-    A model with one wrong byte can abort the process that loads it, without a word.
+    A model with one wrong byte can abort the process that loads it, without a message.
     """
     reason = reason_against(model, runtime)
     if reason is not None:

@@ -1,9 +1,9 @@
-"""The only door to a TFLite interpreter: LiteRT, or tflite-runtime on old systems.
+"""The only way to a TFLite interpreter: LiteRT, or tflite-runtime on old systems.
 
 The runtime is chosen by name and is never swapped for another one silently. What may
 kill its process is first tried in a child: a delegate (Edge TPU) that does not fit its
 runtime, and any model under tflite-runtime, which reads a damaged file past its end
-(LiteRT verifies it). Whatever is wrong becomes one :class:`ConfigError`.
+(LiteRT verifies it). Everything that is wrong becomes one :class:`ConfigError`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from doorsill.drivers.model.interpreter import (
 from doorsill.errors import ConfigError
 
 UNVERIFIED = frozenset({"tflite-runtime"})  # 2.14 segfaults on a truncated model
-MOST_THREADS = 64
+MOST_THREADS = 64  # of one interpreter
 
 _log = logging.getLogger(__name__)
 
@@ -33,11 +33,12 @@ def load(
     delegate: str | None = None,
     allow_fallback: bool = False,
 ) -> Interpreter:
-    """Load a model from its bytes (whoever reads the file has checked its sha256).
+    """Load a model from its bytes (the caller has checked their SHA-256).
 
     ``delegate`` is a shared library, such as ``libedgetpu.so.1``. When it does not work
     on this machine that is a :class:`ConfigError`, or, with ``allow_fallback``, a
-    warning and the processor's own kernels.
+    warning and the processor's own kernels. Raises :class:`ConfigError` as well where
+    the model or the runtime cannot be used.
     """
     check_bytes(model)
     if threads < 1:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 CHUNK = 255  # bytes of data in one short command
 CHAINED = 0x10  # class bit: more of this command follows
-ANSWER_LIMIT = 8192  # bytes; an object of a PIV card has about 3,000
-ROUNDS_LIMIT = 64
+ANSWER_LIMIT = 8192  # bytes of an answer; an object of a PIV card has about 3,000
+ROUNDS_LIMIT = 64  # frames that fetch one answer, at most
 
 Transmit = Callable[[bytes], bytes]
 
 
 class ApduError(Exception):
-    """The card said no, or nothing sensible; ``status`` is its word (0 if none)."""
+    """The card refused, or its answer makes no sense; ``status`` is its word, or 0."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class Command:
 
 
 def exchange(transmit: Transmit, command: Command, t0: bool) -> bytes:
-    """Send ``command`` and give back what the card answers, whole.
+    """Send ``command`` and give back the card's whole answer.
 
     Raises ApduError with the status word where that is not 9000.
     """
@@ -60,7 +60,7 @@ def _frame(cla: int, command: Command, data: bytes, le: bool) -> bytes:
 
 
 def _collect(transmit: Transmit, frame: bytes) -> bytes:
-    """Follow 61xx (fetch the rest) and 6Cxx (ask again with this length) to the end."""
+    """Send ``frame``, then fetch the rest (61xx) or ask again with a length (6Cxx)."""
     data = b""
     for _ in range(ROUNDS_LIMIT):
         piece, status = _split(transmit(frame))
@@ -103,7 +103,7 @@ def tlv(tag: int, value: bytes) -> bytes:
 
 
 def parse_tlv(data: bytes) -> dict[int, bytes]:
-    """The values by tag, one level deep; ApduError where the lengths do not add up."""
+    """The values by tag, one level deep; raises ApduError for wrong lengths."""
     found: dict[int, bytes] = {}
     at = 0
     try:

@@ -1,7 +1,7 @@
-"""What is said to a FIDO2 key (CTAP 2.1): make a credential, assert, hide a secret.
+"""The commands to a FIDO2 key (CTAP 2.1): make a credential, assert, hide a secret.
 
-Here is no thread, no port and no state: a device in, its answer out. What the key
-refuses comes as CtapError; ``refused`` says what that means for consent.
+No thread, no port and no state: a device in, its answer out. What the key refuses is
+raised as CtapError; ``token_error`` says what that means for consent.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -36,14 +36,17 @@ SALT = hashlib.sha256(b"doorsill consent sealing key 1").digest()
 
 
 def wants_pin(device: CtapDevice) -> bool:
-    """Whether a credential is made only for who knows the key's PIN."""
+    """Whether the key makes a credential only after its PIN."""
     return bool(Ctap2(device).info.options.get("clientPin"))
 
 
 def enrol(
     device: CtapDevice, holder: str, pin: str | None = None
 ) -> tuple[bytes, ec.EllipticCurvePublicKey]:
-    """Make a credential on ``device`` (touch it): its id and its public key."""
+    """Make a credential on ``device`` (touch it): its id and its public key.
+
+    Raises CtapError where the key refuses, TokenError where it makes no P-256 key.
+    """
     ctap, digest = Ctap2(device), hashlib.sha256(b"doorsill consent issue").digest()
     proof, version = None, None
     if pin is not None:
@@ -66,21 +69,29 @@ def enrol(
     return found.credential_id, _public(found.public_key)
 
 
-def assertion(
+def get_assertion(
     device: CtapDevice,
     allowed: list[bytes],
     digest: bytes,
     touch: bool,
     cancel: threading.Event,
 ) -> AssertionResponse:
-    """One of the ``allowed`` credentials signs ``digest``, until ``cancel`` is set."""
+    """Have one of the ``allowed`` credentials sign ``digest``, until ``cancel`` is set.
+
+    Raises CtapError where the key refuses or is not touched in time.
+    """
     return Ctap2(device).get_assertion(
-        RELYING_PARTY, digest, _named(allowed), None, {"up": touch}, event=cancel
+        RELYING_PARTY, digest, _descriptors(allowed), None, {"up": touch}, event=cancel
     )
 
 
-def sealing_key(device: CtapDevice, credential: bytes) -> ec.EllipticCurvePrivateKey:
-    """The key that hmac-secret hides in ``device`` (touch it); never store it."""
+def derive_sealing_key(
+    device: CtapDevice, credential: bytes
+) -> ec.EllipticCurvePrivateKey:
+    """Derive the key from the secret in ``device`` (touch it); never store it.
+
+    Raises CtapError where the key refuses, TokenError where it has no such secret.
+    """
     ctap = Ctap2(device)
     client = ClientPin(ctap)
     agreement, shared = client._get_shared_secret()
@@ -93,7 +104,7 @@ def sealing_key(device: CtapDevice, credential: bytes) -> ec.EllipticCurvePrivat
     }
     nothing = hashlib.sha256(b"").digest()
     found = ctap.get_assertion(
-        RELYING_PARTY, nothing, _named([credential]), {HMAC_SECRET: asked}
+        RELYING_PARTY, nothing, _descriptors([credential]), {HMAC_SECRET: asked}
     )
     hidden = (found.auth_data.extensions or {}).get(HMAC_SECRET)
     if not hidden:
@@ -104,7 +115,7 @@ def sealing_key(device: CtapDevice, credential: bytes) -> ec.EllipticCurvePrivat
     return ec.derive_private_key(scalar, ec.SECP256R1())
 
 
-def _named(credentials: list[bytes]) -> list[Mapping[str, Any]]:
+def _descriptors(credentials: list[bytes]) -> list[Mapping[str, Any]]:
     return [{"type": "public-key", "id": each} for each in credentials]
 
 
@@ -122,7 +133,7 @@ def _public(key: ES256) -> ec.EllipticCurvePublicKey:
         )
 
 
-def refused(error: CtapError) -> TokenError:
+def token_error(error: CtapError) -> TokenError:
     """What it means for consent that the key refused."""
     late = (
         CtapError.ERR.USER_ACTION_TIMEOUT,

@@ -1,9 +1,9 @@
 """A FIDO2 key as a consent token: it is touched once, then answers silently.
 
 The touch is the deliberate act; the silent answers (CTAP 2.1, 6.2: ``up`` false) show
-each second that the key is still there. Which keys are ours stands in the files of
-``consent/enrolled.py``, what is said to one in ``ctap.py``. Its sealing key is derived
-inside hmac-secret, after a touch, and forgotten.
+each second that the key is still there. Which keys are ours is read from the files of
+``consent/enrolled.py``; the commands to a key are in ``ctap.py``. Its sealing key is
+derived from hmac-secret, after a touch, and forgotten.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -29,10 +29,10 @@ from doorsill.consent.gate import TOUCH_S
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.drivers.token.ctap import (
-    assertion,
+    derive_sealing_key,
     enrol,
-    refused,
-    sealing_key,
+    get_assertion,
+    token_error,
     wants_pin,
 )
 from doorsill.errors import ConfigError
@@ -46,30 +46,36 @@ try:
 except ImportError:
     raise ConfigError("FIDO2 keys need fido2: pip install 'doorsill[pi]'") from None
 
-SPEAK_S = TOUCH_S + 30.0  # how long one question waits for the one before it
+SPEAK_S = TOUCH_S + 30.0  # a command waits this long for the one before it
 log = logging.getLogger(__name__)
 
 HID = Path("/sys/class/hidraw")
 # What python-fido2 raises where a key's answer is no CTAP, or its CBOR is torn.
 NONSENSE = (
-    ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
-    RecursionError, struct.error,
-)  # fmt: skip
-POLL_S = 0.02  # a key that is pulled is a device file that is gone
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    struct.error,
+)
+POLL_S = 0.02  # between two checks of the device files: that of a pulled key is gone
 
 T = TypeVar("T")
 Finder = Callable[[], Mapping[str, Callable[[], CtapDevice]]]
 
 
 class Ports:
-    """Which device files are FIDO2 keys. Only what is settled is remembered.
+    """Which device files are FIDO2 keys. Only what cannot change is remembered.
 
-    A key that was just plugged in is root's until udev has come to it; it is asked
-    again until it is ours, and named while it is not.
+    A key that was just plugged in belongs to root until udev has changed that. It is
+    tried again until it is ours, and reported while it is not.
     """
 
     def __init__(self, dev: Path = Path("/dev"), hid: Path = HID) -> None:
-        """``hid`` is where the kernel tells everybody what a device says of itself."""
+        """``hid`` is where every user can read what a device says about itself."""
         self._dev, self._hid = dev, hid
         self._known: dict[str, bool] = {}
         self.refused: frozenset[str] = frozenset()  # keys that this user may not open
@@ -80,20 +86,20 @@ class Ports:
         self._known = {n: self._known[n] for n in names if n in self._known}
         refused = frozenset(n for n in names if n not in self._known and self._ask(n))
         for name in sorted(refused - self.refused):
-            log.warning("%s", may_not_open(name))
+            log.warning("%s", refusal_of(name))
         self.refused = refused
         return {n: partial(open_device, n) for n in names if self._known.get(n)}
 
     def _ask(self, name: str) -> bool:
-        """Whether it is a key that is not ours to open; notes what is settled."""
+        """Whether it is a key that we may not open; remembers what cannot change."""
         try:
             get_descriptor(name)
         except PermissionError:
             return self._says_key(name)
         except OSError:
-            return False  # on its way in or out
+            return False  # being plugged in or out
         except ValueError:
-            self._known[name] = False  # a mouse
+            self._known[name] = False  # a mouse, for example
             return False
         self._known[name] = True
         return False
@@ -107,8 +113,8 @@ class Ports:
         return True
 
 
-def may_not_open(name: str) -> str:
-    """What to tell a person whose FIDO2 key is another user's."""
+def refusal_of(name: str) -> str:
+    """The sentence for a person whose FIDO2 key belongs to another user."""
     return (
         f"the FIDO2 key at {name} may not be opened by this user: put "
         "70-doorsill.rules into /etc/udev/rules.d and plug the key in again"
@@ -132,8 +138,8 @@ def keys_refused() -> tuple[str, ...]:
 class FidoToken:
     """The one FIDO2 key that is plugged in, if the controller enrolled it.
 
-    Whoever waits for keys never touches the device that another thread speaks through:
-    a handle that is closed under a call may be another file's by the next one.
+    The thread that waits for keys never touches the device that another thread uses: a
+    handle that is closed during a call may belong to another file at the next call.
     """
 
     def __init__(
@@ -152,7 +158,7 @@ class FidoToken:
     def events(self) -> Iterator[TokenEvent]:
         """Keys that are plugged in and pulled, seen within POLL_S."""
         before: frozenset[str] | None = None
-        told: Reason | None = None
+        given: Reason | None = None
         while not self._closed.is_set():
             names = frozenset(self._finder())
             if names != before:
@@ -160,17 +166,17 @@ class FidoToken:
                 path = next(iter(names)) if len(names) == 1 else None
                 self._place = self._place[0] + 1, path
                 if path is not None:
-                    told = None
+                    given = None
                     yield TokenIn(path, now)
                 else:
                     reason = Reason.SECOND_CARD if names else Reason.REMOVED
-                    if reason is not told:
+                    if reason is not given:
                         yield TokenOut(reason, now)
-                    told = reason
+                    given = reason
             self._closed.wait(POLL_S)
 
     def certificate(self) -> bytes:
-        """The file's certificate of this very key: the key itself says which it is."""
+        """The certificate, from our files, of the credential that the key signs by."""
         allowed = list(self._enrolled)
         response = self._assert(allowed, hashlib.sha256(b"who is it").digest())
         named = self._guarded(lambda: bytes(_id_of(response) or allowed[0]))
@@ -180,7 +186,7 @@ class FidoToken:
         return self._mine.presence
 
     def sealing_certificate(self) -> bytes:
-        """The file's second certificate, or nothing."""
+        """The second certificate of our files; empty where there is none."""
         return self._mine.sealing if self._mine is not None else b""
 
     def sign(self, challenge: Challenge) -> Answer:
@@ -196,12 +202,12 @@ class FidoToken:
         if self._mine is None:
             raise TokenError(Reason.REMOVED, "there is no enrolled FIDO2 key")
         credential = self._mine.credential
-        key = self._guarded(lambda: sealing_key(self._open(), credential))
+        key = self._guarded(lambda: derive_sealing_key(self._open(), credential))
         peer = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), peer_public)
         return key.exchange(ec.ECDH(), peer)
 
     def close(self) -> None:
-        """The events end; let go of the key, but wait for none that hangs."""
+        """End the events and let go of the key; one that hangs is not waited for."""
         self._closed.set()
         if self._speaking.acquire(blocking=False):
             self._hang_up()
@@ -216,13 +222,13 @@ class FidoToken:
         timer.start()
         try:
             return self._guarded(
-                lambda: assertion(self._open(), allowed, digest, touch, cancel)
+                lambda: get_assertion(self._open(), allowed, digest, touch, cancel)
             )
         finally:
             timer.cancel()
 
     def _open(self) -> CtapDevice:
-        """The device of the key that is there now; whoever calls holds the lock."""
+        """Open the device of the key that is there now; the caller holds the lock."""
         change, path = self._place
         if self._opened is not None and self._opened[0] != change:
             self._hang_up()
@@ -236,7 +242,7 @@ class FidoToken:
         return self._opened[1]
 
     def _guarded(self, work: Callable[[], T]) -> T:
-        """``work``, with whatever the key does wrong as a TokenError."""
+        """Do ``work``; raises everything that the key does wrong as a TokenError."""
         if not self._speaking.acquire(timeout=SPEAK_S):
             raise TokenError(
                 Reason.MISSED_BEAT, f"the FIDO2 key is busy for more than {SPEAK_S:g} s"
@@ -244,7 +250,7 @@ class FidoToken:
         try:
             return work()
         except CtapError as error:
-            raise refused(error) from None
+            raise token_error(error) from None
         except (OSError, ConnectionError):
             self._hang_up()
             raise TokenError(Reason.REMOVED, "the FIDO2 key was pulled") from None
@@ -263,7 +269,7 @@ class FidoToken:
 
 
 def _id_of(response: AssertionResponse) -> bytes | None:
-    """Which credential answered; a key that was asked for one need not say it."""
+    """Which credential answered; None where the key was asked for one alone."""
     return (response.credential or {}).get("id")
 
 
@@ -279,11 +285,12 @@ class Made:
 def enrol_one(finder: Finder, holder: str, ask_pin: Callable[[], str | None]) -> Made:
     """Make a credential on the one key that is plugged in; it wants two touches.
 
-    ``ask_pin`` is called where the key has a PIN. ConfigError with what to do.
+    ``ask_pin`` is called where the key has a PIN. Raises ConfigError, which says what
+    to do.
     """
     keys = finder()
     if not keys and finder is plugged_in and (refused_keys := keys_refused()):
-        raise ConfigError(may_not_open(refused_keys[0]))
+        raise ConfigError(refusal_of(refused_keys[0]))
     if len(keys) != 1:
         raise ConfigError(f"{len(keys)} FIDO2 keys are plugged in; it must be 1")
     try:
@@ -291,10 +298,10 @@ def enrol_one(finder: Finder, holder: str, ask_pin: Callable[[], str | None]) ->
             pin = ask_pin() if wants_pin(device) else None
             credential, public = enrol(device, holder, pin)
             return Made(
-                credential, public, sealing_key(device, credential).public_key()
+                credential, public, derive_sealing_key(device, credential).public_key()
             )
     except CtapError as error:
-        raise ConfigError(str(refused(error))) from None
+        raise ConfigError(str(token_error(error))) from None
     except (OSError, ConnectionError):
         raise ConfigError("the FIDO2 key was pulled half-way; do the same again") from (
             None

@@ -1,4 +1,4 @@
-"""A FIDO2 key in software (CTAP 2.1): the fake beside ``fido.py``, and can be driven.
+"""A FIDO2 key in software (CTAP 2.1): the fake beside ``fido.py``; tests drive it.
 
 ``touched`` is the finger, ``present`` the port; ``trouble`` changes what it answers.
 """
@@ -22,8 +22,15 @@ from fido2.ctap import STATUS, CtapDevice, CtapError
 from fido2.ctap2.pin import PinProtocolV1
 from fido2.hid import CAPABILITY
 
-MAKE_CREDENTIAL, GET_ASSERTION, GET_INFO, CLIENT_PIN = 1, 2, 4, 6
-PRESENT, ATTESTED, EXTENDED = 0x01, 0x40, 0x80
+# Commands
+MAKE_CREDENTIAL = 1
+GET_ASSERTION = 2
+GET_INFO = 4
+CLIENT_PIN = 6
+# Flags of authenticator data
+PRESENT = 0x01
+ATTESTED = 0x40
+EXTENDED = 0x80
 AAGUID = b"doorsill-virtual"
 
 
@@ -43,7 +50,7 @@ class VirtualKey(CtapDevice):
 
     @classmethod
     def list_devices(cls) -> Iterator[CtapDevice]:
-        """None: it is plugged in by :meth:`plug` alone."""
+        """None: only :meth:`plug` plugs it in."""
         return iter(())
 
     def plug(self) -> Mapping[str, Callable[[], CtapDevice]]:

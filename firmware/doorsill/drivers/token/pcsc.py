@@ -1,7 +1,7 @@
 """PC/SC: which cards are in which readers, and one undisturbed line to a card.
 
-pcscd waits with us: a card that is pulled is known when the reader says so, not when
-we look next. A daemon that is gone ends the wait at once; we come back when it does.
+pcscd waits with us: a card that is pulled is known when the reader reports it, not at
+the next poll. A daemon that is gone ends the wait at once; then we try to reach it.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from doorsill.process.in_time import in_time
 
 log = logging.getLogger(__name__)
 
-PNP = "\\\\?PnP?\\Notification"  # a reader that is plugged in or out
-RECONNECT_S = 0.25
-WAIT_MS = 1000  # how long a wait lasts when nothing happens; it costs nothing
-COUNTER = 16  # the upper half of a reader's state counts its cards
+PNP = "\\\\?PnP?\\Notification"  # stands for readers that are plugged in or out
+RECONNECT_S = 0.25  # between two attempts to reach pcscd
+WAIT_MS = 1000  # length of a wait in which nothing happens; it costs nothing
+COUNTER = 16  # bits below the part of a reader's state that counts its cards
 
 # libpcsclite 1.9.9: SCardDisconnect walks the process's list of contexts without the
 # list's lock, and crashes if another thread makes or releases one meanwhile. So only
 # one of these calls at a time. None of them waits for a card, except a disconnect while
 # another program holds a transaction.
 CONTEXTS = threading.Lock()
-CONTEXT_S = 10.0  # how long such a call waits for the one before it
-LEAVE_S = 1.0  # how long we wait for pcscd when we leave, as it may hang
+CONTEXT_S = 10.0  # such a call waits this long for the one before it
+LEAVE_S = 1.0  # closing waits this long for pcscd, which may hang
 
 DEAD = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
 
 RETRY = (
     scard.SCARD_W_RESET_CARD,  # another program reset the card
-    scard.SCARD_E_INVALID_HANDLE,  # pcscd was started anew
+    scard.SCARD_E_INVALID_HANDLE,  # pcscd was started again
     scard.SCARD_W_REMOVED_CARD,  # the line is to the card before this one
 )
 
 
 def readers() -> tuple[str, ...]:
-    """The names of the readers that pcscd has; TokenError where it does not answer."""
+    """The names of the readers that pcscd has; raises TokenError if it is silent."""
     code, context = _establish()
     require(code)
     try:
@@ -65,32 +65,32 @@ class Presence:
         self._closed = threading.Event()
         self._one: str | None = None
         self._context: Any = None
-        self._why = ""  # what kept us from pcscd at the last attempt, for a person
-        self._told: set[str] = set()  # the same since pcscd last answered, said once
+        self._why = ""  # why pcscd was not reached at the last attempt, for a person
+        self._logged: set[str] = set()  # such reasons since pcscd last answered
 
     def one(self) -> str:
-        """The reader with the one card; TokenError if there is not exactly one."""
+        """The reader with the one card; raises TokenError for none or several."""
         if self._one is None:
             raise TokenError(Reason.REMOVED, "there is no card in the reader")
         return self._one
 
     def events(self) -> Iterator[TokenEvent]:
-        """TokenIn and TokenOut as they happen; the first says how it is now."""
-        told: Reason | None = None
+        """TokenIn and TokenOut as they happen; the first is the state of now."""
+        given: Reason | None = None
         for event in self._seen():
             self._one = event.reader if isinstance(event, TokenIn) else None
             if isinstance(event, TokenIn):
-                told = None
-            elif event.reason is told:
+                given = None
+            elif event.reason is given:
                 continue
             else:
-                told = event.reason
+                given = event.reason
             yield event
 
     def close(self) -> None:
         """End the events, also from another thread; a pcscd that hangs is left."""
         self._closed.set()
-        context = self._context  # the other thread may let go of it now
+        context = self._context  # the other thread may release it meanwhile
         if context is not None:
             with suppress(TimeoutError):
                 in_time(LEAVE_S, "no cancel", lambda: scard.SCardCancel(context))
@@ -111,19 +111,19 @@ class Presence:
                 self._closed.wait(RECONNECT_S)
 
     def _note(self, code: int) -> None:
-        """Say it once when pcscd cannot be reached, and once when it can again."""
+        """Log it once when pcscd cannot be reached, and once when it can again."""
         if code == scard.SCARD_S_SUCCESS:
-            if self._told:
+            if self._logged:
                 log.info("pcscd answers again")
-            self._told.clear()
+            self._logged.clear()
             return
         self._why = words(code)
-        if self._why not in self._told:
+        if self._why not in self._logged:
             log.warning("%s", self._why)
-        self._told.add(self._why)
+        self._logged.add(self._why)
 
     def _watch(self, context: Any) -> Iterator[TokenEvent]:
-        """Until the daemon is gone."""
+        """The events until the daemon is gone."""
         states: dict[str, int] = {PNP: 0}
         cards: dict[str, int] = {}
         while not self._closed.is_set():
@@ -138,7 +138,7 @@ class Presence:
                 if REASONS.get(code) is Reason.READER_GONE:
                     states = {PNP: 0}
                     continue
-                if not self._closed.is_set():  # else it was us who ended the wait
+                if not self._closed.is_set():  # otherwise close() ended the wait
                     self._note(code)
                 return
             states = {n: s & ~scard.SCARD_STATE_CHANGED for n, s, _ in seen}
@@ -146,7 +146,7 @@ class Presence:
             lost = gone or not names or _dead(seen)
             away = Reason.READER_GONE if lost else Reason.REMOVED
             for event in _changes(before, cards, away):
-                yield _naming(event, names)
+                yield _add_names(event, names)
 
     def _names(self, context: Any) -> list[str] | None:
         code, names = scard.SCardListReaders(context, [])
@@ -166,22 +166,22 @@ def _cards(seen: list[tuple[str, int, list[int]]]) -> dict[str, int]:
     }
 
 
-def _naming(event: TokenEvent, names: list[str]) -> TokenEvent:
-    """An empty reader is named, so that a person knows which one it is."""
+def _add_names(event: TokenEvent, names: list[str]) -> TokenEvent:
+    """Name the readers that are empty, so that a person knows which they are."""
     if isinstance(event, TokenOut) and event.reason is Reason.REMOVED:
         return replace(event, readers=", ".join(names))
     return event
 
 
 def _dead(seen: list[tuple[str, int, list[int]]]) -> bool:
-    """Whether a reader is still listed and does not answer any more: unplugged."""
+    """Whether a reader that is still listed does not answer: it was unplugged."""
     return any(name != PNP and state & DEAD for name, state, _ in seen)
 
 
 def _changes(
     before: dict[str, int], cards: dict[str, int], away: Reason
 ) -> Iterator[TokenEvent]:
-    """What the step from ``before`` to ``cards`` means; a swap is two things."""
+    """The events of the step from ``before`` to ``cards``; a swap of cards is two."""
     now = time.monotonic()
     if len(cards) > 1:
         yield TokenOut(Reason.SECOND_CARD, now)
@@ -209,7 +209,7 @@ class Channel:
 
     @contextmanager
     def transaction(self, reader: str) -> Iterator[Channel]:
-        """Nobody else speaks to the card meanwhile; TokenError where it is gone."""
+        """Keep other programs from the card meanwhile; raises TokenError."""
         self._begin(reader)
         try:
             yield self
@@ -219,16 +219,16 @@ class Channel:
         scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
 
     def transmit(self, apdu: bytes) -> bytes:
-        """One command as it goes over the wire, and its answer."""
+        """Send one command as it is, and give its answer; raises TokenError."""
         code, answer = scard.SCardTransmit(self._card, self._protocol, list(apdu))
         require(code)
         return bytes(each & 0xFF for each in answer)
 
     def close(self) -> None:
-        """Hang up; the card stays powered for others."""
+        """Close the line; the card keeps its power for other programs."""
         if self._card is not None:
             with _contexts() as alone:
-                if alone:  # else it ends with this process
+                if alone:  # otherwise it ends with this process
                     scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
         if self._context is not None:
             _release(self._context)
@@ -265,7 +265,7 @@ class Channel:
 
 @contextmanager
 def _contexts() -> Iterator[bool]:
-    """Whether we are alone; not so where pcscd hangs in a call of another thread."""
+    """Hold the lock; gives False where pcscd hangs in a call of another thread."""
     alone = CONTEXTS.acquire(timeout=CONTEXT_S)
     try:
         yield alone
@@ -285,5 +285,5 @@ def _establish() -> tuple[int, Any]:
 
 def _release(context: Any) -> None:
     with _contexts() as alone:
-        if alone:  # else it ends with this process
+        if alone:  # otherwise it ends with this process
             scard.SCardReleaseContext(context)

@@ -19,9 +19,9 @@ except ImportError:
         "then pip install 'doorsill[pi]'"
     ) from None
 
-SOCKET_NAME = "PCSCLITE_CSOCK_NAME"  # names another socket than SOCKET
-SOCKET = "/run/pcscd/pcscd.comm"
-LISTENS_S = 1.0  # for a connection to it
+SOCKET_NAME = "PCSCLITE_CSOCK_NAME"  # variable that names another socket
+SOCKET = "/run/pcscd/pcscd.comm"  # of pcscd, where nothing names another
+LISTENS_S = 1.0  # a connection to it takes this long at most
 
 REASONS = {
     scard.SCARD_W_REMOVED_CARD: Reason.REMOVED,
@@ -47,8 +47,8 @@ HUNG_UP = (
 def words(code: int) -> str:
     """What a person can do about a pcscd that answers with ``code``.
 
-    It hangs up where polkit refuses us, and where it dies; which code libpcsclite makes
-    of either depends on who was faster.
+    It hangs up where polkit refuses us, and where it dies; the code that libpcsclite
+    gives then depends on timing.
     """
     if code not in HUNG_UP:
         said = scard.SCardGetErrorMessage(code).rstrip(".")
@@ -78,7 +78,7 @@ def _user() -> str:
 
 
 def require(code: int) -> None:
-    """TokenError unless ``code`` is success."""
+    """Raise TokenError unless ``code`` is success."""
     if code == scard.SCARD_S_SUCCESS:
         return
     reason = REASONS.get(code, Reason.CARD_ERROR)

@@ -28,14 +28,13 @@ from doorsill.errors import ConfigError
 ENVIRONMENT = "PCSCLITE_CSOCK_NAME"  # where libpcsclite looks for its pcscd
 DRIVER = "serial/libifdvpcd.so"
 DRIVER_FOLDERS = ("/usr/lib/pcsc/drivers", "/usr/local/lib/pcsc/drivers")
-START_S = 10.0  # until its readers listen, and until it takes or refuses us
-END_S = 5.0  # until it has ended, or the kernel has ended it
-HELP_S = 5.0  # for its --help
-LOOK_S = 1.0  # between two looks of a card that nobody asks anything
-SLOTS = 2  # vpcd has two readers, on two ports in a row
-RUN = Path("/run/pcscd")  # where pcscd keeps its process id, and insists on it
-# pcscd takes its socket from whoever starts it, as file 3 (sd_listen_fds), and ends
-# with whoever started it.
+START_S = 10.0  # its readers listen within this time, and it takes or refuses us
+END_S = 5.0  # it ends within this time, or is killed
+HELP_S = 5.0  # its --help takes this long at most
+POLL_S = 1.0  # a card waits this long for a command, then again
+RUN = Path("/run/pcscd")  # pcscd keeps its process id here, and needs the folder
+# pcscd takes its socket from the process that starts it, as file 3 (sd_listen_fds), and
+# ends with that process.
 EXEC = "LISTEN_PID=$$ LISTEN_FDS=1 exec setpriv --pdeathsig TERM "
 # A pcscd that knows this asks polkit about each client; without polkit it refuses all.
 WITHOUT_POLKIT = "--disable-polkit"
@@ -47,10 +46,10 @@ HELLO_ANSWER_BYTES = 12
 
 
 class PrivatePcscd:
-    """Our own pcscd in ``folder``, whose path must be short (a socket lives there)."""
+    """Our own pcscd in ``folder``, whose path must be short: it holds a socket."""
 
     def __init__(self, folder: Path, library: Path | None = None) -> None:
-        """``library`` is a driver around vpcd's; if None, vpcd's own."""
+        """``library`` is a driver around that of vpcd; None: that of vpcd itself."""
         self._folder = folder
         self._library = library
         self.socket = folder / "pcscd.comm"
@@ -66,13 +65,13 @@ class PrivatePcscd:
 
     @property
     def pid(self) -> int:
-        """The daemon's process id; ConfigError while it is not running."""
+        """The daemon's process id; raises ConfigError while it is not running."""
         if self._process is None:
             raise ConfigError("the private pcscd is not running")
         return self._process.pid
 
     def start(self) -> None:
-        """Start it and wait until its readers listen."""
+        """Start it and wait until its readers listen; raises ConfigError."""
         program = shutil.which("pcscd", path=os.environ.get("PATH", "") + ":/usr/sbin")
         if program is None:
             raise ConfigError("pcscd is not installed: apt install pcscd")
@@ -89,15 +88,15 @@ class PrivatePcscd:
                 self._process = _spawn(command, listener.fileno(), log.fileno())
         self._wait()
 
-    def look(self) -> None:
-        """Look at the readers again: one whose driver says that it is gone is removed.
+    def rescan(self) -> None:
+        """Make it check its readers: one whose driver says that it is gone is removed.
 
-        What udev makes pcscd do when a USB reader is plugged in or out.
+        This is what udev makes pcscd do when a USB reader is plugged in or out.
         """
         os.kill(self.pid, signal.SIGUSR1)
 
     def kill(self) -> None:
-        """kill -9: what a crash looks like to its clients."""
+        """kill -9: for its clients this is a crash."""
         if self._process is not None:
             self._process.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):  # then init waits
@@ -149,7 +148,7 @@ class VirtualSlot:
         self._thread: threading.Thread | None = None
 
     def insert(self, card: VirtualCard) -> None:
-        """Put ``card`` in; pcscd sees it at its next look, within 0.4 s."""
+        """Put ``card`` in; pcscd sees it at its next poll, within 0.4 s."""
         self.remove()
         self._line = socket.create_connection(("127.0.0.1", self._port), timeout=5)
         self._thread = threading.Thread(
@@ -158,7 +157,7 @@ class VirtualSlot:
         self._thread.start()
 
     def remove(self) -> None:
-        """Pull whatever is in."""
+        """Pull the card that is in, if there is one."""
         if self._line is not None:
             with contextlib.suppress(OSError):
                 self._line.shutdown(socket.SHUT_RDWR)
@@ -170,7 +169,7 @@ class VirtualSlot:
 
 
 def vpcd() -> Path:
-    """The virtual reader's driver; ConfigError where it is not installed."""
+    """The virtual reader's driver; raises ConfigError where it is not installed."""
     for folder in DRIVER_FOLDERS:
         if (found := Path(folder, DRIVER)).exists():
             return found
@@ -181,7 +180,7 @@ def vpcd() -> Path:
 
 def _serve(line: socket.socket, card: VirtualCard) -> None:
     """vpcd's protocol: two bytes of length, then a command; one byte is a control."""
-    line.settimeout(LOOK_S)
+    line.settimeout(POLL_S)
     with line, contextlib.suppress(OSError, EOFError):
         while True:
             message = _exactly(line, int.from_bytes(_exactly(line, 2), "big"))
@@ -200,7 +199,7 @@ def _serve(line: socket.socket, card: VirtualCard) -> None:
 def _exactly(line: socket.socket, count: int) -> bytes:
     data = b""
     while len(data) < count:
-        with contextlib.suppress(TimeoutError):  # vpcd has nothing to ask: wait on
+        with contextlib.suppress(TimeoutError):  # vpcd sends no command: wait on
             piece = line.recv(count - len(data))
             if not piece:
                 raise EOFError
@@ -209,7 +208,7 @@ def _exactly(line: socket.socket, count: int) -> bytes:
 
 
 def _command(daemon: list[str]) -> str:
-    """pcscd wants RUN; a user who cannot make it gets a /run that only pcscd sees."""
+    """pcscd needs RUN; a user who cannot make it gets a /run that only pcscd sees."""
     words = " ".join(f"'{word}'" for word in daemon)
     if RUN.is_dir() or os.geteuid() == 0:
         return EXEC + words
@@ -232,14 +231,14 @@ def _spawn(command: str, listener: int, log: int) -> subprocess.Popen[bytes]:
 
 @functools.cache
 def _more(program: str) -> list[str]:
-    """What this pcscd must be told besides, so that its clients are taken."""
+    """The options that this pcscd needs besides, so that it takes its clients."""
     try:
-        told = subprocess.run(
+        help_text = subprocess.run(
             [program, "--help"], capture_output=True, timeout=HELP_S, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigError(f"{program} --help gave no answer: {error}") from None
-    return [WITHOUT_POLKIT] if WITHOUT_POLKIT.encode() in told else []
+    return [WITHOUT_POLKIT] if WITHOUT_POLKIT.encode() in help_text else []
 
 
 def _takes_clients(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A PIV card or key (NIST SP 800-73-4), of whatever maker, in terms of what it means.
+"""A PIV card or key (NIST SP 800-73-4) of any maker, in terms of what it means.
 
     9C  digital signature: wants the PIN each time; the controller's key may live there
     9E  card authentication: signs without a PIN, so it can answer every second
@@ -40,29 +40,33 @@ from doorsill.process.in_time import in_time
 T = TypeVar("T")
 
 AID = bytes.fromhex("a000000308")
-PRESENCE, SEALING, MANAGEMENT, PIN = 0x9E, 0x9D, 0x9B, 0x80
+# Key references
+PRESENCE = 0x9E
+SEALING = 0x9D
 SIGNATURE = 0x9C
+MANAGEMENT = 0x9B
+PIN = 0x80
 OBJECTS = {
     PRESENCE: bytes.fromhex("5fc101"),
     SEALING: bytes.fromhex("5fc10b"),
     SIGNATURE: bytes.fromhex("5fc10a"),
 }
-P256 = 0x11
-CERTIFICATE_LIMIT = 4096
-PACKED = 0x81  # bits of CertInfo: gzip, as SP 800-73-4 says it, and as old cards do
+P256 = 0x11  # algorithm reference
+CERTIFICATE_LIMIT = 4096  # bytes, also unpacked
+PACKED = 0x81  # bits of CertInfo for gzip: that of SP 800-73-4, and that of old cards
 FACTORY_MANAGEMENT_KEY = bytes.fromhex("0102030405060708" * 3)
 FACTORY_PIN = "123456"
-SPEAK_S = 60.0  # how long one question waits for the one before it
-BLOCK = {0x03: 8, 0x08: 16, 0x0A: 16, 0x0C: 16}
+SPEAK_S = 60.0  # a command waits this long for the one before it
+BLOCK = {0x03: 8, 0x08: 16, 0x0A: 16, 0x0C: 16}  # bytes, by algorithm reference
 ALGORITHMS = {24: (0x0A, 0x03), 16: (0x08,), 32: (0x0C,)}  # by length of the key
 
 
 class Locked(TokenError):
-    """The card wants something first: the PIN, the management key, or a touch."""
+    """The card needs something first: the PIN, the management key, or a touch."""
 
 
 class PivCard:
-    """The commands that we need. Raises TokenError, its message for a person."""
+    """The commands that we need. Each raises TokenError, with words for a person."""
 
     def __init__(self, transmit: Transmit, t0: bool) -> None:
         self._transmit, self._t0 = transmit, t0
@@ -107,7 +111,7 @@ class PivCard:
         return secret
 
     def verify_pin(self, pin: str) -> None:
-        """Present the PIN; the message says how many tries are left."""
+        """Present the PIN; the TokenError says how many tries are left."""
         raw = pin.encode()
         if not 6 <= len(raw) <= 8 or not pin.isascii():
             raise TokenError(Reason.UNTRUSTED, "a PIN has 6 to 8 digits")
@@ -212,7 +216,7 @@ class PivToken:
         return self.with_card(lambda card: card.certificate(PRESENCE))
 
     def sealing_certificate(self) -> bytes:
-        """The 9D certificate; empty where the card was made without."""
+        """The 9D certificate; empty where the card was made without one."""
         try:
             return self.with_card(lambda card: card.certificate(SEALING))
         except TokenError as error:
@@ -225,7 +229,7 @@ class PivToken:
         return Answer(self.with_card(lambda card: card.sign(challenge.digest)))
 
     def unwrap(self, peer_public: bytes, pin: str | None = None) -> bytes:
-        """ECDH by the 9D key; most cards want the PIN for it."""
+        """ECDH by the 9D key with a point of 65 bytes; most cards need the PIN."""
 
         def agree(card: PivCard) -> bytes:
             if pin is not None:
@@ -235,7 +239,7 @@ class PivToken:
         return self.with_card(agree)
 
     def close(self) -> None:
-        """The events end; disconnect, but wait for no card that hangs."""
+        """End the events and disconnect; a card that hangs is not waited for."""
         self._presence.close()
         if self._speaking.acquire(blocking=False):
             if self._channel is not None:
@@ -244,7 +248,10 @@ class PivToken:
             self._speaking.release()
 
     def with_card(self, work: Callable[[PivCard], T]) -> T:
-        """Do ``work`` with the application selected, undisturbed by other programs."""
+        """Do ``work`` with PIV selected, undisturbed by other programs.
+
+        Raises TokenError where there is no card, or it is busy for too long.
+        """
         if self._channel is None:
             self._channel = Channel()
         if not self._speaking.acquire(timeout=SPEAK_S):
@@ -261,7 +268,7 @@ class PivToken:
 
 
 def _unpack(data: bytes) -> bytes:
-    """A gzip certificate, never larger than a card could hold."""
+    """Unpack a gzip certificate, up to the size that a card can hold."""
     try:
         stream = zlib.decompressobj(wbits=31)
         found = stream.decompress(data, CERTIFICATE_LIMIT + 1)

@@ -1,4 +1,4 @@
-"""A virtual PIV card: the fake that ships beside ``piv.py`` and can be driven.
+"""A virtual PIV card: the fake that ships beside ``piv.py``; tests drive it.
 
 It keeps the rules of a real one (SP 800-73-4): keys are made inside, certificates are
 written after the management key only, 9D wants the PIN, long things come in chains,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from doorsill.drivers.model.interpreter import Interpreter
-from doorsill.models.manifest import Scaling, Wished
+from doorsill.models.manifest import Overrides, Scaling
 from doorsill.models.stated import Stated
 from doorsill.vision.detect.detector import NetDetector, input_size
 from doorsill.vision.detect.layout import layout_of
@@ -37,7 +37,7 @@ class Foreign:
 def foreign_detector(
     interpreter: Interpreter,
     said: Stated | None = None,
-    wished: Wished | None = None,
+    overrides: Overrides | None = None,
     lowest_score: float = LOWEST_SCORE,
     scaling: Scaling | None = None,
 ) -> Foreign:
@@ -52,7 +52,7 @@ def foreign_detector(
     if interpreter.input.dtype == np.float32 and scaling is None:
         scaling, how, sure = _scaling(interpreter, said)
         (words if sure else doubts).append(how)
-    layout = layout_of(interpreter, said, wished, lowest_score)
+    layout = layout_of(interpreter, said, overrides, lowest_score)
     detector = NetDetector(interpreter, layout.decode, scaling=scaling)
     return Foreign(detector, (*words, *layout.words), tuple(doubts))
 

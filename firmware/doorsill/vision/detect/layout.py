@@ -16,7 +16,7 @@ import numpy as np
 from doorsill.drivers.model.graph import POST_PROCESS
 from doorsill.drivers.model.interpreter import Interpreter, Output
 from doorsill.errors import ConfigError
-from doorsill.models.manifest import Wished
+from doorsill.models.manifest import Overrides
 from doorsill.models.stated import Coding, Stated
 from doorsill.vision.detect.anchors import by_rule, coding_of
 from doorsill.vision.detect.ssd import LOWEST_SCORE, BoxForm, RawDecoder, SsdDecoder
@@ -46,22 +46,28 @@ class Layout:
 def layout_of(
     interpreter: Interpreter,
     said: Stated | None = None,
-    wished: Wished | None = None,
+    overrides: Overrides | None = None,
     lowest_score: float = LOWEST_SCORE,
 ) -> Layout:
     """How to decode a loaded model; raises ConfigError where nothing says it.
 
-    ``said`` is what the file says, ``wished`` what its manifest says instead.
+    ``said`` is what the file says, ``overrides`` what its manifest says instead.
     """
-    reader = _Reader(interpreter, said or Stated(), wished or Wished(), lowest_score)
+    reader = _Reader(
+        interpreter, said or Stated(), overrides or Overrides(), lowest_score
+    )
     return reader.layout()
 
 
 class _Reader:
     def __init__(
-        self, interpreter: Interpreter, said: Stated, wished: Wished, lowest: float
+        self,
+        interpreter: Interpreter,
+        said: Stated,
+        overrides: Overrides,
+        lowest: float,
     ) -> None:
-        self._net, self._said, self._wished = interpreter, said, wished
+        self._net, self._said, self._overrides = interpreter, said, overrides
         self._lowest = lowest
         self._outputs = interpreter.outputs()
         self._shapes = [output.tensor.shape for output in self._outputs]
@@ -120,7 +126,7 @@ class _Reader:
         form: BoxForm,
         unsettled: bool = False,
     ) -> Layout:
-        person = self._wished.person
+        person = self._overrides.person
         if person is None:
             person, why = _person_class(self._said.labels)
             words.append(f"people are class {person}{why}")
@@ -130,7 +136,7 @@ class _Reader:
     def _raw(self, boxes: int, scores: int) -> Layout:
         n = prod(self._shapes[boxes]) // 4
         columns = prod(self._shapes[scores]) // n
-        column = self._wished.person
+        column = self._overrides.person
         words = []
         if column is None:
             column, why = _person_column(self._said.labels, columns)
@@ -162,16 +168,15 @@ class _Reader:
             )
         if said is not None:
             return said, f"{n} raw boxes, anchors from the metadata"
-        if self._wished.anchors:
-            coding = by_rule(
-                self._wished.anchors, self._size, self._wished.anchor_scale
-            )
+        chosen = self._overrides.anchors
+        if chosen:
+            coding = by_rule(chosen, self._size, self._overrides.anchor_scale)
             if len(coding.anchors) != n:
                 raise ConfigError(
-                    f"the model gives {n} boxes; the rule {self._wished.anchors} makes"
+                    f"the model gives {n} boxes; the rule {chosen} makes"
                     f" {len(coding.anchors)} anchors"
                 )
-            return coding, f"{n} raw boxes, anchors by the rule {self._wished.anchors}"
+            return coding, f"{n} raw boxes, anchors by the rule {chosen}"
         rows = boxes.real().reshape(-1, 4)
         if (rows[:, 2:] > rows[:, :2]).all(axis=1).mean() >= CORNERS:
             return None, f"{n} boxes without anchors"

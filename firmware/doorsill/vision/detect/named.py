@@ -11,7 +11,7 @@ from doorsill.drivers.model.runtime import load
 from doorsill.errors import ConfigError
 from doorsill.models import manifest as registry
 from doorsill.models.allowed import is_file, is_manifest, read_model
-from doorsill.models.stated import stated
+from doorsill.models.stated import read_stated
 from doorsill.vision.detect import heads, opening
 from doorsill.vision.detect.detector import NetDetector
 from doorsill.vision.detect.foreign import Foreign, foreign_detector
@@ -72,7 +72,7 @@ class Model:
         model = read_model(str(self.path))
         net = self._bare(model, threads, "litert", delegate)
         try:
-            return foreign_detector(net, stated(model), lowest_score=lowest_score)
+            return foreign_detector(net, read_stated(model), lowest_score=lowest_score)
         except ConfigError as error:
             raise error.of(self.path) from None
 

@@ -6,7 +6,7 @@ from doorsill.drivers.model.interpreter import Interpreter, Output
 from doorsill.drivers.model.runtime import load
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models.manifest import Manifest, verified_model
-from doorsill.models.stated import stated
+from doorsill.models.stated import read_stated
 from doorsill.values import Detections
 from doorsill.vision.detect.detector import Decode
 from doorsill.vision.detect.foreign import Foreign, foreign_detector
@@ -76,9 +76,9 @@ def manifested_detector(
     Raises ConfigError where it is no detector that can be read.
     """
     try:
-        said = stated(verified_model(manifest))
+        said = read_stated(verified_model(manifest))
         return foreign_detector(
-            interpreter, said, manifest.wished, lowest_score, manifest.scaling
+            interpreter, said, manifest.overrides, lowest_score, manifest.scaling
         )
     except ConfigError as error:
         raise error.of(manifest.path) from None
