@@ -104,7 +104,7 @@ class Floor:
         if not self.people:
             return
         inside = self.at[:, 1] > 0
-        wanted = self._wanted(seconds)
+        wanted = self._wanted_speed(seconds)
         fresh = self._random.normal(0, SWAY, self.sway.shape)
         self.sway = 0.93 * self.sway + (1 - 0.93**2) ** 0.5 * fresh
         gain = min(1.0, seconds / REACT_S)
@@ -124,7 +124,7 @@ class Floor:
             self._settle(person)
         self.people = []
 
-    def _wanted(self, seconds: float) -> Array:
+    def _wanted_speed(self, seconds: float) -> Array:
         goals = np.array([person.route[0][:2] for person in self.people])
         way = goals - self.at
         far = np.hypot(way[:, 0], way[:, 1])
@@ -140,7 +140,7 @@ class Floor:
         wanted: Array = way * (pace / np.maximum(far, 0.1))[:, None]
         return wanted
 
-    def _apart(self) -> tuple[Array, Array]:
+    def _distances(self) -> tuple[Array, Array]:
         off = self.at[:, None] - self.at[None]
         far = np.hypot(off[..., 0], off[..., 1])
         np.fill_diagonal(far, np.inf)
@@ -149,7 +149,7 @@ class Floor:
     def _push(self) -> Array:
         if len(self.people) < 2:
             return np.zeros_like(self.at)
-        off, far = self._apart()
+        off, far = self._distances()
         party = np.array([person.party for person in self.people])
         press = np.maximum(0.0, PERSONAL_M + 0.25 - far) * 2.2
         press[party[:, None] == party[None]] *= 0.2
@@ -162,7 +162,7 @@ class Floor:
     def _keep_apart(self) -> None:
         if len(self.people) < 2:
             return
-        off, far = self._apart()
+        off, far = self._distances()
         overlap = np.maximum(0.0, BODY_M - far) * 0.5
         self.at += (off / far[..., None] * overlap[..., None]).sum(axis=1)
 

@@ -46,7 +46,7 @@ def of_issuer(
     path: Path, chain: Sequence[x509.Certificate], bundle: Sequence[x509.Certificate]
 ) -> Iterator[Fault]:
     """A warning unless a CA that we trust issued our certificate, as in a fleet."""
-    if any(_issued(ca, each) for ca in bundle for each in chain):
+    if any(_has_issued(ca, each) for ca in bundle for each in chain):
         return
     issuer = chain[0].issuer.rfc4514_string()
     yield Fault(
@@ -87,7 +87,7 @@ def _bad(path: Path, each: x509.Certificate, now: datetime) -> Iterator[Fault]:
     return (fault for fault in _of_one(str(path), each, now) if not fault.warning)
 
 
-def _issued(ca: x509.Certificate, each: x509.Certificate) -> bool:
+def _has_issued(ca: x509.Certificate, each: x509.Certificate) -> bool:
     try:
         each.verify_directly_issued_by(ca)
     except (ValueError, TypeError, InvalidSignature):

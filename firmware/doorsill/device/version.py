@@ -48,11 +48,11 @@ def models() -> tuple[str, ...]:
     """Name and version of each model that came with this installation."""
     for folder in (PACKAGE / "models", PACKAGE.parent.parent / "models"):
         if found := sorted(folder.glob("*.toml")):
-            return tuple(_named(path) for path in found)
+            return tuple(_name_of(path) for path in found)
     return ("no models",)
 
 
-def _named(manifest: Path) -> str:
+def _name_of(manifest: Path) -> str:
     try:
         model = tomllib.loads(manifest.read_text(encoding="utf-8"))["model"]
         return f"{model['name']} {model['version']}"

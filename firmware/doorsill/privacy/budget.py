@@ -4,7 +4,7 @@ Whole millionths of epsilon, so that adding up never rounds. A day is a UTC day 
 number. The ledger only ever moves forward: a clock set back finds the day it left,
 with what was spent, and refills nothing. A ledger that is new (the first one, or the
 one after a lost or damaged file) spends nothing before the device ran for a whole day,
-whatever the clock says: so no loss gives back what was spent.
+by any clock: so no loss of a file gives back what was spent.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class Door:
         while self._is_closed():
             self._rest()
         self._camera = open_patiently(
-            self.open_camera, wait=self._wait, failed=self._camera_failed
+            self.open_camera, wait=self._wait, failed=self._count_failure
         )
 
     def watch(self) -> None:
@@ -240,7 +240,7 @@ class Door:
             self.sleep(seconds)
         return not self._is_closed()
 
-    def _camera_failed(self) -> None:
+    def _count_failure(self) -> None:
         self._camera_failures += 1
 
     def _camera_off(self) -> None:

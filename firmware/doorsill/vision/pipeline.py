@@ -23,8 +23,8 @@ from doorsill.vision.timing import Timing
 
 Point = tuple[float, float]
 AT_EDGE = 0.03  # a line that ends this near to the picture's edge reaches it, fraction
-NOBODY = Detections.none()
-EMPTY = Tracks(
+NOBODY = Detections.none()  # of a frame that the detector does not see
+EMPTY = Tracks(  # of a recording that is over
     np.empty(0, np.int64),
     np.empty((0, 4), np.float32),
     np.empty((0, 2), np.float32),

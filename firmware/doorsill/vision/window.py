@@ -40,7 +40,7 @@ RUNNING_S = 2.0  # between two reports of the running window
 CLOCK_STEP_S = 1.0  # a smaller change of UTC is slewing, a larger one is a step
 GAP_S = 1.0  # frames that are further apart leave a gap
 EMPTY_LIMIT = 1440  # windows reported as empty after a pause, at most: those of a day
-GOOD = Quality.GOOD
+GOOD = Quality.GOOD  # looked up once: it is compared in every frame
 BLIND = Quality.COVERED | Quality.DARK | Quality.CLOSED | Quality.FROZEN  # not covered
 
 

@@ -19,7 +19,7 @@ from doorsill.values import Frame
 
 ASSETS = Path(__file__).parents[2] / "assets"
 STREET = ASSETS / "street.mp4"
-SOURCES = ("", "loop", "once")
+SOURCES = ("", "loop", "once")  # that camera.source may be
 SEAM_S = 0.08  # from the last frame of a round to the first of the next
 
 

@@ -14,7 +14,7 @@ from doorsill.errors import CameraError, ConfigError
 LONGEST_SIDE = 8192  # of a picture, pixels
 LEAST_RATE = 0.5  # frames a second; no camera is slower
 MOST_RATE = 480.0  # frames a second; no camera is faster
-ADDRESSES = ("rtsp://", "rtsps://")
+ADDRESSES = ("rtsp://", "rtsps://")  # of network cameras
 DEFAULT = Disposition.default
 DEFAULT_IS_WORTH = 5_000_000  # a stream marked as the default counts as so many pixels
 STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -114,7 +114,7 @@ class Source:
                 lost = isinstance(error, av.error.InvalidDataError)
                 if not (lost and self._may_lose(damaged)):
                     word = "is damaged" if lost else "stopped"
-                    raise CameraError(self._broken(word, _why(error))) from error
+                    raise CameraError(self._sentence(word, _why(error))) from error
                 self._frames = self._decode()
                 continue
             if frame is None:
@@ -123,7 +123,7 @@ class Source:
                 damaged += 1
                 if self._may_lose(damaged):
                     continue
-                raise CameraError(self._broken("is damaged", "an incomplete frame"))
+                raise CameraError(self._sentence("is damaged", "an incomplete frame"))
             self._note(frame)
             return frame
 
@@ -202,7 +202,7 @@ class Source:
             "taken; say how many there are a second, such as `--frame-rate 12.5`"
         )
 
-    def _broken(self, word: str, reason: str) -> str:
+    def _sentence(self, word: str, reason: str) -> str:
         return f"{self.name} {word} {self.where()}: {reason}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from doorsill.drivers.camera.camera import Camera, Size
 from doorsill.errors import ConfigError
 
-CAMERAS = ("street", "video", "picamera")
+CAMERAS = ("street", "video", "picamera")  # names of the drivers
 
 
 def open_camera(

@@ -65,7 +65,7 @@ class PiCamera:
         self._mapped_array = library.mapped_array
         self._lent: tuple[Any, Any] | None = None  # the mapped array and its request
         rgb = library.platform == "PISP"
-        size = _even(content_size(camera.sensor_resolution, fit))
+        size = _make_even(content_size(camera.sensor_resolution, fit))
         colour_space = library.colour_space()
         camera.configure(_configuration(camera, size, rate, rgb, colour_space))
         self._check(size, "BGR888" if rgb else "YUV420")
@@ -165,7 +165,7 @@ def _configuration(
     )
 
 
-def _even(size: Size) -> Size:
+def _make_even(size: Size) -> Size:
     return max(2, size[0] & ~1), max(2, size[1] & ~1)
 
 

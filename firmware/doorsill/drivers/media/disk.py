@@ -81,7 +81,7 @@ class DiskMedium:
                     break
                 found += more
         except OSError as error:
-            raise self._failed("cannot be read back", error) from None
+            raise self._error("cannot be read back", error) from None
         return found
 
     def blank(self) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ class DiskMedium:
                 written = os.pwrite(self._handle, view, offset)
                 view, offset = view[written:], offset + written
         except OSError as error:
-            raise self._failed("cannot be written", error) from None
+            raise self._error("cannot be written", error) from None
 
     def _overwrite(self) -> None:
         for offset in range(0, self.facts.size, CHUNK):
@@ -134,7 +134,7 @@ class DiskMedium:
         try:
             os.fsync(self._handle)
         except OSError as error:
-            raise self._failed("cannot be written", error) from None
+            raise self._error("cannot be written", error) from None
         self._used = 0
 
     def _require_place(self) -> None:
@@ -153,14 +153,14 @@ class DiskMedium:
         except OSError as error:
             if error.errno in NOT_OFFERED:
                 return False
-            raise self._failed("cannot be discarded", error) from None
+            raise self._error("cannot be discarded", error) from None
         return True
 
     def _forget_cache(self) -> None:
         os.fdatasync(self._handle)
         os.posix_fadvise(self._handle, 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def _failed(self, what: str, error: OSError) -> UntrustedError:
+    def _error(self, what: str, error: OSError) -> UntrustedError:
         return UntrustedError(
             f"the medium {self.facts.identity} {what}: {error.strerror}"
         )

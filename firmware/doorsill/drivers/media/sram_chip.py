@@ -18,7 +18,7 @@ from doorsill.drivers.media.sram import (
 
 BYTE = 0x00  # mode in which one byte is read or written
 PAGE = 0x80  # mode in which the address counts through one page
-PAGE_BYTES = 32
+PAGE_BYTES = 32  # of a page
 SILENT = 0xFF  # the line is pulled up while it is not driven
 
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-POST_PROCESS = "TFLite_Detection_PostProcess"
-DELEGATE = "DELEGATE"
+POST_PROCESS = "TFLite_Detection_PostProcess"  # operation that ends an SSD
+DELEGATE = "DELEGATE"  # operation that stands for all those a delegate runs
 # Operations that hand numbers on as they are, in another shape or type.
 PASSING = frozenset(
     {
@@ -26,7 +26,7 @@ PASSING = frozenset(
         "SQUEEZE",
     }
 )
-BYTES = (np.uint8, np.int8)
+BYTES = (np.uint8, np.int8)  # types of a quantised tensor
 
 Details = Sequence[dict[str, Any]]  # as a TFLite interpreter gives them
 

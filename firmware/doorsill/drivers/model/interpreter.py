@@ -24,7 +24,7 @@ RUNTIMES = {
     "tflite-runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
 }
 IDENTIFIER = b"TFL3"  # bytes 4..8 of every TFLite flatbuffer
-EDGE_TPU = "edgetpu-custom-op"
+EDGE_TPU = "edgetpu-custom-op"  # operation of a model that was compiled for it
 OPEN_SIDE = 320  # side of an input whose size the model leaves open, pixels
 
 

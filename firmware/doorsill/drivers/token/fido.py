@@ -49,7 +49,7 @@ except ImportError:
 SPEAK_S = TOUCH_S + 30.0  # a command waits this long for the one before it
 log = logging.getLogger(__name__)
 
-HID = Path("/sys/class/hidraw")
+HID = Path("/sys/class/hidraw")  # a folder for each HID device
 # What python-fido2 raises where a key's answer is no CTAP, or its CBOR is torn.
 NONSENSE = (
     ValueError,
@@ -179,7 +179,7 @@ class FidoToken:
         """The certificate, from our files, of the credential that the key signs by."""
         allowed = list(self._enrolled)
         response = self._assert(allowed, hashlib.sha256(b"who is it").digest())
-        named = self._guarded(lambda: bytes(_id_of(response) or allowed[0]))
+        named = self._guard(lambda: bytes(_id_of(response) or allowed[0]))
         self._mine = self._enrolled.get(named)
         if self._mine is None:
             raise TokenError(Reason.UNTRUSTED, "the FIDO2 key is not enrolled here")
@@ -202,7 +202,7 @@ class FidoToken:
         if self._mine is None:
             raise TokenError(Reason.REMOVED, "there is no enrolled FIDO2 key")
         credential = self._mine.credential
-        key = self._guarded(lambda: derive_sealing_key(self._open(), credential))
+        key = self._guard(lambda: derive_sealing_key(self._open(), credential))
         peer = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), peer_public)
         return key.exchange(ec.ECDH(), peer)
 
@@ -221,7 +221,7 @@ class FidoToken:
         timer.daemon = True
         timer.start()
         try:
-            return self._guarded(
+            return self._guard(
                 lambda: get_assertion(self._open(), allowed, digest, touch, cancel)
             )
         finally:
@@ -241,7 +241,7 @@ class FidoToken:
             self._opened = change, opener()
         return self._opened[1]
 
-    def _guarded(self, work: Callable[[], T]) -> T:
+    def _guard(self, work: Callable[[], T]) -> T:
         """Do ``work``; raises everything that the key does wrong as a TokenError."""
         if not self._speaking.acquire(timeout=SPEAK_S):
             raise TokenError(

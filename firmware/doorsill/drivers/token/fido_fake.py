@@ -103,14 +103,14 @@ class VirtualKey(CtapDevice):
             flags = PRESENT
         if secret := body.get(4, {}).get("hmac-secret"):
             flags |= EXTENDED
-            extra = cbor.encode({"hmac-secret": self._hidden(mine, secret)})
+            extra = cbor.encode({"hmac-secret": self._hide(mine, secret)})
         self.counter += 1
         data = self._data(body[1], flags) + extra
         scheme = ec.ECDSA(hashes.SHA256())
         signature = self._keys[mine].sign(data + body[2], scheme)
         return {1: {"id": mine, "type": "public-key"}, 2: data, 3: signature}
 
-    def _hidden(self, credential: bytes, asked: dict[int, Any]) -> bytes:
+    def _hide(self, credential: bytes, asked: dict[int, Any]) -> bytes:
         protocol = PinProtocolV1()
         peer = ES256(asked[1])
         numbers = ec.EllipticCurvePublicNumbers(

@@ -34,6 +34,7 @@ CONTEXTS = threading.Lock()
 CONTEXT_S = 10.0  # such a call waits this long for the one before it
 LEAVE_S = 1.0  # closing waits this long for pcscd, which may hang
 
+# States of a reader that does not answer
 DEAD = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
 
 RETRY = (
@@ -77,7 +78,7 @@ class Presence:
     def events(self) -> Iterator[TokenEvent]:
         """TokenIn and TokenOut as they happen; the first is the state of now."""
         given: Reason | None = None
-        for event in self._seen():
+        for event in self._all_events():
             self._one = event.reader if isinstance(event, TokenIn) else None
             if isinstance(event, TokenIn):
                 given = None
@@ -95,7 +96,7 @@ class Presence:
             with suppress(TimeoutError):
                 in_time(LEAVE_S, "no cancel", lambda: scard.SCardCancel(context))
 
-    def _seen(self) -> Iterator[TokenEvent]:
+    def _all_events(self) -> Iterator[TokenEvent]:
         while not self._closed.is_set():
             code, context = _establish()
             self._note(code)

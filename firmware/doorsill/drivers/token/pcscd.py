@@ -26,7 +26,7 @@ from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 
 ENVIRONMENT = "PCSCLITE_CSOCK_NAME"  # where libpcsclite looks for its pcscd
-DRIVER = "serial/libifdvpcd.so"
+DRIVER = "serial/libifdvpcd.so"  # vpcd, in one of these folders
 DRIVER_FOLDERS = ("/usr/lib/pcsc/drivers", "/usr/local/lib/pcsc/drivers")
 START_S = 10.0  # its readers listen within this time, and it takes or refuses us
 END_S = 5.0  # it ends within this time, or is killed

@@ -39,14 +39,14 @@ from doorsill.process.in_time import in_time
 
 T = TypeVar("T")
 
-AID = bytes.fromhex("a000000308")
+AID = bytes.fromhex("a000000308")  # of the PIV application
 # Key references
 PRESENCE = 0x9E
 SEALING = 0x9D
 SIGNATURE = 0x9C
 MANAGEMENT = 0x9B
 PIN = 0x80
-OBJECTS = {
+OBJECTS = {  # name of the object with each key's certificate
     PRESENCE: bytes.fromhex("5fc101"),
     SEALING: bytes.fromhex("5fc10b"),
     SIGNATURE: bytes.fromhex("5fc10a"),

@@ -33,10 +33,11 @@ from doorsill.drivers.token.piv import (
     SIGNATURE,
 )
 
+# Answers to reset, by protocol
 ATR_T0 = bytes.fromhex("3b6500005643415244")
 ATR_T1 = bytes.fromhex("3b800181")
 OBJECT_LIMIT = 3072  # bytes, as on real cards
-PIN_TRIES = 3
+PIN_TRIES = 3  # wrong PINs that block the card
 
 Key = ec.EllipticCurvePrivateKey
 Trouble = Callable[[bytes, bytes], "bytes | None"]

@@ -45,16 +45,16 @@ from doorsill.vision.count.swaps import count_oncoming, is_mirrored
 from doorsill.vision.geometry import Point, Segments, crossings, inside
 
 BAND = 0.25  # half width of the band around the line, body widths: about 12 cm
-CLEAR = 4.0  # nobody turns back this far from the line, body widths
-CLEAR_MEETING = 1.7  # the same, beside one who comes the other way, body widths
-CLEAR_IN_CROWD = 1.0  # the same, beside several who do, body widths
+CLEAR = 4.0  # distance from the line at which nobody turns back, body widths
+CLEAR_MEETING = 1.7  # CLEAR beside one who comes the other way, body widths
+CLEAR_IN_CROWD = 1.0  # CLEAR beside several who come the other way, body widths
 HOLD_S = 0.6  # least time past the line before a crossing is booked
 SETTLE_S = 8.0  # a crossing is booked this long after the foot was last at the line
 AT_LINE = 1.0  # a foot nearer than this is still at the line, body widths
 HANDOVER_NEAR = 3.0  # a broken id is handed over this near to the line, body widths
 ENTRY_MARGIN = 0.2  # who begins this near to the picture's edge comes in, body widths
 DECIDED_WITHIN_S = SETTLE_S + 4.0  # no crossing is reported later than this
-DEFAULT_ASPECT = 4 / 3
+DEFAULT_ASPECT = 4 / 3  # width over height of a picture
 
 
 @dataclass(slots=True)

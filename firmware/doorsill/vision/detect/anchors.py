@@ -25,7 +25,7 @@ from doorsill.models.stated import Coding
 Anchors = NDArray[np.float32]  # (n, 4) centre x, centre y, width, height in 0..1
 Cell = list[tuple[float, float]]  # width and height of each anchor of a cell, 0..1
 
-SSD_LAYERS = 6
+SSD_LAYERS = 6  # of the pyramid
 SSD_SMALLEST = 0.2  # anchor of the lowest layer, share of the input
 SSD_LARGEST = 0.95  # anchor of the highest layer, share of the input
 SSD_ASPECTS = (1.0, 2.0, 0.5, 3.0, 0.3333)  # width over height

@@ -21,6 +21,7 @@ from doorsill.models.stated import Coding, Stated
 from doorsill.vision.detect.anchors import by_rule, coding_of
 from doorsill.vision.detect.ssd import LOWEST_SCORE, BoxForm, RawDecoder, SsdDecoder
 
+# Labels of a person, the first that is there; and of no thing.
 PERSON = ("person", "people", "pedestrian", "human")
 BACKGROUND = ("???", "background", "__background__", "none", "unlabeled", "n/a")
 # Columns of raw scores and the one of people, where no label says it: one kind alone,
@@ -77,16 +78,16 @@ class _Reader:
     def layout(self) -> Layout:
         order = self._net.post_process
         if len(order) == 4:
-            return self._by_operation((order[0], order[1], order[2], order[3]))
+            return self._operation_layout((order[0], order[1], order[2], order[3]))
         for boxes in self._boxes():
             vectors, tables = self._beside(boxes)
             if len(vectors) >= 2:
-                return self._finished(boxes, vectors)
+                return self._finished_layout(boxes, vectors)
             if tables or vectors:
-                return self._raw(boxes, (tables or vectors)[0])
+                return self._raw_layout(boxes, (tables or vectors)[0])
         raise ConfigError(f"the model gives {self._found()}: {_kind(self._shapes)}")
 
-    def _by_operation(self, order: tuple[int, int, int, int]) -> Layout:
+    def _operation_layout(self, order: tuple[int, int, int, int]) -> Layout:
         boxes, classes, scores = (self._shapes[each] for each in order[:3])
         n = boxes[-2] if len(boxes) > 1 else 0
         same = prod(classes) == prod(scores) == n
@@ -98,9 +99,9 @@ class _Reader:
         words = [f"finished by {POST_PROCESS}: at most {n} things"]
         return self._ssd(order, words, BoxForm(self._size))
 
-    def _finished(self, boxes: int, vectors: list[int]) -> Layout:
-        classes = self._named("classes", vectors)
-        scores = self._named("scores", vectors)
+    def _finished_layout(self, boxes: int, vectors: list[int]) -> Layout:
+        classes = self._find_named("classes", vectors)
+        scores = self._find_named("scores", vectors)
         if len(vectors) > 2 and (classes is None or scores is None):
             raise ConfigError(
                 f"the model gives {self._found()}, and neither names nor metadata say"
@@ -133,7 +134,7 @@ class _Reader:
         decode = SsdDecoder(order, form, person, self._lowest, unsettled)
         return Layout(decode, words)
 
-    def _raw(self, boxes: int, scores: int) -> Layout:
+    def _raw_layout(self, boxes: int, scores: int) -> Layout:
         n = prod(self._shapes[boxes]) // 4
         columns = prod(self._shapes[scores]) // n
         column = self._overrides.person
@@ -233,7 +234,7 @@ class _Reader:
         ]
         return vectors, tables
 
-    def _named(self, what: str, among: Sequence[int]) -> int | None:
+    def _find_named(self, what: str, among: Sequence[int]) -> int | None:
         """The one output whose name or type says that it is ``what``."""
         words = NAMES[what]
         found = [i for i in among if any(word in self._name(i) for word in words)]
