@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from doorsill.drivers.camera.video import open_recording
-from doorsill.evaluation.measure import Tally, read_labels
+from doorsill.evaluation.measure import Matches, read_labels
 from doorsill.models import manifest as registry
 from doorsill.values import Detections
 from doorsill.vision.detect import opening
@@ -74,14 +74,14 @@ def main() -> None:
     args = parser.parse_args()
     labels = read_labels(LABELS)
     for path in args.manifests:
-        whole = Tally()
+        whole = Matches()
         for clip, frames in labels.items():
-            tally = Tally()
+            matches = Matches()
             for number, found in enumerate(detections(path, args.clips / clip)):
                 if str(number) in frames:
-                    tally.add(found, frames[str(number)])
+                    matches.add(found, frames[str(number)])
                     whole.add(found, frames[str(number)])
-            print(path, clip, "heads", tally.heads, "people", tally.people)
+            print(path, clip, "heads", matches.heads, "people", matches.people)
         print(path, "all: heads precision", whole.heads.precision)
         print(path, "all: heads recall   ", whole.heads.recall)
         print(path, "all: people precision", whole.people.precision)
