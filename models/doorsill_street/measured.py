@@ -1,10 +1,10 @@
 """The faults of our detector, as they were measured.
 
 ``measured.json`` holds the numbers; ``doorsill_train.judge.faults`` writes it. For
-that, the street's own walkers are rendered as its camera sees them, in rooms and clothes that the
-detector was not trained on. In each frame it is noted whom the shipped detector finds
-and with what score, how much of the head is hidden, how far off the answer is, what is
-invented, and how long each of these lasts. Lengths are in heads.
+that, the street's own walkers are rendered as its camera sees them, in rooms and
+clothes that the detector was not trained on. In each frame it is noted whom the shipped
+detector finds and with what score, how much of the head is hidden, how far off the
+answer is, what is invented, and how long each of these lasts. Lengths are in heads.
 """
 
 from __future__ import annotations
