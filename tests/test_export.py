@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Identity]:
     session = bench.vault.session
     assert session is not None
     head = export.header(session, bench.device)
-    return head + b"".join(bench.vault.exported()), bench.device
+    return head + b"".join(bench.vault.sealed_records()), bench.device
 
 
 def parts(data: bytes) -> tuple[Body, bytes]:
@@ -52,7 +52,7 @@ def test_an_export_opens_with_the_card_and_gives_the_crops(
         ec.SECP256R1(), export.peer(sealed)
     )
     cipher = unwrap(sealed.wrapped, SEALING_KEY.exchange(ec.ECDH(), point))
-    crops = [plain for _, plain in export.opened(sealed, cipher)]
+    crops = [plain for _, plain in export.open_records(sealed, cipher)]
     assert crops == [picture(seed).tobytes() for seed in range(CROPS)]
 
 
@@ -171,7 +171,7 @@ def test_a_crop_that_was_altered_is_refused(made: tuple[bytes, Identity]) -> Non
     )
     cipher = unwrap(sealed.wrapped, SEALING_KEY.exchange(ec.ECDH(), point))
     with pytest.raises(UntrustedError, match="is not what was sealed"):
-        list(export.opened(sealed, cipher))
+        list(export.open_records(sealed, cipher))
 
 
 def test_a_point_that_is_none_is_refused(made: tuple[bytes, Identity]) -> None:

@@ -130,7 +130,7 @@ class Room:
         self.began = time.monotonic()
         self.keeper = Keeper(self.vault, self.attendant, BINDING, self.now, self.lamp)
         self.vision = Handover(self.folder / "faces.sock", self.monotonic)
-        self.keeper.sight.source = CropSource(self.folder / "faces.sock")
+        self.keeper.vision.source = CropSource(self.folder / "faces.sock")
         self.frames = 0
         self.attendant.start()
 
@@ -177,8 +177,8 @@ class Room:
     def close(self) -> None:
         self.attendant.close()
         self.vision.close()
-        if self.keeper.sight.source is not None:
-            self.keeper.sight.source.close()
+        if self.keeper.vision.source is not None:
+            self.keeper.vision.source.close()
 
 
 @pytest.fixture
@@ -369,10 +369,10 @@ def new_policy(room: Room) -> None:
 
 
 def vision_lies(room: Room) -> None:
-    source = room.keeper.sight.source
+    source = room.keeper.vision.source
     assert source is not None and room.vision._peer is not None
     room.vision._peer.send(b"not a crop")
-    room.until(lambda: room.keeper.sight.source is None)
+    room.until(lambda: room.keeper.vision.source is None)
     room.token.pull()
 
 
@@ -432,7 +432,7 @@ SHUT: list[tuple[str, Fault]] = [
     ("too many crops", too_many),
     ("policy changed", new_policy),
     ("vision sends something else", vision_lies),
-    ("a person says blank", lambda room: void(room.keeper.ordered())),
+    ("a person says blank", lambda room: void(room.keeper.blank_on_order())),
     ("told to stop", lambda room: void(room.keeper.end(Reason.SHUTDOWN))),
 ]
 
@@ -614,7 +614,7 @@ def test_a_crops_memory_is_given_back_as_soon_as_it_is_sealed(room: Room) -> Non
 
 def test_crops_on_their_way_when_it_shuts_are_turned_away_unread(room: Room) -> None:
     room.open()
-    room.until(lambda: not select.select([room.keeper.sight.source], [], [], 0)[0])
+    room.until(lambda: not select.select([room.keeper.vision.source], [], [], 0)[0])
     sealed = room.keeper.tally.sealed
     waiting = sum(room.offer() for _ in range(5))
     room.keeper.step(Lost(Reason.REMOVED))

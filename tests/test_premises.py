@@ -59,7 +59,7 @@ def test_whatever_fails_while_the_device_is_read_it_is_blank(
     with (
         pytest.raises(type(error)),
         vault_opening.only_one(shop.config),
-        vault_opening.opened(shop.config),
+        vault_opening.open_vault(shop.config),
     ):
         pass
     assert not any(shop.medium.read_bytes())

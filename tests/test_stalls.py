@@ -231,7 +231,7 @@ def test_a_card_that_goes_while_the_key_is_made_seals_nothing(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There was no key yet to destroy: the event is seen before the first crop."""
-    make, lease = vaults.DataKey, room.keeper.sight.lease
+    make, lease = vaults.DataKey, room.keeper.vision.lease
 
     def late(key_id: str) -> DataKey:
         room.token.pull()
@@ -244,7 +244,7 @@ def test_a_card_that_goes_while_the_key_is_made_seals_nothing(
             assert room.offer()  # a crop waits in the very turn that opens
 
     monkeypatch.setattr(vaults, "DataKey", late)
-    room.keeper.sight.lease = leased  # type: ignore[method-assign]
+    room.keeper.vision.lease = leased  # type: ignore[method-assign]
     appended: list[bytes] = []
     append = room.medium.append
     room.medium.append = lambda r: (appended.append(r), append(r))[1]  # type: ignore[method-assign]

@@ -25,7 +25,7 @@ from doorsill.errors import DoorsillError
 from doorsill.services import vault_opening
 from doorsill.services.children import prepare
 from doorsill.services.policies import store_of
-from doorsill.services.vault import Rules
+from doorsill.services.vault import PolicyInForce
 from doorsill.vault import marker
 from doorsill.vault.chain import LeaseInterval
 from doorsill_fleet.stage.shop import Stage
@@ -49,7 +49,7 @@ class Shop:
         consent_ca = Controller(utc=time.time() - 60).ca
         (folder / "ca.pem").write_bytes(consent_ca.public_bytes(Encoding.PEM))
         prepare(self.config)
-        with vault_opening.only_one(self.config), vault_opening.opened(self.config):
+        with vault_opening.only_one(self.config), vault_opening.open_vault(self.config):
             pass  # the chain begins
         self.folder = self.config.vault_folder
         self.medium = self.folder / "faces.bin"
@@ -76,9 +76,9 @@ class Shop:
         try:
             with (
                 vault_opening.only_one(self.config),
-                vault_opening.opened(self.config) as (v, _),
+                vault_opening.open_vault(self.config) as (v, _),
             ):
-                rules = Rules(store_of(self.config).load())
+                rules = PolicyInForce(store_of(self.config).load())
                 pem.read_certificate(vault_opening.consent_of(self.config).ca)
                 assert v.verified_blank
                 assert rules.policy.version == 1

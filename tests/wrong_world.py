@@ -55,7 +55,7 @@ def _export(folder: Path) -> None:
     session = bench.vault.session
     assert session is not None
     head = export.header(session, bench.device)
-    data = head + b"".join(bench.vault.exported())
+    data = head + b"".join(bench.vault.sealed_records())
     (folder / "faces.sealed").write_bytes(data)
     CA.write(folder / "exporter-ca.pem")
 

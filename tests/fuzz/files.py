@@ -16,7 +16,7 @@ from doorsill.policy import document
 from doorsill.policy.draft import draft_text, first_body
 from doorsill.policy.file import read_unverified
 from doorsill.vault import marker as markers
-from doorsill.vault.session import begun
+from doorsill.vault.session import begin_interval
 
 from .running import Parser
 
@@ -85,7 +85,7 @@ def marker(folder: Path) -> Parser:
     """A start with it; and an inspector takes the certificate of that start."""
     bench = Bench(folder)
     path = folder / markers.MARKER_NAME
-    markers.write(folder, begun(a_lease(), bench.now_ms), "ab" * 16)
+    markers.write(folder, begin_interval(a_lease(), bench.now_ms), "ab" * 16)
     good, count = path.read_bytes(), 0
 
     def feed(data: bytes) -> None:

@@ -157,7 +157,7 @@ def exported(folder: Path) -> tuple[Bench, bytes, bytes]:
     session = bench.vault.session
     assert session is not None
     head = export.header(session, bench.device)
-    records = b"".join(bench.vault.exported())
+    records = b"".join(bench.vault.sealed_records())
     return bench, head[len(export.MAGIC) + 4 :], records
 
 
@@ -168,7 +168,7 @@ def opened(data: bytes) -> None:
         ec.SECP256R1(), export.peer(sealed)
     )
     cipher = unwrap(sealed.wrapped, SEALING_KEY.exchange(ec.ECDH(), point))
-    for record, _ in export.opened(sealed, cipher):
+    for record, _ in export.open_records(sealed, cipher):
         datetime.fromtimestamp(record.utc_ms / 1000, UTC)
 
 

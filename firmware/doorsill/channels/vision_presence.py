@@ -11,7 +11,7 @@ from doorsill.errors import UntrustedError
 log = logging.getLogger(__name__)
 
 
-class Sight:
+class VisionPresence:
     """Hands leases to vision and takes its crops; whatever goes wrong ends it.
 
     Whoever made the connection puts it into ``source``.

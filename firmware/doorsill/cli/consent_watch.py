@@ -84,11 +84,13 @@ def _judged_by(args: argparse.Namespace) -> tuple[Any, Any]:
     """How a card is judged, and what its answers are bound to."""
     if args.ca is None:
         config = load_config(args.config)
-        rules = vault.Rules(store_of(config).load())
+        rules = vault.PolicyInForce(store_of(config).load())
         ca = pem.read_certificate(vault_opening.consent_of(config).ca)
         der = ca.public_bytes(serialization.Encoding.DER)
         bound = vault.binding_of(config, rules)
-        return (lambda card, sealing: vault.judged(rules, der, card, sealing)), bound
+        return (
+            lambda card, sealing: vault.judge_card(rules, der, card, sealing)
+        ), bound
     if not args.site or not args.purpose:
         raise ConfigError("--ca needs --site and --purpose as well")
     ca = pem.read_certificate(args.ca / CA_NAME)

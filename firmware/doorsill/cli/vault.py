@@ -86,7 +86,7 @@ def blank_vault(args: argparse.Namespace) -> int:
         else:
             return _blanked(told["verified_blank"], told["certificate"])
     forbid_core_dumps()
-    with vault_opening.only_one(config), vault_opening.opened(config) as (vault, _):
+    with vault_opening.only_one(config), vault_opening.open_vault(config) as (vault, _):
         path = vault.blank(Reason.ORDERED)
         return _blanked(vault.verified_blank, path.name)
 
@@ -120,7 +120,9 @@ def open_export(args: argparse.Namespace) -> int:
         token.close()
     make_folder(args.to, 0o700)
     try:
-        for number, (record, plain) in enumerate(export.opened(sealed, cipher), 1):
+        for number, (record, plain) in enumerate(
+            export.open_records(sealed, cipher), 1
+        ):
             at = datetime.fromtimestamp(record.utc_ms / 1000, UTC)
             path = args.to / f"{number:05d}-{at:%Y%m%dT%H%M%SZ}.ppm"
             path.touch(0o600)

@@ -46,7 +46,7 @@ from doorsill.services.vault_hardware import (
 from doorsill.services.vault_opening import (
     consent_of,
     only_one,
-    opened,
+    open_vault,
 )
 from doorsill.vault import surroundings
 from doorsill.vault.keeper import Keeper
@@ -59,7 +59,7 @@ RECONNECT_S = 0.5  # between two attempts to reach vision
 
 
 @dataclass(slots=True)
-class Rules:
+class PolicyInForce:
     """The policy in force, which the worker that judges cards reads as well."""
 
     policy: Policy
@@ -77,9 +77,9 @@ def main(config: Config) -> None:
     bell = listen().bell()
     forbid_core_dumps()
     consent = consent_of(config)
-    with only_one(config), opened(config) as (vault, device):
+    with only_one(config), open_vault(config) as (vault, device):
         obedience = Obedience(config.policy_in_force)
-        rules = Rules(store_of(config).load())
+        rules = PolicyInForce(store_of(config).load())
         ca = pem.read_certificate(consent.ca)
         authority = ca.public_bytes(serialization.Encoding.DER)
         floor = floor_s(vault.known_s, config.policy_in_force, ca)
@@ -94,7 +94,7 @@ def main(config: Config) -> None:
 
         def judge(card: bytes, sealing: bytes) -> Inserted:
             require_clock(time.time(), max(floor, vault.known_s))
-            return judged(rules, authority, card, sealing)
+            return judge_card(rules, authority, card, sealing)
 
         attendant = Attendant(token, judge, switch)
         keeper = Keeper(vault, attendant, binding_of(config, rules), now, lamp, floor)
@@ -125,7 +125,7 @@ class _Loop:
         self,
         config: Config,
         keeper: Keeper,
-        rules: Rules,
+        rules: PolicyInForce,
         device: Identity,
         counter: Counter,
         obedience: Obedience,
@@ -148,8 +148,8 @@ class _Loop:
             self._follow_policy()
             waiting = [bell, self._keeper.attendant.fileno()]
             waiting += [each.fileno() for each in self._counter.sockets()]
-            if self._keeper.sight.source is not None:
-                waiting.append(self._keeper.sight.source.fileno())
+            if self._keeper.vision.source is not None:
+                waiting.append(self._keeper.vision.source.fileno())
             limit = min(self._keeper.wait_s(), RECONNECT_S)
             if bell in select.select(waiting, [], [], limit)[0]:
                 return
@@ -165,11 +165,14 @@ class _Loop:
         self._note.say(word, time.monotonic())
 
     def _connect(self) -> None:
-        if self._keeper.sight.source is not None or time.monotonic() < self._connect_at:
+        if (
+            self._keeper.vision.source is not None
+            or time.monotonic() < self._connect_at
+        ):
             return
         self._connect_at = time.monotonic() + RECONNECT_S
         try:
-            self._keeper.sight.source = CropSource(self._config.face_socket)
+            self._keeper.vision.source = CropSource(self._config.face_socket)
         except UntrustedError as error:
             log.debug("%s", error)
 
@@ -189,9 +192,9 @@ class _Loop:
                 told = self._keeper.status()
                 told["policy"] = self._rules.policy.digest
             elif request.word == "export":
-                told, handle = self._keeper.exported(self._device)
+                told, handle = self._keeper.export(self._device)
             else:
-                name = self._keeper.ordered().name
+                name = self._keeper.blank_on_order().name
                 verified = self._keeper.vault.verified_blank
                 told = {"certificate": name, "verified_blank": verified}
         except DoorsillError as error:
@@ -206,8 +209,8 @@ def now() -> Moment:
     return Moment(time.monotonic(), time.time())
 
 
-def judged(
-    rules: Rules, authority: bytes, certificate: bytes, sealing: bytes
+def judge_card(
+    rules: PolicyInForce, authority: bytes, certificate: bytes, sealing: bytes
 ) -> Inserted:
     """The card if it may open this vault now; UntrustedError with the reason.
 
@@ -223,7 +226,7 @@ def judged(
     return Inserted(card, policy.digest)
 
 
-def binding_of(config: Config, rules: Rules) -> Binding:
+def binding_of(config: Config, rules: PolicyInForce) -> Binding:
     """What an answer of a card is for."""
     consent, section = rules.policy.consent, consent_of(config)
     return Binding(

@@ -52,7 +52,7 @@ def only_one(config: Config) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def opened(config: Config) -> Iterator[tuple[Vault, Identity]]:
+def open_vault(config: Config) -> Iterator[tuple[Vault, Identity]]:
     """The vault; its key is gone when this is left.
 
     The medium is blanked before anything of this device is read: whatever is wrong with

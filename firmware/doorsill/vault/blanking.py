@@ -28,7 +28,7 @@ class Blanked:
         return claims.NO_ANSWER in self.methods
 
 
-def blanked(medium: Medium, seed: bytes) -> Blanked:
+def blank_and_read_back(medium: Medium, seed: bytes) -> Blanked:
     """Nought in every byte of ``medium``; ``seed`` begins the hash of the read-back."""
     methods: tuple[str, ...] = ()
     try:

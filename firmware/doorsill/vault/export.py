@@ -87,7 +87,7 @@ def read(data: bytes, authority: x509.Certificate) -> Sealed:
     body, signature = canonical.split(data[begin:end])
     _, key = signer_of(body, authority)
     canonical.verify(body, signature, key)
-    records = _checked(body)
+    records = _require_records(body)
     wrapped = WrappedKey(
         body["key_id"],
         bytes.fromhex(body["ephemeral"]),
@@ -99,7 +99,7 @@ def read(data: bytes, authority: x509.Certificate) -> Sealed:
     return Sealed(body, wrapped, tuple(_cut(records, data[end:])))
 
 
-def _checked(body: dict[str, Any]) -> list[Record]:
+def _require_records(body: dict[str, Any]) -> list[Record]:
     """The records that the header names, its form good; else UntrustedError."""
     problems: list[str] = []
     table = Fields("header", body, problems)
@@ -135,7 +135,7 @@ def _record(table: Fields) -> Record:
     return found
 
 
-def opened(sealed: Sealed, cipher: AESGCM) -> Iterator[tuple[Record, bytes]]:
+def open_records(sealed: Sealed, cipher: AESGCM) -> Iterator[tuple[Record, bytes]]:
     """The crops, (height, width, 3) RGB bytes; UntrustedError where one was altered."""
     for record, data in sealed.records:
         bound = bytes.fromhex(sealed.wrapped.key_id) + record.context

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from doorsill.channels.crops import Crop
-from doorsill.channels.vision_presence import Sight
+from doorsill.channels.vision_presence import VisionPresence
 from doorsill.consent import gate
 from doorsill.consent.challenge import NONCE_BYTES, Binding
 from doorsill.consent.events import (
@@ -44,7 +44,7 @@ from doorsill.policy.document import Policy
 from doorsill.process.deadman import Deadman
 from doorsill.vault import export
 from doorsill.vault.lamp import Light
-from doorsill.vault.status import Tally, reader_of, told
+from doorsill.vault.status import VaultStatus, describe_status, reader_of
 from doorsill.vault.token_threads import Attendant
 from doorsill.vault.vault import Vault
 
@@ -73,8 +73,8 @@ class Keeper:
         self.vault = vault
         self._lamp = Light(lamp)
         self.attendant = attendant
-        self.sight = Sight()
-        self.tally = Tally()
+        self.vision = VisionPresence()
+        self.tally = VaultStatus()
         self.gate = Gate(binding, clock(), floor=floor)
         self._clock = clock
         self._retry = float("inf")
@@ -119,7 +119,7 @@ class Keeper:
             if isinstance(action, Closed):
                 self._shut(action.reason)
             elif isinstance(action, Refused):
-                self._refused(action.reason)
+                self._note_refusal(action.reason)
             elif isinstance(action, Ask):
                 self.attendant.ask(action.challenge)
             elif isinstance(action, Opened):
@@ -128,7 +128,7 @@ class Keeper:
         if isinstance(event, Answered) and self.gate.lease is not None:
             self._light()  # again with each answer: it may have failed meanwhile
         if isinstance(event, Answered) and self.gate.lease is not None:
-            self.sight.lease(self.gate.fresh + ANSWER_MAX_AGE_S)
+            self.vision.lease(self.gate.fresh + ANSWER_MAX_AGE_S)
 
     def rebind(self, policy: Policy, binding: Binding) -> None:
         """Another policy is in force: shut under the old one first."""
@@ -136,7 +136,7 @@ class Keeper:
         self.vault.rebind(policy)
         self._retry = self._now
 
-    def ordered(self) -> Path:
+    def blank_on_order(self) -> Path:
         """A person asked for blank; the certificate. The card has to come in anew."""
         path = self._blank(Reason.ORDERED)
         self._retry = float("inf")
@@ -162,14 +162,17 @@ class Keeper:
         reader, name = self.reader
         card_in = isinstance(self.attendant.last, TokenIn)
         more = {"reader": reader, "reader_name": name, "card_in": card_in}
-        return told(self.gate.state, self.vault, self._lamp.says, self.tally) | more
+        return (
+            describe_status(self.gate.state, self.vault, self._lamp.says, self.tally)
+            | more
+        )
 
     @property
     def reader(self) -> tuple[str, str]:
         """A word for how the reader is, and its name or why there is none."""
         return reader_of(self.attendant.last)
 
-    def exported(self, device: Identity) -> tuple[dict[str, Any], int]:
+    def export(self, device: Identity) -> tuple[dict[str, Any], int]:
         """The open session as a memfd; UntrustedError where nothing is open."""
         gate.require_lease(self.gate, self._clock())
         session = self.vault.session
@@ -178,7 +181,7 @@ class Keeper:
         head = export.header(session, device)
         handle = os.memfd_create("export", os.MFD_CLOEXEC)
         os.write(handle, head)
-        for record in self.vault.exported():
+        for record in self.vault.sealed_records():
             os.write(handle, record)
             self._events()  # the card may go meanwhile, and must be asked
             self.step(Tick())
@@ -193,7 +196,7 @@ class Keeper:
         Without a reason the gate has it: time alone.
         """
         self.vault.sever(reason)
-        self.sight.stop()
+        self.vision.stop()
 
     def _events(self) -> None:
         for event in self.attendant.take():
@@ -224,7 +227,7 @@ class Keeper:
         session = self.vault.revoke()
         if session is not None and session.severed_for is not None:
             reason = Reason(session.severed_for)  # known before we came to it
-        self.sight.lease(0.0)
+        self.vision.lease(0.0)
         self._lamp.off()
         destroyed_at = session.key.destroyed_at if session else None
         if reason in self.attendant.gone and destroyed_at is not None:
@@ -241,13 +244,13 @@ class Keeper:
             self.step(Lost(Reason.LAMP))
         return lit
 
-    def _refused(self, reason: Reason) -> None:
+    def _note_refusal(self, reason: Reason) -> None:
         log.warning("the card does not open the vault: %s", WORDS[reason])
         self._note(reason)
 
     def _crop(self) -> bool:
         """Take one crop if there is one; whether there was."""
-        crop = self.sight.receive()
+        crop = self.vision.receive()
         if crop is None:
             return False
         try:
@@ -271,11 +274,11 @@ class Keeper:
         try:
             self.vault.seal(crop)
         except DoorsillError as error:
-            self._failed("a crop could not be sealed", error)
+            self._fail("a crop could not be sealed", error)
             return
         self.tally.sealed += 1
 
-    def _failed(self, what: str, error: DoorsillError) -> None:
+    def _fail(self, what: str, error: DoorsillError) -> None:
         """Shut, for the card where it went meanwhile, and else for the medium."""
         if self.vault.severed:
             self._events()
@@ -292,7 +295,7 @@ class Keeper:
             if self.vault.check():
                 return
         except DoorsillError as error:
-            self._failed("the medium cannot be read back", error)
+            self._fail("the medium cannot be read back", error)
         if was_open:
             self.step(Lost(Reason.MEDIUM))
         else:

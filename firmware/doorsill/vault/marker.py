@@ -47,7 +47,7 @@ def read(folder: Path, earliest_ms: int = 0, latest_ms: int = LATEST_MS) -> Died
             found = json.loads(file.read(MARKER_LIMIT))
     except (OSError, ValueError, RecursionError):
         return (), UNKNOWN_KEY
-    return _died(found, earliest_ms, latest_ms)
+    return _read_session(found, earliest_ms, latest_ms)
 
 
 def remove(folder: Path) -> None:
@@ -59,7 +59,7 @@ def remove(folder: Path) -> None:
         raise ConfigError(f"cannot remove {path}: {error.strerror}") from None
 
 
-def _died(found: Any, earliest_ms: int, latest_ms: int) -> Died:
+def _read_session(found: Any, earliest_ms: int, latest_ms: int) -> Died:
     problems: list[str] = []
     table = Fields("marker", found, problems)
     key_id = table.text("key_id", "[0-9a-f]{32}", 32)

@@ -38,7 +38,7 @@ class Session:
     exported: int = 0  # crops that a person took out, sealed to the card
     severed_for: str | None = None  # why the key was destroyed before it was closed
 
-    def ended(self, reason: str, utc_ms: int) -> LeaseInterval:
+    def end_interval(self, reason: str, utc_ms: int) -> LeaseInterval:
         """What the certificate says of it, closed for ``reason`` at ``utc_ms``."""
         return replace(
             self.interval,
@@ -50,7 +50,7 @@ class Session:
         )
 
 
-def begun(lease: Lease, utc_ms: int) -> LeaseInterval:
+def begin_interval(lease: Lease, utc_ms: int) -> LeaseInterval:
     """What is said of a session that opens at ``utc_ms``, should the vault then die."""
     return LeaseInterval(
         opened_ms=utc_ms,

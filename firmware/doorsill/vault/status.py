@@ -12,7 +12,7 @@ from doorsill.vault.vault import Vault
 
 
 @dataclass(slots=True)
-class Tally:
+class VaultStatus:
     """What this process did; for whoever asks."""
 
     sealed: int = 0
@@ -35,7 +35,9 @@ def reader_of(event: TokenEvent | None) -> tuple[str, str]:
     return NO_READER.get(event.reason, "ready"), event.readers or event.why
 
 
-def told(state: State, vault: Vault, lamp: bool | None, tally: Tally) -> dict[str, Any]:
+def describe_status(
+    state: State, vault: Vault, lamp: bool | None, tally: VaultStatus
+) -> dict[str, Any]:
     """The answer to "status": no face, no key, no name of a person."""
     session = vault.session
     return {

@@ -24,10 +24,10 @@ from doorsill.drivers.media.medium import Medium, NoAnswer, read_all
 from doorsill.errors import UntrustedError
 from doorsill.policy.document import Policy
 from doorsill.vault import marker
-from doorsill.vault.blanking import blanked
+from doorsill.vault.blanking import blank_and_read_back
 from doorsill.vault.chain import Blanking, CertificateChain, LeaseInterval, Surroundings
 from doorsill.vault.sealing import DataKey, new_key_id
-from doorsill.vault.session import Record, Session, begun
+from doorsill.vault.session import Record, Session, begin_interval
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +77,13 @@ class Vault:
         earliest = self._ground.chain.known_ms - SLACK_MS
         latest = (around.utc_ms,) if right else ()
         died = marker.read(self._ground.folder, earliest, *latest)
-        if died is not None and self._told(died[1]):
+        if died is not None and self._is_certified(died[1]):
             marker.remove(self._ground.folder)
             died = None
         if died is not None:
             leases, key_id = died
             self._blank(claims.DIED, key_id, leases)
-        elif self._said_before() and self._still(was_nought):
+        elif self._is_certified_already() and self._still(was_nought):
             # Started over and over, it would fill the chain with the same sentence.
             self._ready = not self.silent
             log.info("vault still %s", "without power" if self.silent else VERIFIED)
@@ -100,7 +100,7 @@ class Vault:
             raise UntrustedError("the vault is not verified blank, so it stays shut")
         if self._ground.chain.full:
             raise UntrustedError("the chain of certificates is full; the vault is shut")
-        interval, key_id = begun(lease, self._ground.utc_ms()), new_key_id()
+        interval, key_id = begin_interval(lease, self._ground.utc_ms()), new_key_id()
         marker.write(self._ground.folder, interval, key_id)
         try:
             # The key comes last: a disk that stalls in the marker holds up no key.
@@ -171,14 +171,14 @@ class Vault:
         """Blank, read back and sign what :meth:`revoke` gave; None for None."""
         if session is None:
             return None
-        interval = session.ended(reason, self._ground.utc_ms())
+        interval = session.end_interval(reason, self._ground.utc_ms())
         return self._blank(reason, session.key.key_id, (interval,))
 
     def close(self, reason: str) -> Path | None:
         """Destroy the key, blank, read back, sign; None where nothing was open."""
         return self.finish(self.revoke(), reason)
 
-    def exported(self) -> Iterator[bytes]:
+    def sealed_records(self) -> Iterator[bytes]:
         """The sealed records as they lie on the medium, one by one."""
         session = self.session
         for record in tuple(session.records) if session else ():
@@ -222,7 +222,7 @@ class Vault:
     ) -> Path:
         medium, chain = self._ground.medium, self._ground.chain
         self._ready = False
-        found = blanked(medium, chain.seed(key_id))
+        found = blank_and_read_back(medium, chain.seed(key_id))
         self.silent = found.silent
         certificate = chain.append(
             Blanking(
@@ -251,7 +251,7 @@ class Vault:
         log.info("vault %s: %s", VERIFIED, claims.REASONS[reason])
         return certificate
 
-    def _told(self, key_id: str) -> bool:
+    def _is_certified(self, key_id: str) -> bool:
         """Whether the power went between the certificate and the marker's removal."""
         newest = self._ground.chain.newest
         if newest is None or key_id == marker.UNKNOWN_KEY:
@@ -278,7 +278,7 @@ class Vault:
         same = newest is None or newest["medium"] == asdict(self._ground.medium.facts)
         return Reason.START if same else Reason.NEW_MEDIUM
 
-    def _said_before(self) -> bool:
+    def _is_certified_already(self) -> bool:
         """Whether the newest certificate says what this start would say."""
         newest = self._ground.chain.newest
         return (
@@ -291,7 +291,7 @@ class Vault:
     def _still(self, was_nought: bool | None) -> bool:
         """Whether the medium is as that certificate says: nought, or without power."""
         newest = self._ground.chain.newest
-        assert newest is not None  # noqa: S101 - asked after _said_before
+        assert newest is not None  # noqa: S101 - asked after _is_certified_already
         said_silent = claims.NO_ANSWER in newest["methods"]
         if was_nought:
             return not said_silent
