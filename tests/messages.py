@@ -72,7 +72,7 @@ LIVE = Live(
 )
 GAUGES = [
     name
-    for _, name, rule in rules.rules_of(Health)
+    for _, name, rule in rules.fields_of(Health)
     if isinstance(rule, rules.Whole) and name not in ("schema", "time")
 ]
 HEALTH = Health(
@@ -122,7 +122,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     *[
         st.builds(
             kind,
-            **{attribute: values(rule) for attribute, _, rule in rules.rules_of(kind)},
+            **{attribute: values(rule) for attribute, _, rule in rules.fields_of(kind)},
         )
         for kinds in wire.KINDS.values()
         for kind in kinds

@@ -27,7 +27,7 @@ from doorsill.wire.codec import decode
 from doorsill.wire.gauges import DEGREES_MOST, DEGREES_STEP, coarse, levels, warmth
 from doorsill.wire.guard import RATES
 from doorsill.wire.messages import LineInterval, ZoneInterval, quality_words
-from doorsill.wire.rules import rules_of
+from doorsill.wire.rules import fields_of
 from doorsill_fleet.ingest.subscriber import Subscriber
 from doorsill_fleet.store.sqlite import Store
 
@@ -200,7 +200,7 @@ def test_negative_control_an_uplink_that_forwards_gives_gigabytes_a_day() -> Non
     before = {"in": 100_001, "out": 100_001, "coverage_s": 86_401, "quality": 2**8}
     bits = sum(
         log2(before[name]) if name in before else rule.bits
-        for _, name, rule in rules_of(LineInterval)
+        for _, name, rule in fields_of(LineInterval)
         if name in (*chosen, "coverage_s", "quality")
     )
     a_day = bits * RATES["interval"].per_second * 86_400 / 8

@@ -18,7 +18,7 @@ from doorsill.cli.main import run
 from doorsill.config import load_config
 from doorsill.documents import canonical
 from doorsill.drivers.camera.clip import STREET
-from doorsill.process.locks import offered
+from doorsill.process.locks import probe_locks
 from doorsill.services.children import prepare
 from doorsill_fleet.ca.authority import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.stage.consent import ConsentStage
@@ -54,7 +54,7 @@ def test_a_good_shop_has_no_problem(
     assert run(["check", "--config", str(stage.configuration)]) == 0
     said = capsys.readouterr().out
     assert "nothing is wrong" in said
-    assert f"{LOCKS}: {', '.join(offered().words)}" in said
+    assert f"{LOCKS}: {', '.join(probe_locks().words)}" in said
 
 
 def test_the_locks_that_this_kernel_gives_are_said(

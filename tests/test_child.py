@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from doorsill.process.child import end, said
+from doorsill.process.child import end, read_answer
 
 
 def forked(does: Callable[[int], object]) -> tuple[int, int]:
@@ -31,7 +31,7 @@ def test_it_says_all_until_it_closes() -> None:
             pipe.write(word)
 
     child, reader = forked(tell)
-    assert said(reader, 20.0) == word
+    assert read_answer(reader, 20.0) == word
     end(child)
     os.close(reader)
 
@@ -40,7 +40,7 @@ def test_it_says_all_until_it_closes() -> None:
 def test_one_that_hangs_is_given_up_and_ended(first: bytes) -> None:
     child, reader = forked(lambda w: (os.write(w, first), threading.Event().wait(60)))
     with pytest.raises(TimeoutError, match=r"nothing within 0\.1 s"):
-        said(reader, 0.1)
+        read_answer(reader, 0.1)
     end(child)
     os.close(reader)
     with pytest.raises(ChildProcessError):

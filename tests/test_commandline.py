@@ -18,8 +18,8 @@ from doorsill.cli import main
 from doorsill.cli.arguments import consent as consent_arguments
 from doorsill.cli.arguments import models as models_arguments
 from doorsill.commandline import options
-from doorsill.commandline.ending import ended
-from doorsill.commandline.help import folded
+from doorsill.commandline.ending import run_to_exit_code
+from doorsill.commandline.help import fold
 from doorsill.commandline.parser import Parser, command, meant
 from doorsill.drivers.camera import decoding
 from doorsill.drivers.model import interpreter, runtime
@@ -120,7 +120,7 @@ def test_an_example_can_be_copied_from_a_narrow_terminal(
 
 def test_a_folded_example_keeps_an_option_beside_its_value() -> None:
     text = '  doorsill x --line 0,0,1,1 --to "a b c" \\\n      --end   what it does'
-    assert list(folded(text, 30)) == [
+    assert list(fold(text, 30)) == [
         "  doorsill x --line 0,0,1,1 \\",
         '      --to "a b c" --end',
         "        what it does",
@@ -129,7 +129,7 @@ def test_a_folded_example_keeps_an_option_beside_its_value() -> None:
 
 def test_folding_keeps_what_fits() -> None:
     text = "examples:\n  doorsill x\n\nShort prose.\n"
-    assert "\n".join(folded(text, 78)) == text.rstrip()
+    assert "\n".join(fold(text, 78)) == text.rstrip()
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_an_error_of_the_system_is_a_sentence_and_with_verbose_a_traceback(
     def fail() -> int:
         raise error
 
-    assert ended("doorsill", fail, lambda: False) == code
+    assert run_to_exit_code("doorsill", fail, lambda: False) == code
     assert says in capsys.readouterr().err
     with pytest.raises(OSError, match=re.escape(error.strerror)):
-        ended("doorsill", fail, lambda: True)
+        run_to_exit_code("doorsill", fail, lambda: True)

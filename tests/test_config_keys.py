@@ -39,7 +39,7 @@ from doorsill.documents import canonical, pem
 from doorsill.documents.sections import without_none
 from doorsill.drivers.camera.clip import STREET
 from doorsill.errors import UplinkError
-from doorsill.policy.obedience import declared
+from doorsill.policy.obedience import read_declaration
 from doorsill.process.in_time import in_time
 from doorsill.services.children import WIPING, prepare
 from doorsill.uplink.paho_client import close
@@ -269,11 +269,13 @@ def whole(folder: Path, changes: Changes) -> Seen:
     config = load_config(stage.configuration)
     with running_broker(stage.broker), running(stage) as child:
         declaration = config.declaration("vision")
-        until(lambda: child.poll() is not None or declared(declaration), WITHIN_S)
+        until(
+            lambda: child.poll() is not None or read_declaration(declaration), WITHIN_S
+        )
         if child.poll() is not None:
             return Seen(child.returncode, said(stage))
         until(lambda: config.outbox.exists() and config.cell_socket.exists())
-        return Seen(files=below(folder), policy=declared(declaration))
+        return Seen(files=below(folder), policy=read_declaration(declaration))
 
 
 def vault(folder: Path, changes: Changes) -> Seen:

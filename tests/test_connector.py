@@ -16,7 +16,7 @@ from broker import Site, until
 from kills import Camera
 from limits import END_S, first_line, started
 
-from doorsill.channels.listening import listening
+from doorsill.channels.listening import listen_at
 from doorsill.uplink.connector import ASK, Connector
 
 PROGRAM = """\
@@ -61,7 +61,7 @@ def test_it_hands_over_connections_to_broker_and_vision(tmp_path: Path) -> None:
     cells = tmp_path / "cells.sock"
     with (
         socket.create_server(("127.0.0.1", 0)) as broker,
-        listening(cells, 0o600, 4) as vision,
+        listen_at(cells, 0o600, 4) as vision,
     ):
         port = broker.getsockname()[1]
         program = PROGRAM.format(

@@ -145,8 +145,8 @@ def test_an_office_that_was_cut_short_is_made_again(
         with pytest.raises(ZeroDivisionError):
             camera_folder.found(folder, [BROKER], 8884, NOW)
     assert not folder.exists()
-    assert camera_folder.found(folder, [BROKER], 8884, NOW).admitted() == []
-    assert camera_folder.opened(folder).folder == folder
+    assert camera_folder.found(folder, [BROKER], 8884, NOW).admitted_cameras() == []
+    assert camera_folder.open_office(folder).folder == folder
 
 
 def test_a_camera_that_was_cut_short_has_no_rights(
@@ -158,10 +158,10 @@ def test_a_camera_that_was_cut_short_has_no_rights(
         with pytest.raises(ZeroDivisionError):
             admit(stores)
     admit(stores, "cam-02")
-    assert stores.admitted() == [("porto-1", "cam-02")]
+    assert stores.admitted_cameras() == [("porto-1", "cam-02")]
     assert ".porto-1" not in (stores.broker / "access").read_text()
     admit(stores)
-    assert stores.admitted() == [("porto-1", "cam-01"), ("porto-1", "cam-02")]
+    assert stores.admitted_cameras() == [("porto-1", "cam-01"), ("porto-1", "cam-02")]
 
 
 def test_a_policy_of_another_controller_is_refused(

@@ -19,7 +19,7 @@ def test_what_waits_is_seen_while_the_uplink_works(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path, rows=4)
     outbox.store(batch(1, 2, 3, 4, 5))
     outbox.store(Batch(ledger=Ledger(7, 250_000)))
-    outbox.buried([outbox.due(1)[0].id])
+    outbox.bury([outbox.due(1)[0].id])
     assert glance(tmp_path / "outbox.db") == Glance(3, 1, 1, 1, 0, 0, 7, 250_000)
     assert numbers(outbox) == [3, 4, 5]
     outbox.close()

@@ -25,7 +25,7 @@ from doorsill.cells import Age, Expression, LooksCell
 from doorsill.privacy import noise
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, report_cost
 from doorsill.privacy.floors import DAY_S, K_FLOOR, SLOT_S
-from doorsill.uplink.attributes import Rules, consider
+from doorsill.uplink.attributes import AttributeRules, consider
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.wire.codec import decode
@@ -42,7 +42,7 @@ TRUTH = {
 CELLS = len(Age) + len(Expression)
 PAIRS = CELLS * (CELLS - 1) // 2 + len(LATER) * CELLS**2
 FIVE_SIGMA = 2 * (1 - NormalDist().cdf(5.0))  # 5.7e-7, for all that is asked together
-RULES = Rules(True, K_FLOOR, CEILING_MICRO, Places(1, 0))
+RULES = AttributeRules(True, K_FLOOR, CEILING_MICRO, Places(1, 0))
 SCALE = noise.scale_of(report_cost(RULES.daily_micro, RULES.places.lines))
 RELEASE = Release("1.2.3", "ab" * 16, "cd" * 16)
 

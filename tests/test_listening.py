@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from doorsill.channels.listening import listening, user_of
+from doorsill.channels.listening import listen_at, user_of
 from doorsill.errors import ConfigError
 
 
 def test_it_listens_in_place_of_what_was_left_there(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
     for mode in (0o660, 0o600):
-        with listening(path, mode, backlog=1) as server:
+        with listen_at(path, mode, backlog=1) as server:
             assert stat.S_IMODE(path.stat().st_mode) == mode
             assert server.gettimeout() == 0.0
             with pytest.raises(BlockingIOError):
@@ -29,10 +29,10 @@ def test_it_listens_in_place_of_what_was_left_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["none/x.sock", "x" * 120])
 def test_where_it_cannot_listen_it_says_so(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=r"cannot listen on .*: "):
-        listening(tmp_path / name, 0o600, backlog=1)
+        listen_at(tmp_path / name, 0o600, backlog=1)
 
 
 def test_what_cannot_be_replaced_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.sock").mkdir()  # nobody replaces a folder, not even root
     with pytest.raises(ConfigError, match=r"cannot listen on .*x\.sock: "):
-        listening(tmp_path / "x.sock", 0o600, backlog=1)
+        listen_at(tmp_path / "x.sock", 0o600, backlog=1)

@@ -73,6 +73,6 @@ def test_the_words_name_the_abi_and_the_rest_is_missing() -> None:
 
 
 def test_this_kernel_offers_what_every_kernel_of_ours_has() -> None:
-    offered = locks.offered()
+    offered = locks.probe_locks()
     assert Lock.SECCOMP in offered.held and Lock.NO_NEW_PRIVILEGES in offered.held
     assert (offered.landlock > 0) == (Lock.LANDLOCK in offered.held)

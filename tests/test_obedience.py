@@ -12,7 +12,7 @@ import pytest
 from limits import END_S, first_line, started
 
 from doorsill.errors import ConfigError
-from doorsill.policy.obedience import Obedience, declare, declared
+from doorsill.policy.obedience import Obedience, declare, read_declaration
 from doorsill.policy.store import replace
 
 DIGEST = "ab" * 32
@@ -21,16 +21,16 @@ DIGEST = "ab" * 32
 def test_a_policy_that_is_replaced_removed_or_comes_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "policy.json"
     obedience = Obedience(path)
-    assert not obedience.replaced()
+    assert not obedience.is_replaced()
     for change in (
         lambda: replace(path, b"one"),
         lambda: replace(path, b"two"),  # of the same size
         path.unlink,
     ):
         change()
-        assert obedience.replaced()
+        assert obedience.is_replaced()
         obedience.renew()
-        assert not obedience.replaced()
+        assert not obedience.is_replaced()
 
 
 def test_a_change_between_start_and_load_is_noticed(tmp_path: Path) -> None:
@@ -39,12 +39,14 @@ def test_a_change_between_start_and_load_is_noticed(tmp_path: Path) -> None:
     obedience = Obedience(path)
     replace(path, b"two")
     loaded = path.read_bytes()
-    assert loaded == b"two" and obedience.replaced()  # once too often, never too seldom
+    assert (
+        loaded == b"two" and obedience.is_replaced()
+    )  # once too often, never too seldom
 
 
 def test_what_is_obeyed_is_said_until_the_process_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "vision.policy"
-    assert declared(path) is None
+    assert read_declaration(path) is None
     program = (
         "import sys; from pathlib import Path\n"
         "from doorsill.policy.obedience import declare\n"
@@ -56,16 +58,16 @@ def test_what_is_obeyed_is_said_until_the_process_is_gone(tmp_path: Path) -> Non
         stdout=subprocess.PIPE,
     ) as child:
         first_line(child)
-        assert declared(path) == DIGEST
+        assert read_declaration(path) == DIGEST
         with pytest.raises(
             ConfigError, match=rf"doorsill already runs here \(pid {child.pid}\)"
         ):
             declare(path, "cd" * 32)
-        assert declared(path) == DIGEST
+        assert read_declaration(path) == DIGEST
         child.kill()
         child.wait(END_S)
     ends = time.monotonic() + 5
-    while declared(path) is not None:
+    while read_declaration(path) is not None:
         assert time.monotonic() < ends
     handle = declare(path, "cd" * 32)
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -78,5 +80,5 @@ def test_what_another_left_there_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot write"):
         declare(tmp_path / "link", DIGEST)
     with pytest.raises(ConfigError, match="cannot read"):
-        declared(tmp_path / "link")
+        read_declaration(tmp_path / "link")
     assert not (tmp_path / "elsewhere").exists()

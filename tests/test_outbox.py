@@ -60,7 +60,7 @@ def test_rows_come_out_in_order_and_survive_a_restart(tmp_path: Path) -> None:
     assert numbers(outbox) == [3, 1, 2, 5]
     first, second = outbox.due(2)
     assert [row.id for row in outbox.due(9, after=second.id)] == [3, 4]
-    outbox.delivered([first.id])
+    outbox.remove_delivered([first.id])
     assert numbers(outbox) == [1, 2, 5]
     assert outbox.waiting() == 3
 
@@ -174,8 +174,8 @@ def test_what_is_buried_is_counted_kept_and_tried_at_the_next_start(
     outbox = open_outbox(tmp_path)
     outbox.store(batch(1, 2, 3))
     rows = outbox.due(9)
-    outbox.buried([rows[0].id])
-    outbox.buried([rows[1].id], by_us=True)
+    outbox.bury([rows[0].id])
+    outbox.bury([rows[1].id], by_us=True)
     assert numbers(outbox) == [3]
     counters = outbox.counters()
     assert (counters.dead_letters, counters.refused) == (1, 1)

@@ -16,9 +16,9 @@ from doorsill.uplink.pieces import (
     Places,
     Sums,
     ZoneSums,
+    check_health,
+    check_looks,
     counts_only,
-    health_checked,
-    looks_checked,
     minute_of,
     nothing_at,
     place_of,
@@ -206,7 +206,7 @@ def looks(start: int, end: int, index: int = 0) -> LooksCell:
     ],
 )
 def test_looks_of_whole_slots_are_taken(cell: LooksCell) -> None:
-    assert looks_checked(cell, PLACES) == cell
+    assert check_looks(cell, PLACES) == cell
 
 
 @pytest.mark.parametrize(
@@ -222,13 +222,13 @@ def test_looks_of_whole_slots_are_taken(cell: LooksCell) -> None:
 )
 def test_looks_of_anything_else_are_refused(cell: LooksCell, sentence: str) -> None:
     with pytest.raises(UntrustedError, match=sentence):
-        looks_checked(cell, PLACES)
+        check_looks(cell, PLACES)
 
 
 def test_health_has_one_of_our_words_for_the_picture() -> None:
     cell = HealthCell(NOON, 1, 0, 12_500, 1, 1, 1, 0)
     for picture in Picture:
         known = replace(cell, picture=picture)
-        assert health_checked(known) == known
+        assert check_health(known) == known
     with pytest.raises(UntrustedError, match="a word for the picture that is none"):
-        health_checked(replace(cell, picture=len(Picture)))
+        check_health(replace(cell, picture=len(Picture)))

@@ -54,13 +54,13 @@ from doorsill.services.children import children, names_of, prepare
 from doorsill.services.policies import store_of
 from doorsill.uplink import capacity
 from doorsill.uplink.answers import Answered
-from doorsill.uplink.attributes import Rules, consider
+from doorsill.uplink.attributes import AttributeRules, consider
 from doorsill.uplink.pace import Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.uplink.retained import state_of
 from doorsill.uplink.sight import Sight
-from doorsill.uplink.standing import Device, Facts, flagged, problems_of
+from doorsill.uplink.standing import Device, Facts, flag_fault, problems_of
 from doorsill.values import Detections
 from doorsill.vision.attributes.tracks import is_allowed
 from doorsill.vision.count.line import LineCounter
@@ -69,7 +69,7 @@ from doorsill.wire.codec import decode, encode
 from doorsill.wire.discovery import describe
 from doorsill.wire.guard import RATES, EgressGuard, Outgoing
 from doorsill.wire.messages import Attributes, stream_of
-from doorsill.wire.rules import rules_of
+from doorsill.wire.rules import fields_of
 from doorsill_fleet.broker.mosquitto import client_context, running_broker
 from doorsill_fleet.ca.authority import Authority
 from doorsill_fleet.stage.shop import Stage
@@ -91,7 +91,7 @@ def test_only_counts_leave_the_camera_no_message_can_carry_an_image() -> None:
             with pytest.raises(UntrustedError):
                 guard.check(stream, picture[:size], 0.0)
     for message in EVERY:
-        assert sum(rule.bits for _, _, rule in rules_of(type(message))) < 128 * 8
+        assert sum(rule.bits for _, _, rule in fields_of(type(message))) < 128 * 8
         assert guard.check(stream_of(message), encode(message), 0.0)
     with pytest.raises(UntrustedError, match="only the egress guard"):
         Outgoing("doorsill/x", picture, False, None)
@@ -336,7 +336,7 @@ def spans(people: list[int]) -> list[LooksCell]:
 
 def reported(people: list[int]) -> list[Attributes]:
     """What leaves: in each slot two more came in than were looked at."""
-    rules = Rules(attributes=True, k=1, daily_micro=10**9, places=Places(1, 0))
+    rules = AttributeRules(attributes=True, k=1, daily_micro=10**9, places=Places(1, 0))
     ledger, found = Ledger(0, 0), []
     for cell in spans(people):
         slots = range((cell.start // SLOT_S) % 8, (cell.end - 1) // SLOT_S % 8 + 1)
@@ -618,10 +618,10 @@ def test_a_fault_shows_no_light_is_green_and_no_window_looks_whole(part: str) ->
     """
     sight = Sight(Picture.FRESH, 0.0, counts=True)
     assert state_of(sight, problems_of(WELL)) == "ready"  # the control
-    assert flagged(Quality.GOOD, problems_of(WELL)) == Quality.GOOD
+    assert flag_fault(Quality.GOOD, problems_of(WELL)) == Quality.GOOD
     problems = problems_of(FAULTS[part])
     assert state_of(sight, problems) == "alert"
-    assert flagged(Quality.GOOD, problems) == Quality.FAULT
+    assert flag_fault(Quality.GOOD, problems) == Quality.FAULT
     packet = json.loads(describe(SITE, "cam-01", "0.1.0", ["door"]))
     template = packet["cmps"]["problem"]["val_tpl"]
     for state in ("alert", "lost"):  # the will of a device that no broker hears

@@ -62,7 +62,7 @@ def test_what_a_mount_table_leaves_open(
 ) -> None:
     monkeypatch.setattr(room, "STRANGERS", ())
     table = f"{UNIT}{line}\n" if line else UNIT
-    assert room.unheld(table, [OUTBOX], [Path("/run/doorsill")]) == left
+    assert room.find_openings(table, [OUTBOX], [Path("/run/doorsill")]) == left
 
 
 def test_the_system_bus_in_sight_is_no_room(
@@ -70,9 +70,9 @@ def test_the_system_bus_in_sight_is_no_room(
 ) -> None:
     bus = tmp_path / "system_bus_socket"
     monkeypatch.setattr(room, "STRANGERS", (bus,))
-    assert room.unheld(UNIT, [OUTBOX]) == []
+    assert room.find_openings(UNIT, [OUTBOX]) == []
     bus.touch()
-    assert room.unheld(UNIT, [OUTBOX]) == [f"{bus} is in sight"]
+    assert room.find_openings(UNIT, [OUTBOX]) == [f"{bus} is in sight"]
 
 
 INSIDE = """\

@@ -19,7 +19,7 @@ from recordings import record
 from doorsill.config import Config, load_config
 from doorsill.documents import canonical
 from doorsill.drivers.camera.clip import STREET
-from doorsill.policy.obedience import declared
+from doorsill.policy.obedience import read_declaration
 from doorsill.services.children import names_of
 from doorsill.services.policies import store_of
 from doorsill.wire.codec import decode
@@ -291,7 +291,10 @@ def test_a_policy_that_comes_into_force_is_obeyed_by_all_within_two_seconds(
 
 
 def obeyed(config: Config) -> dict[str, str | None]:
-    return {name: declared(config.declaration(name)) for name in ("vision", "uplink")}
+    return {
+        name: read_declaration(config.declaration(name))
+        for name in ("vision", "uplink")
+    }
 
 
 def told(store: Store) -> str:

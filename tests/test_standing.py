@@ -14,7 +14,7 @@ from doorsill.uplink.standing import (
     START_S,
     Device,
     Facts,
-    flagged,
+    flag_fault,
     problems_of,
 )
 from doorsill.wire.messages import PROBLEMS
@@ -92,5 +92,5 @@ def test_vision_that_hangs_is_not_told_as_a_camera() -> None:
 
 def test_the_flag_is_the_uplinks_alone() -> None:
     claimed = Quality.DARK | Quality.FAULT
-    assert flagged(claimed, ()) == Quality.DARK
-    assert flagged(Quality.DARK, ("disk",)) == claimed
+    assert flag_fault(claimed, ()) == Quality.DARK
+    assert flag_fault(Quality.DARK, ("disk",)) == claimed

@@ -140,10 +140,10 @@ def test_a_running_piece_is_replaced_by_its_next_account() -> None:
     for seconds in (2, 4, 6):
         book.take(piece(0, seconds, seconds, closed=False))
     assert book.tally.totals_now() == ((6, 0),)
-    assert book.tally.totals_told() == ((0, 0),)
+    assert book.tally.closed_totals() == ((0, 0),)
     book.take(piece(0, 60, 9))
     assert book.lines == [(0, 9, 60)]
-    assert book.tally.totals_told() == book.tally.totals_now() == ((9, 0),)
+    assert book.tally.closed_totals() == book.tally.totals_now() == ((9, 0),)
 
 
 def test_what_was_told_of_a_piece_that_runs_on_is_not_counted_twice() -> None:
@@ -210,7 +210,7 @@ def test_a_clock_that_is_set_back_loses_nobody(back_s: int, epochs: set[int]) ->
     assert len(set(keys)) == len(keys)
     people = sum(count for _, count, _ in book.lines)
     assert people == book.number
-    assert book.tally.totals_told() == ((people, 0),)
+    assert book.tally.closed_totals() == ((people, 0),)
 
 
 def test_what_was_open_before_the_machine_began_is_told_at_our_start() -> None:
@@ -245,9 +245,9 @@ def test_totals_stop_where_the_wire_ends() -> None:
     book = Book()
     book.tally.totals = [[999_999_998, 999_999_997]]
     book.take(piece(0, 60, 1, count_out=1))
-    assert book.tally.totals_told() == ((999_999_999, 999_999_998),)
+    assert book.tally.closed_totals() == ((999_999_999, 999_999_998),)
     book.take(piece(60, 60, 7, count_out=7))
-    assert book.tally.totals_told() == ((999_999_999, 999_999_999),)
+    assert book.tally.closed_totals() == ((999_999_999, 999_999_999),)
 
 
 def test_the_total_of_now_is_all_that_was_counted_of_three_kinds() -> None:
@@ -256,7 +256,7 @@ def test_the_total_of_now_is_all_that_was_counted_of_three_kinds() -> None:
     book.take(piece(0, 60, 100, count_out=200))
     book.take(piece(60, 20, 10, count_out=20))
     book.take(piece(80, 5, 1, count_out=2, closed=False), run=2)
-    assert book.tally.totals_told() == ((100, 200),)
+    assert book.tally.closed_totals() == ((100, 200),)
     assert book.tally.totals_now() == ((111, 222),)
 
 
@@ -356,7 +356,7 @@ def test_looks_are_told_when_their_time_is_over_and_once(open_: bool) -> None:
     with pytest.raises(UntrustedError, match="not over or was told"):
         take(Received(1, 100, looks(1, 3)))
     assert take(Received(1, 101, looks(0, 2))) == 15
-    book.tally.looks_told(looks(0, 1))
+    book.tally.mark_looks_used(looks(0, 1))
     with pytest.raises(UntrustedError, match="not over or was told"):
         take(Received(1, 102, looks(0, 2)))
     assert take(Received(1, 103, looks(1, 2))) == 0
@@ -367,13 +367,13 @@ def test_looks_of_a_line_say_nothing_of_another() -> None:
     for index in (0, 1):
         book.take(piece(SLOT - NOON, 60, 5 + index, line=index))
     book.take(piece(SLOT - NOON + SLOT_S, 60))
-    book.tally.looks_told(looks(0, 1, 0))
+    book.tally.mark_looks_used(looks(0, 1, 0))
     assert book.tally.take_looks(Received(1, 100, looks(0, 1, 1))) == 6
 
 
 def test_a_clock_that_is_set_back_forgets_who_came_in_since() -> None:
     book = slots(Book(floor=SLOT), 3)
-    book.tally.looks_told(looks(0, 1))
+    book.tally.mark_looks_used(looks(0, 1))
     book.tally.set_back(SLOT + SLOT_S + 5, 8)
     assert set(book.tally.came_in) == {(0, SLOT // SLOT_S)}
     assert book.tally.looked_until == {}
@@ -509,7 +509,7 @@ def test_a_policy_with_fewer_lines_leaves_the_others_out() -> None:
     one = tally_of(text_of(book.tally), PLACES)
     assert list(one.settled) == ["line-0"]
     more = tally_of(text_of(one), Places(3, 0))
-    assert more.totals_told() == ((0, 0),) * 3
+    assert more.closed_totals() == ((0, 0),) * 3
 
 
 @given(

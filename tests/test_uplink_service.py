@@ -24,7 +24,7 @@ from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.services.uplink import Uplink, tally_in
 from doorsill.uplink import intake as intake_module
-from doorsill.uplink.attributes import Rules, consider
+from doorsill.uplink.attributes import AttributeRules, consider
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.outbox import Outbox
@@ -43,7 +43,9 @@ from doorsill_fleet.ingest.subscriber import Subscriber
 from doorsill_fleet.store.sqlite import Store
 
 RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)
-RULES = Rules(attributes=True, k=10, daily_micro=2_000_000, places=Places(1, 0))
+RULES = AttributeRules(
+    attributes=True, k=10, daily_micro=2_000_000, places=Places(1, 0)
+)
 MIDNIGHT = 20_000 * 86_400
 EPOCH = 0xBEEF
 AT_ONCE = Pace(
@@ -73,7 +75,7 @@ class Shop:
     site: Site
     folder: Path
     name: str = "cam-01"
-    rules: Rules = RULES
+    rules: AttributeRules = RULES
     bounds: Bounds = field(default_factory=Bounds)
     pace: Pace = AT_ONCE
     lived_s: int = DAY_S  # a young outbox spends nothing

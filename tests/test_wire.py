@@ -24,7 +24,7 @@ from doorsill.wire.messages import (
     stream_of,
     topic,
 )
-from doorsill.wire.rules import rules_of
+from doorsill.wire.rules import fields_of
 
 SCHEMA = Path(codec.__file__).with_name("schema.json")
 validator = jsonschema.Draft202012Validator(codec.json_schema())
@@ -46,7 +46,7 @@ def test_every_message_survives_the_wire_and_fits(message: Message) -> None:
 
 @pytest.mark.parametrize("kind", KIND_LIST, ids=lambda kind: kind.__name__)
 def test_no_field_can_hold_64_bytes_and_no_message_128(kind: type) -> None:
-    bits = {name: rule.bits for _, name, rule in rules_of(kind)}
+    bits = {name: rule.bits for _, name, rule in fields_of(kind)}
     assert max(bits.values()) < 64 * 8
     assert sum(bits.values()) < 128 * 8
 
@@ -76,7 +76,7 @@ FORBIDDEN = {"image", "embedding", "box", "boxes", "track", "id", "face", "name"
 
 
 def test_no_message_has_a_place_for_a_person() -> None:
-    names = {name for kind in KIND_LIST for _, name, _ in rules_of(kind)}
+    names = {name for kind in KIND_LIST for _, name, _ in fields_of(kind)}
     assert not names & FORBIDDEN
 
 

@@ -21,7 +21,7 @@ from doorsill.errors import ConfigError
 from doorsill.services.children import WIPING
 from doorsill.services.policies import store_of
 from doorsill.values import Frame, Pixels
-from doorsill_fleet.stage.consent import ConsentStage, status, verified
+from doorsill_fleet.stage.consent import ConsentStage, status, verify_certificates
 from doorsill_fleet.stage.shop import SITE, Stage
 
 LINES = (((0.5, 0.0), (0.5, 1.0)),)
@@ -195,7 +195,7 @@ class VaultProcess:
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
 
     def chain(self) -> list[Verified]:
-        return verified(self.config, self.ca)
+        return verify_certificates(self.config, self.ca)
 
     def reasons(self) -> list[str]:
         return [each.body["reason"] for each in self.chain()]

@@ -20,7 +20,7 @@ from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import CROSSINGS_OF_ONE, K_FLOOR, REPORTS_PER_DAY, SLOT_S
 from doorsill.privacy.noise import MICRO
 from doorsill.privacy.threshold import Histogram, Pending, add
-from doorsill.uplink.attributes import Rules, consider
+from doorsill.uplink.attributes import AttributeRules, consider
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.wire.codec import decode
@@ -47,7 +47,7 @@ def alone(crossings: Sequence[int], expression: int, age: int) -> Iterator[Looks
 
 def reports(cells: Iterable[LooksCell], epsilon: float) -> Iterator[Attributes]:
     """What the uplink publishes of them; everybody who came in was looked at."""
-    rules = Rules(True, K_FLOOR, int(epsilon * MICRO), Places(1, 0))
+    rules = AttributeRules(True, K_FLOOR, int(epsilon * MICRO), Places(1, 0))
     ledger = Ledger(DAY, 0)
     for cell in cells:
         voice = RELEASE, secrets.randbelow

@@ -24,7 +24,7 @@ from doorsill.channels.crop_sender import Handover
 from doorsill.errors import UntrustedError
 from doorsill.privacy.floors import SLOT_S
 from doorsill.services.uplink import tally_in
-from doorsill.uplink.attributes import Rules
+from doorsill.uplink.attributes import AttributeRules
 from doorsill.uplink.inbound import Inbound, UnaskedError
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.outbox import Outbox
@@ -41,7 +41,9 @@ from .running import Parser
 
 RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)
 DAY = 20_000 * 86_400
-RULES = Rules(attributes=True, k=10, daily_micro=2_000_000, places=Places(1, 1))
+RULES = AttributeRules(
+    attributes=True, k=10, daily_micro=2_000_000, places=Places(1, 1)
+)
 LINE = LineCell(0, DAY, 60, True, 5, 3, 60_000, Quality.GOOD)
 ZONE = ZoneCell(0, DAY, 60, True, 3, 30, 2, 400, 60_000, Quality.GOOD)
 LOOKS = LooksCell(0, DAY, DAY + SLOT_S, (2, 3, 4, 1, 0), (4, 5, 1))
@@ -70,7 +72,7 @@ def tally(folder: Path) -> Parser:
     for number, each in enumerate((LINE, ZONE, replace(LINE, start=DAY + 60)), 1):
         kept.take(Received(1, number, each), DAY + 200.0)
     kept.take(Received(1, 4, replace(ZONE, start=DAY + 60, closed=False)), DAY + 200.0)
-    kept.looks_told(LOOKS)
+    kept.mark_looks_used(LOOKS)
 
     def feed(data: bytes) -> None:
         known = tally_of(data.decode("utf-8", "replace"), places)

@@ -109,7 +109,7 @@ class Chained:
         expected = Expected("door-7")
         chain = verify_chain(named[:2], head, self.ca.certificate, expected)
         for each in chain:
-            verify._told(each)
+            verify._describe(each)
         verify._verdict(chain, reservations(chain))
 
 

@@ -35,7 +35,7 @@ from doorsill.cells import (
     Quality,
     ZoneCell,
 )
-from doorsill.channels.listening import listening, user_of, users_of
+from doorsill.channels.listening import listen_at, user_of, users_of
 from doorsill.errors import UplinkError
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class CellServer:
     """Vision's end: never blocks, never opens a connection of its own."""
 
     def __init__(self, path: Path) -> None:
-        self._listener = listening(path, 0o660, backlog=1)
+        self._listener = listen_at(path, 0o660, backlog=1)
         self._users = users_of(UPLINK_USER)
         self._run = randbits(32)
         self._stranger_at = float("-inf")  # when we last said so, s, monotonic
@@ -228,7 +228,7 @@ class CellServer:
             log.info("uplink went away")
 
 
-def connected(path: Path) -> socket.socket:
+def connect_to_vision(path: Path) -> socket.socket:
     """A connection to vision at ``path``; OSError."""
     found = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     found.settimeout(VISION_S)  # a vision that hangs takes nobody
@@ -252,7 +252,7 @@ class CellClient:
     ) -> None:
         """``connect`` does it for a process that may not; see ``uplink/connector``."""
         try:
-            self._socket = connected(path) if connect is None else connect()
+            self._socket = connect_to_vision(path) if connect is None else connect()
         except OSError as error:
             raise UplinkError(
                 f"vision does not listen on {path}: {error.strerror}"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from doorsill.channels.listening import listening, user_of
+from doorsill.channels.listening import listen_at, user_of
 from doorsill.errors import ConfigError, UntrustedError
 
 WORDS = ("status", "export", "blank")
@@ -46,7 +46,7 @@ class Counter:
     def __init__(self, path: Path, words: Collection[str] = WORDS) -> None:
         """``words`` are what may be asked here."""
         self._words = words
-        self._listener = listening(path, 0o600, PEERS_MOST)
+        self._listener = listen_at(path, 0o600, PEERS_MOST)
         self._peers: list[socket.socket] = []
 
     def sockets(self) -> list[socket.socket]:

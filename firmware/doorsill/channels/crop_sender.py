@@ -31,7 +31,7 @@ from doorsill.channels.crops import (
     SIDE_LEAST,
     SIDE_MOST,
 )
-from doorsill.channels.listening import listening, user_of
+from doorsill.channels.listening import listen_at, user_of
 from doorsill.values import Boxes, Frame, Pixels
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Handover:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """``clock`` must be CLOCK_MONOTONIC, which the vault reads as well."""
-        self._listener = listening(path, 0o660, backlog=1)
+        self._listener = listen_at(path, 0o660, backlog=1)
         self._clock = clock
         self._users = _vault_users()
         self._peer: socket.socket | None = None

@@ -17,7 +17,7 @@ from doorsill.errors import ConfigError
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: unix(7)
 
 
-def listening(path: Path, mode: int, backlog: int) -> socket.socket:
+def listen_at(path: Path, mode: int, backlog: int) -> socket.socket:
     """A listening AF_UNIX, SOCK_SEQPACKET socket at ``path`` that never blocks.
 
     What a process before this one left there is replaced. ``mode`` are the file's

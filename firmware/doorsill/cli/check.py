@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         if each.step:
             sys.stdout.write(f"    first: {each.step}\n")
     if config is not None:
-        held = ", ".join(locks.offered().words)
+        held = ", ".join(locks.probe_locks().words)
         sys.stdout.write(f"{args.config}: {LOCKS}: {held}\n")
     wrong = [each for each in faults if not each.warning]
     if not wrong:

@@ -46,10 +46,10 @@ def connect(config: Config) -> list[Fault]:
         visit = Visit(address_of(config))
     except ConfigError as error:
         return [Fault(str(error))]
-    return visit.faults(config.device.site, _described(config))
+    return visit.faults(config.device.site, _describe(config))
 
 
-def _described(config: Config) -> bytes | None:
+def _describe(config: Config) -> bytes | None:
     """What Home Assistant is told, or None; of a policy that is no good nothing is."""
     try:
         return description_of(config, store_of(config).load())

@@ -42,7 +42,7 @@ UNIT_USERS = ("doorsill-vision", "doorsill-uplink", "doorsill-vault", "doorsill-
 
 def kernel(config: Config, now: datetime) -> Iterator[Fault]:
     """Whether this kernel can hold the processes."""
-    offered = locks.offered().held
+    offered = locks.probe_locks().held
     if locks.Lock.SECCOMP not in offered:
         says = "this kernel has no seccomp, so no process of doorsill starts"
         yield Fault(says, "use a kernel with CONFIG_SECCOMP_FILTER")

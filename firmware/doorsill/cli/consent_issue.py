@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
-from doorsill.cli.say import described, say
+from doorsill.cli.say import describe_card, say
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.documents import pem
 from doorsill.documents.folders import make_folder
@@ -67,7 +67,7 @@ def issue_card(args: argparse.Namespace) -> int:
         finally:
             token.close()
         _warn_factory(management_key)
-    say(f"done: {described(found)}")
+    say(f"done: {describe_card(found)}")
     say(f"serial number, should the card be taken back: {found.serial:x}")
     return 0
 

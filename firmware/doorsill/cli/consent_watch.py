@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from doorsill.cli.consent_issue import CA_NAME
-from doorsill.cli.say import described, say
+from doorsill.cli.say import describe_card, say
 from doorsill.config import load_config
 from doorsill.consent import trust
 from doorsill.consent.events import Action, Closed, Inserted, Opened, Refused
@@ -52,7 +52,7 @@ def show_status(args: argparse.Namespace) -> int:
         found = judge(der, token.sealing_certificate()).card
     finally:
         token.close()
-    say(f"this card opens the vault: {described(found)}")
+    say(f"this card opens the vault: {describe_card(found)}")
     return 0
 
 
@@ -113,7 +113,7 @@ def _by_hand(ca: x509.Certificate, site: str, purpose: str) -> tuple[Any, Any]:
 
 def _show(action: Action) -> None:
     if isinstance(action, Opened):
-        _line("OPEN", described(action.lease.card))
+        _line("OPEN", describe_card(action.lease.card))
     elif isinstance(action, Closed):
         _line("BLANK", WORDS[action.reason])
     elif isinstance(action, Refused):

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from doorsill.commandline.ending import ended
+from doorsill.commandline.ending import run_to_exit_code
 from doorsill.commandline.parser import Actions, Parser, done
 from doorsill.commandline.program import log_to_stderr, program
 from doorsill.errors import ConfigError
@@ -68,7 +68,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
     # Before anything loads numpy: what confines itself must have one thread.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    return ended("doorsill", lambda: _run(arguments), lambda: "--verbose" in arguments)
+    return run_to_exit_code(
+        "doorsill", lambda: _run(arguments), lambda: "--verbose" in arguments
+    )
 
 
 def _run(arguments: Sequence[str]) -> int:

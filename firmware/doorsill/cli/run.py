@@ -83,7 +83,7 @@ def _watch(
                 running[name] = _start(config, name)
                 failures[name].works(now)
             code = running[name].poll()
-            if code == 0 and obeyed[name].replaced():
+            if code == 0 and obeyed[name].is_replaced():
                 obeyed[name].renew()
                 running[name] = _start(config, name)
             elif code == CAMERA_LOST:

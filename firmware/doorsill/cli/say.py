@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from doorsill.consent.trust import ConsentCertificate
 
 
-def described(card: ConsentCertificate) -> str:
+def describe_card(card: ConsentCertificate) -> str:
     """Whose card it is, and what it opens until when."""
     ends = datetime.fromtimestamp(card.not_after, UTC)
     return (

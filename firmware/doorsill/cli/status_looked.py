@@ -14,7 +14,7 @@ from doorsill.documents import pem
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.models.allowed import allowed_models, is_file, model_hash, require_allowed
 from doorsill.models.manifest import load_manifest, shipped, verified_model
-from doorsill.policy.obedience import declared
+from doorsill.policy.obedience import read_declaration
 from doorsill.privacy.budget import day_of
 from doorsill.services.detectors import model_bytes
 from doorsill.services.policies import store_of
@@ -33,7 +33,10 @@ def policy(shop: Shop) -> Finding:
     lines = f"{len(found.lines)} line{'s' * (len(found.lines) != 1)}"
     says = f"version {found.version}, {lines}, {found.digest[:16]}"
     says = ", ".join(filter(None, (says, attributes)))
-    obeyed = {name: declared(config.declaration(name)) for name in ("vision", "uplink")}
+    obeyed = {
+        name: read_declaration(config.declaration(name))
+        for name in ("vision", "uplink")
+    }
     running = {name: digest for name, digest in obeyed.items() if digest}
     others = [name for name, digest in running.items() if digest != found.digest]
     if others:

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     chain = verify_chain(documents, head, authority, expected)
     doubts = reservations(chain)
     if not args.quiet:
-        sys.stdout.write("".join(_told(each) for each in chain))
+        sys.stdout.write("".join(_describe(each) for each in chain))
         sys.stdout.write("\nWhat this does not prove:\n")
         sys.stdout.write("".join(f"  - {limit}\n" for limit in claims.LIMITS))
     sys.stdout.write(_verdict(chain, doubts))
@@ -65,7 +65,7 @@ def _files(paths: list[Path]) -> list[Document]:
     return [(path.name, read_file(path, CERTIFICATE_LIMIT)) for path in paths]
 
 
-def _told(each: Verified) -> str:
+def _describe(each: Verified) -> str:
     body = each.body
     sealed = sum(lease["sealed"] for lease in body["leases"])
     open_ms = sum(lease["closed_ms"] - lease["opened_ms"] for lease in body["leases"])

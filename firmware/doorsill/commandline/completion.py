@@ -70,15 +70,15 @@ ZSH = (
 
 def bash(program: str, commands: Sequence[Command]) -> str:
     """The file for ``/usr/share/bash-completion/completions``."""
-    return _filled(BASH, program, commands, _bash_words, '_files "$current"', "")
+    return _fill(BASH, program, commands, _bash_words, '_files "$current"', "")
 
 
 def zsh(program: str, commands: Sequence[Command]) -> str:
     """The file for a folder of zsh's ``fpath``, such as ``vendor-completions``."""
-    return _filled(ZSH, program, commands, _zsh_words, "_files", "(")
+    return _fill(ZSH, program, commands, _zsh_words, "_files", "(")
 
 
-def _filled(
+def _fill(
     template: str,
     program: str,
     commands: Sequence[Command],
@@ -102,7 +102,7 @@ def _filled(
         options=rows(
             (
                 f"{quote(_name(each) + '|-')}*",
-                offered((name, option.about) for option, name in _named(each)),
+                offered((name, option.about) for option, name in _named_options(each)),
             )
             for each in commands
         ),
@@ -123,7 +123,7 @@ def _steps(commands: Sequence[Command]) -> Iterator[str]:
             yield quote(f"{_name(each)} {name}")
 
 
-def _named(command: Command) -> Iterator[tuple[Option, str]]:
+def _named_options(command: Command) -> Iterator[tuple[Option, str]]:
     for option in command.options:
         for name in option.names:
             if name.startswith("--"):
@@ -137,7 +137,7 @@ def _values(
 ) -> Iterator[tuple[str, str]]:
     """After which option what is offered; nothing where nobody can guess."""
     for command in commands:
-        for option, name in _named(command):
+        for option, name in _named_options(command):
             if not option.takes_value:
                 continue
             do = files if option.takes_file else "true"
@@ -163,10 +163,10 @@ def _bash_words(words: Iterable[tuple[str, str]]) -> str:
 
 
 def _zsh_words(words: Iterable[tuple[str, str]]) -> str:
-    listed = " ".join(quote(_described(word, about)) for word, about in words)
+    listed = " ".join(quote(_describe(word, about)) for word, about in words)
     return f"found=({listed}); _describe -o word found"
 
 
-def _described(word: str, about: str) -> str:
+def _describe(word: str, about: str) -> str:
     """``word:about``, as _describe takes it."""
     return f"{word}:{about.replace(':', chr(92) + ':')}" if about else word

@@ -29,7 +29,9 @@ EXIT_CODES: tuple[tuple[type[DoorsillError], int], ...] = (
 NO, WRONG, INTERRUPTED = 1, 2, 130
 
 
-def ended(program: str, work: Callable[[], int], verbose: Callable[[], bool]) -> int:
+def run_to_exit_code(
+    program: str, work: Callable[[], int], verbose: Callable[[], bool]
+) -> int:
     """Do ``work``; errors become sentences on standard error and an exit code.
 
     Where ``verbose`` says so, an error that nobody foresaw keeps its traceback.

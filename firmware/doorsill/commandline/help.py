@@ -42,12 +42,12 @@ class Help(argparse.RawDescriptionHelpFormatter):
         """Python 3.13 breaks no line between an argument and its repetition."""
         rows = super()._format_usage(*arguments).split("\n")
         return "\n".join(
-            row if len(row) <= self._width else "\n".join(_folded_row(row, self._width))
+            row if len(row) <= self._width else "\n".join(_fold_row(row, self._width))
             for row in rows
         )
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "".join(f"{indent}{line}\n" for line in folded(text, width))
+        return "".join(f"{indent}{line}\n" for line in fold(text, width))
 
 
 def columns_here() -> int:
@@ -55,14 +55,14 @@ def columns_here() -> int:
     return max(NARROWEST, shutil.get_terminal_size((FULL, 24)).columns)
 
 
-def folded(text: str, width: int) -> Iterator[str]:
+def fold(text: str, width: int) -> Iterator[str]:
     """The lines of ``text``, none wider than ``width`` if its words allow it."""
     for is_prose, group in itertools.groupby(text.rstrip().splitlines(), _is_prose):
         lines = list(group)
         if all(len(line) <= width for line in lines):
             yield from lines
         elif is_prose:
-            yield from _wrapped(" ".join(lines), width)
+            yield from _wrap(" ".join(lines), width)
         else:
             for line in CONTINUED.sub(" ", "\n".join(lines)).split("\n"):
                 yield from [line] if len(line) <= width else _example(line, width)
@@ -79,21 +79,21 @@ def _example(line: str, width: int) -> Iterator[str]:
     glued = TOGETHER.sub(lambda found: found[0].replace(" ", GLUE), command)
     rows = [
         row.replace(GLUE, " ")
-        for row in _wrapped(glued, width - 2, margin, margin + "    ")
+        for row in _wrap(glued, width - 2, margin, margin + "    ")
     ]
     more = " \\" if command.startswith("doorsill") else ""
     yield from (row + more for row in rows[:-1])
     yield rows[-1]
     for words in comment:
-        yield from _wrapped(words, width, margin + "      ", margin + "      ")
+        yield from _wrap(words, width, margin + "      ", margin + "      ")
 
 
-def _folded_row(row: str, width: int) -> list[str]:
+def _fold_row(row: str, width: int) -> list[str]:
     margin = " " * (len(row) - len(row.lstrip()))
-    return _wrapped(row.strip(), width, margin, margin)
+    return _wrap(row.strip(), width, margin, margin)
 
 
-def _wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
+def _wrap(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
     """Lines of ``text`` that break no word."""
     return textwrap.wrap(
         text,

@@ -43,7 +43,7 @@ class Rows:
                 table.add_row(*map(Text, row))
             yield table
         else:
-            text = "\n".join(self.stacked(options.max_width))
+            text = "\n".join(self.stack(options.max_width))
             yield Text(text, no_wrap=True, overflow="ignore")
 
     def _width(self) -> int:
@@ -53,7 +53,7 @@ class Rows:
     def _all(self) -> list[tuple[str, ...]]:
         return [self.heads, *self.rows]
 
-    def stacked(self, width: int) -> Iterator[str]:
+    def stack(self, width: int) -> Iterator[str]:
         """Row by row, each cell behind its head, in ``width`` columns."""
         if self.title:
             yield self.title

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from doorsill.errors import ConfigError, DoorsillError
-from doorsill.process.child import end, said
+from doorsill.process.child import end, read_answer
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def run_apart(work: Callable[[], T], within_s: float, user: str | None = None) -
         _work_and_end(work, user, writer)
     os.close(writer)
     try:
-        data = said(reader, within_s) or None
+        data = read_answer(reader, within_s) or None
     except TimeoutError as error:
         raise ConfigError(f"no answer: {error}") from None
     finally:

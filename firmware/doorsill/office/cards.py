@@ -74,7 +74,7 @@ def card(
     name = x509.SubjectAlternativeName(
         [x509.UniformResourceIdentifier(urn(grant.site, grant.purpose))]
     )
-    builder = _issued(ca, key, grant)
+    builder = _issue(ca, key, grant)
     builder = builder.add_extension(_usage("digital_signature"), critical=True)
     builder = builder.add_extension(name, critical=False)
     if credential is not None:
@@ -87,7 +87,7 @@ def sealing(
     ca: x509.Certificate, ca_key: PrivateKey, key: PublicKey, grant: Grant
 ) -> x509.Certificate:
     """The certificate of the card's 9D key, to which data keys are wrapped."""
-    builder = _issued(ca, key, grant)
+    builder = _issue(ca, key, grant)
     builder = builder.add_extension(_usage("key_agreement"), critical=True)
     return builder.sign(ca_key, hashes.SHA256())
 
@@ -131,7 +131,7 @@ def require_within(ca: x509.Certificate, grant: Grant) -> None:
         )
 
 
-def _issued(
+def _issue(
     ca: x509.Certificate, key: PublicKey, grant: Grant
 ) -> x509.CertificateBuilder:
     require_within(ca, grant)

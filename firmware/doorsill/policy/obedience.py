@@ -28,7 +28,7 @@ class Obedience:
         self._path = path
         self._state = _state_of(path)
 
-    def replaced(self) -> bool:
+    def is_replaced(self) -> bool:
         """Whether another policy lies at the path by now, or none."""
         return _state_of(self._path) != self._state
 
@@ -57,7 +57,7 @@ def declare(path: Path, digest: str) -> int:
     return handle
 
 
-def declared(path: Path) -> str | None:
+def read_declaration(path: Path) -> str | None:
     """The digest that a running process obeys; None where none runs.
 
     Raises ConfigError where this user may not look.

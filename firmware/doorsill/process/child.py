@@ -11,7 +11,7 @@ ENDED_WITHIN_S, POLL_S = 5.0, 0.002
 PIECE_BYTES = 1 << 16
 
 
-def said(reader: int, limit_s: float) -> bytes:
+def read_answer(reader: int, limit_s: float) -> bytes:
     """All that it wrote until it closed its end of the pipe ``reader``.
 
     TimeoutError where it did not within ``limit_s``.

@@ -87,7 +87,7 @@ def locks_of(process: int) -> Lock:
     return held | (Lock.ROOM if ours != its else Lock(0))
 
 
-def offered() -> Locks:
+def probe_locks() -> Locks:
     """What this machine's kernel can give a process, for ``check``."""
     held = Lock.NO_NEW_PRIVILEGES
     kill = ctypes.c_uint32(seccomp.KILL)

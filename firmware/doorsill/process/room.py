@@ -68,7 +68,7 @@ def program_paths() -> tuple[Path, ...]:
     return tuple(dict.fromkeys(each for each in found if each.exists()))
 
 
-def unheld(
+def find_openings(
     table: str, writable: Sequence[Path], visible: Sequence[Path] = ()
 ) -> list[str]:
     """What the mount table leaves open that a room would close; empty: it is one.
@@ -94,7 +94,7 @@ def unheld(
 def left_by_unit(writable: Sequence[Path], visible: Sequence[Path]) -> list[str]:
     """What is left open around this process now; empty where a unit made it a room."""
     table = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
-    return unheld(table, writable, visible)
+    return find_openings(table, writable, visible)
 
 
 def harmless_devices() -> list[Path]:

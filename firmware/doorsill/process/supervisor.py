@@ -34,7 +34,7 @@ class Supervisor:
         self._alive_at = float("-inf")  # of the last sign of life, s, monotonic
         address = environment.get(ADDRESS, "")
         if address:
-            self._socket = _connected(address)
+            self._socket = _connect(address)
 
     def ready(self, status: str) -> None:
         """The process is at work; ``systemctl status`` shows ``status``."""
@@ -63,7 +63,7 @@ class Supervisor:
                 self._socket.send(text.encode("ascii"))
 
 
-def _connected(address: str) -> socket.socket:
+def _connect(address: str) -> socket.socket:
     found = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     found.setblocking(False)  # a supervisor that does not read must not stop the work
     try:

@@ -13,8 +13,7 @@ import pickle
 from doorsill.config import Config
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy.document import Policy
-from doorsill.process.child import end
-from doorsill.process.child import said as child_said
+from doorsill.process.child import end, read_answer
 
 VERIFIED_WITHIN_S = 60.0  # far above the 22 s of an emulated camera under load
 
@@ -27,7 +26,7 @@ def policy_in_force(config: Config) -> Policy:
         _verify_and_end(config, writer)
     os.close(writer)
     try:
-        said = child_said(reader, VERIFIED_WITHIN_S)
+        said = read_answer(reader, VERIFIED_WITHIN_S)
     except TimeoutError as error:
         raise ConfigError(f"the policy in force was not verified: {error}") from None
     finally:

@@ -44,7 +44,7 @@ from doorsill.services.policies import store_of
 from doorsill.services.release import release_of
 from doorsill.uplink.answer import Line, answer_of
 from doorsill.uplink.answers import Answered, Connected, Disconnected
-from doorsill.uplink.attributes import Rules
+from doorsill.uplink.attributes import AttributeRules
 from doorsill.uplink.connector import Connector
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.intake import Intake
@@ -396,7 +396,7 @@ def build(
     to_broker = None if connector is None else connector.broker
     to_vision = None if connector is None else connector.vision
     publisher = Publisher(address_of(config), will, timing or Timing(), to_broker)
-    rules, socket = rules_of(config, policy), config.cell_socket
+    rules, socket = attribute_rules(config, policy), config.cell_socket
     booted = booted_at(time.time())
     intake = Intake(
         lambda: CellClient(socket, to_vision),
@@ -449,10 +449,10 @@ def booted_at(utc: float) -> int:
     return minute_of(utc - time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
-def rules_of(config: Config, policy: Policy) -> Rules:
+def attribute_rules(config: Config, policy: Policy) -> AttributeRules:
     """The stricter of the signed policy and the file, each time."""
     epsilon = min(policy.epsilon_per_day, config.privacy.epsilon_per_day)
-    return Rules(
+    return AttributeRules(
         attributes=policy.attributes and policy.notice is not None,
         k=max(policy.k, config.privacy.k),
         daily_micro=int(epsilon * MICRO),
@@ -480,7 +480,7 @@ def run(
         supervisor.alive(time.monotonic())
         if connector is not None:
             connector.require()
-        if obedience is not None and obedience.replaced():
+        if obedience is not None and obedience.is_replaced():
             log.info("another policy is in force; to obey it, the uplink starts again")
             _hear_out(uplink)
             break

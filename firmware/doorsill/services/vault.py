@@ -177,7 +177,7 @@ class _Loop:
             log.debug("%s", error)
 
     def _follow_policy(self) -> None:
-        if not self._obedience.replaced():
+        if not self._obedience.is_replaced():
             return
         self._obedience.renew()
         policy = store_of(self._config).load()

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AttributeRules:
     """What the signed policy allows, already the stricter of it and the file."""
 
     attributes: bool
@@ -46,7 +46,7 @@ class Considered:
 def consider(
     cell: LooksCell,
     came_in: int,
-    rules: Rules,
+    rules: AttributeRules,
     ledger: Ledger,
     voice: tuple[Release, Below],
 ) -> Considered:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from doorsill.channels.cell_link import connected
+from doorsill.channels.cell_link import connect_to_vision
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.process.confine import Confinement, close, restrict
 
@@ -91,7 +91,7 @@ def begin(host: str, port: int, cells: Path, timeout_s: float) -> Connector:
         return socket.create_connection((host, port), timeout_s)
 
     def to_vision() -> socket.socket:
-        return connected(cells)
+        return connect_to_vision(cells)
 
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in "bv"]
     (ours_b, theirs_b), (ours_v, theirs_v) = pairs

@@ -40,7 +40,7 @@ def is_broken(error: sqlite3.Error) -> bool:
     )
 
 
-def opened(path: Path, day: int) -> sqlite3.Connection:
+def open_database(path: Path, day: int) -> sqlite3.Connection:
     """The file at ``path``, made where there is none; ``day`` is the UTC day of today.
 
     Raises OSError or sqlite3.Error; see ``is_broken``.
@@ -52,10 +52,10 @@ def opened(path: Path, day: int) -> sqlite3.Connection:
         _take_place(new, path)
     if path.stat().st_size < PAGE_BYTES:  # SQLite would take it for a new one
         raise BrokenError("shorter than a page")
-    return _checked(path)
+    return _open_checked(path)
 
 
-def replaced(path: Path, day: int, reason: sqlite3.Error) -> sqlite3.Connection:
+def replace_database(path: Path, day: int, reason: sqlite3.Error) -> sqlite3.Connection:
     """A new file in the place of a broken one, with every row that can be read.
 
     Raises OSError or sqlite3.Error, and then the broken one is still in its place.
@@ -73,11 +73,11 @@ def replaced(path: Path, day: int, reason: sqlite3.Error) -> sqlite3.Connection:
             path.with_name(path.name + side).rename(aside.with_name(aside.name + side))
     path.rename(aside)
     _take_place(new, path)
-    return _checked(path)
+    return _open_checked(path)
 
 
-def _checked(path: Path) -> sqlite3.Connection:
-    database = _connected(path)
+def _open_checked(path: Path) -> sqlite3.Connection:
+    database = _connect(path)
     try:
         verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
@@ -101,7 +101,7 @@ def _make(new: Path, day: int, found: Salvaged, *, resets: int) -> None:
     for each in (new, *(new.with_name(new.name + side) for side in SIDES)):
         each.unlink(missing_ok=True)
     os.close(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
-    database = _connected(new)
+    database = _connect(new)
     try:
         with database:
             database.executescript(f"BEGIN; {TABLES} PRAGMA user_version={FORMAT}; END")
@@ -113,7 +113,7 @@ def _make(new: Path, day: int, found: Salvaged, *, resets: int) -> None:
         database.close()
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
     try:
         database.execute("PRAGMA journal_mode = WAL")

@@ -93,10 +93,10 @@ class Delivery:
     def note(self) -> None:
         """Put the answers on disk, many at once; UplinkError keeps them for later."""
         if len(self._accepted) >= BATCH or (self._accepted and not self._on_way):
-            self.outbox.delivered(self._accepted)
+            self.outbox.remove_delivered(self._accepted)
             self._accepted.clear()
         if self._hopeless:
-            self.outbox.buried(self._hopeless)
+            self.outbox.bury(self._hopeless)
             self._hopeless.clear()
 
     def fill(self, now: float, utc: float) -> None:
@@ -123,7 +123,7 @@ class Delivery:
             outgoing = self.guard.check(row.stream, payload, now)
         except UntrustedError as error:
             log.error("the egress guard stops a message: %s", error)
-            self.outbox.buried([row.id], by_us=True)
+            self.outbox.bury([row.id], by_us=True)
             return
         try:
             self.publisher.send(outgoing, row.id)

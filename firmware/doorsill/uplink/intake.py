@@ -17,12 +17,12 @@ from doorsill.channels.cell_link import Received, VisionLeftError
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.noise import Below
-from doorsill.uplink.attributes import Rules, consider
+from doorsill.uplink.attributes import AttributeRules, consider
 from doorsill.uplink.outbox import Outbox
-from doorsill.uplink.pieces import Window, health_checked, minute_of, place_of
+from doorsill.uplink.pieces import Window, check_health, minute_of, place_of
 from doorsill.uplink.reports import Release, entries_of
 from doorsill.uplink.rows import Batch, Entry
-from doorsill.uplink.standing import flagged
+from doorsill.uplink.standing import flag_fault
 from doorsill.uplink.tally import Minute, Tally
 from doorsill.uplink.tally_text import text_of
 
@@ -63,7 +63,7 @@ class Intake:
 
     connect: Callable[[], Link]
     outbox: Outbox
-    rules: Rules
+    rules: AttributeRules
     release: Release
     below: Below  # also draws the epochs
     tally: Tally  # as it is on disk
@@ -199,7 +199,7 @@ class Intake:
         """One cell; UntrustedError where no door could have made it."""
         cell = received.cell
         if isinstance(cell, HealthCell):
-            self._hear_health(received.run, health_checked(cell))
+            self._hear_health(received.run, check_health(cell))
         elif isinstance(cell, Window):
             work.minutes += work.tally.take(received, utc)
             self.newest[place_of(cell)] = cell
@@ -207,7 +207,7 @@ class Intake:
             came_in = work.tally.take_looks(received)
             voice = self.release, self.below
             done = consider(cell, came_in, self.rules, work.ledger, voice)
-            work.tally.looks_told(cell)
+            work.tally.mark_looks_used(cell)
             work.ledger = done.ledger
             work.reports += [] if done.report is None else [done.report]
 
@@ -261,7 +261,7 @@ class Intake:
 def _marked(minute: Minute, problems: tuple[str, ...]) -> Minute:
     """``minute`` with ``fault`` where we know of a problem."""
     sums = {
-        place: replace(each, quality=int(flagged(Quality(each.quality), problems)))
+        place: replace(each, quality=int(flag_fault(Quality(each.quality), problems)))
         for place, each in minute.sums.items()
     }
     return replace(minute, sums=sums)

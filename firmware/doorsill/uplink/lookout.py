@@ -16,7 +16,7 @@ from doorsill.channels.note import read_note
 from doorsill.device import clock, health
 from doorsill.documents import pem
 from doorsill.errors import ConfigError
-from doorsill.policy.obedience import declared
+from doorsill.policy.obedience import read_declaration
 from doorsill.process.locks import Lock, locks
 from doorsill.uplink.standing import Device
 from doorsill.wire.messages import READERS
@@ -87,7 +87,7 @@ class Lookout:
     def _is_obeyed(self) -> bool:
         """Whether vision obeys the same policy as we do, or does not run."""
         try:
-            theirs = declared(self.declaration)
+            theirs = read_declaration(self.declaration)
         except ConfigError:
             return True  # we may not look; ``status`` may
         other = theirs is not None and theirs != self.policy

@@ -26,7 +26,7 @@ from pathlib import Path
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import DAY_S
-from doorsill.uplink.database import is_broken, opened, replaced
+from doorsill.uplink.database import is_broken, open_database, replace_database
 from doorsill.uplink.rows import Batch, Bounds, Counters, Row
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Outbox:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            self._database = opened(self.path, self.today())
+            self._database = open_database(self.path, self.today())
         except (OSError, sqlite3.Error) as error:
             if not isinstance(error, sqlite3.Error) or not is_broken(error):
                 why = f"cannot open the outbox {self.path}: {error}"
@@ -105,14 +105,14 @@ class Outbox:
         with self._reading() as database:
             return int(database.execute(query, (upto,)).fetchone()[0])
 
-    def delivered(self, ids: Iterable[int]) -> None:
+    def remove_delivered(self, ids: Iterable[int]) -> None:
         """The broker has these: forget them."""
         with self._transaction() as database:
             database.executemany(
                 "DELETE FROM outbox WHERE id = ?", [(each,) for each in ids]
             )
 
-    def buried(self, ids: Sequence[int], *, by_us: bool = False) -> None:
+    def bury(self, ids: Sequence[int], *, by_us: bool = False) -> None:
         """Refused for good, by the broker or by our own guard: count, send no more."""
         counter = "refused" if by_us else "dead_letters"
         with self._transaction() as database:
@@ -188,7 +188,7 @@ class Outbox:
         """
         self.close()
         try:
-            self._database = replaced(self.path, self.today(), reason)
+            self._database = replace_database(self.path, self.today(), reason)
         except (OSError, sqlite3.Error) as error:
             raise UplinkError(f"cannot replace {self.path}: {error}") from None
         return self._database

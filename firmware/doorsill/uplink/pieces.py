@@ -165,7 +165,7 @@ def sums_of(cell: Window, places: Places) -> Sums:
     return _zone(cell)
 
 
-def looks_checked(cell: LooksCell, places: Places) -> LooksCell:
+def check_looks(cell: LooksCell, places: Places) -> LooksCell:
     """``cell`` if it is of a line of the policy and of whole slots, else an error."""
     if cell.line >= places.lines:
         raise UntrustedError("looks are of a line that the policy does not have")
@@ -174,7 +174,7 @@ def looks_checked(cell: LooksCell, places: Places) -> LooksCell:
     return cell
 
 
-def health_checked(cell: HealthCell) -> HealthCell:
+def check_health(cell: HealthCell) -> HealthCell:
     """``cell`` if its words are known, else an error."""
     if cell.picture not in set(Picture):
         raise UntrustedError("health has a word for the picture that is none")

@@ -19,7 +19,7 @@ from doorsill.uplink.sight import Sight
 from doorsill.uplink.standing import Device
 from doorsill.uplink.tally import Minute, Tally
 from doorsill.wire.codec import encode
-from doorsill.wire.gauges import FRAME_RATE_MOST, FRAME_RATE_STEP, coarse, stepped
+from doorsill.wire.gauges import FRAME_RATE_MOST, FRAME_RATE_STEP, coarse, round_to_step
 from doorsill.wire.guard import DISCOVERY, EgressGuard, Outgoing
 from doorsill.wire.messages import (
     Health,
@@ -73,7 +73,7 @@ def live_of(tally: Tally, last: Minute | None, time: float, *, whole: bool) -> L
 
     The quality is that of the last closed minute; before there is one, a gap.
     """
-    totals = tally.totals_told() if whole else tally.totals_now()
+    totals = tally.closed_totals() if whole else tally.totals_now()
     quality = Quality.GAP if last is None else Quality.GOOD
     for sums in () if last is None else last.sums.values():
         quality |= quality_of(sums)
@@ -99,7 +99,7 @@ def gauges_of(cell: HealthCell | None, refused: int) -> dict[str, int]:
         "vision_dropped": cell.dropped,
         "vision_refused": refused,
     }
-    rate = stepped(cell.frame_rate_milli, FRAME_RATE_STEP, FRAME_RATE_MOST)
+    rate = round_to_step(cell.frame_rate_milli, FRAME_RATE_STEP, FRAME_RATE_MOST)
     rounded = {name: coarse(said[name], most) for name, most in FROM_VISION.items()}
     return own | {"frame_rate_milli": rate} | rounded
 

@@ -75,7 +75,7 @@ def problems_of(facts: Facts) -> tuple[str, ...]:
     return tuple(word for word in PROBLEMS if found[word])
 
 
-def flagged(quality: Quality, problems: tuple[str, ...]) -> Quality:
+def flag_fault(quality: Quality, problems: tuple[str, ...]) -> Quality:
     """``quality`` of vision, with ``fault`` where the uplink knows of a problem."""
     said = quality & ~Quality.FAULT  # never by vision's own word
     return said | Quality.FAULT if problems else said

@@ -33,8 +33,8 @@ from doorsill.uplink.pieces import (
     Places,
     Sums,
     Window,
+    check_looks,
     counts_only,
-    looks_checked,
     minute_of,
     nothing_at,
     place_of,
@@ -125,14 +125,14 @@ class Tally:
             raise TypeError(f"a {type(cell).__name__} holds no looks")
         if self._knows(received):
             raise UntrustedError("looks come twice")
-        looks_checked(cell, self.places)
+        check_looks(cell, self.places)
         open_at = self.floor if self.minute is None else self.minute
         if cell.end > open_at or cell.start < self.looked_until.get(cell.line, 0):
             raise UntrustedError("looks are of a time that is not over or was told")
         slots = range(slot_of(cell.start), slot_of(cell.end))
         return sum(self.came_in.get((cell.line, slot), 0) for slot in slots)
 
-    def looks_told(self, cell: LooksCell) -> None:
+    def mark_looks_used(self, cell: LooksCell) -> None:
         """The span of ``cell`` is used up: nothing is told of a part of it again."""
         self.looked_until[cell.line] = cell.end
 
@@ -200,7 +200,7 @@ class Tally:
         }
         for number in range(self.places.lines):
             self._count(number, sums[f"line-{number}"])
-        minute = Minute(self.minute, self.epoch, sums, self.totals_told())
+        minute = Minute(self.minute, self.epoch, sums, self.closed_totals())
         self.floor, self.minute = self.minute + MINUTE_S, None
         self.settled, self.ended = {}, set()
         return minute
@@ -212,14 +212,14 @@ class Tally:
         running = {place: each.sums.counts for place, each in self.running.items()}
         return self.heard, self.epoch, self.floor, settled, running
 
-    def totals_told(self) -> tuple[tuple[int, int], ...]:
+    def closed_totals(self) -> tuple[tuple[int, int], ...]:
         """In and out of each line in all closed minutes."""
         return tuple((a, b) for a, b in self.totals[: self.places.lines])
 
     def totals_now(self) -> tuple[tuple[int, int], ...]:
         """In and out of each line, the open minute included."""
         now = []
-        for number, (count_in, count_out) in enumerate(self.totals_told()):
+        for number, (count_in, count_out) in enumerate(self.closed_totals()):
             place = f"line-{number}"
             sums = self.settled.get(place) or LineSums()
             if place in self.running:

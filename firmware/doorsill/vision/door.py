@@ -200,7 +200,7 @@ class Door:
 
     def _tick(self) -> None:
         """Send what is due, whether there was a frame or not."""
-        if self.obedience is not None and self.obedience.replaced():
+        if self.obedience is not None and self.obedience.is_replaced():
             raise PolicyReplaced
         now, utc = self.monotonic(), self.utc()
         self.alive(now)

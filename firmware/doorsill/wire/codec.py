@@ -20,13 +20,13 @@ from doorsill.wire.messages import (
     Message,
     ZoneInterval,
 )
-from doorsill.wire.rules import Schema, rules_of
+from doorsill.wire.rules import Schema, fields_of
 
 
 def encode(message: Message) -> bytes:
     """The one spelling of ``message``; UntrustedError where a value is not allowed."""
     table: dict[str, object] = {}
-    for attribute, name, each in rules_of(type(message)):
+    for attribute, name, each in fields_of(type(message)):
         value = getattr(message, attribute)
         each.check(value, f"{type(message).__name__}.{name}")
         table[name] = value
@@ -70,7 +70,7 @@ def _read(payload: bytes) -> dict[str, Any]:
 
 
 def _build(kind: type[Any], table: dict[str, Any]) -> Message:
-    known = rules_of(kind)
+    known = fields_of(kind)
     names = [name for _, name, _ in known]
     if list(table) != names:
         raise UntrustedError(
@@ -110,7 +110,7 @@ def json_schema() -> Schema:
 
 
 def _definition(kind: type[Any]) -> Schema:
-    known = rules_of(kind)
+    known = fields_of(kind)
     return {
         "description": " ".join((kind.__doc__ or "").split()),
         "type": "object",

@@ -25,7 +25,7 @@ def levels(most: int) -> int:
     return 8 + 4 * (shift - 1) + ((most >> shift) - 3)
 
 
-def stepped(value: int, step: int, most: int) -> int:
+def round_to_step(value: int, step: int, most: int) -> int:
     """``value`` within 0..``most``, to the nearest ``step``."""
     return min((min(max(0, value), most) + step // 2) // step * step, most)
 
@@ -42,4 +42,6 @@ def _leading(value: int) -> int:
 
 def warmth(celsius: int | None) -> int | None:
     """A temperature as it is told, in steps of ten degrees."""
-    return None if celsius is None else stepped(celsius, DEGREES_STEP, DEGREES_MOST)
+    return (
+        None if celsius is None else round_to_step(celsius, DEGREES_STEP, DEGREES_MOST)
+    )

@@ -191,13 +191,13 @@ def rule(each: Rule, name: str | None = None, default: Any = None) -> Any:
     return field(metadata=metadata, default=default)
 
 
-def rules_of(kind: Any) -> tuple[tuple[str, str, Rule], ...]:
+def fields_of(kind: Any) -> tuple[tuple[str, str, Rule], ...]:
     """(attribute, name on the wire, rule) of a message class, in order."""
-    return _rules_of(kind)
+    return _fields_of(kind)
 
 
 @lru_cache(maxsize=16)
-def _rules_of(kind: Any) -> tuple[tuple[str, str, Rule], ...]:
+def _fields_of(kind: Any) -> tuple[tuple[str, str, Rule], ...]:
     return tuple(
         (each.name, each.metadata["name"] or each.name, each.metadata["rule"])
         for each in fields(kind)

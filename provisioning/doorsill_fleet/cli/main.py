@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from doorsill.commandline.ending import ended
+from doorsill.commandline.ending import run_to_exit_code
 from doorsill.commandline.parser import Parser, done
 from doorsill.commandline.program import log_to_stderr, program
 from doorsill.process.stopping import deaf
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
-    return ended(
+    return run_to_exit_code(
         "doorsill-fleet", lambda: _run(arguments), lambda: "--verbose" in arguments
     )
 

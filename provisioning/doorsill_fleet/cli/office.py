@@ -32,7 +32,7 @@ def admit_camera(args: argparse.Namespace) -> int:
     """Make all that one camera needs."""
     driver, _, source = args.camera.partition(":")
     camera = Camera(args.site, args.device, args.policy, driver, source)
-    found = camera_folder.opened(args.folder)
+    found = camera_folder.open_office(args.folder)
     key = args.folder / "ca.key"
     made = camera_folder.admit(
         found,

@@ -191,5 +191,5 @@ def _outcome(
         looked_s=looked,
         raw_faces=raw_faces(config),
         failures=failures,
-        certificates=0 if token is None else token.verified(config, stage),
+        certificates=0 if token is None else token.count_certificates(config, stage),
     )

@@ -67,6 +67,6 @@ class Token:
             return f"OPEN ({status['sealed']} sealed)"
         return "BLANK (verified)" if status["verified_blank"] else "BLANK"
 
-    def verified(self, config: Config, stage: Stage) -> int:
+    def count_certificates(self, config: Config, stage: Stage) -> int:
         """How many blanking certificates stand in the verified chain."""
-        return len(consent.verified(config, stage.authority.certificate))
+        return len(consent.verify_certificates(config, stage.authority.certificate))

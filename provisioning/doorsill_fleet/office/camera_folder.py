@@ -59,7 +59,7 @@ class Office:
         """A folder for each camera."""
         return self.folder / "cameras"
 
-    def admitted(self) -> list[tuple[str, str]]:
+    def admitted_cameras(self) -> list[tuple[str, str]]:
         """Site and id of each camera, in order."""
         found = []
         for each in sorted(self.cameras.iterdir()):
@@ -72,7 +72,7 @@ class Office:
     def write_access(self) -> None:
         """The broker's access list: what is in ``cameras``, and the reader."""
         sites: dict[str, list[str]] = {}
-        for site, device in self.admitted():
+        for site, device in self.admitted_cameras():
             sites.setdefault(site, []).append(device)
         text = "\n".join(
             access_list(site, ids, [READER]) for site, ids in sites.items()
@@ -104,7 +104,7 @@ def found(
         _require_host(host)
     authority = Authority.create("doorsill", now)
     server = authority.issue_server(hosts, now)
-    part = _begun(folder)
+    part = _begin(folder)
     made = Office(part)
     for each in (made.broker, made.cameras):
         each.mkdir(mode=0o700)
@@ -123,7 +123,7 @@ def found(
     return Office(folder)
 
 
-def opened(folder: Path) -> Office:
+def open_office(folder: Path) -> Office:
     """The office in ``folder``; ConfigError where there is none."""
     if not (folder / "office.toml").is_file():
         raise ConfigError(
@@ -146,7 +146,7 @@ def admit(
         raise ConfigError(f"{folder} exists; to make a camera again, remove it first")
     _require_policy(office, camera)
     issued = _issue(office, camera, now, ask)
-    part = _begun(folder)
+    part = _begin(folder)
     for made, source in (
         ("ca.pem", office.folder / "ca.pem"),
         ("controller.key.pub", office.folder / "controller.key.pub"),
@@ -170,7 +170,7 @@ def _require_new(folder: Path) -> None:
         raise ConfigError(f"there is no folder {folder.absolute().parent}")
 
 
-def _begun(folder: Path) -> Path:
+def _begin(folder: Path) -> Path:
     """Where ``folder`` is made; it gets its name when it is whole."""
     part = folder.absolute().with_name(f".{folder.absolute().name}")
     shutil.rmtree(part, ignore_errors=True)  # of a power cut
@@ -219,11 +219,11 @@ def _configuration(office: Office, camera: Camera) -> str:
         "host": json.dumps(address["broker"]), "port": str(address["port"]),
     }  # fmt: skip
     for key, value in values.items():
-        text = _replaced(text, key, f"{key} = {value}")
+        text = _replace_value(text, key, f"{key} = {value}")
     return text
 
 
-def _replaced(text: str, key: str, line: str) -> str:
+def _replace_value(text: str, key: str, line: str) -> str:
     """``text`` with ``line`` in place of the value of ``key``; its comment stays."""
     pattern = rf"(?m)^{key} = [^#\n]*?(?=\s*(#|$))"
     text, count = re.subn(pattern, lambda _: line, text, count=1)

@@ -137,7 +137,7 @@ def status(config: Config) -> dict[str, Any]:
     return ask(config.vault_socket, "status")[0]
 
 
-def verified(config: Config, device_ca: x509.Certificate) -> list[Verified]:
+def verify_certificates(config: Config, device_ca: x509.Certificate) -> list[Verified]:
     """The whole chain of blanking certificates, checked as an inspector would."""
     folder = config.certificates
     documents = [(p.name, p.read_bytes()) for p in sorted(folder.glob("0*.json"))]
