@@ -19,21 +19,24 @@ from doorsill.documents.strict_x509 import (
     read_pem_chain,
 )
 from doorsill.office import cards
+from doorsill_fleet.ca.authority import Authority
 
 CONTROLLER = Controller()
 CA = cards.der(CONTROLLER.ca)
+NOW = datetime.datetime.now(datetime.UTC)
+FLEET = Authority.create("fleet", NOW)
+REVOKED = FLEET.certificate.serial_number
+FLEET.revoke(FLEET.certificate, NOW)
 
 
 def test_a_certificate_and_a_list_are_read() -> None:
     assert read_der(CA) == CONTROLLER.ca
     pem = CONTROLLER.ca.public_bytes(Encoding.PEM)
     assert read_pem(pem) == CONTROLLER.ca and len(read_pem_chain(pem * 2)) == 2
-    found = cards.revocation_list(
-        CONTROLLER.ca, CONTROLLER.key, frozenset({5, 7}), CONTROLLER.utc, 30
-    )
+    found = x509.load_pem_x509_crl(FLEET.revocation_list(NOW))
     for encoding in (Encoding.PEM, Encoding.DER):
         data = found.public_bytes(encoding)
-        assert {each.serial_number for each in read_list(data)} == {5, 7}
+        assert [each.serial_number for each in read_list(data)] == [REVOKED]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -152,34 +152,6 @@ def test_a_card_that_the_policy_took_back_is_refused() -> None:
         verify(GOOD.der, trusted=LOJA.authority((serial,)))
 
 
-def listed(signer: Controller, age_days: float = 0.0) -> bytes:
-    serials = frozenset({verify(GOOD.der).serial})
-    utc = UTC - age_days * DAY
-    return cards.der(cards.revocation_list(signer.ca, signer.key, serials, utc, days=7))
-
-
-def test_a_card_on_the_authoritys_list_is_refused() -> None:
-    trusted = trust.with_list(LOJA.authority(), listed(LOJA), UTC)
-    with pytest.raises(UntrustedError, match="taken back"):
-        verify(GOOD.der, trusted=trusted)
-    assert verify(LOJA.card().der, trusted=trusted).holder == "Ana"
-
-
-@pytest.mark.parametrize(
-    ("crl", "words"),
-    [
-        pytest.param(listed(Controller()), "not signed", id="another's list"),
-        pytest.param(listed(LOJA, age_days=8), "ended on", id="an old list"),
-        pytest.param(b"\x30\x00", "not readable", id="no list"),
-    ],
-)
-def test_a_list_that_cannot_be_trusted_closes_everything(
-    crl: bytes, words: str
-) -> None:
-    with pytest.raises(UntrustedError, match=words):
-        trust.with_list(LOJA.authority(), crl, UTC)
-
-
 def test_the_policy_pins_one_ca() -> None:
     with pytest.raises(UntrustedError, match="is not the policy's"):
         trust.authority(cards.der(Controller().ca), LOJA.pin, (), UTC)

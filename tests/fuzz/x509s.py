@@ -10,10 +10,12 @@ from pathlib import Path
 
 from cards import PURPOSE, SITE, UTC, Controller, new_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_pem_x509_crl
 
 from doorsill.consent import trust
 from doorsill.consent.enrolled import read_enrolled
 from doorsill.device import identity
+from doorsill.documents.strict_x509 import revoked_by
 from doorsill.office import cards
 from doorsill.policy.store import read_public_key
 from doorsill_fleet.ca.authority import Authority
@@ -48,11 +50,12 @@ def consent_ca(folder: Path) -> Parser:
 
 
 def revocation_list(folder: Path) -> Parser:
-    controller = Controller()
-    authority = controller.authority()
-    found = cards.revocation_list(controller.ca, controller.key, frozenset({5}), UTC, 5)
-    seeds = [cards.der(found), found.public_bytes(Encoding.PEM)]
-    return Parser(seeds, lambda data: trust.with_list(authority, data, UTC))
+    now = datetime.now(ZONE)
+    fleet = Authority.create("fleet", now)
+    fleet.revoke(fleet.certificate, now)
+    pem, ca, utc = fleet.revocation_list(now), fleet.certificate, now.timestamp()
+    der = load_pem_x509_crl(pem).public_bytes(Encoding.DER)
+    return Parser([der, pem], lambda data: revoked_by(data, ca, utc, "device CA"))
 
 
 def pem_of(label: str, der: bytes) -> bytes:

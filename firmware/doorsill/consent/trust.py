@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from doorsill.documents.strict_x509 import Unreadable, read_der, revoked_by
+from doorsill.documents.strict_x509 import Unreadable, read_der
 from doorsill.errors import UntrustedError
 
 CERTIFICATE_LIMIT = 4096  # bytes; a PIV card holds about 3,000
@@ -80,12 +80,6 @@ def authority(
     _require_p256(ca, "consent CA")
     _require_date(ca, utc, "consent CA")
     return Authority(ca, frozenset(int(serial, 16) for serial in revoked))
-
-
-def with_list(trusted: Authority, crl: bytes, utc: float) -> Authority:
-    """``trusted`` with the cards of a revocation list (DER) taken back as well."""
-    serials = revoked_by(crl, trusted.certificate, utc, "consent CA")
-    return Authority(trusted.certificate, trusted.revoked | frozenset(serials))
 
 
 def verify(

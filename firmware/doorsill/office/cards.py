@@ -92,25 +92,7 @@ def sealing(
     return builder.sign(ca_key, hashes.SHA256())
 
 
-def revocation_list(
-    ca: x509.Certificate,
-    ca_key: PrivateKey,
-    serials: frozenset[int],
-    utc: float,
-    days: int,
-) -> x509.CertificateRevocationList:
-    """A signed list of the cards that were taken back, valid for ``days``."""
-    now = datetime.fromtimestamp(utc, UTC)
-    builder = x509.CertificateRevocationListBuilder(
-        ca.subject, now, now + timedelta(days=days)
-    )
-    for serial in sorted(serials):
-        entry = x509.RevokedCertificateBuilder(serial, now).build()
-        builder = builder.add_revoked_certificate(entry)
-    return builder.sign(ca_key, hashes.SHA256())
-
-
-def der(certificate: x509.Certificate | x509.CertificateRevocationList) -> bytes:
+def der(certificate: x509.Certificate) -> bytes:
     """As it goes onto a card."""
     return certificate.public_bytes(serialization.Encoding.DER)
 
