@@ -37,7 +37,7 @@ from doorsill.office import cards
 from doorsill.policy import document as policies
 from doorsill.process import locked
 from doorsill.values import Frame
-from doorsill.vault.keeper import LOOK_S, Keeper
+from doorsill.vault.keeper import CHECK_EVERY_S, Keeper
 from doorsill.vault.token_threads import Attendant
 
 UTC = 1_800_000_000.0
@@ -342,7 +342,7 @@ def medium_fails(how: str) -> Fault:
         if how == "rot":
             room.medium.how = ""
             room.medium._memory.view[20] ^= 1
-            room.keeper._look = 0.0
+            room.keeper._check_at = 0.0
         else:
             room.offer()
         room.until(lambda: room.vault.session is None)
@@ -581,7 +581,7 @@ def test_a_card_that_lied_must_be_put_in_anew(room: Room) -> None:
 def test_the_medium_is_looked_at_every_hour(room: Room) -> None:
     room.medium._memory.view[99] = 1  # nobody wrote that
     assert room.bench.chain.counter == 1
-    room.offset += LOOK_S + 1
+    room.offset += CHECK_EVERY_S + 1
     room.until(lambda: room.bench.chain.counter == 2)
     assert room.bench.verified()[-1].body["reason"] == Reason.MEDIUM
     assert_blank(room)

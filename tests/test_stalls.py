@@ -18,7 +18,7 @@ from doorsill.consent.reasons import Reason
 from doorsill.errors import UntrustedError
 from doorsill.vault import keeper as keepers
 from doorsill.vault import vault as vaults
-from doorsill.vault.keeper import LOOK_S
+from doorsill.vault.keeper import CHECK_EVERY_S
 from doorsill.vault.sealing import DataKey, new_key_id
 from doorsill.vault.token_threads import Attendant
 
@@ -196,14 +196,14 @@ def test_a_pull_while_the_hourly_look_stalls_is_a_pull_and_no_fault(room: Room) 
         key = opened(room)
         until(lambda: room.vault.session and room.vault.session.records, room.offer)
         stall = Stall(room, "read_back")
-        room.keeper._look = room.keeper._now
+        room.keeper._check_at = room.keeper._now
         until(stall.begun.is_set)
         room.token.pull()
         until(lambda: key.destroyed_at is not None)
         stall.released.set()
         until(lambda: room.vault.verified_blank)
     assert room.bench.verified()[-1].body["reason"] == Reason.REMOVED
-    assert LOOK_S > STALL_S
+    assert CHECK_EVERY_S > STALL_S
 
 
 def test_a_marker_that_stalls_on_the_disk_holds_up_no_key(

@@ -2,8 +2,8 @@
 
     open the medium ─► blank it ─► confine ─► serve until told to stop ─► blank it
 
-Whatever happens on the way, the key is destroyed and the process ends; what the
-medium then holds is ciphertext without a key, and the next start blanks it first.
+If anything fails on the way, the key is destroyed and the process ends. The medium then
+holds ciphertext without a key, and the next start blanks it first.
 """
 
 from __future__ import annotations
@@ -55,25 +55,25 @@ from doorsill.vault.token_threads import Attendant
 
 log = logging.getLogger(__name__)
 
-RECONNECT_S = 0.5  # between two attempts to reach vision
+RECONNECT_S = 0.5  # between two attempts to connect to vision
 
 
 @dataclass(slots=True)
 class PolicyInForce:
-    """The policy in force, which the worker that judges cards reads as well."""
+    """The policy in force; the thread that judges cards reads it as well."""
 
     policy: Policy
 
 
 def consent_of_policy(policy: Policy) -> ConsentRules:
-    """UntrustedError where the policy has no consent part: always blank."""
+    """Its consent part; UntrustedError if it has none: the vault then stays blank."""
     if policy.consent is None:
         raise UntrustedError("the policy in force allows no consent cards")
     return policy.consent
 
 
 def main(config: Config) -> None:
-    """Run until SIGTERM; raises DoorsillError where it must not go on."""
+    """Run until SIGTERM; raises DoorsillError if it must not go on."""
     bell = listen().bell()
     forbid_core_dumps()
     consent = consent_of(config)
@@ -119,7 +119,7 @@ def main(config: Config) -> None:
 
 
 class _Loop:
-    """Waits for whatever comes first and hands it to the keeper."""
+    """Waits for the next event, crop or question, and hands it to the keeper."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class _Loop:
                 self._answer(request)
 
     def _leave_word(self) -> None:
-        """What the uplink may know of us: one word on the reader."""
+        """Leave one word on the reader: all that the uplink may know of the vault."""
         piv = consent_of(self._config).token == "piv"  # noqa: S105 - a kind of token
         word = self._keeper.reader[0] if piv else "unused"
         self._note.say(word, time.monotonic())
@@ -212,9 +212,10 @@ def now() -> Moment:
 def judge_card(
     rules: PolicyInForce, authority: bytes, certificate: bytes, sealing: bytes
 ) -> Inserted:
-    """The card if it may open this vault now; UntrustedError with the reason.
+    """The card if it may open this vault now; else UntrustedError with the reason.
 
-    Another policy may come into force meanwhile, so it says which one it judged by.
+    Another policy may come into force at the same time, so the answer says which policy
+    the card was judged by.
     """
     policy, utc = rules.policy, time.time()
     consent = consent_of_policy(policy)
@@ -227,7 +228,7 @@ def judge_card(
 
 
 def binding_of(config: Config, rules: PolicyInForce) -> Binding:
-    """What an answer of a card is for."""
+    """What a card's answer is bound to."""
     consent, section = rules.policy.consent, consent_of(config)
     return Binding(
         device=config.device.id,
@@ -241,13 +242,16 @@ def binding_of(config: Config, rules: PolicyInForce) -> Binding:
 
 
 def _writable(config: Config) -> list[Path]:
-    """A FIDO2 key is a device file that comes and goes; a card is behind pcscd."""
+    """Where the vault may write.
+
+    A FIDO2 key is a device file that comes and goes below /dev; a card is behind pcscd.
+    """
     keys = [Path("/dev")] if consent_of(config).token != "piv" else []  # noqa: S105
     return [config.vault_folder, *keys]
 
 
 def _visible(config: Config) -> list[Path]:
-    """What it reads of the policy and the machine, and where its two sockets are."""
+    """What the vault may read: the policy, the machine, and its two sockets."""
     daemon = os.environ.get("PCSCLITE_CSOCK_NAME", "/run/pcscd/pcscd.comm")
     files = (config.policy_in_force, config.controller_key, Path(daemon))
     folders = [each.parent for each in files]

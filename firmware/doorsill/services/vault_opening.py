@@ -1,6 +1,6 @@
-"""Where the vault lives: its folder, its lock, its medium; and it is blanked on entry.
+"""Open the vault: its folder, its lock and its medium, which is blanked first.
 
-Whoever opens it, the service or a person at the command line, goes through here.
+The service and the command line both open it here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOCK_NAME = "lock"
 
 
 def consent_of(config: Config) -> ConsentSection:
-    """The [consent] section, or ConfigError: without it there is no vault."""
+    """The [consent] section; ConfigError if there is none: then there is no vault."""
     if config.consent is None:
         raise ConfigError("section [consent] is missing; without it there is no vault")
     return config.consent
@@ -34,7 +34,7 @@ def consent_of(config: Config) -> ConsentSection:
 
 @contextmanager
 def only_one(config: Config) -> Iterator[IO[bytes]]:
-    """Make the folder and hold its lock; ConfigError where another vault has it."""
+    """Make the folder and hold its lock; ConfigError if another vault has it."""
     folder = config.vault_folder
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,10 +53,11 @@ def only_one(config: Config) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def open_vault(config: Config) -> Iterator[tuple[Vault, Identity]]:
-    """The vault; its key is gone when this is left.
+    """The vault and who this device is; the key is destroyed when this is left.
 
-    The medium is blanked before anything of this device is read: whatever is wrong with
-    its key, its certificate, its chain or its policy, yesterday's records are gone.
+    The medium is blanked before anything else is read. So old records are gone even if
+    this device's key, certificate, chain or policy is bad. Raises UntrustedError or
+    ConfigError if the vault cannot be opened.
     """
     consent = consent_of(config)
     name = consent.medium
@@ -65,8 +66,8 @@ def open_vault(config: Config) -> Iterator[tuple[Vault, Identity]]:
     medium = open_medium(name, consent.medium_bytes)
     vault: Vault | None = None
     try:
-        was_nought = _blank_first(medium)
-        vault, device = _vault_on(medium, config, was_nought)
+        was_zero = _blank_first(medium)
+        vault, device = _vault_on(medium, config, was_zero)
         yield vault, device
     finally:
         if vault is not None:
@@ -75,23 +76,21 @@ def open_vault(config: Config) -> Iterator[tuple[Vault, Identity]]:
 
 
 def _blank_first(medium: Medium) -> bool:
-    """Nought in every byte; whether it was so before.
+    """Write 0 to every byte of ``medium``; returns whether all were 0 before.
 
-    A medium at fault, or without power, is for the certificate to tell.
+    A medium that fails, or has no power, raises nothing: the certificate says so.
     """
-    was_nought = False
+    was_zero = False
     with suppress(DoorsillError):
         try:
-            was_nought = read_all(medium, b"")[1]
+            was_zero = read_all(medium, b"")[1]
         finally:
-            if not was_nought:
+            if not was_zero:
                 medium.blank()
-    return was_nought
+    return was_zero
 
 
-def _vault_on(
-    medium: Medium, config: Config, was_nought: bool
-) -> tuple[Vault, Identity]:
+def _vault_on(medium: Medium, config: Config, was_zero: bool) -> tuple[Vault, Identity]:
     device = identity.read(
         identity.key_at(config.broker.key), config.broker.certificate
     )
@@ -109,5 +108,5 @@ def _vault_on(
     except DoorsillError:
         policy = None  # main says so, after the blanking
     vault = Vault(ground, policy)
-    vault.start(was_nought)
+    vault.start(was_zero)
     return vault, device

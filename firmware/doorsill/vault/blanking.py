@@ -1,6 +1,6 @@
 """Blank a medium and read all of it back: what was done, and what was then found.
 
-Nothing here raises for a medium at fault: the certificate has to say so.
+Nothing here raises for a medium that fails: the certificate has to say that it failed.
 """
 
 from __future__ import annotations
@@ -15,21 +15,24 @@ from doorsill.errors import DoorsillError
 
 @dataclass(frozen=True, slots=True)
 class Blanked:
-    """What came of it."""
+    """What was done to a medium, and what was read back."""
 
-    methods: tuple[str, ...]  # of claims.METHODS, what was done to the medium
-    read_back_sha256: str
-    blank: bool  # whether every byte was nought
-    fault: DoorsillError | None = None
+    methods: tuple[str, ...]  # what was done to the medium, of claims.METHODS
+    read_back_sha256: str  # hexadecimal, over the seed and every byte read
+    blank: bool  # whether every byte read back was 0
+    fault: DoorsillError | None = None  # why the medium failed
 
     @property
     def silent(self) -> bool:
-        """Whether the medium was without power: nothing done, nothing read."""
+        """Whether the medium had no power, so that nothing was done or read."""
         return claims.NO_ANSWER in self.methods
 
 
 def blank_and_read_back(medium: Medium, seed: bytes) -> Blanked:
-    """Nought in every byte of ``medium``; ``seed`` begins the hash of the read-back."""
+    """Write 0 to every byte of ``medium``, and read all of it back.
+
+    ``seed`` is what the hash of the read-back begins with.
+    """
     methods: tuple[str, ...] = ()
     try:
         methods = medium.blank()

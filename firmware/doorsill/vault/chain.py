@@ -3,8 +3,9 @@
     0000000001.json ◄─previous─ 0000000002.json ◄─ …        head.json: counter and hash
 
 Each is canonical JSON, signed by the device key (ES256), names the hash of the one
-before it and counts up by one. They are only ever added to; the signed head says how
-far the chain went. ``doorsill verify`` reads them without anything of this device.
+before it and counts up by one. Certificates are only added, never changed or removed;
+the signed head says how far the chain went. ``doorsill verify`` reads them and needs
+nothing else of this device.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from doorsill.policy.store import replace
 
 log = logging.getLogger(__name__)
 
-CHAIN_LIMIT = 20_000  # certificates; a vault whose chain is full stays shut
+CHAIN_LIMIT = 20_000  # certificates in one chain; a vault with a full one stays shut
 HEAD_NAME = "head.json"
 
 
@@ -43,9 +44,9 @@ class LeaseInterval:
     closed_ms: int
     reason: str  # why it closed, one of claims.REASONS
     card: str  # SHA-256 of the card's certificate
-    purpose: str
-    sealed: int  # crops
-    sealed_bytes: int
+    purpose: str  # of the card, as the policy names it
+    sealed: int  # crops that were sealed
+    sealed_bytes: int  # of ciphertext on the medium
     exported: int  # crops that a person took out, sealed to the card
 
 
@@ -53,28 +54,28 @@ class LeaseInterval:
 class Surroundings:
     """What the kernel says about this machine, beside the medium."""
 
-    boot: str  # boot id
+    boot: str  # the kernel's random id of this boot
     firmware: str  # SHA-256 over the installed package
-    swap_bytes: int
+    swap_bytes: int  # of swap that is switched on, used or not
     core_dumps: str  # "off", or where the kernel would write them
     journal: str  # "volatile", "persistent" or "none"
-    sectors_written: dict[str, int]  # since boot, by block device, 512 bytes each
-    utc_ms: int
-    time_source: str
+    sectors_written: dict[str, int]  # of 512 bytes since boot, by block device
+    utc_ms: int  # the time of the certificate, UTC in ms
+    time_source: str  # claims.SYNCHRONISED or claims.NOT_SYNCHRONISED
 
 
 @dataclass(frozen=True, slots=True)
 class Blanking:
     """What was done, before it is signed."""
 
-    reason: str
+    reason: str  # why it was blanked, one of claims.REASONS
     medium: MediumFacts
-    methods: tuple[str, ...]
-    key_id: str | None  # of the key that was destroyed, None where there was none
+    methods: tuple[str, ...]  # what was done to the medium, of claims.METHODS
+    key_id: str | None  # of the key that was destroyed; None if there was none
     read_back_sha256: str  # over read_back_seed and every byte read
-    blank: bool  # whether every byte read back was nought
-    leases: tuple[LeaseInterval, ...]
-    policy: str | None  # SHA-256
+    blank: bool  # whether every byte read back was 0
+    leases: tuple[LeaseInterval, ...]  # when it was open since the last certificate
+    policy: str | None  # SHA-256 of the policy in force, hexadecimal
     surroundings: Surroundings
 
     @property
@@ -87,23 +88,23 @@ class CertificateChain:
     """The certificates of this device in one directory, checked when opened."""
 
     def __init__(self, directory: Path, identity: Identity) -> None:
-        """Raises UntrustedError where the newest one or the head is not ours."""
+        """Raises UntrustedError if the newest certificate or the head is not ours."""
         self._directory = directory
         self._identity = identity
         make_folder(directory, 0o750)
         self.newest: dict[str, Any] | None = None  # the body of the newest one
-        self.known_ms = 0  # the latest UTC that any of them states
+        self.known_ms = 0  # the latest UTC in ms that any of them states
         self._counter, self._hash = self._last()
         self._check_head()
 
     @property
     def counter(self) -> int:
-        """The number of the newest certificate, 0 for none."""
+        """The number of the newest certificate; 0 if there is none."""
         return self._counter
 
     @property
     def full(self) -> bool:
-        """Whether the chain has reached its bound, so that nothing may be opened."""
+        """Whether the chain has reached its bound, so that the vault may not open."""
         return self._counter >= CHAIN_LIMIT
 
     def seed(self, key_id: str | None) -> bytes:
@@ -111,7 +112,11 @@ class CertificateChain:
         return claims.read_back_seed(self._hash, self._counter + 1, key_id)
 
     def append(self, blanking: Blanking) -> Path:
-        """Sign and keep the next certificate; it is on the disk when this returns."""
+        """Sign and keep the next certificate; it is on the disk when this returns.
+
+        Raises UntrustedError if its file exists already, ConfigError if it cannot be
+        written.
+        """
         body = self._body(blanking)
         document = canonical.seal(body, self._identity.key)
         path = self._directory / f"{self._counter + 1:010d}.json"
@@ -190,7 +195,7 @@ class CertificateChain:
     def _check_head(self) -> None:
         path = self._directory / HEAD_NAME
         if not path.exists():
-            if self._counter > 1:  # the first may have been cut off from its head
+            if self._counter > 1:  # the power may fail between the first and its head
                 raise UntrustedError(f"{path} is missing; the chain was tampered with")
             return
         try:

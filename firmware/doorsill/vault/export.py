@@ -37,7 +37,7 @@ MAGIC = b"doorsill sealed export 1\n"
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """An export that a device of ours signed; only :func:`read` makes one."""
+    """An export that a device of this CA signed; only :func:`read` makes one."""
 
     body: dict[str, Any]
     wrapped: WrappedKey
@@ -45,7 +45,7 @@ class Sealed:
 
 
 def header(session: Session, device: Identity) -> bytes:
-    """What stands before the records; UntrustedError where the card has no 9D key."""
+    """The bytes before the records; UntrustedError if the card has no 9D key."""
     card = session.lease.card
     if card.sealing_key is None:
         raise UntrustedError(
@@ -77,8 +77,9 @@ def header(session: Session, device: Identity) -> bytes:
 def read(data: bytes, authority: x509.Certificate) -> Sealed:
     """Take an export apart; ``authority`` is the device CA.
 
-    UntrustedError where it is cut short or misshapen, or where no device of that CA
-    signed what stands before the records: to seal something to a card, anybody can.
+    Raises UntrustedError if it is cut short or has another form, or if no device of
+    that CA signed its header. The signature is needed because anybody can seal
+    something to a card.
     """
     begin = len(MAGIC) + 4
     if data[: len(MAGIC)] != MAGIC or len(data) < begin:
@@ -100,7 +101,7 @@ def read(data: bytes, authority: x509.Certificate) -> Sealed:
 
 
 def _require_records(body: dict[str, Any]) -> list[Record]:
-    """The records that the header names, its form good; else UntrustedError."""
+    """The records that the header names; UntrustedError if its form is wrong."""
     problems: list[str] = []
     table = Fields("header", body, problems)
     table.text("format", FORMAT, 32)
@@ -136,7 +137,10 @@ def _record(table: Fields) -> Record:
 
 
 def open_records(sealed: Sealed, cipher: AESGCM) -> Iterator[tuple[Record, bytes]]:
-    """The crops, (height, width, 3) RGB bytes; UntrustedError where one was altered."""
+    """Decrypt the crops: (height, width, 3) RGB bytes of each.
+
+    Raises UntrustedError if one was altered.
+    """
     for record, data in sealed.records:
         bound = bytes.fromhex(sealed.wrapped.key_id) + record.context
         nonce, rest = data[:NONCE_BYTES], data[NONCE_BYTES:]
@@ -152,7 +156,10 @@ def open_records(sealed: Sealed, cipher: AESGCM) -> Iterator[tuple[Record, bytes
 
 
 def peer(sealed: Sealed) -> bytes:
-    """The point that the card's 9D key has to agree with, 65 bytes, on the curve."""
+    """The point that the card's 9D key has to agree with: 65 bytes, on P-256.
+
+    Raises UntrustedError if it is no point of that curve.
+    """
     try:
         ec.EllipticCurvePublicKey.from_encoded_point(
             ec.SECP256R1(), sealed.wrapped.ephemeral

@@ -1,4 +1,4 @@
-"""One gate and one token without a vault: what ``doorsill consent watch`` looks at.
+"""One gate and one token without a vault: what ``doorsill consent watch`` shows.
 
 Nothing can be sealed here; it shows what the vault would do, and how fast.
 """
@@ -27,7 +27,7 @@ from doorsill.consent.gate import Gate
 from doorsill.consent.reasons import Reason
 from doorsill.vault.token_threads import Attendant
 
-RETRY_S = 2.0  # before a card that failed, but did not lie, is read anew
+RETRY_S = 2.0  # wait before a card that failed for a passing reason is read again
 
 
 class Watch:
@@ -41,21 +41,21 @@ class Watch:
         self._retry = float("inf")
 
     def turn(self, wait_s: float) -> Iterator[Action]:
-        """Wait at most ``wait_s`` for what comes next, and yield what it did."""
+        """Wait at most ``wait_s`` seconds for an event; yield what the gate does."""
         now = self._clock().monotonic
         due = min(gates.deadline(self.gate), self._retry) - now
         handle = self._attendant.fileno()
         select.select([handle], [], [], max(0.0, min(wait_s, due)))
         for event in (*self._attendant.take(), Tick()):
             if not (isinstance(event, Inserted) and event.card == self.gate.card):
-                yield from self.step(event)  # a card may be read twice
+                yield from self.step(event)  # reading a card again is no insertion
         if self._clock().monotonic >= self._retry:
             self._retry = float("inf")
             if self.gate.card is None:
                 self._attendant.inspect()
 
     def step(self, event: Event) -> Iterator[Action]:
-        """One step of the gate; the questions go to the token."""
+        """Make one step of the gate; its questions go to the token."""
         nonce = os.urandom(NONCE_BYTES)
         self.gate, actions = gates.step(self.gate, event, self._clock(), nonce)
         if isinstance(event, Lost):
@@ -69,7 +69,7 @@ class Watch:
             yield action
 
     def lease(self) -> Lease:
-        """The lease at this moment; UntrustedError when blank."""
+        """The lease at this moment; UntrustedError if the gate is shut."""
         return gates.require_lease(self.gate, self._clock())
 
     def _again(self, reason: Reason) -> None:

@@ -3,10 +3,10 @@
     attendant ─ events ─► gate.step ─ Opened, Closed, Ask ─► vault, vision, card
     vision ──── crops ──► only while the gate is open ─────► vault.seal
 
-Events come before crops, and are looked for again before each crop: a card that is
-pulled is known before the next crop is touched. A disk may hold this thread up; the key
-does not wait for it: the thread that hears of the pull destroys it, and a deadman does
-so where nobody hears anything.
+Events are handled before crops, and again before each crop: a pulled card is known
+before the next crop is touched. A disk may delay this thread, but not the end of the
+key: the thread that hears of the pull destroys it, and a deadman destroys it if no
+thread hears anything.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ from doorsill.vault.vault import Vault
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 2.0  # before the same card is looked at again, where that makes sense
-LOOK_S = 3600.0  # between two read-backs of the medium
-CROPS_AT_ONCE = 4  # before everything else is looked at again
+RETRY_S = 2.0  # wait before a card that failed for a passing reason is read again
+CHECK_EVERY_S = 3600.0  # between two read-backs of the medium
+CROPS_AT_ONCE = 4  # crops taken before events are handled again
 
 Clock = Callable[[], Moment]
 
 
 class Keeper:
-    """One thread decides; it never waits for a card, or for a person to read."""
+    """One thread decides; it never waits for a card or for a person."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Keeper:
         lamp: Lamp | None = None,
         floor: float = 0.0,
     ) -> None:
-        """``floor`` is the least UTC in s of a right clock, beside the chain's."""
+        """``floor`` is the earliest UTC in s that a right clock can show now."""
         self.vault = vault
         self._lamp = Light(lamp)
         self.attendant = attendant
@@ -78,7 +78,7 @@ class Keeper:
         self.gate = Gate(binding, clock(), floor=floor)
         self._clock = clock
         self._retry = float("inf")
-        self._look = self._now + LOOK_S
+        self._check_at = self._now + CHECK_EVERY_S
         self._deadman = Deadman(self._sever, lambda: self._now)
         attendant.sever = self._sever
 
@@ -87,29 +87,29 @@ class Keeper:
         return self._clock().monotonic
 
     def wait_s(self) -> float:
-        """How long nothing is due."""
-        due = min(gate.deadline(self.gate), self._retry, self._look)
+        """For how many seconds nothing is due, one at most."""
+        due = min(gate.deadline(self.gate), self._retry, self._check_at)
         return max(0.0, min(1.0, due - self._now))
 
     def turn(self) -> None:
         """Take every event, do what is due, then take a few crops."""
         self._events()
         self.step(Tick())
-        if self.vault.severed:  # in time, though we were late
+        if self.vault.severed:  # the deadman was in time, though this thread was late
             self.step(Lost(Reason.MISSED_BEAT))
         if self._now >= self._retry:
             self._retry = float("inf")
             if self.gate.card is None:
                 self.attendant.inspect()
-        if self._now >= self._look:
-            self._look = self._now + LOOK_S
-            self._look_at_medium()
+        if self._now >= self._check_at:
+            self._check_at = self._now + CHECK_EVERY_S
+            self._check_medium()
         for _ in range(CROPS_AT_ONCE):
             if not self._crop():
                 return
 
     def step(self, event: Event) -> None:
-        """One step of the gate, and what it asks for."""
+        """Make one step of the gate, and do what it asks for."""
         if self.vault.known_s > self.gate.floor:
             self.gate = replace(self.gate, floor=self.vault.known_s)
         self.gate, actions = gate.step(
@@ -126,24 +126,31 @@ class Keeper:
                 self._open(action)
         self._deadman.set(gate.ends(self.gate))
         if isinstance(event, Answered) and self.gate.lease is not None:
-            self._light()  # again with each answer: it may have failed meanwhile
+            self._light()  # with each answer again: the lamp may have failed since
         if isinstance(event, Answered) and self.gate.lease is not None:
             self.vision.lease(self.gate.fresh + ANSWER_MAX_AGE_S)
 
     def rebind(self, policy: Policy, binding: Binding) -> None:
-        """Another policy is in force: shut under the old one first."""
+        """Follow another policy; a session under the old one is closed first."""
         self.step(Rebound(binding))
         self.vault.rebind(policy)
         self._retry = self._now
 
     def blank_on_order(self) -> Path:
-        """A person asked for blank; the certificate. The card has to come in anew."""
+        """Blank because a person asked for it; returns the certificate.
+
+        The card does not open the vault again until it is put in again. Raises
+        UntrustedError if the medium is not blank when it is read back.
+        """
         path = self._blank(Reason.ORDERED)
         self._retry = float("inf")
         return path
 
     def end(self, reason: Reason) -> Path:
-        """Shut and blank for good; the certificate."""
+        """Shut and blank for good; returns the certificate.
+
+        Raises UntrustedError if the medium is not blank when it is read back.
+        """
         try:
             return self._blank(reason)
         finally:
@@ -158,7 +165,7 @@ class Keeper:
         return last if last and last != before else self.vault.blank(str(reason))
 
     def status(self) -> dict[str, Any]:
-        """What a person may know: no face, no key, no name."""
+        """What a person may know: no face, no key, no name of a person."""
         reader, name = self.reader
         card_in = isinstance(self.attendant.last, TokenIn)
         more = {"reader": reader, "reader_name": name, "card_in": card_in}
@@ -169,7 +176,7 @@ class Keeper:
 
     @property
     def reader(self) -> tuple[str, str]:
-        """A word for how the reader is, and its name or why there is none."""
+        """A word for the state of the reader, and its name or what is wrong with it."""
         return reader_of(self.attendant.last)
 
     def export(self, device: Identity) -> tuple[dict[str, Any], int]:
@@ -191,9 +198,9 @@ class Keeper:
         return {"crops": len(session.records)}, handle
 
     def _sever(self, reason: Reason | None = None) -> None:
-        """In any thread: nobody can seal or read any more, and vision is told.
+        """End sealing and reading, in any thread, and take vision's lease away.
 
-        Without a reason the gate has it: time alone.
+        Without a ``reason`` time alone ended it, and the gate says which limit.
         """
         self.vault.sever(reason)
         self.vision.stop()
@@ -203,7 +210,7 @@ class Keeper:
             if isinstance(event, Lost):
                 self._note(event.reason)
             if isinstance(event, Inserted) and event.card == self.gate.card:
-                continue  # read twice, not put in twice: no Lost came between
+                continue  # read again without a removal: this is no second insertion
             self.step(event)
 
     def _note(self, reason: Reason) -> None:
@@ -223,10 +230,10 @@ class Keeper:
         self.tally.sessions += 1
 
     def _shut(self, reason: Reason) -> None:
-        """First nobody may hand over or seal any more; then the rest."""
+        """End hand-over and sealing first; then blank and certify."""
         session = self.vault.revoke()
         if session is not None and session.severed_for is not None:
-            reason = Reason(session.severed_for)  # known before we came to it
+            reason = Reason(session.severed_for)  # another thread knew it first
         self.vision.lease(0.0)
         self._lamp.off()
         destroyed_at = session.key.destroyed_at if session else None
@@ -238,7 +245,7 @@ class Keeper:
         self._note(reason)
 
     def _light(self) -> bool:
-        """Light the lamp, or shut; whether it is lit. Without a lamp: yes."""
+        """Light the lamp, or shut the vault; True if it is lit or there is none."""
         lit = self._lamp.on()
         if not lit:
             self.step(Lost(Reason.LAMP))
@@ -249,7 +256,7 @@ class Keeper:
         self._note(reason)
 
     def _crop(self) -> bool:
-        """Take one crop if there is one; whether there was."""
+        """Take one crop if there is one; returns whether there was."""
         crop = self.vision.receive()
         if crop is None:
             return False
@@ -261,7 +268,7 @@ class Keeper:
 
     def _take(self, crop: Crop) -> None:
         self._events()
-        self.step(Tick())  # time alone may have shut it
+        self.step(Tick())  # time alone may have ended the session
         if self.vault.session is None:
             self.tally.turned_away += 1
             return
@@ -279,7 +286,7 @@ class Keeper:
         self.tally.sealed += 1
 
     def _fail(self, what: str, error: DoorsillError) -> None:
-        """Shut, for the card where it went meanwhile, and else for the medium."""
+        """Shut: because of the card if it is gone, else because of the medium."""
         if self.vault.severed:
             self._events()
             self.step(Tick())
@@ -288,7 +295,7 @@ class Keeper:
             log.error("%s: %s", what, error)
             self.step(Lost(Reason.MEDIUM))
 
-    def _look_at_medium(self) -> None:
+    def _check_medium(self) -> None:
         self._events()
         was_open = self.vault.session is not None
         try:

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Light:
-    """Lit before the first face may come, dark when none may any more."""
+    """Lit before the first face may come, dark when no face may come any more."""
 
     def __init__(self, lamp: Lamp | None) -> None:
         self._lamp = lamp
@@ -19,15 +19,15 @@ class Light:
 
     @property
     def says(self) -> bool | None:
-        """Whether it is lit; None where there is no lamp."""
+        """Whether it is lit; None if there is no lamp."""
         return None if self._lamp is None else self._lit
 
     def on(self) -> bool:
-        """Light it; whether it is lit, or there is none: only then may a face come."""
+        """Light it; True if it is lit or there is none. Only then may a face come."""
         return self._show(True)
 
     def off(self) -> None:
-        """Put it out. Where that fails the vault is blank all the same."""
+        """Put it out. A failure is logged, and the vault is blanked all the same."""
         self._show(False)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """The marker: on disk while a session is open, for the certificate after a crash.
 
-It holds no key and no name; what a vault that died leaves is told from it once, at the
-next start. What it says is not believed beyond its form: a crash may have torn it.
+It holds no key and no name. If the vault dies while it is open, the next start reads
+the marker once and certifies what it says. A crash may have torn the marker, so its
+form is checked, and a time that cannot be right is not believed.
 """
 
 from __future__ import annotations
@@ -20,24 +21,28 @@ from doorsill.policy import store
 from doorsill.vault.chain import LeaseInterval
 
 MARKER_NAME = "open.json"
-MARKER_LIMIT = 4096  # bytes that are read of it; it has about 400
-UNKNOWN_KEY = "0" * 32  # of a marker that cannot be read
+MARKER_LIMIT = 4096  # bytes that are read of a marker; ours has about 400
+UNKNOWN_KEY = "0" * 32  # key id of a marker that cannot be read
 
-Died = tuple[tuple[LeaseInterval, ...], str]  # the lease, where it is known; key id
+Died = tuple[tuple[LeaseInterval, ...], str]  # the lease, if it is known; the key id
 
 
 def write(folder: Path, interval: LeaseInterval, key_id: str) -> None:
-    """Say durably that ``interval`` begins, sealed with the key of that id."""
+    """Say durably that ``interval`` begins and is sealed with the key ``key_id``.
+
+    Raises ConfigError if it cannot be written.
+    """
     text = json.dumps({"key_id": key_id, "lease": asdict(interval)})
     store.replace(folder / MARKER_NAME, text.encode())
 
 
 def read(folder: Path, earliest_ms: int = 0, latest_ms: int = LATEST_MS) -> Died | None:
-    """The session that a crash cut off; a marker that is unreadable is one too.
+    """The session that a crash cut off, or None if there is no marker.
 
-    What begins before ``earliest_ms`` is not believed: the chain says that it was shut
-    then. ``latest_ms`` is now, on a clock that is known to be right; a device that lost
-    its clock with its power says what it knows.
+    A marker that cannot be read still means that a session was open. A lease that began
+    before ``earliest_ms`` (UTC) is not believed: the chain says that the vault was shut
+    then. ``latest_ms`` is the time now if the clock is known to be right; a device
+    whose clock was lost with its power does not give it.
     """
     path = folder / MARKER_NAME
     if not os.path.lexists(path):
@@ -51,7 +56,10 @@ def read(folder: Path, earliest_ms: int = 0, latest_ms: int = LATEST_MS) -> Died
 
 
 def remove(folder: Path) -> None:
-    """What it told is certified."""
+    """Remove the marker, once a certificate says what it said.
+
+    Raises ConfigError if it cannot be removed.
+    """
     path = folder / MARKER_NAME
     try:
         path.unlink(missing_ok=True)

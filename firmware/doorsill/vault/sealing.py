@@ -23,8 +23,10 @@ from doorsill.documents.canonical import PublicKey
 from doorsill.errors import UntrustedError
 from doorsill.process.locked import LockedMemory, wipe
 
-KEY_BYTES, NONCE_BYTES, TAG_BYTES = 32, 12, 16
-WRAP_INFO = b"doorsill vault wrap 1"
+KEY_BYTES = 32  # of AES-256
+NONCE_BYTES = 12  # of AES-GCM
+TAG_BYTES = 16  # of AES-GCM
+WRAP_INFO = b"doorsill vault wrap 1"  # HKDF info: what the derived key is for
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,12 @@ class WrappedKey:
 class DataKey:
     """One session's key; ``destroy`` leaves nothing of it.
 
-    Whichever thread hears first that the card is gone destroys it. It is never held up
-    by more than the work on one crop in memory: no disk is touched here.
+    The thread that first hears that the card is gone destroys it. That thread waits for
+    the work on one crop in memory at most: no disk is touched here.
     """
 
     def __init__(self, key_id: str) -> None:
-        """``key_id`` of :func:`new_key_id` names it in certificates."""
+        """``key_id``, from :func:`new_key_id`, names the key in certificates."""
         self._memory = LockedMemory(KEY_BYTES)
         self._memory.fill_random()
         self._cipher: AESGCM | None = AESGCM(self._memory.view)
@@ -55,7 +57,10 @@ class DataKey:
         self.destroyed_at: float | None = None  # monotonic s
 
     def seal(self, plain: memoryview | bytes, context: bytes) -> bytes:
-        """``plain`` encrypted as nonce, ciphertext, tag; bound to ``context``."""
+        """Encrypt ``plain``, bound to ``context``; nonce, ciphertext and tag in a row.
+
+        Raises UntrustedError if the key is destroyed.
+        """
         with self._at_work:
             cipher = self._alive()
             nonce = self._count.to_bytes(NONCE_BYTES, "big")
@@ -63,7 +68,10 @@ class DataKey:
             return nonce + cipher.encrypt(nonce, plain, self._bound(context))
 
     def holds(self, record: bytes, context: bytes) -> bool:
-        """Whether ``record`` is still what was sealed; the plain text is wiped."""
+        """Whether ``record`` is still what was sealed; the plain text is wiped.
+
+        Raises UntrustedError if the key is destroyed.
+        """
         size = max(1, len(record) - NONCE_BYTES - TAG_BYTES)
         with self._at_work, LockedMemory(size) as plain:
             nonce, sealed = record[:NONCE_BYTES], record[NONCE_BYTES:]
@@ -75,7 +83,10 @@ class DataKey:
             return True
 
     def wrap(self, card: PublicKey) -> WrappedKey:
-        """This key for the holder of the private half of ``card``."""
+        """This key, encrypted so that only the private half of ``card`` opens it.
+
+        Raises UntrustedError if the key is destroyed.
+        """
         ephemeral = ec.generate_private_key(ec.SECP256R1())
         shared = ephemeral.exchange(ec.ECDH(), card)
         nonce, bound = os.urandom(NONCE_BYTES), bytes.fromhex(self.key_id)
@@ -90,7 +101,10 @@ class DataKey:
         return WrappedKey(self.key_id, point, nonce, wrapped)
 
     def destroy(self) -> None:
-        """Zeroise; OpenSSL zeroises its own expanded key when the cipher goes."""
+        """Overwrite the key with zeros.
+
+        OpenSSL overwrites its own expanded key when the cipher object is freed.
+        """
         with self._at_work:
             self._cipher = None
             self._memory.close()
@@ -107,12 +121,15 @@ class DataKey:
 
 
 def new_key_id() -> str:
-    """A name for a key, at random: it says nothing of the key."""
+    """A random name for a key, 32 hexadecimal digits: it says nothing of the key."""
     return os.urandom(16).hex()
 
 
 def unwrap(wrapped: WrappedKey, shared: bytes) -> AESGCM:
-    """The cipher of an export; ``shared`` is what the card's 9D key agreed on."""
+    """The cipher of an export; ``shared`` is what the card's 9D key agreed on.
+
+    Raises UntrustedError if the export was sealed to another card.
+    """
     with LockedMemory(KEY_BYTES) as wrapping, LockedMemory(KEY_BYTES) as key:
         _derive(shared, wrapped.key_id, wrapping)
         try:

@@ -12,17 +12,17 @@ from doorsill.vault.sealing import DataKey
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Where one sealed crop lies; says nothing of what is in it."""
+    """Where one sealed crop lies; it says nothing of what the crop shows."""
 
-    offset: int
-    size: int
-    width: int
-    height: int
-    utc_ms: int
+    offset: int  # bytes from the beginning of the medium
+    size: int  # bytes of nonce, ciphertext and tag
+    width: int  # pixels
+    height: int  # pixels
+    utc_ms: int  # when it was sealed, UTC in ms
 
     @property
     def context(self) -> bytes:
-        """What the ciphertext is bound to besides the key."""
+        """What the ciphertext is bound to, besides the key."""
         return f"{self.offset}|{self.width}x{self.height}|{self.utc_ms}".encode()
 
 
@@ -34,12 +34,14 @@ class Session:
     interval: LeaseInterval
     key: DataKey = field(repr=False)
     records: list[Record] = field(default_factory=list)
-    used: int = 0  # bytes on the medium
+    used: int = 0  # bytes on the medium that hold records
     exported: int = 0  # crops that a person took out, sealed to the card
-    severed_for: str | None = None  # why the key was destroyed before it was closed
+    severed_for: str | None = (
+        None  # why the key was destroyed before the session closed
+    )
 
     def end_interval(self, reason: str, utc_ms: int) -> LeaseInterval:
-        """What the certificate says of it, closed for ``reason`` at ``utc_ms``."""
+        """What the certificate says of this session, closed at ``utc_ms``."""
         return replace(
             self.interval,
             closed_ms=max(self.interval.opened_ms, utc_ms),
@@ -51,7 +53,7 @@ class Session:
 
 
 def begin_interval(lease: Lease, utc_ms: int) -> LeaseInterval:
-    """What is said of a session that opens at ``utc_ms``, should the vault then die."""
+    """What is certified of a session opened at ``utc_ms`` if the vault dies."""
     return LeaseInterval(
         opened_ms=utc_ms,
         closed_ms=utc_ms,

@@ -1,4 +1,4 @@
-"""What a vault's process did and how it is, for the one who asks."""
+"""What the vault's process has done and how it is: the answer to a person."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from doorsill.vault.vault import Vault
 
 @dataclass(slots=True)
 class VaultStatus:
-    """What this process did; for whoever asks."""
+    """What this process has done since its start."""
 
-    sealed: int = 0
-    turned_away: int = 0  # crops that came while it was shut
-    sessions: int = 0
-    last_reason: str = ""
-    last_card: str = ""  # why the last card was not accepted
-    shut_after_us: list[int] = field(default_factory=list)  # token seen gone to shut
+    sealed: int = 0  # crops
+    turned_away: int = 0  # crops that came while the vault was shut
+    sessions: int = 0  # that were opened
+    last_reason: str = ""  # why the last session closed, one of Reason
+    last_card: str = ""  # why the last card was not accepted, in words
+    # From the moment a token was seen to be gone until its key was destroyed, in us.
+    shut_after_us: list[int] = field(default_factory=list)
 
 
 NO_READER = {Reason.READER_GONE: "missing", Reason.DAEMON_GONE: "no_service"}
 
 
 def reader_of(event: TokenEvent | None) -> tuple[str, str]:
-    """How the reader is, in a word of the wire, and its name or why there is none."""
+    """The reader's state, one of wire.messages.READERS, and its name or why not."""
     if event is None:
         return "unknown", ""
     if isinstance(event, TokenIn):
@@ -38,7 +39,7 @@ def reader_of(event: TokenEvent | None) -> tuple[str, str]:
 def describe_status(
     state: State, vault: Vault, lamp: bool | None, tally: VaultStatus
 ) -> dict[str, Any]:
-    """The answer to "status": no face, no key, no name of a person."""
+    """The answer to "status"; it holds no face, no key and no name of a person."""
     session = vault.session
     return {
         "state": state.value,

@@ -1,4 +1,4 @@
-"""What the kernel says of this machine, for a certificate: files read, nothing else."""
+"""What the kernel says of this machine, for a certificate. It only reads files."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from doorsill.certificates.claims import printable
 from doorsill.vault.chain import Surroundings
 
 PR_GET_DUMPABLE = 3
-DEVICES_MOST = 32
-# Where all this is found, beside /proc.
+DEVICES_MOST = 32  # disks that one certificate names
+# Folders, besides /proc, that these functions read.
 READ = tuple(
     Path("/", each)
     for each in ("sys", "run/systemd/timesync", "run/log/journal", "var/log/journal")
 )
-NOT_DISKS = ("loop", "ram", "zram")
+NOT_DISKS = ("loop", "ram", "zram")  # block devices without a medium of their own
 _libc = ctypes.CDLL(None)
 
 
 def observe(firmware: str, root: Path = Path("/")) -> Surroundings:
     """The surroundings now; ``firmware`` is :func:`firmware_digest`, taken once.
 
-    ``root`` is where /proc, /sys, /run and /var are looked for.
+    ``root`` is the folder that holds proc, sys, run and var.
     """
     return Surroundings(
         boot=boot_id(root),
@@ -57,7 +57,7 @@ def firmware_digest() -> str:
 
 
 def _swap_bytes(root: Path) -> int:
-    """How much swap is switched on, used or not."""
+    """Bytes of swap that are switched on, used or not."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = (root / "proc/swaps").read_text("ascii").splitlines()[1:]
         return sum(int(line.split()[2]) for line in lines) * 1024
@@ -85,7 +85,8 @@ def _sectors_written(root: Path) -> dict[str, int]:
     found: dict[str, int] = {}
     with contextlib.suppress(OSError):
         for path in sorted((root / "sys/block").iterdir())[:256]:
-            # What is plugged in anew counts from nought, and would look like a lie.
+            # A USB disk that is plugged in again counts from 0 again; the verifier
+            # would take that for tampering.
             if path.name.startswith(NOT_DISKS) or "/usb" in str(path.resolve()):
                 continue
             if printable(path.name) != path.name:

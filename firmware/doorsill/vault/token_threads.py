@@ -4,9 +4,10 @@
                                ├─► events for the gate ──► take(), woken by fileno()
     token.sign()   ◄── speaks ─┘
 
-A card that is slow, or a daemon that hangs, holds up the one that speaks. It never
-holds up the one that waits, nor the one that decides. Whichever thread hears that
-consent has ended calls ``sever`` itself: who decides may be waiting for a disk.
+A card that is slow, or a daemon that hangs, delays the thread that speaks. It never
+delays the thread that waits, nor the thread that decides. A thread that hears that
+consent has ended calls ``sever`` itself, because the thread that decides may be waiting
+for a disk.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from doorsill.errors import UntrustedError
 
 log = logging.getLogger(__name__)
 
-WAKE_S = 5.0  # between two looks of the one that speaks; work wakes it at once
+WAKE_S = 5.0  # longest wait of the thread that speaks; work wakes it at once
 
-# The token's certificates, 9E and 9D in DER, to a card that may open this vault.
+# Takes the token's 9E and 9D certificates in DER; gives a card that may open the vault.
 Judge = Callable[[bytes, bytes], Inserted]
 
 
@@ -54,7 +55,7 @@ class Attendant:
         self.gone: dict[Reason, float] = {}  # monotonic s, when it was last seen gone
 
     def start(self) -> None:
-        """Begin to wait; the first event says how it is now."""
+        """Begin to wait; the first event says whether a token is there now."""
         for thread in self._threads:
             thread.start()
 
@@ -74,15 +75,15 @@ class Attendant:
         return events
 
     def ask(self, challenge: Challenge) -> None:
-        """Put ``challenge`` to the token; an Answered or a Lost will come of it."""
+        """Put ``challenge`` to the token; an Answered or a Lost event follows."""
         self._work.put(challenge)
 
     def inspect(self) -> None:
-        """Read the token anew; an Inserted or a Lost will come of it."""
+        """Read the token again; an Inserted or a Lost event follows."""
         self._work.put(True)
 
     def close(self) -> None:
-        """End the threads, but wait for no card."""
+        """End the threads, without waiting for a card that does not answer."""
         self._work.put(None)
         self._token.close()
         if self._switch is not None:
@@ -91,7 +92,10 @@ class Attendant:
             thread.join(1.0)
 
     def _tell(self, event: Event) -> None:
-        """First the event, then the key: so no key is made after an event unseen."""
+        """Queue the event first, then destroy the key.
+
+        In the other order a new key could be made before the event is seen.
+        """
         try:
             self._events.append(event)
             os.eventfd_write(self._bell, 1)
@@ -137,7 +141,7 @@ class Attendant:
             except UntrustedError as error:
                 log.warning("the card is refused: %s", error)
                 self._tell(Lost(Reason.UNTRUSTED))
-            except Exception:  # the top of a thread: a doubt is a no, and it goes on
+            except Exception:  # the top of a thread: any doubt is a no
                 log.exception("the card could not be spoken to")
                 self._tell(Lost(Reason.CARD_ERROR))
 

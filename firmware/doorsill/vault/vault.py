@@ -2,10 +2,11 @@
 
     start ─► blank ─► open ─► seal … ─► close ─► blank      a certificate each time
 
-It decides nothing about consent: the gate does. It closes in this order: take nothing
-more, destroy the key, blank the medium, read all of it back, sign. Whatever fails on
-the way, the key is destroyed, and a vault that could not blank never opens again. A
-volatile medium without power is blanked and read back when it answers again, first.
+It decides nothing about consent: the gate does. It closes in this order: accept no more
+crops, destroy the key, blank the medium, read all of it back, sign a certificate. If a
+step fails, the key is destroyed all the same, and a vault that could not be blanked
+never opens again. A volatile medium that has no power now is blanked and read back as
+soon as it answers again, before anything else is written to it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from doorsill.vault.session import Record, Session, begin_interval
 
 log = logging.getLogger(__name__)
 
-LOOK_MOST = 64  # records at one look, so that no beat of the card is missed
+CHECKED_MOST = 64  # records read back in one check, so that the card is asked in time
 VERIFIED = "blank (verified)"
 
 
@@ -41,36 +42,42 @@ class Ground:
 
     medium: Medium
     chain: CertificateChain
-    folder: Path  # for the marker
-    observe: Callable[[], Surroundings]
-    utc_ms: Callable[[], int]
+    folder: Path  # where the marker of an open session lies
+    observe: Callable[[], Surroundings]  # what the kernel says of this machine now
+    utc_ms: Callable[[], int]  # the time now, UTC in ms
 
 
 class Vault:
-    """Call :meth:`start` first; nothing else works before."""
+    """Call :meth:`start` first; nothing else works before it.
+
+    Every method that blanks raises UntrustedError if the medium is not blank when it is
+    read back. The certificate then says so, and the vault stays shut.
+    """
 
     def __init__(self, ground: Ground, policy: Policy | None) -> None:
         self._ground = ground
         self._policy = policy
-        self._ready = False
-        self.silent = False  # the medium did not answer when it was to be blanked
+        self._ready = False  # the last blanking was read back as blank
+        self.silent = False  # the medium had no power when it was to be blanked
         self.session: Session | None = None
         self.last: Path | None = None  # the newest certificate of this run
 
     @property
     def verified_blank(self) -> bool:
-        """Whether it is shut, and the last blanking was read back as nought."""
+        """Whether it is shut, and the last blanking was read back as all zeros."""
         return self._ready and self.session is None
 
     @property
     def known_s(self) -> float:
-        """The latest UTC in s that this vault has signed: it is not earlier now."""
+        """The latest UTC in s that this vault has signed; now is not earlier."""
         return self._ground.chain.known_ms / 1000
 
-    def start(self, was_nought: bool | None = None) -> None:
-        """Blank whatever the last process left, before anything else.
+    def start(self, was_zero: bool | None = None) -> None:
+        """Blank what the last process left; to be called before anything else.
 
-        ``was_nought`` is what the caller found the medium to be, who then blanked it.
+        ``was_zero`` says whether every byte was 0 when the caller read the medium, just
+        before the caller blanked it; None if the caller did neither. Raises
+        UntrustedError if the medium is not blank when it is read back.
         """
         around = self._ground.observe()
         right = around.time_source == claims.SYNCHRONISED
@@ -83,18 +90,23 @@ class Vault:
         if died is not None:
             leases, key_id = died
             self._blank(claims.DIED, key_id, leases)
-        elif self._is_certified_already() and self._still(was_nought):
-            # Started over and over, it would fill the chain with the same sentence.
+        elif self._is_certified_already() and self._is_unchanged(was_zero):
+            # A vault that is started again and again must not fill the chain.
             self._ready = not self.silent
             log.info("vault still %s", "without power" if self.silent else VERIFIED)
         else:
             self._blank(str(self._why_started()), None, ())
 
     def open(self, lease: Lease) -> None:
-        """Make a key for ``lease``; UntrustedError where the vault may not open."""
+        """Make a key for ``lease``, so that crops can be sealed.
+
+        Raises UntrustedError if the vault may not open: it is not verified blank, it is
+        open already, the policy allows no consent, the chain is full, or the medium has
+        no power (NoAnswer).
+        """
         consent = self._policy.consent if self._policy else None
         if self.silent and self.session is None:
-            self._ground.medium.blank()  # NoAnswer while it has no power
+            self._ground.medium.blank()  # raises NoAnswer while it has no power
             self._blank(str(Reason.POWER_BACK), None, ())
         if not self._ready or self.session is not None or consent is None:
             raise UntrustedError("the vault is not verified blank, so it stays shut")
@@ -103,7 +115,7 @@ class Vault:
         interval, key_id = begin_interval(lease, self._ground.utc_ms()), new_key_id()
         marker.write(self._ground.folder, interval, key_id)
         try:
-            # The key comes last: a disk that stalls in the marker holds up no key.
+            # The key comes last: a disk that stalls in the marker delays no key.
             self.session = Session(lease, interval, DataKey(key_id))
         except BaseException:
             marker.remove(self._ground.folder)
@@ -113,8 +125,8 @@ class Vault:
     def seal(self, crop: Crop) -> Record:
         """Seal ``crop`` onto the medium, and give its memory back.
 
-        Raises UntrustedError: not open, over the policy's limits, medium at fault. The
-        caller then closes.
+        Raises UntrustedError if the vault is not open, the crop is over a limit of the
+        policy, or the medium fails. The caller then closes the vault.
         """
         session = self.session
         if session is None:
@@ -133,7 +145,7 @@ class Vault:
         return record
 
     def require_room(self, size: int) -> None:
-        """UntrustedError where one more crop of ``size`` bytes is over a limit."""
+        """Raise UntrustedError if one more crop of ``size`` bytes is over a limit."""
         session, consent = self.session, self._policy.consent if self._policy else None
         if session is None or consent is None:
             raise UntrustedError("the vault is blank: no card has just answered")
@@ -144,9 +156,9 @@ class Vault:
             raise UntrustedError(f"{most} bytes: the limit of policy and medium")
 
     def sever(self, reason: str | None) -> None:
-        """Destroy the key and nothing else, from whatever thread; then :meth:`revoke`.
+        """Destroy the key and nothing else, from any thread; then :meth:`revoke`.
 
-        It waits for no disk: what is written meanwhile is ciphertext without a key.
+        It does not wait for a disk: what is being written is ciphertext without a key.
         """
         session = self.session
         if session is not None:
@@ -155,12 +167,12 @@ class Vault:
 
     @property
     def severed(self) -> bool:
-        """Whether something is open, and its key is gone."""
+        """Whether a session is open whose key is already destroyed."""
         session = self.session
         return session is not None and session.key.destroyed_at is not None
 
     def revoke(self) -> Session | None:
-        """Take nothing more and destroy the key, at once; then :meth:`finish`."""
+        """Accept no more crops and destroy the key, at once; then :meth:`finish`."""
         session, self.session = self.session, None
         if session is not None:
             self._ready = False
@@ -168,18 +180,28 @@ class Vault:
         return session
 
     def finish(self, session: Session | None, reason: str) -> Path | None:
-        """Blank, read back and sign what :meth:`revoke` gave; None for None."""
+        """Blank, read back and sign for the ``session`` that :meth:`revoke` gave.
+
+        Returns the certificate, or None for no session. Raises UntrustedError if the
+        medium is not blank when it is read back.
+        """
         if session is None:
             return None
         interval = session.end_interval(reason, self._ground.utc_ms())
         return self._blank(reason, session.key.key_id, (interval,))
 
     def close(self, reason: str) -> Path | None:
-        """Destroy the key, blank, read back, sign; None where nothing was open."""
+        """Destroy the key, blank, read back, sign; None if nothing was open.
+
+        Raises UntrustedError if the medium is not blank when it is read back.
+        """
         return self.finish(self.revoke(), reason)
 
     def sealed_records(self) -> Iterator[bytes]:
-        """The sealed records as they lie on the medium, one by one."""
+        """Yield the sealed records as they lie on the medium, one by one.
+
+        Raises UntrustedError if the medium cannot be read.
+        """
         session = self.session
         for record in tuple(session.records) if session else ():
             yield self._ground.medium.read_back(record.offset, record.size)
@@ -187,19 +209,25 @@ class Vault:
                 session.exported += 1
 
     def blank(self, reason: str) -> Path:
-        """Blank now, whether something is open or not; always allowed."""
+        """Blank now, open or not; always allowed. Returns the certificate.
+
+        Raises UntrustedError if the medium is not blank when it is read back.
+        """
         return self.close(reason) or self._blank(reason, None, ())
 
     def check(self) -> bool:
-        """Look at the medium: nought where it is shut, newest records whole if open.
+        """Read the medium back; whether it is as it must be, or has no power.
 
-        One without power holds nothing to look at; it is blanked before it is used.
+        While the vault is shut every byte must be 0. While it is open its newest
+        records must be whole. A medium without power holds nothing that could be read;
+        that is no fault, and it is blanked before it is used again. Raises
+        UntrustedError if the medium cannot be read.
         """
         if self.session is not None:
             key, medium = self.session.key, self._ground.medium
             good = all(
                 key.holds(medium.read_back(each.offset, each.size), each.context)
-                for each in self.session.records[-LOOK_MOST:]
+                for each in self.session.records[-CHECKED_MOST:]
             )
         else:
             try:
@@ -212,7 +240,7 @@ class Vault:
         return good
 
     def rebind(self, policy: Policy) -> None:
-        """Another policy is in force; only while shut."""
+        """Follow another policy; UntrustedError while the vault is open."""
         if self.session is not None:
             raise UntrustedError("the vault is open under another policy")
         self._policy = policy
@@ -252,7 +280,11 @@ class Vault:
         return certificate
 
     def _is_certified(self, key_id: str) -> bool:
-        """Whether the power went between the certificate and the marker's removal."""
+        """Whether the newest certificate already covers the key of that marker.
+
+        So it is if the power failed after the certificate was written and before the
+        marker was removed.
+        """
         newest = self._ground.chain.newest
         if newest is None or key_id == marker.UNKNOWN_KEY:
             return False
@@ -261,8 +293,9 @@ class Vault:
     def _surroundings(self, leases: tuple[LeaseInterval, ...]) -> Surroundings:
         """What the certificate says of this machine; its time never goes back.
 
-        Where the clock was set back since this boot's last certificate, or since the
-        session opened, that time is said, and that the clock is not to be trusted.
+        If the clock was set back since the last certificate of this boot, or since the
+        session opened, the certificate states that earlier-known time instead, and that
+        the clock is not known to be synchronised.
         """
         around, newest = self._ground.observe(), self._ground.chain.newest
         known = [each.closed_ms for each in leases]
@@ -288,16 +321,16 @@ class Vault:
             and newest["medium"] == asdict(self._ground.medium.facts)
         )
 
-    def _still(self, was_nought: bool | None) -> bool:
-        """Whether the medium is as that certificate says: nought, or without power."""
+    def _is_unchanged(self, was_zero: bool | None) -> bool:
+        """Whether the medium is as that certificate says: all zeros, or no power."""
         newest = self._ground.chain.newest
-        assert newest is not None  # noqa: S101 - asked after _is_certified_already
+        assert newest is not None  # noqa: S101 - called after _is_certified_already
         said_silent = claims.NO_ANSWER in newest["methods"]
-        if was_nought:
+        if was_zero:
             return not said_silent
         try:
             blank = read_all(self._ground.medium, b"")[1]
         except NoAnswer:
             self.silent = said_silent
             return said_silent
-        return blank and was_nought is None and not said_silent
+        return blank and was_zero is None and not said_silent
