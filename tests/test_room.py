@@ -110,7 +110,7 @@ print("room")
 def test_in_a_room_there_is_only_what_was_named(user: int) -> None:
     # Debian's own interpreter, because ours may be in a folder of root's.
     python = shutil.which("python3", path="/usr/bin") or sys.executable
-    package = Path(room.__file__).parent.parent
+    package = Path(room.__file__).parents[2]
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)
         folders = [Path(place, name) for name in ("kept", "shown", "hidden")]
