@@ -696,3 +696,33 @@ def test_negative_control_a_card_that_the_new_policy_knows_as_well_opens(
     rebound(room)
     room.until(lambda: room.vault.session is not None)
     assert {each.binding.policy for each in room.token.asked} == {room.digest}
+
+
+def exports_in_memory() -> int:
+    """Exports that this process still holds a handle of."""
+    held = 0
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that reads the folder
+            held += "memfd:export" in str(each.readlink())
+    return held
+
+
+def test_an_export_that_the_medium_breaks_off_leaves_no_handle(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.open()
+    session = room.vault.session
+    assert session is not None
+    card = replace(session.lease.card, sealing_key=new_key().public_key())
+    session.lease = replace(session.lease, card=card)
+    _, handle = room.keeper.export(room.bench.device)  # negative control
+    assert exports_in_memory() == 1
+    os.close(handle)
+
+    def fail(*_: object) -> bytes:
+        raise UntrustedError("the medium does not give it back")
+
+    monkeypatch.setattr(FaultyMedium, "read_back", fail)
+    with pytest.raises(UntrustedError, match="does not give it back"):
+        room.keeper.export(room.bench.device)
+    assert exports_in_memory() == 0

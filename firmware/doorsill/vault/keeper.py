@@ -180,21 +180,28 @@ class Keeper:
         return reader_of(self.attendant.last)
 
     def export(self, device: Identity) -> tuple[dict[str, Any], int]:
-        """The open session as a memfd; UntrustedError where nothing is open."""
+        """The open session as a memfd, whose handle the caller closes.
+
+        Raises UntrustedError if nothing is open, the card goes meanwhile, or the medium
+        cannot be read.
+        """
         gate.require_lease(self.gate, self._clock())
         session = self.vault.session
         if session is None:
             raise UntrustedError("the vault is blank: no card has just answered")
         head = export.header(session, device)
         handle = os.memfd_create("export", os.MFD_CLOEXEC)
-        os.write(handle, head)
-        for record in self.vault.sealed_records():
-            os.write(handle, record)
-            self._events()  # the card may go meanwhile, and must be asked
-            self.step(Tick())
-            if self.vault.session is not session:
-                os.close(handle)
-                raise UntrustedError("the card went while the export was made")
+        try:
+            os.write(handle, head)
+            for record in self.vault.sealed_records():
+                os.write(handle, record)
+                self._events()  # the card may go meanwhile, and must be asked
+                self.step(Tick())
+                if self.vault.session is not session:
+                    raise UntrustedError("the card went while the export was made")
+        except BaseException:
+            os.close(handle)
+            raise
         return {"crops": len(session.records)}, handle
 
     def _sever(self, reason: Reason | None = None) -> None:
