@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from broker import FAST, SITE, Device, Site, device, until
 from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
+from paho.mqtt import client as mqtt
 
 from doorsill.errors import UplinkError
 from doorsill.wire.codec import encode
 from doorsill.wire.messages import Message, stream_of, topic
 from doorsill_fleet.ingest.quarantine import Quarantine
-from doorsill_fleet.ingest.subscriber import Reader, Subscriber
+from doorsill_fleet.ingest.subscriber import IN_FLIGHT, Reader, Subscriber
 from doorsill_fleet.store.sqlite import Kept, Store
 
 
@@ -208,3 +212,56 @@ def test_a_reader_is_not_acknowledged_what_its_disk_did_not_take(
     subscriber.stop()
     store.close()
     camera.publisher.stop()
+
+
+class SlowDisk:
+    """Keeps nothing before ``takes`` is set, and then everything."""
+
+    site = ""
+
+    def __init__(self) -> None:
+        self.takes = threading.Event()
+        self.kept: list[str] = []
+
+    def keep(self, messages: Iterable[tuple[str, bytes]]) -> Kept:
+        if not self.takes.wait(0.1):
+            raise UplinkError("the disk takes nothing")
+        pairs = list(messages)
+        self.kept += [topic for topic, _ in pairs]
+        return Kept(new=len(pairs))
+
+
+@contextmanager
+def flooded(own_site: Site, disk: SlowDisk) -> Iterator[tuple[Subscriber, Thread]]:
+    """A subscriber, and a thread in paho's place that hands it messages at QoS 0.
+
+    The broker keeps its limit for QoS 1 alone, so these come without any.
+    """
+    subscriber = Subscriber(reader(own_site), disk)
+    subscriber._keeper.start()
+
+    def flood() -> None:
+        for number in range(3 * IN_FLIGHT):
+            message = mqtt.MQTTMessage(topic=f"{number}".encode())
+            subscriber._on_message(None, None, message)
+
+    paho = Thread(target=flood, daemon=True)
+    paho.start()
+    until(lambda: subscriber._queue.qsize() >= IN_FLIGHT or not paho.is_alive())
+    yield subscriber, paho
+    subscriber.stop()
+
+
+def test_a_slow_disk_fills_no_memory(own_site: Site) -> None:
+    disk = SlowDisk()
+    with flooded(own_site, disk) as (subscriber, paho):
+        assert subscriber._queue.qsize() <= IN_FLIGHT and paho.is_alive()
+        disk.takes.set()
+        until(lambda: len(disk.kept) == 3 * IN_FLIGHT)
+    assert disk.kept == [f"{number}" for number in range(3 * IN_FLIGHT)]
+
+
+def test_who_waits_for_a_slow_disk_hears_that_it_is_to_stop(own_site: Site) -> None:
+    with flooded(own_site, SlowDisk()) as (_, paho):
+        assert paho.is_alive()
+    until(lambda: not paho.is_alive())

@@ -1,8 +1,9 @@
 """Reads what the devices say and keeps it: acknowledged when it is on disk.
 
-The session outlives the connection (``clean_start`` false), so what comes while this
-process is away waits at the broker. The broker hands over IN_FLIGHT messages at most
-before they are acknowledged, so little is ever in memory.
+The session outlives the connection (``clean_start`` false), so messages that come while
+this process is away wait at the broker. The broker hands over IN_FLIGHT messages at
+most before they are acknowledged. It keeps that limit for QoS 1 alone, so the queue has
+the same bound: where the disk is slow, nothing more is read from the connection.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ from doorsill_fleet.store.sqlite import Kept
 
 log = logging.getLogger(__name__)
 
-SESSION_S = 90 * 86_400
-KEEPALIVE_S = 30
-BATCH = 500
-IN_FLIGHT = 2 * BATCH
-LARGEST_BYTES = 16_384  # of a packet; a camera's are far below, others stay away
-RETRY_S = 1.0
-WAKE_S = 5.0  # between two looks of our thread; a message wakes it at once
-STOP_WITHIN_S = 30.0  # for what came to be kept, and for the connection to end
+SESSION_S = 90 * 86_400  # how long the broker keeps our session without us
+KEEPALIVE_S = 30  # longest silence on the connection
+BATCH = 500  # messages in one transaction
+IN_FLIGHT = 2 * BATCH  # messages that are read and not yet acknowledged
+LARGEST_BYTES = 16_384  # of one packet; the broker sends us no larger one
+RETRY_S = 1.0  # wait after the disk failed
+WAKE_S = 5.0  # longest wait on the queue; a message or a free place ends it at once
+STOP_WITHIN_S = 30.0  # for messages to be kept, and then for the connection to end
 
 Heard = Callable[[str, bytes], None]
 
@@ -83,7 +84,7 @@ class Subscriber:
     kept: Kept = field(default_factory=Kept)
     ready: threading.Event = field(default_factory=threading.Event)
     away: str = ""  # why there is no broker, as last logged
-    _queue: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
+    _queue: queue.Queue[Any] = field(default_factory=lambda: queue.Queue(IN_FLIGHT))
     _leaving: threading.Event = field(default_factory=threading.Event)
     _trouble: str = ""
     _client: mqtt.Client = field(init=False, repr=False)
@@ -94,7 +95,7 @@ class Subscriber:
         self._keeper = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
-        """Connect and go on trying; ``ready`` is set when the broker took us in."""
+        """Connect, and go on trying; ``ready`` is set once the subscription holds."""
         session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = SESSION_S
         session.ReceiveMaximum = IN_FLIGHT
@@ -112,7 +113,8 @@ class Subscriber:
     def stop(self) -> None:
         """Keep what has come, then leave; the session stays at the broker."""
         self._leaving.set()
-        self._queue.put(None)
+        with contextlib.suppress(queue.Full):  # the keeper is stuck; said below
+            self._queue.put(None, timeout=STOP_WITHIN_S)
         self._keeper.join(STOP_WITHIN_S)
         if self._keeper.is_alive():
             log.error("what came is not on disk within %g s", STOP_WITHIN_S)
@@ -191,7 +193,11 @@ class Subscriber:
         return Files(where, reader.ca, reader.certificate)
 
     def _on_message(self, client: Any, data: Any, message: mqtt.MQTTMessage) -> None:
-        self._queue.put(message)
+        """Wait for a place in the queue; in paho's thread, so it reads no more."""
+        while not self._leaving.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(message, timeout=WAKE_S)
+                return
 
     def _run(self) -> None:
         going = True
