@@ -37,7 +37,7 @@ from doorsill.uplink.rows import Bounds
 from doorsill.uplink.standing import Device
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.discovery import describe
-from doorsill.wire.guard import EgressGuard
+from doorsill.wire.guard import EgressGuard, RateError
 from doorsill.wire.messages import Attributes, Health, LineInterval, State
 from doorsill_fleet.ingest.subscriber import Subscriber
 from doorsill_fleet.store.sqlite import Store
@@ -751,3 +751,17 @@ def test_the_disk_holds_no_more_than_its_bounds(own_site: Site, tmp_path: Path) 
     shop.turn(lambda: len(shop.stored()) == 10)
     assert shop.stored() == list(range(20, 30))
     shop.close()
+
+
+def test_a_farewell_that_the_rate_refuses_leaves_the_last_will(
+    own_site: Site, tmp_path: Path
+) -> None:
+    shop = Shop(own_site, tmp_path).open()
+    shop.vision.send(cell(0))
+    shop.turn(lambda: shop.on("state") and shop.on("state")[-1].state == "ready")
+    ready = encode(State(state="ready"))
+    with pytest.raises(RateError, match="state: more than 20 messages"):
+        while True:
+            shop.uplink.voice.guard.check("state", ready, time.monotonic() + 3600)
+    shop.close()
+    assert shop.on("state")[-1].state == "lost"  # and not "ready" for ever

@@ -179,10 +179,8 @@ class Uplink:
             self._write(now)
             with contextlib.suppress(UplinkError):
                 self._say(now)
-        farewell = None
-        with contextlib.suppress(
-            UplinkError
-        ):  # we said too much of late: the will then
+        farewell = None  # if the rate limit refuses it, the last will is published
+        with contextlib.suppress(UplinkError):
             farewell = self.voice.farewell(time.monotonic())
         publisher.stop(farewell)
         self.delivery.outbox.close()

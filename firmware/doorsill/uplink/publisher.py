@@ -9,7 +9,8 @@ the thread has to say waits in a queue and ``fileno`` becomes readable.
 * The answer to each message is the reason code of its PUBACK, found by its number;
   paho's own ``wait_for_publish`` breaks for ever after a lost connection.
 * A broker that takes the connection and answers nothing is left after ``ack_s``.
-* The last will says ``lost``; ``stop`` takes leave properly instead.
+* The last will says ``lost``. ``stop`` sends a farewell in its place; where that cannot
+  be sent, the broker publishes the will.
 """
 
 from __future__ import annotations
@@ -193,7 +194,10 @@ class Publisher:
         return events
 
     def stop(self, farewell: Outgoing | None = None) -> None:
-        """Take leave: ``farewell`` instead of the will, then close."""
+        """Send ``farewell`` in place of the will, then close.
+
+        Without one, or where it cannot be sent, the broker publishes the will.
+        """
         said = False
         if farewell is not None and self.connected:
             self._wait(lambda: self.room > 0)
@@ -201,14 +205,16 @@ class Publisher:
                 self.send(farewell)
                 self._wait(lambda: not (self._sent or self._again))
                 said = True
-        self._client.disconnect(None if said or farewell is None else with_will())
+        self._client.disconnect(None if said else with_will())
         self._wait(lambda: not self.connected)
         self._drop_connection()
         if self._network is not None:
             self._network.join(self.timing.farewell_s)
         if self._network is None or not self._network.is_alive():
             close(self._client)
-        with self._bell:  # the thread may outlive its time, the numbers of files do not
+        # The network thread may still run. It must not write to a descriptor number
+        # that is closed here and may then be used for another file.
+        with self._bell:
             self._closed = True
             for end in self._wake:
                 os.close(end)
