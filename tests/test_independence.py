@@ -25,7 +25,7 @@ from doorsill.cells import Age, Expression, LooksCell
 from doorsill.privacy import noise
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, report_cost
 from doorsill.privacy.floors import DAY_S, K_FLOOR, SLOT_S
-from doorsill.uplink.attributes import AttributeRules, consider
+from doorsill.uplink.attributes import AttributeRules, ReportContext, consider
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.wire.codec import decode
@@ -63,7 +63,9 @@ def noise_of_reports() -> Noise:
     for number in range(REPORTS):
         start = number * DAY_S
         cell = LooksCell(0, start, start + SLOT_S, AGES, EXPRESSIONS)
-        told = consider(cell, people, RULES, Ledger(0, 0), (RELEASE, below)).report
+        told = consider(
+            cell, people, RULES, Ledger(0, 0), ReportContext(RELEASE, below)
+        ).report
         assert told is not None
         message = decode("attributes", told.payload)
         rows.append([getattr(message, name) - TRUTH[name] for name in TRUTH])

@@ -54,7 +54,7 @@ from doorsill.services.children import children, names_of, prepare
 from doorsill.services.policies import store_of
 from doorsill.uplink import capacity
 from doorsill.uplink.answers import Answered
-from doorsill.uplink.attributes import AttributeRules, consider
+from doorsill.uplink.attributes import AttributeRules, ReportContext, consider
 from doorsill.uplink.pace import Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
@@ -341,7 +341,9 @@ def reported(people: list[int]) -> list[Attributes]:
     for cell in spans(people):
         slots = range((cell.start // SLOT_S) % 8, (cell.end - 1) // SLOT_S % 8 + 1)
         came_in = sum(people[slot] + 2 for slot in slots)
-        done = consider(cell, came_in, rules, ledger, (RELEASE, secrets.randbelow))
+        done = consider(
+            cell, came_in, rules, ledger, ReportContext(RELEASE, secrets.randbelow)
+        )
         ledger = done.ledger
         assert done.report is not None
         message = decode("attributes", done.report.payload)

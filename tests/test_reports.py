@@ -14,7 +14,7 @@ from doorsill.cells import HealthCell, Quality, ZoneCell
 from doorsill.channels.cell_link import Received
 from doorsill.uplink.pieces import LineSums, Places, ZoneSums
 from doorsill.uplink.reports import Release, entries_of, interval_of, quality_of
-from doorsill.uplink.retained import Fares, gauges_of, health_of
+from doorsill.uplink.retained import UplinkHealth, gauges_of, health_of
 from doorsill.uplink.tally import Minute, Tally
 from doorsill.values import Tracks
 from doorsill.vision.count.zone import ZoneCounter
@@ -93,9 +93,9 @@ def test_how_long_something_moved_is_in_no_gauge() -> None:
     still = HealthCell(NOON, 750, 700, 12_500, 9_000, 4_000, 80_000, 0)
     moving = replace(still, gated=100)
     assert gauges_of(still, 0) == gauges_of(moving, 0)
-    fares = Fares()
+    own = UplinkHealth()
     told = [
-        health_of(gauges_of(each, 0), fares, RELEASE, NOON) for each in (still, moving)
+        health_of(gauges_of(each, 0), own, RELEASE, NOON) for each in (still, moving)
     ]
     assert encode(told[0]) == encode(told[1])
     assert not hasattr(told[0], "gated")

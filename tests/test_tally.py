@@ -152,7 +152,7 @@ def test_what_was_told_of_a_piece_that_runs_on_is_not_counted_twice() -> None:
     book.take(piece(0, 20, 4, closed=False), utc=NOON + 20.0)
     book.told += book.tally.lapse(NOON + 130.0, NOON)
     book.take(piece(0, 60, 9), utc=NOON + 131.0)
-    assert book.tally.told == {}  # the piece is over, and nothing of it comes again
+    assert book.tally.reported == {}  # the piece is over, and nothing of it comes again
     book.take(piece(60, 60, 1), utc=NOON + 132.0)
     assert sum(people for _, people, _ in book.lines) == 10
     assert book.lines == [(0, 4, 20), (60, 6, 60)]

@@ -24,7 +24,7 @@ from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.services.uplink import Uplink, tally_in
 from doorsill.uplink import intake as intake_module
-from doorsill.uplink.attributes import AttributeRules, consider
+from doorsill.uplink.attributes import AttributeRules, ReportContext, consider
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.outbox import Outbox
@@ -708,11 +708,12 @@ def test_without_a_notice_in_the_policy_no_attribute_leaves(
 
 def test_a_day_never_costs_more_than_its_budget() -> None:
     """Clock tricks included: the same day again and again, and refused."""
-    ledger, told, voice = Ledger(0, 0), 0, (RELEASE, secrets.randbelow)
+    ledger, told = Ledger(0, 0), 0
+    context = ReportContext(RELEASE, secrets.randbelow)
     for _ in range(40):
         for slot in range(8):
             span = looks(MIDNIGHT + SLOT_S * slot)
-            done = consider(span, 13, RULES, ledger, voice)
+            done = consider(span, 13, RULES, ledger, context)
             told += done.report is not None
             ledger = done.ledger
     assert told == 40  # of 320 that are asked for

@@ -20,7 +20,7 @@ from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import CROSSINGS_OF_ONE, K_FLOOR, REPORTS_PER_DAY, SLOT_S
 from doorsill.privacy.noise import MICRO
 from doorsill.privacy.threshold import Histogram, Pending, add
-from doorsill.uplink.attributes import AttributeRules, consider
+from doorsill.uplink.attributes import AttributeRules, ReportContext, consider
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 from doorsill.wire.codec import decode
@@ -50,8 +50,8 @@ def reports(cells: Iterable[LooksCell], epsilon: float) -> Iterator[Attributes]:
     rules = AttributeRules(True, K_FLOOR, int(epsilon * MICRO), Places(1, 0))
     ledger = Ledger(DAY, 0)
     for cell in cells:
-        voice = RELEASE, secrets.randbelow
-        told = consider(cell, sum(cell.ages), rules, ledger, voice)
+        context = ReportContext(RELEASE, secrets.randbelow)
+        told = consider(cell, sum(cell.ages), rules, ledger, context)
         ledger = told.ledger
         if told.report is not None:
             message = decode("attributes", told.report.payload)

@@ -29,7 +29,7 @@ from doorsill.uplink.inbound import Inbound, UnaskedError
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pieces import Places
-from doorsill.uplink.reports import Release, as_told_now, entries_of
+from doorsill.uplink.reports import Release, as_of_now, entries_of
 from doorsill.uplink.rows import Bounds
 from doorsill.uplink.tally import Tally
 from doorsill.uplink.tally_text import tally_of, text_of
@@ -60,7 +60,7 @@ def message(folder: Path) -> Parser:
     def feed(data: bytes) -> None:
         stream, payload = streams[(data[0] if data else 0) % len(streams)], data[1:]
         assert encode(decode(stream, payload)) == payload
-        as_told_now(stream, payload, 1.9e9)
+        as_of_now(stream, payload, 1.9e9)
 
     return Parser(seeds, feed)
 

@@ -56,7 +56,7 @@ from doorsill.uplink.pieces import Places, minute_of
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.reports import Release
 from doorsill.uplink.retained import (
-    Fares,
+    UplinkHealth,
     Voice,
     gauges_of,
     health_of,
@@ -260,8 +260,8 @@ class Uplink:
         self.voice.tell_state(state_of(self.sight, self.problems), now)
         self.voice.tell_live(self._live, now)
         if self.delivery.publisher.connected and self.voice.health_is_due(now):
-            fares = self._fare(facts.device)
-            health = health_of(self._gauges, fares, self.intake.release, utc)
+            own = self._own_health(facts.device)
+            health = health_of(self._gauges, own, self.intake.release, utc)
             self.voice.tell_health(health, now)
         self.delivery.fill(now, utc)
 
@@ -325,9 +325,9 @@ class Uplink:
             facts = self.exact_facts(now)
             request.answer(answer_of(facts, line, self.intake.health, now))
 
-    def _fare(self, device: Device) -> Fares:
+    def _own_health(self, device: Device) -> UplinkHealth:
         outbox = self.delivery.outbox
-        return Fares(
+        return UplinkHealth(
             waiting=outbox.waiting(self.delivery.released),
             counters=outbox.counters(),
             disk_failures=self.intake.disk_failures,
@@ -407,15 +407,20 @@ def build(
     )
     voice = Voice(publisher, guard, discovery)
     uplink = Uplink(intake, Delivery(outbox, publisher, guard), voice, pace)
-    uplink.lookout = Lookout(
+    uplink.lookout = lookout_of(config, policy).look
+    return uplink
+
+
+def lookout_of(config: Config, policy: Policy) -> Lookout:
+    """What measures this machine, with the files that it reads."""
+    return Lookout(
         policy.digest,
         config.broker.certificate,
         config.policy_in_force,
         config.outbox,
         config.declaration("vision"),
         config.reader_note if config.consent else None,
-    ).look
-    return uplink
+    )
 
 
 def description_of(config: Config, policy: Policy) -> bytes | None:

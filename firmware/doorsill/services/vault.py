@@ -106,16 +106,21 @@ def main(config: Config) -> None:
         shut = "without power" if vault.silent else "blank (verified)"
         log.info("vault at work, %s, policy %d", shut, rules.policy.version)
         supervisor.ready("at work")
-        try:
-            loop = _Loop(config, keeper, rules, device, counter, obedience, note)
-            loop.run(bell, supervisor)
-            supervisor.stopping()
-        except BaseException:
-            with suppress(DoorsillError):
-                keeper.end(Reason.SHUTDOWN)
-            raise
-        keeper.end(Reason.SHUTDOWN)
+        loop = _Loop(config, keeper, rules, device, counter, obedience, note)
+        _serve(loop, keeper, bell, supervisor)
         counter.close()
+
+
+def _serve(loop: _Loop, keeper: Keeper, bell: int, supervisor: Supervisor) -> None:
+    """Run ``loop`` until ``bell`` rings; the vault is blank when this is left."""
+    try:
+        loop.run(bell, supervisor)
+        supervisor.stopping()
+    except BaseException:
+        with suppress(DoorsillError):
+            keeper.end(Reason.SHUTDOWN)
+        raise
+    keeper.end(Reason.SHUTDOWN)
 
 
 class _Loop:

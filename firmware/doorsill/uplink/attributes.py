@@ -36,6 +36,14 @@ class AttributeRules:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportContext:
+    """What a report needs besides the sum: what runs here, and a source of noise."""
+
+    release: Release
+    below: Below  # draws a whole number below its argument at random
+
+
+@dataclass(frozen=True, slots=True)
 class Considered:
     """What would be told, and what it would cost."""
 
@@ -48,7 +56,7 @@ def consider(
     came_in: int,
     rules: AttributeRules,
     ledger: Ledger,
-    voice: tuple[Release, Below],
+    context: ReportContext,
 ) -> Considered:
     """Take the looks of a span; ``came_in`` is what ``interval`` counts in it.
 
@@ -64,7 +72,7 @@ def consider(
     if after is None:
         log.info("attributes: the day's epsilon is spent, a span is left out")
         return Considered(None, ledger)
-    return Considered(_report(cell.line, span, came_in, rules.k, cost, voice), after)
+    return Considered(_report(cell.line, span, came_in, rules.k, cost, context), after)
 
 
 def _report(
@@ -73,9 +81,9 @@ def _report(
     came_in: int,
     k: int,
     cost: int,
-    voice: tuple[Release, Below],
+    context: ReportContext,
 ) -> Entry:
-    release, below = voice
+    release, below = context.release, context.below
     scale = noise.scale_of(cost)
     message = Attributes(
         line=line,

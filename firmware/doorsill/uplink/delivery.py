@@ -12,7 +12,7 @@ from doorsill.uplink.limits import NO_ANSWERS, Limits, remarks
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.reasons import QOS_REFUSED
-from doorsill.uplink.reports import as_told_now
+from doorsill.uplink.reports import as_of_now
 from doorsill.uplink.rows import Row
 from doorsill.wire.guard import EgressGuard, RateError
 
@@ -119,7 +119,7 @@ class Delivery:
 
     def _send(self, row: Row, now: float, utc: float) -> None:
         try:
-            payload = as_told_now(row.stream, row.payload, utc)
+            payload = as_of_now(row.stream, row.payload, utc)
             outgoing = self.guard.check(row.stream, payload, now)
         except UntrustedError as error:
             log.error("the egress guard stops a message: %s", error)

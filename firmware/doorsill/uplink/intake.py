@@ -17,7 +17,7 @@ from doorsill.channels.cell_link import Received, VisionLeftError
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.noise import Below
-from doorsill.uplink.attributes import AttributeRules, consider
+from doorsill.uplink.attributes import AttributeRules, ReportContext, consider
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pieces import Window, check_health, minute_of, place_of
 from doorsill.uplink.reports import Release, entries_of
@@ -205,8 +205,8 @@ class Intake:
             self.newest[place_of(cell)] = cell
         else:
             came_in = work.tally.take_looks(received)
-            voice = self.release, self.below
-            done = consider(cell, came_in, self.rules, work.ledger, voice)
+            context = ReportContext(self.release, self.below)
+            done = consider(cell, came_in, self.rules, work.ledger, context)
             work.tally.mark_looks_used(cell)
             work.ledger = done.ledger
             work.reports += [] if done.report is None else [done.report]

@@ -54,7 +54,7 @@ def quality_of(sums: Sums) -> Quality:
     return quality if _covered_s(sums) >= MINUTE_S else quality | Quality.GAP
 
 
-def as_told_now(stream: str, payload: bytes, now: float) -> bytes:
+def as_of_now(stream: str, payload: bytes, now: float) -> bytes:
     """``payload`` with ``is_historical`` set if it is told late; ``now`` is UTC s."""
     message = decode(stream, payload)
     if not isinstance(message, LineInterval | ZoneInterval | Attributes):

@@ -54,8 +54,8 @@ FROM_VISION = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fares:
-    """How the uplink itself fares."""
+class UplinkHealth:
+    """The uplink's own part of ``health``."""
 
     waiting: int = 0
     counters: Counters = field(default_factory=Counters)
@@ -105,36 +105,36 @@ def gauges_of(cell: HealthCell | None, refused: int) -> dict[str, int]:
 
 
 def health_of(
-    gauges: Mapping[str, int], fares: Fares, release: Release, time: float
+    gauges: Mapping[str, int], own: UplinkHealth, release: Release, time: float
 ) -> Health:
-    """One message from what vision measured and how the uplink fares."""
-    counters = fares.counters
+    """One message from what vision measured and how the uplink own."""
+    counters = own.counters
     numbers = {
-        "waiting": fares.waiting,
+        "waiting": own.waiting,
         "dropped": counters.dropped,
         "dead_letters": counters.dead_letters,
         "refused": counters.refused,
-        "disk_failures": fares.disk_failures,
+        "disk_failures": own.disk_failures,
         "resets": counters.resets,
-        "reconnects": fares.reconnects,
-        "takeovers": fares.takeovers,
-        "epsilon_spent_micro": fares.ledger.spent_micro,
+        "reconnects": own.reconnects,
+        "takeovers": own.takeovers,
+        "epsilon_spent_micro": own.ledger.spent_micro,
     }
     told: dict[str, Any] = {
         name: min(number, LARGEST) for name, number in numbers.items()
     }
     told |= gauges
     told |= {each.name: getattr(release, each.name) for each in fields(Release)}
-    told |= _of_device(fares)
+    told |= _of_device(own)
     return Health(time=int(time), **told)
 
 
-def _of_device(fares: Fares) -> dict[str, Any]:
+def _of_device(own: UplinkHealth) -> dict[str, Any]:
     """What is wrong, and what was measured here; of vision only the picture's word."""
-    device = fares.device
+    device = own.device
     return {
-        "picture": fares.picture.name.lower(),
-        "problems": fares.problems,
+        "picture": own.picture.name.lower(),
+        "problems": own.problems,
         "locks": device.locks,
         "reader": device.reader,
         "power": device.power,

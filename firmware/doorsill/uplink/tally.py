@@ -80,7 +80,9 @@ class Tally:
     heard: tuple[int, int] = (0, 0)  # run and number of the last closed cell
     settled: dict[str, Sums] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
-    told: dict[str, Running] = field(default_factory=dict)  # of pieces still running
+    reported: dict[str, Running] = field(
+        default_factory=dict
+    )  # of pieces still running
     ended: set[str] = field(default_factory=set)  # places whose minute is whole
     totals: list[list[int]] = field(default_factory=list)  # in and out of each line
     came_in: dict[tuple[int, int], int] = field(default_factory=dict)  # by line, slot
@@ -181,7 +183,7 @@ class Tally:
             self,
             settled=dict(self.settled),
             running=dict(self.running),
-            told=dict(self.told),
+            reported=dict(self.reported),
             ended=set(self.ended),
             totals=[list(each) for each in self.totals],
             came_in=dict(self.came_in),
@@ -254,11 +256,11 @@ class Tally:
 
     def _news_of(self, run: int, cell: Window, sums: Sums) -> Sums:
         """Without what was told of the same piece when its minute was closed."""
-        before = self.told.get(place_of(cell))
+        before = self.reported.get(place_of(cell))
         if before is None:
             return sums
         if (before.run, before.start) != (run, cell.start):
-            del self.told[place_of(cell)]
+            del self.reported[place_of(cell)]
             return sums
         return sums.minus(before.sums)  # type: ignore[arg-type]
 
@@ -285,7 +287,7 @@ class Tally:
             self._put(place, before.sums)
         if cell.closed:
             self._put(place, sums)
-            self.told.pop(place, None)
+            self.reported.pop(place, None)
         else:
             self.running[place] = Running(received.run, cell.start, sums)
 
@@ -297,11 +299,11 @@ class Tally:
         """A piece that vision did not close: told as it is, and remembered."""
         running = self.running.pop(place)
         self._put(place, running.sums)
-        known = self.told.get(place)
+        known = self.reported.get(place)
         whole = running.sums
         if known is not None and (known.run, known.start) == (
             running.run,
             running.start,
         ):
             whole = whole.plus(known.sums)  # type: ignore[arg-type]
-        self.told[place] = Running(running.run, running.start, whole)
+        self.reported[place] = Running(running.run, running.start, whole)

@@ -38,7 +38,7 @@ def text_of(tally: Tally) -> str:
             "heard": tally.heard,
             "settled": {name: astuple(each) for name, each in tally.settled.items()},
             "running": _running(tally.running),
-            "told": _running(tally.told),
+            "told": _running(tally.reported),
             "ended": sorted(tally.ended),
             "totals": tally.totals,
             "came_in": [[*key, count] for key, count in tally.came_in.items()],
@@ -75,7 +75,7 @@ def _read(table: dict[str, Any], places: Places) -> Tally:
             if name in places.names
         },
         running=_read_running(table["running"], places),
-        told=_read_running(table["told"], places),
+        reported=_read_running(table["told"], places),
         ended={name for name in table["ended"] if name in places.names},
         totals=[
             [_whole(a, TOTAL_MOST), _whole(b, TOTAL_MOST)] for a, b in table["totals"]

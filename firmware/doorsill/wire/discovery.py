@@ -47,14 +47,7 @@ def describe(
     ours = client(site, device)
     live, health = topic(site, device, "live"), topic(site, device, "health")
     packet = {
-        "dev": {
-            "ids": [f"doorsill_{ours}"],
-            "name": f"{site} {device}",
-            "mf": "doorsill",
-            "mdl": "people counter",
-            "sw": firmware,
-            "sa": site,
-        },
+        "dev": _device(site, device, firmware),
         "o": {"name": "doorsill", "sw": firmware},
         "avty": [
             {
@@ -78,6 +71,17 @@ def describe(
         },
     }
     return json.dumps(packet, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def _device(site: str, device: str, firmware: str) -> dict[str, Any]:
+    return {
+        "ids": [f"doorsill_{client(site, device)}"],
+        "name": f"{site} {device}",
+        "mf": "doorsill",
+        "mdl": "people counter",
+        "sw": firmware,
+        "sa": site,
+    }
 
 
 def _line_sensors(ours: str, lines: Sequence[str]) -> dict[str, Any]:

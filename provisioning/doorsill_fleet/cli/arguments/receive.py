@@ -48,6 +48,23 @@ def add_receive(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="HOST[:PORT]",
         help="where the cameras send to; its certificate names HOST (port 8883)",
     )
+    _add_files(parser)
+    parser.add_argument(
+        "--site",
+        type=some_text,
+        metavar="SITE",
+        help="of one shop only (default: of every shop that the broker shows us)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=number(1.0),
+        metavar="S",
+        help="stop by itself after S seconds (default: when it is told to)",
+    )
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    """Where the numbers go, and with which certificate they are read."""
     kept = parser.add_mutually_exclusive_group(required=True)
     kept.add_argument(
         "--csv", type=Path, metavar="FILE", help="rows for a spreadsheet, appended"
@@ -63,15 +80,3 @@ def add_receive(commands: argparse._SubParsersAction[Any]) -> None:
         parser.add_argument(
             name, type=Path, default=Path(file), metavar="FILE", help=words
         )
-    parser.add_argument(
-        "--site",
-        type=some_text,
-        metavar="SITE",
-        help="of one shop only (default: of every shop that the broker shows us)",
-    )
-    parser.add_argument(
-        "--seconds",
-        type=number(1.0),
-        metavar="S",
-        help="stop by itself after S seconds (default: when it is told to)",
-    )
