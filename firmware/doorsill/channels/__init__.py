@@ -12,7 +12,7 @@
     └──────────┘
 
 Nothing else passes: the kernel refuses every other way (``process/``). Read ``crops``
-and ``cell_link`` for the layouts; each message has one length, whatever was seen, and
-no field that could hold a text. The kernel says which user is at the other end
+and ``cell_link`` for the layouts. Each message has one fixed length and no field that
+could hold a text. The kernel says which user is at the other end
 (``listening``), and a process of any other user is sent away.
 """

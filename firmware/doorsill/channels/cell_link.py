@@ -3,12 +3,12 @@
     vision: CellServer ──── AF_UNIX, SOCK_SEQPACKET ────► uplink: CellClient
                        ◄──── sequence number, 4 bytes ───
 
-Vision binds and listens *before* it confines itself and never opens a socket after
-that; the uplink comes and goes. A closed cell stays queued until it is acknowledged,
-so an uplink that restarts loses nothing; running cells are sent to the uplink that is
-there and not kept. A message says which run of vision it is from, so that a cell which
-comes twice is known again. The kernel says who is at the other end: a process of
-another user than the uplink's is sent away and changes nothing.
+Vision binds and listens *before* it confines itself, and never opens a socket after
+that; the uplink may connect and leave at any time. A closed cell stays queued until it
+is acknowledged, so an uplink that restarts loses nothing. A running cell is sent if an
+uplink is connected, and not kept. A message names the run of vision that it is from, so
+that a cell which comes twice is recognised. The kernel says which user is at the other
+end: a process of another user than the uplink's is disconnected and changes nothing.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from doorsill.errors import UplinkError
 
 log = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 2  # of these messages
 UPLINK_USER = "doorsill-uplink"
-QUEUE_LIMIT = 20_000  # closed cells kept for an absent uplink: 3 days of 4 lines
-VISION_S = 5.0  # for vision to take a connection or an acknowledgement
-MESSAGE_LIMIT = 256  # bytes; the longest cell is below
-REFUSED_EVERY_S = 60.0  # between two lines of log about strangers
+QUEUE_LIMIT = 20_000  # closed cells kept without an uplink: 3 days of 4 lines
+VISION_S = 5.0  # longest wait for vision to take a connection or an acknowledgement
+MESSAGE_LIMIT = 256  # bytes; the longest cell is shorter
+REFUSED_EVERY_S = 60.0  # between two log lines about processes of other users
 _HEADER = struct.Struct("<BBII")  # version, kind, run, sequence
-_ACK = struct.Struct("<I")
+_ACK = struct.Struct("<I")  # sequence
 
 # One letter of struct format per field, in the order of the dataclass.
 _LAYOUTS: dict[type[Any], tuple[int, struct.Struct]] = {
@@ -69,7 +69,7 @@ class Received:
 
 
 def pack(received: Received) -> bytes:
-    """A cell as its fixed-size message; UplinkError where a number is too large."""
+    """A cell as its fixed-size message; UplinkError if a number is too large."""
     cell = received.cell
     kind, layout = _LAYOUTS[type(cell)]
     numbers: list[int] = []
@@ -120,12 +120,12 @@ class CellServer:
         self._listener = listen_at(path, 0o660, backlog=1)
         self._users = users_of(UPLINK_USER)
         self._run = randbits(32)
-        self._stranger_at = float("-inf")  # when we last said so, s, monotonic
+        self._stranger_at = float("-inf")  # last log line about one, s, monotonic
         self._peer: socket.socket | None = None
         self._queue: deque[tuple[int, bytes]] = deque()
-        self._sent = 0  # how many of the queue the present peer has been sent
+        self._sent = 0  # how many cells of the queue were sent to the present peer
         self._sequence = 0
-        self.dropped = 0  # closed cells lost because no uplink came for days
+        self.dropped = 0  # closed cells lost because the queue was full
 
     @property
     def pending(self) -> int:
@@ -134,11 +134,11 @@ class CellServer:
 
     @property
     def handed_on(self) -> bool:
-        """Whether an uplink is there and has acknowledged every closed cell."""
+        """Whether an uplink is connected and has acknowledged every closed cell."""
         return self._peer is not None and not self._queue
 
     def send(self, cell: Cell) -> None:
-        """Queue a closed cell, or send a running one if somebody listens."""
+        """Queue a closed cell, or send a running one if an uplink is connected."""
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         message = pack(Received(self._run, self._sequence, cell))
         if getattr(cell, "closed", True):
@@ -154,8 +154,8 @@ class CellServer:
             self._try_send(message)
 
     def poll(self) -> None:
-        """Take a new uplink, its acknowledgements, and send what is due."""
-        self._take_acknowledgements()  # first: a peer that left may have left some
+        """Accept a new uplink, read its acknowledgements, and send what is due."""
+        self._take_acknowledgements()  # first: some may come from a peer that left
         self._accept()
         while self._peer is not None and self._sent < len(self._queue):
             if not self._try_send(self._queue[self._sent][1]):
@@ -183,7 +183,7 @@ class CellServer:
         log.info("uplink connected, %d closed cells wait", len(self._queue))
 
     def _send_away(self, stranger: socket.socket, user: int) -> None:
-        """Whoever is there stays, and hears nothing of it."""
+        """Disconnect a process of another user; the present uplink stays."""
         stranger.close()
         now = time.monotonic()
         if now - self._stranger_at >= REFUSED_EVERY_S:
@@ -204,7 +204,7 @@ class CellServer:
             self._acknowledge(_ACK.unpack(message)[0])
 
     def _acknowledge(self, sequence: int) -> None:
-        """Forget what was sent up to ``sequence``; what was not sent stays."""
+        """Forget cells sent up to ``sequence``; cells that were not sent stay."""
         while self._sent and self._queue[0][0] <= sequence:
             self._queue.popleft()
             self._sent -= 1
@@ -221,7 +221,7 @@ class CellServer:
         return True
 
     def _drop_peer(self) -> None:
-        """Where it stays away, the supervisor says so."""
+        """Close the connection; the supervisor reports an uplink that stays away."""
         if self._peer is not None:
             self._peer.close()
             self._peer, self._sent = None, 0
@@ -229,9 +229,9 @@ class CellServer:
 
 
 def connect_to_vision(path: Path) -> socket.socket:
-    """A connection to vision at ``path``; OSError."""
+    """A connection to vision at ``path``; raises OSError."""
     found = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    found.settimeout(VISION_S)  # a vision that hangs takes nobody
+    found.settimeout(VISION_S)  # a vision that hangs accepts no connection
     try:
         found.connect(str(path))
     except OSError:
@@ -250,14 +250,17 @@ class CellClient:
     def __init__(
         self, path: Path, connect: Callable[[], socket.socket] | None = None
     ) -> None:
-        """``connect`` does it for a process that may not; see ``uplink/connector``."""
+        """``connect`` connects for a process that may not; see ``uplink/connector``.
+
+        Raises UplinkError if vision does not listen on ``path``.
+        """
         try:
             self._socket = connect_to_vision(path) if connect is None else connect()
         except OSError as error:
             raise UplinkError(
                 f"vision does not listen on {path}: {error.strerror}"
             ) from None
-        self._socket.settimeout(VISION_S)  # nor does it take an acknowledgement
+        self._socket.settimeout(VISION_S)  # a vision that hangs reads nothing either
 
     def fileno(self) -> int:
         """For select and poll."""
@@ -266,8 +269,8 @@ class CellClient:
     def receive(self, timeout: float) -> Received | None:
         """The next cell within ``timeout`` seconds, or None.
 
-        Raises VisionLeftError when vision went away, UplinkError when it sent something
-        else.
+        Raises VisionLeftError if vision went away, UplinkError if it sent something
+        that is no cell.
         """
         if not select.select([self._socket], [], [], timeout)[0]:
             return None
@@ -280,12 +283,15 @@ class CellClient:
         return unpack(message)
 
     def acknowledge(self, sequence: int) -> None:
-        """Tell vision that everything up to ``sequence`` is safe."""
+        """Tell vision that everything up to ``sequence`` is on disk.
+
+        Raises UplinkError if vision went away.
+        """
         try:
             self._socket.send(_ACK.pack(sequence), socket.MSG_NOSIGNAL)
         except OSError as error:
             raise UplinkError(f"vision went away: {error.strerror}") from None
 
     def close(self) -> None:
-        """Leave; unacknowledged cells will be sent again."""
+        """Disconnect; cells without an acknowledgement will be sent again."""
         self._socket.close()

@@ -1,7 +1,8 @@
 """Where a process answers a person: the vault (status, export, blank), the uplink.
 
-AF_UNIX, SOCK_SEQPACKET, vault.sock: a word in, one JSON object back; an export comes
-as a memfd beside it, and is ciphertext. No answer ever waits for the one who asked.
+AF_UNIX, SOCK_SEQPACKET, vault.sock: one word in, one JSON object back. An export comes
+as a memfd beside the answer, and is ciphertext. The process never waits for the person
+who asked.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from typing import Any
 from doorsill.channels.listening import listen_at, user_of
 from doorsill.errors import ConfigError, UntrustedError
 
-WORDS = ("status", "export", "blank")
-REQUEST_MOST, ANSWER_MOST = 16, 1 << 16
-PEERS_MOST = 4
-ANSWER_WITHIN_S = 30.0
+WORDS = ("status", "export", "blank")  # what may be asked of the vault
+REQUEST_MOST = 16  # bytes of a question
+ANSWER_MOST = 1 << 16  # bytes of an answer
+PEERS_MOST = 4  # connections at once
+ANSWER_WITHIN_S = 30.0  # longest wait for an answer
 
 
 @dataclass(slots=True, eq=False)
@@ -32,9 +34,9 @@ class Request:
     word: str
     _peer: socket.socket
 
-    def answer(self, told: dict[str, Any], handle: int | None = None) -> None:
-        """Send ``told``, and the memfd ``handle``; whoever left does not get it."""
-        message = json.dumps(told).encode()
+    def answer(self, reply: dict[str, Any], handle: int | None = None) -> None:
+        """Send ``reply`` and the memfd ``handle``; nothing if the caller has left."""
+        message = json.dumps(reply).encode()
         handles = [] if handle is None else [handle]
         with self._peer, contextlib.suppress(OSError):
             socket.send_fds(self._peer, [message], handles, socket.MSG_NOSIGNAL)
@@ -44,7 +46,10 @@ class Counter:
     """The end that answers; bound before the process confines itself."""
 
     def __init__(self, path: Path, words: Collection[str] = WORDS) -> None:
-        """``words`` are what may be asked here."""
+        """``words`` are what may be asked here.
+
+        Raises ConfigError if it cannot listen on ``path``.
+        """
         self._words = words
         self._listener = listen_at(path, 0o600, PEERS_MOST)
         self._peers: list[socket.socket] = []
@@ -54,7 +59,7 @@ class Counter:
         return [self._listener, *self._peers]
 
     def take(self) -> list[Request]:
-        """What was asked; whoever asks for something else is sent away."""
+        """The questions that came; a caller that asks anything else is disconnected."""
         self._accept()
         requests = []
         for peer in list(self._peers):
@@ -91,9 +96,10 @@ class Counter:
 def ask(
     path: Path, word: str, who: str = "vault", within_s: float = ANSWER_WITHIN_S
 ) -> tuple[dict[str, Any], int | None]:
-    """Ask the process ``who``; its answer, and the handle of an export.
+    """Ask the process ``who``; returns its answer, and the handle of an export.
 
-    Raises ConfigError where nobody listens, UntrustedError where it says no.
+    Waits at most ``within_s`` seconds. Raises ConfigError if no process answers,
+    UntrustedError if it refuses.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
         line.settimeout(within_s)
@@ -111,17 +117,17 @@ def ask(
             f"the {who} on {path} ended before it answered, or answers only its own "
             "user and root"
         )
-    told = _understood(message, path)
-    if "refused" in told:
-        raise UntrustedError(str(told["refused"]) or "the vault refuses")
-    return told, (handles[0] if handles else None)
+    reply = _parse(message, path)
+    if "refused" in reply:
+        raise UntrustedError(str(reply["refused"]) or "the vault refuses")
+    return reply, (handles[0] if handles else None)
 
 
-def _understood(message: bytes, path: Path) -> dict[str, Any]:
+def _parse(message: bytes, path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(message)
+        reply = json.loads(message)
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        reply = None
+    if not isinstance(reply, dict):
         raise UntrustedError(f"who answers on {path} does not speak as a vault does")
-    return told
+    return reply

@@ -1,8 +1,8 @@
 """Vision's end of the way to the vault: without a lease nothing is cropped or copied.
 
-The pipeline calls ``offer`` for every frame. As long as no vault has said "open until"
-less than two seconds ago, that is a comparison of two numbers and nothing else: the
-pixels are not even looked at.
+The pipeline calls ``offer`` for every frame. Without a lease, ``offer`` compares two
+numbers and does nothing else: it does not even read the pixels. A lease ends by itself
+within two seconds, unless the vault renews it.
 """
 
 from __future__ import annotations
@@ -37,22 +37,25 @@ from doorsill.values import Boxes, Frame, Pixels
 log = logging.getLogger(__name__)
 
 VAULT_USER = "doorsill-vault"
-MARGIN = 0.2  # of the head's box, on each side
-HEADS_MOST = 4  # of one frame
-GAP_S = 0.2  # between two frames that are taken from
+MARGIN = 0.2  # added on each side of a head's box, as a share of its side
+HEADS_MOST = 4  # heads cropped from one frame
+GAP_S = 0.2  # least time between two frames that are cropped
 
 
 class Handover:
     """Bound and listening before vision confines itself; never blocks the pipeline."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock`` must be CLOCK_MONOTONIC, which the vault reads as well."""
+        """``clock`` must be CLOCK_MONOTONIC, which the vault reads as well.
+
+        Raises ConfigError if it cannot listen on ``path``.
+        """
         self._listener = listen_at(path, 0o660, backlog=1)
         self._clock = clock
         self._users = _vault_users()
         self._peer: socket.socket | None = None
-        self._until = 0.0
-        self._last = float("-inf")
+        self._until = 0.0  # end of the lease, monotonic s
+        self._last = float("-inf")  # time of the last frame that was cropped, s
         self.handed_over = 0  # crops, since the start
 
     @property
@@ -63,7 +66,7 @@ class Handover:
     def offer(self, frame: Frame, heads: Boxes, now: float) -> int:
         """Hand crops of ``heads`` ((n, 4), 0..1) to the vault, if it holds a lease.
 
-        ``now`` is the frame's time. Returns how many were handed over.
+        ``now`` is the frame's time, monotonic s. Returns how many were handed over.
         """
         self._listen()
         if not self.open:
@@ -96,13 +99,13 @@ class Handover:
                 return
             except OSError:
                 message = b""
-            if not self._understood(message):
+            if not self._follow(message):
                 self._leave()
 
     def _take(self, peer: socket.socket) -> None:
-        """A peer of another user is not our vault, whatever the file's mode says.
+        """Accept a vault; a peer of another user is no vault and is disconnected.
 
-        It is sent away before anything else: a stranger at the door ends no lease.
+        That is checked first, so that a stranger's process cannot end a lease.
         """
         user = user_of(peer)
         if user not in self._users:
@@ -115,7 +118,7 @@ class Handover:
         self._peer = peer
         log.info("vault connected")
 
-    def _understood(self, message: bytes) -> bool:
+    def _follow(self, message: bytes) -> bool:
         if len(message) != LEASE.size:
             return False
         tag, until = LEASE.unpack(message)
@@ -133,7 +136,7 @@ class Handover:
             message = CROP.pack(CROP_TAG, width, height, now)
             socket.send_fds(self._peer, [message], [handle], socket.MSG_NOSIGNAL)
         except BlockingIOError:
-            return False  # the vault is busy: this crop is lost, as it should be
+            return False  # the vault is busy: this crop is dropped, on purpose
         except OSError:
             self._leave()
             return False
@@ -150,7 +153,7 @@ class Handover:
 
 
 def _vault_users() -> frozenset[int]:
-    """Who may be the vault: its own user on a camera, and ours on a laptop."""
+    """Which users may be the vault: its own on a camera, and ours on a laptop."""
     users = {0, os.geteuid()}
     with contextlib.suppress(KeyError):
         users.add(pwd.getpwnam(VAULT_USER).pw_uid)
@@ -172,13 +175,13 @@ def _cut(pixels: Pixels, head: Boxes) -> Pixels | None:
 
 
 def _span(low: float, high: float, size: int) -> tuple[int, int]:
-    if not -9.0 < low < high < 9.0:  # also where one of them is not a number
+    if not -9.0 < low < high < 9.0:  # true also if one of them is NaN
         return 0, 0
     return max(0, int(low * size)), min(size, round(high * size))
 
 
 def _sealed(pixels: Pixels) -> int:
-    """A memfd with ``pixels``, straight out of the frame, that nobody can change."""
+    """A memfd with a copy of ``pixels`` that nobody can change."""
     handle = os.memfd_create("crop", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.ftruncate(handle, pixels.size)
@@ -191,8 +194,8 @@ def _sealed(pixels: Pixels) -> int:
 
 
 def _copy(pixels: Pixels, handle: int) -> None:
-    """Without a buffer on the way, however the picture lies in memory."""
+    """Copy without a buffer in between, in any memory layout of the picture."""
     with mmap.mmap(handle, pixels.size) as memory:
         there = np.frombuffer(memory, np.uint8).reshape(pixels.shape)
         np.copyto(there, pixels)
-        del there  # or the memory cannot be let go of, and so not be sealed
+        del there  # the memory can be sealed only when nothing refers to it

@@ -1,10 +1,10 @@
 """Crops on their way from vision to the vault: sealed memory, never a file.
 
     vision ── crop: width, height, time + sealed memfd ──► vault
-           ◄────────── lease: open until, or nought ──────
+           ◄────────── lease: open until, or 0 ───────────
 
 AF_UNIX, SOCK_SEQPACKET, faces.sock. Vision listens, the vault connects. A lease ends
-by itself at ``until`` (seconds of CLOCK_MONOTONIC), also where the vault is dead.
+by itself at ``until`` (seconds of CLOCK_MONOTONIC), even if the vault is dead.
 """
 
 from __future__ import annotations
@@ -22,21 +22,23 @@ from doorsill.errors import UntrustedError
 
 CROP = struct.Struct("<4sHHd")  # b"CRP1", width, height, time (monotonic s)
 LEASE = struct.Struct("<4sd")  # b"LSE1", open until (monotonic s); 0 is shut
-CROP_TAG, LEASE_TAG = b"CRP1", b"LSE1"
-SIDE_LEAST, SIDE_MOST = 8, 512  # pixels
-CHANNELS = 3  # R, G, B, a byte each
-LEASE_MOST_S = 2.0  # a vault that asks for longer is not ours
+CROP_TAG = b"CRP1"  # the first bytes of a crop, with the version
+LEASE_TAG = b"LSE1"  # the first bytes of a lease, with the version
+SIDE_LEAST = 8  # pixels: shortest side of a crop
+SIDE_MOST = 512  # pixels: longest side of a crop
+CHANNELS = 3  # R, G, B, one byte each
+LEASE_MOST_S = 2.0  # a vault that asks for a longer lease is not ours
 SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-QUEUE_BYTES = 1 << 16
+QUEUE_BYTES = 1 << 16  # send buffer of the socket: messages the vault has not read
 
 
 @dataclass(slots=True, repr=False, eq=False)
 class Crop:
     """One picture of a head, (height, width, 3) uint8 RGB, in sealed memory."""
 
-    width: int
-    height: int
-    time: float  # monotonic s
+    width: int  # pixels
+    height: int  # pixels
+    time: float  # of the frame, monotonic s
     handle: int  # the sealed memfd
 
     @property
@@ -69,9 +71,9 @@ class CropSource:
     """The vault's end: says how long the lease is, takes crops."""
 
     def __init__(self, path: Path) -> None:
-        """Raises UntrustedError where vision does not listen."""
+        """Raises UntrustedError if vision does not listen on ``path``."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket.setblocking(False)  # else a vision that hangs holds the vault up
+        self._socket.setblocking(False)  # a vision that hangs must not delay the vault
         try:
             self._socket.connect(str(path))
         except OSError as error:
@@ -85,15 +87,19 @@ class CropSource:
         return self._socket.fileno()
 
     def lease(self, until: float) -> None:
-        """Let crops come until then; 0.0 shuts at once."""
+        """Let crops come until ``until`` (monotonic s); 0.0 ends the lease at once.
+
+        Raises UntrustedError if vision went away. A full socket raises nothing: the
+        lease then ends by itself.
+        """
         with contextlib.suppress(BlockingIOError):
             self._send(LEASE.pack(LEASE_TAG, until))
 
     def receive(self) -> Crop | None:
-        """The next crop, or None where none waits.
+        """The next crop, or None if none waits.
 
-        Raises VisionLeftError when vision went away, UntrustedError when it sent
-        anything but a sealed crop.
+        Raises VisionLeftError if vision went away, UntrustedError if it sent anything
+        but a sealed crop.
         """
         try:
             message, handles, _, _ = socket.recv_fds(self._socket, CROP.size + 1, 4)
@@ -102,14 +108,14 @@ class CropSource:
         except OSError as error:
             raise UntrustedError(f"vision went away: {error.strerror}") from None
         try:
-            return _checked(message, handles)
+            return _parse(message, handles)
         except UntrustedError:
             for handle in handles:
                 os.close(handle)
             raise
 
     def close(self) -> None:
-        """Leave; vision's lease ends with it."""
+        """Disconnect; that ends vision's lease."""
         self._socket.close()
 
     def _send(self, message: bytes) -> None:
@@ -121,7 +127,7 @@ class CropSource:
             raise UntrustedError(f"vision went away: {error.strerror}") from None
 
 
-def _checked(message: bytes, handles: list[int]) -> Crop:
+def _parse(message: bytes, handles: list[int]) -> Crop:
     if not message and not handles:
         raise VisionLeftError("vision went away")
     if len(message) != CROP.size or len(handles) != 1:
@@ -141,7 +147,7 @@ def _checked(message: bytes, handles: list[int]) -> Crop:
 
 
 def _require_sealed(crop: Crop) -> None:
-    """A memory that its sender could still change or cut short is refused."""
+    """UntrustedError if the sender could still change the memory or cut it short."""
     try:
         seals = fcntl.fcntl(crop.handle, fcntl.F_GET_SEALS)
     except OSError:

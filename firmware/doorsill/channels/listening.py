@@ -1,4 +1,4 @@
-"""Where one process of ours listens for another: a socket file, never a network.
+"""How one process of ours listens for another: a socket file, never a network.
 
 vision: cells.sock for the uplink, faces.sock for the vault    vault: vault.sock
 """
@@ -20,8 +20,9 @@ _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: unix(7)
 def listen_at(path: Path, mode: int, backlog: int) -> socket.socket:
     """A listening AF_UNIX, SOCK_SEQPACKET socket at ``path`` that never blocks.
 
-    What a process before this one left there is replaced. ``mode`` are the file's
-    permissions. Raises ConfigError where it cannot be.
+    A file that an earlier process left there is replaced. ``mode`` is the file's
+    permissions, ``backlog`` how many connections may wait. Raises ConfigError if it
+    cannot listen.
     """
     found = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
@@ -44,7 +45,7 @@ def user_of(peer: socket.socket) -> int:
 
 
 def users_of(name: str) -> frozenset[int]:
-    """Who may be the process that runs as ``name``: its own user, root, and ourselves.
+    """User ids that may run the process ``name``: its own user, root, and ourselves.
 
     On a camera each process has a user of its own; on a laptop all of them are ours.
     """

@@ -1,4 +1,4 @@
-"""Vision as the vault has it: not there yet, there, or gone without a word."""
+"""Vision as the vault sees it: not connected yet, connected, or gone without a word."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ log = logging.getLogger(__name__)
 
 
 class VisionPresence:
-    """Hands leases to vision and takes its crops; whatever goes wrong ends it.
+    """Hands leases to vision and takes its crops; any error ends the connection.
 
-    Whoever made the connection puts it into ``source``.
+    The caller that connected puts the connection into ``source``.
     """
 
     def __init__(self) -> None:
         self.source: CropSource | None = None
 
     def lease(self, until: float) -> None:
-        """Let crops come until then (monotonic s); 0.0 shuts at once."""
+        """Let crops come until ``until`` (monotonic s); 0.0 ends the lease at once."""
         if self.source is None:
             return
         try:
@@ -30,14 +30,17 @@ class VisionPresence:
             self._lose(error)
 
     def stop(self) -> None:
-        """Shut at once, from whatever thread; what goes wrong is found by the other."""
+        """End the lease at once, in any thread.
+
+        An error is left to :meth:`receive`, which meets it again in its own thread.
+        """
         source = self.source
         if source is not None:
             with suppress(UntrustedError):
                 source.lease(0.0)
 
     def receive(self) -> Crop | None:
-        """The next crop; None where none waits or there is no vision."""
+        """The next crop; None if none waits or vision is not connected."""
         if self.source is None:
             return None
         try:

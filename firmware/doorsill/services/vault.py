@@ -194,17 +194,17 @@ class _Loop:
         handle = None
         try:
             if request.word == "status":
-                told = self._keeper.status()
-                told["policy"] = self._rules.policy.digest
+                reply = self._keeper.status()
+                reply["policy"] = self._rules.policy.digest
             elif request.word == "export":
-                told, handle = self._keeper.export(self._device)
+                reply, handle = self._keeper.export(self._device)
             else:
                 name = self._keeper.blank_on_order().name
                 verified = self._keeper.vault.verified_blank
-                told = {"certificate": name, "verified_blank": verified}
+                reply = {"certificate": name, "verified_blank": verified}
         except DoorsillError as error:
-            told = {"refused": str(error)}
-        request.answer(told, handle)
+            reply = {"refused": str(error)}
+        request.answer(reply, handle)
         if handle is not None:
             os.close(handle)
 
