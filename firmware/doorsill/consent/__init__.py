@@ -1,1 +1,1 @@
-"""The one place where a face can rest, and how it is kept shut."""
+"""Whether a card may open the vault: pure decisions, without disk or device."""

@@ -1,8 +1,8 @@
 """A question that only the card in the reader can answer, and only for this moment.
 
 The card signs SHA-256 over a canonical structure: device, boot, policy, site, purpose,
-expiry and 32 fresh random bytes. So an answer is worth nothing on another device,
-after a reboot, under another policy, or a second time.
+expiry and 32 fresh random bytes. So an answer is not valid on another device, after a
+reboot, under another policy, or a second time.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.errors import UntrustedError
 
-NONCE_BYTES = 32
-TAG = b"doorsill consent challenge 1"
+NONCE_BYTES = 32  # fresh random bytes of one question
+TAG = b"doorsill consent challenge 1"  # what the card signs, and its version
 RELYING_PARTY = "consent.doorsill"  # the FIDO2 name that credentials are made for
 USER_PRESENT = 0x01  # flag in FIDO2 authenticator data (CTAP 2.1, 6.1)
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What an answer is for; everything but the moment."""
+    """What an answer is bound to, apart from the moment."""
 
     device: str
     boot: str  # the kernel's boot id
@@ -45,11 +45,11 @@ class Challenge:
     purpose: str
     expires: float  # UTC s
     nonce: bytes  # 32 random bytes
-    touch: bool = False  # a FIDO2 token must be touched for this one
+    touch: bool = False  # whether a FIDO2 token must be touched for this question
 
     @property
     def digest(self) -> bytes:
-        """The 32 bytes that the card signs: lengths make each field unambiguous."""
+        """The 32 bytes that the card signs; a length stands before each field."""
         bound = self.binding
         fields = (
             TAG,
@@ -67,7 +67,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a token gave back; ``authenticator_data`` is FIDO2's and else empty."""
+    """What a token answered; ``authenticator_data`` is empty for a PIV card."""
 
     signature: bytes  # ECDSA in DER
     authenticator_data: bytes = b""
@@ -76,9 +76,9 @@ class Answer:
 def require_answer(
     challenge: Challenge, answer: Answer, card: ConsentCertificate
 ) -> Answer:
-    """Give ``answer`` back if ``card`` gave it to ``challenge``; else UntrustedError.
+    """Return ``answer`` if ``card`` gave it to ``challenge``; else UntrustedError.
 
-    A PIV card signs the digest. A FIDO2 token signs its own data with the digest behind
+    A PIV card signs the digest. A FIDO2 token signs its own data followed by the digest
     (WebAuthn 6.3.3), and that data must name our relying party.
     """
     try:

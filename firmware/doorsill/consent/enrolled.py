@@ -1,7 +1,7 @@
 """The FIDO2 keys that the controller enrolled: one PEM file each on the device.
 
-A key holds no certificate of ours, so what ``doorsill consent issue`` made lies in such
-a file, and ``credential`` in it says which key it belongs to.
+A FIDO2 key cannot hold a certificate of ours. So ``doorsill consent issue`` writes the
+certificates into such a file, and ``credential`` in it says which key they belong to.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from doorsill.consent.trust import credential_of
 from doorsill.documents.strict_x509 import Unreadable, read_pem_chain
 from doorsill.errors import ConfigError
 
-CARDS_LIMIT = 64  # enrolled keys on one device
+CARDS_LIMIT = 64  # most keys that one device can have enrolled
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """One key that the controller knows: its two certificates in DER."""
+    """One enrolled key; certificates in DER, ``sealing`` empty if there is none."""
 
     credential: bytes
     presence: bytes
@@ -28,7 +28,10 @@ class Enrolled:
 
 
 def read_enrolled(folder: Path) -> tuple[Enrolled, ...]:
-    """The keys in ``folder``: one PEM file each, the presence certificate first."""
+    """The keys in ``folder``: one PEM file each, the presence certificate first.
+
+    Raises ConfigError if there are too many, or a file is no such key's.
+    """
     found = []
     paths = sorted(folder.glob("*.pem"))
     if len(paths) > CARDS_LIMIT:

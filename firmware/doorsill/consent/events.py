@@ -14,7 +14,7 @@ from doorsill.consent.trust import ConsentCertificate
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Now, on both clocks: the first decides, the second judges dates."""
+    """Now, on both clocks: monotonic for intervals, UTC for dates."""
 
     monotonic: float  # s
     utc: float  # s
@@ -47,7 +47,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Whatever ends consent from outside: card, reader, daemon, person, medium."""
+    """Consent ended from outside: by card, reader, daemon, person or medium."""
 
     reason: Reason
 
@@ -61,7 +61,7 @@ class Rebound:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """The key switch was turned; it never opens anything alone."""
+    """The key switch was turned; alone it never opens anything."""
 
     on: bool
 
@@ -98,7 +98,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It was never open, and will not be with this card as it is."""
+    """The gate was not open, and this card as it is does not open it."""
 
     card: ConsentCertificate
     reason: Reason

@@ -41,10 +41,13 @@ from doorsill.consent.reasons import Reason
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.errors import ConfigError, UntrustedError
 
-ANSWER_MAX_AGE_S = 1.5  # from the question on, so that a late answer is an old one
-BEAT_S = 0.75  # leaves a slow card as long again; "at least once a second"
+# The lease ends this long after the last question that the card answered was put.
+ANSWER_MAX_AGE_S = 1.5
+# Between two questions: more often than the promised one a second. A card may take as
+# long again to answer before the lease ends at ANSWER_MAX_AGE_S.
+BEAT_S = 0.75
 TOUCH_S = 20.0  # how long a person has to touch a FIDO2 token
-CLOCK_JUMP_S = 2.0  # between two steps, or below the floor; NTP slews far below that
+CLOCK_JUMP_S = 2.0  # a clock that moves more than this is wrong; NTP slews far less
 
 
 class State(Enum):
@@ -61,11 +64,11 @@ class Gate:
 
     binding: Binding
     last: Moment
-    switch: bool = False
+    switch: bool = False  # whether the key switch is on
     card: ConsentCertificate | None = None
     pending: Challenge | None = None
-    asked: float = 0.0  # monotonic s, when ``pending`` or the last question was put
-    fresh: float = 0.0  # monotonic s, when the last question that was answered was put
+    asked: float = 0.0  # when the last question was put, monotonic s
+    fresh: float = 0.0  # when the last answered question was put, monotonic s
     lease: Lease | None = None
     floor: float = 0.0  # UTC s; a clock below it is wrong
 
@@ -89,7 +92,7 @@ def require_lease(gate: Gate, at: Moment) -> Lease:
 
 
 def deadline(gate: Gate) -> float:
-    """Monotonic s at which the next Tick is due, at the latest; inf when blank."""
+    """When the next Tick is due at the latest, monotonic s; inf when blank."""
     if gate.card is None:
         return float("inf")
     if gate.pending is None:
@@ -100,7 +103,7 @@ def deadline(gate: Gate) -> float:
 
 
 def ends(gate: Gate) -> float:
-    """Monotonic s at which the lease ends by itself; inf when there is none."""
+    """When the lease ends by itself, monotonic s; inf if there is none."""
     if gate.lease is None:
         return float("inf")
     return min(
@@ -113,9 +116,10 @@ def ends(gate: Gate) -> float:
 def step(
     gate: Gate, event: Event, at: Moment, nonce: bytes
 ) -> tuple[Gate, tuple[Action, ...]]:
-    """What ``event`` makes of ``gate`` at ``at``, and what must be done in this order.
+    """The gate after ``event`` at the moment ``at``, and what must be done, in order.
 
-    ``nonce`` is 32 fresh random bytes, used if a question is due.
+    ``nonce`` is 32 fresh random bytes, used if a question is due. Raises ConfigError if
+    it has another length.
     """
     if len(nonce) != NONCE_BYTES:
         raise ConfigError(f"a nonce of {len(nonce)} bytes; it must have {NONCE_BYTES}")
@@ -146,11 +150,11 @@ def _insert(
     card = event.card
     if gate.card is not None:
         return _close(gate, Reason.SECOND_CARD)
-    if event.policy != gate.binding.policy:  # which may have taken it back
+    if event.policy != gate.binding.policy:  # a new policy may have revoked the card
         return gate, (Refused(card, Reason.POLICY_CHANGED),)
     if card.site != gate.binding.site:
         return gate, (Refused(card, Reason.UNTRUSTED),)
-    if _is_behind(gate, gate.last):  # and who knows whether the card is in date
+    if _is_behind(gate, gate.last):  # then nobody knows whether the card is in date
         return gate, (Refused(card, Reason.CLOCK),)
     if not card.not_before <= gate.last.utc < card.not_after:
         return gate, (Refused(card, Reason.EXPIRED),)
@@ -205,7 +209,7 @@ def _line_low(gate: Gate) -> tuple[Gate, tuple[Action, ...]]:
 
 
 def _close(gate: Gate, reason: Reason) -> tuple[Gate, tuple[Action, ...]]:
-    """To BLANK, from wherever; nothing of the card stays."""
+    """To BLANK from any state; nothing of the card is kept."""
     blank = replace(gate, card=None, pending=None, lease=None)
     if gate.lease is not None:
         return blank, (Closed(gate.lease, reason),)
@@ -215,7 +219,7 @@ def _close(gate: Gate, reason: Reason) -> tuple[Gate, tuple[Action, ...]]:
 
 
 def _overdue(gate: Gate, at: Moment) -> Reason | None:
-    """Why time alone closes a gate that has a card, or None."""
+    """The reason if time alone closes a gate that has a card, or None."""
     passed = at.monotonic - gate.last.monotonic
     if passed < 0 or abs((at.utc - gate.last.utc) - passed) > CLOCK_JUMP_S:
         return Reason.CLOCK
@@ -233,7 +237,7 @@ def _overdue(gate: Gate, at: Moment) -> Reason | None:
 
 
 def _is_behind(gate: Gate, at: Moment) -> bool:
-    """Whether the clock is below what is known; NTP may slew it back a little."""
+    """Whether the clock is before the known floor; NTP may slew it back a little."""
     return at.utc < gate.floor - CLOCK_JUMP_S
 
 

@@ -14,16 +14,16 @@ class Reason(StrEnum):
     REMOVED = "removed"  # the card was pulled
     READER_GONE = "reader-gone"
     DAEMON_GONE = "daemon-gone"  # pcscd ended or cannot be reached
-    SECOND_CARD = "second-card"  # two cards at once: which of them consents?
-    CARD_ERROR = "card-error"  # the card spoke, but not sense
+    SECOND_CARD = "second-card"  # two cards at once: it is unclear which one consents
+    CARD_ERROR = "card-error"  # the card answered, but not as the standard says
     MISSED_BEAT = "missed-beat"  # no answer in time
-    BAD_ANSWER = "bad-answer"  # an answer, but not the card's, or not to this
+    BAD_ANSWER = "bad-answer"  # not this card's answer, or not to this question
     UNTRUSTED = "untrusted"  # the card's certificate was refused
-    EXPIRED = "expired"  # the certificate's end, or the session's
+    EXPIRED = "expired"  # the certificate or the session ended
     POLICY_CHANGED = "policy-changed"
-    CLOCK = "clock"  # it jumped, or is below the floor: dates mean nothing now
+    CLOCK = "clock"  # it jumped, or is before the floor, so dates cannot be checked
     LINE_LOW = "line-low"  # the key switch is off
-    LAMP = "lamp"  # the consent lamp is missing or does not light: nobody would know
+    LAMP = "lamp"  # the consent lamp is missing or does not light
     LIMIT = "limit"  # the policy's number or size of crops
     MEDIUM = "medium"  # the medium failed, is full or lied
     NEW_MEDIUM = "new-medium"  # the process began, with another medium than the last
@@ -31,7 +31,7 @@ class Reason(StrEnum):
 
     @property
     def lasting(self) -> bool:
-        """Whether the same card is not asked again before it is put in anew."""
+        """Whether the same card is asked again only after it was put in again."""
         return self in LASTING
 
 

@@ -1,8 +1,8 @@
-"""What a hardware token must be able to do, whoever made it.
+"""What a hardware token of any maker must be able to do.
 
 ``drivers/token/piv.py`` (any PIV card or key in a PC/SC reader) and
 ``drivers/token/fido.py`` (any FIDO2 key) are tokens. A key switch
-(``drivers/gpio/line.py``) is not: it has no secret, so it is only ever one more
+(``drivers/gpio/line.py``) is no token: it has no secret, so it is only one more
 condition.
 """
 
@@ -18,7 +18,7 @@ from doorsill.errors import UntrustedError
 
 
 class TokenError(UntrustedError):
-    """The token is gone or does not make sense; ``reason`` says how. Never a yes."""
+    """The token is gone or fails; ``reason`` says how. It is never consent."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -35,12 +35,12 @@ class TokenIn:
 
 @dataclass(frozen=True, slots=True)
 class TokenOut:
-    """There is none, or not exactly one."""
+    """There is no token, or more than one."""
 
     reason: Reason
     at: float  # monotonic s, when it was seen
-    why: str = ""  # a sentence, where the reason alone does not say what to do
-    readers: str = ""  # the names of those that are empty
+    why: str = ""  # a sentence, if the reason alone does not say what to do
+    readers: str = ""  # names of the readers that are empty
 
 
 TokenEvent = TokenIn | TokenOut
@@ -62,7 +62,7 @@ class Token(Protocol):
         """The 9D certificate in DER, not verified; empty where the token has none."""
 
     def sign(self, challenge: Challenge) -> Answer:
-        """The token's answer; a touch token waits for the touch where it is asked."""
+        """The token's answer; a FIDO2 key waits for a touch if it is asked for one."""
 
     def unwrap(self, peer_public: bytes, pin: str | None = None) -> bytes:
         """The 32-byte secret shared with ``peer_public`` (P-256 point, 65 bytes)."""
@@ -72,13 +72,13 @@ class Token(Protocol):
 
 
 class Lamp(Protocol):
-    """Lit exactly while faces may be stored; one that fails means blank."""
+    """Lit exactly while faces may be stored; a lamp that fails means blank."""
 
     def show(self, lit: bool) -> None:
-        """Light it or put it out; UntrustedError where that failed."""
+        """Light it or put it out; UntrustedError if that failed."""
 
     def close(self) -> None:
-        """Put it out for good; UntrustedError where that failed."""
+        """Put it out for good; UntrustedError if that failed."""
 
 
 class Switch(Protocol):

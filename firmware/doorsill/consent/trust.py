@@ -2,8 +2,8 @@
 
     card certificate ── signed by ──► consent CA ── pinned by SHA-256 in ──► policy
 
-No disk, no network, no clock. Whatever is downstream of here takes a
-``ConsentCertificate``, and only this module makes one. X.509 as in RFC 5280.
+No disk, no network, no clock. All code after this one takes a ``ConsentCertificate``,
+and only this module makes one. X.509 as in RFC 5280.
 """
 
 from __future__ import annotations
@@ -24,13 +24,18 @@ from doorsill.documents.strict_x509 import Unreadable, read_der
 from doorsill.errors import UntrustedError
 
 CERTIFICATE_LIMIT = 4096  # bytes; a PIV card holds about 3,000
-URN = "urn:doorsill:consent:"
-# RFC 4122 arc of UUIDs: whoever makes one up needs no registry for an own OID.
+URN = "urn:doorsill:consent:"  # what the names in a card's certificate begin with
+# An OID of our own, below the UUID arc (RFC 4122), which needs no registry.
 FIDO_CREDENTIAL = x509.ObjectIdentifier("2.25.88181068037739161866033065639743953927")
+# The critical extensions that this module knows; any other is refused.
 UNDERSTOOD = (
-    x509.BasicConstraints, x509.KeyUsage, x509.SubjectAlternativeName,
-    x509.ExtendedKeyUsage, x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier,
-)  # fmt: skip
+    x509.BasicConstraints,
+    x509.KeyUsage,
+    x509.SubjectAlternativeName,
+    x509.ExtendedKeyUsage,
+    x509.SubjectKeyIdentifier,
+    x509.AuthorityKeyIdentifier,
+)
 
 PublicKey = ec.EllipticCurvePublicKey
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
@@ -38,7 +43,7 @@ Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The consent CA of this site, verified, with the cards it took back."""
+    """The consent CA of this site, verified, and the cards that it revoked."""
 
     certificate: x509.Certificate
     revoked: frozenset[int]  # serial numbers
@@ -63,9 +68,11 @@ class ConsentCertificate:
 def authority(
     certificate: bytes, pin: str, revoked: Iterable[str], utc: float
 ) -> Authority:
-    """The consent CA in ``certificate`` (DER), as the policy pins and bounds it.
+    """The consent CA in ``certificate`` (DER), if it is the one that the policy pins.
 
-    ``pin`` is its SHA-256 and ``revoked`` the serial numbers of cards, hexadecimal.
+    ``pin`` is its SHA-256 and ``revoked`` the serial numbers of cards, hexadecimal;
+    ``utc`` is the time now in s. Raises UntrustedError if it is another CA, may not
+    sign others, or is out of date.
     """
     found = fingerprint(certificate)
     if found != pin:
@@ -89,7 +96,10 @@ def verify(
     purposes: Iterable[str],
     utc: float,
 ) -> ConsentCertificate:
-    """The card's certificate (DER) if it may open this site's vault at ``utc``."""
+    """The card's certificate (DER) if it may open this site's vault at ``utc`` (s).
+
+    Raises UntrustedError with the reason if it may not.
+    """
     card = _parse(certificate, "card")
     _require_signed(card, trusted, "card")
     _require_date(card, utc, "card")
@@ -112,7 +122,10 @@ def verify(
 def verify_sealing(
     certificate: bytes, trusted: Authority, card: ConsentCertificate, utc: float
 ) -> PublicKey:
-    """The card's 9D key: of the same CA and the same holder, for key agreement."""
+    """The card's 9D key: of the same CA and the same holder, for key agreement.
+
+    Raises UntrustedError with the reason if it is not.
+    """
     found = _parse(certificate, "card's 9D")
     _require_signed(found, trusted, "card's 9D")
     _require_date(found, utc, "card's 9D")
@@ -127,7 +140,10 @@ def verify_sealing(
 
 
 def holder_of(certificate: x509.Certificate) -> str:
-    """The card's name, from the subject; at most 64 printable characters."""
+    """The holder's name, from the subject; at most 64 printable characters.
+
+    Raises UntrustedError if there is none.
+    """
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(names[0].value) if len(names) == 1 else ""
     if not name or len(name) > 64 or not name.isprintable():
@@ -146,7 +162,7 @@ def urn(site: str, purpose: str) -> str:
 
 
 def urns(certificate: x509.Certificate) -> tuple[str, ...]:
-    """All that the certificate opens; empty for any other certificate."""
+    """All names of ours in the certificate; UntrustedError if it has no names."""
     names = _extension(certificate, x509.SubjectAlternativeName, "card")
     found = names.get_values_for_type(x509.UniformResourceIdentifier)
     return tuple(each for each in found if each.startswith(URN))
