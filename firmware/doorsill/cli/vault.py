@@ -42,7 +42,7 @@ def list_vault(args: argparse.Namespace) -> int:
         if told["lamp"] is not None:
             _say("the consent lamp is lit" if told["lamp"] else "the lamp is NOT lit")
     elif told["verified_blank"]:
-        _say("BLANK (verified: every byte of the medium was read back as nought)")
+        _say("BLANK (verified: every byte of the medium was read back as zero)")
     elif told["without_power"]:
         _say(f"SHUT: {UNPOWERED}")
     else:

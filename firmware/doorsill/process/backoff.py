@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST_WAIT_S = 0.5
-LONGEST_WAIT_S = 60.0
-SETTLED_S = 15.0  # what ran this long failed for a new reason
+FIRST_WAIT_S = 0.5  # after one failure
+LONGEST_WAIT_S = 60.0  # after many failures
+SETTLED_S = 15.0  # after so long without failure the waits start again
 
 
 def wait_after(failures: int) -> float:
@@ -16,19 +16,19 @@ def wait_after(failures: int) -> float:
 
 @dataclass(slots=True)
 class Failures:
-    """How many failures came in a row; what ran for a while begins again at none."""
+    """How many failures came in a row; after SETTLED_S without one, 0 again."""
 
     in_a_row: int = 0
-    total: int = 0
-    _since: float | None = None  # when it last began to work, s
+    total: int = 0  # failures since the start
+    _since: float | None = None  # when it last began to work, monotonic s
 
     def works(self, now: float) -> None:
-        """It was seen at work at ``now``, s."""
+        """Note that it works at ``now``, monotonic s."""
         if self._since is None:
             self._since = now
 
     def failed(self, now: float) -> float:
-        """It failed at ``now``, s; the seconds to wait before the next try."""
+        """Note a failure at ``now``, monotonic s; returns the seconds to wait."""
         if self._since is not None and now - self._since >= SETTLED_S:
             self.in_a_row = 0
         self._since = None

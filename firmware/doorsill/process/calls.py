@@ -1,8 +1,8 @@
 """Which system calls each process may make once it has started, and how.
 
-The lists come from a trace of the suite: ``scripts/trace-calls`` makes it again and
-says what is missing and what nobody used. Nothing is on a list that makes, links,
-renames or truncates by name, or changes metadata, but for a process that is given a
+The lists come from a trace of the test suite: ``scripts/trace-calls`` makes it again
+and says what is missing and what was not used. A call that makes, links, renames or
+truncates by name, or changes metadata, is only on the list of a process that is given a
 folder to write in.
 
 Numbers: linux/unistd.h of x86-64 and the generic table, which arm64 uses.
@@ -14,18 +14,20 @@ from collections.abc import Mapping, Sequence
 
 from doorsill.process.seccomp import Is, Rules, Way
 
-NEWEST = 466  # the last call that somebody here has looked at; above: ENOSYS
+NEWEST = 466  # the newest call that we have reviewed; a higher number gets ENOSYS
 
-# open(2): what none may ask for who writes nothing. These flags are the same on x86-64
-# and arm64; O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND and O_TMPFILE's own bit.
+# Flags of open(2) that a process which writes nothing may not use: O_WRONLY, O_RDWR,
+# O_CREAT, O_TRUNC, O_APPEND and O_TMPFILE's own bit. They are the same on x86-64 and
+# arm64.
 WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000 | 0o20000000
-MAKING = WRITING & ~0o2  # the same, but O_RDWR: what is there may be opened for both
+MAKING = WRITING & ~0o2  # the same without O_RDWR: existing files may be opened
 TEMPORARY = 0o20000000  # a file without a name, which linkat(2) could give one
 
-# fcntl(2): handles, flags, locks, seals. Not F_SETOWN and F_SETSIG, which send signals.
+# Commands of fcntl(2) for handles, flags, locks and seals. F_SETOWN and F_SETSIG are
+# not among them: they send signals.
 FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1033, 1034)
-CLONE_THREAD = 0x10000
-PROT_WRITE, PROT_EXEC = 2, 4
+CLONE_THREAD = 0x10000  # clone(2): a thread, and no process
+PROT_WRITE, PROT_EXEC = 2, 4  # mmap(2)
 PR_NAMES_AND_QUESTIONS = (
     3,  # PR_GET_DUMPABLE
     15,  # PR_SET_NAME: libraries name their threads
@@ -35,10 +37,11 @@ PR_NAMES_AND_QUESTIONS = (
     66,  # PR_GET_MDWE
     0x53564D41,  # PR_SET_VMA: the C library names its memory
 )
-# ioctl(2), one door to every driver: exact requests, and kinds by their letter.
+# ioctl(2) reaches every driver. So requests are listed exactly, or by the letter of
+# their kind.
 TCGETS, FIONREAD, FIONBIO, FIOCLEX = 0x5401, 0x541B, 0x5421, 0x5451
 PLAIN_IOCTLS = (TCGETS, FIONREAD, FIONBIO, FIOCLEX)
-KIND = 0xFF00
+KIND = 0xFF00  # where the letter of the kind is in a request
 CAMERA_KINDS = (
     "V",  # video4linux and its sub-devices
     "|",  # the media controller
@@ -58,7 +61,7 @@ MEDIUM_IOCTLS = (
 AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 SOCK_STREAM, SOCK_DGRAM, SOCK_KIND = 1, 2, 0xF
 
-# x86-64, arm64; None where there is no such call.
+# The number of each call on x86-64 and on arm64; None if there is no such call.
 NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "read": (0, 63), "write": (1, 64), "open": (2, None), "close": (3, 57),
     "stat": (4, None), "fstat": (5, 80), "lstat": (6, None), "poll": (7, None),
@@ -102,10 +105,11 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
 }  # fmt: skip
 MACHINES = ("x86_64", "aarch64")
 
-# clone(2) can be looked at, clone3(2) cannot; the same with open, openat and openat2.
+# A filter can check the arguments of clone(2) and openat(2), but not those of clone3(2)
+# and openat2(2), so these seem absent.
 ABSENT = ("clone3", "openat2", "fchmodat2", "epoll_pwait2")
 
-# What the trace of the suite has seen, in one process or another.
+# Calls that the trace of the suite has seen, in one process or another.
 SEEN = (
     "read", "write", "close", "stat", "fstat", "newfstatat", "lseek", "munmap", "brk",
     "mremap", "madvise", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "pread64",
@@ -115,13 +119,13 @@ SEEN = (
     "exit_group", "recvfrom", "recvmsg", "sendmsg", "getsockname", "getpeername",
     "getsockopt", "setsockopt", "accept4",
 )  # fmt: skip
-# What it has not, and what a camera may meet all the same.
+# Calls that it has not seen, but that a camera may need all the same.
 UNSEEN = (
-    # The same as above, as another C library, machine or Python says it.
+    # The same as above, as another C library, machine or Python calls it.
     "lstat", "statx", "access", "faccessat", "faccessat2", "readlinkat", "ppoll",
     "nanosleep", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "dup3",
     "readv", "writev",
-    # The clock, where a machine's kernel does not answer without a call.
+    # The clock, on a machine whose kernel answers only to a call.
     "clock_gettime", "clock_getres", "gettimeofday",
     # Pools of threads, in LiteRT and FFmpeg, look for processors and wait.
     "getcpu", "sched_yield", "membarrier",
@@ -136,10 +140,10 @@ WRITES = (
     "unlinkat", "rename", "renameat", "renameat2", "statfs", "fstatfs",
 )  # fmt: skip
 PROCESSES: dict[str, tuple[str, ...]] = {
-    "vision": (*COMMON, "memfd_create", "ftruncate"),  # a crop's memory, see handover
-    # Vision while a webcam is opened, until it closes the rest as well.
+    "vision": (*COMMON, "memfd_create", "ftruncate"),  # a crop's memory: crop_sender
+    # Vision while it opens a webcam; afterwards it takes the list above.
     "opening": (*COMMON, "memfd_create", "ftruncate", "seccomp"),
-    "uplink": (*COMMON, *WRITES, "flock"),  # one outbox, one uplink
+    "uplink": (*COMMON, *WRITES, "flock"),  # flock: read vision's declaration
     "connector": COMMON,
     "vault": (
         *COMMON,
@@ -157,7 +161,7 @@ PROCESSES: dict[str, tuple[str, ...]] = {
 def rules_for(process: str, machine: str, own: int) -> tuple[Rules, tuple[int, ...]]:
     """The rules of ``process``, a key of PROCESSES, and the calls that are absent.
 
-    ``own`` is its process id: it may signal itself and nobody else.
+    ``own`` is its process id: it may send signals only to itself.
     """
     ways: dict[str, Sequence[Way]] = dict.fromkeys(PROCESSES[process], ())
     ways.update(_common_ways(own))
@@ -172,7 +176,7 @@ def rules_for(process: str, machine: str, own: int) -> tuple[Rules, tuple[int, .
 
 
 def number_of(name: str, machine: str) -> int | None:
-    """The number of a call, None where that machine does not have it."""
+    """The number of a call; None if that machine does not have it."""
     return NUMBERS[name][MACHINES.index(machine)]
 
 
@@ -183,10 +187,10 @@ def _common_ways(own: int) -> dict[str, Sequence[Way]]:
         "clone": ((Is(0, CLONE_THREAD, CLONE_THREAD),),),
         "fcntl": _one_of(1, FCNTL),
         "prctl": _one_of(0, PR_NAMES_AND_QUESTIONS),
-        "prlimit64": ((Is(2, 0), Is(2, 0, high=True)),),  # to ask, not to set
+        "prlimit64": ((Is(2, 0), Is(2, 0, high=True)),),  # to read, not to set
         "kill": ((Is(0, own),),),
         "tgkill": ((Is(0, own),),),
-        # On a connection, to where it goes: no other address.
+        # Without an address: only on a connection that exists.
         "sendto": ((Is(4, 0), Is(4, 0, high=True)),),
         "open": ((Is(1, 0, WRITING),),),
         "openat": ((Is(2, 0, WRITING),),),

@@ -1,4 +1,4 @@
-"""A child that we forked to look at something: what it says in time, and its end."""
+"""A child process that we forked for one answer: read the answer, end the child."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import select
 import signal
 import time
 
-ENDED_WITHIN_S, POLL_S = 5.0, 0.002
-PIECE_BYTES = 1 << 16
+ENDED_WITHIN_S = 5.0  # longest wait for a child that was killed
+POLL_S = 0.002  # between two checks whether it has ended
+PIECE_BYTES = 1 << 16  # read from the pipe at once
 
 
 def read_answer(reader: int, limit_s: float) -> bytes:
-    """All that it wrote until it closed its end of the pipe ``reader``.
+    """All that the child wrote until it closed its end of the pipe ``reader``.
 
-    TimeoutError where it did not within ``limit_s``.
+    Raises TimeoutError if it did not close it within ``limit_s`` seconds.
     """
-    told, ends = b"", time.monotonic() + limit_s
+    answer, ends = b"", time.monotonic() + limit_s
     while select.select([reader], [], [], max(0.0, ends - time.monotonic()))[0]:
         piece = os.read(reader, PIECE_BYTES)
         if not piece:
-            return told
-        told += piece
+            return answer
+        answer += piece
     raise TimeoutError(f"nothing within {limit_s:g} s")
 
 
 def end(child: int) -> None:
-    """It has nothing left to do; one that is stuck in the kernel is left behind."""
+    """Kill ``child`` and wait; one that is stuck in the kernel is left behind."""
     os.kill(child, signal.SIGKILL)
     ends = time.monotonic() + ENDED_WITHIN_S
     while os.waitpid(child, os.WNOHANG)[0] == 0 and time.monotonic() < ends:

@@ -6,10 +6,11 @@
     close(keep)      seccomp: no system call but those on the process's list
     confine(keep)    both, one after the other
 
-Who must open a camera between the two (libcamera starts threads, and needs what no
-list allows) calls them one by one; others call ``confine``. The second holds on every
-kernel and binds every thread; see SECURITY.md for which lock closes which way out.
-Neither can be taken back, and all of it is inherited.
+A process that must open a camera between the two calls them one by one, because
+libcamera starts threads and needs calls that no list allows. Other processes call
+``confine``. The second works on every kernel and binds every thread; SECURITY.md says
+which lock closes which way out. Neither can be undone, and child processes inherit
+both.
 
 Source: landlock(7), seccomp(2), prctl(2).
 """
@@ -27,32 +28,29 @@ from doorsill.process import calls, landlock, locks, room, seccomp
 from doorsill.process.hardening import harden
 from doorsill.process.kernel import prctl
 
-PR_SET_NAME = 15
+PR_SET_NAME = 15  # prctl(2): the name that ps shows
 
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """What a process keeps; everything that is not named here it gives up.
+    """What a process keeps; it gives up everything that is not named here."""
 
-    ``process`` is whose list of system calls holds: a key of ``calls.PROCESSES``.
-    ``writable`` are folders below which it may write, or device files it may open for
-    writing before :func:`close`; ``visible`` are the places, beside the program and the
-    system's own, where it may read and connect to sockets: those that are there.
-    ``ports`` are TCP ports that it may connect to.
-    """
-
-    process: str
+    process: str  # key of calls.PROCESSES: the list of system calls that it may make
+    # Folders below which it may write, or device files that it may open for writing
+    # before close(); all must exist.
     writable: Sequence[Path] = ()
+    # Places that it may read and whose sockets it may connect to, besides the program
+    # and the system's own. A place that does not exist is left out.
     visible: Sequence[Path] = ()
-    ports: Sequence[int] = ()
+    ports: Sequence[int] = ()  # TCP ports that it may connect to
 
 
 class Room(Enum):
     """How much a process needs a mount namespace of its own."""
 
-    NEVER = "never"  # its list of calls holds it, or it has nothing to reach
-    INSTEAD = "instead of landlock"  # one of the two, and both where both are there
-    ALWAYS = "always"  # it keeps a right to connect, which landlock cannot bound
+    NEVER = "never"  # its list of calls is enough, or it can reach nothing
+    INSTEAD = "instead of landlock"  # one of the two must be there; both if possible
+    ALWAYS = "always"  # it may connect to sockets, which landlock cannot limit
 
 
 ROOMS = {
@@ -66,17 +64,17 @@ ROOMS = {
 def confine(keep: Confinement) -> None:
     """Give up everything but ``keep``, now and for good.
 
-    Raises ConfigError where the kernel cannot do it; the process must then not go on.
+    Raises ConfigError if the kernel cannot do it; the process must then not go on.
     """
     restrict(keep)
     close(keep)
 
 
 def restrict(keep: Confinement) -> None:
-    """The first half: paths. While there is one thread, before anything is looked at.
+    """The first half: paths. To be called while there is one thread, first of all.
 
-    Raises ConfigError with two threads, for a path that is missing, or where the kernel
-    gives neither of the locks that the process needs: it must then not go on.
+    Raises ConfigError if there are two threads, a path is missing, or the kernel gives
+    neither of the locks that the process needs; the process must then not go on.
     """
     _require_one_thread()
     keep = _absolute(keep)
@@ -90,7 +88,7 @@ def restrict(keep: Confinement) -> None:
 
 
 def _absolute(keep: Confinement) -> Confinement:
-    """With whole paths, and those in sight that are there; ConfigError without one."""
+    """``keep`` with absolute paths; ConfigError if a writable one is missing."""
     for path in keep.writable:
         if not path.exists():
             raise ConfigError(f"{path} must exist before the process confines itself")
@@ -102,7 +100,7 @@ def _absolute(keep: Confinement) -> Confinement:
 
 
 def _go_into_a_room(keep: Confinement) -> None:
-    """One that its unit made for it, or else one that it makes itself."""
+    """Use the room that its systemd unit made, or else make one."""
     if left := room.left_by_unit(keep.writable, keep.visible):
         try:
             room.enter(keep.writable, keep.visible)
@@ -118,9 +116,9 @@ def _go_into_a_room(keep: Confinement) -> None:
 
 
 def close(keep: Confinement) -> None:
-    """The second half: system calls, of all threads; nothing is opened for writing.
+    """The second half: system calls, of all threads.
 
-    Raises ConfigError where the kernel has no seccomp or the machine is not known.
+    Raises ConfigError if the kernel has no seccomp or the machine is not known.
     """
     machine = seccomp.machine()
     prctl(PR_SET_NAME, f"doorsill-{keep.process}".encode())
@@ -130,7 +128,7 @@ def close(keep: Confinement) -> None:
 
 
 def _require_one_thread() -> None:
-    """landlock binds the calling thread and its children, no other."""
+    """ConfigError with two threads: landlock binds only the thread that calls it."""
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
         raise ConfigError(

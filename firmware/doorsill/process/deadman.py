@@ -1,7 +1,8 @@
-"""Acts at a time that was set, whatever the thread that set it is waiting for.
+"""Acts at a set time, even if the thread that set it is blocked.
 
-A card that answers moves the time on. When nobody does, because the card is silent or
-because a disk holds up the thread that decides, the key is destroyed all the same.
+A card that answers moves the time on. If nothing moves it on, because the card is
+silent or because a disk blocks the thread that decides, the key is destroyed all the
+same.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-NEVER = float("inf")
+NEVER = float("inf")  # no time is set
 
 
 class Deadman:
     """One time and one act; its thread begins with the first time that is set."""
 
     def __init__(self, act: Callable[[], object], clock: Callable[[], float]) -> None:
-        """``clock`` gives seconds, and only grows."""
+        """``clock`` gives seconds that never go back."""
         self._act, self._clock = act, clock
         self._due = NEVER
         self._ended = False
@@ -24,7 +25,7 @@ class Deadman:
         self._thread: threading.Thread | None = None
 
     def set(self, due: float) -> None:
-        """Act at ``due`` unless another time is set before; NEVER is no time."""
+        """Act at ``due`` (seconds of the clock) unless another time is set before."""
         with self._changed:
             if due == self._due:
                 return

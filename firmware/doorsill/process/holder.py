@@ -1,4 +1,4 @@
-"""Who holds the lock on a file: how one process of ours knows of another."""
+"""Which process holds the lock on a file: how our processes know of each other."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from doorsill.errors import ConfigError
 
 LOCKS = Path("/proc/locks")  # proc_locks(5)
-RUN_LOCK = "doorsill.lock"  # in the run folder, of the one `doorsill run` there
+RUN_LOCK = "doorsill.lock"  # in the run folder: only one `doorsill run` may hold it
 
 
 def holder_of(path: Path) -> int | None:
-    """The process id of the one that has ``path`` locked by flock; None: nobody.
+    """The id of the process that has ``path`` locked by flock; None if there is none.
 
-    Raises ConfigError where this user may not look at ``path``.
+    Raises ConfigError if this user may not inspect ``path``.
     """
     try:
         found = path.stat()
@@ -37,9 +37,9 @@ def holder_of(path: Path) -> int | None:
 
 
 def hold_alone(path: Path) -> int:
-    """Lock ``path`` for as long as this process lives; the handle.
+    """Lock ``path`` for as long as this process lives; returns the handle.
 
-    Raises ConfigError where another process has it, and says which.
+    Raises ConfigError, with its process id, if another process has the lock.
     """
     try:
         flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -55,7 +55,7 @@ def hold_alone(path: Path) -> int:
 
 
 def already(path: Path) -> str:
-    """The sentence for a second one; ``path`` is the file that the first has locked."""
+    """The sentence for a second process; the first has ``path`` locked."""
     first = holder_of(path)
     who = f" (pid {first})" if first else ""
     return f"doorsill already runs here{who}: it holds {path}"

@@ -1,7 +1,7 @@
 """A call that may hang (a card, a daemon), given a limit.
 
-It runs in a thread of its own. Where the limit passes the caller goes on; the thread
-ends with the process, as nothing can end a call that is stuck in the kernel or in C.
+It runs in a thread of its own. After the limit the caller goes on; the thread ends with
+the process, because nothing can end a call that is stuck in the kernel or in C.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The system calls that a process makes to bind itself, and words for their failures.
+"""The system calls by which a process confines itself, and words for their failures.
 
 Source: prctl(2), seccomp(2), landlock(7); numbers from the kernel's own headers.
 """
@@ -23,7 +23,7 @@ def call(number: int, *arguments: object) -> int:
 
 
 def prctl(option: int, *values: object) -> int:
-    """What prctl(2) answers, with the values that are not given 0."""
+    """What prctl(2) answers; values that are not given are 0."""
     words = [ctypes.c_ulong(x) if isinstance(x, int) else x for x in values]
     words += [ctypes.c_ulong(0)] * (4 - len(words))
     answer = int(libc.prctl(ctypes.c_int(option), *words))
@@ -31,7 +31,7 @@ def prctl(option: int, *values: object) -> int:
 
 
 def require(answer: int, purpose: str) -> int:
-    """``answer`` where it is no error; ConfigError "cannot ``purpose``: why"."""
+    """``answer`` if it is no error; else ConfigError, "cannot PURPOSE: why"."""
     if answer < 0:
         raise ConfigError(f"cannot {purpose}: {os.strerror(-answer)}")
     return answer

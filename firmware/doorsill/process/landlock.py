@@ -1,8 +1,9 @@
 """The second lock: landlock, which knows paths and ports, where the kernel has it.
 
-It binds the calling thread and what that thread starts, so it is closed while there is
-one thread. What each ABI (1 to 7) adds is asked for where it is there: files from 1,
-moving from 2, truncating from 3, TCP ports from 4, abstract sockets and signals from 6.
+It binds the calling thread and the threads that this one starts, so it is closed while
+there is only one. Each ABI adds something, which is used if the kernel has it: files
+from 1, moving from 2, truncating from 3, TCP ports from 4, abstract sockets and signals
+from 6.
 
 Source: landlock(7) and linux/landlock.h.
 """
@@ -26,11 +27,11 @@ MAKE_AND_REMOVE = sum(1 << bit for bit in range(4, 13))
 REFER, TRUNCATE = 1 << 13, 1 << 14
 BIND_TCP, CONNECT_TCP = 1, 2
 SCOPE_ABSTRACT_UNIX, SCOPE_SIGNAL = 1, 2
-OF_A_FILE = WRITE_FILE | READ_FILE | TRUNCATE  # the rights that a single file can have
+OF_A_FILE = WRITE_FILE | READ_FILE | TRUNCATE  # the rights that apply to a file
 
 
 def version() -> int:
-    """The kernel's landlock ABI, 0 where there is none."""
+    """The kernel's landlock ABI; 0 if it has none."""
     return max(0, call(CREATE_RULESET, None, 0, 1))
 
 
@@ -39,10 +40,10 @@ def restrict(
     readable: Sequence[Path] | None,
     ports: Sequence[int],
 ) -> int:
-    """Close everything but what is named, for good; the ABI that did it, 0 for none.
+    """Close everything but what is named, for good; returns the ABI, 0 if none.
 
-    ``readable`` None: every file may be read. Raises ConfigError where a path is not
-    there or the kernel refuses.
+    With ``readable`` None every file may be read. Raises ConfigError if a path does not
+    exist or the kernel refuses.
     """
     abi = version()
     if abi == 0:
@@ -73,7 +74,7 @@ def _rights(abi: int) -> int:
 
 def _ruleset(abi: int, files: int) -> int:
     network, scopes = BIND_TCP | CONNECT_TCP, SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL
-    size = 24 if abi >= 6 else 16 if abi >= 4 else 8  # what an older one has not is cut
+    size = 24 if abi >= 6 else 16 if abi >= 4 else 8  # an older ABI has fewer fields
     attributes = struct.pack("QQQ", files, network, scopes)[:size]
     answer = call(CREATE_RULESET, attributes, size, 0)
     return require(answer, "make a landlock rule set")

@@ -1,7 +1,7 @@
 """Memory for secrets: never swapped, never dumped, never inherited, and zeroised.
 
-Sources: mlock(2), madvise(2); CERT C MEM06. Python may copy what passes through its own
-objects, so keys are made, used and destroyed inside this memory, by address.
+Sources: mlock(2), madvise(2); CERT C MEM06. Python may copy data that passes through
+its own objects. So keys are made, used and destroyed inside this memory, by address.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mlock.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
 _libc.getrandom.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint)
 _libc.getrandom.restype = ctypes.c_ssize_t
-GETRANDOM_MOST = 256  # bytes that getrandom(2) gives without ever being interrupted
-_BYTES_HEADER = bytes.__basicsize__ - 1  # where CPython keeps the bytes of a bytes
+GETRANDOM_MOST = 256  # bytes that getrandom(2) gives without an interruption
+_BYTES_HEADER = bytes.__basicsize__ - 1  # bytes before the content of a CPython bytes
 
 
 class LockedMemory:
-    """``size`` bytes of nought, locked; use as a context or call :meth:`close`."""
+    """``size`` zero bytes, locked; use it in a ``with`` or call :meth:`close`."""
 
     def __init__(self, size: int) -> None:
-        """Raises ConfigError where the kernel does not let that much be locked."""
+        """Raises ConfigError if the kernel does not lock that much memory."""
         self.size = size
         self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._anchor = ctypes.c_char.from_buffer(self._map)
@@ -49,20 +49,24 @@ class LockedMemory:
         raise TypeError("locked memory cannot be copied, pickled or sent")
 
     def fill_random(self) -> None:
-        """Fill with the kernel's randomness, written here and nowhere else."""
+        """Fill with the kernel's randomness, which is written here and nowhere else.
+
+        Raises ConfigError for more than GETRANDOM_MOST bytes, UntrustedError if the
+        kernel gives none.
+        """
         if self.size > GETRANDOM_MOST:
             raise ConfigError(f"{self.size} random bytes; the limit is 256")
         if _libc.getrandom(self._address, self.size, 0) != self.size:
             raise UntrustedError("the kernel gives no randomness")
 
     def zeroise(self) -> None:
-        """Overwrite with nought and look; UntrustedError where it did not hold."""
+        """Overwrite with zeros and check; UntrustedError if a byte is not 0 then."""
         ctypes.memset(self._address, 0, self.size)
         if not is_blank(self.view):
-            raise UntrustedError("locked memory is not nought after zeroising")
+            raise UntrustedError("locked memory is not zero after zeroising")
 
     def close(self) -> None:
-        """Zeroise and give back; does nothing the second time."""
+        """Zeroise and free; does nothing the second time."""
         if self._map.closed:
             return
         self.zeroise()
@@ -87,7 +91,7 @@ class LockedMemory:
 
 
 def is_blank(data: memoryview | bytes | bytearray) -> bool:
-    """Whether every byte is nought."""
+    """Whether every byte is 0."""
     zeros = bytes(min(len(data), 1 << 16))
     view = memoryview(data)
     step = max(1, len(zeros))
@@ -98,9 +102,10 @@ def is_blank(data: memoryview | bytes | bytearray) -> bool:
 
 
 def wipe(secret: bytes) -> None:
-    """Overwrite a ``bytes`` that a library gave us, in place, and nobody else holds.
+    """Overwrite a ``bytes`` from a library in place; nobody else may refer to it.
 
-    A bytes is immutable by custom only; CPython keeps no other copy of one this long.
+    A ``bytes`` is immutable by convention only. CPython keeps no other copy of one of
+    16 bytes or more; a shorter one is left as it is.
     """
     if len(secret) >= 16:
         ctypes.memset(id(secret) + _BYTES_HEADER, 0, len(secret))

@@ -1,6 +1,6 @@
 """Which locks hold in a process, for ``status``, ``check`` and ``health``.
 
-Coarse on purpose: six yes-or-no answers and the ABI of landlock, in one small number.
+Coarse on purpose: six yes-or-no answers and the landlock ABI.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from doorsill.process.hardening import PR_GET_MDWE
 from doorsill.process.kernel import call, prctl
 
 GET_ACTION_AVAIL = 2  # seccomp(2)
-LANDLOCK_MOST = 7  # the newest ABI that we ask anything of
+LANDLOCK_MOST = 7  # the newest ABI that we report
 
-_landlock = 0  # what this process has closed with landlock: the kernel tells nobody
-_room = False  # whether this process made itself a mount namespace
+_landlock = 0  # the ABI that this process is closed with; the kernel cannot be asked
+_room = False  # whether this process has a mount namespace of its own
 
 
 class Lock(IntFlag):
@@ -27,10 +27,10 @@ class Lock(IntFlag):
 
     SECCOMP = 1  # the allow list of system calls
     LANDLOCK = 2  # paths, and with newer ABIs ports and signals
-    ROOM = 4  # a mount namespace of its own: of its unit, or made by itself
+    ROOM = 4  # a mount namespace of its own, made by its unit or by itself
     NO_NEW_PRIVILEGES = 8
     NO_NEW_CODE = 16  # no memory that is writable and executable (MDWE, Linux 6.3)
-    MEMORY_LOCKED = 32  # nothing of it is swapped out
+    MEMORY_LOCKED = 32  # none of its memory is swapped out
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Locks:
 
     @property
     def missing(self) -> Lock:
-        """What does not hold here and could elsewhere."""
+        """The locks that do not hold here."""
         return Lock(sum(Lock)) & ~self.held
 
 
@@ -69,10 +69,10 @@ def locks() -> Locks:
 
 
 def locks_of(process: int) -> Lock:
-    """What can be seen from outside of another process: seccomp, room, and so on.
+    """The locks of another process that can be seen from outside.
 
-    Not landlock and not MDWE, which the kernel tells only the process itself. Raises
-    ConfigError where there is no such process or we may not look at it.
+    Landlock and MDWE are not among them: the kernel shows them only to the process
+    itself. Raises ConfigError if there is no such process or we may not inspect it.
     """
     there = Path("/proc") / str(process)
     try:
@@ -88,7 +88,7 @@ def locks_of(process: int) -> Lock:
 
 
 def probe_locks() -> Locks:
-    """What this machine's kernel can give a process, for ``check``."""
+    """The locks that this machine's kernel can give a process, for ``check``."""
     held = Lock.NO_NEW_PRIVILEGES
     kill = ctypes.c_uint32(seccomp.KILL)
     number = seccomp.SECCOMP[seccomp.machine()]
@@ -101,13 +101,13 @@ def probe_locks() -> Locks:
 
 
 def note_landlock(abi: int) -> None:
-    """Called by ``confine`` when it has closed something with landlock."""
+    """Remember the ``abi`` by which ``confine`` closed this process; 0 for none."""
     global _landlock
     _landlock = min(LANDLOCK_MOST, abi)
 
 
 def note_room() -> None:
-    """Called when this process has found or made a mount namespace of its own."""
+    """Remember that this process has a mount namespace of its own."""
     global _room
     _room = True
 

@@ -3,12 +3,12 @@
     /usr /etc /proc, the program     to be read
     the folder that it keeps         to be written
     the folders of its sockets       to be connected to
-    /dev                             null, zero, full, random; nothing that sees
+    /dev                             null, zero, full, random; no camera
 
-systemd gives a process the same by its unit. Where no unit does, the process makes
-itself one before it locks itself in; it may as root, and where the kernel lets anybody
-make user namespaces. It is what holds uplink and vault on a kernel without landlock,
-and what keeps the vault from the daemons of this machine on every kernel.
+A systemd unit gives a process the same. Without a unit, the process makes a room itself
+before it confines itself; that works as root, and if the kernel lets every user make
+user namespaces. On a kernel without landlock the room is what confines uplink and
+vault. On every kernel it keeps the vault away from the daemons of this machine.
 
 Source: mount_namespaces(7), user_namespaces(7), pivot_root(2), mount_setattr(2).
 """
@@ -29,38 +29,45 @@ CLONE_NEWNS, CLONE_NEWIPC = 0x20000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
-MNT_DETACH = 2
+MNT_DETACH = 2  # umount2(2)
 MOUNT_SETATTR = 442  # the same on every machine
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV = 1, 2, 4
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-ROOM_FLAGS = MS_NOSUID | MS_NODEV
+ROOM_FLAGS = MS_NOSUID | MS_NODEV  # of the new root
 
 HARMLESS_DEVICES = ("null", "zero", "full", "random", "urandom")
 SYSTEM = tuple(map(Path, ("/usr", "/etc", "/bin", "/lib", "/lib64")))
-# Of /proc this process and the machine, and no other process.
+# What is shown of /proc: this process and the machine, and no other process.
 OF_PROC = (
-    "self", "sys", "swaps", "meminfo", "stat", "cpuinfo", "uptime", "loadavg",
+    "self",
+    "sys",
+    "swaps",
+    "meminfo",
+    "stat",
+    "cpuinfo",
+    "uptime",
+    "loadavg",
     "filesystems",
-)  # fmt: skip
-# Not a file of ours, and yet not of the room: what a mount table always holds.
+)
+# File systems of the kernel, which hold no files of a disk; every mount table has them.
 KERNEL_FILES = (
     "proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "securityfs", "hugetlbfs",
     "autofs", "binfmt_misc", "bpf", "configfs", "debugfs", "efivarfs", "fusectl",
     "pstore", "tracefs",
 )  # fmt: skip
-# If one of these is in sight, it is the whole machine and no room.
+# If one of these is visible, the process sees the whole machine and is in no room.
 STRANGERS = tuple(
     map(Path, ("/run/dbus/system_bus_socket", "/run/systemd/journal/socket"))
 )
 START = Path("/tmp")  # noqa: S108 - where the new root is put together
-OLD = "old"
+OLD = "old"  # folder of the old root, until it is unmounted
 DEVICES = Path("/dev")
 
 
 def program_paths() -> tuple[Path, ...]:
-    """Where the interpreter, its packages and ours are, with the system's own."""
-    # Not the first of sys.path: that is where the one who started us happens to stand.
+    """The folders of the system, the interpreter, its packages and ours."""
+    # The first entry of sys.path is left out: it is the folder that we were started in.
     package = Path(__file__).parent.parent
     ours = (sys.prefix, sys.base_prefix, str(package), *sys.path[1:])
     found = [*SYSTEM, *(Path("/proc", each) for each in OF_PROC)]
@@ -71,10 +78,10 @@ def program_paths() -> tuple[Path, ...]:
 def find_openings(
     table: str, writable: Sequence[Path], visible: Sequence[Path] = ()
 ) -> list[str]:
-    """What the mount table leaves open that a room would close; empty: it is one.
+    """What the mount table leaves open and a room would close; empty in a room.
 
-    ``table`` is /proc/self/mountinfo; see proc_pid_mountinfo(5). Memory below
-    ``visible``, the runtime folder of a unit, is no disk and may be written.
+    ``table`` is the text of /proc/self/mountinfo; see proc_pid_mountinfo(5). A tmpfs
+    below ``visible``, as the runtime folder of a unit, is no disk and may be written.
     """
     found = []
     for line in table.splitlines():
@@ -92,26 +99,27 @@ def find_openings(
 
 
 def left_by_unit(writable: Sequence[Path], visible: Sequence[Path]) -> list[str]:
-    """What is left open around this process now; empty where a unit made it a room."""
+    """What is left open around this process now; empty if a unit made a room."""
     table = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
     return find_openings(table, writable, visible)
 
 
 def harmless_devices() -> list[Path]:
-    """Of /dev what every program may need, and that no camera is among."""
+    """Device files that every program may need; no camera is among them."""
     found = (DEVICES / name for name in HARMLESS_DEVICES)
     return [each for each in found if each.exists()]
 
 
 def enter(writable: Sequence[Path], visible: Sequence[Path]) -> None:
-    """Make a room and go in, for good; OSError where the kernel does not let us.
+    """Make a room and enter it, for good; OSError if the kernel refuses.
 
-    ``visible`` can be read, and the sockets there be connected to. There is no network.
+    Inside, ``visible`` can be read and its sockets can be connected to. There is no
+    network.
     """
     here = Path.cwd()
     kept = [(path, path.resolve()) for path in writable]
     shown = _outermost([*program_paths(), *visible])
-    # Where a link leads is asked now: later it would lead into the new root.
+    # Links are resolved now: later they would lead into the new root.
     seen = [(path, path.resolve()) for path in shown]
     _unshare()
     _mount(None, Path("/"), None, MS_REC | MS_PRIVATE)
@@ -124,7 +132,7 @@ def enter(writable: Sequence[Path], visible: Sequence[Path]) -> None:
         _show(old, path, source, ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV)
     for path, source in kept:
         if path.is_relative_to(DEVICES):
-            _show(old, path, source, ATTR_NOSUID, deep=False)  # not /dev/shm in it
+            _show(old, path, source, ATTR_NOSUID, deep=False)  # without /dev/shm
         else:
             _show(old, path, source, ATTR_NOSUID | ATTR_NODEV)
     for name in HARMLESS_DEVICES:
@@ -137,13 +145,13 @@ def enter(writable: Sequence[Path], visible: Sequence[Path]) -> None:
 
 
 def _unshare() -> None:
-    """A mount table and a network of our own; not as root: by a user namespace."""
+    """Get a mount table and a network of our own; without root, by a user namespace."""
     user, group = os.geteuid(), os.getegid()
     flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET
     if user != 0:
         flags |= CLONE_NEWUSER
     _check(libc.unshare(flags))
-    if user != 0:  # we stay who we were, and nobody else is there
+    if user != 0:  # we keep our user and group id; no other id exists inside
         Path("/proc/self/setgroups").write_text("deny", "ascii")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1", "ascii")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1", "ascii")
@@ -152,9 +160,9 @@ def _unshare() -> None:
 def _show(
     old: Path, path: Path, source: Path, attributes: int, *, deep: bool = True
 ) -> None:
-    """Put at ``path`` what was at ``source``, no link, with ``attributes``.
+    """Mount ``source`` (no link) of the old root at ``path``, with ``attributes``.
 
-    ``deep``: with what is mounted below it.
+    ``deep`` includes what is mounted below it.
     """
     there = old / source.relative_to("/")
     if there.is_dir():
@@ -170,7 +178,7 @@ def _show(
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:
-    """Without those that lie below another; the order is kept."""
+    """The paths that lie below no other one, in the same order."""
     unique = list(dict.fromkeys(paths))
     return [
         each for each in unique if not _below(each, [x for x in unique if x != each])
@@ -190,7 +198,7 @@ def _mount(
 
 
 def _check(answer: int) -> None:
-    """OSError for what the C library (-1) or the kernel (minus the number) refused."""
+    """OSError if the C library (-1) or the kernel (minus the number) refused."""
     if answer < 0:
         number = ctypes.get_errno() if answer == -1 else -answer
         raise OSError(number, os.strerror(number))

@@ -1,12 +1,12 @@
-"""Standard error for a process that must not be able to say anything of its own.
+"""Standard error for a process that must not be able to write any text of its own.
 
     process ── which sentence, a number ──► scribe ── the sentence ──► standard error
 
-Before it is closed, the process starts a scribe: sed(1), which has the list as its
-program, puts a sentence in the place of each number, and ends after so many. From then
-on the process's own standard error is /dev/null, and what it logs is compared with the
-list. So neither a picture nor a part of one reaches a journal or a terminal. sed, as it
-is on every Debian and small: a second interpreter would cost 9 MB.
+Before the process confines itself, it starts a scribe: sed(1), whose program is the
+list of sentences. sed writes a sentence for each number, and ends after MOST of them.
+From then on the process's own standard error is /dev/null, and each line that it logs
+is compared with the list. So no part of a picture can reach a journal or a terminal.
+sed is on every Debian and small; a second interpreter would cost 9 MB.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from doorsill.process.stopping import held_back
 
 SED = "/bin/sed"
 MOST = 1000  # sentences in the life of a process; then the scribe ends
-BURST = 12  # sentences that we ask for at once
-EVERY_S = 15.0  # then one more in so many seconds
+BURST = 12  # sentences that may be written at once
+EVERY_S = 15.0  # after a burst, one sentence in this time
 NOT_KNOWN = "WARNING {name}: something that is on no list; the exit code says more"
 
 
@@ -42,13 +42,13 @@ class Sentence:
 
 
 class Allowance:
-    """How much we say: a burst, and then a little all the time."""
+    """How many sentences may be written: a burst, then one every EVERY_S."""
 
     def __init__(self, now: float) -> None:
         self._left, self._at = float(BURST), now
 
     def take(self, now: float) -> bool:
-        """Whether one more sentence may be said at ``now``, s."""
+        """Whether one more sentence may be written at ``now``, monotonic s."""
         gained = (now - self._at) / EVERY_S
         self._left, self._at = min(float(BURST), self._left + gained), now
         if self._left < 1.0:
@@ -58,7 +58,7 @@ class Allowance:
 
 
 class Scribe(TextIOBase):
-    """Our end: something to write lines to, of which numbers are made."""
+    """The process's end: a stream whose lines become numbers of sentences."""
 
     def __init__(
         self,
@@ -67,17 +67,17 @@ class Scribe(TextIOBase):
         process: subprocess.Popen[bytes] | None = None,
     ) -> None:
         self._line = line
-        self._process = process  # or Python would ask after it when it is forgotten
-        self._silence = os.open(os.devnull, os.O_RDWR)  # later it may not be opened
+        self._process = process  # kept, or Python would wait for it when it is freed
+        self._silence = os.open(os.devnull, os.O_RDWR)  # confined, we may not open it
         self._patterns = [re.compile(each.pattern) for each in sentences]
         self._allowance = Allowance(time.monotonic())
         self._rest = ""
 
     def take_over(self) -> None:
-        """From now on this is the process's standard error; before ``close``."""
+        """Become the process's standard error; to be called before ``close``."""
         before = sys.stderr
         before.flush()
-        for each in (0, 1, 2):  # a terminal can be written to by each of them
+        for each in (0, 1, 2):  # each of them could write to a terminal
             os.dup2(self._silence, each)
         os.close(self._silence)
         sys.stderr = self
@@ -95,13 +95,13 @@ class Scribe(TextIOBase):
         for each in lines:
             if each and self._allowance.take(time.monotonic()):
                 number = number_of(each, self._patterns)
-                with contextlib.suppress(OSError):  # it has ended, or does not read
+                with contextlib.suppress(OSError):  # the scribe ended or does not read
                     os.write(self._line, f"{number}\n".encode())
         return len(text)
 
 
 def number_of(line: str, patterns: Sequence[re.Pattern[str]]) -> int:
-    """Which sentence of the list a line is; their count where it is none."""
+    """The number of the sentence that ``line`` matches; their count if none does."""
     for number, each in enumerate(patterns):
         if each.search(line):
             return number
@@ -109,17 +109,19 @@ def number_of(line: str, patterns: Sequence[re.Pattern[str]]) -> int:
 
 
 def start(name: str, sentences: Sequence[Sentence]) -> Scribe:
-    """Start a scribe, which writes ``name`` in each line; before ``restrict``.
+    """Start a scribe that writes ``name`` in each line; before ``restrict``.
 
-    Raises ConfigError where there is no sed.
+    Raises ConfigError if sed cannot be started.
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
-        with held_back():  # it ends with us, and not at a signal: our last word is due
+        with held_back():  # it ends with us, not at a signal, so our last line is kept
             process = subprocess.Popen(
                 [SED, "--unbuffered", *program(name, sentences)],
-                stdin=reader, stdout=2, env={},
-            )  # fmt: skip
+                stdin=reader,
+                stdout=2,
+                env={},
+            )
     except OSError as error:
         os.close(writer)
         raise ConfigError(f"cannot start {SED}: {error.strerror}") from None
@@ -130,7 +132,7 @@ def start(name: str, sentences: Sequence[Sentence]) -> Scribe:
 
 
 def program(name: str, sentences: Sequence[Sentence]) -> list[str]:
-    """For sed: whatever a line is, what leaves is one of the sentences."""
+    """The program for sed: any line becomes one of the sentences."""
     lines = []
     for number, each in enumerate(sentences):
         lines += [f"s/^{number}$/{each.level} {name}: {each.text}/", "t said"]

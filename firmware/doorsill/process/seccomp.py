@@ -1,8 +1,8 @@
 """The first lock: seccomp, an allow list of system calls, on every kernel.
 
-What is not on the list gets EPERM, and ENOSYS where the C library then falls back to an
-older call whose arguments are values and can be looked at: a filter cannot follow a
-pointer. A call of a foreign ABI (int 0x80, x32) ends the process.
+A call that is not on the list fails with EPERM. It fails with ENOSYS if the C library
+then falls back to an older call whose arguments a filter can check; a filter cannot
+follow a pointer. A call of a foreign ABI (int 0x80, x32) ends the process.
 
 Source: seccomp(2), linux/filter.h, linux/seccomp.h.
 """
@@ -27,7 +27,7 @@ EPERM, ENOSYS = 0x00050001, 0x00050026
 LOAD, EQUAL, AT_LEAST, AND, GIVE = 0x20, 0x15, 0x35, 0x54, 0x06  # classic BPF
 ARCH_AT, NUMBER_AT, ARGUMENTS_AT = 4, 0, 16  # in struct seccomp_data
 FULL = 0xFFFFFFFF
-LONGEST_JUMP = 255
+LONGEST_JUMP = 255  # lines that a classic BPF jump can skip
 
 Line = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
 
@@ -48,12 +48,12 @@ class Is:
 
 
 Way = tuple[Is, ...]  # all of these must hold
-# By the number of a call: the ways in which it may be made; () means in every way.
+# For each number of a call the ways in which it may be made; () allows every way.
 Rules = Mapping[int, Sequence[Way]]
 
 
 def machine() -> str:
-    """The machine's name; ConfigError where we know no numbers for it."""
+    """The machine's name; ConfigError if we know no call numbers for it."""
     found = platform.machine()
     if found not in AUDIT_ARCH:
         known = ", ".join(AUDIT_ARCH)
@@ -66,8 +66,8 @@ def program(
 ) -> list[Line]:
     """The filter as classic BPF.
 
-    ``absent`` are the numbers of calls that the kernel is to seem too old for, and so
-    is every number above ``newest``, which nobody has thought about yet.
+    The calls in ``absent`` fail as on a kernel that is too old for them. So does every
+    number above ``newest``, because we have not reviewed those calls.
     """
     lines: list[Line] = [
         (LOAD, 0, 0, ARCH_AT),
@@ -87,7 +87,10 @@ def program(
 
 
 def install(lines: Sequence[Line]) -> None:
-    """Bind every thread of this process, and what they start, for good."""
+    """Bind every thread of this process, and all that they start, for good.
+
+    Raises ConfigError if the kernel refuses.
+    """
     code = b"".join(struct.pack("HBBI", *line) for line in lines)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("HxxxxxxQ", len(lines), ctypes.addressof(buffer))
@@ -104,7 +107,7 @@ def _block(number: int, body: list[Line]) -> list[Line]:
 
 
 def _ways(ways: Sequence[Way]) -> list[Line]:
-    """One after the other, until one fits."""
+    """Lines that try one way after the other until one fits."""
     lines: list[Line] = []
     for way in ways:
         size = 3 * len(way) + 1

@@ -1,9 +1,9 @@
-"""SIGTERM, SIGINT, SIGHUP: a process is asked to stop once, however often it is told.
+"""SIGTERM, SIGINT, SIGHUP: a process is asked to stop once, even if signals repeat.
 
-A signal never raises where it strikes, in an import, in a bookkeeping line or in the
-middle of the end: it is noted, and whoever waits for long says so with ``waiting``,
-which alone is broken off. Where something fails after the signal, the signal is the
-cause that counts.
+A signal is only noted. It raises nothing in an import, between two steps of bookkeeping
+or while the process ends. Code that waits for long does so inside ``waiting``, which
+alone is interrupted. If something fails after the signal, the signal counts as the
+cause.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-# SIGHUP: the terminal is gone, and children that have none would stay.
+# SIGHUP: the terminal is gone; children without a terminal would stay.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Stopped(Exception):
-    """Whoever waited was told to stop."""
+    """A signal came during ``waiting``."""
 
 
 class Stop:
-    """Whether this process was told to stop."""
+    """Whether this process was asked to stop."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -32,9 +32,9 @@ class Stop:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """A wait that a signal breaks off: raises Stopped, also where it came before.
+        """A wait that a signal interrupts with Stopped, also if it came before.
 
-        What is done inside must be worth nothing when it is broken off.
+        Work inside must be safe to throw away half done.
         """
         self._waiting = True
         try:
@@ -44,7 +44,7 @@ class Stop:
             self._waiting = False
 
     def check(self) -> None:
-        """Raise Stopped if the signal came: between two steps of a long start."""
+        """Raise Stopped if a signal came; for between two steps of a long start."""
         if self.asked:
             raise Stopped
 
@@ -60,7 +60,9 @@ class Stop:
         if first and self._bell is not None:
             os.eventfd_write(self._bell, 1)
         if self._waiting:
-            self._waiting = False  # a second one must not strike while the first ends
+            self._waiting = (
+                False  # a second signal must not raise while Stopped is handled
+            )
             raise Stopped
 
 
@@ -68,23 +70,23 @@ _stop = Stop()
 
 
 def listen() -> Stop:
-    """Hear the signals from now on, those that waited for us included.
+    """Handle the signals from now on, also those that were held back until now.
 
-    There is one Stop in a process; to be called in its main thread.
+    There is one Stop in a process. To be called in its main thread.
     """
     for each in SIGNALS:
         if each == signal.SIGHUP and signal.getsignal(each) is signal.SIG_IGN:
-            continue  # nohup(1): it is to outlive its terminal
+            continue  # started by nohup(1): it must outlive its terminal
         signal.signal(each, _stop.heard)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     return _stop
 
 
 def deaf() -> None:
-    """Hear no signal any more: the process is over, and nothing shall end it sooner.
+    """Ignore the signals from now on: the process is about to end by itself.
 
-    Python forgets its handlers before it is gone, and a signal would then be what the
-    process ended with.
+    Python removes its handlers before it exits; a signal after that would end the
+    process with the signal's own exit code.
     """
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
@@ -92,7 +94,7 @@ def deaf() -> None:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Signals wait meanwhile; a child that is started so gets its own in ``listen``."""
+    """Hold signals back; a child that is started so handles them after ``listen``."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield

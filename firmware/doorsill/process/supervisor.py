@@ -1,10 +1,10 @@
-"""What systemd hears of a process: it is ready, it is still at work, it ends.
+"""What a process says to systemd: it is ready, it is still at work, it ends.
 
     NOTIFY_SOCKET ─► connect ─► confine ─► ready ─► alive, alive, alive … ─► stopping
 
-The socket is opened and connected before the process confines itself; afterwards there
-is only ``send`` on it. Nothing that was seen or counted is said: the words are
-constants of the caller. Where nobody supervises, nothing is sent.
+The socket is opened and connected before the process confines itself; afterwards it is
+only sent on. The words are constants of the caller, so nothing that was seen or counted
+is sent. Without a supervisor nothing is sent.
 
 Source: sd_notify(3), systemd.service(5) on WatchdogSec=.
 """
@@ -18,46 +18,46 @@ from collections.abc import Mapping
 from doorsill.errors import ConfigError
 
 ADDRESS = "NOTIFY_SOCKET"  # where systemd says on which socket it listens
-ALIVE_EVERY_S = 1.0  # between two signs of life: far below any WatchdogSec of ours
+ALIVE_EVERY_S = 1.0  # between two signs of life; every WatchdogSec of ours is longer
 
 
 class Supervisor:
-    """The one who started us and ends us when we hang; make it before confinement."""
+    """systemd, which ends us if we hang; to be made before confinement."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Connect to the socket that ``environment`` names, if it names one.
 
-        Raises ConfigError where it names one that cannot be reached: systemd would wait
-        for us in vain.
+        Raises ConfigError if the socket cannot be reached, because systemd would then
+        wait without end.
         """
         self._socket: socket.socket | None = None
-        self._alive_at = float("-inf")  # of the last sign of life, s, monotonic
+        self._alive_at = float("-inf")  # when the last sign of life was sent, s
         address = environment.get(ADDRESS, "")
         if address:
             self._socket = _connect(address)
 
     def ready(self, status: str) -> None:
-        """The process is at work; ``systemctl status`` shows ``status``."""
+        """Say that the process is at work; ``systemctl status`` shows ``status``."""
         self._send(f"READY=1\nSTATUS={status}")
 
     def alive(self, now: float) -> None:
-        """The loop that does the work has come round, at ``now`` s, monotonic."""
+        """Say that the loop has made a turn, at ``now`` (monotonic s)."""
         if now - self._alive_at >= ALIVE_EVERY_S:
             self._alive_at = now
             self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """The process was asked to end and is on its way."""
+        """Say that the process was asked to end, and is ending."""
         self._send("STOPPING=1")
 
     def close(self) -> None:
-        """Say nothing any more."""
+        """Close the socket; nothing is sent any more."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def _send(self, text: str) -> None:
-        """A word that cannot be sent now is dropped: the next one is a second away."""
+        """Send ``text``, or drop it if that would block: the next one follows soon."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.send(text.encode("ascii"))

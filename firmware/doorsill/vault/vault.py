@@ -272,7 +272,7 @@ class Vault:
             return certificate
         if found.fault is not None or not found.blank:
             raise UntrustedError(
-                f"the medium is NOT blank: {found.fault or 'not nought when read back'}"
+                f"the medium is NOT blank: {found.fault or 'not zero when read back'}"
                 f"; {certificate.name} says so, and the vault stays shut"
             )
         self._ready = True
