@@ -1,1 +1,1 @@
-"""The inspector's part: what a blanking certificate says, and whether it is true."""
+"""For the inspector: what a blanking certificate says, and whether it can be true."""

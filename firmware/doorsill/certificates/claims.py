@@ -1,7 +1,7 @@
 """The fixed words of a blanking certificate: what may be claimed, and what may not.
 
-Both the one who writes certificates and the stand-alone verifier read this file, so
-that neither can say more than it says here.
+Both the vault, which writes certificates, and the stand-alone verifier read this file,
+so that neither can say more than it says here.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ def printable(text: str) -> str:
 FORMAT = "doorsill-blanking/1"
 HEAD_FORMAT = "doorsill-blanking-head/1"
 FIRST = "0" * 64  # what the first certificate names as its predecessor
-BLOCK_BYTES = 4096
-LARGEST_MEDIUM = 1 << 30
+BLOCK_BYTES = 4096  # of a block in a read-back
+LARGEST_MEDIUM = 1 << 30  # bytes
 
 MEDIA = ("memory", "file", "partition", "sram")
 NO_ANSWER = "no-answer"
 METHODS = ("key-destroyed", "discarded", "overwritten", NO_ANSWER)
-DISCARDABLE = ("partition",)  # a file that is discarded was not overwritten first
-VOLATILE = ("sram",)  # media whose power may be cut, so that they do not answer
+DISCARDABLE = ("partition",)  # a discarded file would lose its blocks unwritten
+VOLATILE = ("sram",)  # media whose power can be cut, so that they do not answer
 CLASS = "Clear"
 CLASS_WORDS = (
     "Clear in the sense of NIST SP 800-88 Rev. 2: the key was overwritten where one "
@@ -73,16 +73,16 @@ LIMITS = (
 
 
 def class_of(kind: str, answered: bool) -> tuple[str, str]:
-    """The class of NIST SP 800-88 and the words that a medium of ``kind`` may claim."""
+    """The class of NIST SP 800-88 that a ``kind`` of medium may claim; its words."""
     if not answered:
         return NOT_YET, NOT_YET_WORDS
     return (FILE_CLASS, FILE_WORDS) if kind == "file" else (CLASS, CLASS_WORDS)
 
 
 def read_back_seed(previous: str, counter: int, key_id: str | None) -> bytes:
-    """What the read-back hash starts with, 32 bytes: bound to this place in the chain.
+    """The 32 bytes that the read-back hash starts with, bound to a place in the chain.
 
-    A hash over another medium's, or an earlier, read-back does not fit here.
+    So the hash of an earlier read-back, or of another medium's, is not valid here.
     """
     text = f"doorsill read-back|{previous}|{counter}|{key_id or 'none'}"
     return hashlib.sha256(text.encode()).digest()

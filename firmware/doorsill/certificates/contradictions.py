@@ -1,7 +1,7 @@
-"""What one blanking certificate, or two in a row, cannot say and be true.
+"""Contradictions in one blanking certificate, or between two in a row.
 
-Each is signed by the rightful device, so only its own words can show that it is wrong:
-leases against key, medium and time, and each certificate against the one before it.
+Each is signed by the right device, so only its own words can show that it is wrong:
+leases are compared with key, medium and time, and each certificate with the one before.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from typing import Any
 from doorsill.certificates import claims
 from doorsill.errors import UntrustedError
 
-SLACK_MS = 60_000  # a disk that stalls while it closes, a clock that is slewed
-LONGEST_LEASE_MS = 4 * 3600 * 1000  # of any policy; see policy.CONSENT_SECONDS_CEILING
-MOST_CROPS = 10_000  # in one lease, of any policy
-CROP_LEAST, CROP_MOST = 8 * 8 * 3 + 28, 512 * 512 * 3 + 28  # sealed bytes of one crop
+SLACK_MS = 60_000  # allowed between two times: a stalled disk, a slewed clock
+# The longest that any policy allows; see policy.document.CONSENT_SECONDS_CEILING.
+LONGEST_LEASE_MS = 4 * 3600 * 1000
+MOST_CROPS = 10_000  # the most in one lease that any policy allows
+CROP_LEAST = 8 * 8 * 3 + 28  # sealed bytes of the smallest crop
+CROP_MOST = 512 * 512 * 3 + 28  # sealed bytes of the largest crop
 NO_LEASE = ("start", "power-back", "new-medium")  # reasons for which nothing was open
 VANISHES = ("memory", "sram")  # media that are empty once the process is gone
-UNKNOWN_KEY = "0" * 32  # of a marker that a crash tore
+UNKNOWN_KEY = "0" * 32  # key id after a crash that tore the marker
 
 
 def check_alone(body: dict[str, Any]) -> None:
-    """UntrustedError where a certificate, its form good, contradicts itself."""
+    """UntrustedError if a certificate, whose form is right, contradicts itself."""
     leases, key = body["leases"], body["key"]
     if key["destroyed"] and key["id"] is None:
         raise UntrustedError("a key was destroyed that has no name")
@@ -40,7 +42,7 @@ def check_alone(body: dict[str, Any]) -> None:
 
 
 def check_pair(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """UntrustedError where ``new`` contradicts ``old``, the certificate before it."""
+    """UntrustedError if ``new`` contradicts ``old``, the certificate before it."""
     _check_clock(old, new)
     _check_medium(old, new)
     for lease in new["leases"]:
@@ -54,7 +56,7 @@ def check_pair(old: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def clock_went_back(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether the time goes back from ``old`` to ``new``; a reboot may lose a clock."""
+    """Whether the time goes back from ``old`` to ``new``, as when a clock was lost."""
     return bool(new["time"]["utc_ms"] < old["time"]["utc_ms"] - SLACK_MS)
 
 
@@ -91,7 +93,7 @@ def _check_time(body: dict[str, Any], lease: dict[str, Any]) -> None:
         if lasted:
             raise UntrustedError("it died, and yet it knows when its lease ended")
         if body["time"]["source"] == claims.NOT_SYNCHRONISED:
-            return  # it lost its clock with its power
+            return  # the clock was lost with the power
     if lease["closed_ms"] > body["time"]["utc_ms"] + SLACK_MS:
         raise UntrustedError(
             f"its lease ended at {_at(lease['closed_ms'])}, after the certificate, "
@@ -116,7 +118,7 @@ def _check_crops(medium: dict[str, Any], lease: dict[str, Any]) -> None:
 
 
 def _check_clock(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Back only for who starts without a clock, or is set right for the first time."""
+    """The time may go back only if a clock was lost, or is set for the first time."""
     if not clock_went_back(old, new):
         return
     known = [each["time"]["source"] == claims.SYNCHRONISED for each in (old, new)]

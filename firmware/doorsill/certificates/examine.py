@@ -20,18 +20,18 @@ from doorsill.errors import UntrustedError
 
 HEX64 = "[0-9a-f]{64}"
 DEVICE = r"[a-z0-9-]{1,16}"
-# No control characters, C1 as well, and nothing that turns the writing round.
+# No control characters (C0, C1), and none that changes the direction of writing.
 WORDS = r"[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*"
 DISK = r"[A-Za-z0-9!._-]{1,32}"  # as the kernel names block devices
-DISKS_MOST = 32
+DISKS_MOST = 32  # that one certificate may name
 LATEST_MS = 253402300799000  # the end of the year 9999
 
-Document = tuple[str, bytes]  # its name, for messages, and its bytes
+Document = tuple[str, bytes]  # its name in messages, and its bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One certificate that was checked; ``body`` is as it was signed."""
+    """One certificate that was checked; ``body`` is what was signed."""
 
     name: str
     body: dict[str, Any]
@@ -46,12 +46,15 @@ class Verified:
 
     @property
     def read_back(self) -> bool:
-        """Whether the medium was read back; False: it did not answer."""
+        """Whether the medium was read back; False if it did not answer."""
         return claims.NO_ANSWER not in self.body["methods"]
 
 
 def verify_one(document: Document, authority: x509.Certificate) -> Verified:
-    """One certificate by itself: signer, form, and what it claims."""
+    """Check one certificate by itself: its signer, its form, and what it claims.
+
+    ``authority`` is the device CA. Raises UntrustedError, which names the document.
+    """
     name, data = document
     try:
         body, signature = canonical.split(data)
@@ -161,7 +164,7 @@ def check_head_form(body: dict[str, Any]) -> None:
 
 
 def read_lease(lease: Fields) -> None:
-    """Note what is wrong with a lease, in a certificate or in a marker."""
+    """Note what is wrong with a lease, of a certificate or of a marker."""
     opened = lease.whole("opened_ms", 0, LATEST_MS)
     lease.whole("closed_ms", opened, LATEST_MS)
     lease.text("reason", "|".join(claims.REASONS), 32)
@@ -212,7 +215,7 @@ def _check_discarded(kind: str) -> None:
 
 
 def _check_silence(body: dict[str, Any]) -> None:
-    """A medium that did not answer: then nothing else is claimed of it."""
+    """UntrustedError if more is claimed of a medium that did not answer."""
     methods, kind, found = body["methods"], body["medium"]["kind"], body["read_back"]
     if kind not in claims.VOLATILE:
         raise UntrustedError(f"a {kind} medium keeps what it has without power")

@@ -1,7 +1,7 @@
-"""Which device signed a document: its certificate stands in it, under the device CA.
+"""Which device signed a document: the document holds its certificate, by the device CA.
 
-Stand-alone, as the verifier is: blanking certificates and exports are read with nothing
-but the device CA's certificate.
+Stand-alone, as the verifier is: to read blanking certificates and exports, the device
+CA's certificate is enough.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ PublicKey = ec.EllipticCurvePublicKey
 def signer_of(
     body: dict[str, Any], authority: x509.Certificate
 ) -> tuple[x509.Certificate, PublicKey]:
-    """The device's certificate and key in ``body``; the signature is yet to be checked.
+    """The device's certificate and key in ``body``; the caller checks the signature.
 
-    UntrustedError where it is not certified by ``authority``, not a device's, or not of
-    the device that ``body`` speaks of.
+    Raises UntrustedError if the certificate is not signed by ``authority``, is not a
+    device's, or is of another device than ``body`` names.
     """
     signer = _read(body.get(FIELD))
     try:
@@ -61,7 +61,10 @@ def _read(text: object) -> x509.Certificate:
 
 
 def _check_purpose(signer: x509.Certificate) -> None:
-    """A CA, or who serves TLS, is no device; without a purpose it has every one."""
+    """UntrustedError for the certificate of a CA or of a TLS server.
+
+    A certificate that names no purpose may be used for any.
+    """
     for each in signer.extensions:
         if isinstance(each.value, x509.BasicConstraints) and each.value.ca:
             raise UntrustedError("a CA signed it, and no device")

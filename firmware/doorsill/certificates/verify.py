@@ -1,7 +1,8 @@
 """Check a chain of blanking certificates offline, with nothing but the device CA.
 
 Stand-alone: it knows the fixed words of a certificate and nothing of the vault. Every
-refusal is one sentence. What passes is still only a claim of the device that signed.
+refusal is one sentence. A chain that passes is still only a claim of the device that
+signed it.
 """
 
 from __future__ import annotations
@@ -28,18 +29,19 @@ from doorsill.certificates.examine import (
 from doorsill.documents import canonical
 from doorsill.errors import UntrustedError
 
-AHEAD = timedelta(days=1)  # how far a device's clock may be before the inspector's
+AHEAD = timedelta(days=1)  # how much later a device's clock may be than ours
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the inspector knows from elsewhere; None where nothing."""
+    """What the inspector knows from another source; None if nothing."""
 
     device: str | None = None
     whole: bool = True  # the chain must begin at certificate 1
     at_least: int = 0  # the chain must reach this counter
-    revoked: Mapping[int, datetime] = field(default_factory=dict)  # serials of devices
-    now: datetime | None = None  # no certificate is of a later day
+    # When each revoked device certificate was revoked, by serial number.
+    revoked: Mapping[int, datetime] = field(default_factory=dict)
+    now: datetime | None = None  # no certificate may be of a later day
 
 
 def verify_chain(
@@ -48,9 +50,9 @@ def verify_chain(
     authority: x509.Certificate,
     expected: Expected,
 ) -> list[Verified]:
-    """The certificates in ``documents``, all good and in order.
+    """The certificates in ``documents``, all valid and in order.
 
-    Raises UntrustedError with the name of the first that is not, and why.
+    Raises UntrustedError with the name of the first that is not, and the reason.
     """
     if not documents:
         raise UntrustedError("there is no certificate to verify")
@@ -73,7 +75,7 @@ def verify_chain(
 
 
 def reservations(chain: Sequence[Verified]) -> list[str]:
-    """What lowers the verdict on a chain that was verified, a sentence each."""
+    """What lowers the verdict on a verified chain, one sentence each."""
     found: dict[str, list[int]] = {}
     for each in chain:
         for doubt in _doubts(each):
@@ -111,7 +113,7 @@ def _check_authority(authority: x509.Certificate) -> None:
 
 
 def _check_from_outside(each: Verified, expected: Expected) -> None:
-    """What only the inspector can know: who was taken back, and which day it is."""
+    """Check what only the inspector knows: revoked devices, and the date now."""
     revoked = expected.revoked.get(each.signer.serial_number)
     if revoked is not None:
         raise UntrustedError(
@@ -126,7 +128,7 @@ def _check_from_outside(each: Verified, expected: Expected) -> None:
 
 
 def _check_keys(chain: Sequence[Verified]) -> None:
-    """A key is made at random for one lease; the same name twice is a copy."""
+    """A key is random and for one lease, so the same key id twice is a copy."""
     seen: dict[str, str] = {}
     for each in chain:
         key = each.body["key"]["id"]

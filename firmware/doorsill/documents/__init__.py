@@ -1,1 +1,1 @@
-"""Outside bytes read strictly, and written so that a power cut loses nothing."""
+"""Strict reading of bytes from outside: JSON, TOML, PEM, X.509, and signatures."""

@@ -1,7 +1,7 @@
 """Canonical JSON (RFC 8785) and ES256 signatures over it.
 
-One value has exactly one sequence of bytes, and one signature has exactly one
-spelling, so that an altered byte anywhere is a refusal and a hash names a value.
+One value has exactly one sequence of bytes, and one signature has exactly one spelling.
+So a document with one altered byte is refused, and a hash names a value.
 A signed document is ``{"signature": ES256 as base64url, "signed": {...}}``.
 """
 
@@ -30,19 +30,19 @@ PublicKey = ec.EllipticCurvePublicKey
 SignBytes = Callable[[bytes], bytes]
 
 LARGEST_INTEGER = 2**53 - 1  # RFC 7493: what every JSON reader can hold exactly
-DEEPEST = 16
-LARGEST_BYTES = 1 << 20
+DEEPEST = 16  # levels of nesting
+LARGEST_BYTES = 1 << 20  # of a document
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 ES256 = ec.ECDSA(hashes.SHA256())
 
 
 def encode(value: Value) -> bytes:
-    """The one canonical spelling of ``value``; a ConfigError if it has none."""
+    """The one canonical spelling of ``value``; ConfigError if it has none."""
     return _spell(value, 0).encode()
 
 
 def decode(data: bytes) -> Any:
-    """Read ``data``; an UntrustedError unless it is canonical to the last byte."""
+    """Read ``data``; UntrustedError unless it is canonical to the last byte."""
     if len(data) > LARGEST_BYTES:
         raise UntrustedError(f"{len(data)} bytes is over the limit of {LARGEST_BYTES}")
     if data.startswith(b"\xef\xbb\xbf"):
@@ -70,7 +70,7 @@ def decode(data: bytes) -> Any:
 
 
 def _apart(spelt: bytes, data: bytes) -> str:
-    """How ``data`` is not ``spelt`` as it has to be, and what mends it."""
+    """How ``data`` differs from ``spelt``, its canonical form, and how to repair it."""
     more = len(data) - len(spelt)
     if data.startswith(spelt) and not data[len(spelt) :].strip():
         return (
@@ -91,20 +91,20 @@ def digest(value: Value) -> str:
 def sign(value: Value, key: PrivateKey) -> str:
     """ES256 over the canonical bytes: r and s, 64 bytes, base64url, s in its low form.
 
-    s and n - s both verify; we sign and accept the low one alone (as BIP 62 does).
+    s and n - s would both verify; we sign and accept only the low one (as BIP 62 does).
     """
     require_p256(key.public_key())
     return sign_by(value, lambda data: key.sign(data, ES256))
 
 
 def sign_by(value: Value, sign_bytes: SignBytes) -> str:
-    """As :func:`sign`, by whoever can sign bytes: ECDSA with SHA-256, in DER."""
+    """As :func:`sign`; ``sign_bytes`` gives an ECDSA signature with SHA-256, in DER."""
     r, s = decode_dss_signature(sign_bytes(encode(value)))
     return _base64(r.to_bytes(32, "big") + min(s, P256_ORDER - s).to_bytes(32, "big"))
 
 
 def verify(value: Value, signature: object, key: PublicKey) -> Value:
-    """Give ``value`` back if ``key`` signed it, else raise UntrustedError."""
+    """Return ``value`` if ``key`` signed it, else raise UntrustedError."""
     require_p256(key)
     raw = _signature_bytes(signature)
     r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
@@ -125,12 +125,12 @@ def seal(body: dict[str, Any], key: PrivateKey) -> bytes:
 
 
 def seal_by(body: dict[str, Any], sign_bytes: SignBytes) -> bytes:
-    """As :func:`seal`, by whoever can sign bytes."""
+    """As :func:`seal`, signed by ``sign_bytes``."""
     return encode({"signature": sign_by(body, sign_bytes), "signed": body})
 
 
 def unseal(data: bytes, key: PublicKey) -> dict[str, Any]:
-    """The body of a signed document, verified; UntrustedError otherwise."""
+    """The body of a signed document, verified; else UntrustedError."""
     body, signature = split(data)
     verify(body, signature, key)
     return body
@@ -148,7 +148,7 @@ def split(data: bytes) -> tuple[dict[str, Any], str]:
 
 
 def require_p256(key: object) -> None:
-    """ES256 is P-256 only; UntrustedError for any other key."""
+    """UntrustedError for a key that is not on P-256, the only curve of ES256."""
     name = getattr(getattr(key, "curve", None), "name", type(key).__name__)
     if name != "secp256r1":
         raise UntrustedError(f"the key is {name}; only P-256 (secp256r1) is accepted")

@@ -1,7 +1,7 @@
 """Read one table of a document strictly, and note every problem on the way.
 
-An option that is unknown, missing, mistyped or out of bounds is noted with its
-section, name, value and bound; the reader goes on, so that all is said at once.
+An option that is unknown, missing, mistyped or out of bounds is noted with its section,
+name, value and bound. The reader goes on, so that all problems are reported at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ DEVICE_ID = re.compile(r"[a-z0-9-]{1,16}")
 
 
 class Fields:
-    """One table; each method takes one option out of it, ``end`` finds strangers."""
+    """One table; each method reads one option, and ``end`` notes unknown ones."""
 
     def __init__(self, section: str, table: object, problems: list[str]) -> None:
         self._section = section
@@ -42,7 +42,7 @@ class Fields:
         return str(value)
 
     def optional_text(self, name: str, pattern: str, limit: int) -> str | None:
-        """As :meth:`text`, or None where the option is absent or null."""
+        """As :meth:`text`, or None if the option is absent or null."""
         if self._table.get(name) is None:
             self._known.append(name)
             return None
@@ -54,7 +54,7 @@ class Fields:
         return least if value is None else int(self._bound(name, value, least, most))
 
     def optional_whole(self, name: str, least: int, most: int, default: int) -> int:
-        """As :meth:`whole`, or ``default`` where the option is absent."""
+        """As :meth:`whole`, or ``default`` if the option is absent."""
         if name not in self._table:
             self._known.append(name)
             return default
@@ -122,11 +122,11 @@ class Fields:
         return Fields(section, self._table.get(name), self._problems)
 
     def names(self) -> list[str]:
-        """The names in this table, for one whose options are not known before."""
+        """The names in this table, if its options are not known in advance."""
         return [str(name) for name in self._table]
 
     def optional_table(self, name: str) -> Fields | None:
-        """A table as its own ``Fields``, or None where it is absent or null."""
+        """A table as its own ``Fields``, or None if it is absent or null."""
         self._known.append(name)
         value = self._table.get(name)
         if value is None:
@@ -134,7 +134,7 @@ class Fields:
         return Fields(f"{self._section}.{name}", value, self._problems)
 
     def end(self) -> None:
-        """Note each option that nobody took."""
+        """Note each option that no method has read."""
         for name in self._table:
             if name not in self._known:
                 self.note(str(name), f"is not an option; {self._meant(str(name))}")

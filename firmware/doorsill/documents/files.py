@@ -1,4 +1,4 @@
-"""What a command writes: no file is lost that nobody asked to replace."""
+"""Checks before a command writes: it replaces no file by accident."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from doorsill.errors import ConfigError
 
 
 def require_new(path: Path, *, force: bool | None = None) -> None:
-    """ConfigError where ``path`` exists; ``force`` None: no option can replace it."""
+    """ConfigError if ``path`` exists, unless ``force``; None: there is no --force."""
     if not path.exists() and not path.is_symlink():
         return
     if path.is_dir():
@@ -20,14 +20,14 @@ def require_new(path: Path, *, force: bool | None = None) -> None:
 
 
 def require_apart(path: Path, read: Iterable[Path]) -> None:
-    """ConfigError where ``path`` is one of the files that are ``read``."""
+    """ConfigError if ``path`` is one of the files in ``read``."""
     for each in read:
         if each.exists() and path.exists() and path.samefile(each):
             raise ConfigError(f"{path} is what is read; give another name")
 
 
 def require_empty(folder: Path) -> None:
-    """ConfigError where ``folder`` holds something already, or cannot be made."""
+    """ConfigError if ``folder`` is not empty, or cannot be made."""
     nearest = next(
         each for each in (folder, *folder.absolute().parents) if each.exists()
     )

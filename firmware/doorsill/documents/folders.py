@@ -1,4 +1,4 @@
-"""Making a folder, which is the first thing that the wrong user cannot do."""
+"""Making a folder, with a sentence for each way in which that fails."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from doorsill.errors import ConfigError
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Make ``path`` and what is missing above it; nothing where it is there.
+    """Make ``path`` and the missing folders above it; nothing if it exists.
 
-    ``mode`` is for the last one, less the umask. Raises ConfigError where it cannot be.
+    ``mode`` is that of the last one, minus the umask. Raises ConfigError if it cannot
+    be made.
     """
     try:
         path.mkdir(mode=mode, parents=True, exist_ok=True)

@@ -20,21 +20,17 @@ from doorsill.documents.reading import read_file
 from doorsill.documents.strict_x509 import Unreadable, read_pem, read_pem_chain
 from doorsill.errors import ConfigError, UntrustedError
 
-KEY_NAME = "device.key"  # also of the copy that systemd hands to a service
-CERTIFICATE_NAME = "device.crt"
-
-
-CREDENTIALS = "CREDENTIALS_DIRECTORY"  # where systemd puts such copies
-
-
-ENCRYPTED = b"ENCRYPTED"  # stands in every PEM that wants a passphrase
-KEY_BYTES = 1 << 16  # at most, of a key file
+KEY_NAME = "device.key"  # also the name of the copy that systemd gives to a service
+CERTIFICATE_NAME = "device.crt"  # beside the key
+CREDENTIALS = "CREDENTIALS_DIRECTORY"  # variable with the folder of systemd's copies
+ENCRYPTED = b"ENCRYPTED"  # in every PEM file that has a passphrase
+KEY_BYTES = 1 << 16  # read of a key file at most
 
 
 def create_key(path: Path, passphrase: bytes = b"") -> PrivateKey:
     """Make a new P-256 key in the new file ``path``, mode 0600; never overwrites.
 
-    With a ``passphrase`` it is encrypted with it.
+    With a ``passphrase`` the file is encrypted. Raises ConfigError if it exists.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     write_key(path, key, passphrase)
@@ -44,7 +40,7 @@ def create_key(path: Path, passphrase: bytes = b"") -> PrivateKey:
 def write_key(path: Path, key: PrivateKey, passphrase: bytes = b"") -> None:
     """Write ``key`` to the new file ``path``, mode 0600; ConfigError if one is there.
 
-    Follows no link, whatever stands there already.
+    It does not follow a link.
     """
     guard: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
@@ -56,7 +52,7 @@ def write_key(path: Path, key: PrivateKey, passphrase: bytes = b"") -> None:
     try:
         handle = os.open(path, flags, 0o600)
         with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o600)  # whatever the umask took away
+            os.fchmod(handle, 0o600)  # independent of the umask
             file.write(pem)
             file.flush()
             os.fsync(handle)
@@ -68,10 +64,11 @@ def write_key(path: Path, key: PrivateKey, passphrase: bytes = b"") -> None:
 
 
 def read_key(path: Path, ask: Callable[[], bytes] | None = None) -> PrivateKey:
-    """A private P-256 key in PEM that nobody but its owner can read.
+    """A private P-256 key in PEM that only its owner can read.
 
-    ``ask`` gives the passphrase of one that is encrypted; without it, such a key is a
-    ConfigError.
+    ``ask`` gives the passphrase of an encrypted key. Raises ConfigError if others can
+    read the file, it is no private key, or it is encrypted and there is no ``ask``;
+    UntrustedError for a key of another kind.
     """
     pem = read_private(path, recognise.is_secret)
     secret = None
@@ -93,7 +90,7 @@ def read_key(path: Path, ask: Callable[[], bytes] | None = None) -> PrivateKey:
 
 
 def read_certificate(path: Path) -> x509.Certificate:
-    """The one certificate in the PEM file ``path``."""
+    """The first certificate in the PEM file ``path``; ConfigError if there is none."""
     data = read_file(path)
     try:
         return read_pem(data)
@@ -102,7 +99,10 @@ def read_certificate(path: Path) -> x509.Certificate:
 
 
 def read_chain(path: Path) -> list[x509.Certificate]:
-    """All certificates in the PEM file ``path``; for a chain the device's is first."""
+    """All certificates in the PEM file ``path``; in a chain the device's is first.
+
+    Raises ConfigError if there is none.
+    """
     try:
         data = read_file(path)
     except ConfigError as error:
@@ -138,10 +138,10 @@ def fingerprint(certificate: x509.Certificate) -> str:
 def read_private(
     path: Path, is_secret: Callable[[bytes], bool] = lambda _: True
 ) -> bytes:
-    """What a secret file holds; ConfigError where others can read it, or for a link.
+    """The content of a secret file; ConfigError for a link or if others can read it.
 
-    What is not ``is_secret`` at all is given whatever its mode: the caller says that it
-    is the wrong file, which ``chmod`` would not mend.
+    Content that is not ``is_secret`` is returned with any mode: then it is the wrong
+    file, which the caller reports and ``chmod`` would not repair.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -159,7 +159,7 @@ def read_private(
 
 
 def _why(error: OSError) -> str:
-    """In words; a link is refused, whatever it leads to."""
+    """``error`` in words; any link is refused."""
     if error.errno == errno.ELOOP:
         return "it is a link; give the file itself"
     return error.strerror or str(error)

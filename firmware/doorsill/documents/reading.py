@@ -1,6 +1,6 @@
-"""Read a file that somebody else put there: a regular file of a bounded size.
+"""Read a file that others wrote: only a regular file, and only up to a bound.
 
-A pipe would hold the reader up for ever, and a file of 2 GB would fill the memory of a
+A pipe would block the reader for ever, and a file of 2 GB would fill the memory of a
 camera; both get a sentence instead.
 """
 
@@ -14,15 +14,15 @@ from typing import IO, Any
 
 from doorsill.errors import ConfigError
 
-BOM = b"\xef\xbb\xbf"  # how Notepad begins a file in UTF-8
-# How Windows PowerShell and Notepad's "Unicode" begin a file.
+BOM = b"\xef\xbb\xbf"  # Notepad begins a UTF-8 file with it
+# Windows PowerShell and Notepad begin a "Unicode" file with one of these.
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-PIECE_BYTES = 1 << 20
-LARGEST_BYTES = 1 << 20  # of any file that a person or a fleet hands to a device
+PIECE_BYTES = 1 << 20  # read at once
+LARGEST_BYTES = 1 << 20  # of any file that a person or a fleet gives to a device
 
 
 def read_file(path: Path, most: int = LARGEST_BYTES) -> bytes:
-    """All of ``path``; ConfigError unless it is a regular file of ``most`` bytes."""
+    """All of ``path``; ConfigError unless it is a file of at most ``most`` bytes."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -39,13 +39,13 @@ def read_file(path: Path, most: int = LARGEST_BYTES) -> bytes:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     finally:
         os.close(handle)
-    if len(data) > most:  # it grew since
+    if len(data) > most:  # the file has grown since
         raise ConfigError(f"{path} has over {most} bytes, which is the limit")
     return data
 
 
 def read_if_there(path: Path, most: int = LARGEST_BYTES) -> bytes | None:
-    """As :func:`read_file`, or None where nothing lies at ``path``."""
+    """As :func:`read_file`, or None if nothing is at ``path``."""
     try:
         return read_file(path, most)
     except ConfigError:
@@ -55,20 +55,20 @@ def read_if_there(path: Path, most: int = LARGEST_BYTES) -> bytes | None:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether something lies at ``path``, or it cannot be known, so that we say why."""
+    """Whether something is at ``path``; True also if that cannot be known."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except (OSError, ValueError):  # nobody may look there, or no file has this name
+    except (OSError, ValueError):  # no right to look, or no file can have this name
         return True
     return True
 
 
 def parse_toml(data: bytes) -> dict[str, Any]:
-    """A TOML document; ConfigError for whatever is none.
+    """A TOML document; ConfigError if ``data`` is none.
 
-    A byte order mark and line ends as Windows writes them are taken as well.
+    A byte order mark and the line ends of Windows are accepted.
     """
     if data.startswith(UTF_16):
         raise ConfigError("is text in UTF-16; save it as UTF-8")
@@ -87,9 +87,9 @@ def parse_toml(data: bytes) -> dict[str, Any]:
 
 
 def _read_up_to(file: IO[bytes], most: int) -> bytes | None:
-    """At most ``most`` bytes; None where there is nothing to read, and no end either.
+    """At most ``most`` bytes; None if there is nothing to read now, and no end either.
 
-    Piece by piece: Python makes room for all that is asked for, before it reads.
+    It reads piece by piece, because Python allocates all that is asked for first.
     """
     pieces: list[bytes] = []
     left = most

@@ -1,7 +1,8 @@
-"""What a file is that is not what was wanted, and the command that mends it.
+"""What a wrong file is, and the command that makes the right one of it.
 
 A wrong file is nearly always the right thing in another form, or its neighbour in the
-same folder: the public key, a certificate, a key with a passphrase, DER for PEM.
+same folder: the public key, a certificate, a key with a passphrase, DER in place of
+PEM.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from doorsill.documents.reading import UTF_16
 from doorsill.errors import ConfigError, UntrustedError
 
-PRIVATE, PUBLIC, CERTIFICATE = "private key", "public key", "certificate"  # wanted
+PRIVATE, PUBLIC, CERTIFICATE = "private key", "public key", "certificate"
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
-PKCS12 = bytes.fromhex("06092a864886f70d0107")  # the object id of what it holds
+PKCS12 = bytes.fromhex("06092a864886f70d0107")  # object id of its content
 DER_BEGINS = b"\x30"
+# What each label of a PEM file means.
 NAMED = {
     b"ENCRYPTED PRIVATE KEY": "a private key with a passphrase",
     b"OPENSSH PRIVATE KEY": "a private key of OpenSSH",
@@ -38,7 +40,7 @@ NAMED = {
     b"X509 CRL": "a revocation list",
     b"EC PARAMETERS": "a private key",
 }
-# What to type where something is not what was wanted; {0} is the file.
+# For what a file is and what was wanted: the command to type; {0} is the file.
 MEND = {
     ("a private key", PUBLIC): "openssl pkey -in {0} -pubout -out {0}.pub",
     ("a private key with a passphrase", PUBLIC): (
@@ -103,7 +105,7 @@ def what_is(data: bytes) -> str:
 
 
 def is_secret(data: bytes) -> bool:
-    """Whether ``data`` is a private key, or may be one: then its mode matters."""
+    """Whether ``data`` is or may be a private key, so that its mode matters."""
     what = what_is(data)
     return "private" in what or what in ("a PKCS#12 file", "a binary file", "empty")
 

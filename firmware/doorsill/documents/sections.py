@@ -1,7 +1,7 @@
-"""One table of a TOML file becomes one frozen section; every problem of it is noted.
+"""One table of a TOML file becomes one frozen section; each of its problems is noted.
 
-A section is a dataclass whose fields are ``option``s with their bounds. Which sections
-there are, says ``config.py``.
+A section is a dataclass whose fields are ``option``s with their bounds. ``config.py``
+says which sections there are.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Section:
         self._problems = problems
 
     def read(self, table: Any) -> Any:
-        """The section, or None where its problems were noted."""
+        """The section; None if it has problems, which are then noted."""
         if not isinstance(table, dict):
             self._problems.append(f"{self._name} must be a section, [{self._name}]")
             return None
@@ -85,7 +85,7 @@ def _as_float(value: int) -> float:
 
 
 def _plain(value: Any) -> str:
-    """As a person wrote it, unless that fills the screen."""
+    """``value`` as a person wrote it, cut short if it is long."""
     text = value if isinstance(value, str) else shown(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
@@ -103,14 +103,14 @@ def _out_of_bounds(value: Any, bounds: Any) -> str | None:
 
 
 def unknown(name: str, key: str, known: Any, what: str) -> str:
-    """What to say of a ``what`` that nobody knows, with the likeliest one."""
+    """The sentence for an unknown ``key``, with the nearest known one."""
     close = difflib.get_close_matches(key, list(known), n=1)
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
     return f"{name} is an unknown {what}; {hint}"
 
 
 def without_none(kind: Any) -> Any:
-    """The section of a section that may be left out."""
+    """The type itself, of one that may be None."""
     if isinstance(kind, types.UnionType):
         return next(each for each in typing.get_args(kind) if each is not type(None))
     return kind

@@ -1,8 +1,8 @@
-"""X.509 read strictly and to the end, so that nothing raises later.
+"""X.509 read strictly and completely, so that no later access raises.
 
-The library takes a certificate apart where it is first looked at, and each part has
-errors of its own. Here all of it is looked at once; what X.509 only puts up with for
-old times' sake is refused. Source: RFC 5280.
+The library parses each part of a certificate at its first access, and each part has
+errors of its own. Here every part is accessed once. Forms that the library only
+tolerates, with a warning, are refused. Source: RFC 5280.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ _UNREADABLE = (
     x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
-    Warning,  # what the library puts up with
+    Warning,  # a form that the library only tolerates
 )
 
 T = TypeVar("T")
 
 
 class Unreadable(ValueError):
-    """It is not X.509 as we take it; the caller says whose it was."""
+    """It is not X.509 as we accept it; the caller says whose it was."""
 
 
 def read_der(der: bytes) -> x509.Certificate:
     """One certificate in DER, or Unreadable."""
-    return _read(lambda: _looked_at(x509.load_der_x509_certificate(der)))
+    return _read(lambda: _parse(x509.load_der_x509_certificate(der)))
 
 
 def read_pem(pem: bytes) -> x509.Certificate:
     """The first certificate in PEM, or Unreadable."""
-    return _read(lambda: _looked_at(x509.load_pem_x509_certificate(pem)))
+    return _read(lambda: _parse(x509.load_pem_x509_certificate(pem)))
 
 
 def read_pem_chain(pem: bytes) -> list[x509.Certificate]:
     """All certificates in PEM, one at least, or Unreadable."""
     return _read(
-        lambda: [_looked_at(each) for each in x509.load_pem_x509_certificates(pem)]
+        lambda: [_parse(each) for each in x509.load_pem_x509_certificates(pem)]
     )
 
 
@@ -58,16 +58,16 @@ def read_list(data: bytes) -> x509.CertificateRevocationList:
     """A revocation list in PEM or DER, each entry of it, or Unreadable."""
     pem = data.lstrip().startswith(b"-----BEGIN")
     load = x509.load_pem_x509_crl if pem else x509.load_der_x509_crl
-    return _read(lambda: _list_looked_at(load(data)))
+    return _read(lambda: _parse_list(load(data)))
 
 
 def revoked_by(
     data: bytes, authority: x509.Certificate, utc: float, whose: str
 ) -> dict[int, datetime]:
-    """Serial numbers and days of a revocation list of ``authority``, PEM or DER.
+    """Serial numbers and dates in a revocation list of ``authority``, PEM or DER.
 
-    UntrustedError where it is unreadable, another's, or out of date at ``utc``;
-    ``whose`` names the authority.
+    Raises UntrustedError if the list is unreadable, not signed by ``authority``, or out
+    of date at ``utc`` (s). ``whose`` names the authority in the message.
     """
     try:
         found = read_list(data)
@@ -103,7 +103,7 @@ def _read(load: Callable[[], T]) -> T:
         raise Unreadable(str(error)) from None
 
 
-def _looked_at(found: x509.Certificate) -> x509.Certificate:
+def _parse(found: x509.Certificate) -> x509.Certificate:
     for each in found.extensions:
         _ = each.value
     _ = found.subject, found.issuer, found.serial_number, found.public_key()
@@ -112,7 +112,7 @@ def _looked_at(found: x509.Certificate) -> x509.Certificate:
     return found
 
 
-def _list_looked_at(
+def _parse_list(
     found: x509.CertificateRevocationList,
 ) -> x509.CertificateRevocationList:
     for each in found:

@@ -1,13 +1,14 @@
 """What a device may do: a versioned document, signed by the site's controller.
 
-    accept(current bytes, bytes, controller key, place) -> Policy     pure; or an error,
-                                                          and the current one stays
+    accept(current bytes, bytes, controller key, place) -> Policy     pure; if it
+    raises,
+                                                          the current one stays
 
 A policy is applied only if it is signed by the controller, for this site and device,
-newer than the current one, complete, and not below the floors; those are constants
+newer than the current one, complete, and not below the floors. The floors are constants
 that no file can lower. Attributes stay off unless the policy names the notice at the
-door. A current one that is of another site or device, or that cannot be verified any
-more, counts as none: it must not keep a valid one out for ever.
+door. If the current policy is of another site or device, or cannot be verified any
+more, it counts as none, so that it cannot keep out a valid one for ever.
 """
 
 from __future__ import annotations
@@ -29,19 +30,21 @@ if TYPE_CHECKING:
     from doorsill.documents.canonical import PublicKey
 
 FORMAT = "doorsill-policy/1"
-K_CEILING = 1000
-LINES_LIMIT, ZONES_LIMIT, POINTS_LIMIT, HOURS_LIMIT = 8, 16, 32, 28
+K_CEILING = 1000  # crossings: highest k
+LINES_LIMIT, ZONES_LIMIT = 8, 16
+POINTS_LIMIT = 32  # of one line or zone
+HOURS_LIMIT = 28  # entries of opening hours
 DEVICES_LIMIT = 100
 MODELS_LIMIT = 16
-CONSENT_SECONDS_CEILING = 4 * 3600
-CONSENT_BYTES_CEILING = 64 << 20
-CONSENT_CROPS_CEILING = 10_000
-REVOKED_LIMIT = 1000
+CONSENT_SECONDS_CEILING = 4 * 3600  # of one session of the vault
+CONSENT_BYTES_CEILING = 64 << 20  # of one session of the vault
+CONSENT_CROPS_CEILING = 10_000  # of one session of the vault
+REVOKED_LIMIT = 1000  # cards
+# Between two live messages: by default, at least, at most.
 LIVE_SECONDS, LIVE_SECONDS_LEAST, LIVE_SECONDS_MOST = 60, 2, 3600
-# What a draft says until somebody puts a name in; a policy that nobody answers for is
-# none.
+# What a draft says until a person puts a name in; without a name it is refused.
 PLACEHOLDER = "name and address of who is responsible"
-# Files beside the zones: what the machine itself is set to, and other kinds of zone.
+# Files in the folder of time zones that are no time zones of a place.
 NO_ZONES = re.compile(r"localtime|posixrules|Factory|leapseconds|(posix|right)/.*")
 
 ID = r"[a-z0-9-]{1,16}"
@@ -55,7 +58,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which device of which site asks what it may do."""
+    """Which device of which site a policy has to be for."""
 
     site: str
     device: str
@@ -71,10 +74,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A polygon: ``count`` counts who is in it, ``exclude`` counts nobody in it."""
+    """A polygon: ``count`` counts people in it; in ``exclude`` nobody is counted."""
 
     id: str
-    kind: str
+    kind: str  # "count" or "exclude"
     polygon: tuple[Point, ...]  # three or more, x and y in 0..1
 
 
@@ -109,15 +112,15 @@ class Policy:
 
     version: int
     site: str
-    devices: tuple[str, ...]  # the only ones that it is for; none named means all
-    models: tuple[str, ...]  # SHA-256 of those that may run; none named means ours
-    purpose: str
-    controller: str
-    notice: str | None
-    attributes: bool
-    k: int
-    epsilon_per_day: float
-    live_seconds: int  # between two live messages, at least
+    devices: tuple[str, ...]  # the devices that it is for; empty: all of the site
+    models: tuple[str, ...]  # SHA-256 of the models that may run; empty: ours
+    purpose: str  # why people are counted, in words
+    controller: str  # name and address of who is responsible
+    notice: str | None  # id of the notice at the door
+    attributes: bool  # whether age band and gender expression are estimated
+    k: int  # crossings: least number in a published group
+    epsilon_per_day: float  # privacy budget
+    live_seconds: int  # least time between two live messages
     consent: ConsentRules | None
     hours: tuple[OpeningHours, ...]
     timezone: str
@@ -131,9 +134,9 @@ def accept(
 ) -> Policy:
     """The policy in ``candidate`` if it may replace the document ``current``.
 
-    Raises UntrustedError (other signer, altered, other site or device, not newer) or
-    ConfigError (signed, but incomplete or below the floors). Source of the shape:
-    python-tuf.
+    Raises UntrustedError if it is altered, of another signer, for another site or
+    device, or not newer; ConfigError if it is signed, but incomplete or below the
+    floors. The shape of this function is that of python-tuf.
     """
     policy = require_place(verify(candidate, controller_key), place)
     least = 0 if current is None else version_of(current, controller_key, place)
@@ -146,7 +149,10 @@ def accept(
 
 
 def verify(document: bytes, controller_key: PublicKey) -> Policy:
-    """The policy in a signed document, of whatever version, site and device."""
+    """The policy in a signed document, of any version, site and device.
+
+    Raises UntrustedError or ConfigError, as :func:`accept` does.
+    """
     from doorsill.documents import (
         canonical,  # 12 MB that only those who verify shall load
     )
@@ -155,7 +161,7 @@ def verify(document: bytes, controller_key: PublicKey) -> Policy:
 
 
 def require_place(policy: Policy, place: Place) -> Policy:
-    """Give ``policy`` back if it is for ``place``; else UntrustedError."""
+    """Return ``policy`` if it is for ``place``; else UntrustedError."""
     if policy.site != place.site:
         raise UntrustedError(
             f"the policy is for site {policy.site}, but device.site = {place.site}"
@@ -169,11 +175,10 @@ def require_place(policy: Policy, place: Place) -> Policy:
 
 
 def version_of(document: bytes, controller_key: PublicKey, place: Place) -> int:
-    """The version that a newer policy must be above; 0 where ``document`` is none.
+    """The version that a newer policy must be above; 0 if ``document`` is no policy.
 
-    Looks at the signature, the version and the place alone: a time zone that this
-    machine does not know any more, or a floor that is higher today, keeps nobody from
-    putting a valid policy in its place.
+    It checks only signature, version and place. So a valid policy can replace one that
+    has a time zone which this machine no longer knows, or a value below today's floor.
     """
     from doorsill.documents import canonical
 
@@ -209,9 +214,9 @@ def parse(body: dict[str, Any]) -> Policy:
 
 
 def is_open(policy: Policy, utc: float) -> bool:
-    """Whether the shop is open at ``utc`` (s); a policy without hours is always open.
+    """Whether the shop is open at ``utc`` (s); without hours it is always open.
 
-    Reckoned on the wall clock of the policy's timezone, summer time included.
+    It uses the wall clock of the policy's time zone, with summer time.
     """
     if not policy.hours:
         return True
@@ -263,7 +268,7 @@ def _check_whole(values: dict[str, Any], table: Fields) -> None:
 
 
 def _check_zone(name: str, table: Fields) -> None:
-    """Without opening hours nobody asks what time it is, so any name will do."""
+    """Note a time zone that this machine does not know."""
     try:
         _zone_of(name)
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""A policy to begin with, or to go on from: TOML that is made to be edited.
+"""The draft of a policy: TOML for a person to edit.
 
 new ─► draft ─► edit ─► sign ─► what devices take    the next version begins with
                                                      the draft of the last one
@@ -67,7 +67,7 @@ CONSENT = """\
 
 
 def first_body(site: str) -> dict[str, Any]:
-    """The least that a policy says: count who crosses the middle of the picture."""
+    """The smallest policy: count people who cross the middle of the picture."""
     return {
         "format": FORMAT,
         "version": 1,
@@ -105,7 +105,7 @@ def staff_zones_of(texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def points_of(option: str, text: str, least: int) -> list[list[float]]:
-    """X0,Y0,X1,Y1 and so on as points; ConfigError for anything else."""
+    """X0,Y0,X1,Y1 and so on as ``least`` or more points; else ConfigError."""
     try:
         numbers = [float(each) for each in text.split(",")]
     except ValueError:
@@ -117,13 +117,13 @@ def points_of(option: str, text: str, least: int) -> list[list[float]]:
 
 
 def preview(body: dict[str, Any]) -> Policy:
-    """As ``policy.parse``, but the controller may still have to be put in."""
+    """As ``policy.parse``, but the controller may still be the placeholder."""
     unnamed = body.get("controller") == PLACEHOLDER
     return parse(body | {"controller": NOBODY} if unnamed else body)
 
 
 def draft_text(body: dict[str, Any]) -> str:
-    """``body`` as TOML with a comment to each part, also to parts that are missing."""
+    """``body`` as TOML with a comment on each part, also on parts that are missing."""
     known = {"live_seconds": LIVE_SECONDS, **body}
     devices, notice = known.pop("devices", None), known.pop("notice", None)
     models = known.pop("models", None)
@@ -145,13 +145,13 @@ def draft_text(body: dict[str, Any]) -> str:
 
 
 def _models_there_are() -> str:
-    """The models that came with this doorsill, to be taken as they are or pinned."""
+    """The hashes of the models that came with this doorsill, as comments."""
     names = [f"#   {digest}  {name}" for digest, name in shipped_hashes().items()]
     return "\n".join([MODELS, *names, "# models = []"])
 
 
 def toml(value: object) -> str:
-    """A value in one line of TOML; its strings are spelt as those of JSON."""
+    """A value in one line of TOML; its strings are spelt as in JSON."""
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml(each) for each in value) + "]"
     return json.dumps(value, ensure_ascii=False)

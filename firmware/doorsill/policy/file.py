@@ -1,4 +1,4 @@
-"""A policy's file at a desk: a draft or a signed one, told apart by its first byte."""
+"""A policy's file at a desk: a draft or a signed one; the first byte shows which."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def read_unverified(path: Path, parse: Callable[[dict[str, Any]], T]) -> T:
-    """What a draft or a signed policy says; its signature is not checked.
+    """The content of a draft or a signed policy; its signature is not checked.
 
     Raises ConfigError or UntrustedError, which name the file.
     """
@@ -27,7 +27,7 @@ def read_unverified(path: Path, parse: Callable[[dict[str, Any]], T]) -> T:
 
 
 def read_signed(path: Path) -> bytes:
-    """The bytes of a signed policy; UntrustedError that says what it is instead."""
+    """The bytes of a signed policy; else UntrustedError, which says what it is."""
     data = read_file(path)
     if is_signed(data):
         return data

@@ -1,8 +1,8 @@
 """The sign that has to hang at the door, written from the policy and nothing else.
 
-A shopper reads it before stepping in: who counts, why, what is kept, what is not. Each
-sentence follows from a key of the signed policy, and each promise in it is kept by the
-process that the key binds, so the sign cannot promise what the device does not do.
+A shopper reads it before stepping in: who counts, why, what is kept and what is not.
+Each sentence follows from a key of the signed policy, and the process that obeys this
+key keeps the promise. So the sign cannot promise what the device does not do.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from doorsill.policy.document import ConsentRules, Policy
 from doorsill.policy.words import hours_words
 
 WIDTH = 64
-INTERVAL_S = 60  # a closed window leaves each minute, whatever the policy says
+INTERVAL_S = 60  # every minute a closed window leaves the camera, with any policy
 
 
 def notice_text(policy: Policy) -> str:
@@ -87,7 +87,7 @@ def _every(seconds: int) -> str:
 
 
 def _duration(seconds: int) -> str:
-    """Never less than it is: a sign may not promise a shorter time."""
+    """A time in words, rounded up: a sign may not promise a shorter time."""
     if seconds < 60:
         return f"{seconds} second{'s' * (seconds != 1)}"
     minutes = math.ceil(seconds / 60)

@@ -1,10 +1,10 @@
 """Which policy a running process obeys, and whether another one is in force by now.
 
-    Obedience(path) ─► load ─► declare(digest) ─► replaced()? ─► end, to start again
+    Obedience(path) ─► load ─► declare(digest) ─► is_replaced()? ─► end, to start again
 
-What a confined process may do is fixed when it starts, so it does not change its
-policy: it ends within a second, and who started it starts it again. It says which one
-it obeys in a file that it keeps locked for as long as it lives.
+A confined process cannot change what it may do, so it does not take another policy. It
+ends within a second, and the process that started it starts it again. It declares which
+policy it obeys in a file that it keeps locked for as long as it lives.
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ State = tuple[int, int, int, int] | None
 
 
 class Obedience:
-    """To be made *before* the policy is loaded, so that no change falls between."""
+    """To be made *before* the policy is loaded, so that no change is missed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._state = _state_of(path)
 
     def is_replaced(self) -> bool:
-        """Whether another policy lies at the path by now, or none."""
+        """Whether there is another policy at the path now, or none."""
         return _state_of(self._path) != self._state
 
     def renew(self) -> None:
-        """From now on, what lies there is what is obeyed."""
+        """Take the policy that is at the path now for the one that is obeyed."""
         self._state = _state_of(self._path)
 
 
 def declare(path: Path, digest: str) -> int:
-    """Say in ``path`` that this process obeys the policy ``digest``; keep the handle.
+    """Declare in ``path`` that this process obeys the policy ``digest``.
 
-    The lock on it ends with the process, and with it the claim. The handle that is
-    kept can only be read: who sees pixels keeps nothing that it could write to.
+    Returns a handle that the caller keeps: its lock ends with the process, and the
+    declaration with it. The handle is read-only, because a process that sees pixels may
+    keep nothing that it could write to. Raises ConfigError if another process has the
+    lock, or the file cannot be written.
     """
     flags = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -58,9 +60,9 @@ def declare(path: Path, digest: str) -> int:
 
 
 def read_declaration(path: Path) -> str | None:
-    """The digest that a running process obeys; None where none runs.
+    """The digest that a running process obeys; None if none runs.
 
-    Raises ConfigError where this user may not look.
+    Raises ConfigError if this user may not read it.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

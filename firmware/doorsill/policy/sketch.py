@@ -1,7 +1,7 @@
 """Where the lines of a policy lie and which way is IN, drawn with letters.
 
 +-----------------------------+
-|             OUT             |     A line has an arrow's two sides: who walks
+|             OUT             |     A line has a direction: a person who walks
 |A----------------------------|     from its left to its right comes IN.
 |             IN              |
 +-----------------------------+
@@ -17,10 +17,17 @@ from doorsill.policy.document import Line, Point, Policy
 COLUMNS, ROWS = 64, 18
 WIDE, HIGH = 16.0, 9.0  # the picture, in units of length
 BESIDE = 1.3  # from a line to its words, in units of length
+# The eight ways in the picture, in steps of 45 degrees.
 WAYS = (
-    "to the right", "down and to the right", "downwards", "down and to the left",
-    "to the left", "up and to the left", "upwards", "up and to the right",
-)  # fmt: skip
+    "to the right",
+    "down and to the right",
+    "downwards",
+    "down and to the left",
+    "to the left",
+    "up and to the left",
+    "upwards",
+    "up and to the right",
+)
 
 
 def sketch(policy: Policy) -> str:
@@ -51,7 +58,7 @@ def letter(number: int, first: str) -> str:
 
 
 def way_in(line: Line) -> str:
-    """Which way in the picture somebody walks who comes IN, in words."""
+    """Which way in the picture a person walks who comes IN, in words."""
     x, y = _normal(*_longest(line))
     return WAYS[round(math.atan2(y, x) / (math.pi / 4)) % 8]
 
@@ -71,7 +78,7 @@ def _longest(line: Line) -> tuple[Point, Point]:
 
 
 def _normal(a: Point, b: Point) -> Point:
-    """Of length 1, to the right of who walks from ``a`` to ``b``; y is down."""
+    """The vector of length 1 to the right of the way from ``a`` to ``b``; y is down."""
     x, y = (b[0] - a[0]) * WIDE, (b[1] - a[1]) * HIGH
     length = math.hypot(x, y) or 1.0
     return -y / length, x / length
@@ -94,7 +101,7 @@ def _stroke(grid: list[list[str]], a: Point, b: Point, mark: str) -> None:
 
 
 def _write(grid: list[list[str]], at: Point, text: str) -> None:
-    """``text`` with its middle at a point, pushed back into the picture."""
+    """Write ``text`` with its middle at a point, moved to lie in the picture."""
     row = min(max(int(at[1] * ROWS), 0), ROWS - 1)
     left = round(at[0] * COLUMNS - len(text) / 2)
     left = min(max(left, 0), COLUMNS - len(text))

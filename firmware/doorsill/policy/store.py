@@ -1,8 +1,9 @@
 """The policy that is in force, on disk: a thin shell around ``policy.accept``.
 
-Writes to a temporary file, syncs, and replaces: after a power cut the old or the new
-policy is there, whole. A candidate that is refused leaves the last good one alone; what
-is no policy of this device, or cannot be read any more, keeps no valid one out.
+It writes a temporary file, syncs it, and replaces the old file. So after a power cut
+either the old or the new policy is there, and whole. If a candidate is refused, the
+last good policy stays. A file that is no policy of this device, or cannot be read any
+more, does not keep out a valid one.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ class PolicyStore:
         self._place = place
 
     def load(self) -> Policy:
-        """The policy in force, verified again; ConfigError if there is none yet.
+        """The policy in force, verified again.
 
-        UntrustedError where what lies there is not of the controller, or not for this
-        site and device.
+        Raises ConfigError if there is none yet, or it is incomplete; UntrustedError if
+        it is not signed by the controller, or not for this site and device.
         """
         document = read_if_there(self._path)
         if document is None:
@@ -59,7 +60,12 @@ class PolicyStore:
         return policy
 
     def apply(self, candidate: bytes) -> Policy:
-        """Put ``candidate`` in force, or raise and keep what is."""
+        """Put ``candidate`` in force; if it raises, the present policy stays.
+
+        Raises UntrustedError if the candidate is altered, of another signer, for
+        another site or device, or not newer; ConfigError if it is incomplete, below the
+        floors, or cannot be written.
+        """
         current = self._current()
         policy = accept(current, candidate, self._key, self._place)
         if current and not version_of(current, self._key, self._place):
@@ -69,10 +75,10 @@ class PolicyStore:
         return policy
 
     def take_over(self, candidate: Path) -> Policy:
-        """At start: put ``candidate`` in force if it is newer, else keep what is.
+        """At start: put ``candidate`` in force if it is newer; else the old one stays.
 
-        Whatever is wrong with the candidate is logged; only a device on which nothing
-        is in force raises.
+        A candidate that is refused is logged. Raises ConfigError or UntrustedError if
+        no policy is in force, or the one in force is bad and stays.
         """
         current = self._current()
         try:
@@ -88,7 +94,7 @@ class PolicyStore:
         return self.load()
 
     def _current(self) -> bytes | None:
-        """What lies where the policy in force lies; None where nothing readable is."""
+        """The file of the policy in force; None if there is none that can be read."""
         try:
             return read_if_there(self._path)
         except ConfigError as error:
@@ -97,7 +103,10 @@ class PolicyStore:
 
 
 def read_public_key(path: Path) -> PublicKey:
-    """A P-256 public key in PEM; ConfigError or UntrustedError otherwise."""
+    """A P-256 public key in PEM.
+
+    Raises ConfigError if the file is no public key, UntrustedError for another kind.
+    """
     data = read_file(path)
     try:
         key = serialization.load_pem_public_key(data)
@@ -111,11 +120,14 @@ def read_public_key(path: Path) -> PublicKey:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` so that a power cut leaves the old or the new."""
+    """Write ``data`` to ``path`` so that a power cut leaves the old or the new file.
+
+    Raises ConfigError if it cannot be written.
+    """
     temporary = path.with_name(path.name + ".new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        temporary.unlink(missing_ok=True)  # of a power cut; it may not be a file at all
+        temporary.unlink(missing_ok=True)  # left by a power cut; may be no regular file
         with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
             file.write(data)
             file.flush()

@@ -1,7 +1,7 @@
-"""Names of time zones that will still be there on the next system of a camera.
+"""Names of time zones that the next system of a camera will still have.
 
-Debian 13 moved old names (US/Eastern, Portugal) into a package that few systems have,
-so a policy that names one would stop a camera that is updated.
+Debian 13 moved old names (US/Eastern, Portugal) into a package that few systems have. A
+policy with such a name would stop a camera after its update.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from pathlib import Path
 from doorsill.errors import ConfigError
 from doorsill.policy.document import Policy
 
-TABLE = Path("/usr/share/zoneinfo/zone.tab")  # a name for each country's each zone
+TABLE = Path("/usr/share/zoneinfo/zone.tab")  # a name for each zone of each country
 
 
 def require_lasting_zone(policy: Policy, table: Path = TABLE) -> Policy:
-    """Give ``policy`` back if its zone is no old name; else ConfigError.
+    """Return ``policy`` if its time zone is no old name; else ConfigError.
 
-    Where this system has no table of names, any name that it knows will do.
+    If this system has no table of names, every name that it knows is accepted.
     """
     name = policy.timezone
     if not policy.hours or name == "UTC" or name.startswith("Etc/"):

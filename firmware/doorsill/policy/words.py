@@ -20,7 +20,7 @@ Words = Callable[[Any], str]
 
 
 def summary(policy: Policy) -> str:
-    """Everything that a policy says but its drawing, a line or two each."""
+    """Everything that a policy says except its drawing, in a line or two each."""
     lines = [
         f"policy {policy.version} for site {policy.site}: {policy.purpose}",
         *(f"  {name:12}{words}" for name, words in _rows(policy)),
@@ -29,7 +29,7 @@ def summary(policy: Policy) -> str:
 
 
 def differences(old: Policy, new: Policy) -> list[str]:
-    """What the second says that the first did not, one sentence each."""
+    """How ``new`` differs from ``old``, one sentence each."""
     found = [
         f"{name}: {words(before)} -> {words(after)}"
         for name, words in PARTS.items()
@@ -53,11 +53,12 @@ def zone_words(zone: Zone) -> str:
 
 def hours_words(hours: Sequence[OpeningHours]) -> str:
     """When the shop is open."""
-    return ", ".join(
+    words = ", ".join(
         f"{' '.join(DAYS[day] for day in each.days)} "
         f"{_clock(each.opens)}-{_clock(each.closes)}"
         for each in hours
-    ) or "always open"  # fmt: skip
+    )
+    return words or "always open"
 
 
 def consent_words(rules: ConsentRules | None) -> str:
@@ -107,6 +108,7 @@ def _switch(on: bool) -> str:
     return "on" if on else "off"
 
 
+# How each part is said in words. Lines, zones and consent have functions of their own.
 PARTS: dict[str, Words] = {
     "version": str,
     "site": str,
@@ -122,7 +124,6 @@ PARTS: dict[str, Words] = {
     "timezone": str,
     "hours": hours_words,
 }
-"""How to say each part; lines, zones and consent are told apart within."""
 
 
 def _moved(
