@@ -11,18 +11,21 @@ from doorsill.uplink.standing import Facts, problems_of
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How it stands with the broker; times in s, monotonic."""
+    """The state of the connection to the broker; times are monotonic s."""
 
     connected: bool
-    answered_at: float | None  # its last PUBACK
+    answered_at: float | None  # when its last PUBACK came
     away: str  # why there is no connection, in words; empty while there is one
-    refusal: str  # the last message that it refused for good, in words
+    refusal: str  # which message it last refused for good and why, in words
 
 
 def answer_of(
     facts: Facts, line: Line, health: HealthCell | None, now: float
 ) -> dict[str, Any]:
-    """One JSON object; ages in s, None for what never was."""
+    """One JSON object; ages are in s, and None for what never happened.
+
+    ``now`` is monotonic s.
+    """
     return {
         "problems": list(problems_of(facts)),
         "vision": {

@@ -1,4 +1,4 @@
-"""What the broker said."""
+"""What came from the broker, as events for the uplink's loop."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from doorsill.uplink.reasons import FAILURE, NEVER, TOO_LARGE, words
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The broker took us in, and this is what it takes."""
+    """The broker accepted our connection; ``limits`` is what it accepts."""
 
     limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The connection ended, or none came about."""
+    """The connection ended, or could not be made."""
 
     reason: str
     taken_over: bool = False
@@ -27,8 +27,9 @@ class Disconnected:
 class Answered:
     """The broker's PUBACK for the message sent with ``tag``.
 
-    Without a tag only a refusal is told: nobody waits for the rest. What the broker
-    said that it would not take is answered at once, and never sent.
+    Without a tag there is an event only for a refusal, because no caller waits for
+    others. A message over a limit that the broker has stated is answered at once, and
+    never sent.
     """
 
     tag: int | None
@@ -42,17 +43,17 @@ class Answered:
 
     @property
     def accepted(self) -> bool:
-        """The broker has it."""
+        """Whether the broker has the message."""
         return self.reason < FAILURE
 
     @property
     def hopeless(self) -> bool:
-        """The broker will refuse it again however often we ask."""
+        """Whether the broker will refuse the message every time."""
         return self.reason in NEVER
 
     @property
     def too_large(self) -> bool:
-        """For this broker, as it is now."""
+        """Whether the message is too large for this broker, as it is set now."""
         return self.reason == TOO_LARGE
 
 

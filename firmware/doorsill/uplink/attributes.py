@@ -1,9 +1,8 @@
 """A sum of looks ─► threshold ─► budget ─► noise ─► a row for the outbox.
 
-The sum comes from vision when a span is over, of k crossings or more. It lives here as
-an argument and nowhere else; no disk holds it. :func:`consider` changes nothing: its
-answer becomes true when the outbox has stored the report and its cost in one
-transaction.
+The sum comes from vision at the end of a span of k crossings or more. Here it is only
+an argument; no disk holds it. :func:`consider` changes nothing: its answer takes effect
+when the outbox has stored the report and its cost in one transaction.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AttributeRules:
-    """What the signed policy allows, already the stricter of it and the file."""
+    """What may be reported: the stricter of the signed policy and the file."""
 
-    attributes: bool
-    k: int
-    daily_micro: int  # millionths of epsilon
+    attributes: bool  # whether looks are reported at all
+    k: int  # crossings: least number in a report
+    daily_micro: int  # privacy budget a day, in millionths of epsilon
     places: Places
 
 
@@ -45,7 +44,7 @@ class ReportContext:
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """What would be told, and what it would cost."""
+    """The report that would go out, if any, and the ledger after its cost."""
 
     report: Entry | None
     ledger: Ledger
@@ -58,9 +57,10 @@ def consider(
     ledger: Ledger,
     context: ReportContext,
 ) -> Considered:
-    """Take the looks of a span; ``came_in`` is what ``interval`` counts in it.
+    """Make a report of the looks of a span; ``came_in`` is what ``interval`` counts.
 
-    Raises UntrustedError where they are of fewer than k crossings or more than came.
+    Raises UntrustedError if the looks are of fewer than k crossings, or of more people
+    than came in.
     """
     if not rules.attributes:
         return Considered(None, ledger)

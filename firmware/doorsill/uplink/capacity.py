@@ -1,22 +1,22 @@
-"""How much a vision that was taken over could hide in what leaves the device.
+"""How much a vision process under an attacker's control could hide in the messages.
 
-Every number follows from the rules that the uplink holds vision to: the bounds of
+Every number follows from the rules that the uplink enforces on vision: the bounds of
 ``pieces``, the rounding of ``reports`` and ``gauges``, the moments of ``pace``. For
 each stream it is the binary logarithm of how many different things could be sent in one
-minute, presence, order and the second of sending included. ``SECURITY.md`` states the
-sum; ``tests/test_capacity.py`` holds the two together and lets a hostile vision try.
+minute, with presence, order and the second of sending. ``SECURITY.md`` states the sum;
+``tests/test_capacity.py`` compares the two and lets a hostile vision try.
 
     python -m doorsill.uplink.capacity          the table
 
-What one line can say in a minute, word by word:
+What one line can say in a minute, field by field:
 
 * ``in`` and ``out``: any two whole numbers with a sum of CROSSINGS_MOST or less.
 * ``coverage_s`` 0..60; ``gap`` follows from it, and ``fault`` from the state. Eight
   more flags.
-* ``start``, ``end``, ``epoch``, totals, release: the uplink's own. A minute is told
-  once and in order, so a missing one is one more value and nothing else.
-* When: at one second of each minute. All that vision can do is to be late by whole
-  minutes, and n minutes can come late in fewer than 4**n ways: 2 bits.
+* ``start``, ``end``, ``epoch``, totals, release: the uplink's own. A minute is reported
+  once and in order, so a missing minute is one more value and nothing else.
+* The moment: one second of each minute. Vision can only be late by whole minutes, and n
+  minutes can come late in fewer than 4**n ways: 2 bits.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from doorsill.wire.gauges import (
 from doorsill.wire.messages import POWERS
 
 LATENESS_BITS = 2.0  # a minute: log2 of 4, see above
-FLAGS = len(Quality) - 2  # all but gap and fault, which are the uplink's own
+FLAGS = len(Quality) - 2  # all except gap and fault, which are the uplink's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,14 @@ def line_bits() -> float:
 
 
 def zone_bits(k: int = K_FLOOR) -> float:
-    """One window of a zone: what tells of stays is there from k visits on."""
+    """One window of a zone; the values on stays are there from k visits on."""
     stays = levels(STAY_MOST_S) * _occupancies()
     visits = k + (CROSSINGS_MOST + 1 - k) * stays
     return log2(visits * (MINUTE_S + 1) * 2**FLAGS + 1)
 
 
 def _occupancies() -> int:
-    """How many pairs of a maximum and a mean there are; the mean is not above it."""
+    """How many pairs of a maximum and a mean there are, the mean not above it."""
     maxima = {coarse(most, PEOPLE_MOST) for most in range(PEOPLE_MOST + 1)}
     means = {coarse(mean, 4 * PEOPLE_MOST) for mean in range(4 * PEOPLE_MOST + 1)}
     return sum(mean <= 4 * most for most in maxima for mean in means)
@@ -90,7 +90,7 @@ def attributes_bits() -> float:
 
 
 def state_bits(pace: Pace) -> float:
-    """State, picture and problems: another sight at one of a few moments, or none."""
+    """State, picture and problems: a change at one of a few moments, or none."""
     moments = max(1.0, pace.state_rest_s / pace.state_s)
     return log2(1 + moments * (SIGHTS - 1)) * MINUTE_S / pace.state_rest_s
 
@@ -106,9 +106,9 @@ def gauges_bits(pace: Pace) -> float:
 
 
 def live_bits(pace: Pace) -> float:
-    """What ``live`` tells of one line beside ``interval``: how a minute's counts came.
+    """What ``live`` says of one line beyond ``interval``: when in a minute counts came.
 
-    Nothing at the usual pace: then it is the sum of the windows, sent with them.
+    At the usual pace nothing: then it is the sum of the windows, sent with them.
     """
     if pace.live_s >= pace.minute_s:
         return 0.0

@@ -3,9 +3,9 @@
     uplink ── one byte: which ──► connector ── connect ──► broker, or vision
            ◄── the connection ──
 
-It is forked before the uplink reads its key. It knows two addresses and is told no
-other; it never sends on what it has connected. So the process that understands TLS and
-MQTT has no right to make a socket of any kind, to any place, on any kernel.
+It is forked before the uplink reads its key. It knows two addresses and accepts no
+other; it never sends anything on a connection that it made. So the process that speaks
+TLS and MQTT has no right to make a socket of any kind, to any place, on any kernel.
 """
 
 from __future__ import annotations
@@ -25,25 +25,26 @@ from doorsill.channels.cell_link import connect_to_vision
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.process.confine import Confinement, close, restrict
 
-ASK = b"!"
-NAME_ERROR, OTHER_ERROR = b"n", b"o"  # what went wrong: a name was not found; all else
+ASK = b"!"  # the question, and the first byte of a good answer
+NAME_ERROR = b"n"  # first byte of an answer: the name was not found
+OTHER_ERROR = b"o"  # first byte of an answer: any other error
 LONGEST_ANSWER = 512  # bytes
-BROKER_WITHIN_S = 120.0  # a name is looked up, and each of its addresses tried
-VISION_WITHIN_S = 20.0  # to confine itself on a slow camera, then to connect
+BROKER_WITHIN_S = 120.0  # for a name to be looked up and its addresses to be tried
+VISION_WITHIN_S = 20.0  # for it to confine itself on a slow camera, and to connect
 
 Connect = Callable[[], socket.socket]
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """The uplink's end; one thread at a time asks for each of the two."""
+    """The uplink's end; for each connection one thread at a time may ask."""
 
     _broker: socket.socket
     _vision: socket.socket
     process: int = 0  # its process id
 
     def ready(self) -> Self:
-        """This, once the other process has confined itself; else ConfigError."""
+        """Wait until the other process has confined itself; else ConfigError."""
         try:
             ready = self._vision.recv(LONGEST_ANSWER) == ASK
         except TimeoutError:
@@ -53,22 +54,22 @@ class Connector:
         return self
 
     def require(self) -> None:
-        """UplinkError when the other process is gone: then only a new start helps."""
+        """UplinkError if the other process is gone: then only a new start helps."""
         if not select.select([self._vision], [], [], 0)[0]:
             return
         if not self._vision.recv(1, socket.MSG_PEEK):
             raise UplinkError("the process that connects is gone")
 
     def broker(self) -> socket.socket:
-        """A TCP connection to the broker; OSError, as connecting itself would raise."""
-        return _asked(self._broker)
+        """A TCP connection to the broker; raises OSError, as ``connect`` would."""
+        return _ask(self._broker)
 
     def vision(self) -> socket.socket:
-        """A connection to vision's cells; OSError."""
-        return _asked(self._vision)
+        """A connection to vision's cells; raises OSError."""
+        return _ask(self._vision)
 
     def close(self) -> None:
-        """The other process ends with this."""
+        """Close both ends; the other process then ends."""
         self._broker.close()
         self._vision.close()
 
@@ -76,15 +77,16 @@ class Connector:
 def start(host: str, port: int, cells: Path, timeout_s: float) -> Connector:
     """Fork the process that connects, and wait until it has confined itself.
 
-    Raises ConfigError where it cannot.
+    Raises ConfigError if it cannot confine itself.
     """
     return begin(host, port, cells, timeout_s).ready()
 
 
 def begin(host: str, port: int, cells: Path, timeout_s: float) -> Connector:
-    """Fork the process that connects; while there is one thread.
+    """Fork the process that connects; to be called while there is one thread.
 
-    ``timeout_s`` is for each address of ``host``. Ask it nothing before ``ready``.
+    ``timeout_s`` is the limit for each address of ``host``. Ask it nothing before
+    ``ready``.
     """
 
     def to_broker() -> socket.socket:
@@ -130,12 +132,12 @@ def _serve(line: socket.socket, connect: Connect) -> None:
             with connect() as found:
                 socket.send_fds(line, [ASK], [found.fileno()])
         except socket.gaierror as error:
-            line.send(_spelt(NAME_ERROR, error))
+            line.send(_spell(NAME_ERROR, error))
         except OSError as error:
-            line.send(_spelt(OTHER_ERROR, error))
+            line.send(_spell(OTHER_ERROR, error))
 
 
-def _spelt(kind: bytes, error: OSError) -> bytes:
+def _spell(kind: bytes, error: OSError) -> bytes:
     number = error.errno
     if number is None:
         number = errno.ETIMEDOUT if isinstance(error, TimeoutError) else errno.EIO
@@ -144,7 +146,7 @@ def _spelt(kind: bytes, error: OSError) -> bytes:
 
 
 def _forget_late_answers(line: socket.socket) -> None:
-    """To a question that we gave up: its connection may be dead by now."""
+    """Drop answers to questions that timed out: their connections may be dead."""
     while select.select([line], [], [], 0)[0]:
         message, handles, _, _ = socket.recv_fds(line, LONGEST_ANSWER, 1)
         for handle in handles:
@@ -153,14 +155,14 @@ def _forget_late_answers(line: socket.socket) -> None:
             return
 
 
-def _asked(line: socket.socket) -> socket.socket:
-    """TimeoutError, which is an OSError, where no answer comes."""
+def _ask(line: socket.socket) -> socket.socket:
+    """Ask for a connection; raises OSError, and TimeoutError if no answer comes."""
     _forget_late_answers(line)
     line.send(ASK)
     message, handles, _, _ = socket.recv_fds(line, LONGEST_ANSWER, 1)
     if message == ASK and len(handles) == 1:
         found = socket.socket(fileno=handles[0])
-        found.setblocking(True)  # the one who connected it did so with a limit
+        found.setblocking(True)  # the connector had set a time limit on it
         return found
     if not message:
         raise OSError(errno.EPIPE, "the process that connects is gone")

@@ -1,11 +1,11 @@
-"""The outbox's file: made whole, opened and checked, or set aside where it is broken.
+"""The outbox's file: opened and checked, or replaced and set aside if it is broken.
 
     opened ──► good                             only corruption sets a file aside
        └─ broken ─► salvage into outbox.new ─► outbox.broken-1.db ─► outbox.new is it
 
-A new file is made beside its place and moved there when it is whole, so one of no
-length is damage and not new. What is set aside keeps its number for ever: nothing is
-written over it, and a crash between two steps is finished at the next start.
+A new file is made under another name and renamed when it is whole; so a file of no
+length is a damaged one, and not a new one. A file that was set aside keeps its number
+and is never overwritten. After a crash between two steps, the next start goes on.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from doorsill.uplink.salvage import PAGE_BYTES, Salvaged, salvage
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
-BROKEN_LIMIT = 20  # files set aside; then a technician has to look at the card
-SIDES = ("-wal", "-shm")  # what SQLite keeps beside the file
+FORMAT = 2  # of the file, in its user_version
+BROKEN_LIMIT = 20  # files set aside; then a technician has to inspect the SD card
+SIDES = ("-wal", "-shm")  # files that SQLite keeps beside its own
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _FROM_1 = "DROP TABLE IF EXISTS running; DROP TABLE IF EXISTS seen;"
 
 
 class BrokenError(sqlite3.DatabaseError):
-    """The file is damaged; it can be read in part at most."""
+    """The file is damaged; at most a part of it can be read."""
 
 
 def is_broken(error: sqlite3.Error) -> bool:
-    """Whether ``error`` speaks of damage, and not of the disk or of ourselves."""
+    """Whether ``error`` means a damaged file, and not a full disk or our own fault."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, BrokenError) or (
         code is not None and code & 0xFF in CORRUPT
@@ -41,7 +41,7 @@ def is_broken(error: sqlite3.Error) -> bool:
 
 
 def open_database(path: Path, day: int) -> sqlite3.Connection:
-    """The file at ``path``, made where there is none; ``day`` is the UTC day of today.
+    """The file at ``path``, made if there is none; ``day`` is today in UTC days.
 
     Raises OSError or sqlite3.Error; see ``is_broken``.
     """
@@ -58,7 +58,7 @@ def open_database(path: Path, day: int) -> sqlite3.Connection:
 def replace_database(path: Path, day: int, reason: sqlite3.Error) -> sqlite3.Connection:
     """A new file in the place of a broken one, with every row that can be read.
 
-    Raises OSError or sqlite3.Error, and then the broken one is still in its place.
+    Raises OSError or sqlite3.Error; the broken file then stays in its place.
     """
     new = path.with_suffix(".new")
     aside = _next_number(path)
@@ -66,8 +66,11 @@ def replace_database(path: Path, day: int, reason: sqlite3.Error) -> sqlite3.Con
     _make(new, day, found, resets=found.counters.resets + 1)
     log.error(
         "outbox %s is broken (%s): %s windows were saved, the rest is in %s",
-        path, reason, len(found.rows), aside,
-    )  # fmt: skip
+        path,
+        reason,
+        len(found.rows),
+        aside,
+    )
     for side in SIDES:
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + side).rename(aside.with_name(aside.name + side))
@@ -97,7 +100,7 @@ def _open_checked(path: Path) -> sqlite3.Connection:
 
 
 def _make(new: Path, day: int, found: Salvaged, *, resets: int) -> None:
-    """A whole file; what a day's reports have cost may be lost, so it is spent."""
+    """Make a whole file. Today's privacy costs may be lost, so its budget is spent."""
     for each in (new, *(new.with_name(new.name + side) for side in SIDES)):
         each.unlink(missing_ok=True)
     os.close(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))

@@ -1,4 +1,4 @@
-"""From the disk to the broker: oldest first, and forget only what the broker has."""
+"""From the disk to the broker: oldest first; what the broker has is deleted."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from doorsill.wire.guard import EgressGuard, RateError
 log = logging.getLogger(__name__)
 
 BATCH = 128  # answers in one transaction
-RESERVED = 4  # places on the way that live, health and state may always take, if it has
-RETRY_S = 5.0  # after the broker refused for now
+RESERVED = 4  # places of the window that windows leave to live, health and state
+RETRY_S = 5.0  # wait after the broker refused for now
 
 
 @dataclass(slots=True)
@@ -30,36 +30,36 @@ class Delivery:
     outbox: Outbox
     publisher: Publisher
     guard: EgressGuard
-    refused_at: float | None = None  # when the broker last did for good, s, monotonic
-    refusal: str = ""  # what it then said
-    released: int = 0  # rows up to this one may go out; see ``pace``
-    _cursor: int = 0  # the last row handed over
+    refused_at: float | None = None  # last refusal for good by the broker, s, monotonic
+    refusal: str = ""  # what the broker then said
+    released: int = 0  # rows up to this id may go out; see ``pace``
+    _cursor: int = 0  # id of the last row that was handed over
     _on_way: set[int] = field(default_factory=set)
     _accepted: list[int] = field(default_factory=list)
     _hopeless: list[int] = field(default_factory=list)
-    _not_before: float = 0.0  # s, monotonic
-    _logged: set[str] = field(default_factory=set)  # topics, of five streams
-    _remarks: list[str] = field(default_factory=list)  # of the broker, as last logged
+    _not_before: float = 0.0  # when rows may be sent again, s, monotonic
+    _logged: set[str] = field(default_factory=set)  # topics whose refusal was logged
+    _remarks: list[str] = field(default_factory=list)  # on the broker, as last logged
     _packet_bytes: int = 0  # the largest packet that the last broker took
 
     @property
     def idle(self) -> bool:
-        """Nothing is on its way and nothing is left to note."""
+        """Whether no message is on its way and no answer is left to note."""
         return not (self._on_way or self._accepted or self._hopeless)
 
     def release(self) -> None:
-        """Everything that is in the outbox now may go out."""
+        """Let everything that is in the outbox now go out."""
         self.released = self.outbox.newest()
 
     def meet(self, limits: Limits, now: float) -> None:
-        """A connection came about, to a broker that takes this much."""
+        """Note a new connection, to a broker with these ``limits``."""
         said = remarks(limits)
         for each in said:
             if each not in self._remarks:  # once, not with every connection
                 log.warning("%s", each)
         self._remarks = said
         if limits.packet_bytes > self._packet_bytes > 0:
-            self.outbox.exhume()  # what was too large may fit
+            self.outbox.exhume()  # messages that were too large may fit now
             self._cursor = 0
         self._packet_bytes = limits.packet_bytes
         self._not_before = now
@@ -79,19 +79,22 @@ class Delivery:
                 self._hopeless.append(answer.tag)
                 self._log_refusal(answer)
             else:
-                if answer.reason != QOS_REFUSED:  # that is said of the broker as such
+                if answer.reason != QOS_REFUSED:  # that is logged once, see remarks
                     log.warning("the broker refuses for now %s", answer.words)
                 self._cursor = min(self._cursor, answer.tag - 1)
                 self._not_before = now + RETRY_S
 
     def _log_refusal(self, answer: Answered) -> None:
-        """They come by the hundred: once a topic is enough."""
+        """Log a refusal once for each topic: they come by the hundred."""
         if answer.topic not in self._logged:
             self._logged.add(answer.topic)
             log.error("the broker refuses %s", answer.words)
 
     def note(self) -> None:
-        """Put the answers on disk, many at once; UplinkError keeps them for later."""
+        """Put the answers on disk, many at once.
+
+        Raises UplinkError if the disk fails; they are then kept for the next call.
+        """
         if len(self._accepted) >= BATCH or (self._accepted and not self._on_way):
             self.outbox.remove_delivered(self._accepted)
             self._accepted.clear()

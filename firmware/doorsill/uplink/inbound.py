@@ -1,9 +1,9 @@
 """What a broker may say to a device that asked for nothing: short answers.
 
-The device subscribes to no topic, so nobody has anything to publish to it, and no
-answer is long. Every byte that comes from the broker passes here before MQTT is
-understood; a PUBLISH, or a packet that says that it is long, ends the connection
-before a byte of its body is read.
+The device subscribes to no topic, so the broker has nothing to publish to it, and every
+answer is short. Every byte from the broker passes here before MQTT is parsed. A
+PUBLISH, or a packet whose stated length is too large, ends the connection before a byte
+of its body is read.
 
 A packet (MQTT 5.0, 2.1): one byte of type and flags, its length in one to four bytes
 of seven bits, then as many bytes.
@@ -13,25 +13,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LARGEST_BYTES = 16_384  # of one packet; ours are answered with some 10
-PUBLISH = 3
-_LENGTH_BYTES = 4
+LARGEST_BYTES = 16_384  # of one packet; an answer to us has about 10
+PUBLISH = 3  # type of packet
+_LENGTH_BYTES = 4  # most bytes of a length
 
 
 class UnaskedError(ConnectionError):
-    """The broker sends what nobody asked for; paho takes it for a lost connection."""
+    """The broker sends what we did not ask for; paho treats it as a lost connection."""
 
 
 @dataclass(slots=True)
 class Inbound:
-    """Follows the packets of one connection by their heads."""
+    """Follows the packets of one connection by their headers."""
 
     _body: int = 0  # bytes of the present packet that are still to come
-    _length: int = 0
-    _shift: int = -1  # below 0: the next byte begins a packet
+    _length: int = 0  # of the present packet, as far as it was read
+    _shift: int = -1  # bits of the length read so far; below 0 a packet begins
 
     def take(self, data: bytes) -> bytes:
-        """Give ``data`` back; UnaskedError where it is not an answer of ours."""
+        """Return ``data``; UnaskedError if it is no answer to us."""
         position = 0
         while position < len(data):
             if self._body:

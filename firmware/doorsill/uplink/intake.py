@@ -1,8 +1,8 @@
-"""From vision to the disk: take cells, recount them, keep them safe, acknowledge.
+"""From vision to the disk: take cells, recount them, store them, acknowledge.
 
-A disk that takes nothing stops the reading, not the counting: vision keeps what was
-not acknowledged, for days. What is told (``live`` too) is on disk before it is told, so
-a total that was published never shrinks.
+If the disk fails, cells are no longer read, but they are still counted: vision keeps
+those that were not acknowledged, for days. Everything that is reported, ``live`` too,
+is on disk before it is reported, so a published total never shrinks.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ from doorsill.uplink.tally_text import text_of
 
 log = logging.getLogger(__name__)
 
-LOST_MOST = 1 << 16  # cameras; voice tells no more
-HELD_LIMIT = 1000  # cells in memory while the disk takes none
+LOST_MOST = 1 << 16  # lost cameras that are counted; ``health`` reports no more
+HELD_LIMIT = 1000  # cells in memory while the disk fails
 READ_LIMIT = 256  # cells in one batch
-RETRY_S = 1.0, 30.0
-SILENT_S = 60.0  # without a word of vision, we close its minutes ourselves
-COMPLAIN_EVERY_S = 60.0  # between two lines of log about vision
+RETRY_LEAST_S = 1.0  # first wait after a failure
+RETRY_MOST_S = 30.0  # longest wait after a failure of the disk
+SILENT_S = 60.0  # after so long without a cell, we close vision's minutes ourselves
+COMPLAIN_EVERY_S = 60.0  # between two log lines about vision
 
 
 class Link(Protocol):
-    """The uplink's end of the cell socket, as ``link.CellClient``."""
+    """The uplink's end of the cell socket, as ``cell_link.CellClient``."""
 
     def fileno(self) -> int: ...
     def receive(self, timeout: float) -> Received | None: ...
@@ -47,14 +48,14 @@ class Link(Protocol):
 
 @dataclass(slots=True)
 class _Work:
-    """What a batch of cells comes to; it becomes true when it is on disk."""
+    """The result of a batch of cells; it takes effect when it is on disk."""
 
     tally: Tally
     ledger: Ledger
     minutes: list[Minute] = field(default_factory=list)
     reports: list[Entry] = field(default_factory=list)
-    refused: int = 0
-    why: str = ""
+    refused: int = 0  # cells that no door could have made
+    why: str = ""  # the reason of the last of them
 
 
 @dataclass(slots=True)
@@ -65,29 +66,29 @@ class Intake:
     outbox: Outbox
     rules: AttributeRules
     release: Release
-    below: Below  # also draws the epochs
+    below: Below  # source of noise; it also draws the epochs
     tally: Tally  # as it is on disk
-    booted: int = 0  # UTC s: no cell is older than this machine runs
+    booted: int = 0  # UTC s, when this machine began to run: no cell is older
     link: Link | None = None
     newest: dict[str, Window] = field(default_factory=dict)
-    last: Minute | None = None  # the last that was closed since our start
+    last: Minute | None = None  # the last minute closed since our start
     health: HealthCell | None = None
-    spoke_at: float | None = None  # when vision last said something, s, monotonic
-    problems: tuple[str, ...] = ()  # what was wrong at the last moment for windows
-    refused: int = 0
+    spoke_at: float | None = None  # when vision's last cell came, s, monotonic
+    problems: tuple[str, ...] = ()  # at the last moment at which windows went out
+    refused: int = 0  # cells that no door could have made
     disk_failures: int = 0
     _held: list[Received] = field(default_factory=list)
-    _newest_sequence: int | None = None  # of this link; another vision counts anew
-    _retry_at: float = 0.0  # s, monotonic
-    _wait: float = RETRY_S[0]
-    _try_link_at: float = 0.0
-    _health_run: int | None = None  # whose health was heard last
-    _lost_before: int = 0  # cameras, by the visions before it
-    _begun: bool = False
-    _heard_at: float | None = None  # s, monotonic
-    _since: int = 0  # UTC s, from when on we know of minutes without vision
-    _complain_at: float = float("-inf")
-    _kept_quiet: int = 0
+    _newest_sequence: int | None = None  # on this link; a new vision counts from 1
+    _retry_at: float = 0.0  # when the disk is tried again, s, monotonic
+    _wait: float = RETRY_LEAST_S  # after the next failure of the disk, s
+    _try_link_at: float = 0.0  # when vision is tried again, s, monotonic
+    _health_run: int | None = None  # run of vision whose health came last
+    _lost_before: int = 0  # cameras lost by earlier runs of vision
+    _begun: bool = False  # whether the tally was taken up since our start
+    _heard_at: float | None = None  # last cell or connection, s, monotonic
+    _since: int = 0  # UTC s, from when we know of minutes without vision
+    _complain_at: float = float("-inf")  # next log line about vision, s, monotonic
+    _kept_quiet: int = 0  # log lines that were left out
 
     @property
     def wants(self) -> Link | None:
@@ -95,7 +96,10 @@ class Intake:
         return self.link if len(self._held) < HELD_LIMIT else None
 
     def step(self, now: float, utc: float) -> None:
-        """Read what is there and store it; ``now`` is monotonic s."""
+        """Read the cells that are there and store them.
+
+        ``now`` is monotonic s, ``utc`` the time now in UTC s.
+        """
         if self._heard_at is None:
             self._heard_at, self._since = now, minute_of(utc) + MINUTE_S
         if self.link is None and now >= self._try_link_at:
@@ -106,13 +110,14 @@ class Intake:
 
     @property
     def takes(self) -> bool:
-        """Whether the disk took what was last stored."""
-        return self._wait == RETRY_S[0]
+        """Whether the disk did not fail at the last try."""
+        return self._wait == RETRY_LEAST_S
 
     def leave(self, utc: float) -> None:
-        """Close the minute if vision closed it, and leave; the rest comes again.
+        """Disconnect from vision, and close the open minute if vision has closed it.
 
-        Where vision runs on, its minute stays open on the disk: it ends it itself.
+        If vision runs on, its minute stays open on the disk: vision ends it itself.
+        Raises UplinkError if the disk fails.
         """
         if self.link is not None:
             self._drop()
@@ -122,7 +127,7 @@ class Intake:
             self._keep(work)
 
     def _drop(self) -> None:
-        """Leave vision; what was not acknowledged comes again."""
+        """Disconnect; cells that were not acknowledged come again."""
         if self.link is not None:
             self.link.close()
             self.link = self._newest_sequence = None
@@ -132,7 +137,7 @@ class Intake:
             self.link = self.connect()
         except UplinkError as error:
             log.debug("%s", error)
-            self._try_link_at = now + RETRY_S[0]
+            self._try_link_at = now + RETRY_LEAST_S
         else:
             self._heard_at = now
             log.info("connected to vision")
@@ -146,14 +151,14 @@ class Intake:
                 self._heard_at = self.spoke_at = now
                 self._held.append(received)
         except VisionLeftError:
-            log.info("vision went away")  # where it stays away, a problem is told
+            log.info("vision went away")  # if it stays away, a problem is reported
             self._leave_vision(now)
         except UplinkError as error:
             self._complain(f"vision: {error}", now)
             self._leave_vision(now)
 
     def _leave_vision(self, now: float) -> None:
-        self._try_link_at = now + RETRY_S[0]
+        self._try_link_at = now + RETRY_LEAST_S
         self._drop()
 
     def _store(self, now: float, utc: float) -> None:
@@ -163,14 +168,14 @@ class Intake:
                 self._keep(work)
         except UplinkError as error:
             self.disk_failures += 1
-            if self._wait == RETRY_S[0]:
+            if self._wait == RETRY_LEAST_S:
                 log.error("%s; kept in memory and tried again", error)
             self._retry_at = now + self._wait
-            self._wait = min(2 * self._wait, RETRY_S[1])
+            self._wait = min(2 * self._wait, RETRY_MOST_S)
             return
-        if self._wait > RETRY_S[0]:
+        if self._wait > RETRY_LEAST_S:
             log.info("the outbox takes data again")
-        self._wait = RETRY_S[0]
+        self._wait = RETRY_LEAST_S
         if work is not None and work.why:
             self._complain(f"a cell of vision is refused: {work.why}", now)
         if self._held:
@@ -178,7 +183,7 @@ class Intake:
             self._acknowledge(now)
 
     def _work(self, now: float, utc: float) -> _Work | None:
-        """What is to be stored at this moment; None where there is nothing."""
+        """What is to be stored at this moment; None if there is nothing."""
         silent = not self._held and self._silent(now)
         if self._begun and not (self._held or silent or self.tally.is_set_back(utc)):
             return None
@@ -196,7 +201,7 @@ class Intake:
         return work
 
     def _take(self, work: _Work, received: Received, utc: float) -> None:
-        """One cell; UntrustedError where no door could have made it."""
+        """Take one cell; UntrustedError if no door could have made it."""
         cell = received.cell
         if isinstance(cell, HealthCell):
             self._hear_health(received.run, check_health(cell))
@@ -212,7 +217,7 @@ class Intake:
             work.reports += [] if done.report is None else [done.report]
 
     def _hear_health(self, run: int, cell: HealthCell) -> None:
-        """Cameras lost by visions before this one count as well: each ended with it."""
+        """Add the cameras lost by earlier runs of vision: each run ended with one."""
         if run != self._health_run:
             self._health_run = run
             self._lost_before = (
@@ -222,8 +227,8 @@ class Intake:
         self.health = replace(cell, camera_restarts=lost)
 
     def _keep(self, work: _Work) -> None:
-        """Put it on disk, if there is something new in it, and let it be true."""
-        work.minutes = [_marked(each, self.problems) for each in work.minutes]
+        """Put ``work`` on disk if there is something new in it; then it holds."""
+        work.minutes = [_mark(each, self.problems) for each in work.minutes]
         entries = [
             entry
             for minute in work.minutes
@@ -249,7 +254,7 @@ class Intake:
             self._drop()
 
     def _complain(self, why: str, now: float) -> None:
-        """Vision may send what it likes; it does not fill the log with it."""
+        """Log ``why``, but not too often: vision must not be able to fill the log."""
         if now < self._complain_at:
             self._kept_quiet += 1
             return
@@ -258,8 +263,8 @@ class Intake:
         self._complain_at, self._kept_quiet = now + COMPLAIN_EVERY_S, 0
 
 
-def _marked(minute: Minute, problems: tuple[str, ...]) -> Minute:
-    """``minute`` with ``fault`` where we know of a problem."""
+def _mark(minute: Minute, problems: tuple[str, ...]) -> Minute:
+    """``minute`` with the flag ``fault`` if we know of a problem."""
     sums = {
         place: replace(each, quality=int(flag_fault(Quality(each.quality), problems)))
         for place, each in minute.sums.items()

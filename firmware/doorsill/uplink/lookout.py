@@ -1,4 +1,4 @@
-"""What the uplink measures of the machine it runs on: files read, nothing written."""
+"""What the uplink measures of its machine. It only reads files."""
 
 from __future__ import annotations
 
@@ -23,31 +23,27 @@ from doorsill.wire.messages import READERS
 
 log = logging.getLogger(__name__)
 
-PATHS = Lock.LANDLOCK | Lock.ROOM  # either of them holds what may be written
-LOOK_EVERY_S = 5.0
-DISOBEYED_LOOKS = 3  # vision starts again to obey; that takes it some seconds
+PATHS = Lock.LANDLOCK | Lock.ROOM  # one of them must limit what may be written
+MEASURE_EVERY_S = 5.0
+DISOBEYED_MOST = 3  # measurements in a row: to obey, vision takes seconds to restart
 
 
 @dataclass(slots=True)
 class Lookout:
-    """Looks every few seconds; ``policy`` is the hash of the one that we obey.
+    """Measures every few seconds; see the fields for the files that it reads."""
 
-    ``declaration`` is where vision says which it obeys; ``reader_note`` is where the
-    vault says how its reader is, None where there is no vault.
-    """
-
-    policy: str
-    certificate: Path
+    policy: str  # SHA-256 of the policy that this process obeys, hexadecimal
+    certificate: Path  # our own, PEM
     policy_in_force: Path
     outbox: Path
-    declaration: Path
-    reader_note: Path | None
-    root: Path = Path("/")
+    declaration: Path  # where vision declares which policy it obeys
+    reader_note: Path | None  # the vault's word on its reader; None without a vault
+    root: Path = Path("/")  # the folder that holds proc, sys and run
     _chain: Sequence[x509.Certificate] = ()
     _floor: float = 0.0  # UTC s; before it the clock is wrong
     _seen: Device = field(default_factory=Device)
-    _look_at: float = float("-inf")  # s, monotonic
-    _disobeyed: int = 0  # looks in a row
+    _due_at: float = float("-inf")  # next measurement, s, monotonic
+    _disobeyed: int = 0  # measurements in a row at which vision obeyed another policy
 
     def __post_init__(self) -> None:
         self._chain = pem.read_chain(self.certificate)
@@ -57,15 +53,15 @@ class Lookout:
 
     def look(self, now: float) -> Device:
         """What was last measured; ``now`` is monotonic s."""
-        if now >= self._look_at:
-            self._look_at = now + LOOK_EVERY_S
+        if now >= self._due_at:
+            self._due_at = now + MEASURE_EVERY_S
             try:
-                self._seen = self._measured(time.time())
-            except OSError as error:  # a look is not worth a window
+                self._seen = self._measure(time.time())
+            except OSError as error:  # the windows matter more
                 log.debug("cannot look around: %s", error)
         return self._seen
 
-    def _measured(self, utc: float) -> Device:
+    def _measure(self, utc: float) -> Device:
         ends = min(each.not_valid_after_utc for each in self._chain)
         held = locks().held
         found = Device(
@@ -89,13 +85,13 @@ class Lookout:
         try:
             theirs = read_declaration(self.declaration)
         except ConfigError:
-            return True  # we may not look; ``status`` may
+            return True  # this user may not read it; ``status`` can
         other = theirs is not None and theirs != self.policy
         self._disobeyed = self._disobeyed + 1 if other else 0
-        return self._disobeyed < DISOBEYED_LOOKS
+        return self._disobeyed < DISOBEYED_MOST
 
     def _reader(self) -> str:
-        """The vault's word; unknown where it does not run."""
+        """The vault's word on its reader; "unknown" if it does not run."""
         if self.reader_note is None:
             return "unused"
         return read_note(self.reader_note, READERS) or "unknown"

@@ -1,17 +1,17 @@
-"""The outbox: what is not yet acknowledged by the broker, on disk, once.
+"""The outbox: what the broker has not acknowledged yet, on disk, once.
 
-    vision ─► store(Batch) ─► rows ─► due() ─► publisher ─► delivered() / buried()
+    vision ─► store(Batch) ─► rows ─► due() ─► publisher ─► remove_delivered() / bury()
               one transaction            oldest first        one transaction
 
 * A batch is one transaction with ``synchronous=FULL``: closed minutes, the tally of the
   open one with all totals, a report *and* what it cost in epsilon are on disk together
   or not at all.
-* Bounded by rows and by age; the oldest goes first and the loss is itself counted.
+* Bounded by rows and by age: the oldest are dropped first, and the loss is counted.
   Age is counted in seconds that this device ran, so that a clock which jumps a year
-  throws nothing away.
-* What the broker refuses for good is buried: kept, counted, tried once more at the next
-  start, so a wrong access list costs no window and no endless retry.
-* There is no column for looks: what is not noised yet never touches a disk.
+  drops nothing.
+* What the broker refuses for good is buried: kept, counted, and tried once more at the
+  next start. So a wrong access list costs no window, and no endless retries.
+* There is no column for looks: values without noise never touch a disk.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from doorsill.uplink.rows import Batch, Bounds, Counters, Row
 
 log = logging.getLogger(__name__)
 
-_STEP = 1000  # rows looked at for their age at once
+_STEP = 1000  # rows whose age is checked at once
 
 
 @dataclass(slots=True)
 class Outbox:
-    """Opens or makes the file at ``path``; one that is broken is saved and set aside.
+    """Opens or makes the file at ``path``; a broken one is salvaged and set aside.
 
-    Every method raises UplinkError when the disk does not take it; then nothing of it
-    happened, and it may be tried again.
+    Every method raises UplinkError if the disk fails. Then nothing was changed, and the
+    call may be tried again.
     """
 
     path: Path
-    today: Callable[[], int]  # UTC days since 1970, now
+    today: Callable[[], int]  # the day now, UTC days since 1970
     bounds: Bounds = field(default_factory=Bounds)
     _database: sqlite3.Connection | None = field(default=None, init=False, repr=False)
 
@@ -106,14 +106,17 @@ class Outbox:
             return int(database.execute(query, (upto,)).fetchone()[0])
 
     def remove_delivered(self, ids: Iterable[int]) -> None:
-        """The broker has these: forget them."""
+        """Delete the rows that the broker has."""
         with self._transaction() as database:
             database.executemany(
                 "DELETE FROM outbox WHERE id = ?", [(each,) for each in ids]
             )
 
     def bury(self, ids: Sequence[int], *, by_us: bool = False) -> None:
-        """Refused for good, by the broker or by our own guard: count, send no more."""
+        """Keep and count rows refused for good; they are not sent before a new start.
+
+        ``by_us`` says that our own guard refused them, and not the broker.
+        """
         counter = "refused" if by_us else "dead_letters"
         with self._transaction() as database:
             database.executemany(
@@ -125,26 +128,26 @@ class Outbox:
             )
 
     def exhume(self) -> int:
-        """At start: let what was buried try once more; how many rows that is."""
+        """Let buried rows be sent once more; returns how many they are."""
         with self._transaction() as database:
             return database.execute(
                 "UPDATE outbox SET buried = 0 WHERE buried = 1"
             ).rowcount
 
     def newest(self) -> int:
-        """The id of the last row; 0 without any."""
+        """The id of the last row; 0 if there is none."""
         with self._reading() as database:
             row = database.execute("SELECT ifnull(max(id), 0) FROM outbox").fetchone()
             return int(row[0])
 
     def tally(self) -> str | None:
-        """The tally as it was last stored, or None in a new file."""
+        """The tally as it was last stored; None in a new file."""
         with self._reading() as database:
             row = database.execute("SELECT text FROM tally").fetchone()
             return None if row is None else str(row[0])
 
     def ledger(self) -> Ledger:
-        """What has been spent of the day's epsilon; a young file spends nothing."""
+        """What is spent of the day's epsilon; a young file may spend nothing."""
         query = "SELECT day, spent_micro, lived_s < ? FROM ledger, counters"
         with self._reading() as database:
             day, spent_micro, young = database.execute(query, (DAY_S,)).fetchone()
@@ -158,7 +161,7 @@ class Outbox:
             return Counters(*database.execute(query).fetchone())
 
     def live(self, seconds: int) -> None:
-        """This device ran ``seconds`` more; what is too old by that is dropped."""
+        """Note that this device ran ``seconds`` more; drop rows that are too old."""
         with self._transaction() as database:
             database.execute("UPDATE counters SET lived_s = lived_s + ?", (seconds,))
             self._enforce(database)
@@ -182,9 +185,10 @@ class Outbox:
             raise UplinkError(f"the outbox {self.path} was broken: {error}") from None
 
     def _replace(self, reason: sqlite3.Error) -> sqlite3.Connection:
-        """A new file with what can be read; where it cannot be made, nothing is moved.
+        """Make a new file with all that can be read of the broken one.
 
-        What today's reports have cost may be lost, so the day counts as spent.
+        If it cannot be made, the broken file stays. The cost of today's reports may be
+        lost, so today's budget counts as spent.
         """
         self.close()
         try:
@@ -194,7 +198,7 @@ class Outbox:
         return self._database
 
     def _enforce(self, database: sqlite3.Connection) -> None:
-        """Drop the oldest above the bounds, and count it in the same transaction."""
+        """Drop the oldest rows over a bound, and count them in the same transaction."""
         dropped = database.execute(
             "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ?)"
             " AND lived_s < (SELECT lived_s FROM counters) - ?",
@@ -219,6 +223,6 @@ def _rows(database: sqlite3.Connection) -> int:
 
 
 def _rows_at_most(database: sqlite3.Connection) -> int:
-    """A bound that costs two look-ups; a count walks through all of them."""
+    """An upper bound on the rows, in two look-ups; a count would read all of them."""
     query = "SELECT ifnull(max(id) - min(id) + 1, 0) FROM outbox"
     return int(database.execute(query).fetchone()[0])

@@ -1,4 +1,4 @@
-"""A look at the outbox for a technician; read only, while the uplink works."""
+"""The state of the outbox for a technician; read only, while the uplink works."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from doorsill.errors import UplinkError
 class Glance:
     """What waits, and what went wrong since this outbox was made."""
 
-    waiting: int
-    buried: int  # refused by the broker or by us; tried again at the next start
-    dropped: int
-    dead_letters: int
-    refused: int
-    resets: int
-    day: int  # UTC, the last that had a report with attributes
-    spent_micro: int  # of epsilon, on that day
+    waiting: int  # rows that wait for the broker
+    buried: int  # rows refused by the broker or by us; tried again at the next start
+    dropped: int  # oldest rows given up because of a bound
+    dead_letters: int  # rows refused by the broker for good
+    refused: int  # rows stopped by our own guard
+    resets: int  # times that a broken file was set aside
+    day: int  # last day with a report on attributes, UTC days since 1970
+    spent_micro: int  # epsilon spent on that day, in millionths
 
 
 def glance(path: Path) -> Glance:
-    """The state of the outbox at ``path``; UplinkError where it cannot be read."""
+    """The state of the outbox at ``path``; UplinkError if it cannot be read."""
     try:
         database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:

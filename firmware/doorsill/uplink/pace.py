@@ -1,9 +1,9 @@
-"""When something may be said, so that the moment itself says little.
+"""When messages may be sent, so that the moment of sending reveals little.
 
-A window could be sent when it is ready, and then *when* it is sent would be vision's to
-choose. So what waits goes out at one second of each minute, everything together; the
-state is looked at every ten seconds and changes once a minute; what vision says of
-itself is taken every half hour. ``capacity.py`` counts what is left.
+If a window were sent when it is ready, vision could choose that moment, and hide
+something in it. So all waiting windows go out together at one second of each minute.
+The state is sampled every ten seconds and changes at most once a minute. What vision
+says of itself is sampled every half hour. ``capacity.py`` counts what is left.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds; tests make them short."""
+    """All in seconds; tests make them short."""
 
     minute_s: float = 60.0  # between two moments at which windows go out
     after_s: float = 10.0  # from the end of a minute to that moment
-    live_s: float = 60.0  # between two accounts of the totals
-    state_s: float = 10.0  # between two looks at vision, for the state
-    state_rest_s: float = 60.0  # between two changes of what is seen there
-    gauges_s: float = 1800.0  # between two looks at what vision says of itself
+    live_s: float = 60.0  # between two messages of the totals
+    state_s: float = 10.0  # between two samples of vision's state
+    state_rest_s: float = 60.0  # least time between two changes of that state
+    gauges_s: float = 1800.0  # between two samples of what vision says of itself
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Moments:
     _last: float | None = field(default=None)
 
     def due(self, utc: float) -> bool:
-        """Whether a moment has come since the last call; the first always has."""
+        """Whether a moment has come since the last call; True at the first call."""
         if self.every_s <= 0:
             return True
         number = (utc - self.after_s) // self.every_s

@@ -1,6 +1,6 @@
-"""paho's client as we use it: who connects it, what it takes, how long it waits.
+"""paho's MQTT client as we use it: who connects it, what it takes, how long it waits.
 
-All that we use of paho at a door stands here; what is said with it, in ``publisher``.
+All that a device uses of paho is here; ``publisher`` says what is sent with it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from doorsill.uplink.tls import Address, tls_context
 Connect = Callable[[], socket.socket]
 Reason = ReasonCode
 LOG_ERROR = LogLevel.MQTT_LOG_ERR
-CODE_AT = 2  # of a PUBACK, behind the number of the message (MQTT 5.0, 3.4.2)
+CODE_AT = 2  # where the code is in a PUBACK, after the message number (3.4.2)
 PUBACK_CODES = (0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99)
-UNSPECIFIED = 0x80  # an error without a name
-NO_LIMIT = 0  # of messages on their way, to paho: we keep the broker's ourselves
-WITH_WILL = 0x04  # we leave, and the broker shall say our last will
+UNSPECIFIED = 0x80  # code of an error without a name
+NO_LIMIT = 0  # no limit by paho on messages on their way: we keep the broker's limit
+WITH_WILL = 0x04  # DISCONNECT after which the broker publishes our last will
 
 
 class Client(mqtt.Client):
-    """paho's, which lets somebody else make its TCP connection."""
+    """paho's client; another process may make its TCP connection."""
 
     connect_by: Connect | None = None
 
@@ -40,10 +40,10 @@ class Client(mqtt.Client):
         self._odd_answers: dict[int, int] = {}  # of messages on their way
 
     def _handle_pubackcomp(self, cmd: Any) -> MQTTErrorCode:
-        """paho hangs up at a code that the standard does not give to a PUBACK.
+        """Replace a code that the standard does not allow in a PUBACK.
 
-        mosquitto with ``message_size_limit`` says 0x95 there, for a message that is too
-        large; others may say what they like.
+        paho would end the connection at such a code. mosquitto with
+        ``message_size_limit`` sends 0x95 for a message that is too large.
         """
         packet = self._in_packet["packet"]
         if len(packet) > CODE_AT and packet[CODE_AT] not in PUBACK_CODES:
@@ -53,9 +53,10 @@ class Client(mqtt.Client):
         return super()._handle_pubackcomp(cmd)
 
     def take(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
-        """Publish; the number that the answer will have. UplinkError if paho cannot.
+        """Publish; returns the number that the answer will have.
 
-        Without a connection it is forgotten with the next one, see ``publisher``.
+        Raises UplinkError if paho cannot. Without a connection the message is dropped
+        at the next one, see ``publisher``.
         """
         info = self.publish(topic, payload, qos, retain)
         taken = (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN)
@@ -64,7 +65,7 @@ class Client(mqtt.Client):
         return info.mid
 
     def code_of(self, number: int, code: int) -> int:
-        """What the broker really said of the message ``number``."""
+        """The code that the broker really sent for the message ``number``."""
         return self._odd_answers.pop(number, code)
 
     def _create_socket_connection(self) -> socket.socket:
@@ -76,7 +77,7 @@ class Client(mqtt.Client):
 def make_client(
     address: Address, connect_s: float, connect: Connect | None = None
 ) -> Client:
-    """One that speaks MQTT 5 to ``address``; ConfigError where a file is no good."""
+    """A client that speaks MQTT 5 to ``address``; ConfigError if a file is bad."""
     client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=address.client,
@@ -90,20 +91,23 @@ def make_client(
 
 
 def close(client: mqtt.Client) -> None:
-    """What is left open when its thread has ended: the pair by which paho wakes itself.
+    """Close the socket pair by which paho wakes its thread, after that has ended.
 
-    paho closes it when the client is collected, which may be after the pair itself.
+    paho closes it only when Python frees the client, which may be too late.
     """
     client._reset_sockets()
 
 
 def wait_between(client: mqtt.Client, least_s: float, most_s: float) -> None:
-    """Seconds before a new try, doubling; paho takes fractions and does not say so."""
+    """Set the seconds before a new try; they double up to ``most_s``.
+
+    paho accepts fractions, although its type says int.
+    """
     client.reconnect_delay_set(spread(least_s), most_s)  # type: ignore[arg-type]
 
 
 def session() -> Properties:
-    """Of our CONNECT: no session outlives the connection, no answer is long."""
+    """The properties of our CONNECT: no session after it, and only short answers."""
     found = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     found.SessionExpiryInterval = 0
     found.MaximumPacketSize = LARGEST_BYTES
@@ -111,5 +115,5 @@ def session() -> Properties:
 
 
 def with_will() -> ReasonCode:
-    """Of a DISCONNECT that leaves the last word to our will."""
+    """The code of a DISCONNECT after which the broker publishes our last will."""
     return ReasonCode(PacketTypes.DISCONNECT, identifier=WITH_WILL)

@@ -1,9 +1,9 @@
 """What vision may say of one piece of one minute, and how pieces are added up. Pure.
 
-Vision is the process that looks at pictures, so it is the one that could be taken over.
-The uplink takes nothing from it but small counts of places that the policy has, each
-below what feet can do; ``capacity.py`` computes from these bounds how much could be
-hidden in them.
+Vision processes pictures, so it is the process that an attacker could take over. The
+uplink accepts only small counts from it, for places that the policy has, and none above
+what people can do on foot. ``capacity.py`` computes from these bounds how much could be
+hidden in the counts.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from doorsill.cells import (
 from doorsill.errors import UntrustedError
 from doorsill.privacy.floors import SLOT_S
 
-EVERY_QUALITY = int(sum(Quality))
-OURS = int(Quality.GAP | Quality.FAULT)  # never by vision's own word
+EVERY_QUALITY = int(sum(Quality))  # all flags
+OURS = int(Quality.GAP | Quality.FAULT)  # flags that the uplink sets, never vision
 
 Window = LineCell | ZoneCell
 
@@ -38,7 +38,7 @@ class LineSums:
 
     count_in: int = 0
     count_out: int = 0
-    coverage_ms: int = 0
+    coverage_ms: int = 0  # how long the line was observed
     quality: int = 0  # the flags of cells.Quality
 
     def plus(self, other: Self) -> LineSums:
@@ -63,7 +63,7 @@ class LineSums:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """What a power cut must not take; coverage alone is not worth a write."""
+        """What must not be lost in a power cut; coverage alone is not worth a write."""
         return self.count_in, self.count_out
 
 
@@ -72,11 +72,11 @@ class ZoneSums:
     """What was counted in one zone in a minute so far."""
 
     visits: int = 0
-    dwell_s: int = 0
-    occupancy_max: int = 0
+    dwell_s: int = 0  # sum over the visits
+    occupancy_max: int = 0  # people at once
     presence_ms: int = 0  # people times milliseconds
-    coverage_ms: int = 0
-    quality: int = 0
+    coverage_ms: int = 0  # how long the zone was observed
+    quality: int = 0  # the flags of cells.Quality
 
     def plus(self, other: Self) -> ZoneSums:
         """Both together, within the bounds of one minute."""
@@ -102,7 +102,7 @@ class ZoneSums:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """What a power cut must not take; coverage alone is not worth a write."""
+        """What must not be lost in a power cut; coverage alone is not worth a write."""
         return self.visits, self.occupancy_max
 
 
@@ -118,13 +118,13 @@ class Places:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """``line-0``, ``zone-0``, in the one order in which windows are sent."""
+        """``line-0``, ``zone-0`` and so on, in the order in which windows are sent."""
         lines = tuple(f"line-{number}" for number in range(self.lines))
         return lines + tuple(f"zone-{number}" for number in range(self.zones))
 
 
 def place_of(cell: Window) -> str:
-    """``line-0``, ``zone-3``."""
+    """The name of the place that ``cell`` is of: ``line-0``, ``zone-3``."""
     if isinstance(cell, LineCell):
         return f"line-{cell.line}"
     return f"zone-{cell.zone}"
@@ -136,7 +136,7 @@ def nothing_at(place: str) -> Sums:
 
 
 def counts_only(sums: Sums, quality: Quality) -> Sums:
-    """``sums`` for another minute than its own: nobody is lost, no time is covered."""
+    """``sums`` for another minute than its own: the counts, but no covered time."""
     flags = sums.quality | int(quality)
     if isinstance(sums, LineSums):
         return replace(sums, coverage_ms=0, quality=flags)
@@ -149,9 +149,9 @@ def minute_of(time: float) -> int:
 
 
 def sums_of(cell: Window, places: Places) -> Sums:
-    """What ``cell`` counts; UntrustedError where no door could have made it.
+    """What ``cell`` counts; UntrustedError if no door could have made it.
 
-    The sentences hold no number of vision's: they go to a log.
+    The messages hold no number from vision, because they go to a log.
     """
     if place_of(cell) not in places.names:
         raise UntrustedError("a cell is of a place that the policy does not have")
@@ -166,7 +166,7 @@ def sums_of(cell: Window, places: Places) -> Sums:
 
 
 def check_looks(cell: LooksCell, places: Places) -> LooksCell:
-    """``cell`` if it is of a line of the policy and of whole slots, else an error."""
+    """``cell``; UntrustedError if its line or its slots cannot be right."""
     if cell.line >= places.lines:
         raise UntrustedError("looks are of a line that the policy does not have")
     if not 0 <= cell.start < cell.end or cell.start % SLOT_S or cell.end % SLOT_S:
@@ -175,7 +175,7 @@ def check_looks(cell: LooksCell, places: Places) -> LooksCell:
 
 
 def check_health(cell: HealthCell) -> HealthCell:
-    """``cell`` if its words are known, else an error."""
+    """``cell`` if its word for the picture is known; else UntrustedError."""
     if cell.picture not in set(Picture):
         raise UntrustedError("health has a word for the picture that is none")
     return cell

@@ -1,14 +1,14 @@
-"""MQTT 5 over mutual TLS 1.3: hand over checked messages, report what the broker said.
+"""MQTT 5 over mutual TLS 1.3: send checked messages, report what the broker answers.
 
-paho's thread does the network; this side is one thread's: ``send`` and ``poll``. What
-the thread has to say waits in a queue and ``fileno`` becomes readable.
+paho's thread does the network; ``send`` and ``poll`` are called by one other thread.
+Events of paho's thread wait in a queue, and ``fileno`` becomes readable.
 
-* Session expiry 0: the outbox is the session, there is no second queue to lose.
-* What was on its way when a connection ended goes again with the next one, within what
-  that one takes (``limits``); paho's own queue is emptied, for it knows no limits.
+* Session expiry 0: the outbox is the session, so there is no second queue to lose.
+* Messages without an answer when a connection ended are sent again on the next one,
+  within its ``limits``. paho's own queue is emptied, because it knows no limits.
 * The answer to each message is the reason code of its PUBACK, found by its number;
-  paho's own ``wait_for_publish`` breaks for ever after a lost connection.
-* A broker that takes the connection and answers nothing is left after ``ack_s``.
+  paho's own ``wait_for_publish`` fails for ever after a lost connection.
+* A broker that accepts the connection and answers nothing is left after ``ack_s``.
 * The last will says ``lost``. ``stop`` sends a farewell in its place; where that cannot
   be sent, the broker publishes the will.
 """
@@ -58,12 +58,12 @@ from doorsill.uplink.reasons import (
 from doorsill.uplink.tls import Address
 from doorsill.wire.guard import Outgoing
 
-IN_FLIGHT_LIMIT = 256
-WAKE_S = 0.1  # how long a message waits for the network thread at most
+IN_FLIGHT_LIMIT = 256  # messages without an answer
+WAKE_S = 0.1  # longest wait of a message for the network thread
 TAKEN_OVER_WORDS = REASONS[TAKEN_OVER][0]
 STALLED = "answered nothing for"
-# mosquitto 2.0 hangs up on the one who is thrown out and says nothing.
-SHORT_MOST = 3  # connections in a row that the broker took in and ended soon
+# mosquitto 2.0 ends the connection of a client that was taken over without a reason.
+SHORT_MOST = 3  # short connections in a row, after which we assume a takeover
 SHORT_WORDS = (
     "the broker takes us in and hangs up, again and again: another client came with "
     "our certificate"
@@ -84,7 +84,7 @@ class Publisher:
     address: Address
     will: Outgoing
     timing: Timing = field(default_factory=Timing)
-    connect: Connect | None = None  # by whom, where this process may not
+    connect: Connect | None = None  # who connects, if this process may not
     connected: bool = field(default=False, init=False)
     limits: Limits = field(default_factory=Limits, init=False)  # of this connection
     answered_at: float | None = field(default=None, init=False)  # s, monotonic
@@ -92,8 +92,8 @@ class Publisher:
     _said: deque[tuple[str, Any]] = field(default_factory=deque, init=False)
     _sent: dict[int, _Sent] = field(default_factory=dict, init=False)
     _again: deque[_Sent] = field(default_factory=deque, init=False)
-    _made: int = field(default=0, init=False)  # connections that came about
-    _known: int = field(default=0, init=False)  # of these, what ``poll`` has seen
+    _made: int = field(default=0, init=False)  # connections made so far
+    _known: int = field(default=0, init=False)  # of these, how many ``poll`` has seen
     _wake: tuple[int, int] = field(init=False)
     _bell: threading.Lock = field(default_factory=threading.Lock, init=False)
     _closed: bool = field(default=False, init=False)
@@ -101,8 +101,8 @@ class Publisher:
     # The next three are the network thread's own.
     _trouble: str = field(default="", init=False)
     _short: int = field(default=0, init=False)  # connections in a row that ended soon
-    _since: float = field(default=math.inf, init=False)  # when it was taken in, s
-    _patience: float = field(init=False)
+    _since: float = field(default=math.inf, init=False)  # when the connection began, s
+    _patience: float = field(init=False)  # wait before the next connection, s
 
     def __post_init__(self) -> None:
         self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -110,7 +110,7 @@ class Publisher:
         self._client = self._make_client()
 
     def start(self) -> None:
-        """Begin to connect, and go on trying."""
+        """Begin to connect, and try again until ``stop``."""
         self._client.connect_async(
             self.address.host,
             self.address.port,
@@ -129,12 +129,12 @@ class Publisher:
         self._network.start()
 
     def fileno(self) -> int:
-        """Readable when ``poll`` has something to say; for select."""
+        """A handle that is readable when ``poll`` has events; for select."""
         return self._wake[0]
 
     @property
     def room(self) -> int:
-        """How many more messages may be on their way; ``window`` of them at once."""
+        """How many more messages may be sent now, of ``window`` at once."""
         if not self.connected or self._made != self._known:
             return 0
         return self.window - len(self._sent) - len(self._again)
@@ -147,7 +147,8 @@ class Publisher:
     def send(self, outgoing: Outgoing, tag: int | None = None) -> None:
         """Send at QoS 1; an Answered with ``tag`` follows, also after a reconnect.
 
-        At QoS 0, where the broker takes no other: then nothing is ever answered.
+        It sends at QoS 0 if the broker accepts no other; then no answer follows. Raises
+        UplinkError if there is no room, UntrustedError for anything but an Outgoing.
         """
         if type(outgoing) is not Outgoing:
             raise UntrustedError("only what passed the egress guard may go out")
@@ -156,7 +157,7 @@ class Publisher:
         self._hand_over(_Sent(outgoing, tag, time.monotonic()))
 
     def _hand_over(self, each: _Sent) -> None:
-        """To paho; what the broker does not take is answered here, and not sent."""
+        """Give a message to paho, or refuse it here if it is over a broker's limit."""
         outgoing, qos = each.outgoing, self.limits.qos
         if not self.limits.fit(outgoing.topic, outgoing.payload):
             self._say("answer", Answered(each.tag, TOO_LARGE, outgoing.topic))
@@ -171,11 +172,11 @@ class Publisher:
             self._sent[number] = each
 
     def _hand_over_again(self) -> None:
-        """What was on its way when the last connection ended, as there is room."""
+        """Send again, within the room, what had no answer on the last connection."""
         while self._again and self.connected and len(self._sent) < self.window:
             try:
                 self._hand_over(self._again[0])
-            except UplinkError:  # it stays the first, for the next turn
+            except UplinkError:  # it stays the first, and is tried at the next call
                 return
             self._again.popleft()
 
@@ -248,7 +249,7 @@ class Publisher:
             self._drop_connection()
 
     def _drop_connection(self) -> None:
-        """Cut it off; paho's thread notices and connects anew."""
+        """Cut the connection; paho's thread notices it and connects again."""
         link = self._client.socket()
         if isinstance(link, socket.socket):
             with contextlib.suppress(OSError):
@@ -276,12 +277,12 @@ class Publisher:
 
     def _say(self, kind: str, value: Any = None) -> None:
         self._said.append((kind, value))
-        with self._bell, contextlib.suppress(BlockingIOError):  # full is as good
+        with self._bell, contextlib.suppress(BlockingIOError):  # full means readable
             if not self._closed:
                 os.write(self._wake[1], b"!")
 
     def _set_will(self, client: Client, limits: Limits) -> None:
-        """For the next connection, as the broker takes it."""
+        """Set the will of the next connection, within the broker's limits."""
         client.will_set(
             self.will.topic, self.will.payload, limits.qos, retain=limits.retain
         )
@@ -289,7 +290,7 @@ class Publisher:
     def _on_connect(
         self, client: Any, data: Any, flags: Any, reason: Reason, said: Any
     ) -> None:
-        client.drop_out_messages()  # else paho sends them, whatever the limits are
+        client.drop_out_messages()  # paho would send them without regard to limits
         self._trouble = ""
         if not reason.is_failure:
             limits = limits_of(said)
@@ -305,7 +306,7 @@ class Publisher:
         self._trouble = refusal(self.address.where, code, said)
 
     def _on_connect_fail(self, client: Any, data: Any) -> None:
-        """Nobody there, or refused in TLS: take longer each time."""
+        """No broker there, or refused in TLS: wait longer each time."""
         self._wait_longer(client, -math.inf)
         self._say("lost", (explain(sys.exc_info()[1], self.address.files),))
 
@@ -319,20 +320,20 @@ class Publisher:
         self, client: Any, data: Any, flags: Any, reason: Reason, said: Any = None
     ) -> None:
         lasted_s = time.monotonic() - self._since
-        if self._since < math.inf:  # else it did not come about, which says nothing
+        if self._since < math.inf:  # otherwise there was no connection at all
             self._short = self._short + 1 if self._is_short(lasted_s) else 0
-        told = reason.value == TAKEN_OVER
-        taken_over = told or self._short >= SHORT_MOST
+        stated = reason.value == TAKEN_OVER
+        taken_over = stated or self._short >= SHORT_MOST
         self._wait_longer(client, lasted_s, taken_over=taken_over)
         self._since = math.inf
         why = self._trouble or self._why(flags, reason.value, said)
         if taken_over:
-            why = TAKEN_OVER_WORDS if told else SHORT_WORDS
+            why = TAKEN_OVER_WORDS if stated else SHORT_WORDS
         self._say("lost", (why, taken_over))
         self._trouble = ""
 
     def _why(self, flags: Any, code: int, said: Any) -> str:
-        """Why the connection ended, where nothing went wrong with the line itself."""
+        """Why the connection ended, if there was no error of network or TLS."""
         where = self.address.where
         if getattr(flags, "is_disconnect_packet_from_server", False):
             says = f"{words(code)}{elsewhere(code, said)}"
@@ -344,7 +345,7 @@ class Publisher:
         return explain("reset by peer", self.address.files)
 
     def _is_short(self, lasted_s: float) -> bool:
-        """Whether the broker ended it soon; one that hangs is left by ourselves."""
+        """Whether the broker ended the connection soon, and not we because it hung."""
         stalled = STALLED in self._trouble
         return lasted_s < self.timing.steady_s and not stalled
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-FAILURE = 0x80  # from here on
+FAILURE = 0x80  # codes from here on are failures
 NOT_AUTHORISED, SERVER_MOVED, OTHER_SERVER = 0x87, 0x9D, 0x9C
 SILENT, TAKEN_OVER, TOO_LARGE = 0x8D, 0x8E, 0x95
 RETAIN_REFUSED, QOS_REFUSED = 0x9A, 0x9B
-# The broker will refuse it again, however often we ask: not authorised, topic name
-# invalid, packet too large, payload format invalid.
+# Codes after which the broker refuses the same message every time: not authorised,
+# topic name invalid, packet too large, payload format invalid.
 NEVER = frozenset({NOT_AUTHORISED, 0x90, TOO_LARGE, 0x99})
 
 _ACCESS = "look at the broker's access list"
@@ -19,7 +19,7 @@ _LATER = "nothing to do here; it is tried again"
 _BREACH = f"{_LOG}, and report it to us: this should not happen"
 _PLACE = "change broker.host in doorsill.toml to the one that it names"
 _LIMIT = "raise its limit there"
-# What the code says, and the next step.
+# What each code says, and what to do next.
 REASONS = {
     0x04: ("it ends the connection, with our last will", _LATER),
     0x80: ("it does not say why", _LOG),
@@ -76,13 +76,13 @@ _PLACE_NAME = re.compile(r"[A-Za-z0-9.:\[\]-]{1,100}")
 
 
 def words(reason: int) -> str:
-    """What the code says, the next step, and the code for whoever looks it up."""
+    """What the code says, what to do next, and the code itself, to look it up."""
     says, step = REASONS.get(reason, ("for no reason that we know", _LOG))
     return f"{says} ({reason:#04x}); {step}"
 
 
 def elsewhere(reason: int, properties: Any) -> str:
-    """The server that a broker names in place of itself; empty where it does not."""
+    """The server that a broker names in place of itself; empty if it names none."""
     named = str(getattr(properties, "ServerReference", ""))
     if reason not in (SERVER_MOVED, OTHER_SERVER) or not _PLACE_NAME.fullmatch(named):
         return ""
@@ -90,6 +90,6 @@ def elsewhere(reason: int, properties: Any) -> str:
 
 
 def refusal(where: str, reason: int, properties: Any = None) -> str:
-    """Why the broker at ``where`` does not take us in, and what to do."""
+    """Why the broker at ``where`` refuses our connection, and what to do."""
     why = f"{words(reason)}{elsewhere(reason, properties)}"
     return f"the broker at {where} refuses us: {why}"

@@ -13,17 +13,17 @@ from doorsill.wire.codec import decode, encode
 from doorsill.wire.gauges import coarse
 from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval, quality_words
 
-HISTORICAL_AFTER_S = 300  # a window told later than that after its end is history
-MEAN_STEP_MILLI = 250  # the mean occupancy is told in quarters of a person
+HISTORICAL_AFTER_S = 300  # a window sent later than this after its end is history
+MEAN_STEP_MILLI = 250  # the mean occupancy is reported in quarters of a person
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
     """What runs here; it goes into every interval."""
 
-    firmware: str  # 1.2.3
-    model: str  # SHA-256, the first 32 hexadecimal digits
-    policy: str  # the same of the signed policy
+    firmware: str  # version, as 1.2.3
+    model: str  # SHA-256 of the detector, the first 32 hexadecimal digits
+    policy: str  # SHA-256 of the signed policy, the first 32 hexadecimal digits
 
 
 def entries_of(minute: Minute, release: Release, k: int) -> list[Entry]:
@@ -41,7 +41,7 @@ def entries_of(minute: Minute, release: Release, k: int) -> list[Entry]:
 def interval_of(
     minute: Minute, place: str, release: Release, k: int
 ) -> LineInterval | ZoneInterval:
-    """The authoritative record of one place in one minute; no looks are in it."""
+    """The authoritative record of one place in one minute; it holds no looks."""
     sums, number = minute.sums[place], int(place.split("-")[1])
     if isinstance(sums, LineSums):
         return _line(minute, number, sums, release)
@@ -49,13 +49,13 @@ def interval_of(
 
 
 def quality_of(sums: Sums) -> Quality:
-    """The flags of a closed minute; one that was not covered whole has a gap."""
+    """The flags of a closed minute; a minute not covered completely has a gap."""
     quality = Quality(sums.quality)
     return quality if _covered_s(sums) >= MINUTE_S else quality | Quality.GAP
 
 
 def as_of_now(stream: str, payload: bytes, now: float) -> bytes:
-    """``payload`` with ``is_historical`` set if it is told late; ``now`` is UTC s."""
+    """``payload`` with ``is_historical`` set if it is sent late; ``now`` is UTC s."""
     message = decode(stream, payload)
     if not isinstance(message, LineInterval | ZoneInterval | Attributes):
         return payload
@@ -109,9 +109,9 @@ def _zone(
 
 
 def _stays(sums: ZoneSums, k: int) -> tuple[int | None, int | None, int | None]:
-    """All that follows from how long people stayed: of k visits or more, and rounded.
+    """Dwell time, maximum and mean, rounded; None for fewer than k visits.
 
-    One rule for the three of them: any one alone would give the others away.
+    One rule for all three, because each one alone would reveal something of the others.
     """
     if sums.visits < least(k):
         return None, None, None

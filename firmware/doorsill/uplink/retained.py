@@ -1,4 +1,4 @@
-"""What is told besides the windows: state, live totals, health; retained."""
+"""What is sent besides the windows: state, live totals and health, all retained."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from doorsill.wire.messages import (
 log = logging.getLogger(__name__)
 
 HEALTH_EVERY_S = 60.0
-LARGEST = 2**32 - 1
-DAYS_MOST = 9999
+LARGEST = 2**32 - 1  # of any counter of the uplink
+DAYS_MOST = 9999  # of a certificate
 FRAMES_MOST = 3600  # in a minute
-MICROSECONDS_MOST = 1_000_000
-KIB_MOST = 1 << 20
-TIMES_MOST = 1 << 16  # of something that ought not to happen
-WINDOWS_MOST = 1 << 20
+MICROSECONDS_MOST = 1_000_000  # for one frame
+KIB_MOST = 1 << 20  # memory of a process
+TIMES_MOST = 1 << 16  # times that something failed
+WINDOWS_MOST = 1 << 20  # cells that were lost
 
-# What vision says of itself, rounded; the most that each may say.
+# What vision says of itself, and the highest value of each; they are rounded.
 FROM_VISION = {
     "frames": FRAMES_MOST,
     "invoke_us": MICROSECONDS_MOST,
@@ -57,11 +57,11 @@ FROM_VISION = {
 class UplinkHealth:
     """The uplink's own part of ``health``."""
 
-    waiting: int = 0
+    waiting: int = 0  # rows that wait for the broker
     counters: Counters = field(default_factory=Counters)
-    disk_failures: int = 0
-    reconnects: int = 0
-    takeovers: int = 0
+    disk_failures: int = 0  # since the start of the process
+    reconnects: int = 0  # since the start of the process
+    takeovers: int = 0  # times that another client came with our certificate
     ledger: Ledger = field(default_factory=lambda: Ledger(0, 0))
     picture: Picture = Picture.UNKNOWN
     problems: tuple[str, ...] = ()
@@ -69,9 +69,10 @@ class UplinkHealth:
 
 
 def live_of(tally: Tally, last: Minute | None, time: float, *, whole: bool) -> Live:
-    """The totals; with ``whole`` of closed minutes only, else the open one too.
+    """The totals: with ``whole`` of closed minutes only, else with the open one.
 
-    The quality is that of the last closed minute; before there is one, a gap.
+    The quality is that of the last closed minute, or a gap before there is one.
+    ``time`` is UTC s.
     """
     totals = tally.closed_totals() if whole else tally.totals_now()
     quality = Quality.GAP if last is None else Quality.GOOD
@@ -86,7 +87,7 @@ def live_of(tally: Tally, last: Minute | None, time: float, *, whole: bool) -> L
 
 
 def gauges_of(cell: HealthCell | None, refused: int) -> dict[str, int]:
-    """What vision says of itself, rounded; what we refused of it, and our memory."""
+    """What vision says of itself, rounded, with ``refused`` cells and our memory."""
     own = {"uplink_kib": coarse(resident_kib(), KIB_MOST)}
     if cell is None:
         return own | dict.fromkeys(("frame_rate_milli", *FROM_VISION), 0)
@@ -107,7 +108,10 @@ def gauges_of(cell: HealthCell | None, refused: int) -> dict[str, int]:
 def health_of(
     gauges: Mapping[str, int], own: UplinkHealth, release: Release, time: float
 ) -> Health:
-    """One message from what vision measured and how the uplink own."""
+    """The health message: vision's values, the uplink's own, and the release.
+
+    ``time`` is UTC s.
+    """
     counters = own.counters
     numbers = {
         "waiting": own.waiting,
@@ -130,7 +134,7 @@ def health_of(
 
 
 def _of_device(own: UplinkHealth) -> dict[str, Any]:
-    """What is wrong, and what was measured here; of vision only the picture's word."""
+    """Problems and measurements of this device; from vision only the picture's word."""
     device = own.device
     return {
         "picture": own.picture.name.lower(),
@@ -146,7 +150,7 @@ def _of_device(own: UplinkHealth) -> dict[str, Any]:
 
 
 def state_of(sight: Sight, problems: tuple[str, ...] = ()) -> str:
-    """alert with a problem, init without vision, sleeping when shut, else ready."""
+    """alert with a problem, init without vision, sleeping when closed, else ready."""
     if problems:
         return "alert"
     if not sight.counts:
@@ -156,7 +160,11 @@ def state_of(sight: Sight, problems: tuple[str, ...] = ()) -> str:
 
 @dataclass(slots=True)
 class Voice:
-    """Sends each kind when it has changed or is due; what cannot go now is let go."""
+    """Sends each kind when it has changed or is due.
+
+    A message that cannot be sent now is dropped; the next call sends a newer one. All
+    ``now`` are monotonic s.
+    """
 
     publisher: Publisher
     guard: EgressGuard
@@ -164,26 +172,32 @@ class Voice:
     _state: str = ""
     _live: Live | None = None
     _described: bool = False
-    _health_at: float = -1e9
-    _left_out: set[str] = field(default_factory=set)  # streams, of the five and one
+    _health_at: float = -1e9  # when health was last sent, s, monotonic
+    _left_out: set[str] = field(default_factory=set)  # streams that are too large
 
     def greet(self) -> None:
-        """After every connection all of it is told again."""
+        """Send everything again: to be called after each new connection."""
         self._state, self._live, self._described = "", None, False
         self._health_at = -1e9
 
     def describe(self, now: float) -> None:
-        """What Home Assistant has to know, once a connection."""
+        """Send the description for Home Assistant once a connection; retained."""
         if self.discovery is not None and not self._described:
             self._described = self._send(DISCOVERY, self.discovery, now)
 
     def tell_state(self, word: str, now: float) -> None:
-        """On a change."""
+        """Send ``word`` as state if it has changed; retained.
+
+        If it cannot be sent now, the next call tries again.
+        """
         if word != self._state and self._say(State(state=word), now):
             self._state = word
 
     def tell_live(self, live: Live | None, now: float) -> None:
-        """On a change of the counts."""
+        """Send the totals if totals, quality or epoch have changed; retained.
+
+        If they cannot be sent now, the next call tries again.
+        """
         before = self._live
         if live is None or (
             before is not None
@@ -195,23 +209,26 @@ class Voice:
             self._live = live
 
     def health_is_due(self, now: float) -> bool:
-        """Once a minute."""
+        """Whether health was last sent a minute ago or earlier."""
         return now - self._health_at >= HEALTH_EVERY_S
 
     def hurry_health(self) -> None:
-        """Tell it at the next turn: there is something new in it."""
+        """Let health be sent at the next turn, because something in it is new."""
         self._health_at = -1e9
 
     def tell_health(self, health: Health, now: float) -> None:
-        """Whatever it says."""
+        """Send ``health`` even if it has not changed; retained.
+
+        If it cannot be sent now, it stays due.
+        """
         if not self._say(health, now):
             return
-        if not self.publisher.limits.retain:  # who came since then heard nothing
+        if not self.publisher.limits.retain:  # for readers that connected since
             self.greet()
         self._health_at = now
 
     def farewell(self, now: float) -> Outgoing:
-        """The last word: we leave on purpose."""
+        """The state of a device that leaves on purpose; RateError if it is too soon."""
         return self.guard.check("state", encode(State(state="disconnected")), now)
 
     def _say(self, message: Message, now: float) -> bool:
@@ -233,7 +250,7 @@ class Voice:
         return True
 
     def _fits(self, stream: str, outgoing: Outgoing) -> bool:
-        """Whether the broker takes so much; the log says once when it does not."""
+        """Whether the broker accepts a message of this size; logged when it changes."""
         limits = self.publisher.limits
         fits = limits.fit(outgoing.topic, outgoing.payload)
         if fits and stream in self._left_out:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from doorsill.privacy.budget import Ledger
 
 ROWS_LIMIT = 1_200_000  # 90 days of minutes of 8 lines; about 0.5 GB
-AGE_LIMIT_S = 100 * 86_400
+AGE_LIMIT_S = 100 * 86_400  # of running time of the device
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -40,7 +40,7 @@ INSERT OR IGNORE INTO ledger VALUES (1, 0, 0);
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message to keep; ``event`` names the window or the span that it is of."""
+    """One message to keep; ``event`` names its window or span, and is unique."""
 
     event: str
     stream: str
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What goes to disk together: rows, what they cost, and the tally after them."""
+    """What is stored in one transaction: rows, their cost, and the tally after them."""
 
     entries: Sequence[Entry] = ()
     tally: str | None = None  # as ``tally_text`` writes it
@@ -69,11 +69,11 @@ class Row:
 class Counters:
     """What happened since this outbox was made."""
 
-    lived_s: int = 0
-    dropped: int = 0
-    dead_letters: int = 0
-    refused: int = 0
-    resets: int = 0
+    lived_s: int = 0  # running time of the device
+    dropped: int = 0  # oldest rows given up because of a bound
+    dead_letters: int = 0  # rows refused by the broker for good
+    refused: int = 0  # rows stopped by our own guard
+    resets: int = 0  # times that a broken file was set aside
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""What can still be read of a broken outbox: row by row, around each bad page.
+"""Read what can still be read of a broken outbox: row by row, around each bad page.
 
-The write-ahead log is read with the file: the newest rows are in it. A first page that
-is gone is taken from a new file, because every outbox of ours has the same one.
+The write-ahead log is read with the file, because the newest rows are in it. A damaged
+first page is replaced by that of a new file: it is the same in every outbox of ours.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from doorsill.uplink.rows import ROWS_LIMIT, TABLES, Counters
 from doorsill.wire.codec import decode
 
 PAGE_BYTES = 4096
-AT_ONCE = 500  # rows read in one go while the pages are good
-ROUND_A_PAGE = 64  # rows tried one by one after a bad one; a page holds fewer
+PAGE_ROWS_MOST = 64  # rows tried one by one after a bad page; a page holds fewer
+AT_ONCE = 500  # rows read in one query while the pages are good
 _COLUMNS = "id, event, stream, payload, lived_s, buried"
 
 Row = tuple[int, str, str, bytes, int, int]
@@ -35,10 +35,10 @@ class Salvaged:
     rows: tuple[Row, ...] = ()
     tally: str | None = None
     counters: Counters = field(default_factory=Counters)
-    day: int = 0
+    day: int = 0  # of the ledger, UTC days since 1970
 
     def put(self, database: sqlite3.Connection, day: int, resets: int) -> None:
-        """Into a new file; ``day`` (UTC) counts as spent, and it is a young file."""
+        """Write it into a new file, whose budget of ``day`` (UTC) counts as spent."""
         database.executemany(
             "INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, 0, ?)",
             [(*row[:4], row[5]) for row in self.rows],
@@ -61,8 +61,8 @@ class Salvaged:
 def salvage(path: Path) -> Salvaged:
     """Everything in the broken file at ``path`` that can be read.
 
-    The file and its log stay as they are. Raises OSError where there is no room to
-    work in: then nothing is known, and it is to be tried again.
+    The file and its log are not changed. Raises OSError if the disk has no room for a
+    copy; the call may then be tried again.
     """
     copy, pattern = path.with_suffix(".salvage"), path.with_suffix(".pattern")
     try:
@@ -84,7 +84,7 @@ def _log_of(path: Path) -> Path:
 
 
 def _copy(path: Path, copy: Path) -> None:
-    """Page by page; one that the card does not give is left empty."""
+    """Copy page by page; a page that the SD card cannot read becomes zeros."""
     with path.open("rb", buffering=0) as source, copy.open("wb") as target:
         size = os.fstat(source.fileno()).st_size
         for offset in range(0, size, PAGE_BYTES):
@@ -109,7 +109,7 @@ def _mend_first_page(copy: Path, pattern: Path) -> None:
 
 
 def _has_tables(path: Path) -> bool:
-    """As the file stands, without its log: opening both would join them."""
+    """Whether the file alone, without its log, has the table of the outbox."""
     uri = f"{path.absolute().as_uri()}?immutable=1"
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as database:
         query = "SELECT count(*) FROM sqlite_schema WHERE name = 'outbox'"
@@ -117,7 +117,7 @@ def _has_tables(path: Path) -> bool:
 
 
 def _first_page(path: Path) -> bytes:
-    """That of a new outbox: the tables, and where each begins."""
+    """The first page of a new outbox: its tables, and where each begins."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(f"BEGIN; {TABLES} END")
@@ -150,16 +150,16 @@ def _are_numbers(values: tuple[Any, ...]) -> bool:
 
 
 def _rows(database: sqlite3.Connection) -> Iterator[Row]:
-    """Forward through the good pages, one by one around a bad one."""
+    """Rows by the hundred from good pages, one by one around a bad page."""
     last, most, patience = 0, _highest(database), _pages(database)
     while last < most and patience > 0:
         query = f"SELECT {_COLUMNS} FROM outbox WHERE id > ? ORDER BY id"  # noqa: S608
         try:
             found = database.execute(f"{query} LIMIT {AT_ONCE}", (last,)).fetchall()
         except sqlite3.Error:
-            for number in range(last + 1, last + 1 + ROUND_A_PAGE):
+            for number in range(last + 1, last + 1 + PAGE_ROWS_MOST):
                 yield from _row(database, number)
-            last, patience = last + ROUND_A_PAGE, patience - 1
+            last, patience = last + PAGE_ROWS_MOST, patience - 1
             continue
         if not found:
             return
@@ -175,13 +175,13 @@ def _row(database: sqlite3.Connection, number: int) -> list[Row]:
 
 
 def _pages(database: sqlite3.Connection) -> int:
-    """How many pages can be bad at most."""
+    """How many pages there are, and so can be bad."""
     found = _one(database, "PRAGMA page_count")
     return int(found[0]) if _are_numbers(found) else 0
 
 
 def _highest(database: sqlite3.Connection) -> int:
-    """The last id, as well as it can be known."""
+    """The last id, or an upper bound if it cannot be read."""
     for query in (
         "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'",
         "SELECT max(id) FROM outbox",
@@ -193,7 +193,7 @@ def _highest(database: sqlite3.Connection) -> int:
 
 
 def _is_good(row: Row) -> bool:
-    """Whether a row is what we wrote: a page may hold what never was a row."""
+    """Whether we wrote this row: a damaged page may hold bytes that never were one."""
     number, event, stream, payload, lived, buried = row
     kinds = (int, str, str, bytes, int, int)
     if not all(isinstance(a, b) for a, b in zip(row, kinds, strict=True)):

@@ -1,8 +1,8 @@
-"""What of vision goes into state, health and problems: looked at at our own moments.
+"""What goes from vision into state, health and problems, sampled at our own moments.
 
-    vision ─► Sight, every ten seconds, another one once a minute ─► problems, state, …
+    vision ─► Sight, every ten seconds; a change once a minute ─► problems, state, …
 
-All that vision can move in them is here, so ``capacity.py`` can count it.
+This is all that vision can change in them, so ``capacity.py`` can count it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class Sight:
     """What the uplink knows of vision at one moment."""
 
     picture: Picture = Picture.UNKNOWN
-    heard_s: float | None = None  # since its last word: 0, infinity, or none came yet
-    counts: bool = False  # it is there and tells what it counts
-    closed: bool = False  # outside the opening hours, in every place
+    heard_s: float | None = None  # 0.0 lately, inf not lately, None never
+    counts: bool = False  # whether it is connected and reports counts
+    closed: bool = False  # whether it is outside the opening hours in every place
 
 
-# How many there are once vision has said something.
+# How many different ones there are once vision has sent a cell.
 SIGHTS = len(list(product(Picture, (0.0, inf), (False, True), (False, True))))
 
 
@@ -45,10 +45,10 @@ def sight_of(intake: Intake, now: float) -> Sight:
 
 
 def is_news(seen: Sight, known: Sight) -> bool:
-    """Whether to take ``seen`` for ``known``, which then stays for a minute.
+    """Whether ``seen`` is to replace ``known``, and then to stay for a minute.
 
-    A vision that starts is there before it tells what it counts, two seconds later: a
-    look in between would keep the state at init for that minute.
+    A vision that starts is connected two seconds before it reports counts. A sample in
+    between is not taken, because it would keep the state at init for that minute.
     """
     starts = seen.heard_s == 0.0 and not seen.counts and not known.counts
     return seen != known and not starts

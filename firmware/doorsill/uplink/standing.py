@@ -4,9 +4,9 @@
                                                                       ├─► health
                                                                       └─► quality
 
-Each witness speaks from here, so that no two of them can say different things: the
-retained ``state``, ``health``, Home Assistant's problem sensor, the flag ``fault`` of
-an interval, and ``doorsill status``.
+All these take their answer from here, so that no two of them can differ: the retained
+``state``, ``health``, Home Assistant's problem sensor, the flag ``fault`` of an
+interval, and ``doorsill status``.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from dataclasses import dataclass
 from doorsill.cells import Picture, Quality
 from doorsill.wire.messages import PROBLEMS
 
-SILENT_S = 30.0  # vision tells its running window every 2 s; with less it hangs
-START_S = 60.0  # how long vision may take to come before it is missed
-REMEMBER_S = 600.0  # how long a refusal or another client is told after the last one
-DAYS_SOON = 30  # before the end of a certificate somebody should renew it
-DISK_LEAST_MIB = 16
-READER_BAD = ("missing", "no_service")
+SILENT_S = 30.0  # vision sends its running window every 2 s; after this it hangs
+START_S = 60.0  # how long vision may take to start before it is a problem
+REMEMBER_S = 600.0  # how long a refusal or a takeover stays a problem
+DAYS_SOON = 30  # so long before its end a certificate should be renewed
+DISK_LEAST_MIB = 16  # less free space is a problem
+READER_BAD = ("missing", "no_service")  # words of a reader that are a problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """What the uplink measures of the machine that it runs on."""
 
-    locks: tuple[str, ...] = ()
-    locked: bool = True  # every lock that is needed holds
-    policy_obeyed: bool = True
-    clock_good: bool = True
-    synchronised: bool = False
-    certificate_days: int = 9999  # left
-    reader: str = "unused"
-    power: str = "unknown"
-    temperature_c: int | None = None
+    locks: tuple[str, ...] = ()  # words of wire.messages.LOCKS
+    locked: bool = True  # whether every lock that is needed holds
+    policy_obeyed: bool = True  # whether vision obeys the same policy
+    clock_good: bool = True  # False if the clock is earlier than it can be
+    synchronised: bool = False  # whether NTP has set the clock
+    certificate_days: int = 9999  # until our certificate ends
+    reader: str = "unused"  # a word of wire.messages.READERS
+    power: str = "unknown"  # a word of wire.messages.POWERS
+    temperature_c: int | None = None  # None without a sensor
     disk_free_mib: int = 1 << 20
 
 
@@ -46,11 +46,11 @@ class Facts:
 
     device: Device
     running_s: float = 0.0  # since this process began
-    vision_heard_s: float | None = None  # since its last word; None: none yet
+    vision_heard_s: float | None = None  # since vision's last cell; None if none came
     picture: Picture = Picture.UNKNOWN
     refused_s: float | None = None  # since the broker last refused for good
-    taken_over_s: float | None = None
-    disk_takes: bool = True
+    taken_over_s: float | None = None  # since another client came with our certificate
+    disk_takes: bool = True  # whether the disk did not fail at the last try
 
 
 def problems_of(facts: Facts) -> tuple[str, ...]:
@@ -76,8 +76,8 @@ def problems_of(facts: Facts) -> tuple[str, ...]:
 
 
 def flag_fault(quality: Quality, problems: tuple[str, ...]) -> Quality:
-    """``quality`` of vision, with ``fault`` where the uplink knows of a problem."""
-    said = quality & ~Quality.FAULT  # never by vision's own word
+    """``quality`` from vision, with ``fault`` if the uplink knows of a problem."""
+    said = quality & ~Quality.FAULT  # vision must not set it
     return said | Quality.FAULT if problems else said
 
 

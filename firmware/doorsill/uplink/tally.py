@@ -3,20 +3,20 @@
     pieces    |--- 24 s ---|  restart  |-- 29 s --|          added up: at most 60 s
     minute    |──────────────── 12:00 ────────────| closed, once, in order, for ever
 
-Vision says what it counted since its last word and nothing else. Here it becomes one
-window for each place of the policy and each minute, and totals that outlive a restart.
+Vision sends pieces: what it counted in a part of a minute. Here they become one window
+for each place of the policy and each minute, and totals that outlive a restart.
 
-* A minute is told once, and after those before it. What comes for a minute that is
-  over, or that has not begun, is added to the one that is open, and that says
-  ``clock``: nobody is lost, and vision gains no second window.
-* A cell that comes again is known by its run and its number.
-* A running piece is replaced by the next account of itself. Where vision dies it stays
-  as it was, and what was told of it already is not counted twice.
-* A clock that is set back by more than two minutes begins a new epoch, so that a start
-  which comes twice is told apart. Totals go on.
+* A minute is reported once, after the minutes before it. A piece of a minute that is
+  over, or has not begun, is added to the open minute, which then gets the flag
+  ``clock``. So no count is lost, and vision cannot get a second window.
+* A cell that comes twice is recognised by its run and its number.
+* A running piece is replaced by the next report of the same piece. If vision dies, the
+  last report stays, and what was reported of it already is not counted twice.
+* A clock that is set back by more than two minutes begins a new epoch. So two minutes
+  with the same start can be distinguished. Totals go on.
 
-No I/O: the clock is an argument. ``Intake`` works on a copy and keeps it when it is on
-disk.
+No I/O: the clock is an argument. ``Intake`` works on a copy, which replaces the tally
+when it is on disk.
 """
 
 from __future__ import annotations
@@ -42,28 +42,28 @@ from doorsill.uplink.pieces import (
 )
 
 SET_BACK_S = 120  # a clock that goes back further begins a new epoch
-AHEAD_S = 2  # vision's clock is ours; its account of now may be this much newer
-LATE_S = 60  # how long after its end a minute without vision is closed by us
-EMPTY_MOST_S = 3600  # of minutes without vision that are told after a pause
-SLOTS_KEPT = 16  # two days of people who came in, for the reports with attributes
-TOTAL_MOST = 999_999_999
+AHEAD_S = 2  # how far the end of a cell may be ahead of our clock
+LATE_S = 60  # so long after its end we close a minute without vision
+EMPTY_MOST_S = 3600  # minutes without vision that are reported after a pause
+SLOTS_KEPT = 16  # slots of people who came in that are kept: two days
+TOTAL_MOST = 999_999_999  # of one direction of a line
 CLOCK = Quality.CLOCK
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The last account of a piece that vision has not closed."""
+    """The last report of a piece that vision has not closed."""
 
-    run: int
-    start: int
+    run: int  # of vision
+    start: int  # UTC s
     sums: Sums
 
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """A closed minute: what is told of each place, in the order of the policy."""
+    """A closed minute: what is reported of each place, in the policy's order."""
 
-    start: int
+    start: int  # UTC s
     epoch: int
     sums: dict[str, Sums]
     totals: tuple[tuple[int, int], ...]  # of each line, this minute included
@@ -75,15 +75,13 @@ class Tally:
 
     places: Places
     epoch: int
-    floor: int  # UTC s: no minute before it is told any more
-    minute: int | None = None  # the open one
+    floor: int  # UTC s: earlier minutes are not reported any more
+    minute: int | None = None  # start of the open minute, UTC s
     heard: tuple[int, int] = (0, 0)  # run and number of the last closed cell
-    settled: dict[str, Sums] = field(default_factory=dict)
-    running: dict[str, Running] = field(default_factory=dict)
-    reported: dict[str, Running] = field(
-        default_factory=dict
-    )  # of pieces still running
-    ended: set[str] = field(default_factory=set)  # places whose minute is whole
+    settled: dict[str, Sums] = field(default_factory=dict)  # of closed pieces
+    running: dict[str, Running] = field(default_factory=dict)  # pieces not closed yet
+    reported: dict[str, Running] = field(default_factory=dict)  # of running pieces
+    ended: set[str] = field(default_factory=set)  # places whose minute is complete
     totals: list[list[int]] = field(default_factory=list)  # in and out of each line
     came_in: dict[tuple[int, int], int] = field(default_factory=dict)  # by line, slot
     looked_until: dict[int, int] = field(default_factory=dict)  # by line, UTC s
@@ -93,9 +91,10 @@ class Tally:
             self.totals.append([0, 0])
 
     def take(self, received: Received, utc: float) -> list[Minute]:
-        """Add one cell of a line or a zone; the minutes that are closed by it.
+        """Add one cell of a line or a zone; returns the minutes that it closes.
 
-        Raises UntrustedError for what no door could have counted.
+        ``utc`` is the time now in s. Raises UntrustedError if no door could have
+        counted that.
         """
         cell = received.cell
         if not isinstance(cell, Window):
@@ -120,7 +119,7 @@ class Tally:
     def take_looks(self, received: Received) -> int:
         """How many people ``interval`` counts in a span of looks.
 
-        Raises UntrustedError where the span is not over yet or was told before.
+        Raises UntrustedError if the span is not over yet or was reported before.
         """
         cell = received.cell
         if not isinstance(cell, LooksCell):
@@ -135,13 +134,14 @@ class Tally:
         return sum(self.came_in.get((cell.line, slot), 0) for slot in slots)
 
     def mark_looks_used(self, cell: LooksCell) -> None:
-        """The span of ``cell`` is used up: nothing is told of a part of it again."""
+        """Mark the span of ``cell`` as used: no part of it may be reported again."""
         self.looked_until[cell.line] = cell.end
 
     def lapse(self, utc: float, since: int) -> list[Minute]:
-        """Close a minute that nobody spoke of; one at a time, none before ``since``.
+        """Close one minute without a cell, none before ``since`` (UTC s).
 
-        A clock that jumps ahead leaves minutes that never were: an hour at most.
+        After a clock jumps ahead, there are minutes that never happened; at most an
+        hour of them is reported.
         """
         least = max(self.floor, since, minute_of(utc) - EMPTY_MOST_S)
         minute = least if self.minute is None else self.minute
@@ -151,12 +151,12 @@ class Tally:
         return [self.close()]
 
     def is_set_back(self, utc: float) -> bool:
-        """Whether the clock was set back beyond what was told."""
+        """Whether the clock was set back before the newest reported minute."""
         newest = self.floor - MINUTE_S if self.minute is None else self.minute
         return utc < newest - SET_BACK_S
 
     def set_back(self, utc: float, epoch: int) -> list[Minute]:
-        """Begin ``epoch`` where the clock was set back beyond what was told."""
+        """Begin ``epoch`` if the clock was set back; returns the minutes it closes."""
         if not self.is_set_back(utc):
             return []
         closed = [] if self.minute is None else [self.close()]
@@ -170,7 +170,7 @@ class Tally:
         return closed
 
     def begin_again(self, booted: int) -> list[Minute]:
-        """At our start: what was open before this machine was (UTC s) ends there."""
+        """At our start: close a minute from before this machine's boot (UTC s)."""
         closed = []
         if self.minute is not None and self.minute < booted:
             closed.append(self.close())
@@ -178,7 +178,7 @@ class Tally:
         return closed
 
     def copy(self) -> Self:
-        """One that can be changed without changing this."""
+        """A copy that can be changed without changing this one."""
         return replace(
             self,
             settled=dict(self.settled),
@@ -191,7 +191,7 @@ class Tally:
         )
 
     def close(self) -> Minute:
-        """End the open minute; what ran on is told as far as it came."""
+        """End the open minute; a running piece is reported as far as it is known."""
         if self.minute is None:
             raise ValueError("no minute is open")
         for place in list(self.running):
@@ -209,7 +209,7 @@ class Tally:
 
     @property
     def counts(self) -> tuple[object, ...]:
-        """What a power cut must not take; coverage alone is not worth a write."""
+        """What must not be lost in a power cut; coverage alone is not worth a write."""
         settled = {place: sums.counts for place, sums in self.settled.items()}
         running = {place: each.sums.counts for place, each in self.running.items()}
         return self.heard, self.epoch, self.floor, settled, running
@@ -247,7 +247,7 @@ class Tally:
         self.came_in[line, slot] = before + sums.count_in
 
     def _knows(self, received: Received) -> bool:
-        """Whether a closed cell was taken before; from now on it was."""
+        """Whether a closed cell was taken before; from now on it counts as taken."""
         run, sequence = self.heard
         if received.run == run and received.sequence <= sequence:
             return True
@@ -255,7 +255,7 @@ class Tally:
         return False
 
     def _news_of(self, run: int, cell: Window, sums: Sums) -> Sums:
-        """Without what was told of the same piece when its minute was closed."""
+        """``sums`` minus what was reported of the same piece in a closed minute."""
         before = self.reported.get(place_of(cell))
         if before is None:
             return sums
@@ -265,9 +265,10 @@ class Tally:
         return sums.minus(before.sums)  # type: ignore[arg-type]
 
     def _minute_for(self, cell: Window, utc: float) -> tuple[int, bool]:
-        """The minute that ``cell`` belongs to, or the next to be told where it is none.
+        """The minute that ``cell`` is counted in, and whether it is not its own.
 
-        And whether that is another one than its own.
+        That is its own minute, or the next one to be reported if its own is over or has
+        not begun.
         """
         minute, end = minute_of(cell.start), cell.start + cell.duration_s
         least = self.floor if self.minute is None else self.minute
@@ -296,7 +297,7 @@ class Tally:
         self.settled[place] = sums if before is None else before.plus(sums)  # type: ignore[arg-type]
 
     def _settle(self, place: str) -> None:
-        """A piece that vision did not close: told as it is, and remembered."""
+        """Report a piece that vision did not close, and remember what was reported."""
         running = self.running.pop(place)
         self._put(place, running.sums)
         known = self.reported.get(place)

@@ -12,11 +12,11 @@ from doorsill.errors import UplinkError
 from doorsill.uplink.pieces import EVERY_QUALITY, LineSums, Places, Sums, ZoneSums
 from doorsill.uplink.tally import TOTAL_MOST, Running, Tally
 
-EPOCH_MOST = 2**32 - 1
-TIME_MOST = 2**33 - 1  # UTC s; a message tells no later time
-WHOLE_MOST = 2**64 - 1
+EPOCH_MOST = 2**32 - 1  # an epoch is a random number of 32 bits
+TIME_MOST = 2**33 - 1  # UTC s; no message can state a later time
+WHOLE_MOST = 2**64 - 1  # of a number without a bound of its own
 COVERAGE_MOST = 1000 * MINUTE_S  # ms
-# What each number of a minute may be, in the order of the fields.
+# The highest value of each number of a minute, in the order of the fields.
 LINE_MOST = CROSSINGS_MOST, CROSSINGS_MOST, COVERAGE_MOST, EVERY_QUALITY
 ZONE_MOST = (
     CROSSINGS_MOST,
@@ -29,7 +29,7 @@ ZONE_MOST = (
 
 
 def text_of(tally: Tally) -> str:
-    """Everything that must survive a power cut; no looks are among it."""
+    """Everything in ``tally`` that must survive a power cut; it holds no looks."""
     return json.dumps(
         {
             "epoch": tally.epoch,
@@ -51,9 +51,9 @@ def text_of(tally: Tally) -> str:
 def tally_of(text: str, places: Places) -> Tally:
     """The tally in ``text``, for the places of today's policy.
 
-    What was open at a place that the policy has no more is left out. Raises
-    UplinkError where ``text`` is no tally, or holds a number that none can hold: it
-    comes from a disk, and a bit of it may have turned.
+    Open counts of a place that the policy no longer has are left out. Raises
+    UplinkError if ``text`` is no tally, or a number in it is out of bounds: a bit of it
+    may have changed on the disk.
     """
     try:
         return _read(json.loads(text), places)

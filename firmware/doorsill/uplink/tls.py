@@ -1,4 +1,4 @@
-"""Mutual TLS 1.3 and nothing older: where the broker is, and with what we come."""
+"""Mutual TLS 1.3 and nothing older: the broker's address and our certificate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from doorsill.uplink.causes import Files
 from doorsill.uplink.inbound import LARGEST_BYTES, Inbound, UnaskedError
 from doorsill.wire.messages import client
 
-OBJECT_S = 1.0  # for the broker to object to our certificate
+OBJECT_S = 1.0  # how long we wait for the broker to refuse our certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Address:
     certificate: Path
     key: Path
     site: str = ""
-    revoked: Path | None = None  # certificates that our CA took back, PEM
+    revoked: Path | None = None  # list of certificates that our CA revoked, PEM
 
     @property
     def client(self) -> str:
-        """Our name at the broker: that in the certificate."""
+        """Our name at the broker: the one in the certificate."""
         return client(self.site, self.device) if self.site else self.device
 
     @property
@@ -41,20 +41,20 @@ class Address:
 
     @property
     def files(self) -> Files:
-        """What a sentence about this connection may name."""
+        """The files that a message about this connection may name."""
         return Files(self.where, self.ca, self.certificate, self.revoked)
 
 
 class _GuardedSocket(ssl.SSLSocket):
-    """Takes short answers alone, and closes itself where the handshake fails.
+    """Accepts only short answers, and closes itself if the handshake fails.
 
-    paho forgets such a socket, and it would read a packet of any length.
+    paho would not close such a socket, and would read a packet of any length.
     """
 
     _inbound: Inbound
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """At most LARGEST_BYTES; UnaskedError, see ``inbound``."""
+        """Read at most LARGEST_BYTES; raises UnaskedError, see ``inbound``."""
         data = super().recv(min(buflen, LARGEST_BYTES), flags)
         if not hasattr(self, "_inbound"):
             self._inbound = Inbound()
@@ -71,17 +71,15 @@ class _GuardedSocket(ssl.SSLSocket):
     def _begin(self, block: bool) -> None:
         try:
             super().do_handshake(block)
-        except (
-            BrokenPipeError,
-            ConnectionResetError,
-        ):  # our first word was no word to it
+        except (BrokenPipeError, ConnectionResetError):  # it does not speak TLS
             raise ConnectionResetError("unexpected eof as TLS began") from None
 
     def _hear_objection(self) -> None:
-        """In TLS 1.3 a broker looks at our certificate when we are through.
+        """Wait for the broker to accept or refuse our certificate.
 
-        It says then what it does not like and hangs up, and who has sent something by
-        that time may hear nothing of it. One that is content sends a ticket.
+        In TLS 1.3 a broker checks it after our handshake is over. If it refuses, it
+        sends an alert and ends the connection; a client that has already sent data may
+        not receive that alert. If it accepts, it sends a ticket.
         """
         if not select([self], [], [], OBJECT_S)[0]:
             return
@@ -99,11 +97,11 @@ class _GuardedSocket(ssl.SSLSocket):
 
 
 def tls_context(address: Address) -> ssl.SSLContext:
-    """Mutual TLS 1.3 and nothing older; ConfigError where a file is no good."""
+    """Mutual TLS 1.3 and nothing older; ConfigError if a file is bad."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.sslsocket_class = _GuardedSocket
-    identity.read(address.key, address.certificate)  # names the file that is no good
+    identity.read(address.key, address.certificate)  # its error names the bad file
     path = address.ca
     try:
         context.load_verify_locations(path)
