@@ -1,6 +1,6 @@
-"""One TOML file becomes one frozen Config; whatever is wrong is said at once.
+"""One TOML file becomes one frozen Config; all errors are reported at once.
 
-An option exists only where a store would set it. A key that is unknown, missing,
+An option exists only if a store would set it. A key that is unknown, missing,
 mistyped or out of bounds is an error at start that names section, option, value and
 bound. What the device may do stands in the signed policy, not here.
 """
@@ -23,16 +23,14 @@ PROCESSES = {
     "uplink": "doorsill.services.uplink_start",
     "vault": "doorsill.services.vault",
 }
-
-
-INSTALLED = Path("/etc/doorsill/doorsill.toml")  # where the units look for it
+INSTALLED = Path("/etc/doorsill/doorsill.toml")  # where the systemd units expect it
 ID_PATTERN = r"[a-z0-9-]{1,16}"
 NETWORK_SOURCES = ("rtsp:", "rtsps:", "rtmp:", "http:", "https:", "udp:", "tcp:")
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceSection:
-    """Who this device is and where it keeps what must survive."""
+    """Who this device is, and where it keeps what must survive a power cut."""
 
     id: str = option(pattern=ID_PATTERN)
     site: str = option(pattern=ID_PATTERN)
@@ -51,7 +49,7 @@ class CameraSection:
 
 @dataclass(frozen=True, slots=True)
 class ModelSection:
-    """What infers, and on what."""
+    """Which models run, and on what."""
 
     detector: str = option("detector")
     attributes: str = option("attributes")
@@ -63,7 +61,7 @@ class ModelSection:
 
 @dataclass(frozen=True, slots=True)
 class PolicySection:
-    """Where the signed policy is, and whose signature counts."""
+    """Where the signed policy is, and the key that must have signed it."""
 
     file: Path = option()
     controller_key: Path = option()
@@ -79,7 +77,7 @@ class BrokerSection:
     key: Path = option()
     port: int = option(8883, least=1, most=65535)
     discovery: bool = option(True)
-    revoked: Path | None = option(None)  # a revocation list: not that broker any more
+    revoked: Path | None = option(None)  # revocation list for the broker's certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ class Config:
 
     @property
     def controller_key(self) -> Path:
-        """Whose signature counts: the controller's public key, PEM."""
+        """The controller's public key, PEM: it must have signed the policy."""
         return self.policy.controller_key
 
     @property
@@ -134,12 +132,12 @@ class Config:
 
     @property
     def uplink_socket(self) -> Path:
-        """Where the uplink answers a person: in its own folder."""
+        """Where the uplink answers questions of a person: in its own folder."""
         return self.outbox.parent / "uplink.sock"
 
     @property
     def reader_note(self) -> Path:
-        """Where the vault leaves a word on its reader, for the uplink to tell."""
+        """Where the vault leaves a word on its reader, which the uplink reports."""
         return self.device.run / "vault" / "reader"
 
     @property
@@ -154,11 +152,11 @@ class Config:
 
     @property
     def vault_socket(self) -> Path:
-        """Where the vault answers a person."""
+        """Where the vault answers questions of a person."""
         return self.device.run / "vault" / "vault.sock"
 
     def declaration(self, process: str) -> Path:
-        """Where vision and uplink say which policy they obey; the vault is asked."""
+        """Where vision or uplink declares which policy it obeys; the vault is asked."""
         folder = self.device.run if process == "vision" else self.outbox.parent
         return folder / f"{process}.policy"
 
@@ -219,7 +217,7 @@ def parse_config(
 
 
 def _across(config: Config) -> Iterator[str]:
-    """What is wrong between two sections that are each right."""
+    """Problems between two sections that are right by themselves."""
     consent, camera = config.consent, config.camera
     real = camera.driver == "picamera" or camera.source.startswith("/dev/")
     if consent is not None and consent.token == "piv" and real and not consent.reader:  # noqa: S105
@@ -231,7 +229,7 @@ def _across(config: Config) -> Iterator[str]:
 
 
 def refuse_network_camera(source: str) -> None:
-    """The process that sees pixels has no network, so its camera cannot be there."""
+    """ConfigError for a camera on the network, which vision cannot reach."""
     if source.lower().startswith(NETWORK_SOURCES):
         raise ConfigError(
             f"camera.source = {source} is a network address, and the process that sees "

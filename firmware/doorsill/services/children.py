@@ -18,14 +18,17 @@ from doorsill.process.stopping import held_back
 
 log = logging.getLogger(__name__)
 
-STOP_WITHIN_S = 10.0
-KILLED_WITHIN_S = 5.0  # for the kernel to end it
-# So that small blocks are wiped as well when they are freed; see confine.
+STOP_WITHIN_S = 10.0  # for a process to end after SIGTERM
+KILLED_WITHIN_S = 5.0  # for the kernel to end it after SIGKILL
+# With it, small blocks are overwritten too when they are freed; see process/hardening.
 WIPING = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 
 
 def prepare(config: Config) -> None:
-    """Make the folders and put a newer policy in force, as the units do."""
+    """Make the folders and put a newer policy in force, as the systemd units do.
+
+    Raises ConfigError or UntrustedError if no policy is in force then.
+    """
     make_folder(config.device.run)
     hold_alone(config.device.run / RUN_LOCK)
     for path in (config.policy_in_force, config.outbox):
@@ -44,9 +47,9 @@ def names_of(config: Config) -> tuple[str, ...]:
 def children(
     config: Path, names: tuple[str, ...], log_to: IO[bytes] | None = None
 ) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """The named processes as children; all of them are gone when this is left.
+    """The named processes as children; all of them have ended when this is left.
 
-    What they say goes to ``log_to``, or to where we say it ourselves.
+    Their standard error goes to ``log_to``, or to our own.
     """
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
@@ -60,9 +63,10 @@ def children(
 def _start(
     config: Path, name: str, log_to: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """One process as a child; it hears of signals as soon as it listens for them.
+    """Start one process as a child, with signals held back until it handles them.
 
-    It has a session of its own and no terminal: who is taken over could type into ours.
+    It has a session of its own and no terminal, because a process under an attacker's
+    control could type into ours.
     """
     command = [sys.executable, "-m", "doorsill", "run", "--only", name]
     with held_back():
@@ -76,7 +80,7 @@ def _start(
 
 
 def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
-    """SIGTERM in the order of the flow, so that the last window still goes out."""
+    """SIGTERM from vision on, one after the other, so that the last window goes out."""
     for name, child in running.items():
         child.terminate()
         try:

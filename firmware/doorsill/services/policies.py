@@ -8,7 +8,10 @@ from doorsill.policy.store import PolicyStore, read_public_key
 
 
 def store_of(config: Config) -> PolicyStore:
-    """Where this device keeps the policy in force, and whose signature counts."""
+    """The store of the policy in force, with the controller's key.
+
+    Raises ConfigError or UntrustedError if that key cannot be read.
+    """
     place = Place(config.device.site, config.device.id)
     key = read_public_key(config.controller_key)
     return PolicyStore(config.policy_in_force, key, place)

@@ -1,8 +1,9 @@
 """The policy in force, verified in a child process.
 
-Who sees pixels needs to know what the policy says and never verifies anything else;
-the cryptography library would cost it 12 MB for good. So a child verifies, hands the
-policy over, and ends; to be called before a process confines itself.
+Vision needs to know what the policy says, and never verifies anything else; the
+cryptography library would cost it 12 MB for as long as it runs. So a child process
+verifies the policy, hands it over, and ends. To be called before a process confines
+itself.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy.document import Policy
 from doorsill.process.child import end, read_answer
 
-VERIFIED_WITHIN_S = 60.0  # far above the 22 s of an emulated camera under load
+VERIFIED_WITHIN_S = 60.0  # limit; a loaded, emulated camera takes 22 s
 
 
 def policy_in_force(config: Config) -> Policy:
-    """The verified policy; raises what the verification raised."""
+    """The verified policy; raises what the verification raised, or ConfigError."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

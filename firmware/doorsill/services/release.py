@@ -1,4 +1,4 @@
-"""What runs on this device, as it stands in every interval."""
+"""What runs on this device: the release that every interval names."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from doorsill.models.allowed import allowed_models, model_hash, require_allowed
 from doorsill.policy.document import Policy
 from doorsill.uplink.reports import Release
 
-HASH_DIGITS = 32
+HASH_DIGITS = 32  # of a SHA-256 that a message holds
 
 
 def release_of(config: Config, policy: Policy) -> Release:
     """Firmware version, detector and policy; hashes to their first 32 digits.
 
-    Raises UntrustedError where the policy does not let the detector run.
+    Raises UntrustedError if the policy does not allow the detector.
     """
     name = config.model.detector
     digest = require_allowed(model_hash(name), allowed_models(policy.models), name)

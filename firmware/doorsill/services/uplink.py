@@ -4,12 +4,12 @@
                Tally                          ▲
                        Voice (state, live, health, description)
 
-It forwards nothing of what vision says: it counts again (``tally``), within the bounds
-of what feet can do (``pieces``), and speaks at moments of its own (``pace``). How much
-could still be hidden in that is computed in ``capacity``.
+It does not forward what vision says. It counts again (``tally``), within the bounds of
+what people can do on foot (``pieces``), and sends at moments of its own (``pace``).
+``capacity`` computes how much could still be hidden in the messages.
 
-One thread, one loop; paho's own thread does the network. What the loop waits on is the
-socket of vision and the broker's answers. It has no camera and knows no pixel.
+One thread, one loop; paho's own thread does the network. The loop waits for the socket
+of vision and for the broker's answers. It has no camera and gets no pixel.
 """
 
 from __future__ import annotations
@@ -76,13 +76,15 @@ from doorsill.wire.messages import Live, State
 
 log = logging.getLogger(__name__)
 
-STEP_S = 0.5  # longest wait, so that a signal is heard
-LIVED_EVERY_S = 60.0
-LEAVE_WITHIN_S = 3.0
-DISK_RETRY_S = 5.0
-TIME_SOURCE = Path("/run/systemd/timesync")  # says whether the clock is set
-HEAR_OUT_S = 1.0  # for the last windows under a policy that is no longer in force
-FIRST_ACCOUNTS = 2  # of vision, that are told as they come: for whoever installs it
+STEP_S = 0.5  # longest wait of the loop, so that a signal is seen soon
+LIVED_EVERY_S = 60.0  # between two writes of how long this device ran
+LEAVE_WITHIN_S = 3.0  # for the last messages, when it stops
+DISK_RETRY_S = 5.0  # wait after the disk failed
+TIME_SOURCE = Path("/run/systemd/timesync")  # says whether NTP has set the clock
+HEAR_OUT_S = 1.0  # for the last windows under the old policy
+# Health messages of vision that are reported at once: a person who installs the camera
+# waits for them.
+FIRST_ACCOUNTS = 2
 PACE = Pace()
 
 
@@ -95,28 +97,28 @@ class Uplink:
     voice: Voice
     pace: Pace = field(default_factory=Pace)
     utc: Callable[[], float] = time.time
-    connections: int = 0
-    takeovers: int = 0
-    away: str = ""  # why there is no broker, as last logged
-    lookout: Callable[[float], Device] = lambda now: Device()
-    counter: Counter | None = None  # where a person asks
-    problems: tuple[str, ...] = ()
+    connections: int = 0  # to the broker, since the start
+    takeovers: int = 0  # times that another client came with our certificate
+    away: str = ""  # why there is no connection to the broker, as last logged
+    lookout: Callable[[float], Device] = lambda now: Device()  # measures the machine
+    counter: Counter | None = None  # where a person can ask how we are
+    problems: tuple[str, ...] = ()  # as last logged
     _began: float = field(default_factory=time.monotonic)
-    sight: Sight = field(default_factory=Sight)
-    _sight_at: float = -1e9  # when that last changed, s, monotonic
-    _taken_over_at: float | None = None
-    _lived_at: float = field(default_factory=time.monotonic)
-    _disk_at: float = 0.0  # not to be written to before, s, monotonic
-    _disk_takes: bool = True
+    sight: Sight = field(default_factory=Sight)  # vision, as it is reported
+    _sight_at: float = -1e9  # when ``sight`` last changed, s, monotonic
+    _taken_over_at: float | None = None  # s, monotonic
+    _lived_at: float = field(default_factory=time.monotonic)  # last write, s
+    _disk_at: float = 0.0  # when the disk may be written to again, s, monotonic
+    _disk_takes: bool = True  # whether the disk did not fail at the last try
     _windows: Moments = field(init=False)
     _totals: Moments = field(init=False)
     _states: Moments = field(init=False)
     _gauging: Moments = field(init=False)
-    _live: Live | None = None  # as it was at the last moment for it
+    _live: Live | None = None  # the totals at the last moment for them
     _gauges: dict[str, int] = field(default_factory=lambda: gauges_of(None, 0))
-    _gauged: HealthCell | None = None  # the account that they are of
-    _heat: tuple[str, int | None] = ("unknown", None)  # power and degrees, as told
-    _accounts: int = 0  # how many were taken as they came
+    _gauged: HealthCell | None = None  # the health cell that they are from
+    _heat: tuple[str, int | None] = ("unknown", None)  # power, degrees as reported
+    _accounts: int = 0  # how many health cells were reported at once
 
     def __post_init__(self) -> None:
         pace = self.pace
@@ -144,8 +146,8 @@ class Uplink:
         except UplinkError as error:
             log.warning("%s", error)
 
-    def _look(self, utc: float) -> None:
-        """What is due at this moment, and what there is to be said at it."""
+    def _release_due(self, utc: float) -> None:
+        """Release what is due at this moment: windows, and the totals."""
         if self._windows.due(utc):
             self.delivery.release()
             self.intake.problems = self.problems
@@ -158,17 +160,17 @@ class Uplink:
         return 0 < self.pace.minute_s <= self.pace.live_s
 
     def _live_now(self, utc: float) -> Live | None:
-        """Nothing as long as vision said nothing: the broker has the last one."""
+        """The totals now; None until vision sends a cell: the broker has the last."""
         if not self.intake.newest:
             return None
         intake = self.intake
         return live_of(intake.tally, intake.last, utc, whole=self._tells_whole)
 
     def leave(self) -> None:
-        """Hand on what can be handed on in three seconds, and say goodbye."""
+        """Send what can be sent in three seconds, then the farewell, and close."""
         deadline = time.monotonic() + LEAVE_WITHIN_S
         self.step(0)
-        self._take_leave_of_vision()
+        self._leave_vision()
         publisher = self.delivery.publisher
         while publisher.connected and time.monotonic() < deadline:
             if self.delivery.idle and not self.delivery.outbox.due(1):
@@ -188,7 +190,7 @@ class Uplink:
             self.counter.close()
 
     def _write(self, now: float) -> None:
-        """A disk that takes nothing is left alone for a while; the rest goes on."""
+        """Write to the disk; after a failure not again for DISK_RETRY_S."""
         if now < self._disk_at:
             return
         try:
@@ -198,7 +200,7 @@ class Uplink:
         except UplinkError as error:
             self.intake.disk_failures += 1
             self._disk_at = now + DISK_RETRY_S
-            if self._disk_takes:  # once, not with every attempt
+            if self._disk_takes:  # log it once, not at every attempt
                 log.warning("%s", error)
             self._disk_takes = False
 
@@ -218,29 +220,29 @@ class Uplink:
                 self.takeovers += event.taken_over
                 if event.taken_over:
                     self._taken_over_at = now
-                if event.reason != self.away:  # once, not with every attempt
+                if event.reason != self.away:  # log it once, not at every attempt
                     self.away = event.reason
                     log.warning("not connected to the broker: %s", event.reason)
 
     def _tell(self, now: float) -> None:
         utc = self.utc()
-        self._look(utc)
+        self._release_due(utc)
         if self._states.due(utc):
-            self._look_at_vision(now)
+            self._sample_vision(now)
         self._gauge(utc, now)
         self._say(now)
 
-    def _look_at_vision(self, now: float) -> None:
-        """What vision may move in state and health: once a minute at most."""
+    def _sample_vision(self, now: float) -> None:
+        """Take what vision changes in state and health, once a minute at most."""
         seen = sight_of(self.intake, now)
-        if seen.picture is Picture.UNKNOWN:  # a vision that starts knows no picture yet
+        if seen.picture is Picture.UNKNOWN:  # a starting vision has no picture yet
             seen = replace(seen, picture=self.sight.picture)
         rested = now - self._sight_at >= self.pace.state_rest_s
         if rested and is_news(seen, self.sight):
             self.sight, self._sight_at = seen, now
 
     def _gauge(self, utc: float, now: float) -> None:
-        """What vision moves slowly: its first accounts, then one in half an hour."""
+        """Take what vision says of itself: the first cells, then one each half hour."""
         health = self.intake.health
         early = self._accounts < FIRST_ACCOUNTS and health is not self._gauged
         if self._gauging.due(utc) or early:
@@ -253,7 +255,7 @@ class Uplink:
             self.voice.hurry_health()
 
     def _say(self, now: float) -> None:
-        """What changed or is due, and what waits in the outbox."""
+        """Send what has changed or is due, and what waits in the outbox."""
         utc, facts = self.utc(), self.facts(now)
         self._say_problems(problems_of(facts))
         self.voice.describe(now)
@@ -265,8 +267,8 @@ class Uplink:
             self.voice.tell_health(health, now)
         self.delivery.fill(now, utc)
 
-    def _take_leave_of_vision(self) -> None:
-        """The last minute, the totals with it: the last word is never the lower one."""
+    def _leave_vision(self) -> None:
+        """Close the last minute; the last totals include it, so they never go back."""
         utc = self.utc()
         with contextlib.suppress(UplinkError):
             self.intake.leave(utc)
@@ -276,7 +278,7 @@ class Uplink:
             self._live = live_of(self.intake.tally, last, utc, whole=False)
 
     def facts(self, now: float) -> Facts:
-        """What is said of this moment; ``now`` is monotonic s."""
+        """What may be reported of this moment; ``now`` is monotonic s."""
 
         def since(at: float | None) -> float | None:
             return None if at is None else now - at
@@ -293,7 +295,7 @@ class Uplink:
         )
 
     def exact_facts(self, now: float) -> Facts:
-        """All that we know at this moment, nothing of it coarse: not to be sent."""
+        """All that is known at this moment, exact, so it must not be sent."""
         spoke_at = self.intake.spoke_at
         return replace(
             self.facts(now),
@@ -303,7 +305,7 @@ class Uplink:
         )
 
     def _say_problems(self, found: tuple[str, ...]) -> None:
-        """Once when one comes, once when it goes."""
+        """Log each problem once when it comes and once when it goes."""
         for each in found:
             if each not in self.problems:
                 log.warning("problem: %s; `doorsill status` says more", each)
@@ -313,7 +315,7 @@ class Uplink:
         self.problems = found
 
     def _answer(self, now: float) -> None:
-        """Tell a person how we are, at once and exactly: nothing of it leaves."""
+        """Answer a person who asks how we are, exactly: no part leaves the device."""
         for request in self.counter.take() if self.counter is not None else ():
             publisher = self.delivery.publisher
             line = Line(
@@ -347,7 +349,10 @@ class Uplink:
 
 
 def main(config: Config, connector: Connector, timing: Timing) -> None:
-    """Run until SIGTERM or SIGINT; see ``start``, which has begun ``connector``."""
+    """Run until SIGTERM or SIGINT; ``uplink_start`` has started ``connector``.
+
+    Raises DoorsillError if it must not go on.
+    """
     obedience = Obedience(config.policy_in_force)
     policy = store_of(config).load()
     uplink = build(config, policy, release_of(config, policy), timing, connector)
@@ -362,7 +367,7 @@ def main(config: Config, connector: Connector, timing: Timing) -> None:
 
 
 def visible(config: Config) -> list[Path]:
-    """What the uplink reads beside the program: policy, certificates, the machine."""
+    """What the uplink reads besides the program: policy, certificates, the machine."""
     broker = config.broker
     of_policy = (config.policy_in_force, config.controller_key)
     folders = [each.parent for each in (*of_policy, broker.ca, broker.certificate)]
@@ -424,7 +429,7 @@ def lookout_of(config: Config, policy: Policy) -> Lookout:
 
 
 def description_of(config: Config, policy: Policy) -> bytes | None:
-    """What Home Assistant is told of this device; None where that is off."""
+    """The description of this device for Home Assistant; None if that is off."""
     if not config.broker.discovery:
         return None
     lines = [line.id for line in policy.lines]
@@ -434,7 +439,7 @@ def description_of(config: Config, policy: Policy) -> bytes | None:
 
 
 def tally_in(outbox: Outbox, places: Places, booted: int) -> Tally:
-    """The tally that was stored, or a new one that begins when this machine did."""
+    """The stored tally, or a new one from ``booted`` on (UTC s)."""
     text = outbox.tally()
     if text is not None:
         try:
@@ -445,15 +450,15 @@ def tally_in(outbox: Outbox, places: Places, booted: int) -> Tally:
 
 
 def booted_at(utc: float) -> int:
-    """The minute of UTC in which this machine began to run.
+    """The start of the minute in which this machine began to run, UTC s.
 
-    No cell can be older: vision keeps them in memory.
+    No cell can be older, because vision keeps cells in memory. ``utc`` is the time now.
     """
     return minute_of(utc - time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 def attribute_rules(config: Config, policy: Policy) -> AttributeRules:
-    """The stricter of the signed policy and the file, each time."""
+    """The rules for attributes: of each value the stricter, of policy and file."""
     epsilon = min(policy.epsilon_per_day, config.privacy.epsilon_per_day)
     return AttributeRules(
         attributes=policy.attributes and policy.notice is not None,
@@ -473,7 +478,7 @@ def run(
 ) -> None:
     """Turn the loop until a signal asks to stop, or another policy is in force.
 
-    Each turn is a sign of life. Raises UplinkError when ``connector`` is gone.
+    Each turn is a sign of life. Raises UplinkError if ``connector`` has ended.
     """
     stop = listen()
     uplink.delivery.publisher.start()
@@ -492,14 +497,14 @@ def run(
 
 
 def _hear_out(uplink: Uplink) -> None:
-    """Vision obeys as well: it closes its window, hands it on and leaves."""
+    """Wait for vision, which also ends: it closes its window, sends it, and leaves."""
     deadline = time.monotonic() + HEAR_OUT_S
     while uplink.intake.link is not None and time.monotonic() < deadline:
         uplink.step(0.05)
 
 
 def address_of(config: Config) -> Address:
-    """Where the broker is, and with what we come."""
+    """Where the broker is, and our certificate."""
     broker = config.broker
     return Address(
         config.device.id,

@@ -2,9 +2,9 @@
 
     fork the connector ─► load the uplink ─► confined? ─► run
 
-What the two have in common at the fork costs memory once, until one of them writes to
-it. So it is forked before the libraries of MQTT, TLS and the outbox are loaded: a
-connector forked after them costs 11 MB, forked before them less than a third.
+Memory that both have at the fork is shared until one of them writes to it. So the
+connector is forked before the libraries of MQTT, TLS and the outbox are loaded: forked
+after them it costs 11 MB, forked before them less than a third of that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main(config: Config) -> None:
     """Run until SIGTERM or SIGINT; what systemd starts."""
     listen()
     broker, timing = config.broker, Timing()
-    gc.freeze()  # or the collector would write to all that the two share
+    gc.freeze()  # the collector would write to the shared memory
     connector = begin(broker.host, broker.port, config.cell_socket, timing.connect_s)
     from doorsill.services import uplink
 

@@ -7,8 +7,8 @@
                           each
 
 Each field is a small whole number, a word of a fixed list or a short hash: ``rules``
-checks it, and knows how many bits it can carry. ``schema.json`` says the same for
-others. Only the guard makes what the publisher takes, so a message that is not of this
-schema cannot be sent. ``discovery`` is the one packet more: the description for Home
-Assistant, which follows from the signed policy alone.
+checks it, and knows how many bits it can carry. ``schema.json`` is the same as JSON
+Schema, for readers. Only the guard makes what the publisher accepts, so a message of
+another schema cannot be sent. ``discovery`` makes the one other packet: the description
+for Home Assistant, which follows from the signed policy alone.
 """

@@ -1,7 +1,7 @@
 """One message, one spelling: to bytes, back from bytes, and as JSON Schema.
 
-:func:`decode` refuses whatever :func:`encode` would not have written, to the last byte,
-so nothing hides in spaces, key order or the way a number is spelt.
+:func:`decode` refuses every message that :func:`encode` would not have written, to the
+last byte. So nothing can hide in spaces, key order or the spelling of a number.
 ``python -m doorsill.wire.codec`` prints the JSON Schema.
 """
 
@@ -24,7 +24,7 @@ from doorsill.wire.rules import Schema, fields_of
 
 
 def encode(message: Message) -> bytes:
-    """The one spelling of ``message``; UntrustedError where a value is not allowed."""
+    """The one spelling of ``message``; UntrustedError if a value is not allowed."""
     table: dict[str, object] = {}
     for attribute, name, each in fields_of(type(message)):
         value = getattr(message, attribute)
@@ -121,7 +121,7 @@ def _definition(kind: type[Any]) -> Schema:
 
 
 def schema_text() -> str:
-    """What ``schema.json`` must hold."""
+    """The text that ``schema.json`` must have."""
     return json.dumps(json_schema(), indent=1) + "\n"
 
 

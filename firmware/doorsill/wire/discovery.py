@@ -1,13 +1,13 @@
-"""Tell Home Assistant what this device is: one retained packet, from the policy alone.
+"""Describe this device to Home Assistant: one retained packet, from the policy alone.
 
 Device discovery: ``homeassistant/device/<site>_<device>/config`` with ``dev``, ``o``
 and ``cmps`` (Home Assistant 2024.11 and later). In and out are ``total_increasing``,
-quality is a diagnostic, availability follows ``state``. A line or zone that a policy no
-longer has must be named once more, empty, or Home Assistant keeps it: so each place
-that a policy could have is in every packet. Nothing in it depends on who came in.
+quality is a diagnostic, availability follows ``state``. Home Assistant keeps a line or
+zone that the policy no longer has until a packet names it without content. So each
+place that a policy could have is in every packet. Nothing in it depends on people.
 
-A zone has no retained message of its own: what the last minute said is kept by Home
-Assistant over its restart, for that is what ``exp_aft`` does there.
+A zone has no retained message of its own. Home Assistant itself keeps the values of the
+last minute over its restart, because of ``exp_aft``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 
 from doorsill.wire.messages import LINES_LIMIT, ZONES_LIMIT, client, topic
 
-EXPIRE_S = 3600  # without a window of a zone, what is shown of it is too old
+EXPIRE_S = 3600  # after so long without a window, values of a zone are too old
 _WAYS = ("in", "out")
-# What is shown of a zone: its name, its value, and what else Home Assistant is told.
+# What is shown of a zone: its name, its value, and further keys of its sensor.
 _ZONE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("visits", "v.visits", {}),
     ("occupancy", "v.occupancy_max", {}),
@@ -29,7 +29,7 @@ _ZONE: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 def described_at(site: str, device: str) -> str:
-    """The topic that Home Assistant looks for it at."""
+    """The topic at which Home Assistant expects the packet."""
     return f"homeassistant/device/{client(site, device)}/config"
 
 
@@ -42,7 +42,7 @@ def describe(
 ) -> bytes:
     """The packet for a device that counts ``lines`` and ``zones``.
 
-    Both are ids, in the order of the policy; of zones those alone that are counted.
+    Both are ids in the order of the policy; of the zones only those that are counted.
     """
     ours = client(site, device)
     live, health = topic(site, device, "live"), topic(site, device, "health")
@@ -100,7 +100,7 @@ def _line_sensors(ours: str, lines: Sequence[str]) -> dict[str, Any]:
 
 
 def _zone_sensors(ours: str, interval: str, zones: Sequence[str]) -> dict[str, Any]:
-    """Each of the last minute; how long people stayed only where k people left."""
+    """Values of the last minute; the dwell time only if k people left."""
     return {
         f"z{index}_{name}": {
             "p": "sensor",
@@ -118,20 +118,20 @@ def _zone_sensors(ours: str, interval: str, zones: Sequence[str]) -> dict[str, A
 
 
 def _of_zone(index: int, value: str) -> str:
-    """Nothing for what another zone, or a line, says: then the last value stays."""
+    """A template that gives nothing for another zone or a line, so the value stays."""
     known = f"v.zone==_ and {value} is not none".replace("_", str(index), 1)
     return f"{{% set v=value_json %}}{{{{{value} if {known}}}}}"
 
 
 def _gone(lines: int, zones: int) -> dict[str, Any]:
-    """Every place that is not there (any more): a platform alone removes it."""
+    """Each place that the policy does not have; a platform without more removes it."""
     names = [f"l{n}_{way}" for n in range(lines, LINES_LIMIT) for way in _WAYS]
     names += [f"z{n}_{name}" for n in range(zones, ZONES_LIMIT) for name, *_ in _ZONE]
     return {name: {"p": "sensor"} for name in names}
 
 
 def _diagnostic(ours: str, key: str, value: str, **more: str) -> dict[str, Any]:
-    """What a person looks at when something seems wrong."""
+    """A sensor for a person who looks for the cause of a problem."""
     return {
         "p": "sensor",
         "uniq_id": f"doorsill_{ours}_{key}",
@@ -148,7 +148,7 @@ def _waiting(ours: str, health: str) -> dict[str, Any]:
 
 
 def _problem(ours: str, state: str) -> dict[str, Any]:
-    """Also while the device is lost: that is one. Who starts or left is neither."""
+    """The problem sensor: on while the device is lost; unknown at start and end."""
     words = "{'ready':'OFF','sleeping':'OFF','alert':'ON','lost':'ON'}"
     return {
         "p": "binary_sensor",

@@ -1,19 +1,20 @@
-"""Numbers rounded until little can be hidden in them.
+"""Numbers rounded so far that little can be hidden in them.
 
-What vision says of itself (how fast, how large, how often) goes out with three digits
-of binary precision and every half hour; see ``capacity.py``. So does what it could move
-without a word: it can make the processor hot, or the power fail.
+What vision says of itself (speed, memory, counts) goes out every half hour, with three
+binary digits; see ``capacity.py``. The same holds for what vision could change without
+a message: it can make the processor hot, or the power fail.
 """
 
 from __future__ import annotations
 
 FRAME_RATE_STEP = 500  # thousandths of a frame a second
-FRAME_RATE_MOST = 60_000
-DEGREES_STEP, DEGREES_MOST = 10, 110  # Celsius; less than 0 is told as 0
+FRAME_RATE_MOST = 60_000  # thousandths of a frame a second
+DEGREES_STEP = 10  # Celsius
+DEGREES_MOST = 110  # Celsius; below 0 it is reported as 0
 
 
 def coarse(value: int, most: int) -> int:
-    """``value`` within 0..``most``, to an eighth: three leading binary digits."""
+    """``value`` within 0..``most``, rounded to three leading binary digits."""
     return min(_rounded(min(max(0, value), most)), _leading(most))
 
 
@@ -26,7 +27,7 @@ def levels(most: int) -> int:
 
 
 def round_to_step(value: int, step: int, most: int) -> int:
-    """``value`` within 0..``most``, to the nearest ``step``."""
+    """``value`` within 0..``most``, rounded to the nearest ``step``."""
     return min((min(max(0, value), most) + step // 2) // step * step, most)
 
 
@@ -41,7 +42,7 @@ def _leading(value: int) -> int:
 
 
 def warmth(celsius: int | None) -> int | None:
-    """A temperature as it is told, in steps of ten degrees."""
+    """A temperature as it is reported, in steps of ten degrees Celsius."""
     return (
         None if celsius is None else round_to_step(celsius, DEGREES_STEP, DEGREES_MOST)
     )

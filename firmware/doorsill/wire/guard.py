@@ -2,9 +2,9 @@
 
     check(stream, payload, now) -> Outgoing        schema, <= 1 KiB, rate; or it raises
 
-The publisher takes nothing but an Outgoing, and nothing but a guard can make one. The
-one packet that is not of the wire schema, the description for Home Assistant, passes
-only if it is, byte for byte, the one that follows from the policy.
+The publisher accepts only an Outgoing, and only a guard can make one. One packet is not
+of the wire schema: the description for Home Assistant. It passes only if it is, byte
+for byte, the one that follows from the policy.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from doorsill.wire.discovery import described_at
 from doorsill.wire.messages import LARGEST_BYTES, STREAMS, topic
 
 DISCOVERY: Final = "discovery"
-# 8 lines and 16 zones with the longest names; nothing in it is anybody's choice.
+# Enough for 8 lines and 16 zones with the longest names.
 DISCOVERY_LARGEST_BYTES = 24_576
 QOS: Final = dict.fromkeys((*STREAMS, DISCOVERY), 1)
 RETAINED: Final = frozenset({"live", "health", "state", DISCOVERY})
@@ -27,7 +27,7 @@ _SEAL: Final = object()
 
 
 class RateError(UplinkError):
-    """More than the rate allows; keep it and come back."""
+    """More than the rate allows; the caller keeps the message and tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Rate:
     burst: int
 
 
-# A back-log of 90 days is 129,600 windows of a line: about four minutes.
+# For each stream. A line's windows of 90 days, 129,600, then take about four minutes.
 RATES: Final = {
     "interval": Rate(600.0, 600),
     "attributes": Rate(1.0, 64),
@@ -51,7 +51,7 @@ RATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message that was checked; only a guard makes one."""
+    """A message that a guard has checked; only a guard can make one."""
 
     topic: str
     payload: bytes
@@ -65,8 +65,8 @@ class Outgoing:
 
 @dataclass(slots=True)
 class _Bucket:
-    level: float
-    filled: float  # s, monotonic
+    level: float  # messages that may go out now
+    filled: float  # when that was computed, s, monotonic
 
     def take(self, rate: Rate, now: float, stream: str) -> None:
         gained = max(0.0, now - self.filled) * rate.per_second
@@ -81,7 +81,10 @@ class _Bucket:
 
 
 class EgressGuard:
-    """Knows who we are and what we may say; ``discovery`` is None where it is off."""
+    """Knows this device's name and what it may send.
+
+    ``discovery`` is the one description for Home Assistant; None if that is off.
+    """
 
     def __init__(self, site: str, device: str, discovery: bytes | None = None) -> None:
         self._site, self._device, self._discovery = site, device, discovery
@@ -92,7 +95,7 @@ class EgressGuard:
     def check(self, stream: str, payload: bytes, now: float) -> Outgoing:
         """``payload`` as a message that may go out; ``now`` is monotonic s.
 
-        Raises UntrustedError (never send it) or RateError (not yet).
+        Raises UntrustedError if it may never be sent, RateError if it is too soon.
         """
         if type(payload) is not bytes:
             raise UntrustedError(f"{stream}: {type(payload).__name__} is not bytes")
@@ -110,7 +113,7 @@ class EgressGuard:
         return Outgoing(name, payload, stream in RETAINED, _SEAL)
 
     def will(self, payload: bytes) -> Outgoing:
-        """The last will, a state; the broker sends it, so it costs no rate."""
+        """The last will, a state; the broker publishes it, so no rate limits it."""
         decode("state", payload)
         name = topic(self._site, self._device, "state")
         return Outgoing(name, payload, True, _SEAL)

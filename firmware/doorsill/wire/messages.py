@@ -28,33 +28,33 @@ from doorsill.cells import (
 )
 from doorsill.wire.rules import Flag, OrNull, Pairs, Text, Whole, Word, Words, rule
 
-VERSION = 1
-LARGEST_BYTES = 1024
-LINES_LIMIT, ZONES_LIMIT = 8, 16
+VERSION = 1  # of this schema
+LARGEST_BYTES = 1024  # of a message
+LINES_LIMIT, ZONES_LIMIT = 8, 16  # of one device
 STREAMS = ("interval", "live", "attributes", "health", "state")
 QUALITY_WORDS = tuple(str(flag.name).lower() for flag in Quality)
 
 _VERSION = Whole(VERSION, VERSION)
 _TIME = Whole(0, 2**33)  # UTC s, until 2242
 _COUNT = Whole(0, CROSSINGS_MOST)  # people in one window
-_TOTAL = Whole(0, 999_999_999)
+_TOTAL = Whole(0, 999_999_999)  # people since the epoch began
 _EPOCH = Whole(0, 2**32 - 1)
 _SECONDS = Whole(0, MINUTE_S)
 _QUALITY = Words(QUALITY_WORDS)
 _RELEASE = Text(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,3}", 24.0)
 _HASH = Text(r"[0-9a-f]{32}", 128.0)  # the first half of a SHA-256
-_NOISY = Whole(-1_000_000, 1_000_000)  # with noise a cell may fall below nought
+_NOISY = Whole(-1_000_000, 1_000_000)  # with noise a cell may be below 0
 _GAUGE = Whole(0, 2**32 - 1)
 STATES = ("init", "ready", "alert", "sleeping", "disconnected", "lost")
 
 PICTURES = tuple(each.name.lower() for each in Picture)
 PROBLEMS = (
-    "vision",  # it does not run, or has said nothing for a while
-    "camera",  # no frame
-    "frozen",  # the same picture again and again
-    "locks",  # a lock of the kernel is missing that nothing stands in for
-    "policy",  # the one in force is not the one that is obeyed
-    "clock",  # earlier than it can be
+    "vision",  # it does not run, or has sent nothing for a while
+    "camera",  # it gives no frame
+    "frozen",  # it gives the same picture again and again
+    "locks",  # a lock of the kernel is missing, and no other replaces it
+    "policy",  # vision obeys another policy than the one in force
+    "clock",  # it is earlier than it can be
     "certificate",  # ours ends soon, or has ended
     "access",  # the broker refused what we wrote
     "takeover",  # another client came with our certificate
@@ -173,7 +173,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How the device fares; counters run since the outbox was made."""
+    """The health of the device; counters run since the outbox was made."""
 
     schema: int = rule(_VERSION, default=VERSION)
     time: int = rule(_TIME)
@@ -195,7 +195,7 @@ class Health:
     reconnects: int = rule(_GAUGE)
     takeovers: int = rule(_GAUGE)  # another client came with our certificate
     epsilon_spent_micro: int = rule(Whole(0, 2_000_000))
-    # What vision supplies: one word of six. All below it the uplink measures itself.
+    # The picture is one word from vision; the uplink measures all fields after it.
     picture: str = rule(Word(PICTURES))
     problems: tuple[str, ...] = rule(Words(PROBLEMS))
     locks: tuple[str, ...] = rule(Words(LOCKS))

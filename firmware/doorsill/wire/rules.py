@@ -1,7 +1,7 @@
-"""What one field of a message may hold, and how much anybody could hide in it.
+"""What one field of a message may hold, and how much could be hidden in it.
 
-Each rule checks, says itself as JSON Schema, and knows its capacity in bits: no rule
-can hold 64 bytes of anybody's choosing, and ``tests/test_wire.py`` adds them up.
+Each rule checks a value, gives its JSON Schema, and knows its capacity in bits. No rule
+can hold 64 bytes of free content; ``tests/test_wire.py`` adds the capacities up.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole number, both bounds included; ``true`` is none."""
+    """A whole number, both bounds included; ``true`` is not one."""
 
     least: int
     most: int
