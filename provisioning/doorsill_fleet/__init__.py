@@ -1,1 +1,1 @@
-"""What the fleet side needs: a small authority and a subscriber."""
+"""The office's side of a fleet: an authority, a broker, a subscriber, a demo."""

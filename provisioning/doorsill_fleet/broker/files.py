@@ -1,4 +1,4 @@
-"""Put what an office made for a broker where Debian's mosquitto looks for it.
+"""Put the files that an office made for a broker where Debian's mosquitto reads them.
 
     stores/broker/ ─► /etc/mosquitto/doorsill/ and /etc/mosquitto/conf.d/doorsill.conf
 
@@ -23,8 +23,8 @@ FOLDER, CONF = (
     Path("etc/mosquitto/conf.d/doorsill.conf"),
 )
 FILES = ("ca.pem", "broker.pem", "broker.key", "access")
-LOADED_AGAIN = {"access"}  # what mosquitto reads again without a restart
-SYSTEMCTL_S = 60.0
+LOADED_AGAIN = {"access"}  # files that mosquitto reads again without a restart
+SYSTEMCTL_S = 60.0  # limit for one call of systemctl
 
 
 def furnish(folder: Path, root: Path = Path("/")) -> Iterator[str]:
@@ -52,7 +52,7 @@ def furnish(folder: Path, root: Path = Path("/")) -> Iterator[str]:
 
 
 def verb(changed: set[str]) -> str:
-    """What systemctl is asked for, where the files of these names changed."""
+    """What systemctl has to do after the files of these names changed."""
     return "reload" if changed <= LOADED_AGAIN else "restart"
 
 

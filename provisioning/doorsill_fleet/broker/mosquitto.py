@@ -1,12 +1,12 @@
-"""A real mosquitto that lets a device do what it must, and nothing else.
+"""A real mosquitto that allows a device what it needs, and nothing else.
 
 * TLS 1.3 with a client certificate, or no connection; no password, no anonymous.
 * The common name of the certificate is the user name *and* the client id, so nobody
   takes over another device's session by claiming its id. It carries the site, so two
   shops may have a cam-01 on one broker.
-* A device that was admitted writes the five streams under its own name and its own Home
-  Assistant description. It reads nothing. A named reader reads everything and writes
-  nothing. Who is not named has a certificate and no right.
+* A device that was admitted may write the five streams under its own name and its own
+  Home Assistant description. It may read nothing. A named reader may read everything
+  and write nothing. A certificate whose name is not listed gives no right.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from doorsill.errors import ConfigError, UplinkError
 from doorsill.wire.messages import STREAMS, client, topic
 from doorsill_fleet.ca.authority import Authority, reader_name, write_private
 
-READY_WITHIN_S = 10.0
-RUNNING = " running"  # what mosquitto says once it takes signals
-RELOADING = "Reloading config"  # what it says when it has been told to
-STOP_WITHIN_S = 5.0
-POLL_S = 0.02
-HOST = "127.0.0.1"
+READY_WITHIN_S = 10.0  # limit for mosquitto to start
+RUNNING = " running"  # in its log once it handles signals
+RELOADING = "Reloading config"  # in its log once it reads its files again
+STOP_WITHIN_S = 5.0  # limit for mosquitto to end
+POLL_S = 0.02  # between two checks
+HOST = "127.0.0.1"  # loopback
 
 
 def access_list(site: str, devices: Sequence[str], readers: Sequence[str]) -> str:
-    """Who may do what, each by the name in the certificate.
+    """The access list: what each client may do, by the name in its certificate.
 
-    No pattern: it would hold for readers as well.
+    It has no patterns, because they would apply to readers as well.
     """
     lines = []
     for device in devices:
@@ -57,9 +57,9 @@ def access_list(site: str, devices: Sequence[str], readers: Sequence[str]) -> st
 
 
 def listener(folder: Path, port: int, host: str = "") -> list[str]:
-    """The lines of mosquitto.conf that say who may come in, for files in ``folder``.
+    """The lines of mosquitto.conf that say who may connect, for files in ``folder``.
 
-    ``host`` is the one address that is listened on; without it, all of the machine's.
+    ``host`` is the address to listen on; without it, every address of the machine.
     """
     return [
         f"listener {port} {host}".rstrip(),
@@ -92,10 +92,10 @@ def configuration(folder: Path, port: int) -> str:
         "log_type error",
         "log_type warning",
         "log_type notice",
-        "log_type information",  # says when it has read the access list again
+        "log_type information",  # it says when the access list was read again
     ]
     if os.geteuid() == 0:
-        lines.append("user root")  # the folder is ours alone; else it cannot read it
+        lines.append("user root")  # another user could not read the folder
     return "\n".join(lines) + "\n"
 
 
@@ -112,7 +112,7 @@ class Broker:
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def prepare(self) -> None:
-        """Write all that mosquitto reads."""
+        """Write all files that mosquitto reads."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.port = self.port or free_port()
         now = datetime.now(UTC)
@@ -127,20 +127,20 @@ class Broker:
     def start(self) -> None:
         """Start it and wait until it answers; UplinkError if it does not."""
         command = [_program(), "-c", str(self.folder / "mosquitto.conf")]
-        before = self._said(RUNNING)
+        before = self._count_in_log(RUNNING)
         with (self.folder / "log").open("ab") as log:
             self._child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         deadline = time.monotonic() + READY_WITHIN_S
-        while self._said(RUNNING) == before or not _answers(self.port):
+        while self._count_in_log(RUNNING) == before or not _answers(self.port):
             if self._child.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise UplinkError(f"mosquitto does not start: {self.last_words()}")
             time.sleep(POLL_S)
 
     def stop(self) -> None:
-        """Stop it and wait until it is gone."""
+        """Stop it and wait until it has ended."""
         if self._child is None:
             return
         self._child.terminate()
@@ -153,7 +153,7 @@ class Broker:
         self._child = None
 
     def restart(self) -> None:
-        """As after a power cut of the broker's machine; sessions stay."""
+        """Stop and start, as after a power cut of its machine; sessions stay."""
         self.stop()
         self.start()
 
@@ -163,23 +163,23 @@ class Broker:
             self._child.send_signal(number)
 
     def admit(self, device: str) -> None:
-        """Give ``device`` its rights; a broker that runs has read them afterwards."""
+        """Give ``device`` its rights; a running broker knows them when this returns."""
         if device in self.devices:
             return
         self.devices = (*self.devices, device)
         self._write_access()
         if self._child is None:
             return
-        before = self._said(RELOADING)
+        before = self._count_in_log(RELOADING)
         self._child.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + READY_WITHIN_S
-        while self._said(RELOADING) == before:
+        while self._count_in_log(RELOADING) == before:
             if time.monotonic() > deadline:
                 raise UplinkError("mosquitto does not read its access list again")
             time.sleep(POLL_S)
 
     def revoke(self, certificate: x509.Certificate) -> None:
-        """Refuse ``certificate`` from now on; mosquitto 2.0 reads a CRL at start."""
+        """Refuse ``certificate`` from now on; mosquitto reads the list when it starts."""
         now = datetime.now(UTC)
         self.authority.revoke(certificate, now)
         self._write_revoked(now)
@@ -196,8 +196,8 @@ class Broker:
         text = access_list(self.site, self.devices, self.readers)
         write_private(self.folder / "access", text.encode())
 
-    def _said(self, words: str) -> int:
-        """How often mosquitto said something."""
+    def _count_in_log(self, words: str) -> int:
+        """How often ``words`` are in mosquitto's log."""
         with contextlib.suppress(FileNotFoundError):
             return (self.folder / "log").read_text(errors="replace").count(words)
         return 0
@@ -209,7 +209,7 @@ class Broker:
 
 @contextlib.contextmanager
 def running_broker(broker: Broker) -> Iterator[Broker]:
-    """``broker``, started; stopped when this is left."""
+    """``broker``, running; it is stopped when this is left."""
     broker.prepare()
     broker.start()
     try:
@@ -219,7 +219,7 @@ def running_broker(broker: Broker) -> Iterator[Broker]:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on at this moment."""
+    """A TCP port on loopback that is free at this moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
@@ -230,7 +230,7 @@ def client_context(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_verify_locations(ca)
-    pem.read_key(key)  # which nobody else may read
+    pem.read_key(key)  # raises if others may read it
     context.load_cert_chain(certificate, key)
     return context
 

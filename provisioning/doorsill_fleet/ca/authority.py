@@ -32,7 +32,7 @@ from doorsill.errors import ConfigError, UntrustedError
 from doorsill.wire.messages import client
 
 NAME = re.compile(r"[a-z0-9-]{1,16}")
-READER = "reader:"  # before the name of one; no device can have a colon
+READER = "reader:"  # prefix of a reader's name; a device's name has no colon
 ROOT_VALID = timedelta(days=3650)
 LEAF_VALID = timedelta(days=398)
 CRL_VALID = timedelta(days=30)
@@ -50,7 +50,7 @@ class Issued:
     key: PrivateKey = field(repr=False)
 
     def write(self, folder: Path, name: str) -> tuple[Path, Path]:
-        """``name.pem`` and ``name.key`` (0600) in ``folder``."""
+        """Write ``name.pem`` and ``name.key`` (mode 0600) in ``folder``."""
         certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
         certificate.write_bytes(pem_of(self.certificate))
         write_private(key, pem_of_key(self.key))
@@ -76,21 +76,21 @@ class Authority:
         return cls(builder.sign(key, hashes.SHA256()), key)
 
     def issue_server(self, hosts: Sequence[str], now: datetime) -> Issued:
-        """For a broker that is reached under ``hosts`` (names or IP addresses)."""
+        """Issue for a broker at ``hosts``, names or addresses; ConfigError if none."""
         if not hosts:
             raise ConfigError("a server certificate needs one host name at least")
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
         return self._issue(hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, now, names)
 
     def issue_device(self, site: str, device: str, now: datetime) -> Issued:
-        """For a device, with a key made here: for tests and the demo alone."""
+        """Issue for a device, with a key made here: only for tests and the demo."""
         name = client(require_name(site), require_name(device))
         return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH, now)
 
     def certify_device(
         self, request: bytes, site: str, device: str, now: datetime
     ) -> x509.Certificate:
-        """For a device that made its own key, which never leaves it.
+        """Certify a device that made its own key, which never leaves it.
 
         ``request`` is what ``identity.create`` gave, PEM. UntrustedError where it is
         not signed by its own key, which must be P-256, or asks for another name.
@@ -107,12 +107,12 @@ class Authority:
         return self._certify(name, cast(PublicKey, public), client_auth, now)
 
     def issue_reader(self, name: str, now: datetime) -> Issued:
-        """For a subscriber called ``name``."""
+        """Issue for a subscriber called ``name``."""
         reader = reader_name(require_name(name))
         return self._issue(reader, ExtendedKeyUsageOID.CLIENT_AUTH, now)
 
     def revoke(self, certificate: x509.Certificate, now: datetime) -> None:
-        """From the next list on, brokers refuse ``certificate``."""
+        """Revoke ``certificate``: brokers refuse it from the next list on."""
         self._revoked.append((certificate.serial_number, now))
 
     def revocation_list(self, now: datetime) -> bytes:
@@ -132,7 +132,7 @@ class Authority:
         return signed.public_bytes(serialization.Encoding.PEM)
 
     def write_root(self, folder: Path) -> Path:
-        """``ca.pem`` in ``folder``; the key stays in memory."""
+        """Write ``ca.pem`` in ``folder``; the key stays in memory."""
         path = folder / "ca.pem"
         path.write_bytes(pem_of(self.certificate))
         return path
@@ -188,7 +188,7 @@ def pem_of_key(key: PrivateKey) -> bytes:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write what only the owner may read, mode 0600, in place of what was there.
+    """Write a file that only its owner may read, mode 0600; replaces an old one.
 
     A link there is replaced and not followed, and an open file is not written to.
     """
@@ -204,7 +204,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def require_name(name: str) -> str:
-    """Give ``name`` back if it may be that of a site, a device or a reader."""
+    """Return ``name`` if a site, device or reader may have it; else ConfigError."""
     if not NAME.fullmatch(name):
         raise ConfigError(
             f"the name {name[:40]!r} must be 1 to 16 characters of a-z, 0-9 and -"
@@ -213,7 +213,7 @@ def require_name(name: str) -> str:
 
 
 def reader_name(name: str) -> str:
-    """What a reader is called at the broker: never as a device."""
+    """The name of a reader at the broker; no device can have it."""
     return f"{READER}{name}"
 
 

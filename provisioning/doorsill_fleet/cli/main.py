@@ -12,7 +12,7 @@ from doorsill.commandline.parser import Parser, done
 from doorsill.commandline.program import log_to_stderr, program
 from doorsill.process.stopping import deaf
 
-# Where each command is declared: a module and a function of it, imported on use.
+# The module and function that declare each command; imported when it is used.
 COMMANDS = {
     "ca": (
         "doorsill_fleet.cli.arguments.office:add_ca",

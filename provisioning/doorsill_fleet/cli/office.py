@@ -1,4 +1,4 @@
-"""``doorsill-fleet ca``, ``camera`` and ``broker``: a camera into service by hand."""
+"""``doorsill-fleet ca``, ``camera`` and ``broker``: cameras in service, by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``doorsill-fleet receive``: from the broker into a file, until it is told to stop."""
+"""``doorsill-fleet receive``: from the broker into a file, until it is stopped."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from doorsill_fleet.store.sqlite import Store
 log = logging.getLogger(__name__)
 
 PORT, PORT_MOST = 8883, 65_535
-LOOK_S = 1.0  # between two looks at what came
-SAY_S = 600.0  # between two lines of a log, without a terminal
-DEVICES_MOST = 10_000  # whose last word is remembered
+UPDATE_S = 1.0  # between two updates of the view
+SAY_S = 600.0  # between two log lines without a terminal
+DEVICES_MOST = 10_000  # devices whose last message is remembered
 PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:]+)(:(?P<port>\d{1,5}))?")
 
 
@@ -66,7 +66,7 @@ def store_of(args: argparse.Namespace, aside: Quarantine) -> CsvStore | Store:
 
 
 def reader_of(args: argparse.Namespace) -> Reader:
-    """Who we are at which broker; ConfigError names the file or the option."""
+    """The broker, our name and our files; ConfigError names the file or option."""
     found = PLACE.fullmatch(args.broker)
     port = int(found["port"] or PORT) if found else 0
     if found is None or not 0 < port <= PORT_MOST:
@@ -94,16 +94,18 @@ def reader_named(path: Path) -> str:
 
 @dataclass(slots=True)
 class Receiving:
-    """The work, and how far it is."""
+    """The subscriber, and what it has received so far."""
 
     subscriber: Subscriber
     quarantine: Quarantine
     path: Path
-    _devices: dict[str, float] = field(default_factory=dict)  # when heard, s, monotonic
+    _devices: dict[str, float] = field(
+        default_factory=dict
+    )  # last message, s, monotonic
     _said_at: float = field(default_factory=time.monotonic)
 
     def heard(self, topic: str, payload: bytes) -> None:
-        """In the subscriber's thread: who spoke; at most DEVICES_MOST are followed."""
+        """Note a device's message, in the subscriber's thread; up to DEVICES_MOST."""
         name = "/".join(topic.split("/")[1:3])
         if name in self._devices or len(self._devices) < DEVICES_MOST:
             self._devices[name] = time.monotonic()
@@ -117,7 +119,9 @@ class Receiving:
         console = Console(stderr=True)
         with console.status(self.progress()) as shown:
             while not stop.asked:
-                left = LOOK_S if ends is None else min(LOOK_S, ends - time.monotonic())
+                left = (
+                    UPDATE_S if ends is None else min(UPDATE_S, ends - time.monotonic())
+                )
                 if left <= 0:
                     return
                 select.select([bell], [], [], left)
@@ -141,7 +145,7 @@ class Receiving:
         )
 
     def summary(self) -> str:
-        """What came, and where it is."""
+        """What was received, and where it is stored."""
         kept = self.subscriber.kept
         said = f"{self.path}: {kept.new} new, {kept.repeated} came again, from "
         said += f"{len(self._devices)} devices"

@@ -1,4 +1,4 @@
-"""Whether a demo went as it should: what was counted, and what the card did.
+"""Whether a demo went as it should: its counts, and what the card did.
 
 Decides without doing: values in, one sentence for each fault out.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-APART_LEAST = 2  # crossings of a line and direction that a count may be off by
-APART_SHARE = 0.1  # of the true crossings, where that is more
+APART_LEAST = 2  # crossings by which a count may be wrong, for a line and direction
+APART_SHARE = 0.1  # of the true crossings; the larger of the two counts
 DIRECTIONS = ("in", "out")
 BLANK, OPEN = "BLANK", "OPEN"
 

@@ -1,4 +1,4 @@
-"""What the demo is to show, and what really happens in it meanwhile."""
+"""What the demo shows, and what really happens in it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Plan:
 
 
 def truth_of(plan: Plan, seconds: float) -> Truth:
-    """What really crossed in the first ``seconds`` of the street, round after round."""
+    """The true crossings in the first ``seconds`` of the street, which repeats."""
     if plan.source:
         return Truth(None)
     truth = street_truth()

@@ -44,7 +44,7 @@ LAST_WITHIN_S = 5.0  # for the last windows to arrive
 
 @dataclass(slots=True)
 class Outcome:
-    """What it came to: published by the device, and what really happened."""
+    """The result: what the device published, and what really happened."""
 
     counted: list[tuple[int, int]]
     truth: tuple[tuple[int, int], ...] | None
@@ -57,7 +57,7 @@ class Outcome:
 
 
 def play(plan: Plan, console: Console) -> Outcome:
-    """Set the stage, count, and clear everything away; see ``require_playable``."""
+    """Set the stage, count, and remove everything; see ``require_playable``."""
     with (
         TemporaryDirectory(prefix="doorsill-") as name,
         contextlib.ExitStack() as exits,
@@ -145,7 +145,7 @@ def _subscriber(stage: Stage, store: Store, received: Received) -> Iterator[Subs
 
 @contextlib.contextmanager
 def _environment(token: Token | None) -> Iterator[None]:
-    """What the children need to find our card stack; taken back afterwards."""
+    """The environment in which children find our card stack; removed afterwards."""
     before = dict(os.environ)
     os.environ.update({} if token is None else token.environment)
     try:
@@ -156,7 +156,7 @@ def _environment(token: Token | None) -> Iterator[None]:
 
 
 def _wait_for_last(received: Received) -> None:
-    """The uplink said goodbye after its last window; wait for the goodbye."""
+    """Wait for the uplink's farewell, which comes after its last window."""
     deadline = time.monotonic() + LAST_WITHIN_S
     while received.state != "disconnected" and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Look for pictures where none may be: on the disk of a device that counts."""
+"""Search for pictures where none may be: on the disk of a device that counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".raw", ".yuv", ".rgb", ".mp4
 
 
 def raw_faces(config: Config) -> int:
-    """Pictures on the device's disk: files that are images by name or by content."""
+    """The number of files on the device's disk that are images by name or content."""
     found = 0
     for folder in (config.device.state, config.device.run):
         for path in folder.rglob("*"):

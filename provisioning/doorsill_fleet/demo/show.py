@@ -1,4 +1,4 @@
-"""The demo as it runs: a picture of what was received, until the time is over."""
+"""The running demo: it shows what was received, until the time is over."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Show:
     console: Console
     token: Token | None
     vault: list[str] = field(default_factory=list)
-    began: float | None = None  # when the camera did, in seconds of the demo
-    ended: float = 0.0  # the last look at it
-    _plain_at: float = 0.0  # of the last line where there is no terminal
+    began: float | None = None  # when the camera began, in seconds of the demo
+    ended: float = 0.0  # the last update, in seconds of the demo
+    _plain_at: float = 0.0  # the last line without a terminal, in seconds of the demo
     _plain_state: str = NO_STATE
 
     def watch(self, running: Running) -> list[str]:
@@ -50,7 +50,7 @@ class Show:
                     return ended
                 if self.token is not None:
                     self.token.act(elapsed)
-                measured = self._measured(elapsed)
+                measured = self._measure(elapsed)
                 if self.console.is_terminal:
                     live.update(self._picture(measured), refresh=True)
                 elif self._is_due(elapsed):
@@ -59,7 +59,7 @@ class Show:
         return []
 
     def _is_due(self, elapsed: float) -> bool:
-        """Whether a line is to be printed: the device's state is another, or time."""
+        """Whether a line is to be printed: the state has changed, or it is time."""
         early = elapsed < self._plain_at + PLAIN_EVERY_S
         if early and self.received.state == self._plain_state:
             return False
@@ -75,7 +75,7 @@ class Show:
             self.vault.append(word)
         return says
 
-    def _measured(self, elapsed: float) -> Measured:
+    def _measure(self, elapsed: float) -> Measured:
         vault = self._vault()
         return Measured(elapsed, self.plan.seconds, raw_faces(self.config), vault)
 

@@ -12,19 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 LONGEST_SHOWN = 150  # characters of the last message
-NO_STATE = "-"  # before the device has told one
+NO_STATE = "-"  # before the device has sent a state
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What really happened in the source so far; None where nobody knows."""
+    """What really happened in the source so far; None if it is not known."""
 
     lines: tuple[tuple[int, int], ...] | None  # (in, out) for each line
 
 
 @dataclass(slots=True)
 class Received:
-    """The latest of each stream, as it came off the broker."""
+    """The latest message of each stream, as it came from the broker."""
 
     state: str = NO_STATE
     live: list[tuple[int, int]] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the demo itself measured beside the messages."""
+    """What the demo itself measured, besides the messages."""
 
     elapsed: float
     seconds: float

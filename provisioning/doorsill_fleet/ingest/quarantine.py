@@ -1,4 +1,4 @@
-"""What arrived and is no message of a camera: set aside, numbered, and never too much.
+"""Messages that are not a camera's are set aside, numbered, and bounded in number.
 
 One line of JSON each. Its text is kept where it is text; of anything else, which might
 be a picture, only size and hash.
@@ -15,13 +15,13 @@ from pathlib import Path
 
 from doorsill.errors import UplinkError
 
-LINES_MOST = 1000  # kept; more are counted
+LINES_MOST = 1000  # lines kept; more are only counted
 TEXT_MOST = 1024  # characters of one message
 
 
 @dataclass(slots=True)
 class Quarantine:
-    """Appends to the file at ``path``; what is in it counts."""
+    """Appends to the file at ``path``; its present lines count as kept."""
 
     path: Path
     now: Callable[[], str]  # the time, in ISO 8601

@@ -1,13 +1,13 @@
-"""What an office keeps to bring cameras into service by hand: one folder.
+"""The folder with which an office brings cameras into service by hand.
 
     stores/ca.pem, ca.key               the authority; its key stays here
-    stores/controller.key, .key.pub     who signs policies
+    stores/controller.key, .key.pub     the key that signs policies
     stores/reader-store.pem, .key       for the program that receives the numbers
-    stores/broker/                      all that the broker's machine gets
-    stores/cameras/porto-1_cam-01/      all that one camera gets, as /etc/doorsill
+    stores/broker/                      all files for the broker's machine
+    stores/cameras/porto-1_cam-01/      all files for one camera's /etc/doorsill
 
-Nothing there is ever overwritten but the broker's access list. A camera whose folder is
-gone has no right at the broker any more, once the broker has the new list.
+Only the broker's access list is ever overwritten. A camera whose folder was removed has
+no right at the broker any more, once the broker has the new list.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from doorsill.wire.messages import client
 from doorsill_fleet.broker.mosquitto import access_list, listener
 from doorsill_fleet.ca.authority import Authority, Issued, require_name
 
-READER = "store"
-AT_THE_BROKER = Path("/etc/mosquitto/doorsill")  # where the broker's machine has it
-# The example that the camera's package ships, here and in a source tree.
+READER = "store"  # name of the reader that is made
+AT_THE_BROKER = Path("/etc/mosquitto/doorsill")  # the folder on the broker's machine
+# The example configuration: in the installed package, and in a source tree.
 EXAMPLES = (
     Path(__file__).parents[1] / "doorsill.toml",
     Path(__file__).parents[3] / "firmware" / "systemd" / "doorsill.toml",
@@ -45,18 +45,18 @@ EXAMPLES = (
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The folder, once :func:`found` has made it."""
+    """The folder, after :func:`found` has made it."""
 
     folder: Path
 
     @property
     def broker(self) -> Path:
-        """What the broker's machine gets."""
+        """The files for the broker's machine."""
         return self.folder / "broker"
 
     @property
     def cameras(self) -> Path:
-        """A folder for each camera."""
+        """The folder that holds one folder for each camera."""
         return self.folder / "cameras"
 
     def admitted_cameras(self) -> list[tuple[str, str]]:
@@ -64,13 +64,13 @@ class Office:
         found = []
         for each in sorted(self.cameras.iterdir()):
             site, joined, device = each.name.partition("_")
-            half_made = each.name.startswith(".")  # of a power cut
+            half_made = each.name.startswith(".")  # left by a power cut
             if joined and each.is_dir() and not half_made:
                 found.append((site, device))
         return found
 
     def write_access(self) -> None:
-        """The broker's access list: what is in ``cameras``, and the reader."""
+        """Write the broker's access list: each camera in ``cameras``, and the reader."""
         sites: dict[str, list[str]] = {}
         for site, device in self.admitted_cameras():
             sites.setdefault(site, []).append(device)
@@ -86,9 +86,9 @@ class Camera:
 
     site: str
     device: str
-    policy: Path  # signed
-    driver: str = "picamera"
-    source: str = ""
+    policy: Path  # a signed policy for it
+    driver: str = "picamera"  # camera.driver of its configuration
+    source: str = ""  # camera.source of its configuration
 
 
 def found(
@@ -96,8 +96,8 @@ def found(
 ) -> Office:
     """Make the folder: authority, controller's key, broker and reader.
 
-    ``hosts`` are the names of the broker; cameras use the first. ConfigError where the
-    folder exists, or a name is none.
+    ``hosts`` are the names of the broker; cameras use the first. Raises ConfigError if
+    the folder exists, or a name cannot be one.
     """
     _require_new(folder)
     for host in hosts:
@@ -124,7 +124,7 @@ def found(
 
 
 def open_office(folder: Path) -> Office:
-    """The office in ``folder``; ConfigError where there is none."""
+    """The office in ``folder``; ConfigError if there is none."""
     if not (folder / "office.toml").is_file():
         raise ConfigError(
             f"{folder} is no office; make one: doorsill-fleet ca {folder}"
@@ -135,10 +135,11 @@ def open_office(folder: Path) -> Office:
 def admit(
     office: Office, camera: Camera, now: datetime, ask: Callable[[], bytes]
 ) -> Path:
-    """Make all that ``camera`` needs, and give it its rights; its folder.
+    """Make all that ``camera`` needs, and give it its rights; returns its folder.
 
-    ``ask`` gives the passphrase of the authority's key where it has one. Raises where
-    the policy is not for this camera, or a camera of this name is there.
+    ``ask`` gives the passphrase of the authority's key, if it has one. Raises
+    ConfigError or UntrustedError if the policy is not for this camera, or there is a
+    camera of this name already.
     """
     name = client(require_name(camera.site), require_name(camera.device))
     folder = office.cameras / name
@@ -171,9 +172,9 @@ def _require_new(folder: Path) -> None:
 
 
 def _begin(folder: Path) -> Path:
-    """Where ``folder`` is made; it gets its name when it is whole."""
+    """A temporary folder; it is renamed to ``folder`` when it is complete."""
     part = folder.absolute().with_name(f".{folder.absolute().name}")
-    shutil.rmtree(part, ignore_errors=True)  # of a power cut
+    shutil.rmtree(part, ignore_errors=True)  # left by a power cut
     part.mkdir(mode=0o700)
     return part
 
@@ -214,10 +215,12 @@ def _configuration(office: Office, camera: Camera) -> str:
     text = next(each for each in EXAMPLES if each.is_file()).read_text("utf-8")
     source = f"\nsource = {json.dumps(camera.source)}" if camera.source else ""
     values = {
-        "id": json.dumps(camera.device), "site": json.dumps(camera.site),
+        "id": json.dumps(camera.device),
+        "site": json.dumps(camera.site),
         "driver": json.dumps(camera.driver) + source,
-        "host": json.dumps(address["broker"]), "port": str(address["port"]),
-    }  # fmt: skip
+        "host": json.dumps(address["broker"]),
+        "port": str(address["port"]),
+    }
     for key, value in values.items():
         text = _replace_value(text, key, f"{key} = {value}")
     return text

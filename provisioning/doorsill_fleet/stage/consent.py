@@ -1,4 +1,4 @@
-"""The consent part of a stage: a CA, a virtual card, and our own pcscd to put it in.
+"""The consent part of a stage: a CA, a virtual card, and our own pcscd with readers.
 
 For the demo and for tests. The card stack is the real one; only reader and card are
 software. ``policy`` and ``configuration`` go into the stage before it is set; then
@@ -34,7 +34,7 @@ MAX_CROPS = 500
 
 @dataclass(slots=True)
 class ConsentStage:
-    """Who consents, with what card; ``folder`` is the stage's, with a short path."""
+    """A consent CA and its card; ``folder`` is the stage's and has a short path."""
 
     folder: Path
     site: str
@@ -102,7 +102,7 @@ class ConsentStage:
         self._slots = [VirtualSlot(self._daemon, 0), VirtualSlot(self._daemon, 1)]
 
     def stop(self) -> None:
-        """Pull every card and end the card stack; nothing is left running."""
+        """Pull every card and end the card stack; no process of it is left."""
         for slot in self._slots:
             slot.remove()
         if self._daemon is not None:

@@ -1,6 +1,6 @@
 """A whole shop in one folder: authority, broker, device, signed policy, configuration.
 
-For the demo and for tests: everything is made anew, lives on loopback and in the given
+For the demo and for tests: everything is newly made, on loopback and in the given
 folder, and is thrown away afterwards. The pieces are the real ones.
 """
 
@@ -53,14 +53,14 @@ key = "{device}.key"
 
 @dataclass(slots=True)
 class Stage:
-    """What stands in ``folder`` once it is set."""
+    """What is in ``folder`` after :meth:`set`."""
 
     folder: Path
     lines: Sequence[Sequence[Point]]
     driver: str = "street"
     source: str = "loop"
     detector: str = "detector"
-    consent: dict[str, Any] | None = None  # the policy's, for a vault
+    consent: dict[str, Any] | None = None  # consent part of the policy, for a vault
     more: str = ""  # further sections of the configuration
     authority: Authority = field(init=False)
     broker: Broker = field(init=False)
@@ -86,7 +86,7 @@ class Stage:
         return load_config(self.configuration)
 
     def policy_body(self) -> dict[str, Any]:
-        """What the controller signs: one minute's count of the lines, and no more."""
+        """The policy that the controller signs: it counts at the lines, and no more."""
         body: dict[str, Any] = {
             "format": document.FORMAT,
             "version": 1,
@@ -97,7 +97,7 @@ class Stage:
             "attributes": False,
             "k": 10,
             "epsilon_per_day": 1.0,
-            "live_seconds": 2,  # so that there is something to look at
+            "live_seconds": 2,  # often, so that the demo has something to show
             "lines": [
                 {"id": f"door-{number}", "points": [list(point) for point in line]}
                 for number, line in enumerate(self.lines, 1)
@@ -125,5 +125,5 @@ class Stage:
             port=self.broker.port,
             more=self.more,
         )
-        tomllib.loads(text)  # a source that breaks the file is found here
+        tomllib.loads(text)  # raises for a source that breaks the file
         return text

@@ -1,4 +1,4 @@
-"""Rows for a spreadsheet: each window once, whatever comes twice or ends in between.
+"""Rows for a spreadsheet: each window once, also after repeats and crashes.
 
     messages ─► rows that are new ─► FILE, fsync ─► FILE.index, commit ─► acknowledged
 
@@ -32,8 +32,7 @@ from doorsill_fleet.store.sqlite import Kept, levels_of
 
 log = logging.getLogger(__name__)
 
-# A device keeps 100 days, so what came before this can come no second time.
-REMEMBER_DAYS = 200
+REMEMBER_DAYS = 200  # a device keeps 100 days, so an older window cannot come again
 _TABLES = """
 CREATE TABLE IF NOT EXISTS seen (
     site TEXT NOT NULL, device TEXT NOT NULL, kind TEXT NOT NULL,
@@ -92,7 +91,7 @@ class CsvStore:
         except sqlite3.Error as error:
             raise UplinkError(f"cannot open {name}: {error}") from None
         with contextlib.ExitStack() as opened:
-            opened.callback(self._index.close)  # where something is wrong
+            opened.callback(self._index.close)  # if something below raises
             self._make_tables(name)
             for kind in self._files:
                 self._begin(kind)
@@ -134,7 +133,7 @@ class CsvStore:
         except UntrustedError as error:
             batch.strangers.append((topic, payload, str(error)))
             return
-        if found is None:  # live, health or state: of the moment
+        if found is None:  # live, health or state, which are only of the moment
             return
         kind, key, row = found
         if self._index.execute(_NOTE, (*key, self.today())).rowcount:
@@ -143,7 +142,7 @@ class CsvStore:
             batch.repeated += 1
 
     def _append(self, kind: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Write behind the length that is noted, and note the new one."""
+        """Write after the noted length of the file, and note the new length."""
         if not rows:
             return
         text = io.StringIO()
@@ -167,7 +166,7 @@ class CsvStore:
         self._index.execute(_LENGTH, (kind, at + len(data)))
 
     def _begin(self, kind: str) -> None:
-        """Hold the file against what the index knows of it."""
+        """Compare the file with what the index knows of it."""
         path, noted = self._files[kind], self._length(kind)
         size = path.stat().st_size if path.exists() else 0
         if noted is None and size:
@@ -188,7 +187,7 @@ class CsvStore:
             index.execute(_LENGTH, (kind, noted if size and noted else 0))
 
     def _cut(self, path: Path, noted: int, size: int) -> None:
-        """Take away what was written and never noted; a whole file is set aside."""
+        """Cut off what was written and never noted; an unknown file is set aside."""
         log.warning("%s: %s bytes that were never noted come again", path, size - noted)
         if noted:
             os.truncate(path, noted)
@@ -196,13 +195,13 @@ class CsvStore:
             path.replace(path.with_name(path.name + ".unfinished"))
 
     def _forget(self) -> None:
-        """Drop from the index what came too long ago to come again."""
+        """Drop windows from the index that are too old to come again."""
         with self._index as index:
             last = self.today() - REMEMBER_DAYS
             index.execute("DELETE FROM seen WHERE day < ?", (last,))
 
     def _length(self, kind: str) -> int | None:
-        """Bytes of the file that are noted; None where we know of no such file."""
+        """The noted length of the file in bytes; None if the file is not known."""
         query = "SELECT bytes FROM files WHERE name = ?"
         row = self._index.execute(query, (kind,)).fetchone()
         return None if row is None else int(row[0])
@@ -257,7 +256,7 @@ def _counts(message: LineInterval | ZoneInterval) -> dict[str, Any]:
 
 
 def _shown(value: int | None) -> object:
-    """Empty below k visits: it was not told, which is not 0."""
+    """Empty for a value that is not reported below k visits, which is not 0."""
     return "" if value is None else value
 
 

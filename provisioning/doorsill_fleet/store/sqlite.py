@@ -121,7 +121,7 @@ class Store:
         return int(row[0]), int(row[1])
 
     def covered(self, device: str, line: int) -> int:
-        """Seconds for which the camera really looked, over all windows of one line."""
+        """Seconds in which the camera observed one line, over all its windows."""
         row = self._database.execute(
             "SELECT ifnull(sum(coverage_s), 0) FROM line_windows "
             "WHERE device = ? AND line = ?",
@@ -179,7 +179,7 @@ def levels_of(topic: str, site: str = "") -> tuple[str, str, str]:
 
 
 def _make_tables(database: sqlite3.Connection) -> None:
-    """The tables of today; what an older file holds is moved, and kept beside them."""
+    """Make today's tables; rows of an older file are moved and its tables kept."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     query = "SELECT count(*) FROM sqlite_schema WHERE name = 'zone_windows'"
     older = version < _FORMAT and database.execute(query).fetchone() != (0,)
