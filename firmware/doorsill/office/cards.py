@@ -139,10 +139,16 @@ def _builder(
 
 def _usage(*allowed: str) -> x509.KeyUsage:
     every = (
-        "digital_signature", "content_commitment", "key_encipherment",
-        "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign",
-        "encipher_only", "decipher_only",
-    )  # fmt: skip
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
     return x509.KeyUsage(**{each: each in allowed for each in every})
 
 

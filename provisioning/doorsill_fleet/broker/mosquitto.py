@@ -179,7 +179,7 @@ class Broker:
             time.sleep(POLL_S)
 
     def revoke(self, certificate: x509.Certificate) -> None:
-        """Refuse ``certificate`` from now on; mosquitto reads the list when it starts."""
+        """Refuse ``certificate`` from now on; mosquitto reads the list at its start."""
         now = datetime.now(UTC)
         self.authority.revoke(certificate, now)
         self._write_revoked(now)

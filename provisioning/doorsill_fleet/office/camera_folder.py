@@ -70,7 +70,7 @@ class Office:
         return found
 
     def write_access(self) -> None:
-        """Write the broker's access list: each camera in ``cameras``, and the reader."""
+        """Write the broker's access list: all of ``cameras``, and the reader."""
         sites: dict[str, list[str]] = {}
         for site, device in self.admitted_cameras():
             sites.setdefault(site, []).append(device)

@@ -228,8 +228,8 @@ def row_of(topic: str, payload: bytes, site: str = "") -> Found | None:
         names = set(COLUMNS[ATTRIBUTES]) - set(row) - {"place", "epsilon"}
         row |= {name: getattr(message, name) for name in names}
         row |= {"place": message.line, "epsilon": message.epsilon_micro / 1e6}
-        return ATTRIBUTES, (shop, device, "attributes", message.line, message.start,
-                            message.end), row  # fmt: skip
+        span = message.line, message.start, message.end
+        return ATTRIBUTES, (shop, device, "attributes", *span), row
     place = message.line if isinstance(message, LineInterval) else message.zone
     row |= {"kind": message.kind, "place": place, "epoch": message.epoch}
     row |= {"coverage_s": message.coverage_s, "quality": " ".join(message.quality)}

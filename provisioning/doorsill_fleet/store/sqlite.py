@@ -197,17 +197,36 @@ def _insert(database: sqlite3.Connection, table: str, values: Sequence[object]) 
 
 def _line(device: str, message: LineInterval) -> tuple[object, ...]:
     return (
-        device, message.line, message.start, message.epoch, message.total_in,
-        message.total_out, message.end, message.count_in, message.count_out,
-        message.coverage_s, " ".join(message.quality), message.is_historical,
-        message.firmware, message.model, message.policy,
-    )  # fmt: skip
+        device,
+        message.line,
+        message.start,
+        message.epoch,
+        message.total_in,
+        message.total_out,
+        message.end,
+        message.count_in,
+        message.count_out,
+        message.coverage_s,
+        " ".join(message.quality),
+        message.is_historical,
+        message.firmware,
+        message.model,
+        message.policy,
+    )
 
 
 def _zone(device: str, message: ZoneInterval) -> tuple[object, ...]:
     return (
-        device, message.zone, message.start, message.epoch, message.visits,
-        message.dwell_s, message.end, message.occupancy_max,
-        message.occupancy_mean_milli, message.coverage_s, " ".join(message.quality),
+        device,
+        message.zone,
+        message.start,
+        message.epoch,
+        message.visits,
+        message.dwell_s,
+        message.end,
+        message.occupancy_max,
+        message.occupancy_mean_milli,
+        message.coverage_s,
+        " ".join(message.quality),
         message.is_historical,
-    )  # fmt: skip
+    )
