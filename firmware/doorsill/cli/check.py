@@ -23,7 +23,7 @@ LOCKS = "locks that this kernel gives"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every fault with its first step; 2 if one of them is no warning."""
+    """Print every fault with its first step; 2 if one is more than a warning."""
     config, problems = read_config(args.config)
     faults = [Fault(each) for each in problems]
     if config is not None:
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def problems_of(config: Config, now: datetime) -> Iterator[Fault]:
-    """Every reason for which ``doorsill run`` would not work with ``config``."""
+    """Every reason why ``doorsill run`` would not work with ``config``."""
     checks: tuple[Callable[[Config, datetime], Iterator[Fault]], ...] = (
         check_parts.kernel,
         check_parts.time,
@@ -66,7 +66,7 @@ def problems_of(config: Config, now: datetime) -> Iterator[Fault]:
     said: set[str] = set()
     for check in checks:
         for fault in _all_of(check, config, now):
-            if fault.says not in said:  # two parts may stumble over one file
+            if fault.says not in said:  # two parts may find a fault in the same file
                 said.add(fault.says)
                 yield fault
 

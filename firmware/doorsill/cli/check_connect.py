@@ -1,4 +1,4 @@
-"""``doorsill check --connect``: TLS, MQTT and the access list, as the uplink will.
+"""``doorsill check --connect``: TLS, MQTT and the access list, as the uplink does.
 
 One message that must pass (an ``interval`` of no bytes, which no reader takes for one)
 and one that must be refused, under a topic that no device has. Where the uplink runs,
@@ -29,19 +29,19 @@ from doorsill.uplink.tls import Address
 from doorsill.wire.discovery import described_at
 from doorsill.wire.messages import topic
 
-WITHIN_S = 10.0  # for the connection, and again for the answers
-STEP_S = 0.1
-FORBIDDEN = "check"  # no stream of ours, so no access list lets it pass
+WITHIN_S = 10.0  # limit for the connection, and again for the answers
+STEP_S = 0.1  # between two checks
+FORBIDDEN = "check"  # no stream of ours, so no access list allows it
 LOOK = "look at the broker's access list: five streams below the device's own name"
 REACH = "is the broker on, its port open, and its address right?"
 
 
 def connect(config: Config) -> list[Fault]:
-    """What keeps the uplink from being heard at the broker; empty: nothing."""
+    """The faults that keep the uplink from the broker; empty if there is none."""
     try:
         return _as_uplink_says(ask(config.uplink_socket, "status", "uplink")[0])
     except ConfigError:
-        pass  # it does not run, so nobody is thrown out
+        pass  # no uplink runs, so we take over nobody's connection
     try:
         visit = Visit(address_of(config))
     except ConfigError as error:
@@ -50,28 +50,28 @@ def connect(config: Config) -> list[Fault]:
 
 
 def _describe(config: Config) -> bytes | None:
-    """What Home Assistant is told, or None; of a policy that is no good nothing is."""
+    """The description for Home Assistant; None if it is off or the policy is bad."""
     try:
         return description_of(config, store_of(config).load())
     except (ConfigError, UntrustedError):
         return None
 
 
-def _as_uplink_says(told: dict[str, Any]) -> list[Fault]:
-    line, found = told["broker"], []
+def _as_uplink_says(answer: dict[str, Any]) -> list[Fault]:
+    line, found = answer["broker"], []
     if not line["connected"]:
         why = line["away"] or "it is not connected yet"
         found.append(Fault(f"the uplink runs, and has no connection: {why}", REACH))
-    if "access" in told["problems"]:
+    if "access" in answer["problems"]:
         found.append(Fault(f"the broker refused us: {line['refusal']}", LOOK))
-    if "takeover" in told["problems"]:
+    if "takeover" in answer["problems"]:
         found.append(Fault(*REASONS[TAKEN_OVER]))
     return found
 
 
 @dataclass(slots=True)
 class Visit:
-    """One connection, as the device."""
+    """One connection to the broker, with the device's certificate."""
 
     address: Address
     _client: Client = field(init=False, repr=False)
@@ -120,9 +120,9 @@ class Visit:
         self._turn(lambda: self._connected is not None, WITHIN_S)
 
     def _try_access(self, site: str) -> list[Fault]:
-        """An interval of no bytes, and what is no stream of ours."""
+        """Publish an empty interval, and to a topic that is no stream of ours."""
         if self._limits.qos < 1:
-            return []  # it answers nothing, and that is said
+            return []  # it never answers, and that is reported
         found = []
         ours, forbidden = (
             topic(site, self.address.device, each) for each in ("interval", FORBIDDEN)
@@ -141,7 +141,7 @@ class Visit:
         return found
 
     def _ask(self, name: str) -> ReasonCode | None:
-        """What the broker says of one message to ``name``; there is one at a time."""
+        """The broker's answer to one message to ``name``; one message at a time."""
         number = self._client.publish(name, b"", 1).mid
         self._turn(lambda: number in self._answers, WITHIN_S)
         return self._answers.get(number)
@@ -151,19 +151,19 @@ class Visit:
         while not (done() or self._lost) and time.monotonic() < deadline:
             self._client.loop(STEP_S)
 
-    def _on_connect(self, *told: Any) -> None:
-        self._connected, self._properties = told[3], told[4]
-        self._limits = limits_of(told[4])
+    def _on_connect(self, *passed: Any) -> None:
+        self._connected, self._properties = passed[3], passed[4]
+        self._limits = limits_of(passed[4])
 
-    def _on_disconnect(self, *told: Any) -> None:
-        where, code = self.address.where, told[3].value
+    def _on_disconnect(self, *passed: Any) -> None:
+        where, code = self.address.where, passed[3].value
         self._lost = self._lost or f"{where} ended the connection: {words(code)}"
 
-    def _on_publish(self, *told: Any) -> None:
-        self._answers[told[2]] = told[3]
+    def _on_publish(self, *passed: Any) -> None:
+        self._answers[passed[2]] = passed[3]
 
-    def _on_log(self, *told: Any) -> None:
-        level, text = told[2:4]
+    def _on_log(self, *passed: Any) -> None:
+        level, text = passed[2:4]
         if level == LogLevel.MQTT_LOG_ERR:
             self._lost = self._lost or explain(text, self.address.files)
 
@@ -171,7 +171,7 @@ class Visit:
 def _limited(
     limits: Limits, site: str, address: Address, described: bytes | None
 ) -> list[Fault]:
-    """What a broker that works does not take; none of it keeps the uplink away."""
+    """Warnings on a working broker's limits; the uplink works in spite of them."""
     said = [Fault(each, warning=True) for each in remarks(limits)]
     name = described_at(site, address.device)
     if described is not None and not limits.fit(name, described):

@@ -1,4 +1,4 @@
-"""What ``doorsill check`` looks at: each function yields the faults of one subject."""
+"""The parts of ``doorsill check``: each function yields the faults of one subject."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ from doorsill.process.in_time import in_time
 from doorsill.services.detectors import open_detector, with_probed_delegate
 from doorsill.services.policies import store_of
 
-FIT = 320, 256  # pixels; what a picture is scaled into while it is tried
-CAMERA_S = 20.0  # for a camera to open and give a picture
-RESOLVE_S = 10.0
-READER_S = 5.0
-MIB = 1 << 20
-DISK_LEAST_MIB, DISK_SOON_MIB = 16, 128
-CREDENTIAL = Path("/etc/doorsill/device.key")  # systemd hands its copy to the units
+FIT = 320, 256  # pixels: the size that the test picture is scaled to
+CAMERA_S = 20.0  # limit for a camera to open and give a picture
+RESOLVE_S = 10.0  # limit for the broker's name to be looked up
+READER_S = 5.0  # limit for pcscd to answer
+MIB = 1 << 20  # bytes
+DISK_LEAST_MIB = 16  # less free space is an error
+DISK_SOON_MIB = 128  # less free space is a warning
+CREDENTIAL = Path("/etc/doorsill/device.key")  # systemd gives the units a copy
 UNIT_USERS = ("doorsill-vision", "doorsill-uplink", "doorsill-vault", "doorsill-policy")
 
 
@@ -58,7 +59,7 @@ def kernel(config: Config, now: datetime) -> Iterator[Fault]:
 def time(config: Config, now: datetime) -> Iterator[Fault]:
     """Whether the clock can be right."""
     known = clock.when_written(config.policy_in_force)
-    with contextlib.suppress(ConfigError):  # said elsewhere
+    with contextlib.suppress(ConfigError):  # another part reports it
         chain = pem.read_chain(config.broker.certificate)
         known += [each.not_valid_before_utc.timestamp() for each in chain]
     floor = datetime.fromtimestamp(clock.floor_of(known), UTC)
@@ -93,7 +94,7 @@ def the_policy(config: Config, now: datetime) -> Iterator[Fault]:
 
 
 def policy_of(config: Config) -> policy.Policy | None:
-    """The policy that a start would take, verified; None where there is none."""
+    """The policy that a start would take, verified; None if there is none."""
     document = read_if_there(config.policy.file)
     if document is not None:
         return policy.verify(document, read_public_key(config.controller_key))
@@ -103,7 +104,7 @@ def policy_of(config: Config) -> policy.Policy | None:
 
 
 def key(config: Config, now: datetime) -> Iterator[Fault]:
-    """The device's key, read as the one who will use it."""
+    """The device's key, read as the user that will use it."""
     try:
         _public_key(config)
     except DoorsillError as error:
@@ -113,7 +114,7 @@ def key(config: Config, now: datetime) -> Iterator[Fault]:
 
 
 def certificates(config: Config, now: datetime) -> Iterator[Fault]:
-    """The device's chain, with all its dates; and whose it is."""
+    """The device's chain of certificates: its dates, and its name."""
     broker = config.broker
     chain = pem.read_chain(broker.certificate)
     yield from validity.of_chain(broker.certificate, chain, now)
@@ -126,13 +127,13 @@ def certificates(config: Config, now: datetime) -> Iterator[Fault]:
         yield Fault(
             f"{broker.certificate} is of {site}, but device.site = {config.device.site}"
         )
-    with contextlib.suppress(DoorsillError):  # said by ``key``
+    with contextlib.suppress(DoorsillError):  # ``key`` reports it
         if _public_key(config) != pem.public_of_certificate(chain[0]):
             yield Fault(f"{broker.certificate} is not the certificate of {broker.key}")
 
 
 def _key_user(config: Config) -> str | None:
-    """Who reads the key, where that is another than we are."""
+    """The user that reads the key, if it is not ours."""
     path, user = config.broker.key, "doorsill-uplink"
     other = os.geteuid() == 0 and path != CREDENTIAL and users.is_there(user)
     return user if other else None
@@ -157,12 +158,12 @@ def authorities(config: Config, now: datetime) -> Iterator[Fault]:
     try:
         chain = pem.read_chain(broker.certificate)
     except ConfigError:
-        return  # said by ``certificates``
+        return  # ``certificates`` reports it
     yield from validity.of_issuer(broker.certificate, chain, bundle)
 
 
 def broker(config: Config, now: datetime) -> Iterator[Fault]:
-    """Whether its name leads anywhere; ``--connect`` goes there."""
+    """Whether the broker's name can be looked up; ``--connect`` also connects."""
     host, port = config.broker.host, config.broker.port
     try:
         in_time(
@@ -177,10 +178,12 @@ def broker(config: Config, now: datetime) -> Iterator[Fault]:
 
 
 def camera(config: Config, now: datetime) -> Iterator[Fault]:
-    """Its driver, and one picture; not where vision has the camera open."""
+    """The camera's driver and one picture, unless vision has the camera open."""
     section = config.camera
     if section.driver == "picamera":
-        from doorsill.drivers.camera.picamera_library import find_library  # loads a lot
+        from doorsill.drivers.camera.picamera_library import (
+            find_library,
+        )  # a large import
 
         find_library()
     if section.driver == "video":
@@ -204,7 +207,7 @@ def camera(config: Config, now: datetime) -> Iterator[Fault]:
 
 
 def _picture(config: Config) -> Iterator[Fault]:
-    """Open the camera for a moment, in a child: what hangs there hangs nobody."""
+    """Open the camera for a moment, in a child, which may hang without harm."""
     section = config.camera
 
     def look() -> None:
@@ -225,7 +228,7 @@ def _picture(config: Config) -> Iterator[Fault]:
 def model(config: Config, now: datetime) -> Iterator[Fault]:
     """The detector may run, can be loaded and has the right shape."""
     found = None
-    with contextlib.suppress(DoorsillError):  # said by ``the_policy``
+    with contextlib.suppress(DoorsillError):  # ``the_policy`` reports it
         found = policy_of(config)
     allowed = None if found is None else allowed_models(found.models)
     open_detector(with_probed_delegate(config.model, allowed), allowed)
@@ -233,7 +236,7 @@ def model(config: Config, now: datetime) -> Iterator[Fault]:
 
 
 def consent(config: Config, now: datetime) -> Iterator[Fault]:
-    """What would keep the vault shut for good, of what can be seen without a card."""
+    """What would keep the vault shut for ever, as far as it shows without a card."""
     section = config.consent
     if section is None:
         return
@@ -268,7 +271,7 @@ def _lines(section: ConsentSection) -> Iterator[Fault]:
 
 
 def reader(config: Config, now: datetime) -> Iterator[Fault]:
-    """pcscd answers us, and there is the reader that is named."""
+    """Whether pcscd answers, and the configured reader is there."""
     section = config.consent
     if section is None:
         return
@@ -291,7 +294,7 @@ def reader(config: Config, now: datetime) -> Iterator[Fault]:
 
 
 def _keys() -> Iterator[Fault]:
-    """A FIDO2 key that is plugged in, and that the vault may not open."""
+    """Whether a FIDO2 key is plugged in that the vault's user may not open."""
     from doorsill.drivers.token.fido import keys_refused, refusal_of  # needs fido2
 
     for name in keys_refused():
@@ -299,7 +302,7 @@ def _keys() -> Iterator[Fault]:
 
 
 def folders(config: Config, now: datetime) -> Iterator[Fault]:
-    """State and run can be written, and have room."""
+    """Whether the folders for state and run can be written, and have room."""
     for name, folder in (("state", config.device.state), ("run", config.device.run)):
         nearest = next(each for each in (folder, *folder.parents) if each.exists())
         if not nearest.is_dir():
@@ -319,7 +322,7 @@ def _room(folder: Path) -> Iterator[Fault]:
 
 
 def permissions(config: Config, now: datetime) -> Iterator[Fault]:
-    """What each unit's user must read, tried as that user; as root alone."""
+    """The files that each unit's user must read, tried as that user; only as root."""
     if os.geteuid() != 0:
         return
     common = (config.controller_key, config.policy_in_force)
@@ -348,7 +351,7 @@ def _readable(user: str, path: Path) -> Iterator[Fault]:
 
 
 def running(config: Config, now: datetime) -> Iterator[Fault]:
-    """Whether doorsill runs here: a second `doorsill run` would be refused."""
+    """Whether doorsill runs here; a second `doorsill run` would be refused."""
     for name in ("vision", "uplink"):
         pid = holder_of(config.declaration(name))
         if pid is not None:

@@ -1,4 +1,4 @@
-"""``doorsill consent ca`` and ``issue``: the office where consent cards are made."""
+"""``doorsill consent ca`` and ``issue``: make the consent CA, and consent cards."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def issue_card(args: argparse.Namespace) -> int:
 
 
 def read_office(folder: Path) -> Office:
-    """The consent CA in ``folder``; ConfigError where it is not whole."""
+    """The consent CA in ``folder``; ConfigError if a part of it is missing."""
     key = pem.read_key(folder / KEY_NAME)
     ca = pem.read_certificate(folder / CA_NAME)
     if ca.public_key() != key.public_key():

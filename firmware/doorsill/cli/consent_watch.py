@@ -43,7 +43,7 @@ def show_readers(args: argparse.Namespace) -> int:
 
 def show_status(args: argparse.Namespace) -> int:
     """Say whose card is in the reader and whether it opens this site's vault."""
-    judge, _ = _judged_by(args)  # before the card: what is wrong is said at once
+    judge, _ = _judge_for(args)  # before the card, so that errors come at once
     token = PivToken(args.reader)
     try:
         der = with_one_card(
@@ -58,7 +58,7 @@ def show_status(args: argparse.Namespace) -> int:
 
 def watch_card(args: argparse.Namespace) -> int:
     """Print each change until interrupted; nothing is sealed here."""
-    judge, binding = _judged_by(args)
+    judge, binding = _judge_for(args)
     token: Token
     if args.ca is None:
         token = open_token(vault_opening.consent_of(load_config(args.config)))
@@ -80,8 +80,8 @@ def watch_card(args: argparse.Namespace) -> int:
     return 0
 
 
-def _judged_by(args: argparse.Namespace) -> tuple[Any, Any]:
-    """How a card is judged, and what its answers are bound to."""
+def _judge_for(args: argparse.Namespace) -> tuple[Any, Any]:
+    """The function that judges a card, and what its answers are bound to."""
     if args.ca is None:
         config = load_config(args.config)
         rules = vault.PolicyInForce(store_of(config).load())

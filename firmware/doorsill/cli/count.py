@@ -1,4 +1,4 @@
-"""``doorsill count``: a recording, as fast as the machine can, and only its numbers."""
+"""``doorsill count``: count in recordings, as fast as the machine can."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ from doorsill.evaluation.counting import Counted, Wanted, count, duration
 from doorsill.services.detectors import model_bytes, open_detector
 from doorsill.vision.detect.detector import Detector
 
-INTERRUPTED, DAMAGED = 130, 4  # exit codes of a count that did not reach the end
+INTERRUPTED = 130  # exit code of a count that a signal ended
+DAMAGED = 4  # exit code of a count that a damaged recording ended
 PLOTS = (".svg", ".png")
 
 
@@ -87,7 +88,7 @@ def _require_plot(args: argparse.Namespace) -> None:
 
 
 def _require_room(args: argparse.Namespace) -> None:
-    """Raises before the work where a file would be lost."""
+    """ConfigError, before the work, if a file would be overwritten."""
     written = [each for each in (args.save_plot, args.csv) if each is not None]
     read = [Path(each) for each in args.source] + [args.policy or Path(args.model)]
     for each in written:
@@ -123,7 +124,7 @@ def _replacing(path: Path | None) -> Iterator[Path | None]:
 
 
 def _try_each(detector: Detector, args: argparse.Namespace) -> None:
-    """Open each of several recordings: no count is lost to one that cannot be."""
+    """Open each of several recordings first, so that a bad one costs no count."""
     for source in args.source if len(args.source) > 1 else ():
         _open(source, detector, args).close()
 
@@ -137,7 +138,7 @@ def _open(source: str, detector: Detector, args: argparse.Namespace) -> Camera:
 def _each(
     detector: Detector, places: Places, args: argparse.Namespace
 ) -> Iterator[Result]:
-    """Each recording in turn; none after one that was interrupted."""
+    """Count each recording in turn; none after an interruption."""
     with _progress() as progress:
         for source in args.source:
             task = progress.add_task(
@@ -193,7 +194,7 @@ def _drawing(path: Path, result: Result, places: Places) -> bytes:
 
 
 def _deliver(text: str, in_short: str) -> None:
-    """Print the result; where that fails, the error holds it."""
+    """Print the result; if that fails, the error contains it."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What a count came to, for people, for programs and for a table of crossings."""
+"""The results of a count: for people, for programs, and as a table of crossings."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Result:
     """One recording, and what was counted in it."""
 
     source: str
-    length: float | None  # seconds of video that it says it holds
+    length: float | None  # seconds of video, as its header states
     counted: Counted
 
     @property
     def until(self) -> str:
-        """Why and where counting ended too soon; empty where it did not."""
+        """Why and where counting ended too soon; empty if it did not."""
         stopped = self.counted.stopped
         if stopped is None:
             return ""
@@ -79,7 +79,7 @@ def as_csv(results: Sequence[Result], places: Places) -> str:
 
 
 def short(results: Sequence[Result], places: Places) -> str:
-    """The totals in one sentence, for where nothing else can be printed."""
+    """The totals in one sentence, for when nothing else can be printed."""
     return "; ".join(
         f"line {name}: in {into}, out {out}"
         for name, (into, out) in zip(places.line_names, totals(results), strict=True)

@@ -1,4 +1,4 @@
-"""What `doorsill count` is asked for: lines on the command line, or a policy's."""
+"""Where `doorsill count` counts: lines of the command line, or of a policy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where to count: lines and zones with their names, and where nobody counts."""
+    """Where to count: lines and zones with their names, and zones to exclude."""
 
     lines: list[tuple[Point, ...]]
     line_names: list[str]
@@ -52,8 +52,8 @@ def places_of(args: argparse.Namespace) -> Places:
 
 
 def read_policy(path: Path) -> Policy:
-    """A draft or a signed policy, whose signature is not asked for: none is applied."""
-    # They need cryptography, which takes a tenth of a second that few need.
+    """A draft or a signed policy; its signature is not checked: it is not applied."""
+    # They need cryptography, whose import takes a tenth of a second.
     from doorsill.policy.draft import preview
     from doorsill.policy.file import read_unverified
 

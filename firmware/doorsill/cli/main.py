@@ -1,4 +1,4 @@
-"""``doorsill``: the only place where the parts meet a person."""
+"""``doorsill``: the command line, the only place that speaks to a person."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from doorsill.commandline.program import log_to_stderr, program
 from doorsill.errors import ConfigError
 from doorsill.process.stopping import deaf
 
-# Each module has add_parser(subparsers); it is imported only when it is asked for.
+# Each module has add_parser(subparsers); it is imported only when it is used.
 # What is not part of a camera (the demo, the fleet) joins as an entry point, which
 # names a table like this one.
 COMMANDS = {
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
-    # Before anything loads numpy: what confines itself must have one thread.
+    # Before numpy is loaded: a process that confines itself must have one thread.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     return run_to_exit_code(
         "doorsill", lambda: _run(arguments), lambda: "--verbose" in arguments
@@ -81,7 +81,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def parser_for(arguments: Sequence[str]) -> Parser:
-    """The parser, with all of the one command that ``arguments`` ask for."""
+    """The parser; complete only for the command that ``arguments`` name."""
     parser, commands = _parser()
     wanted = next((each for each in arguments if not each.startswith("-")), "")
     known = COMMANDS if wanted in COMMANDS else COMMANDS | plugins()
@@ -94,7 +94,7 @@ def parser_for(arguments: Sequence[str]) -> Parser:
 
 
 def whole_parser(known: dict[str, tuple[str, str]]) -> Parser:
-    """The parser with all of every command: for manual pages and completion."""
+    """The parser, complete for every command: for manual pages and completion."""
     parser, commands = _parser()
     for module, _ in known.values():
         importlib.import_module(module).add_parser(commands)
@@ -108,7 +108,7 @@ def _parser() -> tuple[Parser, Actions[Any]]:
 
 def plugins() -> dict[str, tuple[str, str]]:
     """The commands that other packages add: a module and a line of help for each."""
-    from importlib.metadata import entry_points  # 40 ms that a camera does not need
+    from importlib.metadata import entry_points  # 40 ms, which a camera can save
 
     found: dict[str, tuple[str, str]] = {}
     for each in entry_points(group=PLUGINS):

@@ -79,7 +79,7 @@ def info_models(args: argparse.Namespace) -> int:
 
 
 def _info_foreign(model: Model, delegate: str) -> int:
-    """What is in somebody else's file, and how it would be read."""
+    """What is in a model file of others, and how it would be read."""
     net = model.interpreter(delegate=delegate)
     digest = hashlib.sha256(read_model(str(model.path))).hexdigest()
     _say(f"{model.title}, not ours; sha256 {digest}")
@@ -103,7 +103,7 @@ def _tensor(tensor: Tensor) -> str:
 
 
 def verify_models(args: argparse.Namespace) -> int:
-    """Check hashes and tensors; raises for the first that is wrong."""
+    """Check hashes and tensors; UntrustedError for the first model that is wrong."""
     names = args.models or [str(path) for path in manifest.manifests()]
     if not names:
         raise ConfigError("this installation holds no models")
@@ -202,7 +202,7 @@ def _crossed(number: int, row: dict[str, Any]) -> str:
 
 
 def _runtimes() -> list[str]:
-    """Those that are installed."""
+    """The runtimes that are installed."""
     found = []
     for name, (_, package) in RUNTIMES.items():
         try:

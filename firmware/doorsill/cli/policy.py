@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 def new_draft(args: argparse.Namespace) -> int:
-    """Write a draft that is valid but for the controller, and print its sign.
+    """Write a draft that is valid except for the controller, and print its sign.
 
     The sign is a file only once it is signed: one of a draft would soon be wrong.
     """
@@ -55,7 +55,7 @@ def new_draft(args: argparse.Namespace) -> int:
 
 
 def _body_of(args: argparse.Namespace) -> dict[str, Any]:
-    """What the draft says: the policy before it, or the least, and the options."""
+    """The draft: the policy before it or the smallest one, changed by the options."""
     if args.before is not None:
         body = read_unverified(args.before, dict)
         body["version"] = _preview(args.before).version + 1
@@ -79,7 +79,7 @@ def _body_of(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def sign_draft(args: argparse.Namespace) -> int:
-    """Sign a draft that parses; nothing else can be signed, and nothing is lost."""
+    """Sign a draft that is valid; no file is overwritten without --force."""
     data = read_file(args.draft)
     if is_signed(data):
         raise ConfigError(
@@ -102,7 +102,7 @@ def sign_draft(args: argparse.Namespace) -> int:
 
 
 def _require_room(args: argparse.Namespace, version: int) -> None:
-    """Raises where a file would be lost; an older policy goes with --force alone."""
+    """ConfigError if a file would be overwritten, or by a version that is not newer."""
     sign = args.out.with_suffix(".sign.txt")
     for path in (args.out, sign):
         if path.exists() and path.samefile(args.draft):
@@ -121,7 +121,7 @@ def _require_room(args: argparse.Namespace, version: int) -> None:
 
 
 def show_policy(args: argparse.Namespace) -> int:
-    """Show what a policy says; without a verified signature, and says so."""
+    """Show what a policy says, and that its signature was not checked."""
     found = _preview(args.file)
     if not args.sign:
         _say(summary(found))
@@ -134,9 +134,9 @@ def show_policy(args: argparse.Namespace) -> int:
 def show_differences(args: argparse.Namespace) -> int:
     """Print one sentence for each difference; signatures are not checked."""
     old, new = _preview(args.old), _preview(args.new)
-    told = differences(old, new)
+    found = differences(old, new)
     _say(f"{args.old} -> {args.new}:")
-    for each in told or ["they say the same"]:
+    for each in found or ["they say the same"]:
         _say(f"  {each}")
     if new.version <= old.version:
         _say(f"  a device that has version {old.version} will not take {new.version}")
@@ -144,7 +144,7 @@ def show_differences(args: argparse.Namespace) -> int:
 
 
 def check_policy(args: argparse.Namespace) -> int:
-    """Raise what is wrong, or say what is right."""
+    """Say that the policy is right, or raise what is wrong."""
     if args.controller is None:
         found = read_unverified(args.file, document.parse)
         _say(f"{args.file} is complete; its signature was not checked")
@@ -172,7 +172,7 @@ def _acceptable(args: argparse.Namespace) -> document.Policy:
 
 
 def _require_whole(path: Path, data: bytes) -> None:
-    """What is named as the policy in force says what a policy says."""
+    """Check that the file named as the policy in force is a policy."""
     try:
         document.parse(canonical.split(data)[0])
     except DoorsillError as error:
@@ -180,7 +180,7 @@ def _require_whole(path: Path, data: bytes) -> None:
 
 
 def apply_policy(args: argparse.Namespace) -> int:
-    """Put a policy in force; the one in force stays where this raises."""
+    """Put a policy in force; if this raises, the present one stays in force."""
     if args.config is not None:
         config = load_config(args.config)
         make_folder(config.policy_in_force.parent)
@@ -193,7 +193,7 @@ def apply_policy(args: argparse.Namespace) -> int:
         raise ConfigError(
             "give --config FILE, or FILE with --controller, --to, --site and --device"
         )
-    if args.file is None:  # as the units do at the start
+    if args.file is None:  # as the systemd units do at their start
         found = store.take_over(config.policy.file)
     else:
         data = read_signed(args.file)
@@ -206,7 +206,7 @@ def apply_policy(args: argparse.Namespace) -> int:
 
 
 def _require_policy(path: Path) -> None:
-    """What a person names as the file in force is one, or worn to nothing, or new."""
+    """ConfigError if the named file is neither a policy, nor empty, nor new."""
     data = read_if_there(path) or b""
     if data.strip(b"\0").strip() and not is_signed(data):
         raise ConfigError(f"{path} is {what_is(data)}, no policy; give another --to")

@@ -1,4 +1,4 @@
-"""``doorsill policy key``, and which key ``policy sign`` signs with."""
+"""``doorsill policy key``, and the key that ``policy sign`` signs with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from doorsill.policy.store import read_public_key, replace
 
 
 def signer_of(args: argparse.Namespace, say: Callable[[str], None]) -> SignBytes:
-    """Who signs: the card in the reader, or the key in the file."""
+    """The signing function: of the card in the reader, or of the key in the file."""
     if args.card:
         return controller.from_card(read_public_key(args.key), args.reader, say)
     return controller.from_file(args.key)

@@ -1,9 +1,9 @@
 """``doorsill run``: count at a door.
 
-With ``--only`` it is one process, and systemd holds the processes together. Without,
-it starts them side by side for a laptop. One that lost its camera is started again,
-after a wait, while the others go on; when one ends for another reason all are stopped:
-what to do then is for the one who started it.
+With ``--only`` it is one process, and systemd manages the processes. Without it, all
+processes are started side by side, for a laptop. A process that lost its camera is
+started again after a wait, while the others go on. If a process ends for another
+reason, all are stopped, and the caller decides what to do.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from doorsill.services.children import _start, children, names_of, prepare
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.2
+POLL_S = 0.2  # between two checks of the processes
 CAMERA_LOST = 4  # the exit code of a process whose camera must be opened again
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run one process, or all of them side by side; the exit code of the first end."""
+    """Run one process, or all side by side; the exit code of the first that ends."""
     config = load_config(args.config)
     if config.camera.driver == "video":
         refuse_network_camera(config.camera.source)
@@ -65,13 +65,13 @@ def _watch(
     obeyed: dict[str, Obedience],
     stop: Stop,
 ) -> int:
-    """Until a signal, or a child ends that is not started again: its exit code.
+    """Wait for a signal, or for a child that ends for good; returns its exit code.
 
-    One that ended because another policy is in force is started again at once, one
-    that lost its camera after a wait.
+    A child that ended because another policy is in force is started again at once. One
+    that lost its camera is started again after a wait.
     """
     failures = {name: Failures() for name in running}
-    due: dict[str, float] = {}  # when those that lost their camera start again, s
+    due: dict[str, float] = {}  # when a child without camera starts again, monotonic s
     for each in failures.values():
         each.works(time.monotonic())
     while not stop.asked:

@@ -1,7 +1,7 @@
 """``doorsill status``: what a technician needs, and the first step where it is red.
 
-It reads files, asks the kernel who runs, and the processes how they are. It changes
-nothing, so it can be asked at any time.
+It reads files, asks the kernel which processes run, and asks the processes how they
+are. It changes nothing, so it can be run at any time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LIGHTS = {GREEN: "ok", ORANGE: "look", RED: "WRONG"}
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the report; 1 when something is red."""
+    """Print the report; 1 if something is red."""
     findings = list(report(load_config(args.config), datetime.now(UTC)))
     if args.json:
         sys.stdout.write(json.dumps([asdict(each) for each in findings]) + "\n")

@@ -1,7 +1,7 @@
-"""The rows of ``doorsill status``: each looks at one thing and says what to do first.
+"""Rows of ``doorsill status`` for which a process is asked.
 
-What a process knows, the process is asked: the uplink answers for vision, the camera
-and the broker, the vault for itself and its reader. The kernel says who runs.
+The uplink answers for vision, the camera and the broker, the vault for itself and its
+reader. The kernel says which processes run. Each row says what to do first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from doorsill.services.vault_opening import LOCK_NAME
 from doorsill.uplink.standing import SILENT_S
 
 GREEN, ORANGE, RED = "green", "orange", "red"
-ASK_S = 5.0  # for an answer of a process of ours
+ASK_S = 5.0  # limit for an answer of a process
 LOG_VISION = "journalctl -u doorsill-vision says why"
 LOG_UPLINK = "journalctl -u doorsill-uplink says why"
 START = "systemctl start doorsill.target"
@@ -36,29 +36,29 @@ READER_STEPS = {
 class Finding:
     """One line of the report."""
 
-    what: str
-    light: str
-    says: str
-    step: str = ""  # what to do first
+    what: str  # the part that it is about
+    light: str  # GREEN, ORANGE or RED
+    says: str  # its state, in words
+    step: str = ""  # what to do first; empty if nothing
 
 
 @dataclass(slots=True)
 class Shop:
-    """What is looked at, and what the processes answered."""
+    """The configuration, and what the processes answered."""
 
     config: Config
     now: datetime
     uplink: dict[str, Any] | None = None  # its answer
-    vault: dict[str, Any] | None = None
-    silent: dict[str, str] = field(default_factory=dict)  # who did not answer, and why
+    vault: dict[str, Any] | None = None  # its answer
+    silent: dict[str, str] = field(default_factory=dict)  # why a process did not answer
 
     def hear(self) -> None:
         """Ask every process that could run here."""
-        self.uplink = self._asked("uplink", self.config.uplink_socket)
+        self.uplink = self._ask("uplink", self.config.uplink_socket)
         if self.config.consent is not None:
-            self.vault = self._asked("vault", self.config.vault_socket)
+            self.vault = self._ask("vault", self.config.vault_socket)
 
-    def _asked(self, who: str, path: Path) -> dict[str, Any] | None:
+    def _ask(self, who: str, path: Path) -> dict[str, Any] | None:
         try:
             return ask(path, "status", who, ASK_S)[0]
         except ConfigError as error:
@@ -67,7 +67,7 @@ class Shop:
 
 
 def vision(shop: Shop) -> Finding:
-    """The process that sees."""
+    """Whether vision runs."""
     pid = holder_of(shop.config.declaration("vision"))
     if pid is None:
         return Finding("vision", RED, "does not run", f"{START}; {LOG_VISION}")
@@ -85,20 +85,20 @@ def vision(shop: Shop) -> Finding:
 
 
 def camera(shop: Shop) -> Finding:
-    """What it gives, as vision told the uplink."""
+    """What the camera gives, as vision reported it to the uplink."""
     if shop.uplink is None:
         says = "not known: the uplink says nothing"
         return Finding("camera", ORANGE, says, _step_for(shop, "uplink"))
-    told = shop.uplink["vision"]
-    heard = told["heard_s"]
+    answer = shop.uplink["vision"]
+    heard = answer["heard_s"]
     if heard is None or heard > SILENT_S:
         says = "not known: vision has said nothing"
         return Finding("camera", ORANGE, says, LOG_VISION)
     plug = f"is it plugged in, and does `doorsill check` open it? {LOG_VISION}"
-    restarts = told["camera_restarts"]
+    restarts = answer["camera_restarts"]
     lost = f", lost {restarts} times" if restarts else ""
     rows = {
-        "fresh": (GREEN, f"{told['frame_rate']:.1f} frames/s{lost}", ""),
+        "fresh": (GREEN, f"{answer['frame_rate']:.1f} frames/s{lost}", ""),
         "closed": (GREEN, "off: outside the opening hours", ""),
         "unknown": (ORANGE, "no frame yet", "wait ten seconds, then ask again"),
         "old": (RED, f"no frame for more than 10 s{lost}", plug),
@@ -109,11 +109,11 @@ def camera(shop: Shop) -> Finding:
             "systemctl restart doorsill-vision; then the camera's cable",
         ),
     }
-    return Finding("camera", *rows[told["picture"]])
+    return Finding("camera", *rows[answer["picture"]])
 
 
 def uplink(shop: Shop) -> Finding:
-    """The process that speaks."""
+    """Whether the uplink runs."""
     if shop.uplink is not None:
         found = shop.uplink["problems"]
         if found:
@@ -130,33 +130,32 @@ def uplink(shop: Shop) -> Finding:
 
 
 def broker(shop: Shop) -> Finding:
-    """What the uplink heard of it."""
+    """The state of the broker, as the uplink knows it."""
     where = f"{shop.config.broker.host}:{shop.config.broker.port}"
     if shop.uplink is None:
         says = f"not known whether {where} is reached: the uplink says nothing"
         return Finding("broker", ORANGE, says, _step_for(shop, "uplink"))
-    told = shop.uplink["broker"]
+    answer = shop.uplink["broker"]
     problems = shop.uplink["problems"]
     if "takeover" in problems:
-        says = (
-            f"another client came with our certificate {told['taken_over_s']:.0f} s ago"
-        )
+        since_s = answer["taken_over_s"]
+        says = f"another client came with our certificate {since_s:.0f} s ago"
         step = "find the other device with this certificate and id, and end it"
         return Finding("broker", RED, says, step)
     if "access" in problems:
-        says = f"refused us {told['refused_s']:.0f} s ago: {told['refusal']}"
+        says = f"refused us {answer['refused_s']:.0f} s ago: {answer['refusal']}"
         return Finding("broker", RED, says, "doorsill check --connect; its access list")
-    if not told["connected"]:
-        why = told["away"] or "not yet"
+    if not answer["connected"]:
+        why = answer["away"] or "not yet"
         says = f"no connection to {where}: {why}; what is counted is kept"
         return Finding("broker", ORANGE, says, "doorsill check --connect")
-    heard = told["answered_s"]
+    heard = answer["answered_s"]
     ago = "no answer yet" if heard is None else f"last answer {heard:.0f} s ago"
     return Finding("broker", GREEN, f"connected to {where}, {ago}")
 
 
 def locks(shop: Shop) -> Finding:
-    """Which locks of the kernel hold, looked up in the kernel itself."""
+    """Which locks of the kernel hold, as the kernel itself says."""
     paths = {name: shop.config.declaration(name) for name in ("vision", "uplink")}
     if shop.config.consent is not None:
         paths["vault"] = shop.config.vault_folder / LOCK_NAME
@@ -164,43 +163,43 @@ def locks(shop: Shop) -> Finding:
     held = {name: locks_of(pid) for name, pid in pids.items() if pid is not None}
     if not held:
         return Finding("locks", ORANGE, "nothing runs that could be locked", START)
-    told = (shop.uplink or {}).get("locks", [])
+    said = (shop.uplink or {}).get("locks", [])
     shown = [f"{name} {_words(each)}" for name, each in held.items()]
-    says = "; ".join([*shown, *(["landlock"] if "landlock" in told else [])])
+    says = "; ".join([*shown, *(["landlock"] if "landlock" in said else [])])
     open_ = [name for name, each in held.items() if Lock.SECCOMP not in each]
     if open_ or "locks" in (shop.uplink or {}).get("problems", []):
         step = "doorsill check says which lock this kernel lacks"
         return Finding("locks", RED, f"{says}; not held: {', '.join(open_)}", step)
-    if shop.uplink is not None and "landlock" not in told:
+    if shop.uplink is not None and "landlock" not in said:
         says += "; this kernel has no landlock: seccomp and the rooms hold"
         return Finding("locks", ORANGE, says, "a kernel with CONFIG_SECURITY_LANDLOCK")
     return Finding("locks", GREEN, says)
 
 
 def vault(shop: Shop) -> Iterator[Finding]:
-    """The vault and its reader; one that does not run is orange: no face is stored."""
-    told = shop.vault
-    if told is None:
+    """The vault and its reader. Without a vault no face is stored, so it is orange."""
+    answer = shop.vault
+    if answer is None:
         step = _step_for(shop, "vault")
         yield Finding("vault", ORANGE, shop.silent["vault"], step)
         yield Finding("reader", ORANGE, "not known: the vault says nothing", step)
         return
-    lamp = {True: ", lamp lit", False: ", lamp dark", None: ""}[told["lamp"]]
-    if told["state"] == "open":
-        says = f"OPEN for {told['purpose']}, {told['sealed']} crops sealed"
+    lamp = {True: ", lamp lit", False: ", lamp dark", None: ""}[answer["lamp"]]
+    if answer["state"] == "open":
+        says = f"OPEN for {answer['purpose']}, {answer['sealed']} crops sealed"
         yield Finding("vault", GREEN, says + lamp)
-    elif told["verified_blank"]:
+    elif answer["verified_blank"]:
         yield Finding("vault", GREEN, "BLANK (verified)" + lamp)
-    elif told["without_power"]:
+    elif answer["without_power"]:
         yield Finding("vault", GREEN, "SHUT: its memory has no power" + lamp)
     else:
         step = "doorsill vault blank, and see its certificate"
         yield Finding("vault", RED, "SHUT, but not verified blank" + lamp, step)
-    yield _reader(told)
+    yield _reader(answer)
 
 
-def _reader(told: dict[str, Any]) -> Finding:
-    word, name = told["reader"], told["reader_name"]
+def _reader(answer: dict[str, Any]) -> Finding:
+    word, name = answer["reader"], answer["reader_name"]
     if word == "ready":
         return Finding("reader", GREEN, name or "ready")
     if word in READER_STEPS:

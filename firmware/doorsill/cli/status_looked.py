@@ -1,4 +1,4 @@
-"""Rows of ``doorsill status`` that are looked up: policy, dates, disk, model, power."""
+"""Rows of ``doorsill status`` from files: policy, dates, disk, model, power."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from doorsill.services.policies import store_of
 from doorsill.uplink.outbox_view import glance
 
 MIB = 1 << 20
-DISK_LEAST_MIB, DISK_SOON_MIB = 16, 128  # of the file system
-WAITING_MANY = 120  # rows: an hour of two lines
+DISK_LEAST_MIB = 16  # less free space is red
+DISK_SOON_MIB = 128  # less free space is orange
+WAITING_MANY = 120  # rows that wait: an hour of two lines
 
 
 def policy(shop: Shop) -> Finding:
-    """The one in force, and whether it is the one that runs."""
+    """The policy in force, and whether the processes obey it."""
     config = shop.config
     found = store_of(config).load()
     attributes = f"attributes on, notice {found.notice}" if found.attributes else ""
@@ -109,7 +110,7 @@ def outbox(shop: Shop) -> Finding:
 
 
 def disk(shop: Shop) -> Finding:
-    """What is left where the outbox is."""
+    """The free space where the outbox is."""
     folder = shop.config.device.state
     try:
         free = shutil.disk_usage(folder).free / MIB
@@ -137,7 +138,7 @@ def power(shop: Shop) -> Finding:
 def model(shop: Shop) -> Finding:
     """The detector, checked against its manifest."""
     name = shop.config.model.detector
-    with contextlib.suppress(ConfigError):  # no policy: said in its own row
+    with contextlib.suppress(ConfigError):  # the row of the policy reports it
         allowed = allowed_models(store_of(shop.config).load().models)
         require_allowed(model_hash(name), allowed, name)
     if is_file(name):

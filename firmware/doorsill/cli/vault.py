@@ -23,9 +23,9 @@ from doorsill.services import vault_opening
 from doorsill.vault import export
 from doorsill.vault.sealing import unwrap
 
-EXPORT_MOST = 1 << 30  # bytes
-FIRST_S = 10.0  # a token says at once whether it is there
-WORK_S = 60.0  # for the token to open an export, and a person to touch it
+EXPORT_MOST = 1 << 30  # bytes of an export
+FIRST_S = 10.0  # limit for a token to say whether it is there
+WORK_S = 60.0  # limit for a token to open an export, and a person to touch it
 HANGS = "the card service (pcscd) or the token hangs: no answer"
 UNPOWERED = "its memory has no power; it is blanked and read back when it has"
 
@@ -33,34 +33,35 @@ UNPOWERED = "its memory has no power; it is blanked and read back when it has"
 def list_vault(args: argparse.Namespace) -> int:
     """Say how the vault is."""
     config = load_config(args.config)
-    told, _ = ask(config.vault_socket, "status")
-    if told["state"] == "open":
+    answer, _ = ask(config.vault_socket, "status")
+    if answer["state"] == "open":
         _say(
-            f"OPEN for {told['purpose']}: {told['sealed']} crops, {told['bytes']} bytes"
+            f"OPEN for {answer['purpose']}: {answer['sealed']} crops, "
+            f"{answer['bytes']} bytes"
         )
-        _say(f"card {told['card'][:16]}")
-        if told["lamp"] is not None:
-            _say("the consent lamp is lit" if told["lamp"] else "the lamp is NOT lit")
-    elif told["verified_blank"]:
+        _say(f"card {answer['card'][:16]}")
+        if answer["lamp"] is not None:
+            _say("the consent lamp is lit" if answer["lamp"] else "the lamp is NOT lit")
+    elif answer["verified_blank"]:
         _say("BLANK (verified: every byte of the medium was read back as zero)")
-    elif told["without_power"]:
+    elif answer["without_power"]:
         _say(f"SHUT: {UNPOWERED}")
     else:
         _say("SHUT, but not verified blank; see the newest certificate")
-    if told["last_reason"]:
-        _say(f"closed last because {WORDS[Reason(told['last_reason'])]}")
-    if told["certificate"]:
-        _say(f"newest certificate: {told['certificate']}")
+    if answer["last_reason"]:
+        _say(f"closed last because {WORDS[Reason(answer['last_reason'])]}")
+    if answer["certificate"]:
+        _say(f"newest certificate: {answer['certificate']}")
         folder = config.certificates
         _say(f"check it: doorsill verify {folder} --ca CA.pem")
     return 0
 
 
 def export_vault(args: argparse.Namespace) -> int:
-    """Write the export; refuses to overwrite, and whatever the vault refuses."""
+    """Write the export to a new file; UntrustedError if the vault refuses."""
     config = load_config(args.config)
     require_new(args.file)
-    told, handle = ask(config.vault_socket, "export")
+    answer, handle = ask(config.vault_socket, "export")
     if handle is None:
         raise UntrustedError("the vault gave no export")
     with os.fdopen(handle, "rb") as sealed:
@@ -71,28 +72,30 @@ def export_vault(args: argparse.Namespace) -> int:
                 file.write(sealed.read())
         except OSError as error:
             raise ConfigError(f"cannot write {args.file}: {error.strerror}") from None
-    _say(f"wrote {args.file}: {told['crops']} crops, sealed to the card in the reader")
+    _say(
+        f"wrote {args.file}: {answer['crops']} crops, sealed to the card in the reader"
+    )
     return 0
 
 
 def blank_vault(args: argparse.Namespace) -> int:
-    """Ask the vault to blank, or do it where no vault is at work."""
+    """Ask the vault to blank; blank here if no vault is at work."""
     config = load_config(args.config)
     if config.vault_socket.exists():
         try:
-            told, _ = ask(config.vault_socket, "blank")
+            answer, _ = ask(config.vault_socket, "blank")
         except ConfigError as error:
             _say(f"{error}; blanking without it")
         else:
-            return _blanked(told["verified_blank"], told["certificate"])
+            return _report_blank(answer["verified_blank"], answer["certificate"])
     forbid_core_dumps()
     with vault_opening.only_one(config), vault_opening.open_vault(config) as (vault, _):
         path = vault.blank(Reason.ORDERED)
-        return _blanked(vault.verified_blank, path.name)
+        return _report_blank(vault.verified_blank, path.name)
 
 
-def _blanked(verified: bool, certificate: str) -> int:
-    """Say what was done; 1 where the medium could not be read back."""
+def _report_blank(verified: bool, certificate: str) -> int:
+    """Say what was done; 1 if the medium could not be read back."""
     if verified:
         _say(f"BLANK (verified); certificate {certificate}")
         return 0
@@ -144,7 +147,7 @@ def _require_token(token: Token) -> None:
 
 
 def _token(args: argparse.Namespace) -> tuple[Token, str | None]:
-    """The driver, and the PIN where it takes one."""
+    """The driver of the token, and the PIN if it needs one."""
     if args.fido2 is not None:
         from doorsill.consent.enrolled import read_enrolled
         from doorsill.drivers.token.fido import FidoToken

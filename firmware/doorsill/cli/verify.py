@@ -23,7 +23,7 @@ HEAD_NAME = "head.json"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Verify; raises UntrustedError with the reason of the first refusal."""
+    """Verify a chain; UntrustedError with the reason of the first refusal."""
     folder = len(args.paths) == 1 and args.paths[0].is_dir()
     documents, head = _folder(args.paths[0]) if folder else (_files(args.paths), None)
     authority, now = read_certificate(args.ca), datetime.now(UTC)
@@ -83,7 +83,7 @@ def _describe(each: Verified) -> str:
 
 
 def _around(body: dict[str, Any]) -> str:
-    """What the kernel said of this machine, beside the medium."""
+    """What the kernel said of this machine, besides the medium."""
     system = body["system"]
     swap, dumps = system["swap_bytes"], system["core_dumps"]
     return (

@@ -1,1 +1,1 @@
-"""What every command line of ours shares: parser, help, values, endings, tables."""
+"""What all our command lines share: parser, help, values, exit codes, tables."""

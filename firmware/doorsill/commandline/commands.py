@@ -1,4 +1,4 @@
-"""A parser's commands as values, for what is made from it: manual page, completion."""
+"""A parser's commands as values, from which manual page and completion are made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option; ``values`` is None for a flag, and empty where nobody can guess."""
+    """One option; ``values`` is None for a flag, and empty for any value."""
 
     names: tuple[str, ...]
     metavar: str  # empty for a flag
@@ -76,5 +76,5 @@ def _option(parser: argparse.ArgumentParser, action: argparse.Action) -> Option:
     )
 
 
-# What a file may be given for beside a name; its type does not say so.
+# Placeholders of values that may be a file, although their type does not say so.
 FILES = ("NAME|FILE", "source", "FILE", "FOLDER")

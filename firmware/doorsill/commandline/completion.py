@@ -1,7 +1,7 @@
-"""What a shell completes, made from the parser: for bash and for zsh.
+"""Completion for bash and for zsh, made from the parser.
 
-Both follow the words to the command at hand. After an option they offer its values or
-files, else the options where a ``-`` was typed, and commands or files where not.
+Both find the command in the words so far. After an option they offer its values or
+files. Otherwise they offer options after a ``-``, and commands or files without one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from shlex import quote
 
 from doorsill.commandline.commands import Command, Option
 
-# What to offer: after an option, at the begin of one, and else. Both end with it.
+# What to offer: after an option, at the beginning of one, and otherwise. The files for
+# both shells end with it.
 CASES = """\
     case "$at|$previous" in
 {values}
@@ -135,7 +136,7 @@ def _values(
     offered: Callable[[Iterable[tuple[str, str]]], str],
     files: str,
 ) -> Iterator[tuple[str, str]]:
-    """After which option what is offered; nothing where nobody can guess."""
+    """For each option with a value, what is offered after it."""
     for command in commands:
         for option, name in _named_options(command):
             if not option.takes_value:

@@ -34,9 +34,12 @@ def run_to_exit_code(
 ) -> int:
     """Do ``work``; errors become sentences on standard error and an exit code.
 
-    Where ``verbose`` says so, an error that nobody foresaw keeps its traceback.
+    If ``verbose`` is true, an unexpected error of the system keeps its traceback.
     """
-    for stream in (sys.stdout, sys.stderr):  # no locale may cost a result
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # a locale without a character must not fail
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
@@ -48,7 +51,7 @@ def run_to_exit_code(
         sys.stderr.write(f"{program}: interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:
-        drop_output()  # the reader of our output left; nothing more can be said there
+        drop_output()  # the reader of our output has ended, so it cannot be written
         return 0
     except OSError as error:
         if verbose():
@@ -67,7 +70,7 @@ def _flushed(work: Callable[[], int]) -> int:
 
 
 def _of_the_system(program: str, error: OSError) -> int:
-    """An error of the system that no command foresaw: what it is, and of which file."""
+    """Print an unexpected error of the system, with its file; returns an exit code."""
     if _output_fails():
         drop_output()
         sys.stderr.write(
@@ -80,7 +83,7 @@ def _of_the_system(program: str, error: OSError) -> int:
 
 
 def _output_fails() -> bool:
-    """Whether not even a line end can be written any more."""
+    """Whether standard output cannot be written any more, not even a line end."""
     with contextlib.suppress(io.UnsupportedOperation):  # no file at all, in a test
         try:
             os.write(sys.stdout.fileno(), b"\n")
@@ -92,6 +95,6 @@ def _output_fails() -> bool:
 
 
 def drop_output() -> None:
-    """What the buffer holds goes nowhere; else Python ends with a code of its own."""
+    """Drop the rest of the output, or Python would end with a code of its own."""
     with contextlib.suppress(io.UnsupportedOperation):  # no file at all, in a test
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""How a help looks: defaults are shown, and a narrow terminal breaks no word.
+"""The layout of a help: defaults are shown, and no word is broken.
 
 An epilog is written for 80 columns. On a narrower terminal, such as a phone over SSH,
 prose flows again and an example goes on in the next line, so that it can be copied.
@@ -14,21 +14,21 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-NARROWEST = 20  # columns that everything is still laid out for
+NARROWEST = 20  # columns: the narrowest layout
 FULL = 80  # columns that the epilogs are written for
-COMMENT = re.compile(r"(?<=\S) {2,}(?=\S)")  # between an example and what it does
+COMMENT = re.compile(r"(?<=\S) {2,}(?=\S)")  # between an example and its comment
 CONTINUED = re.compile(r" \\\n +")  # an example that goes on in the next line
-# What stays in one line: an option and its value, and what is between quotes.
+# Words that stay in one line: an option and its value, and a text in quotes.
 TOGETHER = re.compile(r"(?<= )--?[\w-]+ (?=[^-\s])|\"[^\"]*\"")
 GLUE = "\0"  # a space that no line is broken at
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """Shows the default of each option, and folds the epilog where it is too wide."""
+    """Shows the default of each option, and folds an epilog that is too wide."""
 
     def __init__(self, prog: str, width: int | None = None) -> None:
         columns = width or columns_here() - 2
-        # The names of options get a column of their own only where there is room.
+        # Names of options get a column of their own only if there is room.
         place = 24 if columns >= FULL - 2 else 6
         super().__init__(prog, max_help_position=place, width=columns)
 
@@ -51,7 +51,7 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
 
 def columns_here() -> int:
-    """How wide this terminal is, or FULL where there is none."""
+    """The width of this terminal in columns; FULL without a terminal."""
     return max(NARROWEST, shutil.get_terminal_size((FULL, 24)).columns)
 
 
@@ -73,7 +73,7 @@ def _is_prose(line: str) -> bool:
 
 
 def _example(line: str, width: int) -> Iterator[str]:
-    """An example, with what it does below it; its line breaks can be copied."""
+    """An example, with its comment below it; it can be copied with its line breaks."""
     margin = " " * (len(line) - len(line.lstrip()))
     command, *comment = COMMENT.split(line.strip())
     glued = TOGETHER.sub(lambda found: found[0].replace(" ", GLUE), command)

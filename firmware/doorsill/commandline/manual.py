@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from doorsill.commandline.commands import Command, Option
 
-COMMANDS = "@COMMANDS@"  # where the page that a person wrote takes them in
+COMMANDS = "@COMMANDS@"  # the line of the page that the commands replace
 
 
 def manual(page: str, commands: Iterable[tuple[str, Command]]) -> str:
@@ -42,7 +42,7 @@ def _term(option: Option) -> str:
 
 
 def _epilog(text: str) -> Iterator[str]:
-    """As it is laid out, examples and drawing included."""
+    """The epilog in its own layout, with examples and drawing."""
     yield ".PP"
     yield ".nf"
     yield from (_line(line) for line in text.rstrip().splitlines())
@@ -55,6 +55,6 @@ def _line(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """``text`` with nothing in it that roff takes for a command of its own."""
+    """``text`` with escapes, so that roff sees no command in it."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
     return re.sub(r"^([.'])", r"\\&\1", escaped)

@@ -13,7 +13,7 @@ from doorsill.config import INSTALLED
 
 Point = tuple[float, float]
 
-MOST_THREADS = 64  # of the model's runtime
+MOST_THREADS = 64  # for the model's runtime
 RUNTIMES = ("litert", "tflite-runtime")  # the first is the default
 LEAST_RATE, MOST_RATE = 0.5, 480.0  # frames a second that a recording may have
 
@@ -30,7 +30,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def add_reader(parser: argparse.ArgumentParser) -> None:
-    """``--reader NAME`` for a command that wants a card."""
+    """``--reader NAME`` for a command that needs a card."""
     parser.add_argument(
         "--reader",
         default="",
@@ -40,7 +40,7 @@ def add_reader(parser: argparse.ArgumentParser) -> None:
 
 
 def add_line(parser: argparse.ArgumentParser, words: str) -> None:
-    """``--line X0,Y0,X1,Y1``, as often as there are lines."""
+    """``--line X0,Y0,X1,Y1``, once for each line."""
     parser.add_argument(
         "--line",
         type=line_argument,
@@ -72,7 +72,7 @@ def add_management_key(parser: argparse.ArgumentParser) -> None:
 
 
 def line_argument(text: str) -> tuple[Point, ...]:
-    """``X0,Y0,X1,Y1[,…]`` as points, or a sentence on what is wrong."""
+    """``X0,Y0,X1,Y1[,…]`` as points, or an error that says what is wrong."""
     try:
         numbers = [float(each) for each in text.split(",")]
     except ValueError:
@@ -92,7 +92,7 @@ def line_argument(text: str) -> tuple[Point, ...]:
 
 
 def seconds_argument(text: str) -> float:
-    """A length of time, or a sentence on what is wrong."""
+    """A length of time, or an error that says what is wrong."""
     try:
         seconds = float(text)
     except ValueError:
@@ -105,7 +105,7 @@ def seconds_argument(text: str) -> float:
 
 
 def rate_argument(text: str) -> float:
-    """Frames a second, or a sentence on what is wrong."""
+    """Frames a second, or an error that says what is wrong."""
     try:
         rate = float(text)
     except ValueError:
@@ -118,7 +118,7 @@ def rate_argument(text: str) -> float:
 
 
 def start_argument(text: str) -> datetime:
-    """A moment with its offset from UTC, or a sentence on what is wrong."""
+    """A moment with its offset from UTC, or an error that says what is wrong."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -131,7 +131,7 @@ def start_argument(text: str) -> datetime:
 
 
 def day_argument(text: str) -> datetime:
-    """The beginning of a day in UTC, or a sentence on what is wrong."""
+    """The beginning of a day in UTC, or an error that says what is wrong."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
@@ -141,9 +141,9 @@ def day_argument(text: str) -> datetime:
 
 
 def zone_argument(text: str) -> str:
-    """A time zone that this system knows, or a sentence on what is wrong.
+    """A time zone that this system knows, or an error that says what is wrong.
 
-    A system without any table of zones cannot say, and takes every name.
+    A system without any table of zones accepts every name.
     """
     try:
         known = text == "UTC" or bool(zoneinfo.ZoneInfo(text).key)

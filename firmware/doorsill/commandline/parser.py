@@ -1,8 +1,8 @@
 """One parser for every command line of ours.
 
-Whatever is wrong gets the usage of the command at hand and one sentence that names the
-option and its value: first what is misspelt, with what was probably meant, then what
-is missing. There are no abbreviations, and no option can be given twice by mistake.
+An error prints the usage of the command and one sentence that names the option and its
+value: first a misspelt option, with the one that was probably meant, then a missing
+one. There are no abbreviations, and no option can be given twice by mistake.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from doorsill.commandline.help import Help
 
 USAGE = 2  # exit code: the command line itself is wrong
-# What argparse says, and what we say instead.
+# How argparse begins its messages, which we replace by our own.
 VALUE_MISSING, VALUE_TOO_MUCH = "expected ", "ignored explicit argument"
 MISSING = "the following arguments are required: "
 ONE_MISSING = re.compile(r"one of the arguments (.+) is required")
@@ -31,7 +31,7 @@ Actions = argparse._SubParsersAction  # what add_subparsers returns; for annotat
 
 
 class Parser(argparse.ArgumentParser):
-    """As argparse's, but kinder; each command has ``--help`` and ``--verbose``."""
+    """argparse's parser with clearer errors, ``--help`` and ``--verbose``."""
 
     def __init__(self, **settings: Any) -> None:
         settings.setdefault("formatter_class", Help)
@@ -51,7 +51,7 @@ class Parser(argparse.ArgumentParser):
         args: Sequence[str] | None = None,
         namespace: argparse.Namespace | None = None,
     ) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse's; nothing unknown is left over, it is refused here."""
+        """As argparse's, but an unknown argument is an error here."""
         words = list(sys.argv[1:] if args is None else args)
         self._refuse_strangers(words)
         try:
@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         return found, []
 
     def error(self, message: str) -> NoReturn:
-        """The usage of this command and ``message``; leaves with USAGE."""
+        """Print the usage of this command and ``message``; exit with USAGE."""
         if message.startswith(MISSING):
             message = self._missing(message.removeprefix(MISSING).split(", "))
         elif found := ONE_MISSING.match(message):
@@ -72,7 +72,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: {message}\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Unlike argparse's, it does not hide that nothing could be written."""
+        """Write; unlike argparse's, it raises if nothing can be written."""
         (file or sys.stderr).write(message)
 
     def _refuse_strangers(self, words: Sequence[str]) -> None:
@@ -82,7 +82,7 @@ class Parser(argparse.ArgumentParser):
         values: dict[str, str] = {}
         for index, word in enumerate(words):
             if word == "--" or (self._subparsers and not word.startswith("-")):
-                return  # what follows is not ours
+                return  # the rest is no option of this parser
             if len(word) < 2 or word[0] != "-" or NEGATIVE.match(word) or " " in word:
                 continue
             name, given, value = word.partition("=")
@@ -118,7 +118,7 @@ class Parser(argparse.ArgumentParser):
         return words
 
     def _missing(self, names: Sequence[str]) -> str:
-        """What has to be given as well, with the first example."""
+        """The sentence for missing arguments, with the first example."""
         verb = "is" if len(names) == 1 else "are"
         words = f"{', '.join(names)} {verb} required"
         if self._subparsers:
@@ -153,7 +153,7 @@ def command(
 ) -> Parser:
     """Add the command ``name``; ``work`` is ``module:function``, imported on use.
 
-    ``words`` says in half a sentence what it does, ``examples`` is printed below its
+    ``words`` says in half a sentence what it does; ``examples`` is printed below its
     help. A group of commands has no work of its own.
     """
     made: Parser = commands.add_parser(
@@ -168,13 +168,13 @@ def command(
 
 
 def done(chosen: argparse.Namespace) -> int:
-    """Do the work that was chosen; its exit code."""
+    """Do the work of the chosen command; returns its exit code."""
     module, _, function = chosen.work.partition(":")
     return int(getattr(importlib.import_module(module), function)(chosen) or 0)
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """``; did you mean …?``, or nothing where no name of ``known`` is near."""
+    """``; did you mean …?``, or nothing if no name in ``known`` is near."""
     names = list(known)
     begun = [each for each in names if len(name) > 2 and each.startswith(name)]
     close = begun if len(begun) == 1 else difflib.get_close_matches(name, names, n=1)

@@ -1,4 +1,4 @@
-"""What each program of ours begins with: its name, ``--version``, a log."""
+"""The beginning of each program of ours: its name, ``--version``, a log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def program(name: str, about: str, examples: str) -> tuple[Parser, Actions[Any]]
 
 
 def log_to_stderr(*, verbose: bool) -> None:
-    """One line for each thing that happened, with its time."""
+    """Log to standard error, one line for each event, with its time."""
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

@@ -1,8 +1,8 @@
-"""Tables and lights on a terminal: wide where there is room, and whole where not.
+"""Tables and lights on a terminal, without cutting a word.
 
-A table that does not fit is laid out row by row, each cell behind its head, so that no
-word is cut and a path or a command can be copied. A light is a word; on a terminal it
-has a colour as well, unless NO_COLOR is set. To be printed with ``crop=False``.
+A table that does not fit is printed row by row, each cell after its head, so that a
+path or a command can be copied. A light is a word; on a terminal it also has a colour,
+unless NO_COLOR is set. To be printed with ``crop=False``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PLAIN_TERMINALS = ("", "dumb")
 
 
 class Rows:
-    """A table with ``heads``; what stands in it is text, and never markup."""
+    """A table with ``heads``; its cells are text, and never markup."""
 
     def __init__(self, *heads: str, title: str | None = None) -> None:
         self.heads, self.title = heads, title
@@ -54,7 +54,7 @@ class Rows:
         return [self.heads, *self.rows]
 
     def stack(self, width: int) -> Iterator[str]:
-        """Row by row, each cell behind its head, in ``width`` columns."""
+        """Row by row, each cell after its head, in ``width`` columns."""
         if self.title:
             yield self.title
         margin = max(map(len, self.heads)) + 2
@@ -66,10 +66,10 @@ class Rows:
 
 
 def hanging(before: str, text: str, width: int, after: int | None = None) -> list[str]:
-    """``text`` behind ``before``, further lines below it; no word is broken.
+    """``text`` after ``before``, with further lines below it; no word is broken.
 
-    Where ``before`` leaves less than half of ``width``, or no room for a word, further
-    lines have the margin ``after``, 2 if it is not given.
+    If ``before`` takes more than half of ``width``, or leaves no room for a word,
+    further lines have the margin ``after`` (columns; 2 if it is not given).
     """
     longest = max(map(len, text.split()), default=0)
     fits = len(before) * 2 <= width and len(before) + longest <= width
@@ -85,7 +85,7 @@ def hanging(before: str, text: str, width: int, after: int | None = None) -> lis
 
 
 def light(word: str, out: TextIO | None = None) -> str:
-    """``word`` with its colour, where ``out`` is a terminal that shows colours."""
+    """``word`` with its colour, if ``out`` is a terminal that shows colours."""
     out = out or sys.stdout
     if "NO_COLOR" in os.environ or not out.isatty():
         return word
@@ -95,7 +95,7 @@ def light(word: str, out: TextIO | None = None) -> str:
 
 
 def lights(found: Sequence[tuple[str, str, str, str]], width: int) -> Iterator[str]:
-    """A line or more for each (light, part, what is so, first step) of ``found``."""
+    """A line or more for each (light, part, its state, first step) of ``found``."""
     longest = max(len(part) for _, part, _, _ in found)
     for word, part, says, step in found:
         before = f"{word:5} {part:{longest}} "

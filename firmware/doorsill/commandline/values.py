@@ -1,4 +1,4 @@
-"""What options take: each type says what it wants, with the value that it got."""
+"""Types of option values; an error says what is wanted, and the value given."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What makes a card, at the controller's desk; no camera has it to hand."""
+"""What makes consent cards and signs policies, at a desk; no camera needs it."""

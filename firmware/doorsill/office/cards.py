@@ -1,4 +1,4 @@
-"""The certificates of consent: the controller's CA, and what it puts on a card.
+"""The certificates of consent: the controller's CA, and the certificates on a card.
 
 Pure: keys, names and times are arguments. RFC 5280 shapes; P-256 with SHA-256 only.
 """
@@ -21,15 +21,15 @@ SITE = re.compile(r"[a-z0-9-]{1,16}")
 PURPOSE = re.compile(r"[a-z0-9-]{1,32}")
 CONTROLLER = re.compile(r"[^\x00-\x1f]{1,64}")
 HOLDER = re.compile(r"[\w .'@-]{1,64}")
-CARD_DAYS_LIMIT = 365
-AUTHORITY_DAYS_LIMIT = 3653
+CARD_DAYS_LIMIT = 365  # longest validity of a card
+AUTHORITY_DAYS_LIMIT = 3653  # longest validity of the CA
 
 PrivateKey = ec.EllipticCurvePrivateKey
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a card is for, and how long."""
+    """What a card is for, and for how long; ConfigError if a value is bad."""
 
     holder: str
     site: str
@@ -93,18 +93,18 @@ def sealing(
 
 
 def der(certificate: x509.Certificate) -> bytes:
-    """As it goes onto a card."""
+    """The certificate in DER, as it is on a card."""
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def require_authority(controller: str, days: int) -> None:
-    """ConfigError where a CA cannot be made like that."""
+    """ConfigError if a CA cannot be made with these values."""
     _require("controller", controller, CONTROLLER)
     _require_days(days, AUTHORITY_DAYS_LIMIT)
 
 
 def require_within(ca: x509.Certificate, grant: Grant) -> None:
-    """ConfigError where the card would outlive its CA."""
+    """ConfigError if the card would be valid longer than its CA."""
     ends = grant.not_before + grant.days * 86400
     if ends > ca.not_valid_after_utc.timestamp():
         raise ConfigError(

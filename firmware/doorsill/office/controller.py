@@ -1,9 +1,9 @@
 """The controller's key, which signs policies: in a file, or on a PIV card.
 
     file  a private key in PEM, mode 0600, with a passphrase or without
-    card  slot 9C; the private half never leaves it, and each signature wants the PIN
+    card  slot 9C; the private half never leaves it, and each signature needs the PIN
 
-Whoever has this key decides what every device of the site may do.
+The holder of this key decides what every device of the site may do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from doorsill.errors import ConfigError, UntrustedError
 if TYPE_CHECKING:
     from doorsill.drivers.token.piv import PivCard
 
-CARD_WAIT_S = 30.0
+CARD_WAIT_S = 30.0  # for a person to put the card in
 PASSPHRASE_LEAST = 8  # characters
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 
 
 def from_file(path: Path) -> SignBytes:
-    """Signs with the key in ``path``; asks for its passphrase where it has one."""
+    """Signs with the key in ``path``; asks for its passphrase, if it has one."""
     key = pem.read_key(path, lambda: secret(f"passphrase of {path}: ").encode())
     return lambda data: key.sign(data, ES256)
 

@@ -30,9 +30,9 @@ from doorsill.process.in_time import in_time
 
 T = TypeVar("T")
 
-WORK_S = 60.0  # for all that is done on a card; making two keys takes it seconds
-HANGS_S = 5.0  # a pcscd that hangs is given up so much later than a missing card
-# No card that comes changes it: a person has to do something else first.
+WORK_S = 60.0  # limit for all work on a card; making two keys takes seconds
+HANGS_S = 5.0  # a hanging pcscd is given up so much later than a missing card
+# Reasons that no other card can end: a person has to do something else first.
 WAITING_IS_IN_VAIN = frozenset({Reason.SECOND_CARD, Reason.DAEMON_GONE})
 HANGS = "the card service (pcscd) or the card hangs: no answer"
 
@@ -55,7 +55,7 @@ def make(
 ) -> ConsentCertificate:
     """Turn ``card``, with the application selected, into a consent card.
 
-    Raises TokenError as the card does; what it holds then opens nothing.
+    Raises TokenError if the card fails; it then opens nothing.
     """
     card.authenticate(management_key)
     presence_key, sealing_key = card.generate(PRESENCE), card.generate(SEALING)
