@@ -161,7 +161,7 @@ def _vault_users() -> frozenset[int]:
 
 
 def _cut(pixels: Pixels, head: Boxes) -> Pixels | None:
-    """A view of the head with its margin, or None where it is too small."""
+    """A view of the head with its margin, or None if it is too small."""
     rows, columns = pixels.shape[:2]
     x0, y0, x1, y1 = (float(each) for each in head)
     dx, dy = (x1 - x0) * MARGIN, (y1 - y0) * MARGIN

@@ -102,7 +102,7 @@ def _require_room(args: argparse.Namespace) -> None:
 def _replacing(path: Path | None) -> Iterator[Path | None]:
     """A file beside ``path``, opened before the work and moved to it at the end.
 
-    Raises ConfigError at once where nothing can be written there.
+    Raises ConfigError at once if nothing can be written there.
     """
     if path is None:
         yield None

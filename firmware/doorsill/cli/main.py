@@ -117,7 +117,7 @@ def plugins() -> dict[str, tuple[str, str]]:
 
 
 def refuse_32_bits(largest: int) -> None:
-    """ConfigError where ``largest``, the greatest size of this Python, has 32 bits."""
+    """ConfigError if ``largest``, the largest size of this Python, has 32 bits."""
     if largest < SIXTY_FOUR_BITS:
         raise ConfigError(
             "doorsill needs a 64-bit system (Raspberry Pi OS 64-bit, Debian arm64 or "

@@ -165,7 +165,7 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _comparison(rows: list[dict[str, Any]]) -> Rows:
-    """A column for each model; labels and lines only where there are any."""
+    """A column for each model; rows for labels and lines only if there are any."""
     table = Rows("", *(row["model"] for row in rows))
 
     def add(name: str, shown: Callable[[dict[str, Any]], str]) -> None:

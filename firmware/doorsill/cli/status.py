@@ -1,4 +1,4 @@
-"""``doorsill status``: what a technician needs, and the first step where it is red.
+"""``doorsill status``: what a technician needs, and the first step if it is red.
 
 It reads files, asks the kernel which processes run, and asks the processes how they
 are. It changes nothing, so it can be run at any time.

@@ -83,7 +83,7 @@ class Gate:
 def require_lease(gate: Gate, at: Moment) -> Lease:
     """The lease if the gate is open at ``at``; else UntrustedError.
 
-    Asks nothing but the gate and the time: it holds also where nobody ticks any more.
+    It needs only the gate and the time, so it is right also if no Tick comes any more.
     """
     reason = None if gate.lease is None else _overdue(gate, at)
     if gate.lease is None or reason is not None:

@@ -59,7 +59,7 @@ class Token(Protocol):
         """The consent certificate in DER, not verified."""
 
     def sealing_certificate(self) -> bytes:
-        """The 9D certificate in DER, not verified; empty where the token has none."""
+        """The 9D certificate in DER, not verified; empty if the token has none."""
 
     def sign(self, challenge: Challenge) -> Answer:
         """The token's answer; a FIDO2 key waits for a touch if it is asked for one."""

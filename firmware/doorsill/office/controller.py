@@ -97,7 +97,7 @@ def new_passphrase() -> bytes:
 
 
 def secret(prompt: str) -> str:
-    """What a person types and nobody sees; ConfigError where nobody can type."""
+    """A secret that a person types without echo; ConfigError without a terminal."""
     if not sys.stdin.isatty():
         raise ConfigError(f"{prompt.rstrip(': ')} is wanted; run this in a terminal")
     return getpass.getpass(prompt)

@@ -104,7 +104,7 @@ def with_one_card(
 
 
 def holder_before(card: PivCard) -> str | None:
-    """Who the card was made for before, or None where it is empty."""
+    """The holder that the card was made for before; None if it is empty."""
     try:
         return trust.holder_of(read_der(card.certificate(PRESENCE)))
     except TokenError as error:

@@ -1,4 +1,4 @@
-"""The second lock: landlock, which knows paths and ports, where the kernel has it.
+"""The second lock: landlock, for paths and ports, if the kernel has it.
 
 It binds the calling thread and the threads that this one starts, so it is closed while
 there is only one. Each ABI adds something, which is used if the kernel has it: files

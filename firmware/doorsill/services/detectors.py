@@ -50,7 +50,7 @@ def with_probed_delegate(
 
 
 def _with_what_works(section: ModelSection, model: bytes) -> ModelSection:
-    """``section`` without its delegate, where that does not work and need not."""
+    """``section``; without its delegate if that fails and the fallback is allowed."""
     if not section.delegate:
         return section
     reason = reason_against(model, section.runtime, section.delegate)

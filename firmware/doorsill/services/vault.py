@@ -1,6 +1,6 @@
 """The vault process: it owns reader and medium, and has neither network nor camera.
 
-    open the medium ─► blank it ─► confine ─► serve until told to stop ─► blank it
+    open the medium ─► blank it ─► confine ─► serve until a signal ─► blank it
 
 If anything fails on the way, the key is destroyed and the process ends. The medium then
 holds ciphertext without a key, and the next start blanks it first.

@@ -1,6 +1,6 @@
 """What the configuration names for the vault: token, key switch, lamp.
 
-A driver is loaded only where it is named: most vaults have a card and nothing else.
+A driver is loaded only if it is named: most vaults have a card and nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def open_token(consent: ConsentSection) -> Token:
 
 
 def open_key_switch(consent: ConsentSection) -> Switch | None:
-    """The key switch that must be on as well, where one is configured."""
+    """The key switch that must be on as well, if one is configured."""
     if not consent.gpio_line:
         return None
     from doorsill.drivers.gpio.line import open_switch
@@ -33,7 +33,7 @@ def open_key_switch(consent: ConsentSection) -> Switch | None:
 
 
 def open_consent_lamp(consent: ConsentSection) -> Lamp | None:
-    """The lamp that is lit while the vault is open, where one is configured."""
+    """The lamp that is lit while the vault is open, if one is configured."""
     if not consent.lamp_line:
         return None
     from doorsill.drivers.gpio.lamp import open_lamp

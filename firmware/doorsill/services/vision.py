@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 def main(config: Config) -> None:
-    """Count at a door until told to stop.
+    """Count at a door until a signal asks to stop.
 
     Raises ConfigError or UntrustedError before the first frame, CameraError when the
     camera has to be opened again.

@@ -9,7 +9,7 @@ Events of paho's thread wait in a queue, and ``fileno`` becomes readable.
 * The answer to each message is the reason code of its PUBACK, found by its number;
   paho's own ``wait_for_publish`` fails for ever after a lost connection.
 * A broker that accepts the connection and answers nothing is left after ``ack_s``.
-* The last will says ``lost``. ``stop`` sends a farewell in its place; where that cannot
+* The last will says ``lost``. ``stop`` sends a farewell in its place; if that cannot
   be sent, the broker publishes the will.
 """
 
@@ -197,7 +197,7 @@ class Publisher:
     def stop(self, farewell: Outgoing | None = None) -> None:
         """Send ``farewell`` in place of the will, then close.
 
-        Without one, or where it cannot be sent, the broker publishes the will.
+        Without one, or if it cannot be sent, the broker publishes the will.
         """
         said = False
         if farewell is not None and self.connected:

@@ -124,13 +124,13 @@ def health_of(
         "takeovers": own.takeovers,
         "epsilon_spent_micro": own.ledger.spent_micro,
     }
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         name: min(number, LARGEST) for name, number in numbers.items()
     }
-    told |= gauges
-    told |= {each.name: getattr(release, each.name) for each in fields(Release)}
-    told |= _of_device(own)
-    return Health(time=int(time), **told)
+    values |= gauges
+    values |= {each.name: getattr(release, each.name) for each in fields(Release)}
+    values |= _of_device(own)
+    return Health(time=int(time), **values)
 
 
 def _of_device(own: UplinkHealth) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Surroundings:
     boot: str  # the kernel's random id of this boot
     firmware: str  # SHA-256 over the installed package
     swap_bytes: int  # of swap that is switched on, used or not
-    core_dumps: str  # "off", or where the kernel would write them
+    core_dumps: str  # "off", or the place that the kernel writes them to
     journal: str  # "volatile", "persistent" or "none"
     sectors_written: dict[str, int]  # of 512 bytes since boot, by block device
     utc_ms: int  # the time of the certificate, UTC in ms

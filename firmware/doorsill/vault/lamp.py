@@ -1,4 +1,4 @@
-"""What the keeper does with a consent lamp, where there is one."""
+"""What the keeper does with the consent lamp, if there is one."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ class Pairs:
 
 
 def rule(each: Rule, name: str | None = None, default: Any = None) -> Any:
-    """A field of a message; ``name`` where the wire's word is one of Python's own."""
+    """A field of a message; ``name`` is its name on the wire, if that is a keyword."""
     metadata = {"rule": each, "name": name}
     if default is None:
         return field(metadata=metadata)

@@ -38,7 +38,8 @@ if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
     from doorsill_fleet.demo.token import Token
 
 READY_WITHIN_S = 20.0
-LOG, LINES = "processes.log", 20  # the last lines are shown where a process failed
+LOG = "processes.log"  # of the processes
+LINES = 20  # last lines of it that are shown if a process failed
 LAST_WITHIN_S = 5.0  # for the last windows to arrive
 
 
@@ -110,7 +111,7 @@ def _stage(plan: Plan, folder: Path, token: Token | None) -> Stage:
 
 
 def require_playable(source: str, detector: str) -> None:
-    """CameraError or ConfigError where nothing can be seen in it, or found with it.
+    """CameraError or ConfigError if the source gives no picture, or no model fits.
 
     Asked before anything is started: vision itself, once closed, cannot say a name.
     """

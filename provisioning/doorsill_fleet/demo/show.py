@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
 
 Running = dict[str, subprocess.Popen[bytes]]
 REFRESH_S = 0.25
-PLAIN_EVERY_S = 10.0  # between two lines where there is no terminal
+PLAIN_EVERY_S = 10.0  # between two lines without a terminal
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class Show:
 
 
 def _ended(running: Running) -> list[str] | None:
-    """None while all run; [] where a recording ended well, else what failed."""
+    """None while all run; [] if a recording ended well; else what failed."""
     for name, child in running.items():
         code = child.poll()
         if code is not None:

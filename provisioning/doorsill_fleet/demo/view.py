@@ -60,7 +60,7 @@ class Measured:
     elapsed: float
     seconds: float
     raw_faces: int  # stored anywhere below the device's folders
-    vault: str = ""  # BLANK, OPEN (n sealed), … where a token takes part
+    vault: str = ""  # BLANK, OPEN (n sealed), … if a token takes part
 
 
 def picture(received: Received, truth: Truth, measured: Measured) -> RenderableType:
@@ -85,7 +85,7 @@ def picture(received: Received, truth: Truth, measured: Measured) -> RenderableT
 
 
 def plain(received: Received, measured: Measured) -> str:
-    """The same in one line, where there is no terminal."""
+    """The same in one line, for output without a terminal."""
     counted = " ".join(f"in {i} out {o}" for i, o in received.live) or "nothing counted"
     vault = f"; vault {measured.vault}" if measured.vault else ""
     return (
@@ -96,7 +96,7 @@ def plain(received: Received, measured: Measured) -> str:
 
 
 def last_message(received: Received) -> Text:
-    """Topic and payload of the last message, cut where it is long."""
+    """Topic and payload of the last message, cut if it is long."""
     shown = received.last_payload[:LONGEST_SHOWN]
     return Text(f"{received.last_topic}\n{shown}", overflow="fold")
 

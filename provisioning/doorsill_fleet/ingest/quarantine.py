@@ -40,7 +40,7 @@ class Quarantine:
     def put(self, strangers: list[tuple[str, bytes, str]]) -> None:
         """Keep (topic, payload, why) as far as there is room; on disk when it returns.
 
-        UplinkError where the disk takes nothing.
+        UplinkError if the disk fails.
         """
         kept = strangers[: self.lines_most - self.lines]
         if not kept:

@@ -60,7 +60,7 @@ class Keeps(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads, where: the name in the certificate, and three PEM files."""
+    """The broker, the name in our certificate, and three PEM files."""
 
     name: str
     host: str
