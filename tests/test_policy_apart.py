@@ -13,8 +13,7 @@ from limits import PROGRAM_S
 
 from doorsill.config import Config
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.policy import store
-from doorsill.services import policy_apart
+from doorsill.services import policies, policy_apart
 from doorsill.services.policies import store_of
 from doorsill.services.policy_apart import policy_in_force
 from doorsill_fleet.stage.shop import Stage
@@ -63,7 +62,7 @@ def test_a_verification_that_hangs_is_given_up_and_its_child_is_gone(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a disk that does not answer."""
-    monkeypatch.setattr(store, "store_of", lambda _: threading.Event().wait(60))
+    monkeypatch.setattr(policies, "store_of", lambda _: threading.Event().wait(60))
     monkeypatch.setattr(policy_apart, "VERIFIED_WITHIN_S", 0.2)
     children: list[int] = []
     fork = os.fork
