@@ -353,11 +353,11 @@ def test_looks_are_told_when_their_time_is_over_and_once(open_: bool) -> None:
     else:
         book.tally.floor = SLOT + at
     take = book.tally.take_looks
-    with pytest.raises(UntrustedError, match="not over or was told"):
+    with pytest.raises(UntrustedError, match="not over or was reported"):
         take(Received(1, 100, looks(1, 3)))
     assert take(Received(1, 101, looks(0, 2))) == 15
     book.tally.mark_looks_used(looks(0, 1))
-    with pytest.raises(UntrustedError, match="not over or was told"):
+    with pytest.raises(UntrustedError, match="not over or was reported"):
         take(Received(1, 102, looks(0, 2)))
     assert take(Received(1, 103, looks(1, 2))) == 0
 

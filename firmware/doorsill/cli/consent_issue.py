@@ -93,8 +93,8 @@ def _management_key(path: Path | None) -> bytes:
 def _warn_factory(key: bytes) -> None:
     if key == FACTORY_MANAGEMENT_KEY:
         say(
-            "the card still has the factory's management key; whoever holds the card "
-            "can write to it. Change it, and the PIN, with the maker's tool"
+            "the card still has the factory's management key: anybody who holds the "
+            "card can write to it. Change it, and the PIN, with the maker's tool"
         )
 
 

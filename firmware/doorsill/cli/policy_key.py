@@ -35,7 +35,7 @@ def make_key(args: argparse.Namespace) -> int:
         public = pem.create_key(args.file, words).public_key()
         _say(f"wrote {args.file} (keep it offline) and {public_path} (for the devices)")
         if not args.passphrase:
-            _say("whoever gets the file can sign; --passphrase or --card guard it")
+            _say("anybody with the file can sign; --passphrase or --card protect it")
     written = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )

@@ -205,7 +205,9 @@ def _reader(answer: dict[str, Any]) -> Finding:
     if word in READER_STEPS:
         says = name or ("no reader" if word == "missing" else "pcscd does not answer")
         return Finding("reader", RED, says, READER_STEPS[word])
-    return Finding("reader", ORANGE, "not told yet", "wait ten seconds, then ask again")
+    return Finding(
+        "reader", ORANGE, "not known yet", "wait ten seconds, then ask again"
+    )
 
 
 def _step_for(shop: Shop, who: str) -> str:

@@ -235,7 +235,7 @@ class Voice:
         try:
             return self._send(stream_of(message), encode(message), now)
         except UntrustedError as error:
-            log.error("not told: %s", error)
+            log.error("not sent: %s", error)
             return True
 
     def _send(self, stream: str, payload: bytes, now: float) -> bool:

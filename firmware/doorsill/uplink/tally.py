@@ -129,7 +129,7 @@ class Tally:
         check_looks(cell, self.places)
         open_at = self.floor if self.minute is None else self.minute
         if cell.end > open_at or cell.start < self.looked_until.get(cell.line, 0):
-            raise UntrustedError("looks are of a time that is not over or was told")
+            raise UntrustedError("looks are of a time that is not over or was reported")
         slots = range(slot_of(cell.start), slot_of(cell.end))
         return sum(self.came_in.get((cell.line, slot), 0) for slot in slots)
 

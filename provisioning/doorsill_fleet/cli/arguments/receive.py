@@ -59,7 +59,7 @@ def add_receive(commands: argparse._SubParsersAction[Any]) -> None:
         "--seconds",
         type=number(1.0),
         metavar="S",
-        help="stop by itself after S seconds (default: when it is told to)",
+        help="stop by itself after S seconds (default: only at a signal)",
     )
 
 
