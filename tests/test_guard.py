@@ -15,7 +15,7 @@ from doorsill.wire import guard as guard_module
 from doorsill.wire.codec import encode
 from doorsill.wire.discovery import describe
 from doorsill.wire.guard import DISCOVERY, RATES, EgressGuard, Outgoing, RateError
-from doorsill.wire.messages import Message, stream_of
+from doorsill.wire.messages import LARGEST_BYTES, Message, stream_of
 
 DESCRIPTION = describe("shop-1", "cam-01", "0.1.0", ["door"])
 PICTURE = random.Random(1).randbytes(96 * 96 * 3)
@@ -184,7 +184,7 @@ def test_a_description_has_a_largest_size(size: int, good: bool) -> None:
 def test_the_rates_leave_no_room_for_a_film() -> None:
     """All streams together, each message as full of bits as its rules allow."""
     assert sum(rate.per_second for rate in RATES.values()) * 128 < 100_000
-    assert guard_module.LARGEST_BYTES == 1024
+    assert LARGEST_BYTES == 1024
 
 
 def test_the_will_is_checked_too() -> None:

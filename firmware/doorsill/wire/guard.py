@@ -15,7 +15,7 @@ from typing import Final
 from doorsill.errors import UntrustedError, UplinkError
 from doorsill.wire.codec import decode
 from doorsill.wire.discovery import described_at
-from doorsill.wire.messages import LARGEST_BYTES, STREAMS, topic
+from doorsill.wire.messages import STREAMS, topic
 
 DISCOVERY: Final = "discovery"
 # Enough for 8 lines and 16 zones with the longest names.
@@ -124,6 +124,3 @@ class EgressGuard:
                 f"{DISCOVERY}: not the description that follows from the policy"
             )
         return described_at(self._site, self._device)
-
-
-__all__ = ["DISCOVERY", "LARGEST_BYTES", "EgressGuard", "Outgoing", "RateError"]
