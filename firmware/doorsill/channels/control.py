@@ -55,7 +55,7 @@ class Counter:
         self._peers: list[socket.socket] = []
 
     def sockets(self) -> list[socket.socket]:
-        """For select."""
+        """The sockets to wait on, for select."""
         return [self._listener, *self._peers]
 
     def take(self) -> list[Request]:

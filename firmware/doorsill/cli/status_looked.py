@@ -20,7 +20,7 @@ from doorsill.services.detectors import model_bytes
 from doorsill.services.policies import store_of
 from doorsill.uplink.outbox_view import glance
 
-MIB = 1 << 20
+MIB = 1 << 20  # bytes
 DISK_LEAST_MIB = 16  # less free space is red
 DISK_SOON_MIB = 128  # less free space is orange
 WAITING_MANY = 120  # rows that wait: an hour of two lines

@@ -26,7 +26,7 @@ EXIT_CODES: tuple[tuple[type[DoorsillError], int], ...] = (
     (CameraError, 4),
     (UplinkError, 5),
 )
-NO, WRONG, INTERRUPTED = 1, 2, 130
+NO, WRONG, INTERRUPTED = 1, 2, 130  # exit codes
 
 
 def run_to_exit_code(

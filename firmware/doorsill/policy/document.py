@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 FORMAT = "doorsill-policy/1"
 K_CEILING = 1000  # crossings: highest k
-LINES_LIMIT, ZONES_LIMIT = 8, 16
+LINES_LIMIT, ZONES_LIMIT = 8, 16  # of one policy
 POINTS_LIMIT = 32  # of one line or zone
 HOURS_LIMIT = 28  # entries of opening hours
-DEVICES_LIMIT = 100
-MODELS_LIMIT = 16
+DEVICES_LIMIT = 100  # named in one policy
+MODELS_LIMIT = 16  # named in one policy
 CONSENT_SECONDS_CEILING = 4 * 3600  # of one session of the vault
 CONSENT_BYTES_CEILING = 64 << 20  # of one session of the vault
 CONSENT_CROPS_CEILING = 10_000  # of one session of the vault

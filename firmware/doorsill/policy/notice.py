@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from doorsill.policy.document import ConsentRules, Policy
 from doorsill.policy.words import hours_words
 
-WIDTH = 64
+WIDTH = 64  # columns
 INTERVAL_S = 60  # every minute a closed window leaves the camera, with any policy
 
 

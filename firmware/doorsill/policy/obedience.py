@@ -16,7 +16,7 @@ from pathlib import Path
 from doorsill.errors import ConfigError
 from doorsill.process.holder import already
 
-DIGEST_CHARACTERS = 64
+DIGEST_CHARACTERS = 64  # of a SHA-256, hexadecimal
 
 State = tuple[int, int, int, int] | None
 

@@ -14,7 +14,7 @@ import math
 
 from doorsill.policy.document import Line, Point, Policy
 
-COLUMNS, ROWS = 64, 18
+COLUMNS, ROWS = 64, 18  # of the drawing, in letters
 WIDE, HIGH = 16.0, 9.0  # the picture, in units of length
 BESIDE = 1.3  # from a line to its words, in units of length
 # The eight ways in the picture, in steps of 45 degrees.

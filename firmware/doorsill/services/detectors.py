@@ -36,20 +36,22 @@ log = logging.getLogger(__name__)
 def with_probed_delegate(
     section: ModelSection, allowed: Allowed | None = None
 ) -> ModelSection:
-    """``section``, its delegate tried in a child process; without it if it must be.
+    """``section``, after its delegate was tried in a child process.
 
-    To be called before the process confines itself and can start no child any more.
+    The result has no delegate if that fails and the fallback is allowed. To be called
+    before the process confines itself, because later it can start no child. Raises
+    ConfigError if the delegate or a model of others does not work.
     """
     if not section.delegate and not _is_path(section.detector):
         return section
     model = model_bytes(section, allowed)
-    section = _with_what_works(section, model)
+    section = _drop_broken_delegate(section, model)
     if _is_path(section.detector):
         _sound(model, section)
     return section
 
 
-def _with_what_works(section: ModelSection, model: bytes) -> ModelSection:
+def _drop_broken_delegate(section: ModelSection, model: bytes) -> ModelSection:
     """``section``; without its delegate if that fails and the fallback is allowed."""
     if not section.delegate:
         return section
@@ -63,7 +65,7 @@ def _with_what_works(section: ModelSection, model: bytes) -> ModelSection:
 
 
 def model_bytes(section: ModelSection, allowed: Allowed | None = None) -> bytes:
-    """The detector's verified bytes; UntrustedError unless it is ``allowed``."""
+    """The detector's verified bytes; UntrustedError if it is not ``allowed``."""
     name = section.detector
     if is_file(name):
         model = read_model(name)
@@ -78,8 +80,8 @@ def open_detector(section: ModelSection, allowed: Allowed | None = None) -> Dete
     """The detector that ``section`` names, loaded and ready.
 
     A name is one of ours, whose manifest is enforced; a path is a manifest (``.toml``)
-    or a bare detector that somebody else made. Raises ConfigError, or UntrustedError
-    where it is not ``allowed`` (None: any is) or not what its manifest says.
+    or a bare detector of others. Raises ConfigError if it does not work, UntrustedError
+    if it is not ``allowed`` (None allows all) or not what its manifest says.
     """
     name = section.detector
     if is_file(name):
@@ -88,24 +90,25 @@ def open_detector(section: ModelSection, allowed: Allowed | None = None) -> Dete
     require_allowed(manifest.sha256, allowed, name)
     if _is_path(name):
         _sound(verified_model(manifest), section)
-    return _manifested(manifest, section)
+    return _open_manifested(manifest, section)
 
 
 def _is_path(name: str) -> bool:
-    """Whether somebody else's model is named, and not one that came with us."""
+    """Whether a model of others is named by its path, and not one of ours."""
     return is_file(name) or is_manifest(name)
 
 
 def _sound(model: bytes, section: ModelSection) -> bytes:
-    """Tried in a child first; before the process confines itself, as it is kept.
+    """Return ``model`` if it can be loaded in a child process; else ConfigError.
 
-    With a delegate, loading tries both: a model that was compiled for an accelerator
-    runs on nothing else.
+    To be called before the process confines itself. With a delegate it is not tried
+    here: a model that was compiled for an accelerator runs on nothing else, so the
+    delegate and the model are tried together.
     """
     try:
         if not section.delegate:
             require_sound(model, section.runtime)
-        read_stated(model)  # here as well, while what that needs can still be loaded
+        read_stated(model)  # also here, while its imports can still be loaded
         return model
     except ConfigError as error:
         raise error.of(section.detector) from None
@@ -127,7 +130,7 @@ def _bare(path: Path, section: ModelSection, allowed: Allowed | None) -> NetDete
     return _with_its_doubts(foreign, path)
 
 
-def _manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
+def _open_manifested(manifest: Manifest, section: ModelSection) -> NetDetector:
     if manifest.kind == "attributes":
         raise ConfigError(
             f"the model {manifest.name} describes people and does not find them; "

@@ -1,11 +1,11 @@
-"""The vision process: it sees pixels, and all it can say are cells.
+"""The vision process: it sees pixels, and all it can send are cells.
 
     listen ─► restrict ─► model ─► camera, close ─► frame, frame … ─► last window
 
-Before it looks at a single picture it has given up the network, writing, and starting
-anything (``confine``). What must be opened for writing is open by then; so a camera
-that fails, or that is closed with the shop, is not opened again here: the process ends,
-and the supervisor starts it again. What it does with a frame is ``door.py``.
+Before the first picture it has given up the network, writing, and starting processes
+(``confine``). All that must be opened for writing is open by then. So a camera that
+fails, or that is closed with the shop, is not opened again here: the process ends, and
+the supervisor starts it again. ``vision/door.py`` says what is done with a frame.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 def main(config: Config) -> None:
     """Count at a door until a signal asks to stop.
 
-    Raises ConfigError or UntrustedError before the first frame, CameraError when the
+    Raises ConfigError or UntrustedError before the first frame, CameraError if the
     camera has to be opened again.
     """
     stop = listen()
@@ -108,15 +108,15 @@ def door_of(
 def _open_and_close(
     camera: CameraSection, door: Door, keep: Confinement, scribe: Scribe
 ) -> None:
-    """Open the camera and close the process, as early as that camera lets us.
+    """Open the camera and close the process, as early as that camera allows.
 
-    Open by the end, and for writing never again: both sockets, the supervisor's, the
-    accelerator, and the camera with its buffers and threads. From then on, the process
-    can say nothing of its own either.
+    At the end these are open: both sockets, the supervisor's socket, the accelerator,
+    and the camera with its buffers and threads. Nothing can be opened for writing any
+    more. From then on the process cannot write any text of its own either.
     """
     if camera.driver == "picamera":
         # libcamera needs more than vision may keep: netlink, the heap of buffers, all
-        # nodes of the sensor. What comes over that cable is pixels, nothing to decode.
+        # nodes of the sensor. Its cable carries raw pixels, which need no decoder.
         door.open()
         scribe.take_over()
         close(keep)

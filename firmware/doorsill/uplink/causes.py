@@ -1,8 +1,8 @@
 """Why there is no connection: one sentence for each cause, with host, port and file.
 
-What the network, OpenSSL or the broker's TLS alert said comes as text (paho keeps
-nothing else of it); its fixed words decide. First what *we* do not like of the broker's
-certificate, then what *it* does not like of ours, then what is no TLS at all.
+The error of the network, of OpenSSL or of the broker's TLS alert comes as text, because
+paho keeps nothing else of it; its fixed words decide. First come errors that *we* find
+in the broker's certificate, then errors that *it* finds in ours, then what is no TLS.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from doorsill.documents import pem
 from doorsill.errors import ConfigError
 
-LONGEST = 120  # characters of what we have no words for
+LONGEST = 120  # characters of an error that we have no sentence for
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What a sentence may name."""
+    """The address and the files that a sentence may name."""
 
     where: str = "the broker's address"  # host:port
     ca: Path = Path("ca.pem")
@@ -29,12 +29,12 @@ class Files:
 
     @property
     def host(self) -> str:
-        """As the broker's certificate has to name it."""
+        """The host as the broker's certificate has to name it."""
         return self.where.rpartition(":")[0] or self.where
 
 
 def explain(error: object, files: Files | None = None) -> str:
-    """One sentence for what the network or TLS said."""
+    """One sentence for an error of the network or of TLS."""
     files = files or Files()
     text = str(error)
     plain = text.lower().replace("_", " ")
@@ -53,7 +53,7 @@ def explain(error: object, files: Files | None = None) -> str:
 
 
 def _whose(files: Files) -> str:
-    """Whose time is over: OpenSSL does not say of which link of the chain."""
+    """Which certificate has expired; OpenSSL does not say which one of the chain."""
     with contextlib.suppress(ConfigError):
         ends = min(each.not_valid_after_utc for each in pem.read_chain(files.ca))
         if ends < datetime.now(UTC):
@@ -62,13 +62,13 @@ def _whose(files: Files) -> str:
 
 
 # Words of OpenSSL 3, of Python and of the kernel, and what they mean here. The first
-# that is found counts, so the narrower stands before the wider.
+# match counts, so a narrow sign stands before a wide one.
 _SENTENCES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("unasked", "broker sends more than"),
         "the broker at {where} sends what nobody asked for",
     ),
-    # What we hold against the broker's certificate.
+    # Errors that we find in the broker's certificate.
     (
         ("verify failed: certificate revoked",),
         "the certificate of the broker at {where} was taken back, as {revoked} "
@@ -142,7 +142,7 @@ _SENTENCES: tuple[tuple[tuple[str, ...], str], ...] = (
         "we do not trust the certificate of the broker at {where} with the CA in "
         "{ca}; `openssl verify -CAfile {ca}` says more of it",
     ),
-    # What the broker holds against ours: TLS alerts (RFC 8446, 6.2).
+    # Errors that the broker finds in ours: TLS alerts (RFC 8446, 6.2).
     (
         ("alert unknown ca",),
         "the broker at {where} does not know the CA of our certificate "
@@ -188,7 +188,7 @@ _SENTENCES: tuple[tuple[tuple[str, ...], str], ...] = (
         "the broker at {where} cannot verify our certificate {certificate}: another"
         " CA of the same name signed it",
     ),
-    # Another TLS, or none.
+    # Another version of TLS, or no TLS.
     (
         ("protocol version", "unsupported protocol"),
         "the broker at {where} does not speak TLS 1.3; it has to",
@@ -219,7 +219,7 @@ _SENTENCES: tuple[tuple[tuple[str, ...], str], ...] = (
         ("eof occurred", "unexpected eof", "closed (eof)"),
         "{where} hangs up as TLS begins; does that port speak TLS (8883 usually)?",
     ),
-    # The way there.
+    # Errors of the network.
     (
         ("reset by peer", "broken pipe"),
         "{where} broke the connection off; look at the broker's log",

@@ -24,7 +24,7 @@ from doorsill.wire.messages import READERS
 log = logging.getLogger(__name__)
 
 PATHS = Lock.LANDLOCK | Lock.ROOM  # one of them must limit what may be written
-MEASURE_EVERY_S = 5.0
+MEASURE_EVERY_S = 5.0  # between two measurements
 DISOBEYED_MOST = 3  # measurements in a row: to obey, vision takes seconds to restart
 
 

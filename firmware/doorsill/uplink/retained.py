@@ -32,7 +32,7 @@ from doorsill.wire.messages import (
 
 log = logging.getLogger(__name__)
 
-HEALTH_EVERY_S = 60.0
+HEALTH_EVERY_S = 60.0  # between two health messages
 LARGEST = 2**32 - 1  # of any counter of the uplink
 DAYS_MOST = 9999  # of a certificate
 FRAMES_MOST = 3600  # in a minute

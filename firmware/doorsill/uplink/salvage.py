@@ -20,7 +20,7 @@ from doorsill.privacy.budget import CEILING_MICRO
 from doorsill.uplink.rows import ROWS_LIMIT, TABLES, Counters
 from doorsill.wire.codec import decode
 
-PAGE_BYTES = 4096
+PAGE_BYTES = 4096  # of SQLite, its default
 PAGE_ROWS_MOST = 64  # rows tried one by one after a bad page; a page holds fewer
 AT_ONCE = 500  # rows read in one query while the pages are good
 _COLUMNS = "id, event, stream, payload, lived_s, buried"

@@ -27,7 +27,7 @@ from doorsill_fleet.store.sqlite import Store
 
 log = logging.getLogger(__name__)
 
-PORT, PORT_MOST = 8883, 65_535
+PORT, PORT_MOST = 8883, 65_535  # default and highest TCP port
 UPDATE_S = 1.0  # between two updates of the view
 SAY_S = 600.0  # between two log lines without a terminal
 DEVICES_MOST = 10_000  # devices whose last message is remembered

@@ -8,7 +8,7 @@ from typing import Any
 from doorsill.commandline.options import add_line, seconds_argument
 from doorsill.commandline.parser import command
 
-SECONDS = 60.0
+SECONDS = 60.0  # length of a demo, if none is given
 EPILOG = """\
 examples:
   doorsill demo                                     a minute of the simulated street

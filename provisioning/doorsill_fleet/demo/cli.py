@@ -14,7 +14,7 @@ from doorsill_fleet.demo.plan import Plan
 from doorsill_fleet.demo.play import Outcome, play, require_playable
 from doorsill_fleet.demo.view import last_message
 
-LEAST_SECONDS = 3.0
+LEAST_SECONDS = 3.0  # shortest demo
 LEAST_TOKEN_SECONDS = 12.0  # the card needs the vault to be up, and 4 s of its own
 
 

@@ -37,7 +37,7 @@ from doorsill_fleet.store.sqlite import Store
 if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
     from doorsill_fleet.demo.token import Token
 
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = 20.0  # limit for the subscriber to connect
 LOG = "processes.log"  # of the processes
 LINES = 20  # last lines of it that are shown if a process failed
 LAST_WITHIN_S = 5.0  # for the last windows to arrive

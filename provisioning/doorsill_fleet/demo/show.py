@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
     from doorsill_fleet.demo.token import Token
 
 Running = dict[str, subprocess.Popen[bytes]]
-REFRESH_S = 0.25
+REFRESH_S = 0.25  # between two updates on a terminal
 PLAIN_EVERY_S = 10.0  # between two lines without a terminal
 
 

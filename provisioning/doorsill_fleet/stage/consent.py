@@ -28,8 +28,8 @@ from doorsill.errors import ConfigError
 from doorsill.office import cards as issuing
 
 PURPOSE = "validation"
-MEDIUM_BYTES = 4 << 20
-MAX_CROPS = 500
+MEDIUM_BYTES = 4 << 20  # of the vault's medium
+MAX_CROPS = 500  # in one session
 
 
 @dataclass(slots=True)

@@ -17,9 +17,10 @@ from doorsill.commandline.parser import command
 from doorsill.commandline.values import number, some_text, whole
 
 ISSUE_WORK, LOOK_WORK = "doorsill.cli.consent_issue", "doorsill.cli.consent_watch"
-CARD_DAYS, AUTHORITY_DAYS = 365, 3653  # at most, as office/cards.py holds them
-ISSUE_WAIT_S, STATUS_WAIT_S = 30.0, 3.0  # for the card
-LONGEST_WAIT_S = 3600.0
+CARD_DAYS, AUTHORITY_DAYS = 365, 3653  # at most, as in office/cards.py
+ISSUE_WAIT_S = 30.0  # default wait for a card to be issued
+STATUS_WAIT_S = 3.0  # default wait for a card whose status is asked
+LONGEST_WAIT_S = 3600.0  # that an option can ask for
 EPILOG = """\
 examples:
   doorsill consent ca office --controller "Example Stores"   once: the CA for cards

@@ -12,7 +12,8 @@ from doorsill.commandline.parser import Parser, command
 from doorsill.commandline.values import whole
 
 WORK = "doorsill.cli.models"
-RUNS, MOST_RUNS = 200, 100_000  # of a measurement
+RUNS = 200  # of a measurement, if no number is given
+MOST_RUNS = 100_000  # of a measurement
 BENCH_THREADS = [1, 2]  # of a measurement, if no number is given
 # Whose hashes are pinned.
 FETCHED = ("ssd-mobilenet-v1", "ssd-mobilenet-v2-oidv4", "efficientdet-lite0")

@@ -10,7 +10,7 @@ from doorsill.commandline.parser import command
 from doorsill.commandline.values import some_text, whole
 
 WORK = "doorsill_fleet.cli.office"
-PORT = 8883
+PORT = 8883  # of MQTT over TLS
 CA = """\
 examples:
   doorsill-fleet ca stores --broker broker.porto-1.example
