@@ -71,7 +71,7 @@ check: setup ## format, lint, types and tests, as CI does
 	@$(PY) -m pytest $(SIDE_BY_SIDE)
 
 data: setup ## fetch the public recordings that some tests want (DATA=)
-	@$(PY) tests/data.py $(DATA)
+	@$(PY) tests/worlds/data.py $(DATA)
 
 matrix: setup ## hold 208 kinds of recording to FFmpeg (10 minutes)
 	@$(PY) -m tests.matrix
@@ -81,7 +81,7 @@ STARTS ?= 1500
 
 fuzz: setup ## feed every parser (FUZZ_SECONDS= ONLY= STARTS=; 30 minutes)
 	@$(PY) -m tests.fuzz $(FUZZ_SECONDS) $(ONLY)
-	@$(PY) tests/turned.py $(STARTS)
+	@$(PY) tests/worlds/turned.py $(STARTS)
 
 mutants: setup ## change the product, see who notices (ONLY=; 30 minutes)
 	@$(PY) -m tests.mutants $(ONLY)

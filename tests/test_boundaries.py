@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 from limits import PROGRAM_S
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 ROOTS = (ROOT / "firmware", ROOT / "provisioning", ROOT / "models")
 PACKAGES = ("doorsill", "doorsill_fleet", "doorsill_street", "doorsill_train")
 FIRMWARE = ROOT / "firmware" / "doorsill"

@@ -14,6 +14,7 @@ from limits import END_S
 from messages import LIVE
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from places import ROOT
 
 from doorsill.config import BrokerSection
 from doorsill.process.in_time import in_time
@@ -24,7 +25,7 @@ from doorsill.wire.guard import DISCOVERY, EgressGuard
 from doorsill.wire.messages import State, topic
 from doorsill_fleet.broker.mosquitto import free_port
 
-FILE = Path(__file__).parents[1] / "provisioning" / "home-assistant" / "bridge.conf"
+FILE = ROOT / "provisioning" / "home-assistant" / "bridge.conf"
 USER, PASSWORD = "doorsill", "correct horse"
 DESCRIPTION = describe(SITE, "cam-01", "0.1.0", ["door"])
 

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from limits import END_S, first_line, started
+from places import WORLDS
 from vault_process import VaultProcess
 
 from doorsill.channels.control import ask
@@ -105,7 +106,7 @@ class Scene:
 
     def start_vision(self) -> None:
         """Its camera begins to see."""
-        script = str(Path(__file__).with_name("canary_vision.py"))
+        script = str(WORLDS / "canary_vision.py")
         words = [str(self.vault.site.configuration), str(self._lens), *self._how]
         with self.log.open("wb") as log:
             self._vision = subprocess.Popen(

@@ -13,6 +13,7 @@ import pytest
 from broker import SITE, Site, until
 from hostile import WORDS, noise, read, spelt
 from kills import Camera
+from places import ROOT
 from test_store import reader
 
 from doorsill.cells import MINUTE_S, Quality, ZoneCell
@@ -31,7 +32,6 @@ from doorsill.wire.rules import fields_of
 from doorsill_fleet.ingest.subscriber import Subscriber
 from doorsill_fleet.store.sqlite import Store
 
-ROOT = Path(__file__).parent.parent
 PROMISED_BITS = 50.0  # a place and minute: README, P1
 STRONG = 0.6  # an encoder that reaches less of the stated bound says nothing about it
 RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from places import MODELS
 from virtual import pcscd
 
 from doorsill.cli.check import LOCKS, problems_of
@@ -24,7 +25,6 @@ from doorsill_fleet.ca.authority import LEAF_VALID, Authority, pem_of
 from doorsill_fleet.stage.consent import ConsentStage
 from doorsill_fleet.stage.shop import DEVICE, SITE, Stage
 
-MODELS = Path(__file__).parent.parent / "models"
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
 
 

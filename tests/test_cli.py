@@ -5,15 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from limits import END_S, PROGRAM_S, started
+from places import ROOT
 
 from doorsill.cli import main
 from doorsill.errors import CameraError, ConfigError, UntrustedError, UplinkError
 
-UNITS = Path(__file__).parent.parent / "firmware" / "systemd"
+UNITS = ROOT / "firmware" / "systemd"
 EVERY = (*main.COMMANDS, *main.plugins())
 # What a person who only asks for help or the version has not to wait for.
 HEAVY = ("numpy", "av", "cryptography", "paho", "rich", "ai_edge_litert", "smartcard")

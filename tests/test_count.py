@@ -19,15 +19,15 @@ import av
 import numpy as np
 import pytest
 from limits import END_S, LONG_S, PROGRAM_S, started
+from places import SHARED
 
 from doorsill.commandline.options import line_argument
 from doorsill.drivers.camera.clip import STREET, street_truth
 from doorsill.models.manifest import shipped
 
-DATA = Path(__file__).parent.parent.parent / "shared" / "data"
-ONE_BY_ONE = DATA / "clips" / "one-by-one-person-detection.mp4"
-CARS = DATA / "clips" / "car-detection.mp4"
-PEER = DATA / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
+ONE_BY_ONE = SHARED / "clips" / "one-by-one-person-detection.mp4"
+CARS = SHARED / "clips" / "car-detection.mp4"
+PEER = SHARED / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
 LINE = "0.72,0,0.72,1"
 STREET_LINE = "0.022,0.659,0.978,0.659"
 

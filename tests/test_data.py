@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from data import FOLDER, WANTED, Wanted, bring
+from data import SHARED, WANTED, Wanted, bring
 from limits import END_S
 
 CLIP = b"a clip"
@@ -79,6 +79,6 @@ def test_another_file_of_that_name_is_left_alone(address: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("each", WANTED, ids=[each.path for each in WANTED])
 def test_the_hashes_are_those_of_the_files_that_the_tests_use(each: Wanted) -> None:
-    if not (FOLDER / each.path).exists():
+    if not (SHARED / each.path).exists():
         pytest.skip(f"{each.path} is not in the shared data; see `make data`")
-    assert bring(each, FOLDER) == "there"
+    assert bring(each, SHARED) == "there"

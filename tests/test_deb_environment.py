@@ -8,11 +8,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from deb import environment
 from deb.environment import Pinned, Target, fetch, make, make_python, pinned, unpack
 
-REQUIREMENTS = Path(__file__).parent.parent / "requirements"
+REQUIREMENTS = ROOT / "requirements"
 BOOKWORM, TRIXIE = Target("3.11", "x86_64"), Target("3.13", "aarch64")
 LOCK = """\
 # a comment

@@ -10,6 +10,7 @@ import models_bent as bent
 import pytest
 import test_foreign
 from limits import PROGRAM_S
+from places import WORLDS
 
 from doorsill.cli import main
 from doorsill.config import ModelSection
@@ -17,7 +18,7 @@ from doorsill.errors import ConfigError
 from doorsill.services.detectors import open_detector, with_probed_delegate
 from doorsill.values import Frame
 
-SOURCE = Path(__file__).parent / "edgetpu.c"
+SOURCE = WORLDS / "edgetpu.c"
 SECONDS = "4"
 pytestmark = pytest.mark.skipif(
     not test_foreign.CLIP.exists(), reason="needs ../shared/data"

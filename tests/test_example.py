@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from places import ROOT
+
 from doorsill.config import read_config
 
-EXAMPLE = Path(__file__).parent.parent / "firmware" / "systemd" / "doorsill.toml"
+EXAMPLE = ROOT / "firmware" / "systemd" / "doorsill.toml"
 
 
 def test_the_example_is_right_as_it_stands() -> None:

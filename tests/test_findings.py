@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
+from places import ROOT, TESTS
 
-TESTS = Path(__file__).parent
-TEXT = (TESTS.parent / "SECURITY.md").read_text("utf-8")
+TEXT = (ROOT / "SECURITY.md").read_text("utf-8")
 ROWS = re.findall(r"^\| (.+) \| `([\w/]+\.py)::(\w+)` \|$", TEXT, re.M)
 
 

@@ -7,12 +7,12 @@ import io
 import sys
 import zipfile
 from functools import cache
-from pathlib import Path
 
 import models_bent as bent
 import numpy as np
 import pytest
 from interpreters import FakeInterpreter, ssd_results
+from places import SHARED
 
 from doorsill.cli import main
 from doorsill.config import ModelSection
@@ -25,7 +25,6 @@ from doorsill.services.detectors import open_detector, with_probed_delegate
 from doorsill.values import Frame
 from doorsill.vision.detect.foreign import foreign_detector
 
-SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 SSD = SHARED / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
 CLIP = SHARED / "clips" / "one-by-one-person-detection.mp4"
 SEEN = range(60, 300, 40)  # frames in which people cross

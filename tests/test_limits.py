@@ -20,6 +20,7 @@ from broker import FAST, SITE, Site, until
 from hypothesis import given
 from hypothesis import strategies as st
 from messages import EVERY, LINE
+from places import SHARED
 from strict_broker import States, StrictBroker, first_of
 from test_store import reader
 from test_uplink_service import AT_ONCE, RELEASE, RULES
@@ -51,7 +52,7 @@ from doorsill_fleet.store.sqlite import Store
 ROWS = 60
 NAME = "cam-01"
 DESCRIPTION = describe(SITE, NAME, "0.1.0", ["door", "lift"])
-SHARED = Path(__file__).parents[2] / "shared/data/field-cases/mqtt/strict_broker.py"
+FIELD_CASE = SHARED / "field-cases/mqtt/strict_broker.py"
 WITHIN_S = 60.0
 
 
@@ -442,12 +443,14 @@ class _Authority(Authority):
         return self.issue_device(SITE, name, now)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason=f"{SHARED.name} is not in shared data")
+@pytest.mark.skipif(
+    not FIELD_CASE.exists(), reason=f"{FIELD_CASE.name} is not in shared data"
+)
 @pytest.mark.parametrize("case", ["plain", "size", "window"])
 def test_the_field_cases_broker_gets_every_window(
     start: Start, tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = importlib.util.spec_from_file_location("field_case", SHARED)
+    spec = importlib.util.spec_from_file_location("field_case", FIELD_CASE)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "field_case", module)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 from limits import PROGRAM_S
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 WIDEST = 80  # columns
 
 

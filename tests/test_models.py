@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from limits import END_S
+from places import ROOT, SHARED
 
 from doorsill.cli import main
 from doorsill.config import ModelSection
@@ -27,9 +28,7 @@ from doorsill.values import Detections
 from doorsill.vision.detect import opening
 from doorsill.vision.detect.named import find
 
-ROOT = Path(__file__).parent.parent
-DATA = ROOT.parent / "shared" / "data"
-PEER = DATA / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
+PEER = SHARED / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
 ABORTS_AT, ABORTS_WITH = 261_061, 0x34  # of attributes.tflite 0.4.0
 SIZE_BUDGET = 450_000  # bytes; a tenth of the field's standard detector
 needs_data = pytest.mark.skipif(not PEER.exists(), reason="needs ../shared/data")
@@ -290,7 +289,7 @@ def test_evaluate_measures_on_labelled_real_frames(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     labels = ROOT / "models" / "eval" / "labels" / "real.json"
-    arguments = ["models", "evaluate", "detector", "--data", str(DATA / "clips")]
+    arguments = ["models", "evaluate", "detector", "--data", str(SHARED / "clips")]
     assert main.run([*arguments, "--labels", str(labels)]) == 0
     assert "heads   recall" in capsys.readouterr().out
 
@@ -301,7 +300,7 @@ def test_on_real_frames_nearly_all_heads_are_found_and_little_else() -> None:
     net = find("detector").detector()
     total = Matches()
     read = measure.read_labels(labels)
-    for _, tally in measure.evaluate(net, read, DATA / "clips", partial(int)):
+    for _, tally in measure.evaluate(net, read, SHARED / "clips", partial(int)):
         total.heads.hits += tally.heads.hits
         total.heads.false += tally.heads.false
         total.heads.missed += tally.heads.missed

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import ROOT
 
 from doorsill.cli.check import problems_of
 from doorsill.config import load_config
@@ -20,7 +21,6 @@ from doorsill.policy.draft import draft_text, first_body, preview
 from doorsill.services.policies import store_of
 from doorsill_fleet.stage.shop import Stage
 
-ROOT = Path(__file__).parent.parent
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
 OTHER = "0" * 64
 

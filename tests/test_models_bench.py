@@ -16,7 +16,6 @@ from doorsill.errors import ConfigError
 from doorsill.evaluation import compare
 from doorsill.vision.detect.named import find
 
-ROOT = Path(__file__).parent.parent
 CLIP = test_foreign.CLIP
 LINE = ["--line", "0.72,0,0.72,1"]
 START, FRAMES = 165, 40

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 from limits import END_S, PROGRAM_S, status_of
+from places import ROOT
 
 from deb.pages import BESIDE, PROGRAMS, make
 from doorsill.commandline.commands import Command, commands_of
 
-ROOT = Path(__file__).parent.parent
 OF = {name: list(commands_of(parser())) for name, parser in PROGRAMS.items()}
 EACH = [(name, command) for name, found in OF.items() for command in found]
 ON_PAGE = [(name, name, command) for name, command in EACH] + [

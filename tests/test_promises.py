@@ -32,6 +32,7 @@ from jinja2 import Template
 from kills import Camera, database, run
 from limits import PROGRAM_S
 from messages import EVERY, line
+from places import ROOT
 from vault_process import VaultProcess
 
 from doorsill.cells import Age, LooksCell, Picture, Quality
@@ -74,7 +75,6 @@ from doorsill_fleet.broker.mosquitto import client_context, running_broker
 from doorsill_fleet.ca.authority import Authority
 from doorsill_fleet.stage.shop import Stage
 
-ROOT = Path(__file__).parent.parent
 FIRMWARE = ROOT / "firmware" / "doorsill"
 RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)
 

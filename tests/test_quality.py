@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import SHARED
 
 from doorsill.drivers.camera.video import open_video
 from doorsill.values import Frame, Pixels, Quality
 from doorsill.vision.quality import FROZEN_S, HOLD_S, LEARN_S, MOVED_S, QualityWatch
 
-CLIPS = Path(__file__).parents[2] / "shared" / "data" / "clips"
+CLIPS = SHARED / "clips"
 NAMES = ("one-by-one-person-detection.mp4", "car-detection.mp4")
 Change = Callable[[Pixels], Pixels]
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from doorsill.process.scribe import (
     BURST,
@@ -20,7 +21,6 @@ from doorsill.process.scribe import (
 )
 from doorsill.vision.words import WORDS
 
-ROOT = Path(__file__).parents[1]
 FACE = "face" * 750
 
 PROGRAM = """\

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 from bench.staff import BEFORE, guessed
+from places import ROOT
 
 from doorsill.privacy import budget
 from doorsill.privacy.floors import CROSSINGS_OF_ONE
@@ -31,9 +31,7 @@ def test_one_employee_alone_is_told_as_seldom_as_is_written(
     assert found[0] == pytest.approx(expression, abs=SURE)
     assert found[1] == pytest.approx(age, abs=SURE)
     assert found[0] <= math.exp(2.0) / (1 + math.exp(2.0))
-    text = " ".join(
-        Path(__file__).parent.parent.joinpath("DESIGN.md").read_text().split()
-    )
+    text = " ".join((ROOT / "DESIGN.md").read_text().split())
     assert "expression right in 72 % and the age band in 49 %" in text
     assert "three slots 62 and 36 %" in text
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import MODELS
 
 from doorsill.models import manifest
 from doorsill.values import Detections, Direction
@@ -153,8 +153,7 @@ def test_misses_and_extras_are_never_netted(
 
 
 def test_the_measured_faults_are_those_of_the_shipped_detector() -> None:
-    models = Path(__file__).parent.parent / "models"
-    shipped = manifest.load_manifest(models / "detector.toml")
+    shipped = manifest.load_manifest(MODELS / "detector.toml")
     told = json.loads(FILE.read_text())
     assert told["detector"] == shipped.version
     assert read_measured().threshold == shipped.decode.threshold

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 from limits import PROGRAM_S
+from places import ROOT
 
 from doorsill.config import read_config
 from doorsill.documents import pem
 
-REPOSITORY = Path(__file__).parent.parent
-UNITS = REPOSITORY / "firmware" / "systemd"
+UNITS = ROOT / "firmware" / "systemd"
 SYSTEM = Path("/usr/lib/systemd/system")  # of this machine: the targets ours stand on
 SERVICES = ("policy", "vision", "uplink", "vault")
 LASTING = ("vision", "uplink", "vault")  # all but policy, which does one thing and ends
@@ -54,7 +54,7 @@ def installed(root: Path) -> Path:
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    script = ["bash", str(REPOSITORY / "scripts/install-units"), str(root)]
+    script = ["bash", str(ROOT / "scripts/install-units"), str(root)]
     subprocess.run(script, check=True, capture_output=True, timeout=PROGRAM_S)
     return root
 

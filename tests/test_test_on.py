@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "test-on"
+SCRIPT = ROOT / "scripts" / "test-on"
 WITHIN_S = 20.0
 
 

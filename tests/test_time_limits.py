@@ -8,9 +8,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from places import ROOT, TESTS
 
 WITHIN_S = 60.0
-PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+PROJECT = ROOT / "pyproject.toml"
 STUCK = {
     "an event": "threading.Event().wait()",
     "a thread": "t = threading.Thread(target=time.sleep, args=(20,), daemon=True)\n"
@@ -66,7 +67,7 @@ def test_the_limits_are_set_and_the_second_is_above_every_first() -> None:
     assert options["faulthandler_exit_on_timeout"] is True
     marked = [
         float(line.split("timeout(")[1].split(")")[0])
-        for path in PROJECT.parent.glob("tests/*.py")
+        for path in TESTS.rglob("test_*.py")
         for line in path.read_text().splitlines()
         if "mark.timeout(" in line and path != Path(__file__)
     ]

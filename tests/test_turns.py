@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import turns
 from limits import PROGRAM_S
+from places import ROOT, TESTS
 
-PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+PROJECT = ROOT / "pyproject.toml"
 # Two files that meet: each waits until it sees the other's mark, so both run at once.
 SUITE = """
 import os, time, pytest
@@ -59,7 +60,7 @@ def pytest_run(folder: Path, *words: str) -> str:
             key: value
             for key, value in os.environ.items()
             if not key.startswith(("PYTEST_", turns.FOLDER))
-        } | {"PYTHONPATH": str(PROJECT.parent / "tests")},
+        } | {"PYTHONPATH": str(TESTS)},
         cwd=folder,
         capture_output=True,
         text=True,

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 from limits import PROGRAM_S
+from places import ROOT
 
 from doorsill import __version__
 from doorsill.device import version
 from doorsill.models.manifest import shipped
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_the_line_names_version_commit_and_models() -> None:

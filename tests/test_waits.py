@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from places import ROOT
 from waits import waits
 
-ROOT = Path(__file__).parents[1]
 FOLDERS = ("firmware", "provisioning", "tests")
 
 # What the syntax does not show. Each waits for its job, and is woken; or for a person.
@@ -18,7 +16,7 @@ ALLOWED = {
     "firmware/doorsill/cli/consent_issue.py _ask_pin": "a person types a PIN",
     "firmware/doorsill/cli/vault.py _line": "a person, or a pipe, gives a PIN",
     "firmware/doorsill/office/controller.py secret": "a person types a passphrase",
-    "tests/limits.py first_line": "select said before that there is something",
+    "tests/worlds/limits.py first_line": "select said before that there is something",
     "tests/mutants/__main__.py Workshop.tried": "the run of a change has its limit_s",
     "tests/mutants/runner.py Runner.run": "the runner gives its fork limit_s",
     "tests/mutants/runner.py _forked": "it was killed the moment before",
@@ -26,9 +24,9 @@ ALLOWED = {
     "tests/test_gpio_line.py Watched._note": "a daemon thread; close() ends it",
     "tests/test_keeper.py ScriptedToken.events": "a daemon thread; close() ends it",
     "tests/test_piv.py Recorder._note": "a daemon thread; close() ends it",
-    "tests/virtual.py _until_seen": "a timer closes the readers",
-    "tests/ways.py _forked": "the program it runs in has PROGRAM_S",
-    "tests/ways_inside.py _apart": "the program it runs in has PROGRAM_S",
+    "tests/worlds/virtual.py _until_seen": "a timer closes the readers",
+    "tests/worlds/ways.py _forked": "the program it runs in has PROGRAM_S",
+    "tests/worlds/ways_inside.py _apart": "the program it runs in has PROGRAM_S",
 }
 
 

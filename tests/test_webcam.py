@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 from limits import PROGRAM_S
+from places import WORLDS
 
-HERE = Path(__file__).parent
 DEVICE, FRAMES, RATE = "/dev/video7", 24, 30
 GONE = "No such device"
 READ = """
@@ -44,7 +44,7 @@ camera.close()
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = tmp_path_factory.mktemp("webcam") / "libwebcam.so"
     command = ["gcc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
-    command += [str(HERE / "webcam.c"), "-o", str(library), "-ldl"]
+    command += [str(WORLDS / "webcam.c"), "-o", str(library), "-ldl"]
     subprocess.run(command, check=True, timeout=PROGRAM_S)
     return library
 

@@ -21,6 +21,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from places import MODELS
 from witnesses import (
     OLD_KERNEL,
     OLDER_KERNEL,
@@ -254,7 +255,7 @@ def refused(world: World) -> None:
     world.shop("seccomp only").before = OLDER_KERNEL
     scene = world.shop("model not allowed")
     model = scene.stage.folder / "other.tflite"
-    shipped = Path(__file__).parents[1] / "models" / "detector.tflite"
+    shipped = MODELS / "detector.tflite"
     model.write_bytes(shipped.read_bytes() + b"\0")
     scene.edit('detector = "detector"', f'detector = "{model}"')
     scene = world.shop("policy missing")

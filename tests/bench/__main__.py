@@ -20,15 +20,15 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 
-from limits import END_S
 from rich.console import Console
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's pythonpath
+sys.path.insert(0, str(Path(__file__).parents[1] / "worlds"))
 from bench.rows import Row
+from limits import END_S
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 ROWS = "rows: "  # what a measurement's process prints before its rows
 PATIENCE = 10  # times the usual minutes, on a slow or a busy machine
 MARKS = {True: "[green]ok[/]", False: "[red]missed[/]", None: ""}

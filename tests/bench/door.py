@@ -21,6 +21,7 @@ import numpy as np
 from bench.hour_of_frames import DrivenDoor, driven_door
 from bench.rows import Row
 from limits import MEASURED_S
+from places import SHARED
 
 from doorsill.channels.cell_link import CellServer
 from doorsill.config import Config
@@ -31,7 +32,6 @@ from doorsill.services.policies import store_of
 from doorsill.values import Frame, Pixels
 from doorsill_fleet.stage.shop import Stage
 
-DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
 FPS = 12.5
 PEOPLE = (4, 6)  # in view, about five
 ROUNDS = 3
@@ -174,7 +174,7 @@ def memory() -> Row:
 
 def clips() -> Iterator[Row]:
     """The real recordings, through our detector and through the peer."""
-    peer = DATA / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
+    peer = SHARED / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
     if not peer.exists():
         yield Row("real recordings", "the shared data is absent")
         return
@@ -184,7 +184,7 @@ def clips() -> Iterator[Row]:
     ):
         found = {}
         for name, model in (("ours", "detector"), ("SSD", str(peer))):
-            found[name] = _count(DATA / "clips" / clip, line, model)
+            found[name] = _count(SHARED / "clips" / clip, line, model)
         yield Row(
             f"{clip.removesuffix('.mp4')}, in and out",
             "{} and {}".format(*found["ours"]),

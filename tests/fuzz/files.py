@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from places import ROOT
 from vaults import Bench
 from vaults import lease as a_lease
 
@@ -20,7 +21,6 @@ from doorsill.vault.session import begin_interval
 
 from .running import Parser
 
-ROOT = Path(__file__).parent.parent.parent
 MORE = b"""
 [consent]
 ca = 'x'

@@ -13,6 +13,7 @@ from typing import Any
 import av
 import numpy as np
 from limits import END_S
+from places import ROOT
 
 from doorsill.drivers.camera.opening import open_camera
 from doorsill.models import fetch
@@ -21,7 +22,6 @@ from doorsill.vision.detect.named import find
 
 from .running import Parser
 
-ROOT = Path(__file__).parent.parent.parent
 FRAMES = 20
 
 

@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from places import ROOT
+
 from doorsill.documents import canonical
 from doorsill_fleet.broker.mosquitto import Broker, access_list, free_port
 from doorsill_fleet.stage.shop import DEVICE, SITE, Stage
 
-ROOT = Path(__file__).parents[2]
 BRIDGE = ROOT / "provisioning" / "home-assistant" / "bridge.conf"
 USER, PASSWORD = "doorsill", "correct horse"
 CLIENT = "http://127.0.0.1/"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+from places import ROOT
+
+README = ROOT / "README.md"
 HEADING = "## In a store"
 PROMPT = "# "
 ANYTHING = "…"  # in what is printed: any text, or any lines where it stands alone

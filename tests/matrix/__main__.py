@@ -22,6 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's pythonpath
+sys.path.insert(0, str(Path(__file__).parents[1] / "worlds"))
 
 from matrix.combinations import Combination, all_pairs
 from matrix.compare import Compared, compare

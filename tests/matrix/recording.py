@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from matrix.combinations import Combination
 from numpy.typing import NDArray
+from places import ROOT
 
-STREET = Path(__file__).parents[2] / "firmware/doorsill/assets/street.mp4"
+STREET = ROOT / "firmware/doorsill/assets/street.mp4"
 FRAMES = 112  # of the street: three people cross in them, one by one
 SIZE = (480, 360)  # width and height as shown
 # How a picture is stored so that it is upright once a player has turned it clockwise.

@@ -33,12 +33,12 @@ from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's pythonpath
-
+sys.path.insert(0, str(Path(__file__).parents[1] / "worlds"))
 from mutants.changes import Change, changes_of, functions_only
 from mutants.runner import ENDED, Ran, Run, Runner
 from mutants.targets import SURVIVORS, TARGETS, Target
+from places import ROOT
 
-ROOT = Path(__file__).parents[2]
 PRODUCT = Path("firmware", "doorsill")
 COPIED = ("firmware", "provisioning", "models", "tests")
 READ = ("pyproject.toml", "SECURITY.md")  # by pytest and by tests

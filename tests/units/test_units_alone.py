@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from .machine import Machine
 from .shop import Shop
@@ -18,7 +19,7 @@ from .test_units import until_active
 
 PROBE = "/opt/doorsill/probe.py"
 PYTHON = "/opt/doorsill/bin/python"
-UNITS = Path(__file__).parents[2] / "firmware/systemd"
+UNITS = ROOT / "firmware/systemd"
 INSTEAD = f"""\
 [Service]
 Type=oneshot

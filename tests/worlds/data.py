@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+from places import SHARED
+
 MOST_BYTES = 64 << 20
 TIMEOUT_S = 30.0  # for the server to say something
 VIDEOS = "https://raw.githubusercontent.com/intel-iot-devkit/sample-videos/"
@@ -122,7 +123,7 @@ def lines(folder: Path) -> Iterator[tuple[str, bool]]:
 
 def main() -> int:
     """Print a line for each; 1 where one that has an address did not come."""
-    folder = Path(sys.argv[1]) if sys.argv[1:] else FOLDER
+    folder = Path(sys.argv[1]) if sys.argv[1:] else SHARED
     found = list(lines(folder))
     sys.stdout.write("".join(f"{line}\n" for line, _ in found))
     has = sum(lies for _, lies in found)

@@ -1,6 +1,6 @@
 """The table of SECURITY.md: which lock alone closes which way out of which process.
 
-python tests/ways_table.py        measure, and write it into SECURITY.md
+python tests/worlds/ways_table.py        measure, and write it into SECURITY.md
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from places import ROOT
 from ways import ATTEMPTS
 from ways_run import Site, plan, shop
 
-SECURITY = Path(__file__).parent.parent / "SECURITY.md"
+SECURITY = ROOT / "SECURITY.md"
 BEGIN, END = "<!-- ways: measured by make confine-all -->\n", "<!-- end of ways -->\n"
 PROCESSES = ("vision", "uplink", "vault")
 ABIS = range(1, 8)
