@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import SITE, Site, until
+from broker import SITE, Site, reader, until
 from hostile import WORDS, noise, read, spelt
 from kills import Camera
 from places import ROOT
-from test_store import reader
+from uplinks import RELEASE
 
 from doorsill.cells import MINUTE_S, Quality, ZoneCell
 from doorsill.channels.cell_link import CellServer
@@ -22,7 +22,7 @@ from doorsill.services.uplink import booted_at
 from doorsill.uplink import capacity
 from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.pieces import ZoneSums, minute_of
-from doorsill.uplink.reports import Release, interval_of
+from doorsill.uplink.reports import interval_of
 from doorsill.uplink.tally import Minute
 from doorsill.wire.codec import decode
 from doorsill.wire.gauges import DEGREES_MOST, DEGREES_STEP, coarse, levels, warmth
@@ -34,7 +34,6 @@ from doorsill_fleet.store.sqlite import Store
 
 PROMISED_BITS = 50.0  # a place and minute: README, P1
 STRONG = 0.6  # an encoder that reaches less of the stated bound says nothing about it
-RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)
 
 
 # --- computed and stated ------------------------------------------------------------

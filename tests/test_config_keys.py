@@ -29,7 +29,7 @@ from limits import END_S, started
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from recordings import record
-from test_policy_keys import connected
+from uplinks import connected
 from vault_process import VaultProcess
 
 from doorsill.cells import HealthCell, LineCell

@@ -6,9 +6,9 @@ import json
 import subprocess
 from pathlib import Path
 
+import foreign
 import models_bent as bent
 import pytest
-import test_foreign
 from limits import PROGRAM_S
 from places import WORLDS
 
@@ -21,7 +21,7 @@ from doorsill.values import Frame
 SOURCE = WORLDS / "edgetpu.c"
 SECONDS = "4"
 pytestmark = pytest.mark.skipif(
-    not test_foreign.CLIP.exists(), reason="needs ../shared/data"
+    not foreign.CLIP.exists(), reason="needs ../shared/data"
 )
 
 
@@ -40,7 +40,7 @@ def coral(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def compiled(tmp_path: Path) -> str:
     path = tmp_path / "ssd_edgetpu.tflite"
-    path.write_bytes(bent.for_edge_tpu(test_foreign.ssd()))
+    path.write_bytes(bent.for_edge_tpu(foreign.ssd()))
     return str(path)
 
 
@@ -48,13 +48,13 @@ def test_a_compiled_model_finds_people_on_its_delegate(coral, compiled):
     section = ModelSection(detector=compiled, delegate=coral)
     assert with_probed_delegate(section) == section
     detector = open_detector(section)
-    found = detector.detect(Frame(test_foreign.pictures()[0], 0.0))
+    found = detector.detect(Frame(foreign.pictures()[0], 0.0))
     assert found.scores.tolist() == pytest.approx([230 / 256], abs=0.01)
 
 
 def test_count_takes_the_delegate(coral, compiled, capsys):
     """The stand-in always sees the same one person, who crosses no line."""
-    command = ["count", str(test_foreign.CLIP), "--line", "0.1,0,0.1,1", "--json"]
+    command = ["count", str(foreign.CLIP), "--line", "0.1,0,0.1,1", "--json"]
     options = ["--model", compiled, "--delegate", coral, "--seconds", SECONDS]
     assert main.run([*command, *options, "--every-frame"]) == 0
     counted = json.loads(capsys.readouterr().out)
@@ -94,7 +94,7 @@ def test_the_cpu_cannot_take_over_what_was_compiled(compiled, tmp_path, caplog):
 
 def test_the_cpu_takes_over_what_it_can(tmp_path, caplog):
     path = tmp_path / "m.tflite"
-    path.write_bytes(test_foreign.ssd())
+    path.write_bytes(foreign.ssd())
     section = ModelSection(
         detector=str(path), delegate="none.so", delegate_fallback=True
     )

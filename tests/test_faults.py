@@ -20,7 +20,6 @@ import virtual
 from cards import PREHASHED, PURPOSE, Controller, new_key
 from cryptography.hazmat.primitives.asymmetric import ec
 from scene import BINDING, LOJA, Scene
-from test_trust import handmade
 from vault_process import VaultProcess
 from vaults import consent_policy, crop
 
@@ -83,7 +82,7 @@ def with_trouble(trouble: Trouble) -> VirtualCard:
 
 
 def another_curve() -> bytes:
-    return handmade(ec.generate_private_key(ec.SECP384R1()).public_key())
+    return LOJA.handmade(ec.generate_private_key(ec.SECP384R1()).public_key())
 
 
 def sealing_in_9e() -> bytes:

@@ -11,12 +11,11 @@ from functools import cache
 import models_bent as bent
 import numpy as np
 import pytest
+from foreign import CLIP, pictures, ssd
 from interpreters import FakeInterpreter, ssd_results
-from places import SHARED
 
 from doorsill.cli import main
 from doorsill.config import ModelSection
-from doorsill.drivers.camera.video import open_recording
 from doorsill.drivers.model import runtime
 from doorsill.drivers.model.graph import Ends
 from doorsill.errors import ConfigError
@@ -25,30 +24,8 @@ from doorsill.services.detectors import open_detector, with_probed_delegate
 from doorsill.values import Frame
 from doorsill.vision.detect.foreign import foreign_detector
 
-SSD = SHARED / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
-CLIP = SHARED / "clips" / "one-by-one-person-detection.mp4"
-SEEN = range(60, 300, 40)  # frames in which people cross
 ANCHORS_SCALE = 0.006453060545027256  # of the anchors in the file, per step
 pytestmark = pytest.mark.skipif(not CLIP.exists(), reason="needs ../shared/data")
-
-
-@cache
-def ssd() -> bytes:
-    return SSD.read_bytes()
-
-
-@cache
-def pictures() -> tuple[np.ndarray, ...]:
-    camera, found = open_recording(str(CLIP), (300, 300)), []
-    try:
-        for number in range(SEEN.stop):
-            frame = camera.read()
-            if number in SEEN:
-                found.append(frame.pixels.copy())
-            frame.release()
-    finally:
-        camera.close()
-    return tuple(found)
 
 
 def people(model: bytes):

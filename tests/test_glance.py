@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_outbox import batch, closed, numbers, open_outbox
+from outboxes import batch, closed, numbers, open_outbox
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import Ledger

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from test_keeper import Room
+from scripted import Room
 
 from doorsill.consent.events import Lost
 from doorsill.consent.gate import BEAT_S

@@ -16,14 +16,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from broker import FAST, SITE, Site, until
+from broker import FAST, SITE, Site, reader, until
 from hypothesis import given
 from hypothesis import strategies as st
 from messages import EVERY, LINE
 from places import SHARED
 from strict_broker import States, StrictBroker, first_of
-from test_store import reader
-from test_uplink_service import AT_ONCE, RELEASE, RULES
+from uplinks import AT_ONCE, RELEASE, RULES
 
 from doorsill.channels.cell_link import CellClient
 from doorsill.errors import UplinkError

@@ -9,50 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from walks import FRAME_S, WIDE, Step, drive, tally, tracks_of
 
-from doorsill.values import Crossing, Direction, Tracks
-from doorsill.vision.count.line import DECIDED_WITHIN_S, SETTLE_S, LineCounter
-from doorsill.vision.count.loose_ends import (
-    HANDOVER_S,
-    LOOSE_ENDS_LIMIT,
-    LastSeen,
-    LooseEnds,
-)
+from doorsill.values import Direction
+from doorsill.vision.count.line import SETTLE_S, LineCounter
+from doorsill.vision.count.loose_ends import HANDOVER_S, LIMIT, LooseEnds, Spot
 from doorsill.vision.geometry import Point, crossings, inside
 
-FRAME_S = 0.08
-WIDE, TALL = 0.06, 0.2  # of the picture
 ACROSS = [((0.0, 0.5), (1.0, 0.5))]  # left of it is up: IN is downwards
-Step = dict[int, tuple[float, float]]  # track -> foot; a negative id is unconfirmed
-
-
-def tracks_of(step: Step, ended: tuple[int, ...] = (), tall: float = TALL) -> Tracks:
-    feet = np.array(list(step.values()), np.float32).reshape(-1, 2)
-    half = WIDE / 2
-    x, y = feet[:, 0], feet[:, 1]
-    boxes = np.stack([x - half, y - tall, x + half, y], axis=1)
-    ids = np.array(list(step), np.int64)
-    seen = np.arange(len(step))
-    return Tracks(ids, boxes, feet, seen, ids >= 0, ended)
-
-
-def drive(
-    counter: LineCounter, steps: list[Step], finish: bool = True, tall: float = TALL
-) -> list[Crossing]:
-    """Feed a story frame by frame, then time enough for all to be decided."""
-    found: list[Crossing] = []
-    now = 0.0
-    for now, step in zip(itertools.count(10.0, FRAME_S), steps, strict=False):
-        found += counter.update(tracks_of(step, tall=tall), now)
-    if finish:
-        for late in np.arange(now, now + DECIDED_WITHIN_S, 0.5):
-            found += counter.update(tracks_of({}), late)
-    return found
-
-
-def tally(found: list[Crossing], line: int = 0) -> tuple[int, int]:
-    here = [each.direction for each in found if each.line == line]
-    return here.count(Direction.IN), here.count(Direction.OUT)
 
 
 def at(*heights: float, track: int = 1, x: float = 0.5) -> list[Step]:

@@ -6,9 +6,9 @@ import json
 import subprocess
 from pathlib import Path
 
+import foreign
 import models_bent as bent
 import pytest
-import test_foreign
 from limits import PROGRAM_S
 
 from doorsill.cli import main
@@ -16,7 +16,7 @@ from doorsill.errors import ConfigError
 from doorsill.evaluation import compare
 from doorsill.vision.detect.named import find
 
-CLIP = test_foreign.CLIP
+CLIP = foreign.CLIP
 LINE = ["--line", "0.72,0,0.72,1"]
 START, FRAMES = 165, 40
 pytestmark = pytest.mark.skipif(not CLIP.exists(), reason="needs ../shared/data")
@@ -48,7 +48,7 @@ def frames(short: Path) -> int:
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
     path = tmp_path / "a-detector-with-a-name-that-is-long-indeed.tflite"
-    path.write_bytes(bent.raw(test_foreign.ssd()))
+    path.write_bytes(bent.raw(foreign.ssd()))
     return path
 
 
@@ -142,7 +142,7 @@ def test_nobody_goes_first_every_time(short, frames, monkeypatch):
         return step(self)
 
     monkeypatch.setattr(compare.Compared, "step", watched)
-    models = [find("detector"), find(str(test_foreign.SSD))]
+    models = [find("detector"), find(str(foreign.SSD))]
     compare.compare(models, str(short), [], None, lambda *_: None)
     ours, other = models[0].title, models[1].title
     assert order[:4] == [ours, other, other, ours]

@@ -6,49 +6,18 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from limits import PROGRAM_S
-from messages import line
+from outboxes import OPENED, TODAY, batch, closed, entry, numbers, open_outbox
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, spend
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.rows import Batch, Bounds, Counters, Entry
-from doorsill.wire.codec import encode
 
-TODAY = 20_833
-
-
-def entry(number: int) -> Entry:
-    payload = encode(line(60 * number))
-    return Entry(f"line-0:{number}", "interval", payload)
-
-
-def batch(*numbers: int) -> Batch:
-    return Batch(entries=[entry(number) for number in numbers])
-
-
-OPENED: list[Outbox] = []  # whatever a test leaves open is closed after it
-
-
-def open_outbox(folder: Path, **bounds: int) -> Outbox:
-    OPENED.append(Outbox(folder / "outbox.db", lambda: TODAY, Bounds(**bounds)))
-    return OPENED[-1]
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    yield
-    while OPENED:
-        OPENED.pop().close()
-
-
-def numbers(outbox: Outbox) -> list[int]:
-    wanted = {encode(line(60 * number)): number for number in range(200)}
-    return [wanted[row.payload] for row in outbox.due(1000)]
+__all__ = ["closed"]  # a fixture, for every test here
 
 
 def test_rows_come_out_in_order_and_survive_a_restart(tmp_path: Path) -> None:
@@ -205,7 +174,7 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from doorsill.errors import UplinkError
-from test_outbox import batch, numbers, open_outbox
+from outboxes import batch, numbers, open_outbox
 outbox = open_outbox(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
 try:
@@ -221,7 +190,7 @@ print(numbers(outbox) == list(range(number + 1)))
 
 def test_a_disk_that_takes_no_more_bytes_is_survived(tmp_path: Path) -> None:
     """The kernel refuses the write (EFBIG): what a quota or a full card looks like."""
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    path = os.pathsep.join(sys.path)
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(FULL_DISK), str(tmp_path)],
         capture_output=True,

@@ -8,23 +8,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from walks import tracks
 
 from doorsill.drivers.png import png_bytes
 from doorsill.evaluation.plot import COLOURS, GREY, GROUND, LONG_SIDE, TrackPlot
-from doorsill.values import Crossing, Direction, Tracks
+from doorsill.values import Crossing, Direction
 
 LINE = ((0.5, 0.0), (0.5, 1.0))
-
-
-def tracks(*feet: tuple[int, float, float], confirmed: bool = True) -> Tracks:
-    n = len(feet)
-    return Tracks(
-        np.array([each[0] for each in feet], np.int64),
-        np.zeros((n, 4), np.float32),
-        np.array([each[1:] for each in feet], np.float32).reshape(n, 2),
-        np.zeros(n, np.intp),
-        np.full(n, confirmed),
-    )
 
 
 def colour_at(canvas: np.ndarray, x: float, y: float) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from test_plot import tracks
+from walks import tracks
 
 from doorsill.evaluation.plot import TrackPlot
 from doorsill.evaluation.plot_svg import LEGEND, draw_svg, simplify

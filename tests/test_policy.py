@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
+from policies import BODY
 
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
@@ -22,36 +23,6 @@ from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 CONTROLLER = ec.generate_private_key(ec.SECP256R1())
 STRANGER = ec.generate_private_key(ec.SECP256R1())
 KEY = CONTROLLER.public_key()
-
-BODY: dict[str, Any] = {
-    "format": policy.FORMAT,
-    "version": 4,
-    "site": "porto-1",
-    "purpose": "count visitors per hour",
-    "controller": "Example Stores Ltd, privacy@example.com",
-    "notice": "sign-2026-1",
-    "attributes": True,
-    "k": 12,
-    "epsilon_per_day": 1.5,
-    "timezone": "Europe/Lisbon",
-    "consent": {
-        "purposes": ["validation"],
-        "ca": "ab" * 32,
-        "revoked": ["0f"],
-        "max_seconds": 600,
-        "max_bytes": 1 << 20,
-        "max_crops": 100,
-    },
-    "hours": [
-        {"days": ["mon", "tue", "sat"], "opens": "09:00", "closes": "20:00"},
-        {"days": ["sun"], "opens": "22:00", "closes": "02:00"},
-    ],
-    "lines": [{"id": "door", "points": [[0.1, 0.5], [0.9, 0.5]]}],
-    "zones": [
-        {"id": "till", "kind": "count", "polygon": [[0, 0], [0.5, 0], [0, 0.5]]},
-        {"id": "staff", "kind": "exclude", "polygon": [[1, 1], [0.9, 1], [1, 0.9]]},
-    ],
-}
 
 
 def changed(**changes: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_policy import BODY
+from policies import BODY
 
 from doorsill.documents import canonical
 from doorsill.documents.reading import parse_toml

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from broker import until
 from limits import started
+from uplinks import connected
 
 from doorsill.cells import LineCell, LooksCell, Quality, ZoneCell
 from doorsill.channels.cell_link import CellClient, CellServer
-from doorsill.errors import UplinkError
 from doorsill.policy import document
 from doorsill.policy.document import Policy
 from doorsill.privacy.floors import DAY_S, SLOT_S
@@ -302,13 +302,6 @@ def vision(folder: Path, **changes: Any) -> Iterator[CellClient]:
         with closing(client):
             yield client
         child.terminate()
-
-
-def connected(path: Path) -> CellClient | None:
-    try:
-        return CellClient(path)
-    except UplinkError:
-        return None
 
 
 def first(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_line import drive, tally
+from walks import drive, tally
 
 from doorsill.policy import document
 from doorsill.policy.document import Line, Policy

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from broker import FAST, SITE, Device, Site, device, until
+from broker import FAST, SITE, Device, Site, device, publish, until
 from limits import END_S
-from test_store import publish
 
 from doorsill_fleet.cli.main import run
 

@@ -12,18 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from messages import line
+from spoilt import PAGE, TODAY, WINDOWS, entry, kept, one_page, opened, overwrite
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, spend
 from doorsill.uplink import database, salvage
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.rows import Batch, Entry
-from doorsill.wire.codec import encode
-
-TODAY = 20_833
-PAGE = 4096
-WINDOWS = 2000
 
 
 @pytest.fixture(scope="module")
@@ -47,30 +42,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def files(whole: Path, tmp_path: Path) -> Path:
     """A copy of them to spoil."""
     return Path(shutil.copytree(whole, tmp_path / "cut"))
-
-
-def entry(number: int) -> Entry:
-    payload = encode(line(60 * number, count_in=number % 600))
-    return Entry(f"line-0:7:{60 * number}", "interval", payload)
-
-
-def opened(folder: Path) -> Outbox:
-    return Outbox(folder / "outbox.db", lambda: TODAY)
-
-
-def kept(outbox: Outbox) -> list[int]:
-    wanted = {entry(n).payload: n for n in range(WINDOWS + 50)}
-    return [wanted[row.payload] for row in outbox.due(10_000)]
-
-
-def overwrite(path: Path, offset: int, data: bytes) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        file.write(data)
-
-
-def one_page(path: Path) -> None:
-    overwrite(path, 20 * PAGE, b"\xff" * PAGE)
 
 
 def eight_pages(path: Path) -> None:
@@ -340,7 +311,7 @@ import sys
 from pathlib import Path
 from doorsill.process.confine import Confinement, confine
 from doorsill.errors import UplinkError
-from test_salvage import kept, one_page, opened
+from spoilt import kept, one_page, opened
 folder = Path(sys.argv[1])
 outbox = opened(folder)
 outbox._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -356,7 +327,7 @@ print(len(kept(outbox)))
 
 
 def test_the_process_can_do_it_once_it_has_confined_itself(files: Path) -> None:
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    path = os.pathsep.join(sys.path)
     done = subprocess.run(
         [sys.executable, "-c", CONFINED, str(files)],
         capture_output=True, text=True, timeout=60, check=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from bench.staff import BEFORE, guessed
+from guessing import BEFORE, guessed
 from places import ROOT
 
 from doorsill.privacy import budget

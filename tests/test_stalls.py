@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_keeper import BINDING, Room
+from cards import BINDING
+from scripted import Room
 from vaults import Bench
 
 from doorsill.consent.challenge import Answer, Challenge

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from broker import FAST, SITE, Device, Site, device, until
+from broker import FAST, SITE, Site, device, publish, reader, until
 from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
 from paho.mqtt import client as mqtt
 
@@ -19,7 +19,7 @@ from doorsill.errors import UplinkError
 from doorsill.wire.codec import encode
 from doorsill.wire.messages import Message, stream_of, topic
 from doorsill_fleet.ingest.quarantine import Quarantine
-from doorsill_fleet.ingest.subscriber import IN_FLIGHT, Reader, Subscriber
+from doorsill_fleet.ingest.subscriber import Subscriber
 from doorsill_fleet.store.sqlite import Kept, Store
 
 
@@ -149,20 +149,6 @@ def test_a_full_disk_keeps_nothing_of_a_batch(store: Store) -> None:
 def test_a_store_that_cannot_be_opened_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UplinkError, match="cannot open the store"):
         Store(tmp_path / "nowhere" / "store.db", SITE)
-
-
-def reader(site: Site, name: str = "store") -> Reader:
-    own = site.address(name)
-    return Reader(name, own.host, own.port, own.ca, own.certificate, own.key)
-
-
-def publish(camera: Device, numbers: range) -> None:
-    for number in numbers:
-        camera.wait(lambda: camera.publisher.room)
-        outgoing = camera.guard.check("interval", encode(line(60 * number)), 0.0)
-        camera.publisher.send(outgoing, tag=number)
-    last = numbers[-1]
-    camera.wait(lambda: any(getattr(e, "tag", None) == last for e in camera.events))
 
 
 def test_nothing_is_lost_while_the_subscriber_or_the_broker_is_away(

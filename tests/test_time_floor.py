@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cards import UTC, Controller, moment, new_gate, nonce
 from devices import AROUND, UTC_MS, DeviceCA, blanking
-from test_keeper import Room
+from scripted import Room
 from vault_process import VaultProcess
 
 from doorsill.consent import gate, time_floor

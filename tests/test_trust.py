@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC as UTC_ZONE
-from datetime import datetime
 
 import pytest
 from cards import PURPOSE, SITE, UTC, Controller, new_key
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.x509.oid import NameOID
 
 from doorsill.consent import trust
 from doorsill.errors import ConfigError, UntrustedError
@@ -19,6 +15,7 @@ from doorsill.office import cards
 
 LOJA = Controller()
 GOOD = LOJA.card()
+handmade = LOJA.handmade
 DAY = 86400.0
 
 
@@ -30,37 +27,6 @@ def verify(der: bytes, **changes: object) -> trust.ConsentCertificate:
         "utc": UTC,
     }
     return trust.verify(der, **{**given, **changes})  # type: ignore[arg-type]
-
-
-def handmade(
-    key: object = None,
-    signer: ec.EllipticCurvePrivateKey | None = None,
-    common_name: str = "Ana",
-    names: tuple[str, ...] = (trust.urn(SITE, PURPOSE),),
-    extra: tuple[tuple[x509.ExtensionType, bool], ...] = (),
-    usage: str = "digital_signature",
-) -> bytes:
-    """A certificate that the product's own issuing would refuse to make."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(LOJA.ca.subject)
-        .public_key(key or new_key().public_key())  # type: ignore[arg-type]
-        .serial_number(77)
-        .not_valid_before(datetime.fromtimestamp(UTC - DAY, UTC_ZONE))
-        .not_valid_after(datetime.fromtimestamp(UTC + DAY, UTC_ZONE))
-    )
-    san = x509.SubjectAlternativeName(
-        [x509.UniformResourceIdentifier(each) for each in names]
-    )
-    if names:
-        builder = builder.add_extension(san, critical=False)
-    if usage:
-        builder = builder.add_extension(cards._usage(usage), critical=True)
-    for extension, critical in extra:
-        builder = builder.add_extension(extension, critical=critical)
-    return cards.der(builder.sign(signer or LOJA.key, hashes.SHA256()))
 
 
 def test_a_card_of_this_site_says_who_what_and_how_long() -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import FAST, SITE, Site, until
+from broker import FAST, SITE, Site, reader, until
 from limits import PROGRAM_S
-from test_store import reader
+from uplinks import AT_ONCE, RELEASE, RULES
 
 from doorsill.cells import HealthCell, LineCell, LooksCell, Quality, ZoneCell
 from doorsill.channels.cell_link import CellClient, CellServer
@@ -31,7 +31,6 @@ from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.publisher import Publisher
-from doorsill.uplink.reports import Release
 from doorsill.uplink.retained import Voice
 from doorsill.uplink.rows import Bounds
 from doorsill.uplink.standing import Device
@@ -42,15 +41,8 @@ from doorsill.wire.messages import Attributes, Health, LineInterval, State
 from doorsill_fleet.ingest.subscriber import Subscriber
 from doorsill_fleet.store.sqlite import Store
 
-RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)
-RULES = AttributeRules(
-    attributes=True, k=10, daily_micro=2_000_000, places=Places(1, 0)
-)
 MIDNIGHT = 20_000 * 86_400
 EPOCH = 0xBEEF
-AT_ONCE = Pace(
-    minute_s=0.0, live_s=0.0, state_s=0.0, state_rest_s=0.0, gauges_s=0.0
-)  # what waits goes out with the next turn
 
 
 def cell(minute: int, *, closed: bool = True, **changes: Any) -> LineCell:

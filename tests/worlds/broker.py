@@ -14,6 +14,7 @@ from select import select
 from typing import Any
 
 from limits import END_S
+from messages import line
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -30,6 +31,7 @@ from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import State
 from doorsill_fleet.broker.mosquitto import HOST, Broker, client_context, running_broker
 from doorsill_fleet.ca.authority import Authority, Issued
+from doorsill_fleet.ingest.subscriber import Reader
 
 SITE = "shop-1"
 FAST = Timing(
@@ -121,6 +123,20 @@ def device(address: Address, timing: Timing = FAST) -> Device:
     return Device(
         Publisher(address, guard.will(encode(State(state="lost"))), timing), guard
     )
+
+
+def reader(site: Site, name: str = "store") -> Reader:
+    own = site.address(name)
+    return Reader(name, own.host, own.port, own.ca, own.certificate, own.key)
+
+
+def publish(camera: Device, numbers: range) -> None:
+    for number in numbers:
+        camera.wait(lambda: camera.publisher.room)
+        outgoing = camera.guard.check("interval", encode(line(60 * number)), 0.0)
+        camera.publisher.send(outgoing, tag=number)
+    last = numbers[-1]
+    camera.wait(lambda: any(getattr(e, "tag", None) == last for e in camera.events))
 
 
 class Listener:

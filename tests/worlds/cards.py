@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC as UTC_ZONE
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.x509.oid import NameOID
 
 from doorsill.consent import trust
 from doorsill.consent.challenge import Answer, Binding, Challenge
@@ -19,6 +22,7 @@ from doorsill.office import cards
 UTC = 1_800_000_000.0
 SITE, PURPOSE = "porto-1", "validation"
 BINDING = Binding("cam-01", "b0b0", "ab" * 32, SITE, session_s=600.0)
+DAY_S = 86_400
 PREHASHED = ec.ECDSA(Prehashed(hashes.SHA256()))
 
 
@@ -32,7 +36,7 @@ class Controller:
 
     key: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
     days: int = 900
-    utc: float = UTC - 86400
+    utc: float = UTC - DAY_S
 
     def __post_init__(self) -> None:
         self.ca: x509.Certificate = cards.authority(
@@ -58,6 +62,37 @@ class Controller:
 
     def card(self, **changes: object) -> Card:
         return Card(self, self.grant(**changes))
+
+    def handmade(
+        self,
+        key: object = None,
+        signer: ec.EllipticCurvePrivateKey | None = None,
+        common_name: str = "Ana",
+        names: tuple[str, ...] = (trust.urn(SITE, PURPOSE),),
+        extra: tuple[tuple[x509.ExtensionType, bool], ...] = (),
+        usage: str = "digital_signature",
+    ) -> bytes:
+        """A certificate that the product's own issuing would refuse to make."""
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.ca.subject)
+            .public_key(key or new_key().public_key())  # type: ignore[arg-type]
+            .serial_number(77)
+            .not_valid_before(datetime.fromtimestamp(UTC - DAY_S, UTC_ZONE))
+            .not_valid_after(datetime.fromtimestamp(UTC + DAY_S, UTC_ZONE))
+        )
+        san = x509.SubjectAlternativeName(
+            [x509.UniformResourceIdentifier(each) for each in names]
+        )
+        if names:
+            builder = builder.add_extension(san, critical=False)
+        if usage:
+            builder = builder.add_extension(cards._usage(usage), critical=True)
+        for extension, critical in extra:
+            builder = builder.add_extension(extension, critical=critical)
+        return cards.der(builder.sign(signer or self.key, hashes.SHA256()))
 
 
 class Card:

@@ -1,0 +1,44 @@
+"""Outboxes in a test's hand: numbered windows in, and which of them are in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from messages import line
+
+from doorsill.uplink.outbox import Outbox
+from doorsill.uplink.rows import Batch, Bounds, Entry
+from doorsill.wire.codec import encode
+
+TODAY = 20_833
+
+
+def entry(number: int) -> Entry:
+    payload = encode(line(60 * number))
+    return Entry(f"line-0:{number}", "interval", payload)
+
+
+def batch(*numbers: int) -> Batch:
+    return Batch(entries=[entry(number) for number in numbers])
+
+
+OPENED: list[Outbox] = []  # whatever a test leaves open is closed after it
+
+
+def open_outbox(folder: Path, **bounds: int) -> Outbox:
+    OPENED.append(Outbox(folder / "outbox.db", lambda: TODAY, Bounds(**bounds)))
+    return OPENED[-1]
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
+def numbers(outbox: Outbox) -> list[int]:
+    wanted = {encode(line(60 * number)): number for number in range(200)}
+    return [wanted[row.payload] for row in outbox.due(1000)]

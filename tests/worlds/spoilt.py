@@ -1,0 +1,39 @@
+"""The file of an outbox with 2,000 windows, and what spoils it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from messages import line
+
+from doorsill.uplink.outbox import Outbox
+from doorsill.uplink.rows import Entry
+from doorsill.wire.codec import encode
+
+TODAY = 20_833
+PAGE = 4096
+WINDOWS = 2000
+
+
+def entry(number: int) -> Entry:
+    payload = encode(line(60 * number, count_in=number % 600))
+    return Entry(f"line-0:7:{60 * number}", "interval", payload)
+
+
+def opened(folder: Path) -> Outbox:
+    return Outbox(folder / "outbox.db", lambda: TODAY)
+
+
+def kept(outbox: Outbox) -> list[int]:
+    wanted = {entry(n).payload: n for n in range(WINDOWS + 50)}
+    return [wanted[row.payload] for row in outbox.due(10_000)]
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def one_page(path: Path) -> None:
+    overwrite(path, 20 * PAGE, b"\xff" * PAGE)
