@@ -51,7 +51,7 @@ demo: setup ## count on the simulated street (DEMO_SECONDS= SOURCE= ...)
 	@$(BIN)/doorsill demo --seconds $(DEMO_SECONDS) \
 	  $(if $(SOURCE),--source "$(SOURCE)") $(if $(LINE),--line "$(LINE)") $(if $(filter-out 0 no,$(TOKEN)),--token)
 
-test: setup ## pass the tests (T="tests/test_line.py -k turn" for a part)
+test: setup ## pass the tests (T="tests/vision -k turn" for a part)
 	@$(PY) -m pytest $(or $(T),$(SIDE_BY_SIDE))
 
 test-on: ## pass them in a fresh Debian, as root (RELEASE= T=)
@@ -61,7 +61,7 @@ trace-calls: setup ## hold the lists of system calls to the suite (10 minutes)
 	@$(PY) scripts/trace-calls $(T)
 
 confine-all: setup ## try every way out of every process (minutes)
-	@DOORSILL_EVERY_ABI=1 $(PY) -m pytest tests/test_ways.py
+	@DOORSILL_EVERY_ABI=1 $(PY) -m pytest tests/promises/test_ways.py
 
 check: setup ## format, lint, types and tests, as CI does
 	@$(BIN)/ruff format --check .

@@ -22,43 +22,63 @@ class Target:
     sample: int | None = None  # how many changes are tried; None: all
 
 
-VERIFIER = ("test_contradictions", "test_verify")
+VERIFIER = ("certificates/test_contradictions", "certificates/test_verify")
 ACCEPTS = ("accept", "verify", "require_place", "version_of")
 
 TARGETS = (
-    Target("gate", "consent/gate.py", ("test_gate",), strict=True),
+    Target("gate", "consent/gate.py", ("consent/test_gate",), strict=True),
     Target(
         "policy acceptance",
         "policy/document.py",
-        ("test_policy", "test_policy_store"),
+        ("policy/test_policy", "policy/test_policy_store"),
         ACCEPTS,
         strict=True,
     ),
-    Target("guard", "wire/guard.py", ("test_guard",), strict=True),
-    Target("threshold", "privacy/threshold.py", ("test_threshold",), strict=True),
-    Target("noise", "privacy/noise.py", ("test_noise",), strict=True),
-    Target("budget", "privacy/budget.py", ("test_budget",)),
+    Target("guard", "wire/guard.py", ("wire/test_guard",), strict=True),
+    Target(
+        "threshold", "privacy/threshold.py", ("privacy/test_threshold",), strict=True
+    ),
+    Target("noise", "privacy/noise.py", ("privacy/test_noise",), strict=True),
+    Target("budget", "privacy/budget.py", ("privacy/test_budget",)),
     Target(
         "policy",
         "policy/document.py",
-        ("test_policy",),
+        ("policy/test_policy",),
         ("is_open", "parse"),
         sample=20,
     ),
     Target("verifier", "certificates/contradictions.py", VERIFIER, sample=30),
     Target(
-        "verifier", "certificates/examine.py", ("test_examine", *VERIFIER), sample=30
+        "verifier",
+        "certificates/examine.py",
+        ("certificates/test_examine", *VERIFIER),
+        sample=30,
     ),
     Target("verifier", "certificates/verify.py", VERIFIER, sample=20),
     Target(
-        "confinement", "process/seccomp.py", ("test_seccomp", "test_confine"), sample=25
+        "confinement",
+        "process/seccomp.py",
+        ("process/test_seccomp", "promises/test_confine"),
+        sample=25,
     ),
     Target(
-        "confinement", "process/landlock.py", ("test_landlock", "test_ways"), sample=16
+        "confinement",
+        "process/landlock.py",
+        ("process/test_landlock", "promises/test_ways"),
+        sample=16,
     ),
-    Target("confinement", "process/confine.py", ("test_confine", "test_ways")),
-    Target("intake", "uplink/tally.py", ("test_tally",), sample=40),
-    Target("intake", "uplink/pieces.py", ("test_pieces", "test_tally"), sample=30),
+    Target(
+        "confinement",
+        "process/confine.py",
+        ("promises/test_confine", "promises/test_ways"),
+    ),
+    Target("intake", "uplink/tally.py", ("uplink/test_tally",), sample=40),
+    Target(
+        "intake",
+        "uplink/pieces.py",
+        ("uplink/test_pieces", "uplink/test_tally"),
+        sample=30,
+    ),
 )
 
 # (module, change as it is printed): why nothing that matters changes.

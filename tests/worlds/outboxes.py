@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from messages import line
 
 from doorsill.uplink.outbox import Outbox
@@ -24,19 +22,12 @@ def batch(*numbers: int) -> Batch:
     return Batch(entries=[entry(number) for number in numbers])
 
 
-OPENED: list[Outbox] = []  # whatever a test leaves open is closed after it
+OPENED: list[Outbox] = []  # closed after each test
 
 
 def open_outbox(folder: Path, **bounds: int) -> Outbox:
     OPENED.append(Outbox(folder / "outbox.db", lambda: TODAY, Bounds(**bounds)))
     return OPENED[-1]
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    yield
-    while OPENED:
-        OPENED.pop().close()
 
 
 def numbers(outbox: Outbox) -> list[int]:

@@ -2,7 +2,8 @@
 
 A call is bounded where it says so itself (a time-out, ``WNOHANG``, ``LOCK_NB``). For
 what reads a socket the file must set a time-out or make it non-blocking somewhere; what
-cannot be seen from the syntax is listed in ``tests/test_waits.py`` with its reason.
+cannot be seen from the syntax is listed in ``tests/house/test_waits.py``, with its
+reason.
 """
 
 from __future__ import annotations

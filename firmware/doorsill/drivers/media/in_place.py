@@ -3,8 +3,9 @@
     write zeros ──► the same blocks of the device       ext4: yes, and the old is gone
                 └─► other blocks, or a journal first    the old stays where it was
 
-So a file may be a medium only where that was measured (``tests/test_disk.py`` searches
-the device below), and its blocks are compared before and after each overwriting.
+So a file may be a medium only where that was measured (``tests/drivers/test_disk.py``
+searches the device below), and its blocks are compared before and after each
+overwriting.
 Source: Linux, Documentation/filesystems/fiemap.rst and ext4/journal.rst.
 """
 

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import pytest
 from limits import PROGRAM_S
-from outboxes import OPENED, TODAY, batch, closed, entry, numbers, open_outbox
+from outboxes import OPENED, TODAY, batch, entry, numbers, open_outbox
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, spend
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.rows import Batch, Bounds, Counters, Entry
-
-__all__ = ["closed"]  # a fixture, for every test here
 
 
 def test_rows_come_out_in_order_and_survive_a_restart(tmp_path: Path) -> None:

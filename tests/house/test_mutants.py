@@ -94,7 +94,7 @@ def test_one_that_matters_is_noticed_and_one_that_does_not_survives(
     monkeypatch.setattr(tool, "DONE", tmp_path / "done.jsonl")
     with tool.workshop(1, tool.Known()) as shop:
         _, by = shop.tried(matters)
-        assert by.startswith("tests/test_budget.py::test_")
+        assert by.startswith("tests/privacy/test_budget.py::test_")
         assert shop.tried(unchanged) == (unchanged, "")
     tool.Known().add(matters, by)
     assert tool.Known().by == {matters.key: by}

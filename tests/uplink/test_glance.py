@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from outboxes import batch, closed, numbers, open_outbox
+from outboxes import batch, numbers, open_outbox
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.uplink.outbox_view import Glance, glance
 from doorsill.uplink.rows import Batch
-
-__all__ = ["closed"]  # a fixture, for every test here
 
 
 def test_what_waits_is_seen_while_the_uplink_works(tmp_path: Path) -> None:

@@ -57,9 +57,15 @@ def test_what_is_misspelt_is_named_with_what_was_meant(
 @pytest.mark.parametrize(
     ("words", "command"),
     [
-        pytest.param(["T=tests/test_line.py"], "pytest tests/test_line.py", id="file"),
         pytest.param(
-            ["T=tests/test_line.py -k turn"], "tests/test_line.py -k turn", id="test"
+            ["T=tests/vision/test_line.py"],
+            "pytest tests/vision/test_line.py",
+            id="file",
+        ),
+        pytest.param(
+            ["T=tests/vision/test_line.py -k turn"],
+            "tests/vision/test_line.py -k turn",
+            id="test",
         ),
     ],
 )
