@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from children import first_line, started
 from hypothesis import given
 from hypothesis import strategies as st
-from limits import END_S, first_line, started
+from limits import END_S
 from vaults import open_handles
 
 from doorsill.channels import crop_sender

@@ -12,9 +12,10 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from children import started
 from hypothesis import given
 from hypothesis import strategies as st
-from limits import END_S, started
+from limits import END_S
 
 from doorsill.channels import cell_link
 from doorsill.channels.cell_link import CellClient, CellServer, Received, pack, unpack

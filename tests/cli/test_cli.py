@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from limits import END_S, PROGRAM_S, started
+from children import started
+from limits import END_S, PROGRAM_S
 from places import ROOT
 
 from doorsill.cli import main

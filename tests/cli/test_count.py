@@ -18,7 +18,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from limits import END_S, LONG_S, PROGRAM_S, started
+from children import started
+from limits import END_S, LONG_S, PROGRAM_S
 from places import SHARED
 
 from doorsill.commandline.options import line_argument

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from limits import status_of
+from children import status_of
 from recordings import record
 
 from doorsill.config import Config, load_config

@@ -25,7 +25,8 @@ from typing import Any, get_type_hints
 
 import pytest
 from broker import until
-from limits import END_S, started
+from children import started
+from limits import END_S
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from recordings import record

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from limits import PROGRAM_S, status_of
+from children import status_of
+from limits import PROGRAM_S
 
 from doorsill.drivers.model import interpreter, probe, runtime
 from doorsill.errors import ConfigError

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from broker import until
-from limits import END_S, PROGRAM_S, started
+from children import started
+from limits import END_S, PROGRAM_S
 from rich.console import Console
 
 from doorsill.drivers.camera.clip import STREET

@@ -14,7 +14,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from limits import END_S, PROGRAM_S, status_of
+from children import status_of
+from limits import END_S, PROGRAM_S
 from places import ROOT
 
 from deb.pages import BESIDE, PROGRAMS, make

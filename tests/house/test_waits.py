@@ -16,7 +16,7 @@ ALLOWED = {
     "firmware/doorsill/cli/consent_issue.py _ask_pin": "a person types a PIN",
     "firmware/doorsill/cli/vault.py _line": "a person, or a pipe, gives a PIN",
     "firmware/doorsill/office/controller.py secret": "a person types a passphrase",
-    "tests/worlds/limits.py first_line": "select said before that there is something",
+    "tests/worlds/children.py first_line": "select said before that there is something",
     "tests/mutants/__main__.py Workshop.tried": "the run of a change has its limit_s",
     "tests/mutants/runner.py Runner.run": "the runner gives its fork limit_s",
     "tests/mutants/runner.py _forked": "it was killed the moment before",

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from limits import END_S, first_line, started
+from children import first_line, started
+from limits import END_S
 
 from doorsill.errors import ConfigError
 from doorsill.policy.obedience import Obedience, declare, read_declaration

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from broker import until
-from limits import started
+from children import started
 from uplinks import connected
 
 from doorsill.cells import LineCell, LooksCell, Quality, ZoneCell

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from limits import END_S, first_line, started
+from children import first_line, started
+from limits import END_S
 
 from doorsill.errors import ConfigError
 from doorsill.process.holder import hold_alone, holder_of

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from limits import END_S, first_line, started
+from children import first_line, started
+from limits import END_S
 
 from doorsill.errors import ConfigError
 from doorsill.process import locks

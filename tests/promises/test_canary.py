@@ -21,10 +21,11 @@ from pathlib import Path
 import canary
 import numpy as np
 import pytest
+from children import first_line, started
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from limits import END_S, first_line, started
+from limits import END_S
 from places import WORLDS
 from vault_process import VaultProcess
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from broker import Site, until
+from children import first_line, started
 from kills import Camera
-from limits import END_S, first_line, started
+from limits import END_S
 
 from doorsill.channels.listening import listen_at
 from doorsill.uplink.connector import ASK, Connector

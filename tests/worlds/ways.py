@@ -26,7 +26,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from limits import PROGRAM_S, started
+from children import started
+from limits import PROGRAM_S
 
 from doorsill.process.kernel import call, libc, prctl
 
