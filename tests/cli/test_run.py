@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from children import status_of
+from limits import wait_until
 from recordings import record
 
 from doorsill.config import Config, load_config
@@ -73,10 +74,7 @@ def test_a_child_has_no_terminal(tmp_path: Path, how: str) -> None:
 
 
 def until(done: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not done():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+    wait_until(done, what, WITHIN_S, between=lambda: time.sleep(0.05))
 
 
 @contextmanager

@@ -24,9 +24,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_type_hints
 
 import pytest
-from broker import until
 from children import started
-from limits import END_S
+from limits import END_S, wait_until
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from recordings import record
@@ -176,13 +175,14 @@ def vision(folder: Path, changes: Changes) -> Seen:
     config = configured(stage, changes)
     prepare(config)
     with running(stage, "--only", "vision") as child:
-        client = until(
-            lambda: connected(config.cell_socket) or child.poll() is not None, WITHIN_S
+        client = wait_until(
+            lambda: connected(config.cell_socket) or child.poll() is not None,
+            within_s=WITHIN_S,
         )
         if isinstance(client, CellClient):
             with closing(client), suppress(UplinkError):
                 return _fares(client, child)
-        until(lambda: child.poll() is not None)
+        wait_until(lambda: child.poll() is not None)
     return Seen(code=child.returncode, said=said(stage))
 
 
@@ -221,7 +221,10 @@ def uplink(folder: Path, changes: Changes) -> Seen:
         prepare(config)
         rewrite(stage.configuration, changes)
         with running(stage, "--only", "uplink") as child:
-            until(lambda: child.poll() is not None or BROKER in said(stage), WITHIN_S)
+            wait_until(
+                lambda: child.poll() is not None or BROKER in said(stage),
+                within_s=WITHIN_S,
+            )
             alive = child.poll() is None
         words = said(stage)
         heard = words.count(BROKER) > words.count(f"not {BROKER}")
@@ -270,13 +273,13 @@ def whole(folder: Path, changes: Changes) -> Seen:
     config = load_config(stage.configuration)
     with running_broker(stage.broker), running(stage) as child:
         declaration = config.declaration("vision")
-        until(
-            lambda: child.poll() is not None or read_declaration(declaration), WITHIN_S
+        wait_until(
+            lambda: child.poll() is not None or declared(declaration), within_s=WITHIN_S
         )
         if child.poll() is not None:
             return Seen(child.returncode, said(stage))
-        until(lambda: config.outbox.exists() and config.cell_socket.exists())
-        return Seen(files=below(folder), policy=read_declaration(declaration))
+        wait_until(lambda: config.outbox.exists() and config.cell_socket.exists())
+        return Seen(files=below(folder), policy=declared(declaration))
 
 
 def vault(folder: Path, changes: Changes) -> Seen:
@@ -289,7 +292,9 @@ def vault(folder: Path, changes: Changes) -> Seen:
         site.config = load_config(site.site.configuration)
         site.stage.insert()
         with running(site.site, "--only", "vault", **site.stage.environment) as child:
-            until(lambda: child.poll() is not None or _stands(site), WITHIN_S)
+            wait_until(
+                lambda: child.poll() is not None or _stands(site), within_s=WITHIN_S
+            )
             status = site.status()
             if child.poll() is not None:
                 return Seen(child.returncode, said(site.site))

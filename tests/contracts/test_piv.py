@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from limits import wait_until
 from smartcard import scard
 
 from doorsill.consent.challenge import Answer, Binding, Challenge, require_answer
@@ -67,10 +68,10 @@ class Recorder:
         return event.reason if isinstance(event, TokenOut) else event
 
     def until_in(self) -> None:
-        virtual.until(lambda: isinstance(self.last(), TokenIn))
+        wait_until(lambda: isinstance(self.last(), TokenIn))
 
     def until_out(self, reason: Reason) -> None:
-        virtual.until(lambda: self.last() is reason)
+        wait_until(lambda: self.last() is reason)
 
     def close(self) -> None:
         self.token.close()

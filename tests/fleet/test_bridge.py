@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from broker import FAST, SITE, Device, Site, device, until
-from limits import END_S
+from broker import FAST, SITE, Device, Site, device
+from limits import END_S, wait_until
 from messages import LIVE
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -67,7 +67,7 @@ class Ear:
         self._client.username_pw_set(USER, PASSWORD)
         self._client.on_connect = lambda client, *_: client.subscribe("#", 1)
         self._client.on_message = self._hear
-        until(lambda: self._connect(port))
+        wait_until(lambda: self._connect(port))
         self._client.loop_start()
 
     def _connect(self, port: int) -> bool:
@@ -134,10 +134,10 @@ def test_what_a_camera_says_is_there_and_is_kept_there(
     bridged(own_site, theirs.port, first=first)
     wanted = say(camera.connect())
     with closing(theirs.listen()) as ear:
-        until(lambda: set(wanted) <= set(ear.heard))
+        wait_until(lambda: set(wanted) <= set(ear.heard))
         assert {name: ear.heard[name][0] for name in wanted} == wanted
     with closing(theirs.listen()) as late:  # as Home Assistant after its restart
-        until(lambda: {name: (said, True) for name, said in wanted.items()}
+        wait_until(lambda: {name: (said, True) for name, said in wanted.items()}
               == {name: late.heard.get(name) for name in wanted})  # fmt: skip
 
 
@@ -147,11 +147,11 @@ def test_a_broker_that_forgot_everything_is_told_again(
     bridged(own_site, theirs.port)
     wanted = say(camera.connect())
     with closing(theirs.listen()) as ear:
-        until(lambda: set(wanted) <= set(ear.heard))
+        wait_until(lambda: set(wanted) <= set(ear.heard))
     theirs.stop()
     theirs.start()  # which keeps nothing on disk
     with closing(theirs.listen()) as ear:
-        until(lambda: set(wanted) <= set(ear.heard), 40.0)
+        wait_until(lambda: set(wanted) <= set(ear.heard), within_s=40.0)
 
 
 def test_a_wrong_password_lets_nothing_through(
@@ -160,7 +160,7 @@ def test_a_wrong_password_lets_nothing_through(
     bridged(own_site, theirs.port, "wrong")
     wanted = say(camera.connect())
     log = own_site.broker.folder / "log"
-    until(lambda: "Connection Refused: Not authorized" in log.read_text())
+    wait_until(lambda: "Connection Refused: Not authorized" in log.read_text())
     with closing(theirs.listen()) as ear:
         assert not set(wanted) & set(ear.heard)
 

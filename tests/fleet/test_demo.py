@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import until
 from children import started
-from limits import END_S, PROGRAM_S
+from limits import END_S, PROGRAM_S, wait_until
 from rich.console import Console
 
 from doorsill.drivers.camera.clip import STREET
@@ -98,7 +97,7 @@ def test_what_runs_would_be_seen(place: str) -> None:
         f"{place}/doorsill-x",
     ]
     with started(command, stdin=subprocess.PIPE) as child:
-        until(lambda: [each for each in processes() if place in each])
+        wait_until(lambda: [each for each in processes() if place in each])
         child.communicate(b"\n", timeout=END_S)
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from broker import SITE, Device, Listener, Site, device, until
+from broker import SITE, Device, Listener, Site, device
+from limits import wait_until
 from paho.mqtt.client import MQTTErrorCode
 
 from doorsill.errors import ConfigError
@@ -30,7 +31,7 @@ def answer_to(listener: Listener, topic: str) -> int:
     client.on_publish = lambda _c, _d, _m, reason, _p: codes.append(reason.value)
     sent = client.publish(topic, b"{}", qos=1)
     assert sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
-    until(lambda: codes)
+    wait_until(lambda: codes)
     return codes[0]
 
 
@@ -75,7 +76,7 @@ def test_a_device_with_the_name_of_a_reader_is_a_device(
         camera = device(site.address("cam-22")).connect()
         payload = encode(State(state="ready"))
         camera.publisher.send(camera.guard.check("state", payload, 0.0), 1)
-        until(lambda: any("/cam-22/" in each for each, _, _ in reader.messages))
+        wait_until(lambda: any("/cam-22/" in each for each, _, _ in reader.messages))
         assert not any("/cam-22/" in each for each, _, _ in posing.messages)
         assert reader._client.is_connected() and posing._client.is_connected()
         camera.publisher.stop()

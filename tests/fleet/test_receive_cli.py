@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from broker import FAST, SITE, Device, Site, device, publish, until
-from limits import END_S
+from broker import FAST, SITE, Device, Site, device, publish
+from limits import END_S, wait_until
 
 from doorsill_fleet.cli.main import run
 
@@ -37,7 +37,7 @@ def receiving(site: Site, *kept: str, folder: Path) -> Iterator[subprocess.Popen
             program, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder
         )
         try:
-            until(lambda: "connected" in (folder / "log").read_text())
+            wait_until(lambda: "connected" in (folder / "log").read_text())
             yield child
         finally:
             child.kill()
@@ -75,7 +75,7 @@ def test_a_signal_ends_it_with_everything_on_disk_and_a_summary(
     path = tmp_path / "visitors.csv"
     with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
         publish(camera, range(50))
-        until(lambda: len(starts(path)) == 50)
+        wait_until(lambda: len(starts(path)) == 50)
         said = stopped(child, number)
     assert f"{path}: 50 new, 0 came again, from 1 devices" in said
     assert len(set(starts(path))) == 50
@@ -90,11 +90,11 @@ def test_kill_9_loses_nothing_and_doubles_nothing(
         with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
             before = len(starts(path))
             publish(camera, range(60 * turn, 60 * turn + 60))
-            until(lambda: len(starts(path)) > before)  # noqa: B023
+            wait_until(lambda: len(starts(path)) > before)  # noqa: B023
             os.kill(child.pid, signal.SIGKILL)
         (tmp_path / "log").unlink()
     with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
-        until(lambda: len(starts(path)) == 240)
+        wait_until(lambda: len(starts(path)) == 240)
         stopped(child, signal.SIGTERM)
     assert len(set(starts(path))) == 240
 
@@ -111,7 +111,7 @@ def test_what_comes_while_it_is_away_waits_at_the_broker(
     with receiving(own_site, *kept, folder=tmp_path) as child:
         query = "SELECT count(*), count(DISTINCT start) FROM line_windows"
         with sqlite3.connect(path) as database:
-            until(lambda: database.execute(query).fetchone() == (WINDOWS, WINDOWS))
+            wait_until(lambda: database.execute(query).fetchone() == (WINDOWS, WINDOWS))
         database.close()
         stopped(child, signal.SIGTERM)
 
@@ -124,7 +124,9 @@ def test_without_a_site_a_database_names_the_shop(
         publish(camera, range(3))
         with sqlite3.connect(path) as database:
             query = "SELECT DISTINCT device FROM line_windows"
-            until(lambda: database.execute(query).fetchall() == [(f"{SITE}/cam-01",)])
+            wait_until(
+                lambda: database.execute(query).fetchall() == [(f"{SITE}/cam-01",)]
+            )
         database.close()
         stopped(child, signal.SIGTERM)
 
@@ -145,7 +147,7 @@ def test_what_is_no_message_of_a_camera_is_set_aside(
     with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
         camera.publisher._client.publish(f"doorsill/{SITE}/cam-01/live", b"{}", 1)
         publish(camera, range(5))
-        until(lambda: len(starts(path)) == 5)
+        wait_until(lambda: len(starts(path)) == 5)
         said = stopped(child, signal.SIGTERM)
     assert "1 messages were of no camera" in said
     assert '"text": "{}"' in Path(f"{path}.quarantine.jsonl").read_text()

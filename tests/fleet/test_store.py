@@ -11,7 +11,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from broker import FAST, SITE, Site, device, publish, reader, until
+from broker import FAST, SITE, Site, device, publish, reader
+from limits import wait_until
 from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
 from paho.mqtt import client as mqtt
 
@@ -164,7 +165,7 @@ def test_nothing_is_lost_while_the_subscriber_or_the_broker_is_away(
         publish(camera, range(40 * turn, 40 * turn + 20))
         if turn == 1:
             own_site.broker.restart()
-        until(lambda: len(store.windows("cam-01", 0)) >= 40 * turn + 20)  # noqa: B023
+        wait_until(lambda: len(store.windows("cam-01", 0)) >= 40 * turn + 20)  # noqa: B023
         subscriber.stop()
         store.close()
         camera.wait(lambda: camera.publisher.connected)
@@ -172,7 +173,7 @@ def test_nothing_is_lost_while_the_subscriber_or_the_broker_is_away(
     store = Store(path, SITE)
     subscriber = Subscriber(reader(own_site), store)
     subscriber.start()
-    until(lambda: len(store.windows("cam-01", 0)) == 120)
+    wait_until(lambda: len(store.windows("cam-01", 0)) == 120)
     subscriber.stop()
     starts = [start for start, *_ in store.windows("cam-01", 0)]
     assert starts == [60 * number for number in range(120)]
@@ -194,7 +195,7 @@ def test_a_reader_is_not_acknowledged_what_its_disk_did_not_take(
         publish(camera, range(5))
         other.execute("ROLLBACK")
     other.close()
-    until(lambda: len(store.windows("cam-01", 0)) == 5)
+    wait_until(lambda: len(store.windows("cam-01", 0)) == 5)
     subscriber.stop()
     store.close()
     camera.publisher.stop()

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from limits import wait_until
 from places import ROOT
 
 from doorsill.documents import canonical
@@ -47,11 +48,8 @@ logger:
 
 
 def until(done: Callable[[], Any], within_s: float = WITHIN_S, what: str = "") -> Any:
-    deadline = time.monotonic() + within_s
-    while not (found := done()):
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what or done}"
-        time.sleep(LOOK_S)
-    return found
+    """As wait_until, but Home Assistant is not asked 200 times a second."""
+    return wait_until(done, what, within_s, between=lambda: time.sleep(LOOK_S))
 
 
 @dataclass(slots=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from children import first_line, started
-from limits import END_S
+from limits import END_S, wait_until
 
 from doorsill.errors import ConfigError
 from doorsill.policy.obedience import Obedience, declare, read_declaration
@@ -67,9 +66,7 @@ def test_what_is_obeyed_is_said_until_the_process_is_gone(tmp_path: Path) -> Non
         assert read_declaration(path) == DIGEST
         child.kill()
         child.wait(END_S)
-    ends = time.monotonic() + 5
-    while read_declaration(path) is not None:
-        assert time.monotonic() < ends
+    wait_until(lambda: declared(path) is None, within_s=5)
     handle = declare(path, "cd" * 32)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.write(handle, b"a picture")

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import until
 from children import started
+from limits import wait_until
 from uplinks import connected
 
 from doorsill.cells import LineCell, LooksCell, Quality, ZoneCell
@@ -87,7 +87,7 @@ class Shop:
             self.vision.poll()
             return good()
 
-        return until(done, within_s)
+        return wait_until(done, within_s=within_s)
 
 
 @contextmanager
@@ -298,7 +298,7 @@ def vision(folder: Path, **changes: Any) -> Iterator[CellClient]:
         stderr=subprocess.DEVNULL,
         env={**os.environ, **WIPING},
     ) as child:
-        client = until(lambda: connected(config.cell_socket))
+        client = wait_until(lambda: connected(config.cell_socket))
         with closing(client):
             yield client
         child.terminate()

@@ -25,12 +25,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from broker import SITE, Listener, Site, device, until
+from broker import SITE, Listener, Site, device
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jinja2 import Template
 from kills import Camera, database, run
-from limits import PROGRAM_S
+from limits import PROGRAM_S, wait_until
 from messages import EVERY, line
 from places import ROOT
 from vault_process import VaultProcess
@@ -159,7 +159,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]
         with children(stage.configuration, names) as found:
             pids = {name: child.pid for name, child in found.items()}
             for pid in pids.values():
-                until(lambda pid=pid: "Seccomp:\t2" in proc(pid, "status"))
+                wait_until(lambda pid=pid: "Seccomp:\t2" in proc(pid, "status"))
             yield pids
 
 
@@ -235,7 +235,7 @@ def test_negative_control_the_process_that_sees_loads_what_sees(
 ) -> None:
     """It loads its model after it has confined itself, so this may take a moment."""
     look_inside(running["vision"])
-    until(lambda: "ai_edge_litert" in proc(running["vision"], "maps"))
+    wait_until(lambda: "ai_edge_litert" in proc(running["vision"], "maps"))
     assert "numpy" in proc(running["vision"], "maps")
 
 
@@ -308,13 +308,13 @@ def test_if_anything_in_the_consent_path_fails_the_answer_is_blank(
     """Thirty faults and more are in ``test_faults`` and ``test_keeper``."""
     stranger = vault.stage.new_card(site="another-shop")
     vault.stage.insert(stranger)
-    until(lambda: vault.offer() == 0 and vault.status()["verified_blank"])
+    wait_until(lambda: vault.offer() == 0 and vault.status()["verified_blank"])
     vault.stage.pull()
     vault.stage.insert()
     vault.until_open()
     assert vault.process is not None
     vault.process.kill()
-    until(lambda: vault.offer() == 0)
+    wait_until(lambda: vault.offer() == 0)
     assert vault.offer() == 0
 
 
@@ -436,7 +436,7 @@ def test_a_device_can_write_only_its_own_topics_and_read_no_others(site: Site) -
         camera.publisher.send(as_other.check("interval", encode(line(60)), 0.0), 1)
         camera.publisher.send(camera.guard.check("interval", encode(line(0)), 0.0), 2)
         camera.wait(lambda: len(camera.heard(Answered)) == 2)
-        until(lambda: any("/cam-92/" in topic for topic, _, _ in store.messages))
+        wait_until(lambda: any("/cam-92/" in topic for topic, _, _ in store.messages))
         assert [event.accepted for event in camera.heard(Answered)] == [False, True]
         assert not any("/cam-93/" in topic for topic, _, _ in store.messages)
         assert nosy.messages == []

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from limits import wait_until
 from vault_process import VaultProcess
 
 from doorsill.process.stopping import held_back
@@ -85,10 +86,7 @@ def listens(process: subprocess.Popen[bytes]) -> bool:
 
 
 def until_it_listens(process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not listens(process):
-        assert time.monotonic() < deadline, "no handler"
-        time.sleep(0.002)
+    wait_until(lambda: listens(process), "no handler", WITHIN_S)
 
 
 @pytest.mark.timeout(600)

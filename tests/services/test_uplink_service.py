@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import FAST, SITE, Site, reader, until
-from limits import PROGRAM_S
+from broker import FAST, SITE, Site, reader
+from limits import PROGRAM_S, wait_until
 from uplinks import AT_ONCE, RELEASE, RULES
 
 from doorsill.cells import HealthCell, LineCell, LooksCell, Quality, ZoneCell
@@ -114,12 +114,11 @@ class Shop:
 
     def turn(self, done: Callable[[], Any], within_s: float = 30.0) -> Any:
         """Turn the loop until ``done``."""
-        deadline = time.monotonic() + within_s
-        while not (result := done()):
-            assert time.monotonic() < deadline, f"not within {within_s} s"
-            self.vision.poll()
-            self.uplink.step(0.02)
-        return result
+        return wait_until(done, within_s=within_s, between=self._step)
+
+    def _step(self) -> None:
+        self.vision.poll()
+        self.uplink.step(0.02)
 
     def kill(self) -> None:
         """The uplink goes without a word: nothing is flushed."""
@@ -131,7 +130,7 @@ class Shop:
     def close(self) -> None:
         """Everybody leaves; what the uplink said is heard out."""
         self.uplink.leave()
-        until(self._said_goodbye)
+        wait_until(self._said_goodbye)
         self.subscriber.stop()
         self.store.close()
         self.vision.close()

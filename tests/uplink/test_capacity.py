@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import SITE, Site, reader, until
+from broker import SITE, Site, reader
 from hostile import WORDS, noise, read, spelt
 from kills import Camera
+from limits import wait_until
 from places import ROOT
 from uplinks import RELEASE
 
@@ -131,8 +132,8 @@ def test_a_hostile_vision_gets_most_of_the_stated_bits_out_and_never_more(
     noises = [each for minute in minutes[-5:] for each in noise(minute, dice)]
     for each in noises:
         vision.send(each)
-    until(lambda: vision.poll() or not vision.pending, within_s=60)
-    until(lambda: heard.store.latest("cam-01", "state"), within_s=60)
+    wait_until(lambda: vision.poll() or not vision.pending, within_s=60)
+    wait_until(lambda: heard.store.latest("cam-01", "state"), within_s=60)
     assert camera.stop() == 0, camera.words()
     heard.to_the_end()
     vision.close()
@@ -161,8 +162,8 @@ def test_a_hostile_vision_with_a_zone_alone_gets_no_more_either(
     camera.start()
     for cell in wanted.values():
         vision.send(cell)
-    until(lambda: vision.poll() or not vision.pending, within_s=60)
-    until(lambda: heard.store.latest("cam-01", "state"), within_s=60)
+    wait_until(lambda: vision.poll() or not vision.pending, within_s=60)
+    wait_until(lambda: heard.store.latest("cam-01", "state"), within_s=60)
     assert camera.stop() == 0, camera.words()
     heard.to_the_end()
     vision.close()
@@ -221,7 +222,9 @@ class Heard:
         assert self._subscriber.ready.wait(20)
 
     def to_the_end(self) -> None:
-        until(lambda: b"disconnected" in (self.store.latest("cam-01", "state") or b""))
+        wait_until(
+            lambda: b"disconnected" in (self.store.latest("cam-01", "state") or b"")
+        )
         self._subscriber.stop()
         self.store.close()
 

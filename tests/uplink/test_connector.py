@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broker import Site, until
+from broker import Site
 from children import first_line, started
 from kills import Camera
-from limits import END_S
+from limits import END_S, wait_until
 
 from doorsill.channels.listening import listen_at
 from doorsill.uplink.connector import ASK, Connector
@@ -188,7 +188,7 @@ def test_it_is_forked_before_the_uplink_loads_what_speaks(
     uplink = Camera(site, tmp_path / "cam", "cam-01", hurried=False)
     uplink.start()
     try:
-        until(lambda: "connected to the broker" in uplink.words(), within_s=60)
+        wait_until(lambda: "connected to the broker" in uplink.words(), within_s=60)
         children = Path(f"/proc/{uplink.pid}/task/{uplink.pid}/children").read_text()
         (connector,) = map(int, children.split())
         assert libraries_of(uplink.pid) == {"libssl", "_rust", "_sqlite3"}

@@ -6,7 +6,6 @@ import importlib.util
 import logging
 import secrets
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,9 +15,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from broker import FAST, SITE, Site, reader, until
+from broker import FAST, SITE, Site, reader
 from hypothesis import given
 from hypothesis import strategies as st
+from limits import wait_until
 from messages import EVERY, LINE
 from places import SHARED
 from strict_broker import States, StrictBroker, first_of
@@ -94,10 +94,7 @@ class Sender:
         self.publisher.start()
 
     def turn(self, done: Callable[[], Any], within_s: float = WITHIN_S) -> None:
-        deadline = time.monotonic() + within_s
-        while not done():
-            assert time.monotonic() < deadline, f"not within {within_s} s"
-            self.uplink.step(0.02)
+        wait_until(done, within_s=within_s, between=lambda: self.uplink.step(0.02))
 
     def deliver(self) -> int:
         """Until nothing waits and nothing is on its way; how many windows wait."""
@@ -334,7 +331,7 @@ def test_the_last_word_waits_for_room(strict: StrictBroker, start: Start) -> Non
     sender.left = True
     sender.uplink.leave()
     assert strict.on("state")[-1].payload == encode(State(state="disconnected"))
-    until(lambda: strict.last_words)
+    wait_until(lambda: strict.last_words)
     assert strict.last_words == b"\xe0\x00"  # and so the will is not said
 
 
@@ -346,7 +343,7 @@ def test_without_room_for_a_last_word_the_will_is_said(
     sender.turn(lambda: strict.messages)
     sender.left = True
     sender.uplink.leave()
-    until(lambda: strict.last_words)
+    wait_until(lambda: strict.last_words)
     assert strict.last_words[2] == 0x04  # disconnect with will
 
 
@@ -430,7 +427,7 @@ def test_mosquitto_with_limits_gets_every_window(
     assert sender.uplink.connections == 1
     assert sender.outbox.counters().dead_letters == 0
     if subscriber is not None:
-        until(lambda: len(store.windows(NAME, LINE.line)) == ROWS)
+        wait_until(lambda: len(store.windows(NAME, LINE.line)) == ROWS)
         subscriber.stop()
     store.close()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from broker import Site, until
+from broker import Site
 from kills import START, Camera, compare, database, replay, run
+from limits import wait_until
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -39,13 +40,13 @@ def test_the_process_is_confined_small_and_ends_when_asked(
     camera = Camera(own_site, tmp_path / "cam", "cam-01")
     with database(own_site, tmp_path) as (store, _):
         camera.start()
-        until(lambda: store.latest("cam-01", "state"), within_s=60)
+        wait_until(lambda: store.latest("cam-01", "state"), within_s=60)
         status = camera.status()
         assert status["NoNewPrivs"] == "1"
         assert status["Seccomp"] == "2"
         assert camera.resident_kib() < 90 * 1024
         assert camera.stop() == 0, camera.words()
-        until(lambda: b"disconnected" in (store.latest("cam-01", "state") or b""))
+        wait_until(lambda: b"disconnected" in (store.latest("cam-01", "state") or b""))
 
 
 def test_negative_control_a_lost_and_a_doubled_window_are_found() -> None:

@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from broker import FAST, SITE, Device, Listener, Site, device, until
+from broker import FAST, SITE, Device, Listener, Site, device
+from limits import wait_until
 from messages import line
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
@@ -80,7 +81,7 @@ def test_what_is_sent_arrives_and_is_answered(site: Site, make: Make) -> None:
             interval(camera, number)
         camera.wait(lambda: len(answers(camera)) == 200)
         assert answers(camera) == list(range(200))
-        until(lambda: len(store.on("interval")) == 200)
+        wait_until(lambda: len(store.on("interval")) == 200)
         assert store.on("interval") == [encode(line(60 * n)) for n in range(200)]
 
 
@@ -115,7 +116,7 @@ def test_the_state_says_disconnected_or_else_lost(
     with closing(Listener(site.address("store"), f"doorsill/{SITE}/{name}/#")) as store:
         camera = device(site.address(name)).connect()
         say(camera, "ready")
-        until(lambda: states(store, name) == ["ready"])
+        wait_until(lambda: states(store, name) == ["ready"])
         if farewell:
             payload = encode(State(state="disconnected"))
             camera.publisher.stop(camera.guard.check("state", payload, 0.0))
@@ -123,9 +124,9 @@ def test_the_state_says_disconnected_or_else_lost(
             camera.publisher._client.reconnect_delay_set(60, 60)  # it stays away
             camera.publisher._drop_connection()
         last = "disconnected" if farewell else "lost"
-        until(lambda: states(store, name) == ["ready", last])
+        wait_until(lambda: states(store, name) == ["ready", last])
     with closing(Listener(site.address("store"), f"doorsill/{SITE}/{name}/#")) as late:
-        until(lambda: late.messages)
+        wait_until(lambda: late.messages)
         assert states(late, name) == [last]
         assert late.messages[0][2]  # retained
     if not farewell:
@@ -150,7 +151,7 @@ def test_a_device_writes_only_its_own_topics(site: Site, make: Make) -> None:
     assert all(event.hopeless and not event.accepted for event in refused)
     assert good == Answered(8, good.reason, good.topic)
     assert good.accepted
-    until(lambda: any("/cam-06/" in topic for topic, _, _ in store.messages))
+    wait_until(lambda: any("/cam-06/" in topic for topic, _, _ in store.messages))
     assert not any(b'"out":77' in payload for _, payload, _ in store.messages)
     store.close()
 
@@ -166,7 +167,7 @@ def test_a_device_reads_no_others_topics(site: Site, make: Make, topic: str) -> 
     camera = make(site, "cam-09").connect()
     say(camera, "ready")
     interval(camera, 1)
-    until(lambda: len(store.messages) >= 2)
+    wait_until(lambda: len(store.messages) >= 2)
     assert nosy.messages == []
     nosy.close()
     store.close()

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cards import BINDING
+from limits import wait_until
 from scripted import Room
 from vaults import Bench
 
@@ -65,17 +66,9 @@ def at_work(room: Room, offering: bool = True) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def until(good: Callable[[], object], also: Callable[[], object] = int) -> None:
-    ends = time.monotonic() + WITHIN_S
-    while not good():
-        assert time.monotonic() < ends
-        also()
-        threading.Event().wait(0.002)
-
-
 def opened(room: Room) -> DataKey:
     room.token.insert()
-    until(lambda: room.vault.session is not None)
+    wait_until(lambda: room.vault.session is not None)
     session = room.vault.session
     assert session is not None
     return session.key
@@ -84,7 +77,7 @@ def opened(room: Room) -> DataKey:
 def stalled(room: Room, method: str) -> Stall:
     """The keeper's thread is inside the medium now."""
     stall = Stall(room, method)
-    until(stall.begun.is_set, also=room.offer)
+    wait_until(stall.begun.is_set, between=room.offer)
     return stall
 
 
@@ -106,11 +99,11 @@ def test_the_key_is_destroyed_100_ms_after_the_pull_while_the_medium_stalls(
         stall = stalled(room, method)
         assert key.destroyed_at is None
         pulled = room.token.pull()
-        until(lambda: key.destroyed_at is not None)
+        wait_until(lambda: key.destroyed_at is not None)
         assert key.destroyed_at is not None and key._cipher is None
         assert key.destroyed_at - pulled <= SOON_S
         assert not stall.released.is_set() and room.vault.session is not None
-        until(lambda: room.vault.verified_blank)
+        wait_until(lambda: room.vault.verified_blank)
         assert time.monotonic() - begun >= STALL_S  # it stalled to the end
     assert room.bench.verified()[-1].body["reason"] == Reason.REMOVED
     assert room.keeper.tally.shut_after_us[-1] <= SOON_S * 1e6
@@ -128,7 +121,7 @@ def test_the_thread_that_decides_alone_would_be_late(
         stall = stalled(room, "append")
         pulled = room.token.pull()
         threading.Timer(1.0, stall.released.set).start()
-        until(lambda: key.destroyed_at is not None)
+        wait_until(lambda: key.destroyed_at is not None)
         assert key.destroyed_at is not None
         assert key.destroyed_at - pulled > 0.9
 
@@ -141,7 +134,7 @@ def test_vision_is_told_at_once_while_the_medium_stalls(room: Room) -> None:
         room.vision._listen()
         assert room.vision.open
         pulled = room.token.pull()
-        until(lambda: not room.vision.open, also=room.vision._listen)
+        wait_until(lambda: not room.vision.open, between=room.vision._listen)
         assert time.monotonic() - pulled < ANSWER_MAX_AGE_S / 2
         stall.released.set()
 
@@ -164,12 +157,12 @@ def test_a_card_that_falls_silent_while_the_medium_stalls_ends_in_time(
         stall = stalled(room, "append")
         silent.set()
         fresh = room.keeper.gate.fresh
-        until(lambda: key.destroyed_at is not None)
+        wait_until(lambda: key.destroyed_at is not None)
         assert key.destroyed_at is not None
         assert key.destroyed_at - fresh <= ANSWER_MAX_AGE_S + SLACK_S
         assert not stall.released.is_set()
         stall.released.set()
-        until(lambda: room.vault.verified_blank)
+        wait_until(lambda: room.vault.verified_blank)
     assert room.bench.verified()[-1].body["reason"] == Reason.MISSED_BEAT
 
 
@@ -188,21 +181,24 @@ def test_the_key_switch_that_is_turned_off_does_not_wait_for_the_disk(
         assert key.destroyed_at is not None
         assert key.destroyed_at - turned <= SOON_S
         stall.released.set()
-        until(lambda: room.vault.verified_blank)
+        wait_until(lambda: room.vault.verified_blank)
     assert room.bench.verified()[-1].body["reason"] == Reason.LINE_LOW
 
 
 def test_a_pull_while_the_hourly_look_stalls_is_a_pull_and_no_fault(room: Room) -> None:
     with at_work(room):
         key = opened(room)
-        until(lambda: room.vault.session and room.vault.session.records, room.offer)
+        wait_until(
+            lambda: room.vault.session and room.vault.session.records,
+            between=room.offer,
+        )
         stall = Stall(room, "read_back")
-        room.keeper._check_at = room.keeper._now
-        until(stall.begun.is_set)
+        room.keeper._look = room.keeper._now
+        wait_until(stall.begun.is_set)
         room.token.pull()
-        until(lambda: key.destroyed_at is not None)
+        wait_until(lambda: key.destroyed_at is not None)
         stall.released.set()
-        until(lambda: room.vault.verified_blank)
+        wait_until(lambda: room.vault.verified_blank)
     assert room.bench.verified()[-1].body["reason"] == Reason.REMOVED
     assert CHECK_EVERY_S > STALL_S
 
@@ -236,7 +232,7 @@ def test_a_card_that_goes_while_the_key_is_made_seals_nothing(
 
     def late(key_id: str) -> DataKey:
         room.token.pull()
-        until(lambda: room.attendant._events)
+        wait_until(lambda: room.attendant._events)
         return make(key_id)
 
     def leased(ends: float) -> None:

@@ -5,7 +5,6 @@ The fixtures ``site`` (one for the whole run) and ``own_site`` are in ``conftest
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from pathlib import Path
 from select import select
 from typing import Any
 
-from limits import END_S
+from limits import END_S, WITHIN_S, wait_until
 from messages import line
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -43,16 +42,6 @@ FAST = Timing(
     steady_s=0.0,
     farewell_s=2.0,
 )
-WITHIN_S = 20.0
-
-
-def until(done: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
-    """Wait for a condition; a deadline, not a guess."""
-    deadline = time.monotonic() + within_s
-    while not (result := done()):
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(0.005)
-    return result
 
 
 @dataclass
@@ -101,13 +90,14 @@ class Device:
 
     def wait(self, done: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
         """Take events until ``done``; the publisher wakes us."""
-        deadline = time.monotonic() + within_s
-        while not (result := done()):
-            left = deadline - time.monotonic()
-            assert left > 0, f"not within {within_s} s; heard {self.events}"
-            select([self.publisher], [], [], min(left, 0.05))
-            self.events += self.publisher.poll()
-        return result
+        return wait_until(done, self._said, within_s, between=self._listen)
+
+    def _listen(self) -> None:
+        select([self.publisher], [], [], 0.05)
+        self.events += self.publisher.poll()
+
+    def _said(self) -> str:
+        return f"heard {self.events}"
 
     def heard(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -162,7 +152,7 @@ class Listener:
         client.connect(address.host, address.port, 5, properties=expiry)
         client.loop_start()
         self._client = client
-        until(lambda: self.granted)
+        wait_until(lambda: self.granted)
 
     def on(self, stream: str) -> list[bytes]:
         return [

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import virtual
 from cards import PURPOSE, SITE, Controller
+from limits import wait_until
 from vaults import Bench, consent_policy, crop
 
 from doorsill.consent import trust
@@ -87,10 +88,7 @@ class Scene:
         self.keeper.turn()
 
     def until(self, good: Callable[[], object], limit_s: float) -> None:
-        ends = time.monotonic() + limit_s
-        while not good():
-            assert time.monotonic() < ends, self.keeper.status()
-            self.turn()
+        wait_until(good, self.keeper.status, limit_s, between=self.turn)
 
     def spend(self, seconds: float) -> None:
         """Let the product run for a while."""

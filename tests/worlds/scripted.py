@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from cards import BINDING, PURPOSE, SITE, UTC, Card, Controller
+from limits import wait_until
 from vaults import SIZE, Bench
 
 from doorsill.channels.crop_sender import GAP_S, Handover
@@ -141,11 +142,11 @@ class Room:
         return self.vision.offer(frame, HEADS, frame.time)
 
     def until(self, good: Callable[[], object], within_s: float = 10.0) -> None:
-        ends = time.monotonic() + within_s
-        while not good():
-            assert time.monotonic() < ends, self.keeper.status()
-            self.keeper.turn()
-            self.attendant_idle()
+        wait_until(good, self.keeper.status, within_s, between=self.turn)
+
+    def turn(self) -> None:
+        self.keeper.turn()
+        self.attendant_idle()
 
     def attendant_idle(self) -> None:
         """Let the token's threads have the processor."""

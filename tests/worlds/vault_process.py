@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from cryptography import x509
-from limits import END_S
+from limits import END_S, rest, wait_until
 
 from doorsill.certificates.examine import Verified
 from doorsill.channels.crop_sender import GAP_S, Handover
@@ -127,11 +127,14 @@ class VaultProcess:
 
     def until(self, good: Callable[[], object], within_s: float = WITHIN_S) -> None:
         """Wait for something that the process will come to, or fail with its log."""
-        ends = time.monotonic() + within_s
-        while not good():
-            assert self.process is None or self.process.poll() is None, self.said()
-            assert time.monotonic() < ends, f"{self.status()}\n{self.said()}"
-            time.sleep(0.005)
+        wait_until(good, self._stands, within_s, between=self._lives)
+
+    def _lives(self) -> None:
+        assert self.process is None or self.process.poll() is None, self.said()
+        rest()
+
+    def _stands(self) -> str:
+        return f"{self.status()}\n{self.said()}"
 
     def until_open(self) -> None:
         self.until(lambda: self.status()["state"] == "open")

@@ -12,7 +12,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from cards import Controller
@@ -53,14 +52,6 @@ def made_card(controller: Controller, **changes: object) -> VirtualCard:
         )
         card.load(slot, key, der)
     return card
-
-
-def until(what: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
-    """Wait for something that another process does; fail with what it was."""
-    ends = time.monotonic() + limit_s
-    while not what():
-        assert time.monotonic() < ends, f"did not happen within {limit_s} s"
-        time.sleep(0.002)
 
 
 def until_empty() -> None:
