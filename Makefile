@@ -54,6 +54,13 @@ demo: setup ## count on the simulated street (DEMO_SECONDS= SOURCE= ...)
 test: setup ## pass the tests (T="tests/vision -k turn" for a part)
 	@$(PY) -m pytest $(or $(T),$(SIDE_BY_SIDE))
 
+# The rooms whose tests mostly decide without doing. Of others: make quick T=tests/vault
+QUICK := $(addprefix tests/,certificates channels config consent device documents \
+           evaluation models policy privacy process uplink vision wire)
+
+quick: setup ## pass what starts no process and plays no film (T=; 40 s)
+	@$(PY) -m pytest --quick $(SIDE_BY_SIDE) $(or $(T),$(QUICK))
+
 test-on: ## pass them in a fresh Debian, as root (RELEASE= T=)
 	@bash scripts/test-on "$(RELEASE)" $(or $(DO),test) $(if $(T),T="$(T)")
 

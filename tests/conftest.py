@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from broker import Site, make_site
 
-pytest_plugins = ["turns"]
+pytest_plugins = ["turns", "quick"]
 LOCKED_KIB = 1024  # that a test may leave to the collector
 
 
