@@ -274,12 +274,13 @@ def whole(folder: Path, changes: Changes) -> Seen:
     with running_broker(stage.broker), running(stage) as child:
         declaration = config.declaration("vision")
         wait_until(
-            lambda: child.poll() is not None or declared(declaration), within_s=WITHIN_S
+            lambda: child.poll() is not None or read_declaration(declaration),
+            within_s=WITHIN_S,
         )
         if child.poll() is not None:
             return Seen(child.returncode, said(stage))
         wait_until(lambda: config.outbox.exists() and config.cell_socket.exists())
-        return Seen(files=below(folder), policy=declared(declaration))
+        return Seen(files=below(folder), policy=read_declaration(declaration))
 
 
 def vault(folder: Path, changes: Changes) -> Seen:

@@ -20,7 +20,7 @@ from doorsill.errors import UplinkError
 from doorsill.wire.codec import encode
 from doorsill.wire.messages import Message, stream_of, topic
 from doorsill_fleet.ingest.quarantine import Quarantine
-from doorsill_fleet.ingest.subscriber import Subscriber
+from doorsill_fleet.ingest.subscriber import IN_FLIGHT, Subscriber
 from doorsill_fleet.store.sqlite import Kept, Store
 
 
@@ -234,7 +234,7 @@ def flooded(own_site: Site, disk: SlowDisk) -> Iterator[tuple[Subscriber, Thread
 
     paho = Thread(target=flood, daemon=True)
     paho.start()
-    until(lambda: subscriber._queue.qsize() >= IN_FLIGHT or not paho.is_alive())
+    wait_until(lambda: subscriber._queue.qsize() >= IN_FLIGHT or not paho.is_alive())
     yield subscriber, paho
     subscriber.stop()
 
@@ -244,11 +244,11 @@ def test_a_slow_disk_fills_no_memory(own_site: Site) -> None:
     with flooded(own_site, disk) as (subscriber, paho):
         assert subscriber._queue.qsize() <= IN_FLIGHT and paho.is_alive()
         disk.takes.set()
-        until(lambda: len(disk.kept) == 3 * IN_FLIGHT)
+        wait_until(lambda: len(disk.kept) == 3 * IN_FLIGHT)
     assert disk.kept == [f"{number}" for number in range(3 * IN_FLIGHT)]
 
 
 def test_who_waits_for_a_slow_disk_hears_that_it_is_to_stop(own_site: Site) -> None:
     with flooded(own_site, SlowDisk()) as (_, paho):
         assert paho.is_alive()
-    until(lambda: not paho.is_alive())
+    wait_until(lambda: not paho.is_alive())

@@ -66,7 +66,7 @@ def test_what_is_obeyed_is_said_until_the_process_is_gone(tmp_path: Path) -> Non
         assert read_declaration(path) == DIGEST
         child.kill()
         child.wait(END_S)
-    wait_until(lambda: declared(path) is None, within_s=5)
+    wait_until(lambda: read_declaration(path) is None, within_s=5)
     handle = declare(path, "cd" * 32)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.write(handle, b"a picture")

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from cards import BINDING, PREHASHED, PURPOSE, UTC, Controller, new_key
 from cryptography import x509
-from scripted import CONTROLLER, Room
+from scripted import CONTROLLER, FaultyMedium, Room
 from vaults import SIZE
 from vaults import crop as picture_of
 
@@ -31,7 +31,7 @@ from doorsill.errors import DoorsillError, UntrustedError
 from doorsill.office import cards
 from doorsill.policy import document as policies
 from doorsill.process import locked
-from doorsill.vault.keeper import LOOK_S
+from doorsill.vault.keeper import CHECK_EVERY_S
 
 STRANGER = Controller()
 

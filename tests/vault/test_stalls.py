@@ -193,7 +193,7 @@ def test_a_pull_while_the_hourly_look_stalls_is_a_pull_and_no_fault(room: Room) 
             between=room.offer,
         )
         stall = Stall(room, "read_back")
-        room.keeper._look = room.keeper._now
+        room.keeper._check_at = room.keeper._now
         wait_until(stall.begun.is_set)
         room.token.pull()
         wait_until(lambda: key.destroyed_at is not None)

@@ -13,7 +13,12 @@ from walks import FRAME_S, WIDE, Step, drive, tally, tracks_of
 
 from doorsill.values import Direction
 from doorsill.vision.count.line import SETTLE_S, LineCounter
-from doorsill.vision.count.loose_ends import HANDOVER_S, LIMIT, LooseEnds, Spot
+from doorsill.vision.count.loose_ends import (
+    HANDOVER_S,
+    LOOSE_ENDS_LIMIT,
+    LastSeen,
+    LooseEnds,
+)
 from doorsill.vision.geometry import Point, crossings, inside
 
 ACROSS = [((0.0, 0.5), (1.0, 0.5))]  # left of it is up: IN is downwards

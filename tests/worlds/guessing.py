@@ -16,8 +16,8 @@ from doorsill.cells import LooksCell
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import K_FLOOR, REPORTS_PER_DAY, SLOT_S
 from doorsill.privacy.noise import MICRO
-from doorsill.privacy.threshold import Looks, Pending, add
-from doorsill.uplink.attributes import Rules, consider
+from doorsill.privacy.threshold import Histogram, Pending, add
+from doorsill.uplink.attributes import AttributeRules, ReportContext, consider
 from doorsill.uplink.pieces import Places
 from doorsill.wire.codec import decode
 from doorsill.wire.messages import Attributes
@@ -34,7 +34,7 @@ def alone(crossings: Sequence[int], expression: int, age: int) -> Iterator[Looks
         ages, expressions = [0] * 5, [0] * 3
         ages[age] = expressions[expression] = often
         start = DAY * 86_400 + slot * SLOT_S
-        looks = Looks(start, start + 60, tuple(ages), tuple(expressions))
+        looks = Histogram(start, start + 60, tuple(ages), tuple(expressions))
         pending, span = add(pending, looks, K_FLOOR)
         if span is not None:
             yield LooksCell(0, span.start, span.end, span.ages, span.expressions)
@@ -42,11 +42,11 @@ def alone(crossings: Sequence[int], expression: int, age: int) -> Iterator[Looks
 
 def reports(cells: Iterable[LooksCell], epsilon: float) -> Iterator[Attributes]:
     """What the uplink publishes of them; everybody who came in was looked at."""
-    rules = Rules(True, K_FLOOR, int(epsilon * MICRO), Places(1, 0))
+    rules = AttributeRules(True, K_FLOOR, int(epsilon * MICRO), Places(1, 0))
     ledger = Ledger(DAY, 0)
     for cell in cells:
-        voice = RELEASE, secrets.randbelow
-        told = consider(cell, sum(cell.ages), rules, ledger, voice)
+        context = ReportContext(RELEASE, secrets.randbelow)
+        told = consider(cell, sum(cell.ages), rules, ledger, context)
         ledger = told.ledger
         if told.report is not None:
             message = decode("attributes", told.report.payload)

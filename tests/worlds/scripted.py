@@ -118,7 +118,7 @@ class Room:
         self.began = time.monotonic()
         self.keeper = Keeper(self.vault, self.attendant, BINDING, self.now, self.lamp)
         self.vision = Handover(self.folder / "faces.sock", self.monotonic)
-        self.keeper.sight.source = CropSource(self.folder / "faces.sock")
+        self.keeper.vision.source = CropSource(self.folder / "faces.sock")
         self.frames = 0
         self.attendant.start()
 
@@ -165,5 +165,5 @@ class Room:
     def close(self) -> None:
         self.attendant.close()
         self.vision.close()
-        if self.keeper.sight.source is not None:
-            self.keeper.sight.source.close()
+        if self.keeper.vision.source is not None:
+            self.keeper.vision.source.close()

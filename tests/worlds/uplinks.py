@@ -6,13 +6,15 @@ from pathlib import Path
 
 from doorsill.channels.cell_link import CellClient
 from doorsill.errors import UplinkError
-from doorsill.uplink.attributes import Rules
+from doorsill.uplink.attributes import AttributeRules
 from doorsill.uplink.pace import Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.reports import Release
 
 RELEASE = Release("0.1.0", "ab" * 16, "cd" * 16)
-RULES = Rules(attributes=True, k=10, daily_micro=2_000_000, places=Places(1, 0))
+RULES = AttributeRules(
+    attributes=True, k=10, daily_micro=2_000_000, places=Places(1, 0)
+)
 AT_ONCE = Pace(
     minute_s=0.0, live_s=0.0, state_s=0.0, state_rest_s=0.0, gauges_s=0.0
 )  # what waits goes out with the next turn

@@ -66,9 +66,9 @@ DEVICES = Path("/dev")
 
 
 def program_paths() -> tuple[Path, ...]:
-    """Where the interpreter, its packages and ours are, with the system's own."""
-    # Not the first of sys.path: that is where the one who started us happens to stand.
-    package = Path(__file__).parents[2]  # what holds doorsill
+    """The folders of the system, the interpreter, its packages and ours."""
+    # The first entry of sys.path is left out: it is the folder that we were started in.
+    package = Path(__file__).parent.parent
     ours = (sys.prefix, sys.base_prefix, str(package), *sys.path[1:])
     found = [*SYSTEM, *(Path("/proc", each) for each in OF_PROC)]
     found += [Path(each) for each in ours if each]

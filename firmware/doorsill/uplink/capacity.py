@@ -3,9 +3,8 @@
 Every number follows from the rules that the uplink enforces on vision: the bounds of
 ``pieces``, the rounding of ``reports`` and ``gauges``, the moments of ``pace``. For
 each stream it is the binary logarithm of how many different things could be sent in one
-minute, presence, order and the second of sending included. ``SECURITY.md`` states the
-sum; ``tests/uplink/test_capacity.py`` holds the two together and lets a hostile vision
-try.
+minute, with presence, order and the second of sending. ``SECURITY.md`` states the sum;
+``tests/uplink/test_capacity.py`` compares the two and lets a hostile vision try.
 
     python -m doorsill.uplink.capacity          the table
 

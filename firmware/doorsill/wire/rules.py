@@ -1,7 +1,7 @@
 """What one field of a message may hold, and how much could be hidden in it.
 
-Each rule checks, says itself as JSON Schema, and knows its capacity in bits: no rule
-can hold 64 bytes of anybody's choosing, and ``tests/wire/test_wire.py`` adds them up.
+Each rule checks a value, gives its JSON Schema, and knows its capacity in bits. No rule
+can hold 64 bytes of free content; ``tests/wire/test_wire.py`` adds the capacities up.
 """
 
 from __future__ import annotations

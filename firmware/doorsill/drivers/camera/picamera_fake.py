@@ -2,8 +2,8 @@
 
 It refuses what picamera2 refuses and in its words, pads rows as the two image
 processors pad them, recycles its buffers, and spoils a buffer as soon as it is given
-back, so that whoever looks at a frame after ``release`` sees rubbish. What it answers
-where was measured with picamera2 0.3.38 on libcamera 0.7.1, or read in that source;
+back, so that a frame that is read after ``release`` is rubbish. Its answers were
+measured with picamera2 0.3.38 on libcamera 0.7.1, or read in that source;
 ``tests/contracts/test_picamera_library.py`` asks both the same.
 """
 
