@@ -27,6 +27,7 @@ from uplinks import AT_ONCE, RELEASE, RULES
 from doorsill.channels.cell_link import CellClient
 from doorsill.errors import UplinkError
 from doorsill.services.uplink import Uplink
+from doorsill.uplink import attributes
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
@@ -467,6 +468,7 @@ def test_the_field_cases_broker_gets_every_window(
     monkeypatch.setitem(sys.modules, "field_case", module)
     for once, today in ONCE_CALLED.items():
         monkeypatch.setitem(sys.modules, once, importlib.import_module(today))
+    monkeypatch.setattr(attributes, "Rules", attributes.AttributeRules, raising=False)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "Authority", _Authority)
     folder = tmp_path / "theirs"
