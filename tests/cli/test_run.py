@@ -26,6 +26,7 @@ from doorsill.services.policies import store_of
 from doorsill.wire.codec import decode
 from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
+from doorsill_fleet.stage.consent import ConsentStage
 from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
 from doorsill_fleet.store.sqlite import Store
 
@@ -158,6 +159,38 @@ def test_when_one_ends_the_others_are_stopped(stage: Stage, victim: str) -> None
         assert process.wait(WITHIN_S) == 1
     assert f"{victim} ended with -9; the others are stopped" in said(stage)
     assert not [pid for pid in running.values() if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.parametrize("moment", ["as they start", "as they count"])
+def test_nothing_counts_on_when_doorsill_run_is_killed(
+    stage: Stage, moment: str
+) -> None:
+    """What is left behind would hold the camera, and no new start could replace it."""
+    consent = ConsentStage(stage.folder, SITE)
+    stage.more = consent.configuration  # with a vault, which sees no card
+    (stage.folder / "consent-ca.pem").write_bytes(consent.ca_pem)
+    config = stage.set()
+    with started(stage) as process:
+        until(lambda: len(children_of(process)) == 3, said(stage))
+        if moment == "as they count":
+            until(lambda: "uplink connected" in said(stage), said(stage))
+            until(lambda: config.vault_socket.exists(), said(stage))
+        running = children_of(process)
+        assert set(running) == {"vision", "uplink", "vault"}
+        process.kill()
+        until(lambda: not any(map(runs, running.values())), said(stage))
+    with started(stage):
+        until(lambda: said(stage).count("uplink connected"), said(stage))
+        assert "already runs" not in said(stage)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
 
 
 def test_a_broker_that_is_away_stops_nothing(stage: Stage) -> None:

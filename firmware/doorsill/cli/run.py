@@ -24,7 +24,7 @@ from doorsill.config import (
 from doorsill.errors import DoorsillError
 from doorsill.policy.obedience import Obedience
 from doorsill.process.backoff import Failures
-from doorsill.process.stopping import Stop, Stopped, listen
+from doorsill.process.stopping import Stop, Stopped, end_with_parent, listen
 from doorsill.services.children import _start, children, names_of, prepare
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if config.camera.driver == "video":
         refuse_network_camera(config.camera.source)
     stop = listen()
+    end_with_parent()
     try:
         return _run(args, config, stop)
     except (DoorsillError, Stopped) as error:

@@ -14,8 +14,12 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
+from doorsill.process.kernel import prctl, require
+
 # SIGHUP: the terminal is gone; children without a terminal would stay.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+PARENT = "DOORSILL_PARENT"  # in a child's environment: the process it must not outlive
+PR_SET_PDEATHSIG = 1
 
 
 class Stopped(Exception):
@@ -80,6 +84,21 @@ def listen() -> Stop:
         signal.signal(each, _stop.heard)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     return _stop
+
+
+def end_with_parent() -> None:
+    """If ``PARENT`` names a process, SIGTERM comes when that process ends, also by -9.
+
+    Without it a killed ``doorsill run`` would leave processes that count on, and that
+    no new start could replace. To be called after ``listen``. Raises ConfigError if the
+    kernel refuses.
+    """
+    parent = os.environ.get(PARENT)
+    if parent is None:
+        return
+    require(prctl(PR_SET_PDEATHSIG, signal.SIGTERM), "end with the parent process")
+    if str(os.getppid()) != parent:  # it ended before we asked
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def deaf() -> None:

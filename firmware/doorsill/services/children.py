@@ -14,7 +14,7 @@ from typing import IO
 from doorsill.config import PROCESSES, Config
 from doorsill.documents.folders import make_folder
 from doorsill.process.holder import RUN_LOCK, hold_alone
-from doorsill.process.stopping import held_back
+from doorsill.process.stopping import PARENT, held_back
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +66,13 @@ def _start(
     """Start one process as a child, with signals held back until it handles them.
 
     It has a session of its own and no terminal, because a process under an attacker's
-    control could type into ours.
+    control could type into ours. It ends when this process does, however that ends.
     """
     command = [sys.executable, "-m", "doorsill", "run", "--only", name]
     with held_back():
         return subprocess.Popen(
             [*command, "--config", str(config)],
-            env={**os.environ, **WIPING},
+            env={**os.environ, **WIPING, PARENT: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stderr=log_to,
             start_new_session=True,
