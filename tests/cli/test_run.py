@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from children import status_of
+from children import children_of, status_of
 from limits import wait_until
 from recordings import record
 
@@ -97,20 +97,6 @@ def started(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
 
 def said(stage: Stage) -> str:
     return (stage.folder / "log").read_text(errors="replace")
-
-
-def children_of(process: subprocess.Popen[bytes]) -> dict[str, int]:
-    """The processes by the word after ``--only``."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            words = (path / "cmdline").read_bytes().decode().split("\0")
-        except (OSError, ValueError):
-            continue
-        if parent == process.pid and "--only" in words:
-            found[words[words.index("--only") + 1]] = int(path.name)
-    return found
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from broker import FAST
+from children import cut_power
 from messages import HEALTH, LINE, LIVE, ZONE
 
 from doorsill.uplink.publisher import Publisher
@@ -98,7 +99,7 @@ def test_nothing_is_unknown_after_either_broker_starts_again(house: House) -> No
 
 
 def test_a_camera_that_is_gone_is_unavailable_and_a_problem(house: House) -> None:
-    house.children["camera"].kill()
+    cut_power(house.children["camera"])
     house.stop("camera")
     until(lambda: names(house)["problem"] == "on", 120.0)
     assert names(house)["door_1_in"] == "unavailable"
