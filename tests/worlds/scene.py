@@ -59,7 +59,8 @@ class Scene:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.keeper.attendant.close()
+        self.keeper.close()
+        self.bench.medium.close()
         for slot in self.slots:
             slot.remove()
         virtual.until_empty()

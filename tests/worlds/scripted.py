@@ -163,7 +163,8 @@ class Room:
         self.until(lambda: self.vault.session is None)
 
     def close(self) -> None:
-        self.attendant.close()
+        self.keeper.close()
+        self.medium.close()
         self.vision.close()
         if self.keeper.vision.source is not None:
             self.keeper.vision.source.close()

@@ -154,9 +154,13 @@ class Keeper:
         try:
             return self._blank(reason)
         finally:
-            self._deadman.close()
-            self.attendant.close()
-            self._lamp.close()
+            self.close()
+
+    def close(self) -> None:
+        """End the threads and let the lamp go; nothing is blanked or certified."""
+        self._deadman.close()
+        self.attendant.close()
+        self._lamp.close()
 
     def _blank(self, reason: Reason) -> Path:
         before = self.vault.last
