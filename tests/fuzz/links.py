@@ -23,7 +23,7 @@ from doorsill.channels.control import Counter, ask
 from doorsill.channels.crop_sender import Handover
 from doorsill.errors import UntrustedError
 from doorsill.privacy.floors import SLOT_S
-from doorsill.services.uplink import tally_in
+from doorsill.services.uplink_opening import tally_in
 from doorsill.uplink.attributes import AttributeRules
 from doorsill.uplink.inbound import Inbound, UnaskedError
 from doorsill.uplink.intake import Intake

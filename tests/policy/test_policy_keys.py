@@ -43,7 +43,7 @@ UPLINK = """\
 import sys
 from dataclasses import replace
 from pathlib import Path
-import doorsill.services.uplink as service
+import doorsill.services.uplink_opening as service
 import doorsill.services.uplink_start as start
 from doorsill.config import load_config
 at_once = dict(minute_s=0.0, state_s=0.0, state_rest_s=0.0, gauges_s=0.0)

@@ -427,7 +427,7 @@ def take_over(scene: Scene) -> None:
     """Another client comes with our certificate, and goes again."""
     from broker import device
 
-    from doorsill.services.uplink import address_of
+    from doorsill.services.uplink_opening import address_of
 
     thief = device(address_of(scene.config)).connect()
     until(lambda: "another client" in scene.said, lambda: str(scene), STARTS_S)

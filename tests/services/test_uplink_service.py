@@ -22,7 +22,8 @@ from doorsill.channels.cell_link import CellClient, CellServer
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import DAY_S, SLOT_S
-from doorsill.services.uplink import Uplink, tally_in
+from doorsill.services.uplink_loop import Uplink
+from doorsill.services.uplink_opening import tally_in
 from doorsill.uplink import intake as intake_module
 from doorsill.uplink.attributes import AttributeRules, ReportContext, consider
 from doorsill.uplink.delivery import Delivery

@@ -19,7 +19,7 @@ from uplinks import RELEASE
 
 from doorsill.cells import MINUTE_S, Quality, ZoneCell
 from doorsill.channels.cell_link import CellServer
-from doorsill.services.uplink import booted_at
+from doorsill.services.uplink_opening import booted_at
 from doorsill.uplink import capacity
 from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.pieces import ZoneSums, minute_of

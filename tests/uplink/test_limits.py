@@ -26,7 +26,7 @@ from uplinks import AT_ONCE, RELEASE, RULES
 
 from doorsill.channels.cell_link import CellClient
 from doorsill.errors import UplinkError
-from doorsill.services.uplink import Uplink
+from doorsill.services.uplink_loop import Uplink
 from doorsill.uplink import attributes
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.intake import Intake
@@ -447,7 +447,7 @@ ONCE_CALLED = {
     "doorsill.uplink.discovery": "doorsill.wire.discovery",
     "doorsill.uplink.guard": "doorsill.wire.guard",
     "doorsill.uplink.looks": "doorsill.uplink.attributes",
-    "doorsill.uplink.service": "doorsill.services.uplink",
+    "doorsill.uplink.service": "doorsill.services.uplink_loop",
     "doorsill.uplink.timing": "doorsill.uplink.patience",
     "doorsill.uplink.voice": "doorsill.uplink.retained",
     "doorsill.uplink.wire": "doorsill.wire.messages",

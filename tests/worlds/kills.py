@@ -45,7 +45,7 @@ EPOCH = 0xD00551
 HURRIED = """
 import sys
 from doorsill.cli import main as cli
-from doorsill.services import uplink as service
+from doorsill.services import uplink_opening as service
 from doorsill.uplink.pace import Pace
 service.PACE = Pace(minute_s=0.0, live_s=0.0, state_s=0.0, state_rest_s=0.0)
 service.booted_at = lambda utc: 0

@@ -19,7 +19,7 @@ from doorsill.config import Config
 from doorsill.device.fault import Fault
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.services.policies import store_of
-from doorsill.services.uplink import address_of, description_of
+from doorsill.services.uplink_opening import address_of, description_of
 from doorsill.uplink.answers import Answered
 from doorsill.uplink.causes import explain
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
