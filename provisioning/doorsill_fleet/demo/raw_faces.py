@@ -8,21 +8,37 @@ from pathlib import Path
 from doorsill.config import Config
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".raw", ".yuv", ".rgb", ".mp4")
+# The outbox is a SQLite database; its log begins with one of two numbers (walformat).
+DATABASE = (b"SQLite format 3\0", b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+SHARED_INDEX = "-shm"  # how the name of the index of a database's log ends
 
 
 def raw_faces(config: Config) -> int:
-    """The number of files on the device's disk that are images by name or content."""
+    """The number of files on the device's disk that may hold a picture.
+
+    A device writes text and one database. Every other file counts, by any name.
+    """
     found = 0
     for folder in (config.device.state, config.device.run):
         for path in folder.rglob("*"):
             with contextlib.suppress(OSError):
-                if path.is_file() and _is_picture(path):
+                if path.is_file() and may_hold_picture(path):
                     found += 1
     return found
 
 
-def _is_picture(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(12)
-    magic = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"GIF8")
-    return path.suffix.lower() in IMAGE_SUFFIXES or head.startswith(magic)
+def may_hold_picture(path: Path) -> bool:
+    """Whether a file is an image by its name, or neither text nor the database."""
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return True
+    if path.name.endswith(SHARED_INDEX):
+        return False
+    data = path.read_bytes()
+    return not data.startswith(DATABASE) and not _is_text(data)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return all(char.isprintable() or char in "\n\t" for char in data.decode())
+    except UnicodeDecodeError:
+        return False
