@@ -1,6 +1,6 @@
 """Every parser of bytes from outside ends in one of our four errors, or takes them.
 
-Twenty seconds for each family here; ``make fuzz`` for longer. What broke a parser once
+Three seconds for each family here, twenty in ``make long``; ``make fuzz`` for longer. What broke a parser once
 lies in ``tests/fuzz/found`` and is fed again.
 """
 
@@ -16,11 +16,11 @@ from fuzz import parsers, running
 from fuzz.mutating import mutated
 from fuzz.parsers import FAMILIES, PARSERS
 from fuzz.running import Parser, feed, run
-from limits import PROGRAM_S
+from limits import LONG, PROGRAM_S
 
 from doorsill.errors import ConfigError
 
-FAMILY_S = 20.0  # shared by the parsers of one family
+FAMILY_S = 20.0 if LONG else 3.0  # shared by the parsers of one family
 LEAST = 5  # inputs of each, however slow the machine
 SEED = 20261128
 

@@ -1,7 +1,8 @@
 """Two signals 10 ms apart, at any moment: a clean end, and no false cause.
 
-The moments are spread over what a start takes on this machine, and what comes after.
-DOORSILL_MOMENTS=40 tries more of them than the few that the suite has time for.
+The moments are spread over what a start takes on this machine, and what comes after;
+each pair of signals has moments of its own. ``make long`` tries more of them, and
+DOORSILL_MOMENTS=40 more than that.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from limits import wait_until
+from limits import LONG, wait_until
 from vault_process import VaultProcess
 
 from doorsill.process.stopping import held_back
@@ -25,7 +26,7 @@ from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.stage.shop import Stage
 
 LINE = (((0.022, 0.659), (0.978, 0.659)),)
-MOMENTS = int(os.environ.get("DOORSILL_MOMENTS", "4"))
+MOMENTS = int(os.environ.get("DOORSILL_MOMENTS", "6" if LONG else "2"))  # of a pair
 APART_S = 0.01
 WITHIN_S = 40.0
 TERM, INT = signal.SIGTERM, signal.SIGINT
@@ -49,9 +50,17 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield found
 
 
-def moments(after_s: float) -> list[float]:
-    """From the first instant to ``after_s``, closer together at the beginning."""
-    return [after_s * (number / MOMENTS) ** 1.5 for number in range(MOMENTS)]
+def moments(
+    after_s: float, pair: tuple[signal.Signals, ...] | None = None
+) -> list[float]:
+    """Before ``after_s``, closer together at the beginning; ``pair`` has its own.
+
+    Without a pair there are as many as of two.
+    """
+    known = [tuple(each.values[0]) for each in PAIRS]
+    first = 0.0 if pair is None else known.index(pair) / len(known)
+    count = MOMENTS * 2 if pair is None else MOMENTS
+    return [after_s * ((first + number) / count) ** 1.5 for number in range(count)]
 
 
 def command(stage: Stage, *only: str) -> list[str]:
@@ -97,7 +106,7 @@ def test_a_process_that_run_starts_ends_cleanly(
 ) -> None:
     """From its very first instant: what comes too early waits for it."""
     log = stage.folder / f"{name}.log"
-    for moment in moments(3.0):
+    for moment in moments(3.0, pair):
         with log.open("wb") as file, held_back():
             process = subprocess.Popen(
                 command(stage, "--only", name),
@@ -118,7 +127,7 @@ def test_run_ends_all_of_its_processes_cleanly(
 ) -> None:
     """From where it listens; before, Python itself starts and knows of no handler."""
     log = stage.folder / "run.log"
-    for moment in moments(4.0):
+    for moment in moments(4.0, pair):
         with log.open("wb") as file:
             process = subprocess.Popen(command(stage), stdout=file, stderr=file)
         until_it_listens(process)
@@ -167,7 +176,7 @@ def test_the_vault_is_blank_and_ends_cleanly(
     tmp_path: Path, pair: tuple[signal.Signals, ...]
 ) -> None:
     with VaultProcess(tmp_path) as vault:
-        for moment in moments(3.0):
+        for moment in moments(3.0, pair):
             vault.log.unlink(missing_ok=True)
             with held_back():
                 vault.start(wait=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,9 @@ LONG_S = 280.0  # for one of a test that is marked to take longer
 END_S = 20.0  # for a thread or a process that was told to end
 LOOK_S = 0.005  # between two looks
 WITHIN_S = 20.0  # for whatever else a test waits for
+LONG = bool(
+    os.environ.get("DOORSILL_LONG")
+)  # make long: all of what else is tried in part
 
 
 def rest() -> None:
