@@ -1,7 +1,7 @@
 """Every parser of bytes from outside ends in one of our four errors, or takes them.
 
-Three seconds for each family here, twenty in ``make long``; ``make fuzz`` for longer. What broke a parser once
-lies in ``tests/fuzz/found`` and is fed again.
+Three seconds for each family here, twenty in ``make long``; ``make fuzz`` for longer.
+What broke a parser once lies in ``tests/fuzz/found`` and is fed again.
 """
 
 import random
