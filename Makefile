@@ -12,6 +12,8 @@ PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
 DEMO_SECONDS ?= 60
 # The tests wait more than they compute: two workers for each processor.
 WORKERS ?= $(shell n=$$(( 2 * $$(nproc) )); echo $$(( n < 8 ? n : 8 )))
+# Hundreds of processes start: each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadscope
 
 # Every target that has a line of help makes no file of its name.

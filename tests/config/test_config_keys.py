@@ -51,6 +51,7 @@ from doorsill_fleet.stage.consent import MEDIUM_BYTES, ConsentStage
 from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
 
 LINE = (((0.022, 0.659), (0.978, 0.659)),)
+GREY = "grey.mp4"  # a recording in which nobody crosses
 NO_SUCH = "/nowhere/libedgetpu.so.1"
 ELSEWHERE = {"privacy.k", "privacy.epsilon_per_day"}  # in test_policy_keys
 HERE: set[str] = set()  # the keys that have a pair
@@ -171,7 +172,8 @@ def below(folder: Path) -> frozenset[str]:
 def vision(folder: Path, changes: Changes) -> Seen:
     """Until somebody crossed and it said how it fares, or an end; we are its uplink."""
     stage = Looking(folder, LINE)
-    record(folder / "grey.mp4", frames=10 * int(CROSSED_S + WITHIN_S))
+    if GREY in changes.values():
+        record(folder / GREY, frames=10 * int(CROSSED_S + WITHIN_S))
     config = configured(stage, changes)
     prepare(config)
     with running(stage, "--only", "vision") as child:
@@ -319,7 +321,7 @@ def _stands(site: VaultProcess) -> bool:
     [
         pair("camera.driver", "video", lambda seen, _: seen.code == 2),
         pair(
-            "camera.source", "grey.mp4",
+            "camera.source", GREY,
             lambda seen, before: seen.people == 0 < before.people,
             camera__driver="video", camera__source=str(STREET),
         ),

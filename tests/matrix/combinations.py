@@ -141,4 +141,5 @@ def _every() -> Iterator[Combination]:
 
 
 def _pairs(it: Combination) -> set[tuple[object, ...]]:
-    return set(itertools.combinations(asdict(it).items(), 2))
+    values = [(name, getattr(it, name)) for name in PROPERTIES]  # no copy: thousands
+    return set(itertools.combinations(values, 2))
