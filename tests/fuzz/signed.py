@@ -18,6 +18,7 @@ from doorsill.certificates.verify import Expected, reservations, verify_chain
 from doorsill.cli import verify
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError
+from doorsill.policy import acceptance
 from doorsill.policy import document as policy
 from doorsill.vault import export
 from doorsill.vault.chain import CertificateChain
@@ -64,7 +65,7 @@ def as_table(data: bytes) -> dict[str, Any]:
 def policy_document(folder: Path) -> Parser:
     key = ec.generate_private_key(ec.SECP256R1())
     document = canonical.seal(POLICY, key)
-    return Parser([document], lambda data: policy.verify(data, key.public_key()))
+    return Parser([document], lambda data: acceptance.verify(data, key.public_key()))
 
 
 def policy_body(folder: Path) -> Parser:

@@ -23,15 +23,13 @@ class Target:
 
 
 VERIFIER = ("certificates/test_contradictions", "certificates/test_verify")
-ACCEPTS = ("accept", "verify", "require_place", "version_of")
 
 TARGETS = (
     Target("gate", "consent/gate.py", ("consent/test_gate",), strict=True),
     Target(
         "policy acceptance",
-        "policy/document.py",
+        "policy/acceptance.py",
         ("policy/test_policy", "policy/test_policy_store"),
-        ACCEPTS,
         strict=True,
     ),
     Target("guard", "wire/guard.py", ("wire/test_guard",), strict=True),

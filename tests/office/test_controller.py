@@ -17,6 +17,7 @@ from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 from doorsill.office import controller
 from doorsill.policy import document
+from doorsill.policy.acceptance import accept
 from doorsill.policy.store import read_public_key
 
 Run = Callable[..., tuple[int, str]]
@@ -61,7 +62,7 @@ SIGN = ("sign", "p.toml", "--out", "p.json", "--key")
 
 def accepted(folder: Path) -> document.Policy:
     key = read_public_key(folder / "c.key.pub")
-    return document.accept(None, (folder / "p.json").read_bytes(), key, HERE)
+    return accept(None, (folder / "p.json").read_bytes(), key, HERE)
 
 
 def test_a_key_with_a_passphrase_signs_for_who_knows_it(

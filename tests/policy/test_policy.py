@@ -17,6 +17,7 @@ from policies import BODY
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.policy import document as policy
+from doorsill.policy.acceptance import accept
 from doorsill.policy.store import PolicyStore
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 
@@ -50,7 +51,7 @@ def at(text: str, timezone: str = "Europe/Lisbon") -> float:
 
 
 HERE = policy.Place("porto-1", "cam-01")
-CURRENT = policy.accept(None, signed(BODY), KEY, HERE)
+CURRENT = accept(None, signed(BODY), KEY, HERE)
 
 
 def test_a_good_policy_is_read_whole() -> None:
@@ -67,7 +68,7 @@ def test_what_may_be_left_out_may_be_left_out() -> None:
     body = changed(
         notice=..., attributes=False, consent=..., hours=..., zones=..., version=5
     )
-    found = policy.accept(signed(BODY), signed(body), KEY, HERE)
+    found = accept(signed(BODY), signed(body), KEY, HERE)
     assert (found.notice, found.consent, found.hours, found.zones) == (
         None,
         None,
@@ -201,7 +202,7 @@ def test_a_signed_but_impossible_policy_is_refused(
     changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        policy.accept(None, signed(changed(**changes)), KEY, HERE)
+        accept(None, signed(changed(**changes)), KEY, HERE)
 
 
 def many(count: int, table: dict[str, Any]) -> list[dict[str, Any]]:
@@ -350,7 +351,7 @@ def test_an_untrusted_policy_is_refused_and_the_current_one_stays(
     store = PolicyStore(tmp_path / "policy.json", KEY, HERE)
     store.apply(signed(BODY))
     with pytest.raises(UntrustedError, match=message):
-        policy.accept(signed(BODY), candidate, KEY, HERE)
+        accept(signed(BODY), candidate, KEY, HERE)
     with pytest.raises(UntrustedError, match=message):
         store.apply(candidate)
     assert store.load() == CURRENT
@@ -362,7 +363,7 @@ def test_no_altered_byte_is_applied() -> None:
         altered = bytearray(document)
         altered[index] ^= 1
         with pytest.raises(UntrustedError):
-            policy.accept(signed(BODY), bytes(altered), KEY, HERE)
+            accept(signed(BODY), bytes(altered), KEY, HERE)
 
 
 @given(

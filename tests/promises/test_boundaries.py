@@ -56,6 +56,7 @@ PURE = (
     "certificates",
     "privacy",
     "wire",
+    "policy/acceptance.py",
     "policy/document.py",
     "models/manifest.py",
 )

@@ -46,7 +46,7 @@ from doorsill.models.manifest import (
     manifests,
     verified_model,
 )
-from doorsill.policy import document
+from doorsill.policy import acceptance, document
 from doorsill.policy.notice import notice_text
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import SLOT_S
@@ -500,21 +500,21 @@ def test_privacy_floors_are_constants_that_no_file_can_lower(
 ) -> None:
     signed = canonical.seal(body(**change), CONTROLLER)
     with pytest.raises(ConfigError, match=sentence):
-        document.accept(None, signed, CONTROLLER.public_key(), HERE)
+        acceptance.accept(None, signed, CONTROLLER.public_key(), HERE)
 
 
 def test_a_device_does_only_what_its_signed_policy_allows() -> None:
     stranger = ec.generate_private_key(ec.SECP256R1())
     with pytest.raises(UntrustedError):
         signed = canonical.seal(body(), stranger)
-        document.accept(None, signed, CONTROLLER.public_key(), HERE)
+        acceptance.accept(None, signed, CONTROLLER.public_key(), HERE)
     signed = canonical.seal(body(), CONTROLLER)
-    found = document.accept(None, signed, CONTROLLER.public_key(), HERE)
+    found = acceptance.accept(None, signed, CONTROLLER.public_key(), HERE)
     assert (found.attributes, found.consent) == (False, None)
     for elsewhere in (replace(HERE, site="braga"), replace(HERE, device="cam-02")):
         signed = canonical.seal(body(devices=["cam-01"]), CONTROLLER)
         with pytest.raises(UntrustedError, match="the policy is for"):
-            document.accept(None, signed, CONTROLLER.public_key(), elsewhere)
+            acceptance.accept(None, signed, CONTROLLER.public_key(), elsewhere)
 
 
 # P10

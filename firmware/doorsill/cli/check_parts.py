@@ -22,7 +22,8 @@ from doorsill.drivers.nodes import camera_node, is_device
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.models.allowed import allowed_models, require_allowed
 from doorsill.models.manifest import shipped, verified_model
-from doorsill.policy import document as policy
+from doorsill.policy.acceptance import require_place, verify
+from doorsill.policy.document import Place, Policy
 from doorsill.policy.store import read_public_key
 from doorsill.process import locks
 from doorsill.process.holder import holder_of
@@ -82,7 +83,7 @@ def the_policy(config: Config, now: datetime) -> Iterator[Fault]:
         )
         return
     try:
-        policy.require_place(found, policy.Place(config.device.site, config.device.id))
+        require_place(found, Place(config.device.site, config.device.id))
     except UntrustedError as error:
         yield Fault(str(error), "sign one for this site and device")
     if found.consent is not None and config.consent is None:
@@ -93,11 +94,11 @@ def the_policy(config: Config, now: datetime) -> Iterator[Fault]:
         verified_model(manifest)
 
 
-def policy_of(config: Config) -> policy.Policy | None:
+def policy_of(config: Config) -> Policy | None:
     """The policy that a start would take, verified; None if there is none."""
     document = read_if_there(config.policy.file)
     if document is not None:
-        return policy.verify(document, read_public_key(config.controller_key))
+        return verify(document, read_public_key(config.controller_key))
     if config.policy_in_force.exists():
         return store_of(config).load()
     return None

@@ -18,7 +18,7 @@ from doorsill.documents.folders import make_folder
 from doorsill.documents.reading import parse_toml, read_file, read_if_there
 from doorsill.documents.recognise import what_is
 from doorsill.errors import ConfigError, DoorsillError
-from doorsill.policy import document
+from doorsill.policy import acceptance, document
 from doorsill.policy.draft import (
     NOBODY,
     draft_text,
@@ -163,10 +163,10 @@ def _acceptable(args: argparse.Namespace) -> document.Policy:
     if current is not None:
         _require_whole(args.current, current)
     try:
-        found = document.verify(data, key)
+        found = acceptance.verify(data, key)
         device = args.device or (found.devices or ("",))[0]
         place = document.Place(args.site or found.site, device)
-        return document.accept(current, data, key, place)
+        return acceptance.accept(current, data, key, place)
     except DoorsillError as error:
         raise error.of(args.file) from None
 

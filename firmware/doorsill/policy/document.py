@@ -1,14 +1,8 @@
-"""What a device may do: a versioned document, signed by the site's controller.
+"""What a policy says: its values, and one strict reader of the document's body.
 
-    accept(current bytes, bytes, controller key, place) -> Policy     pure; if it
-    raises,
-                                                          the current one stays
-
-A policy is applied only if it is signed by the controller, for this site and device,
-newer than the current one, complete, and not below the floors. The floors are constants
-that no file can lower. Attributes stay off unless the policy names the notice at the
-door. If the current policy is of another site or device, or cannot be verified any
-more, it counts as none, so that it cannot keep out a valid one for ever.
+A policy is complete and not below the floors, or it is no policy. The floors are
+constants that no file can lower. Attributes stay off unless the policy names the
+notice at the door. ``acceptance`` decides which signed document may be in force.
 """
 
 from __future__ import annotations
@@ -19,15 +13,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from doorsill.documents.fields import Fields
-from doorsill.errors import ConfigError, UntrustedError
+from doorsill.errors import ConfigError
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
-
-if TYPE_CHECKING:
-    from doorsill.documents.canonical import PublicKey
 
 FORMAT = "doorsill-policy/1"
 K_CEILING = 1000  # crossings: highest k
@@ -129,70 +120,6 @@ class Policy:
     digest: str
 
 
-def accept(
-    current: bytes | None, candidate: bytes, controller_key: PublicKey, place: Place
-) -> Policy:
-    """The policy in ``candidate`` if it may replace the document ``current``.
-
-    Raises UntrustedError if it is altered, of another signer, for another site or
-    device, or not newer; ConfigError if it is signed, but incomplete or below the
-    floors. The shape of this function is that of python-tuf.
-    """
-    policy = require_place(verify(candidate, controller_key), place)
-    least = 0 if current is None else version_of(current, controller_key, place)
-    if policy.version <= least:
-        raise UntrustedError(
-            f"policy version {policy.version} is not newer than {least}, "
-            "which is in force"
-        )
-    return policy
-
-
-def verify(document: bytes, controller_key: PublicKey) -> Policy:
-    """The policy in a signed document, of any version, site and device.
-
-    Raises UntrustedError or ConfigError, as :func:`accept` does.
-    """
-    from doorsill.documents import (
-        canonical,  # 12 MB that only those who verify shall load
-    )
-
-    return parse(canonical.unseal(document, controller_key))
-
-
-def require_place(policy: Policy, place: Place) -> Policy:
-    """Return ``policy`` if it is for ``place``; else UntrustedError."""
-    if policy.site != place.site:
-        raise UntrustedError(
-            f"the policy is for site {policy.site}, but device.site = {place.site}"
-        )
-    if policy.devices and place.device not in policy.devices:
-        raise UntrustedError(
-            f"the policy is for {', '.join(policy.devices)}, "
-            f"but device.id = {place.device}"
-        )
-    return policy
-
-
-def version_of(document: bytes, controller_key: PublicKey, place: Place) -> int:
-    """The version that a newer policy must be above; 0 if ``document`` is no policy.
-
-    It checks only signature, version and place. So a valid policy can replace one that
-    has a time zone which this machine no longer knows, or a value below today's floor.
-    """
-    from doorsill.documents import canonical
-
-    try:
-        body = canonical.unseal(document, controller_key)
-    except UntrustedError:
-        return 0
-    version, devices = body.get("version"), body.get("devices", [])
-    named = isinstance(devices, list) and (not devices or place.device in devices)
-    if body.get("site") != place.site or not named:
-        return 0
-    return version if type(version) is int else 0
-
-
 def parse(body: dict[str, Any]) -> Policy:
     """``body`` as a Policy, or one ConfigError that lists every problem."""
     problems: list[str] = []
@@ -207,7 +134,7 @@ def parse(body: dict[str, Any]) -> Policy:
     _check_whole(values, table)
     if problems:
         raise ConfigError(*problems)
-    from doorsill.documents import canonical
+    from doorsill.documents import canonical  # 12 MB that only a reader shall load
 
     digest = hashlib.sha256(canonical.encode(body)).hexdigest()
     return Policy(**values, digest=digest)

@@ -1,4 +1,4 @@
-"""The policy that is in force, on disk: a thin shell around ``policy.accept``.
+"""The policy that is in force, on disk: a thin shell around ``acceptance.accept``.
 
 It writes a temporary file, syncs it, and replaces the old file. So after a power cut
 either the old or the new policy is there, and whole. If a candidate is refused, the
@@ -20,14 +20,8 @@ from doorsill.documents import recognise
 from doorsill.documents.canonical import PublicKey, require_p256
 from doorsill.documents.reading import read_file, read_if_there
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.policy.document import (
-    Place,
-    Policy,
-    accept,
-    require_place,
-    verify,
-    version_of,
-)
+from doorsill.policy.acceptance import accept, require_place, verify, version_of
+from doorsill.policy.document import Place, Policy
 
 log = logging.getLogger(__name__)
 

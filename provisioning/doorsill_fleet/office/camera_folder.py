@@ -28,7 +28,8 @@ from doorsill.config import Config, read_config
 from doorsill.documents import pem
 from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError, DoorsillError
-from doorsill.policy import document as policy
+from doorsill.policy.acceptance import accept
+from doorsill.policy.document import Place
 from doorsill.policy.store import read_public_key, replace
 from doorsill.wire.messages import client
 from doorsill_fleet.broker.mosquitto import access_list, listener
@@ -194,9 +195,9 @@ def _make_controller(path: Path, passphrase: bytes) -> None:
 
 def _require_policy(office: Office, camera: Camera) -> None:
     key = read_public_key(office.folder / "controller.key.pub")
-    place = policy.Place(camera.site, camera.device)
+    place = Place(camera.site, camera.device)
     try:
-        policy.accept(None, read_file(camera.policy), key, place)
+        accept(None, read_file(camera.policy), key, place)
     except DoorsillError as error:
         raise error.of(camera.policy) from None
 
