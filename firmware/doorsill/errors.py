@@ -22,7 +22,7 @@ class DoorsillError(Exception):
         return "; ".join(str(each) for each in self.args)
 
     def of(self, place: object) -> Self:
-        """The same error, with the file or whatever it is of before each problem."""
+        """The same error, with the file or other source before each problem."""
         return type(self)(*(f"{place}: {each}" for each in self.args))
 
 

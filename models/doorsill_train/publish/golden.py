@@ -3,7 +3,7 @@
 ``python -m doorsill_train.publish.golden``
 
 Computed with the reference kernels, which give the same bits on x86 and arm64 (seen
-under qemu); ``tests/test_models_golden.py`` compares. Run after every publish.
+under qemu); ``tests/train/test_models_golden.py`` compares. Run after every publish.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 ARCHIVE = ROOT.parent / "shared" / "data" / "makehuman" / "makehuman-cc0.tar.xz"
 NEEDED = ("tensorflow", "keras", "moderngl", "PIL")
 ABSENT = [name for name in NEEDED if importlib.util.find_spec(name) is None]
