@@ -96,7 +96,7 @@ def stage(package: str, wanted: Wanted, foreign: list[Path], work: Path) -> Path
     files.lay(files.of_package(package), tree, made)
     for each in (tree, *tree.rglob("*")):
         if each.is_dir() and not each.is_symlink():
-            each.chmod(0o755)  # whatever the umask is
+            each.chmod(0o755)  # the umask may hold these bits back
     return tree
 
 

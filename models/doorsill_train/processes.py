@@ -1,4 +1,4 @@
-"""Share seeds out to processes; one that a signal ends is begun anew."""
+"""Share seeds out to processes; one that a signal ends starts again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def in_processes(
     """``work`` on all seeds in ``args.jobs`` processes; it passes over what is written.
 
     The software renderer dies of a segfault in about one of a hundred worlds, and the
-    same world goes well again: what such a process had is shared out anew, ``TRIES``
+    same world goes well again: what such a process had is shared out again, ``TRIES``
     times in all. SystemExit when one stops for another reason, or too often.
     """
     for left in reversed(range(TRIES)):
@@ -32,4 +32,4 @@ def in_processes(
         if left == 0 or any((job.exitcode or 0) > 0 for job in jobs):
             raise SystemExit("a renderer stopped early; run the same command again")
         seeds = [seed for job, share in rows if job.exitcode for seed in share]
-        print("a signal ended a renderer: what it had is shared out anew", flush=True)
+        print("a signal ended a renderer: what it had is shared out again", flush=True)

@@ -78,7 +78,7 @@ def main(config: Config) -> None:
         gc.freeze()  # what is there stays: the collector need not walk it any more
         door.watch()
     except Stopped:
-        log.info("told to stop; the running window is closed")
+        log.info("asked to stop; the running window is closed")
     except PolicyReplaced:
         log.info("another policy is in force; to obey it, this process starts again")
     finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from doorsill.process.scribe import Sentence
 
 WORDS = (
-    Sentence("told to stop", "told to stop; the running window is closed"),
+    Sentence("asked to stop", "asked to stop; the running window is closed"),
     Sentence(
         "another policy is in force",
         "another policy is in force; to obey it, this process starts again",

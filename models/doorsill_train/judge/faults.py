@@ -41,7 +41,7 @@ SIZES = (
     22,
     HEAD_PX[1],
 )  # pixels of a head in plain view, a class between two
-COVERS = (0.1, 0.25, 0.5, 0.75, 0.99, 2.0)  # hidden share of a head, likewise
+COVERS = (0.1, 0.25, 0.5, 0.75, 0.99, 2.0)  # hidden share of a head
 CLEAR, HALF = 0.1, 0.5  # hidden share of a body: hardly, half
 KNOTS = np.linspace(0, 100, 41)
 LEAST = 20  # frames of one person whose changes are looked at
@@ -49,7 +49,7 @@ SHOWN = 120  # invented boxes whose places the street draws from
 
 
 def spread(values: np.ndarray) -> float:
-    """One standard deviation about nought, without the wildest two in a hundred."""
+    """One standard deviation about 0, without the wildest two in a hundred."""
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, [1, 99])
     return float(np.sqrt(np.mean(values[(values >= low) & (values <= high)] ** 2)))
