@@ -67,7 +67,7 @@ test-on: ## pass them in a fresh Debian, as root (RELEASE= T=)
 	@bash scripts/test-on "$(RELEASE)" $(or $(DO),test) $(if $(T),T="$(T)")
 
 # What reads LONG of tests/worlds/limits.py.
-long: setup ## all of what `make test` tries a part of (3 minutes)
+long: setup ## all of what `make test` tries a part of (4 minutes)
 	@DOORSILL_LONG=1 $(PY) -m pytest $(SIDE_BY_SIDE) $(or $(T),$(shell grep -rlE "import.*\bLONG\b" tests))
 
 trace-calls: setup ## hold the lists of system calls to the suite (10 minutes)

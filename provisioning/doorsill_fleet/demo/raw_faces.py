@@ -33,8 +33,9 @@ def may_hold_picture(path: Path) -> bool:
         return True
     if path.name.endswith(SHARED_INDEX):
         return False
-    data = path.read_bytes()
-    return not data.startswith(DATABASE) and not _is_text(data)
+    with path.open("rb") as file:
+        head = file.read(len(DATABASE[0]))
+        return not head.startswith(DATABASE) and not _is_text(head + file.read())
 
 
 def _is_text(data: bytes) -> bool:
