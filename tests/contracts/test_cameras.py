@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -266,6 +267,19 @@ def test_a_broken_recording_says_where_and_what(
     damage(path)
     with pytest.raises(CameraError, match=sentence):
         every_frame(open_camera("video", str(path), FIT, live=live))
+
+
+def test_a_busy_machine_overlooks_no_incomplete_frame(tmp_path):
+    """A decoder with a thread for each frame did, once in seven under load."""
+    path = cut_inside_frame(record(tmp_path / "door.ts", frames=50), 0.6)
+
+    def said(_: int) -> str:
+        with pytest.raises(CameraError) as caught:
+            every_frame(open_file(path))
+        return str(caught.value)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(said, range(40))) == {said(0)}
 
 
 def test_sound_without_pictures_is_no_camera(tmp_path):

@@ -36,7 +36,6 @@ class Source:
         url: str,
         *,
         strict: bool,
-        threads: int = 1,
         timeout_s: float | None = None,
         rate: float | None = None,
         **how: Any,
@@ -57,8 +56,9 @@ class Source:
         except (CameraError, ConfigError):
             self.container.close()
             raise
-        self.stream.codec_context.thread_count = threads
-        self.stream.thread_type = "AUTO" if threads > 1 else "SLICE"
+        # With a thread for each frame, FFmpeg copies the mark of a damaged frame before
+        # it knows of the damage, now and then.
+        self.stream.codec_context.thread_count = 1
         self._frames: Iterator[Any] = self._decode()
         # Both are fractions, which cost more a frame than anything else here.
         rate = self.stream.average_rate or self.stream.guessed_rate

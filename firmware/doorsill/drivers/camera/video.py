@@ -10,7 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from doorsill.drivers.camera.camera import Camera, Size
 from doorsill.drivers.camera.decoding import ADDRESSES, Source
@@ -92,8 +94,7 @@ def open_recording(
         raise ConfigError(f"the recording {source!r} {why}")
     if path.stat().st_size == 0:
         raise CameraError(f"{path.name} is empty: 0 bytes")
-    threads = 1 if live else os.cpu_count() or 1
-    found = Source(source, strict=True, threads=min(threads, 4), rate=declared_rate)
+    found = Source(source, strict=True, rate=declared_rate)
     rate = FrameRate(frame_rate)
     return Recording(path, found, fit, rate, live=live, begins=begins)
 
@@ -126,7 +127,10 @@ class LiveVideo:
 
 
 class Recording:
-    """A file, from its first frame to its declared end."""
+    """A file, from its first frame to its declared end.
+
+    Unless live, a thread decodes one frame while the caller works on the one before.
+    """
 
     def __init__(
         self,
@@ -145,11 +149,15 @@ class Recording:
         self._live = live
         self._origin = begins  # the time of stamp 0, s
         self._seen = 0.0  # stamp of the last delivered frame, s
+        self._pool = None if live else ThreadPoolExecutor(1, "decoding")
+        self._ahead: Future[Any] | None = None  # the frame that is decoded meanwhile
 
     def read(self) -> Frame | None:
         """The next frame; its time is the recording's own, or our clock's when live."""
-        while (frame := self._source.next()) is not None:
-            stamp = (self._source.stamp or 0.0) - (self._source.first or 0.0)
+        while True:
+            frame, stamp = self._next()
+            if frame is None:
+                break
             if not self._rate.takes(stamp):
                 continue
             due = self._due(stamp) if self._live else stamp + (self._origin or 0.0)
@@ -166,7 +174,25 @@ class Recording:
 
     def close(self) -> None:
         """Let go of the file."""
+        if self._pool is not None:
+            self._pool.shutdown()
         self._source.close()
+
+    def _next(self) -> tuple[Any | None, float]:
+        """The next decoded frame, and when it was taken, s; None at the end."""
+        if self._pool is None:
+            return self._source.next(), self._stamp
+        if self._ahead is None:
+            self._ahead = self._pool.submit(self._source.next)
+        frame, stamp = self._ahead.result(), self._stamp
+        if frame is not None:
+            self._ahead = self._pool.submit(self._source.next)
+        return frame, stamp
+
+    @property
+    def _stamp(self) -> float:
+        """When the newest decoded frame was taken, s since the first."""
+        return (self._source.stamp or 0.0) - (self._source.first or 0.0)
 
     def _due(self, stamp: float) -> float | None:
         """Wait until the frame is due; None when it is too late for it."""
