@@ -43,7 +43,7 @@ from doorsill_fleet.stage.consent import ConsentStage
 from doorsill_fleet.stage.shop import DEVICE, SITE
 
 pytestmark = [
-    pytest.mark.timeout(420),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk"),
 ]
 STARTS_S = 90.0  # for all of them, side by side on a slow machine
