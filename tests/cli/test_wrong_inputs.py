@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,12 +20,14 @@ from limits import PROGRAM_S
 from wrong_world import LINE, UNREADABLE, WRONG, build, wrong_path
 
 from doorsill.cli import main
+from doorsill.commandline.commands import actions_of, commands_of, parsers_of
 from doorsill_fleet.cli import main as fleet_cli
 
 WHOLE = main.whole_parser(main.COMMANDS | main.plugins())
 FLEET = fleet_cli.whole_parser()
 MODULES = {"doorsill": "doorsill", "doorsill-fleet": "doorsill_fleet.cli.main"}
 VALUES = ("words", "nan", "inf", "-1", "0", "1e99", "9" * 40, "1,2", "0x10", "", "ä")
+ONE_OF = re.compile(r"\((--[\w-]+)[^()|]*\|")  # in a usage: the first of two or more
 
 
 @dataclass(frozen=True)
@@ -41,49 +44,45 @@ class Wrong:
         return " ".join((self.program, *(each[:24] for each in self.words)))
 
 
-def groups(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """Each command at each level, the program itself as well."""
-    yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for each in action.choices.values():
-                yield from groups(each)
-
-
 def words_of(parser: argparse.ArgumentParser) -> tuple[str, ...]:
     return tuple(parser.prog.split()[1:])
 
 
 def options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
-    for action in parser._actions:
+    for action in actions_of(parser):
         name = next((e for e in action.option_strings if e.startswith("--")), None)
         if name is not None and name != "--help":
             yield name, action
 
 
 def takes_value(action: argparse.Action) -> bool:
-    return isinstance(action, argparse._StoreAction | argparse._AppendAction)
+    return action.nargs != 0
+
+
+def may_repeat(action: argparse.Action, parser: argparse.ArgumentParser) -> bool:
+    """Whether each value is kept, and not the last one alone."""
+    kept = argparse.Namespace()
+    action(parser, kept, "one", action.option_strings[0])
+    return bool(getattr(kept, action.dest) == ["one"])
 
 
 def of_commands(whole: argparse.ArgumentParser) -> Iterator[Wrong]:
     """Commands that there are not, options that there are not, arguments too many."""
-    for parser in groups(whole):
+    for parser in parsers_of(whole):
         words = words_of(parser)
         yield Wrong((*words, "--no-such-option"), ("--no-such-option", parser.prog))
         yield Wrong((*words, "--no-such-option=7"), ("no option --no-such-option",))
         yield Wrong((*words, "-z"), ("there is no option -z",))
-        if parser._subparsers:
+        (here, *_) = commands_of(parser)
+        if here.below:
             yield Wrong((*words, "no-such"), ("there is no command no-such", "one of"))
             yield Wrong(words, ("is required",))
             yield Wrong((*words, ""), ("there is no command",))
-            for name in parser._choices():  # type: ignore[attr-defined]
+            for name, _ in here.below:
                 wrong = name[:-1] + "zz" if len(name) > 3 else name + "z"
                 yield Wrong((*words, wrong), (f"there is no command {wrong}",))
-        elif not any(each.nargs in ("+", "*") for each in parser._actions):
-            some = [
-                next(iter(each.choices or ["one"]))
-                for each in parser._get_positional_actions()
-            ]
+        elif not any(each.nargs in ("+", "*") for each in actions_of(parser)):
+            some = [next(iter(each.values or ["one"])) for each in here.arguments]
             extra = [*some, "one"]
             yield Wrong(
                 (*words, *required(parser), *extra), ("one is one argument too many",)
@@ -92,15 +91,14 @@ def of_commands(whole: argparse.ArgumentParser) -> Iterator[Wrong]:
 
 def required(parser: argparse.ArgumentParser) -> list[str]:
     """The options that must be given, each with a value; one of those that exclude."""
-    wanted = [action for _, action in options(parser) if action.required]
-    for group in parser._mutually_exclusive_groups:
-        wanted += group._group_actions[:1] if group.required else []
-    return [word for each in wanted for word in (each.option_strings[0], "x")]
+    wanted = [name for name, action in options(parser) if action.required]
+    wanted += ONE_OF.findall(parser.format_usage())
+    return [word for each in wanted for word in (each, "x")]
 
 
 def of_options(whole: argparse.ArgumentParser) -> Iterator[Wrong]:
     """Each option misspelt, shortened, doubled, without its value, with a wrong one."""
-    for parser in groups(whole):
+    for parser in parsers_of(whole):
         words = words_of(parser)
         for name, action in options(parser):
             typo = name[:3] + name[4:] if len(name) > 5 else name + "x"
@@ -111,34 +109,32 @@ def of_options(whole: argparse.ArgumentParser) -> Iterator[Wrong]:
                 yield Wrong((*words, f"{name}=1"), (f"{name} takes no value",))
                 continue
             yield Wrong((*words, name), (name, "needs a value"))
-            if isinstance(action, argparse._StoreAction):
+            if not may_repeat(action, parser):
                 twice = (name, "one", name, "two")
                 yield Wrong((*words, *twice), (f"{name} is given twice: one and two",))
             if action.type not in (None, str, Path) or action.choices:
-                yield from of_values(words, name, action, parser)
+                yield from of_values(words, name, action)
 
 
 def of_values(
     words: tuple[str, ...],
     name: str,
     action: argparse.Action,
-    parser: argparse.ArgumentParser,
 ) -> Iterator[Wrong]:
     """The values that this option does not take; there is one at least."""
-    refused = [each for each in VALUES if not is_taken(each, action, parser)]
+    refused = [each for each in VALUES if not is_taken(each, action)]
     assert "words" in refused or refused == [""], name
     for each in refused:
         yield Wrong((*words, f"{name}={each}"), (name, each[:6]))
 
 
-def is_taken(
-    value: str, action: argparse.Action, parser: argparse.ArgumentParser
-) -> bool:
+def is_taken(value: str, action: argparse.Action) -> bool:
+    assert action.type is None or callable(action.type)
     try:
-        parser._check_value(action, parser._get_value(action, value))
-    except argparse.ArgumentError:
+        found = action.type(value) if action.type else value
+    except (argparse.ArgumentTypeError, TypeError, ValueError):
         return False
-    return True
+    return action.choices is None or found in action.choices
 
 
 COUNT = ("count", "door.mp4", "--seconds", "1")

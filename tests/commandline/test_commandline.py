@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from doorsill.cli import main
 from doorsill.cli.arguments import consent as consent_arguments
 from doorsill.cli.arguments import models as models_arguments
 from doorsill.commandline import options
+from doorsill.commandline.commands import actions_of, commands_of, parsers_of
 from doorsill.commandline.ending import run_to_exit_code
 from doorsill.commandline.help import fold
 from doorsill.commandline.parser import Parser, command, meant
@@ -31,21 +31,13 @@ from doorsill_fleet.cli import main as fleet_cli
 WHOLE = main.whole_parser(main.COMMANDS | main.plugins())
 
 
-def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """Each command that does something, to the third level."""
-    groups = [
-        action
-        for action in parser._actions
-        if isinstance(action, argparse._SubParsersAction)
-    ]
-    if not groups:
-        yield parser
-    for group in groups:
-        for each in group.choices.values():
-            yield from leaves(each)
-
-
-LEAVES = [*leaves(WHOLE), *leaves(fleet_cli.whole_parser())]
+# Each command that does something, to the third level.
+LEAVES = [
+    each
+    for whole in (WHOLE, fleet_cli.whole_parser())
+    for each in parsers_of(whole)
+    if not next(commands_of(each)).below
+]
 EACH = pytest.mark.parametrize("parser", LEAVES, ids=[each.prog for each in LEAVES])
 Said = pytest.CaptureFixture[str]
 
@@ -66,7 +58,7 @@ def test_every_help_has_an_example_that_parses_and_words_for_each_option(
     examples = parser.epilog.replace("\\\n", " ").splitlines()
     assert any(line.strip().startswith(parser.prog) for line in examples)
     assert parser.description
-    assert all(action.help for action in parser._actions)
+    assert all(action.help for action in actions_of(parser))
 
 
 @EACH
@@ -78,7 +70,7 @@ def test_the_work_of_every_command_is_there(parser: argparse.ArgumentParser) -> 
 @EACH
 def test_every_default_is_shown(parser: argparse.ArgumentParser) -> None:
     text = " ".join(parser.format_help().split())
-    for action in parser._actions:
+    for action in actions_of(parser):
         if action.default not in (None, False, "", [], argparse.SUPPRESS):
             assert "default" in str(action.help) or str(action.default) in text
 
@@ -260,11 +252,7 @@ def test_one_of_two_that_is_missing_is_asked_for_with_an_example(capsys: Said) -
 
 
 def test_each_command_has_the_same_words_in_both_lists() -> None:
-    (group,) = (
-        each for each in WHOLE._actions if isinstance(each, argparse._SubParsersAction)
-    )
-    words = {each.dest: each.help for each in group._choices_actions}
-    assert words == {
+    assert dict(next(commands_of(WHOLE)).below) == {
         name: each[1] for name, each in (main.COMMANDS | main.plugins()).items()
     }
 

@@ -41,11 +41,9 @@ def commands_of(
     parser: argparse.ArgumentParser, path: tuple[str, ...] = ()
 ) -> Iterator[Command]:
     """``parser`` and each command below it, in the order of the help."""
-    groups = [
-        each for each in parser._actions if isinstance(each, argparse._SubParsersAction)
-    ]
-    named = [each for each in parser._actions if each.option_strings]
-    rest = [e for e in parser._actions if not e.option_strings and e not in groups]
+    groups = _groups(parser)
+    named = [each for each in actions_of(parser) if each.option_strings]
+    rest = [e for e in actions_of(parser) if not e.option_strings and e not in groups]
     usage = parser.format_usage().removeprefix("usage: ")
     yield Command(
         path,
@@ -59,6 +57,25 @@ def commands_of(
     for group in groups:
         for name, each in group.choices.items():
             yield from commands_of(each, (*path, name))
+
+
+def parsers_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """``parser`` and the parser of each command below it, in the order of the help."""
+    yield parser
+    for group in _groups(parser):
+        for each in group.choices.values():
+            yield from parsers_of(each)
+
+
+def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """The options and arguments of this parser alone, ``--help`` first."""
+    return parser._actions
+
+
+def _groups(
+    parser: argparse.ArgumentParser,
+) -> list[argparse._SubParsersAction[argparse.ArgumentParser]]:
+    return [e for e in parser._actions if isinstance(e, argparse._SubParsersAction)]
 
 
 def _option(parser: argparse.ArgumentParser, action: argparse.Action) -> Option:
