@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -14,6 +16,7 @@ from outboxes import OPENED, TODAY, batch, entry, numbers, open_outbox
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, spend
+from doorsill.uplink.database import open_database
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.rows import Batch, Bounds, Counters, Entry
 
@@ -100,14 +103,17 @@ def test_only_what_was_released_is_due(tmp_path: Path) -> None:
 def test_a_file_of_before_is_taken_over(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path)
     outbox.store(batch(1))
-    outbox._database.executescript(
-        "CREATE TABLE seen (id INTEGER); CREATE TABLE running (place TEXT);"
-        "PRAGMA user_version = 1"
-    )
     outbox.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "outbox.db")) as old:
+        old.executescript(
+            "CREATE TABLE seen (id INTEGER); CREATE TABLE running (place TEXT);"
+            "PRAGMA user_version = 1"
+        )
     outbox = open_outbox(tmp_path)
     assert numbers(outbox) == [1]
-    tables = outbox._database.execute("SELECT name FROM sqlite_schema").fetchall()
+    with contextlib.closing(sqlite3.connect(tmp_path / "outbox.db")) as new:
+        tables = new.execute("SELECT name FROM sqlite_schema").fetchall()
+    assert ("outbox",) in tables
     assert not {("seen",), ("running",)} & set(tables)
 
 
@@ -151,19 +157,35 @@ def test_what_is_buried_is_counted_kept_and_tried_at_the_next_start(
     assert outbox.counters() == counters
 
 
-def test_a_full_disk_is_an_uplink_error_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
+    """Those that outboxes open, to be limited or asked like no other connection can."""
+    opened: list[sqlite3.Connection] = []
+
+    def open_and_keep(path: Path, day: int) -> sqlite3.Connection:
+        opened.append(open_database(path, day))
+        return opened[-1]
+
+    monkeypatch.setattr("doorsill.uplink.outbox.open_database", open_and_keep)
+    return opened
+
+
+def test_a_full_disk_is_an_uplink_error_and_loses_nothing(
+    tmp_path: Path, connections: list[sqlite3.Connection]
+) -> None:
     """SQLITE_FULL, as SQLite itself says it when no page can be added."""
     outbox = open_outbox(tmp_path)
+    (database,) = connections
     outbox.store(batch(0))
-    pages = outbox._database.execute("PRAGMA page_count").fetchone()[0]
-    outbox._database.execute(f"PRAGMA max_page_count = {pages}")
+    pages = database.execute("PRAGMA page_count").fetchone()[0]
+    database.execute(f"PRAGMA max_page_count = {pages}")
     stored = [0]
     with pytest.raises(UplinkError, match=r"takes no data: .*full"):
         for number in range(1, 200):
             outbox.store(batch(number))
             stored.append(number)
     assert numbers(outbox) == stored
-    outbox._database.execute("PRAGMA max_page_count = 100000")
+    database.execute("PRAGMA max_page_count = 100000")
     outbox.store(batch(stored[-1] + 1))
     assert numbers(outbox) == [*stored, stored[-1] + 1]
 
@@ -213,7 +235,10 @@ def test_the_file_is_ours_alone(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o077 == 0, path.name
 
 
-def test_every_commit_is_synced(tmp_path: Path) -> None:
-    outbox = open_outbox(tmp_path)
-    assert outbox._database.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert outbox._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+def test_every_commit_is_synced(
+    tmp_path: Path, connections: list[sqlite3.Connection]
+) -> None:
+    open_outbox(tmp_path)
+    (database,) = connections
+    assert database.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -9,10 +9,22 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
-from spoilt import PAGE, TODAY, WINDOWS, entry, kept, one_page, opened, overwrite
+from spoilt import (
+    PAGE,
+    TODAY,
+    WINDOWS,
+    entry,
+    kept,
+    one_page,
+    opened,
+    overwrite,
+    settle,
+)
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, spend
@@ -28,8 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     outbox = Outbox(used / "outbox.db", lambda: TODAY)
     outbox.live(2 * 86_400)
     outbox.store(Batch([entry(n) for n in range(WINDOWS)], "a tally"))
-    assert outbox._database is not None
-    outbox._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    settle(used / "outbox.db")
     for number in range(WINDOWS, WINDOWS + 50):
         outbox.store(Batch([entry(number)], ledger=Ledger(TODAY, 1_500_000)))
     for name in ("outbox.db", "outbox.db-wal"):
@@ -161,9 +172,7 @@ def test_a_file_that_breaks_days_after_the_start_spends_the_day_that_it_is(
     outbox.store(Batch([entry(n) for n in range(200)]))
     day[0] += 3
     outbox.store(Batch(ledger=Ledger(day[0], CEILING_MICRO)))
-    assert outbox._database is not None
-    outbox._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    outbox._database.execute("PRAGMA cache_size = 0")
+    settle(tmp_path / "outbox.db")
     overwrite(tmp_path / "outbox.db", PAGE, b"\xff" * 8 * PAGE)
     with pytest.raises(UplinkError, match="was broken"):
         outbox.due(1000)
@@ -173,24 +182,39 @@ def test_a_file_that_breaks_days_after_the_start_spends_the_day_that_it_is(
     outbox.close()
 
 
+def fill_disk(patch: pytest.MonkeyPatch, suffix: str) -> None:
+    """No file whose name ends with ``suffix`` can be made."""
+    in_python, in_os = Path.open, os.open
+
+    def refuse(path: str | Path) -> None:
+        if Path(path).suffix == suffix:
+            raise OSError(28, "No space left on device")
+
+    def open_path(self: Path, *mode: str, **options: int) -> IO[Any]:
+        refuse(self)
+        return in_python(self, *mode, **options)
+
+    def open_handle(path: Path, *flags: int) -> int:
+        refuse(path)
+        return in_os(path, *flags)
+
+    patch.setattr(Path, "open", open_path)
+    patch.setattr(os, "open", open_handle)
+
+
 @pytest.mark.parametrize(
     "full",
     [
-        pytest.param("salvage", id="no room for the copy"),
-        pytest.param("make", id="no room for the new file"),
+        pytest.param(".salvage", id="no room for the copy"),
+        pytest.param(".new", id="no room for the new file"),
     ],
 )
 def test_a_full_disk_leaves_the_broken_file_where_it_is(
     files: Path, monkeypatch: pytest.MonkeyPatch, full: str
 ) -> None:
     one_page(files / "outbox.db")
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    where = (salvage, "_copy") if full == "salvage" else (database, "_make")
     with monkeypatch.context() as patch:
-        patch.setattr(*where, refuse)
+        fill_disk(patch, full)
         for _ in range(4):
             with pytest.raises(UplinkError, match="cannot replace"):
                 opened(files)
@@ -205,18 +229,12 @@ def test_an_outbox_in_use_on_a_full_disk_is_tried_again(
 ) -> None:
     """The second attempt used to move the new, empty file over the set-aside one."""
     outbox = opened(files)
-    assert outbox._database is not None
-    outbox._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    outbox._database.execute("PRAGMA cache_size = 0")
+    settle(files / "outbox.db")
     one_page(files / "outbox.db")
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(database, "_make", refuse)
+        fill_disk(patch, ".new")
         for _ in range(3):
-            with pytest.raises(UplinkError):
+            with pytest.raises(UplinkError, match=r"cannot replace .* No space left"):
                 outbox.due(10_000)
     assert not list(files.glob("*.broken*"))
     assert len(kept(outbox)) >= WINDOWS + 30
@@ -234,10 +252,23 @@ def test_an_outbox_in_use_on_a_full_disk_is_tried_again(
         pytest.param(sqlite3.DatabaseError("file is read-only"), id="read only"),
     ],
 )
-def test_only_damage_sets_aside(files: Path, error: sqlite3.Error) -> None:
+def test_only_damage_sets_aside(
+    files: Path, error: sqlite3.Error, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[sqlite3.Error] = []
+
+    class Faulty(sqlite3.Connection):
+        def execute(self, *words: Any) -> sqlite3.Cursor:
+            if faults:
+                raise faults.pop()
+            return super().execute(*words)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Faulty))
     outbox = opened(files)
-    with pytest.raises(UplinkError, match="takes no data"), outbox._reading():
-        raise error
+    faults.append(error)
+    with pytest.raises(UplinkError, match="takes no data"):
+        outbox.due(1)
+    assert faults == []
     assert not list(files.glob("*.broken*"))
     assert len(kept(outbox)) == WINDOWS + 50
     outbox.close()
@@ -257,17 +288,19 @@ def test_a_crash_between_two_steps_is_finished_at_the_next_start(
     files: Path, monkeypatch: pytest.MonkeyPatch, done: str
 ) -> None:
     one_page(files / "outbox.db")
+    rename = Path.rename
 
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
+    def die(self: Path, target: Path) -> Path:
+        if done == "made" or self.suffix == ".new":
+            raise KeyboardInterrupt
+        return rename(self, target)
 
     with monkeypatch.context() as patch:
-        if done == "made":
-            patch.setattr(Path, "rename", die)
-        else:
-            patch.setattr(database, "_take_place", die)
+        patch.setattr(Path, "rename", die)
         with pytest.raises(KeyboardInterrupt):
             opened(files)
+    assert (files / "outbox.db").exists() is (done == "made")
+    assert (files / "outbox.new").exists()
     outbox = opened(files)
     assert len(kept(outbox)) >= WINDOWS + 30
     assert outbox.counters().resets == 1
@@ -311,11 +344,10 @@ import sys
 from pathlib import Path
 from doorsill.process.confine import Confinement, confine
 from doorsill.errors import UplinkError
-from spoilt import kept, one_page, opened
+from spoilt import kept, one_page, opened, settle
 folder = Path(sys.argv[1])
 outbox = opened(folder)
-outbox._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-outbox._database.execute("PRAGMA cache_size = 0")
+settle(folder / "outbox.db")
 confine(Confinement("uplink", writable=[folder]))
 one_page(folder / "outbox.db")
 try:

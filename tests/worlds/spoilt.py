@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 from messages import line
@@ -33,6 +35,15 @@ def overwrite(path: Path, offset: int, data: bytes) -> None:
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(data)
+
+
+def settle(path: Path) -> None:
+    """Move the log into the file; whoever has it open reads it from there again."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        (version,) = other.execute("PRAGMA user_version").fetchone()
+        other.execute(f"PRAGMA user_version = {version}")  # a change, so caches are old
+        busy, *_ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert not busy
 
 
 def one_page(path: Path) -> None:
