@@ -115,7 +115,7 @@ def say(camera: Device) -> dict[str, bytes]:
     }
     for stream, payload in said.items():
         camera.publisher.send(guard.check(stream, payload, 0.0))
-    camera.wait(lambda: not camera.publisher._sent)
+    camera.wait(lambda: not camera.publisher.unanswered)
     wanted = {topic(SITE, "cam-01", name): said[name] for name in ("state", "live")}
     return wanted | {described_at(SITE, "cam-01"): DESCRIPTION}
 

@@ -145,7 +145,9 @@ def test_what_is_no_message_of_a_camera_is_set_aside(
 ) -> None:
     path = tmp_path / "visitors.csv"
     with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
-        camera.publisher._client.publish(f"doorsill/{SITE}/cam-01/live", b"{}", 1)
+        camera.publisher.connection.client.publish(
+            f"doorsill/{SITE}/cam-01/live", b"{}", 1
+        )
         publish(camera, range(5))
         wait_until(lambda: len(starts(path)) == 5)
         said = stopped(child, signal.SIGTERM)

@@ -124,7 +124,7 @@ class Shop:
     def kill(self) -> None:
         """The uplink goes without a word: nothing is flushed."""
         self.uplink.intake._drop()
-        self.uplink.delivery.publisher._client.will_clear()
+        self.uplink.delivery.publisher.connection.client.will_clear()
         self.uplink.delivery.publisher.stop()
         self.uplink.delivery.outbox.close()
 

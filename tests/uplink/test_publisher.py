@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from broker import FAST, SITE, Device, Listener, Site, device
 from limits import wait_until
 from messages import line
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.reasoncodes import ReasonCode
 
-from doorsill.errors import ConfigError, UntrustedError, UplinkError
+from doorsill.errors import UntrustedError, UplinkError
 from doorsill.uplink.answers import Answered, Connected, Disconnected
-from doorsill.uplink.causes import explain
-from doorsill.uplink.patience import Timing
-from doorsill.uplink.publisher import IN_FLIGHT_LIMIT, SHORT_MOST, Publisher
+from doorsill.uplink.publisher import IN_FLIGHT_LIMIT
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import State
@@ -35,34 +28,9 @@ from doorsill_fleet.ca.authority import Authority
 Make = Callable[..., Device]
 
 
-@pytest.fixture
-def make() -> Iterator[Make]:
-    """Make devices; whatever the test does, they are stopped."""
-    made: list[Device] = []
-
-    def make_one(
-        site: Site, name: str, timing: Timing = FAST, **changes: Any
-    ) -> Device:
-        made.append(device(replace(site.address(name), **changes), timing))
-        return made[-1]
-
-    yield make_one
-    for each in made:
-        each.publisher.stop()
-
-
-def interval(each: Device, number: int) -> None:
-    payload = encode(line(60 * number))
-    each.publisher.send(each.guard.check("interval", payload, 0.0), tag=number)
-
-
 def say(each: Device, word: str) -> None:
     payload = encode(State(state=word))
     each.publisher.send(each.guard.check("state", payload, 0.0))
-
-
-def answers(each: Device) -> list[int]:
-    return [event.tag for event in each.heard(Answered) if event.accepted]
 
 
 def states(listener: Listener, name: str) -> list[str]:
@@ -78,9 +46,9 @@ def test_what_is_sent_arrives_and_is_answered(site: Site, make: Make) -> None:
         camera = make(site, "cam-01").connect()
         for number in range(200):
             camera.wait(lambda: camera.publisher.room)
-            interval(camera, number)
-        camera.wait(lambda: len(answers(camera)) == 200)
-        assert answers(camera) == list(range(200))
+            camera.send_interval(number)
+        camera.wait(lambda: len(camera.answers) == 200)
+        assert camera.answers == list(range(200))
         wait_until(lambda: len(store.on("interval")) == 200)
         assert store.on("interval") == [encode(line(60 * n)) for n in range(200)]
 
@@ -88,17 +56,17 @@ def test_what_is_sent_arrives_and_is_answered(site: Site, make: Make) -> None:
 def test_no_more_than_the_limit_is_on_its_way(site: Site, make: Make) -> None:
     camera = make(site, "cam-02").connect()
     for number in range(IN_FLIGHT_LIMIT):
-        interval(camera, number)
+        camera.send_interval(number)
     with pytest.raises(UplinkError, match="has not answered enough"):
-        interval(camera, 99)
-    camera.wait(lambda: len(answers(camera)) == IN_FLIGHT_LIMIT)
+        camera.send_interval(99)
+    camera.wait(lambda: len(camera.answers) == IN_FLIGHT_LIMIT)
     assert camera.publisher.room == IN_FLIGHT_LIMIT
 
 
 def test_nothing_is_sent_before_the_connection(site: Site, make: Make) -> None:
     camera = make(site, "cam-03")
     with pytest.raises(UplinkError, match="has not answered"):
-        interval(camera, 1)
+        camera.send_interval(1)
 
 
 def test_what_did_not_pass_the_guard_is_not_sent(site: Site, make: Make) -> None:
@@ -121,8 +89,9 @@ def test_the_state_says_disconnected_or_else_lost(
             payload = encode(State(state="disconnected"))
             camera.publisher.stop(camera.guard.check("state", payload, 0.0))
         else:
-            camera.publisher._client.reconnect_delay_set(60, 60)  # it stays away
-            camera.publisher._drop_connection()
+            connection = camera.publisher.connection
+            connection.client.reconnect_delay_set(60, 60)  # it stays away
+            connection.drop()
         last = "disconnected" if farewell else "lost"
         wait_until(lambda: states(store, name) == ["ready", last])
     with closing(Listener(site.address("store"), f"doorsill/{SITE}/{name}/#")) as late:
@@ -144,7 +113,7 @@ def test_a_device_writes_only_its_own_topics(site: Site, make: Make) -> None:
     ):
         payload = encode(line(0, count_out=77))
         camera.publisher.send(guard.check(stream, payload, 0.0), tag=7)
-    interval(camera, 8)
+    camera.send_interval(8)
     camera.wait(lambda: len(camera.heard(Answered)) == 4)
     *refused, good = camera.heard(Answered)
     assert [event.reason for event in refused] == [0x87] * 3  # not authorized
@@ -166,7 +135,7 @@ def test_a_device_reads_no_others_topics(site: Site, make: Make, topic: str) -> 
     store = Listener(site.address("store"), f"doorsill/{SITE}/cam-09/#")
     camera = make(site, "cam-09").connect()
     say(camera, "ready")
-    interval(camera, 1)
+    camera.send_interval(1)
     wait_until(lambda: len(store.messages) >= 2)
     assert nosy.messages == []
     nosy.close()
@@ -226,39 +195,23 @@ def test_there_is_no_way_in_without_tls(site: Site) -> None:
     assert answer[:1] != b"\x20"  # no CONNACK
 
 
-def test_a_broker_that_is_down_is_tried_until_it_comes(
-    own_site: Site, make: Make
-) -> None:
-    own_site.broker.stop()
-    camera = make(own_site, "cam-01")
-    camera.publisher.start()
-    camera.wait(lambda: len(camera.heard(Disconnected)) >= 2)
-    reason = camera.heard(Disconnected)[0].reason
-    where = camera.publisher.address.where
-    assert reason.startswith(f"nobody listens at {where}; ")
-    own_site.broker.start()
-    camera.wait(lambda: camera.heard(Connected))
-    interval(camera, 1)
-    camera.wait(lambda: answers(camera) == [1])
-
-
 def test_what_was_on_its_way_when_the_broker_fell_is_answered_after_it_is_back(
     own_site: Site, make: Make
 ) -> None:
     camera = make(own_site, "cam-01").connect()
     own_site.broker.send_signal(signal.SIGSTOP)
     for number in range(30):
-        interval(camera, number)
+        camera.send_interval(number)
     own_site.broker.send_signal(signal.SIGKILL)
     own_site.broker.restart()
-    camera.wait(lambda: len(set(answers(camera))) == 30)
+    camera.wait(lambda: len(set(camera.answers)) == 30)
     assert len(camera.heard(Connected)) >= 2
 
 
 def test_a_broker_that_accepts_and_stalls_is_left(own_site: Site, make: Make) -> None:
     camera = make(own_site, "cam-01", replace(FAST, ack_s=0.5)).connect()
     own_site.broker.send_signal(signal.SIGSTOP)
-    interval(camera, 1)
+    camera.send_interval(1)
     camera.wait(lambda: camera.heard(Disconnected))
     assert (
         camera.heard(Disconnected)[0].reason
@@ -266,109 +219,7 @@ def test_a_broker_that_accepts_and_stalls_is_left(own_site: Site, make: Make) ->
     )
     camera.wait(lambda: len(camera.heard(Disconnected)) >= 2)  # nor to a new connection
     own_site.broker.send_signal(signal.SIGCONT)
-    camera.wait(lambda: answers(camera) == [1])
-
-
-def test_a_port_that_accepts_and_says_nothing_is_left(site: Site, make: Make) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        camera = make(site, "cam-12", port=mute.getsockname()[1])
-        camera.publisher.start()
-        camera.wait(lambda: camera.heard(Disconnected))
-        where = camera.publisher.address.where
-        assert camera.heard(Disconnected)[0].reason == (
-            f"{where} takes the connection and does not answer; does it speak TLS?"
-        )
-
-
-def test_a_revoked_device_is_told_so_and_the_others_go_on(
-    own_site: Site, make: Make
-) -> None:
-    lost, kept = make(own_site, "lost").connect(), make(own_site, "kept").connect()
-    own_site.broker.revoke(own_site.issued["lost"].certificate)
-    lost.wait(
-        lambda: [
-            event for event in lost.heard(Disconnected) if "revoked" in event.reason
-        ]
-    )
-    kept.wait(lambda: len(kept.heard(Connected)) == 2)
-    assert len(lost.heard(Connected)) == 1
-    lost.wait(lambda: lost.publisher._patience == FAST.most_wait_s)  # no hammering
-
-
-def test_a_broker_of_another_ca_is_not_trusted(
-    own_site: Site, make: Make, tmp_path: Path
-) -> None:
-    theirs = Authority.create("somebody else", datetime.now(UTC))
-    ca = tmp_path / "theirs.pem"
-    ca.write_bytes(theirs.write_root(tmp_path).read_bytes())
-    camera = make(own_site, "cam-01", ca=ca)
-    camera.publisher.start()
-    camera.wait(lambda: camera.heard(Disconnected))
-    assert f"is not from a CA in {ca}" in camera.heard(Disconnected)[0].reason
-    assert not camera.heard(Connected)
-
-
-def test_a_broker_under_another_name_is_not_trusted(own_site: Site, make: Make) -> None:
-    camera = make(own_site, "cam-01", host="127.0.0.2")
-    server = own_site.broker.folder / "mosquitto.conf"
-    server.write_text(server.read_text().replace(" 127.0.0.1\n", " 0.0.0.0\n"))
-    own_site.broker.restart()
-    camera.publisher.start()
-    camera.wait(lambda: camera.heard(Disconnected))
-    reason = camera.heard(Disconnected)[0].reason
-    assert camera.publisher.address.where in reason
-    assert "is for another name than 127.0.0.2;" in reason
-
-
-def test_another_device_with_our_client_id_does_not_touch_us(
-    site: Site, make: Make
-) -> None:
-    """The client-id takeover: the broker takes the id from the certificate instead."""
-    victim = make(site, "victim").connect()
-    thief = make(site, "thief")
-    thief.publisher._client._client_id = b"victim"
-    thief.connect()
-    for number in range(5):
-        interval(victim, number)
-        victim.wait(lambda n=number: n in answers(victim))
-    assert victim.heard(Disconnected) == []
-    assert len(victim.heard(Connected)) == 1
-
-
-def test_a_second_client_with_our_certificate_is_not_fought(
-    site: Site, make: Make
-) -> None:
-    """mosquitto 2.0.11 closes without a word; we take longer each time."""
-    touchy = replace(FAST, steady_s=60.0, most_wait_s=0.8)
-    first = make(site, "cam-13", touchy).connect()
-    second = make(site, "cam-13", touchy).connect()
-    both = (first, second)
-    first.wait(lambda: first.heard(Disconnected))
-
-    def patient() -> bool:
-        second.events.extend(second.publisher.poll())
-        return all(each.publisher._patience == 0.8 for each in both)
-
-    first.wait(patient)
-    assert all(len(each.heard(Connected)) <= 7 for each in both)
-    second.publisher._client.disconnect()
-    rounds = len(first.heard(Connected))
-    first.wait(
-        lambda: first.publisher.connected or len(first.heard(Connected)) > rounds
-    )
-    interval(first, 1)
-    first.wait(lambda: answers(first) == [1])
-
-
-def test_a_broker_that_says_taken_over_is_believed(site: Site, make: Make) -> None:
-    camera = make(site, "cam-15")
-    reason = ReasonCode(PacketTypes.DISCONNECT, identifier=0x8E)
-    camera.publisher._on_disconnect(camera.publisher._client, None, None, reason)
-    (event,) = camera.publisher.poll()
-    assert event == Disconnected(
-        "another client came with our certificate", taken_over=True
-    )
-    assert camera.publisher._patience == FAST.most_wait_s
+    camera.wait(lambda: camera.answers == [1])
 
 
 def test_the_will_and_a_leave_do_not_hang_on_a_dead_broker(
@@ -379,63 +230,3 @@ def test_the_will_and_a_leave_do_not_hang_on_a_dead_broker(
     payload = encode(State(state="disconnected"))
     camera.publisher.stop(camera.guard.check("state", payload, 0.0))
     own_site.broker.send_signal(signal.SIGCONT)
-
-
-@pytest.mark.parametrize("spoilt", ["ca", "certificate", "key"])
-def test_a_file_that_is_no_good_is_named(
-    site: Site, tmp_path: Path, spoilt: str
-) -> None:
-    address = site.address("cam-14")
-    bad = tmp_path / "bad.pem"
-    bad.write_text("no certificate")
-    will = EgressGuard(SITE, "cam-14").will(encode(State(state="lost")))
-    with pytest.raises(ConfigError, match=r"bad\.pem"):
-        Publisher(replace(address, **{spoilt: bad}), will)
-    with pytest.raises(ConfigError, match=r"absent\.pem"):
-        Publisher(replace(address, **{spoilt: tmp_path / "absent.pem"}), will)
-
-
-def test_words_for_what_the_network_says() -> None:
-    assert explain("[Errno 111] Connection refused").startswith("nobody listens")
-    assert len(explain("x" * 9999)) <= 150
-
-
-def test_a_broker_that_takes_us_in_and_hangs_up_again_and_again_is_understood(
-    own_site: Site, make: Make
-) -> None:
-    """Debian 12's mosquitto says nothing to the one whose certificate came twice.
-
-    Debian 13's says it at once, as MQTT 5 wants.
-    """
-    patient = replace(FAST, steady_s=30.0)
-    ours, thief = make(own_site, "cam-01", patient), make(own_site, "cam-01")
-    ours.connect()
-    thief.publisher.start()
-    ours.wait(lambda: any(each.taken_over for each in ours.heard(Disconnected)))
-    lost = [each for each in ours.heard(Disconnected) if each.taken_over]
-    assert "another client came with our certificate" in lost[0].reason
-    said_at_once = ours.heard(Disconnected)[0].taken_over
-    assert said_at_once or len(ours.heard(Connected)) >= SHORT_MOST
-
-
-def test_a_broker_that_is_restarted_twice_is_no_other_client(
-    own_site: Site, make: Make
-) -> None:
-    ours = make(own_site, "cam-01", replace(FAST, steady_s=30.0)).connect()
-    for count in (2, 3):
-        own_site.broker.restart()
-        ours.wait(lambda: len(ours.heard(Connected)) == count)  # noqa: B023
-    assert not any(each.taken_over for each in ours.heard(Disconnected))
-
-
-def test_a_thread_that_outlives_its_publisher_writes_into_nobodys_file(
-    site: Site, tmp_path: Path
-) -> None:
-    publisher = device(site.address("cam-01"), FAST).publisher
-    _, bell = publisher._wake
-    publisher.stop()
-    with (tmp_path / "certificate.json").open("w+b", buffering=0) as file:
-        os.dup2(file.fileno(), bell)  # the number is somebody else's by now
-        publisher._say("lost", ("late",))
-        os.close(bell)
-        assert file.seek(0, os.SEEK_END) == 0

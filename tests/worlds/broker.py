@@ -20,7 +20,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from doorsill.process.in_time import in_time
-from doorsill.uplink.answers import Event
+from doorsill.uplink.answers import Answered, Event
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.patience import Timing
 from doorsill.uplink.publisher import Publisher
@@ -102,6 +102,16 @@ class Device:
     def heard(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
+    @property
+    def answers(self) -> list[int]:
+        """Tags of what the broker accepted, in the order of its answers."""
+        return [event.tag for event in self.heard(Answered) if event.accepted]
+
+    def send_interval(self, number: int) -> None:
+        payload = encode(line(60 * number))
+        outgoing = self.guard.check("interval", payload, 0.0)
+        self.publisher.send(outgoing, tag=number)
+
     def connect(self) -> Device:
         self.publisher.start()
         self.wait(lambda: self.publisher.connected)
@@ -123,8 +133,7 @@ def reader(site: Site, name: str = "store") -> Reader:
 def publish(camera: Device, numbers: range) -> None:
     for number in numbers:
         camera.wait(lambda: camera.publisher.room)
-        outgoing = camera.guard.check("interval", encode(line(60 * number)), 0.0)
-        camera.publisher.send(outgoing, tag=number)
+        camera.send_interval(number)
     last = numbers[-1]
     camera.wait(lambda: any(getattr(e, "tag", None) == last for e in camera.events))
 
