@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from locking import address_of
 from loops import detach, loop_device, require_loop
 
 from doorsill.certificates.claims import blank_digest
@@ -160,7 +161,7 @@ def test_a_disk_that_has_no_room_is_refused(
             disk.ctypes.set_errno(28)
             return -1
 
-    monkeypatch.setattr(disk, "_libc", Full())
+    monkeypatch.setattr(disk, "libc", Full())
     with pytest.raises(ConfigError, match="cannot hold 65536 bytes: No space left"):
         DiskMedium(tmp_path / "m", LEAST_BYTES)
 
@@ -295,11 +296,12 @@ def locked_kib() -> int:
 
 
 def flags_of(memory: LockedMemory) -> list[str]:
+    address = address_of(memory)
     maps = Path("/proc/self/smaps").read_text().split("VmFlags:")
     for before, after in itertools.pairwise(maps):
         for line in before.splitlines():
             first, _, last = line.split(" ")[0].partition("-")
-            if last and int(first, 16) <= memory._address < int(last, 16):
+            if last and int(first, 16) <= address < int(last, 16):
                 return after.splitlines()[0].split()
     raise AssertionError("mapping not found")
 
@@ -311,7 +313,7 @@ def test_memory_that_cannot_be_locked_is_an_error_that_names_the_limit(
         def mlock(self, *_: object) -> int:
             return -1
 
-    monkeypatch.setattr(locked, "_libc", Refusing())
+    monkeypatch.setattr(locked, "libc", Refusing())
     monkeypatch.setattr(locked.resource, "setrlimit", lambda *_: None)
     with pytest.raises(ConfigError, match=r"cannot lock 65536 bytes .* LimitMEMLOCK="):
         MemoryMedium(LEAST_BYTES)

@@ -5,19 +5,22 @@ its control: the same search finds the records before, or after the order of old
 """
 
 import ctypes
+import fcntl
 import os
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from limits import PROGRAM_S
+from locking import address_of, keep_memories
 from loops import SECTOR, detach, left_on, mounted, require_loop
 from vaults import Bench, crop, lease
 
 from doorsill.certificates.examine import Verified
-from doorsill.drivers.media import disk, in_place
+from doorsill.drivers.media import disk, in_place, memory
 from doorsill.drivers.media.disk import CHUNK, DiskMedium
 from doorsill.drivers.media.in_place import place_of
 from doorsill.drivers.media.medium import LEAST_BYTES, Medium
@@ -82,16 +85,22 @@ def test_the_order_of_old_leaves_records_on_the_device_below(
     libc = ctypes.CDLL(None)
     libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, *(2 * [ctypes.c_int64]))
 
+    blank = DiskMedium.blank
+    name = tmp_path / "mounted" / "faces.bin"
+
     def hole_first(self: DiskMedium) -> tuple[str, ...]:
-        assert not libc.fallocate(
-            self._handle, KEEP_SIZE | PUNCH_HOLE, 0, self.facts.size
-        )
-        self._overwrite()
+        with name.open("r+b") as file:
+            assert not libc.fallocate(
+                file.fileno(), KEEP_SIZE | PUNCH_HOLE, 0, self.facts.size
+            )
+        with suppress(UntrustedError):  # it says itself that its blocks moved
+            blank(self)
         return ("overwritten",)  # with "discarded" no verifier takes it any more
 
     monkeypatch.setattr(DiskMedium, "blank", hole_first)
     with mounted(tmp_path, megabytes) as (at, device):
-        medium = DiskMedium(at / "faces.bin", SIZE)
+        assert name.parent == at
+        medium = DiskMedium(name, SIZE)
         sealed, chain = sealed_and_blanked(tmp_path, medium, lambda _: os.sync())
         medium.close()
         assert left_on(device, sealed) > 0
@@ -197,7 +206,7 @@ def test_overlay_and_tmpfs_are_refused(tmp_path: Path) -> None:
 def test_file_systems_that_this_machine_has_not_are_refused_by_their_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, magic: int, name: str
 ) -> None:
-    monkeypatch.setattr(in_place, "_magic", lambda handle: magic)
+    monkeypatch.setattr(in_place, "magic_of", lambda handle: magic)
     with pytest.raises(ConfigError, match=f"lies on .*{name}"):
         DiskMedium(tmp_path / "faces.bin", SIZE)
 
@@ -205,7 +214,7 @@ def test_file_systems_that_this_machine_has_not_are_refused_by_their_number(
 def test_options_that_cannot_be_seen_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_place, "_magic", lambda handle: in_place.EXT4_MAGIC)
+    monkeypatch.setattr(in_place, "magic_of", lambda handle: in_place.EXT4_MAGIC)
     monkeypatch.setattr(os, "major", lambda number: 4095)
     with pytest.raises(ConfigError, match=r"options of .* cannot be seen"):
         DiskMedium(tmp_path / "faces.bin", SIZE)
@@ -218,14 +227,15 @@ def test_a_partition_is_overwritten_and_read_back_before_it_is_discarded(
     image.write_bytes(b"\x55" * (4 << 20))
     loop = require_loop(image)
     done: list[str] = []
-    discard = DiskMedium._discard
+    ioctl = fcntl.ioctl
 
-    def seen(self: DiskMedium) -> bool:
-        raw = Path(loop).read_bytes()
-        done.append("nought" if not any(raw) else "NOT yet overwritten")
-        return discard(self)
+    def seen(handle: int, request: int, *rest: Any) -> object:
+        if request == disk.BLKDISCARD:
+            raw = Path(loop).read_bytes()
+            done.append("nought" if not any(raw) else "NOT yet overwritten")
+        return ioctl(handle, request, *rest)
 
-    monkeypatch.setattr(DiskMedium, "_discard", seen)
+    monkeypatch.setattr(fcntl, "ioctl", seen)
     try:
         medium = DiskMedium(Path(loop), SIZE)
 
@@ -248,11 +258,15 @@ def test_a_device_that_answers_anything_after_a_discard_is_overwritten_again(
     (tmp_path / "disk").write_bytes(bytes(1 << 20))
     loop = require_loop(tmp_path / "disk")
 
-    def odd(self: DiskMedium) -> bool:
-        self._write(CHUNK // 2, b"whatever")
-        return True
+    ioctl = fcntl.ioctl
 
-    monkeypatch.setattr(DiskMedium, "_discard", odd)
+    def odd(handle: int, request: int, *rest: Any) -> object:
+        if request != disk.BLKDISCARD:
+            return ioctl(handle, request, *rest)
+        os.pwrite(handle, b"whatever", CHUNK // 2)
+        return bytes(16)
+
+    monkeypatch.setattr(fcntl, "ioctl", odd)
     try:
         medium = DiskMedium(Path(loop), SIZE)
         assert medium.blank() == ("overwritten", "discarded")
@@ -296,14 +310,18 @@ def test_the_page_cache_does_not_answer_a_read_back(tmp_path: Path) -> None:
         detach(loop)
 
 
-def test_memory_is_nought_where_it_lies(tmp_path: Path) -> None:
+def test_memory_is_nought_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Read by address, past the medium's own way to it."""
+    memories = keep_memories(monkeypatch, memory)
     medium = MemoryMedium(SIZE)
+    address = address_of(memories[0])
 
     def held() -> bytes:
-        with Path("/proc/self/mem").open("rb", buffering=0) as memory:
-            memory.seek(medium._memory._address)
-            return memory.read(SIZE)
+        with Path("/proc/self/mem").open("rb", buffering=0) as process:
+            process.seek(address)
+            return process.read(SIZE)
 
     def control(sealed: bytes) -> None:
         assert held()[: len(sealed)] == sealed
@@ -316,8 +334,10 @@ def test_memory_is_nought_where_it_lies(tmp_path: Path) -> None:
 def test_where_a_file_lies_is_told_in_pieces_that_touch_as_one(tmp_path: Path) -> None:
     with mounted(tmp_path, 64) as (at, _):
         medium = DiskMedium(at / "faces.bin", SIZE)
-        before = place_of(medium._handle)
+        file = (at / "faces.bin").open("rb")
+        before = place_of(file.fileno())
         assert sum(length for _, length in before) == SIZE
         medium.append(b"x" * (LEAST_BYTES // 2))  # half written, half not: two extents
-        assert place_of(medium._handle) == before
+        assert place_of(file.fileno()) == before
+        file.close()
         medium.close()

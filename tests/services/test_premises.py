@@ -35,7 +35,7 @@ def test_without_the_blanking_at_the_start_it_is_seen(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control."""
-    monkeypatch.setattr(vault_opening, "_blank_first", lambda medium: False)
+    monkeypatch.setattr(vault_opening, "blank_first", lambda medium: False)
     assert any("NOT BLANK" in each for each in shop.spoilt("certificate", 20, seed=3))
 
 
@@ -85,18 +85,23 @@ class Broken(MemoryMedium):
     def read_back(self, offset: int, size: int) -> bytes:
         raise UntrustedError("the medium cannot be read back")
 
+    def held(self) -> bytes:
+        return super().read_back(0, self.facts.size)
+
 
 def test_a_medium_that_cannot_be_read_is_overwritten_all_the_same() -> None:
     medium = Broken(65536)
-    medium._memory.view[:4] = b"face"
-    assert vault_opening._blank_first(medium) is False
-    assert not any(medium._memory.view)
+    with pytest.raises(UntrustedError, match="cannot be read back"):
+        medium.append(b"face")
+    assert medium.held()[:4] == b"face"  # the control
+    assert vault_opening.blank_first(medium) is False
+    assert not any(medium.held())
     medium.close()
 
 
 def test_a_medium_that_is_nought_is_left_alone() -> None:
     medium = MemoryMedium(65536)
-    assert vault_opening._blank_first(medium) is True
+    assert vault_opening.blank_first(medium) is True
     medium.close()
 
 
@@ -104,7 +109,7 @@ def test_a_memory_without_power_does_not_stop_the_start() -> None:
     chip = SimulatedSram()
     chip.power_off()
     medium = SramMedium(chip)
-    assert vault_opening._blank_first(medium) is False
+    assert vault_opening.blank_first(medium) is False
     with pytest.raises(NoAnswer):
         read_all(medium, b"")
 

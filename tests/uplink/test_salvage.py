@@ -190,7 +190,7 @@ def fill_disk(patch: pytest.MonkeyPatch, suffix: str) -> None:
         if Path(path).suffix == suffix:
             raise OSError(28, "No space left on device")
 
-    def open_path(self: Path, *mode: str, **options: int) -> IO[Any]:
+    def open_path(self: Path, *mode: Any, **options: Any) -> IO[Any]:
         refuse(self)
         return in_python(self, *mode, **options)
 

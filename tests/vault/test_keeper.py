@@ -371,7 +371,7 @@ def test_memory_that_cannot_be_locked_keeps_it_blank(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory pressure: without a locked page for the key nothing opens."""
-    monkeypatch.setattr(locked, "_libc", Unlockable())
+    monkeypatch.setattr(locked, "libc", Unlockable())
     monkeypatch.setattr(locked.resource, "setrlimit", lambda *_: None)
     room.token.insert()
     room.until(lambda: room.keeper.tally.last_reason)

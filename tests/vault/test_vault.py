@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from devices import AROUND
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from locking import keep_memories
 from vaults import SEALING_KEY, SIZE, Bench, consent_policy, crop, lease, picture
 
 from doorsill.certificates import claims
@@ -21,7 +22,7 @@ from doorsill.drivers.media.memory import MemoryMedium
 from doorsill.drivers.media.sram import SramMedium
 from doorsill.drivers.media.sram_chip import SimulatedSram
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
-from doorsill.vault import marker
+from doorsill.vault import marker, sealing
 from doorsill.vault.sealing import DataKey, new_key_id, unwrap
 from doorsill.vault.vault import Vault
 
@@ -89,7 +90,9 @@ def test_it_does_not_open_twice_nor_without_a_consent_policy(bench: Bench) -> No
     with pytest.raises(UntrustedError, match="another policy"):
         bench.vault.rebind(consent_policy(max_crops=1))
     bench.vault.close(Reason.POLICY_CHANGED)
-    bench.vault._policy = None
+    bench.policy = None
+    bench.restart().start()
+    assert bench.vault.verified_blank
     with pytest.raises(UntrustedError, match="stays shut"):
         bench.vault.open(lease())
 
@@ -209,7 +212,7 @@ def test_started_over_and_over_it_does_not_fill_the_chain(tmp_path: Path) -> Non
         bench.restart().start()
         assert bench.vault.verified_blank
     assert len(bench.verified()) == 1
-    bench.medium._memory.view[7] = 1  # type: ignore[attr-defined]
+    bench.medium.append(b"left")
     bench.restart().start()  # but what is not blank is blanked, and said
     assert len(bench.verified()) == 2
     bench.observe = lambda: replace(AROUND, boot="9" * 36)  # type: ignore[method-assign]
@@ -491,13 +494,17 @@ def test_every_record_has_its_own_nonce_and_is_bound_to_its_place() -> None:
             act()
 
 
-def test_the_marker_holds_nothing_of_the_key(bench: Bench) -> None:
+def test_the_marker_holds_nothing_of_the_key(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memories = keep_memories(monkeypatch, sealing)
     bench.vault.start()
     bench.vault.open(lease())
     session = bench.vault.session
     assert session is not None
     text = (bench.home / marker.MARKER_NAME).read_text()
-    raw = bytes(session.key._memory.view)
+    (key,) = memories
+    raw = bytes(key.view)
     assert raw.hex() not in text and set(json.loads(text)) == {"key_id", "lease"}
     assert raw.hex() not in repr(session)
 

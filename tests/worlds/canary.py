@@ -18,7 +18,7 @@ import numpy as np
 from limits import END_S
 from PIL import Image
 
-from doorsill.channels.crop_sender import HEADS_MOST, _cut
+from doorsill.channels.crop_sender import HEADS_MOST, cut_head
 from doorsill.config import ModelSection
 from doorsill.drivers.camera.clip import STREET
 from doorsill.drivers.camera.decoding import Source
@@ -80,7 +80,7 @@ def frame(key: int) -> Pixels:
 def crops(pixels: Pixels) -> list[Pixels]:
     """What the hand-over cuts out of this picture when the vault is open."""
     heads = detector().detect(Frame(pixels, 0.0)).heads[:HEADS_MOST]
-    found = [_cut(pixels, head) for head in heads]
+    found = [cut_head(pixels, head) for head in heads]
     return [np.ascontiguousarray(crop) for crop in found if crop is not None]
 
 

@@ -25,8 +25,8 @@ from doorsill.drivers.camera import picamera
 from doorsill.drivers.camera.picamera_fake import FakePi, FakeRequest
 from doorsill.process import hardening
 from doorsill.services import vision
-from doorsill.values import Frame, Pixels
-from doorsill.vision.door import Door
+from doorsill.values import Frame, Pixels, Quality
+from doorsill.vision.quality import QualityWatch
 
 PERIOD_S = 0.08
 PICTURE = 240 * 320 * 3  # bytes of the buffer; the one behind them pulls the cable
@@ -54,28 +54,28 @@ def lens(handle: int, platform: str) -> FakePi:
 
 def leak(what: str) -> None:
     """Become a build that keeps crops, as they are or encoded, or whole frames."""
-    sealed, look = crop_sender._sealed, Door._take
+    seal, judge = crop_sender.seal_copy, QualityWatch.judge
 
     def keep_crop(pixels: Pixels) -> int:
         LEAKS.append(pixels.tobytes())
-        return sealed(pixels)
+        return seal(pixels)
 
-    def keep_frame(self: Door, frame: Frame) -> None:
+    def keep_frame(self: QualityWatch, frame: Frame) -> Quality:
         LEAKS.append(frame.pixels.copy())
-        look(self, frame)
+        return judge(self, frame)
 
     def keep_jpeg(pixels: Pixels) -> int:
         data = io.BytesIO()
         Image.fromarray(pixels).save(data, "JPEG", quality=90)
         LEAKS.append(data.getvalue())
-        return sealed(pixels)
+        return seal(pixels)
 
     if what == "crops":
-        crop_sender._sealed = keep_crop
+        crop_sender.seal_copy = keep_crop
     elif what == "jpeg":
-        crop_sender._sealed = keep_jpeg
+        crop_sender.seal_copy = keep_jpeg
     elif what == "frames":
-        Door._take = keep_frame  # type: ignore[method-assign]
+        QualityWatch.judge = keep_frame  # type: ignore[method-assign]
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from devices import AROUND, DeviceCA
 
 from doorsill.certificates.examine import Verified
 from doorsill.certificates.verify import Expected, verify_chain
-from doorsill.channels.crop_sender import _sealed
+from doorsill.channels.crop_sender import seal_copy
 from doorsill.channels.crops import Crop
 from doorsill.consent.events import Lease, Moment
 from doorsill.consent.trust import ConsentCertificate
@@ -72,7 +72,7 @@ def lease() -> Lease:
 @contextmanager
 def crop(seed: int = 0, width: int = 24, height: int = 32) -> Iterator[Crop]:
     """A sealed crop of noise that is the same for the same seed."""
-    made = Crop(width, height, 1.0, _sealed(picture(seed, width, height)))
+    made = Crop(width, height, 1.0, seal_copy(picture(seed, width, height)))
     try:
         yield made
     finally:
@@ -99,6 +99,7 @@ class Bench:
         self._clock = clock
         self.device = CA.device(home / "id", "door-7")
         self.now_ms = int(UTC * 1000)
+        self.policy: document.Policy | None = consent_policy()
         self.medium = medium or MemoryMedium(SIZE)
         self.vault = self.restart()
 
@@ -106,7 +107,7 @@ class Bench:
         self.medium = medium or self.medium
         self.chain = CertificateChain(self.home / "certificates", self.device)
         ground = Ground(self.medium, self.chain, self.home, self.observe, self.utc_ms)
-        self.vault = Vault(ground, consent_policy())
+        self.vault = Vault(ground, self.policy)
         return self.vault
 
     def utc_ms(self) -> int:

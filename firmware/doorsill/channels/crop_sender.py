@@ -52,7 +52,7 @@ class Handover:
         """
         self._listener = listen_at(path, 0o660, backlog=1)
         self._clock = clock
-        self._users = _vault_users()
+        self._users = vault_users()
         self._peer: socket.socket | None = None
         self._until = 0.0  # end of the lease, monotonic s
         self._last = float("-inf")  # time of the last frame that was cropped, s
@@ -76,7 +76,7 @@ class Handover:
         self._last = now
         taken = 0
         for head in heads[:HEADS_MOST]:
-            pixels = _cut(frame.pixels, head)
+            pixels = cut_head(frame.pixels, head)
             if pixels is not None and self.open and self._send(pixels, now):
                 taken += 1
         self.handed_over += taken
@@ -131,7 +131,7 @@ class Handover:
         if self._peer is None:
             return False
         height, width = pixels.shape[:2]
-        handle = _sealed(pixels)
+        handle = seal_copy(pixels)
         try:
             message = CROP.pack(CROP_TAG, width, height, now)
             socket.send_fds(self._peer, [message], [handle], socket.MSG_NOSIGNAL)
@@ -152,7 +152,7 @@ class Handover:
             log.info("vault gone")
 
 
-def _vault_users() -> frozenset[int]:
+def vault_users() -> frozenset[int]:
     """Which users may be the vault: its own on a camera, and ours on a laptop."""
     users = {0, os.geteuid()}
     with contextlib.suppress(KeyError):
@@ -160,8 +160,8 @@ def _vault_users() -> frozenset[int]:
     return frozenset(users)
 
 
-def _cut(pixels: Pixels, head: Boxes) -> Pixels | None:
-    """A view of the head with its margin, or None if it is too small."""
+def cut_head(pixels: Pixels, head: Boxes) -> Pixels | None:
+    """A view of ``head`` (x0, y0, x1, y1 in 0..1) with MARGIN; None if too small."""
     rows, columns = pixels.shape[:2]
     x0, y0, x1, y1 = (float(each) for each in head)
     dx, dy = (x1 - x0) * MARGIN, (y1 - y0) * MARGIN
@@ -180,7 +180,7 @@ def _span(low: float, high: float, size: int) -> tuple[int, int]:
     return max(0, int(low * size)), min(size, round(high * size))
 
 
-def _sealed(pixels: Pixels) -> int:
+def seal_copy(pixels: Pixels) -> int:
     """A memfd with a copy of ``pixels`` that nobody can change."""
     handle = os.memfd_create("crop", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:

@@ -6,18 +6,15 @@ both writable and executable, no swap; and freed memory is overwritten.
 
 from __future__ import annotations
 
-import ctypes
 import resource
 
 from doorsill.errors import ConfigError
-from doorsill.process.kernel import prctl, require
+from doorsill.process.kernel import libc, prctl, require
 
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_MDWE, PR_GET_MDWE = 4, 38, 65, 66
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 M_PERTURB = -6  # mallopt(3), malloc.h
 WIPED = 0xFF  # freed blocks are filled with it, new blocks with its complement, 0
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def harden() -> None:
@@ -31,7 +28,7 @@ def harden() -> None:
     require(prctl(PR_SET_DUMPABLE, 0), "make the memory undumpable")
     forbid_core_dumps()
     prctl(PR_SET_MDWE, 1)  # Linux 6.3; the unit asks for it as well
-    _libc.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)
+    libc.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)
     wipe_freed_memory()
 
 
@@ -48,5 +45,5 @@ def wipe_freed_memory() -> None:
     cache; the units and ``doorsill run`` switch that cache off
     (glibc.malloc.tcache_count=0). Raises ConfigError if the C library cannot do it.
     """
-    if _libc.mallopt(M_PERTURB, WIPED) != 1:
+    if libc.mallopt(M_PERTURB, WIPED) != 1:
         raise ConfigError("the C library cannot wipe the memory that is freed")

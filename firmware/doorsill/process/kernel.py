@@ -1,4 +1,6 @@
-"""The system calls by which a process confines itself, and words for their failures.
+"""The C library, and the system calls by which a process confines itself.
+
+A call that fails says why in words.
 
 Source: prctl(2), seccomp(2), landlock(7); numbers from the kernel's own headers.
 """

@@ -13,11 +13,11 @@ import os
 import resource
 
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.process.kernel import libc
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.mlock.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
-_libc.getrandom.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint)
-_libc.getrandom.restype = ctypes.c_ssize_t
+libc.mlock.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+libc.getrandom.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint)
+libc.getrandom.restype = ctypes.c_ssize_t
 GETRANDOM_MOST = 256  # bytes that getrandom(2) gives without an interruption
 _BYTES_HEADER = bytes.__basicsize__ - 1  # bytes before the content of a CPython bytes
 
@@ -56,7 +56,7 @@ class LockedMemory:
         """
         if self.size > GETRANDOM_MOST:
             raise ConfigError(f"{self.size} random bytes; the limit is 256")
-        if _libc.getrandom(self._address, self.size, 0) != self.size:
+        if libc.getrandom(self._address, self.size, 0) != self.size:
             raise UntrustedError("the kernel gives no randomness")
 
     def zeroise(self) -> None:
@@ -75,12 +75,12 @@ class LockedMemory:
         self._map.close()
 
     def _lock(self) -> None:
-        if _libc.mlock(self._address, self.size) == 0:
+        if libc.mlock(self._address, self.size) == 0:
             return
         with contextlib.suppress(OSError, ValueError):
             _, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
             resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
-        if _libc.mlock(self._address, self.size) == 0:
+        if libc.mlock(self._address, self.size) == 0:
             return
         limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
         raise ConfigError(

@@ -66,7 +66,7 @@ def open_vault(config: Config) -> Iterator[tuple[Vault, Identity]]:
     medium = open_medium(name, consent.medium_bytes)
     vault: Vault | None = None
     try:
-        was_zero = _blank_first(medium)
+        was_zero = blank_first(medium)
         vault, device = _vault_on(medium, config, was_zero)
         yield vault, device
     finally:
@@ -75,7 +75,7 @@ def open_vault(config: Config) -> Iterator[tuple[Vault, Identity]]:
         medium.close()
 
 
-def _blank_first(medium: Medium) -> bool:
+def blank_first(medium: Medium) -> bool:
     """Write 0 to every byte of ``medium``; returns whether all were 0 before.
 
     A medium that fails, or has no power, raises nothing: the certificate says so.

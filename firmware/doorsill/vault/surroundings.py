@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import resource
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from doorsill.certificates import claims
 from doorsill.certificates.claims import printable
+from doorsill.process.kernel import prctl
 from doorsill.vault.chain import Surroundings
 
 PR_GET_DUMPABLE = 3
@@ -21,7 +21,6 @@ READ = tuple(
     for each in ("sys", "run/systemd/timesync", "run/log/journal", "var/log/journal")
 )
 NOT_DISKS = ("loop", "ram", "zram")  # block devices without a medium of their own
-_libc = ctypes.CDLL(None)
 
 
 def observe(firmware: str, root: Path = Path("/")) -> Surroundings:
@@ -66,7 +65,7 @@ def _swap_bytes(root: Path) -> int:
 
 def _core_dumps(root: Path) -> str:
     limit = resource.getrlimit(resource.RLIMIT_CORE)
-    if limit == (0, 0) or _libc.prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0:
+    if limit == (0, 0) or prctl(PR_GET_DUMPABLE) == 0:
         return "off"
     with contextlib.suppress(OSError):
         pattern = (root / "proc/sys/kernel/core_pattern").read_text().strip()

@@ -28,9 +28,9 @@ from doorsill.drivers.media.medium import (
     require_size,
 )
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.process.kernel import libc
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.fallocate.argtypes = (
+libc.fallocate.argtypes = (
     ctypes.c_int,
     ctypes.c_int,
     ctypes.c_int64,
@@ -111,7 +111,7 @@ class DiskMedium:
             return MediumFacts("partition", name, require_size(whole, name))
         require_size(size, name)
         require_in_place(self._handle, path)
-        if _libc.fallocate(self._handle, 0, 0, size) != 0:
+        if libc.fallocate(self._handle, 0, 0, size) != 0:
             problem = os.strerror(ctypes.get_errno())
             raise ConfigError(f"the medium {path} cannot hold {size} bytes: {problem}")
         # A file that was larger is blanked whole, not only the part in use.

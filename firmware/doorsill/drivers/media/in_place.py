@@ -18,6 +18,7 @@ import struct
 from pathlib import Path
 
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.process.kernel import libc
 
 EXT4_MAGIC = 0xEF53  # linux/magic.h; ext2 and ext3 are the same driver
 NAMES = {
@@ -43,12 +44,10 @@ INSTEAD = 'take a partition, or consent.medium = "memory"'
 
 Place = tuple[tuple[int, int], ...]  # where a file lies: offset and bytes, by piece
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
 
 def require_in_place(handle: int, path: Path) -> None:
     """Raise ConfigError unless the file ``handle`` is overwritten where it lies."""
-    magic = _magic(handle)
+    magic = magic_of(handle)
     if magic != EXT4_MAGIC:
         name = NAMES.get(magic, f"a file system of type {magic:#x}")
         raise ConfigError(
@@ -95,10 +94,13 @@ def place_of(handle: int) -> Place:
     return tuple(pieces)
 
 
-def _magic(handle: int) -> int:
-    """The type of the file system, statfs(2): the first word of its answer."""
+def magic_of(handle: int) -> int:
+    """The type of the file system that ``handle`` lies on, a number of linux/magic.h.
+
+    The first word of what statfs(2) answers; raises ConfigError if it does not.
+    """
     answer = ctypes.create_string_buffer(256)
-    if _libc.fstatfs(handle, answer) != 0:
+    if libc.fstatfs(handle, answer) != 0:
         problem = os.strerror(ctypes.get_errno())
         raise ConfigError(f"the medium's file system does not answer: {problem}")
     return ctypes.c_ulong.from_buffer(answer).value & 0xFFFFFFFF
