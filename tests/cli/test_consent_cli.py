@@ -20,7 +20,7 @@ from doorsill.consent.token import TokenOut
 from doorsill.drivers.token.fido import FidoToken
 from doorsill.drivers.token.fido_fake import VirtualKey
 from doorsill.drivers.token.pcscd import VirtualSlot
-from doorsill.drivers.token.piv import PRESENCE, SEALING
+from doorsill.drivers.token.piv_card import PRESENCE, SEALING
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 from doorsill.office.cards import Grant

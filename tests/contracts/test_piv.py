@@ -31,13 +31,13 @@ from doorsill.consent.trust import verify
 from doorsill.drivers.token import pcsc
 from doorsill.drivers.token.apdu import ApduError, Command, exchange, parse_tlv, tlv
 from doorsill.drivers.token.pcscd import VirtualSlot
-from doorsill.drivers.token.piv import (
+from doorsill.drivers.token.piv import PivToken
+from doorsill.drivers.token.piv_card import (
     FACTORY_MANAGEMENT_KEY,
     FACTORY_PIN,
     PRESENCE,
     SEALING,
     PivCard,
-    PivToken,
 )
 from doorsill.drivers.token.piv_fake import VirtualCard
 

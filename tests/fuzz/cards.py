@@ -14,7 +14,7 @@ from doorsill.drivers.token import ctap as speech
 from doorsill.drivers.token.apdu import tlv
 from doorsill.drivers.token.fido import FidoToken
 from doorsill.drivers.token.fido_fake import VirtualKey
-from doorsill.drivers.token.piv import PRESENCE, PivCard
+from doorsill.drivers.token.piv_card import PRESENCE, PivCard
 
 from .running import Parser
 

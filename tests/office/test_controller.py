@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from doorsill.cli import main
 from doorsill.documents import canonical, pem
 from doorsill.drivers.token.pcscd import VirtualSlot
-from doorsill.drivers.token.piv import FACTORY_PIN, SIGNATURE
+from doorsill.drivers.token.piv_card import FACTORY_PIN, SIGNATURE
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 from doorsill.office import controller

@@ -30,7 +30,7 @@ from places import WORLDS
 from vault_process import VaultProcess
 
 from doorsill.channels.control import ask
-from doorsill.drivers.token.piv import SEALING
+from doorsill.drivers.token.piv_card import SEALING
 from doorsill.services.children import WIPING
 from doorsill.vault import export
 from doorsill.vault.sealing import WRAP_INFO

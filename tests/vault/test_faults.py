@@ -34,7 +34,7 @@ from doorsill.drivers.media.medium import read_all
 from doorsill.drivers.token.apdu import tlv
 from doorsill.drivers.token.fido import FidoToken
 from doorsill.drivers.token.fido_fake import VirtualKey
-from doorsill.drivers.token.piv import OBJECTS, PRESENCE, PivCard
+from doorsill.drivers.token.piv_card import OBJECTS, PRESENCE, PivCard
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards

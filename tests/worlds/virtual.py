@@ -20,7 +20,7 @@ from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenOut
 from doorsill.drivers.token.pcsc import Presence
 from doorsill.drivers.token.pcscd import ENVIRONMENT, PrivatePcscd
-from doorsill.drivers.token.piv import PRESENCE, SEALING
+from doorsill.drivers.token.piv_card import PRESENCE, SEALING
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.office import cards
 

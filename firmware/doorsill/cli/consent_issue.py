@@ -14,7 +14,8 @@ from doorsill.cli.say import describe_card, say
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.documents import pem
 from doorsill.documents.folders import make_folder
-from doorsill.drivers.token.piv import FACTORY_MANAGEMENT_KEY, PivCard, PivToken
+from doorsill.drivers.token.piv import PivToken
+from doorsill.drivers.token.piv_card import FACTORY_MANAGEMENT_KEY, PivCard
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards
 from doorsill.office.cards import Grant

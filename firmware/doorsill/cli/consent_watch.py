@@ -19,7 +19,8 @@ from doorsill.consent.reasons import WORDS
 from doorsill.consent.token import Token
 from doorsill.documents import pem
 from doorsill.drivers.token.pcsc import readers
-from doorsill.drivers.token.piv import PRESENCE, PivToken
+from doorsill.drivers.token.piv import PivToken
+from doorsill.drivers.token.piv_card import PRESENCE
 from doorsill.errors import ConfigError
 from doorsill.office import cards
 from doorsill.office.piv import with_one_card

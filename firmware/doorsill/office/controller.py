@@ -22,7 +22,7 @@ from doorsill.documents.canonical import ES256, PublicKey, SignBytes
 from doorsill.errors import ConfigError, UntrustedError
 
 if TYPE_CHECKING:
-    from doorsill.drivers.token.piv import PivCard
+    from doorsill.drivers.token.piv_card import PivCard
 
 CARD_WAIT_S = 30.0  # for a person to put the card in
 PASSPHRASE_LEAST = 8  # characters
@@ -61,7 +61,7 @@ def make_on_card(
     pin = secret("PIN of the card: ")
 
     def make(card: PivCard) -> PublicKey:
-        from doorsill.drivers.token.piv import SIGNATURE
+        from doorsill.drivers.token.piv_card import SIGNATURE
 
         if not overwrite and _has_key(card, pin):
             raise ConfigError(
@@ -76,7 +76,7 @@ def make_on_card(
 
 def management_key(path: Path | None) -> bytes:
     """The card's 9B key, in hexadecimal in a file; the factory's without a file."""
-    from doorsill.drivers.token.piv import FACTORY_MANAGEMENT_KEY
+    from doorsill.drivers.token.piv_card import FACTORY_MANAGEMENT_KEY
 
     if path is None:
         return FACTORY_MANAGEMENT_KEY
@@ -104,7 +104,7 @@ def secret(prompt: str) -> str:
 
 
 def _sign(card: PivCard, pin: str, data: bytes) -> bytes:
-    from doorsill.drivers.token.piv import SIGNATURE
+    from doorsill.drivers.token.piv_card import SIGNATURE
 
     card.verify_pin(pin)
     return card.sign(hashlib.sha256(data).digest(), SIGNATURE)
@@ -113,7 +113,7 @@ def _sign(card: PivCard, pin: str, data: bytes) -> bytes:
 def _has_key(card: PivCard, pin: str) -> bool:
     """Whether slot 9C signs: a card without a certificate there may have a key."""
     from doorsill.consent.token import TokenError
-    from doorsill.drivers.token.piv import SIGNATURE
+    from doorsill.drivers.token.piv_card import SIGNATURE
 
     card.verify_pin(pin)
     try:

@@ -22,7 +22,8 @@ from doorsill.consent.reasons import WORDS, Reason
 from doorsill.consent.token import TokenError, TokenIn
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.documents.strict_x509 import Unreadable, read_der
-from doorsill.drivers.token.piv import PRESENCE, SEALING, PivCard, PivToken
+from doorsill.drivers.token.piv import PivToken
+from doorsill.drivers.token.piv_card import PRESENCE, SEALING, PivCard
 from doorsill.errors import ConfigError
 from doorsill.office import cards
 from doorsill.office.cards import Grant, PrivateKey

@@ -22,7 +22,7 @@ from doorsill.channels.control import ask
 from doorsill.config import Config
 from doorsill.drivers.token.apdu import tlv
 from doorsill.drivers.token.pcscd import ENVIRONMENT, PrivatePcscd, VirtualSlot
-from doorsill.drivers.token.piv import OBJECTS, PRESENCE, SEALING
+from doorsill.drivers.token.piv_card import OBJECTS, PRESENCE, SEALING
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError
 from doorsill.office import cards as issuing

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from doorsill.drivers.token.apdu import ApduError, parse_tlv, tlv
-from doorsill.drivers.token.piv import (
+from doorsill.drivers.token.piv_card import (
     AID,
     BLOCK,
     FACTORY_MANAGEMENT_KEY,
