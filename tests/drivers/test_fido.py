@@ -28,9 +28,8 @@ from doorsill.consent.gate import State, step
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.consent.trust import ConsentCertificate, verify, verify_sealing
-from doorsill.drivers.token import fido
 from doorsill.drivers.token.ctap import derive_sealing_key, enrol
-from doorsill.drivers.token.fido import FidoToken, Ports
+from doorsill.drivers.token.fido import FidoToken
 from doorsill.drivers.token.fido_fake import VirtualKey
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards
@@ -255,81 +254,6 @@ def test_a_key_that_talks_nonsense_is_an_error(
     plugged.key.trouble = trouble
     with pytest.raises(TokenError):
         plugged.token.sign(asked(touch=False))
-
-
-KEY_SAYS = bytes.fromhex("06d0f10901a1010920150026ff0075089540810209211500")
-MOUSE_SAYS = bytes.fromhex("05010902a1010901a100050919012903150025019503")
-
-
-@pytest.fixture
-def ports(tmp_path: Path) -> Ports:
-    """Device files as udev makes them, and what the kernel says of each."""
-    for number, says in enumerate((MOUSE_SAYS, KEY_SAYS)):
-        (tmp_path / f"hidraw{number}").touch()
-        told = tmp_path / "hid" / f"hidraw{number}" / "device"
-        told.mkdir(parents=True)
-        (told / "report_descriptor").write_bytes(
-            says + bytes.fromhex("26ff00750895409102c0")
-        )
-    return Ports(tmp_path, tmp_path / "hid")
-
-
-class Kernel:
-    """Answers whoever opens a device file; a key is root's until udev comes to it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.ours = False
-        self.asked: list[str] = []
-        monkeypatch.setattr(fido, "get_descriptor", self)
-
-    def __call__(self, name: str) -> None:
-        self.asked.append(Path(name).name)
-        if not self.ours:
-            raise PermissionError(13, "Permission denied")
-        if name.endswith("0"):
-            raise ValueError("Not a FIDO device")
-
-
-def test_a_key_that_becomes_ours_late_is_seen(
-    ports: Ports, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    kernel = Kernel(monkeypatch)
-    for _ in range(5):
-        assert ports.find() == {}
-        assert [Path(each).name for each in ports.refused] == ["hidraw1"]
-    assert (
-        caplog.text.count("70-doorsill.rules") == 1
-    )  # said once, and not of the mouse
-    kernel.ours = True
-    assert [Path(each).name for each in ports.find()] == ["hidraw1"]
-    assert not ports.refused
-
-
-def test_what_is_settled_is_not_asked_again(
-    ports: Ports, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    kernel = Kernel(monkeypatch)
-    kernel.ours = True
-    for _ in range(9):
-        ports.find()
-    assert kernel.asked == ["hidraw0", "hidraw1"]
-    (tmp_path / "hidraw1").unlink()
-    assert ports.find() == {}
-    (tmp_path / "hidraw1").touch()  # plugged in again: another device, perhaps
-    ports.find()
-    assert kernel.asked == ["hidraw0", "hidraw1", "hidraw1"]
-
-
-def test_a_device_that_vanishes_while_it_is_asked_is_asked_again(
-    ports: Ports, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(name: str) -> None:
-        raise OSError(19, "No such device")
-
-    monkeypatch.setattr(fido, "get_descriptor", gone)
-    assert ports.find() == {} and not ports.refused
-    Kernel(monkeypatch).ours = True
-    assert len(ports.find()) == 1
 
 
 def test_its_hidden_key_agrees_with_its_certificate(plugged: Plugged) -> None:

@@ -296,7 +296,10 @@ def reader(config: Config, now: datetime) -> Iterator[Fault]:
 
 def _keys() -> Iterator[Fault]:
     """Whether a FIDO2 key is plugged in that the vault's user may not open."""
-    from doorsill.drivers.token.fido import keys_refused, refusal_of  # needs fido2
+    from doorsill.drivers.token.fido_ports import (  # needs fido2
+        keys_refused,
+        refusal_of,
+    )
 
     for name in keys_refused():
         yield Fault(refusal_of(name))

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import serialization
 from doorsill.consent import trust
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.documents.files import require_new
-from doorsill.drivers.token.fido import Finder, enrol_one, plugged_in
+from doorsill.drivers.token.fido import enrol_one
+from doorsill.drivers.token.fido_ports import Finder, plugged_in
 from doorsill.office import cards
 from doorsill.office.cards import Grant
 from doorsill.office.piv import Office
