@@ -1,9 +1,10 @@
 """Tests side by side: one that measures a promised time has the machine to itself.
 
-``make test`` runs several pytest workers, each with fixtures of its own. The tests of a
-file that has a fixture for its module stay together and come first, then all others,
-and last those marked ``alone``: they wait until the other workers are between two
-tests, and keep them there. The limit of a test begins with its turn.
+``make test`` runs several pytest workers, each with fixtures of its own. First come the
+files that take longest, then those that have a fixture for their module, whose tests
+stay together, then all others. Those marked ``alone`` are the last, in one worker: they
+wait until the other workers are between two tests, and keep them there. The limit of a
+test begins with its turn.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import fcntl
 import functools
 import os
+import re
 import tempfile
 import time
 from collections.abc import Generator, Iterator
@@ -25,6 +27,20 @@ from xdist.scheduler import LoadScopeScheduling
 FOLDER = "DOORSILL_TEST_TURNS"  # the variable that says where the workers meet
 TURN_S = 840.0  # longer than any test may take, shorter than faulthandler_timeout
 LOOK_S = 0.005
+LAST = "alone"  # the one unit of work of all tests that are
+# What takes longest begins first, or the other workers would wait for it at the end.
+FIRST = (
+    "tests/promises/test_witnesses.py",  # the clock's minutes, whatever the machine
+    "tests/config/test_config_keys.py",
+    "tests/fleet/test_demo.py",
+    "tests/policy/test_policy_keys.py",
+    "tests/cli/test_count.py",
+    "tests/services/test_signals.py",
+    "tests/promises/test_canary.py",
+    "tests/services/test_vault_service.py",
+    "tests/drivers/test_matrix.py",
+    "tests/cli/test_run.py",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,14 +62,37 @@ def pytest_xdist_make_scheduler(
 class Together(LoadScopeScheduling):
     """The tests of a file with a fixture of its own go to one worker; others to any."""
 
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # they come in the order of _turn_of
+
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return path if _shares(self.config.rootpath / path) else nodeid
+        path, _, name = nodeid.partition("::")
+        file = self.config.rootpath / path
+        if name.partition("[")[0] in _alone_in(file):
+            return LAST
+        return path if _shares(file) else nodeid
 
 
 @functools.cache
 def _shares(path: Path) -> bool:
     return 'scope="module"' in path.read_text(encoding="utf-8")
+
+
+@functools.cache
+def _alone_in(path: Path) -> frozenset[str]:
+    """The names of the tests in a file that are marked ``alone``."""
+    marked = re.compile(r"^@pytest\.mark\.alone\b.*?^def (\w+)", re.M | re.S)
+    return frozenset(marked.findall(path.read_text(encoding="utf-8")))
+
+
+def _turn_of(item: pytest.Item) -> tuple[bool, int, bool]:
+    """What comes first is the smallest."""
+    alone = _is_alone(item)
+    assert alone == (item.name.partition("[")[0] in _alone_in(item.path)), item.nodeid
+    path = item.nodeid.partition("::")[0]
+    place = FIRST.index(path) if path in FIRST else len(FIRST)
+    return alone, place, not _shares(item.path)
 
 
 class Turns:
@@ -65,7 +104,7 @@ class Turns:
         self._goes_on = False  # with the next test, as both are alone
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=_is_alone)
+        items.sort(key=_turn_of)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest-timeout's
     def pytest_runtest_protocol(

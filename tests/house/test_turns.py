@@ -49,6 +49,29 @@ def test_shared(made, number):
 """
 
 
+LAST = """
+import pytest
+from pathlib import Path
+
+def say(word):
+    with Path(__file__).with_name("log").open("a") as log:
+        log.write(word + "\\n")
+
+@pytest.fixture(scope="module")
+def made():
+    pass
+
+@pytest.mark.alone
+@pytest.mark.parametrize("number", range(2))
+def test_alone(made, number):
+    say("alone")
+
+@pytest.mark.parametrize("number", range(20))
+def test_shared(made, number):
+    say("shared")
+"""
+
+
 def pytest_run(folder: Path, *words: str) -> str:
     (folder / "conftest.py").write_text('pytest_plugins = ["turns"]\n')
     done = subprocess.run(
@@ -93,6 +116,33 @@ def test_one_that_is_alone_meets_nobody(tmp_path: Path) -> None:
 def test_what_shares_a_fixture_stays_in_one_worker(tmp_path: Path) -> None:
     (tmp_path / "test_shared.py").write_text(SHARED)
     assert pytest_run(tmp_path, "-n", "2", "--dist", "loadscope") == "made\n"
+
+
+def test_one_that_is_alone_is_the_last_also_where_its_file_shares(
+    tmp_path: Path,
+) -> None:
+    """Else all would wait until the longest test beside it has ended."""
+    for name in "ab":
+        (tmp_path / f"test_{name}.py").write_text(LAST)
+    said = pytest_run(tmp_path, "-n", "2", "--dist", "loadscope").splitlines()
+    before = said.index("alone")
+    assert before >= 40 - 4  # the other worker has that many before it at most
+    assert said[before : before + 4] == ["alone"] * 4
+
+
+def test_what_takes_longest_begins_first(tmp_path: Path) -> None:
+    for name in ("tests/a/test_a.py", turns.FIRST[1], turns.FIRST[0]):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        text = SHARED.replace("with_name", "parents[2].joinpath")
+        path.write_text(text.replace("made\\n", f"{path.name}\\n"))
+    said = pytest_run(tmp_path, "-n", "1", "--dist", "loadscope")
+    first = [Path(each).name for each in turns.FIRST[:2]]
+    assert said.splitlines() == [*first, "test_a.py"]
+
+
+def test_what_begins_first_is_there() -> None:
+    assert [each for each in turns.FIRST if not (ROOT / each).is_file()] == []
 
 
 def test_an_error_ends_a_turn(tmp_path: Path) -> None:
