@@ -21,7 +21,7 @@ from cards import PREHASHED, PURPOSE, Controller, new_key
 from cryptography.hazmat.primitives.asymmetric import ec
 from scene import BINDING, LOJA, Scene
 from vault_process import VaultProcess
-from vaults import consent_policy, crop
+from vaults import consent_policy
 
 from doorsill.consent.challenge import Challenge
 from doorsill.consent.enrolled import read_enrolled
@@ -249,8 +249,7 @@ def told(reason: Reason) -> Callable[[Scene, VirtualCard], None]:
 
 def too_many(scene: Scene, card: VirtualCard) -> None:
     for seed in range(40):
-        with crop(seed) as each:
-            scene.keeper._take(each)
+        scene.hand_over(seed)
 
 
 def medium_fails(scene: Scene, card: VirtualCard) -> None:
@@ -261,8 +260,7 @@ def medium_fails(scene: Scene, card: VirtualCard) -> None:
         raise UntrustedError("the medium is gone: no space left on device")
 
     scene.bench.medium.append = fail  # type: ignore[method-assign]
-    with crop(5) as each:
-        scene.keeper._take(each)
+    scene.hand_over(5)
 
 
 def stopped(scene: Scene, card: VirtualCard) -> None:

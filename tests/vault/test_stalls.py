@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 from cards import BINDING
 from limits import wait_until
-from scripted import Room
-from vaults import Bench
+from scripted import CONTROLLER, Room, ScriptedSwitch, ScriptedToken
 
 from doorsill.consent.challenge import Answer, Challenge
-from doorsill.consent.events import Switched
+from doorsill.consent.events import Event, Lost, Switched
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.consent.reasons import Reason
 from doorsill.errors import UntrustedError
-from doorsill.vault import keeper as keepers
+from doorsill.process.deadman import Deadman
 from doorsill.vault import vault as vaults
 from doorsill.vault.keeper import CHECK_EVERY_S
 from doorsill.vault.sealing import DataKey, new_key_id
@@ -100,7 +99,9 @@ def test_the_key_is_destroyed_100_ms_after_the_pull_while_the_medium_stalls(
         assert key.destroyed_at is None
         pulled = room.token.pull()
         wait_until(lambda: key.destroyed_at is not None)
-        assert key.destroyed_at is not None and key._cipher is None
+        assert key.destroyed_at is not None
+        with pytest.raises(UntrustedError, match="destroyed"):
+            key.seal(b"x", b"")
         assert key.destroyed_at - pulled <= SOON_S
         assert not stall.released.is_set() and room.vault.session is not None
         wait_until(lambda: room.vault.verified_blank)
@@ -111,11 +112,11 @@ def test_the_key_is_destroyed_100_ms_after_the_pull_while_the_medium_stalls(
 
 @pytest.mark.alone
 def test_the_thread_that_decides_alone_would_be_late(
-    room: Room, unit_priority: None
+    room: Room, unit_priority: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: as it was, the key waited for the disk."""
     room.attendant.sever = lambda _: None
-    room.keeper._deadman.close()
+    monkeypatch.setattr(Deadman, "set", lambda deadman, due: None)
     with at_work(room):
         key = opened(room)
         stall = stalled(room, "append")
@@ -131,10 +132,10 @@ def test_vision_is_told_at_once_while_the_medium_stalls(room: Room) -> None:
     with at_work(room):
         opened(room)
         stall = stalled(room, "append")
-        room.vision._listen()
+        room.look()
         assert room.vision.open
         pulled = room.token.pull()
-        wait_until(lambda: not room.vision.open, between=room.vision._listen)
+        wait_until(lambda: not room.vision.open, between=room.look)
         assert time.monotonic() - pulled < ANSWER_MAX_AGE_S / 2
         stall.released.set()
 
@@ -168,32 +169,37 @@ def test_a_card_that_falls_silent_while_the_medium_stalls_ends_in_time(
 
 @pytest.mark.alone
 def test_the_key_switch_that_is_turned_off_does_not_wait_for_the_disk(
-    room: Room, unit_priority: None
+    tmp_path: Path, unit_priority: None
 ) -> None:
+    switch = ScriptedSwitch()
+    room = Room(tmp_path, switch=switch)
     room.keeper.gate = replace(
-        room.keeper.gate, binding=replace(BINDING, needs_line=True), switch=True
+        room.keeper.gate, binding=replace(BINDING, needs_line=True)
     )
+    switch.turn(on=True)
     with at_work(room):
         key = opened(room)
         stall = stalled(room, "append")
         turned = time.monotonic()
-        room.attendant._tell(Switched(on=False))
+        switch.turn(on=False)
+        wait_until(lambda: key.destroyed_at is not None)
         assert key.destroyed_at is not None
         assert key.destroyed_at - turned <= SOON_S
         stall.released.set()
         wait_until(lambda: room.vault.verified_blank)
     assert room.bench.verified()[-1].body["reason"] == Reason.LINE_LOW
+    room.close()
 
 
 def test_a_pull_while_the_hourly_look_stalls_is_a_pull_and_no_fault(room: Room) -> None:
+    room.offset += CHECK_EVERY_S - 30.0
+    room.open()
+    while room.monotonic() < room.began + CHECK_EVERY_S - 3.0:
+        room.beat()
+    stall, session = Stall(room, "read_back"), room.vault.session
+    assert session is not None
+    key = session.key
     with at_work(room):
-        key = opened(room)
-        wait_until(
-            lambda: room.vault.session and room.vault.session.records,
-            between=room.offer,
-        )
-        stall = Stall(room, "read_back")
-        room.keeper._check_at = room.keeper._now
         wait_until(stall.begun.is_set)
         room.token.pull()
         wait_until(lambda: key.destroyed_at is not None)
@@ -232,7 +238,7 @@ def test_a_card_that_goes_while_the_key_is_made_seals_nothing(
 
     def late(key_id: str) -> DataKey:
         room.token.pull()
-        wait_until(lambda: room.attendant._events)
+        wait_until(room.told)
         return make(key_id)
 
     def leased(ends: float) -> None:
@@ -275,15 +281,17 @@ def test_destroy_waits_for_no_more_than_one_crop_and_seal_then_refuses() -> None
         assert refused.is_set()
 
 
-def test_the_attendant_tells_first_and_then_severs(tmp_path: Path) -> None:
+def test_the_attendant_tells_first_and_then_severs() -> None:
     """So a key that is made in between finds the event before it seals."""
-    bench, room = Bench(tmp_path / "b"), Room(tmp_path / "r")
-    seen: list[int] = []
-    attendant = Attendant(room.token, room.judge)
-    attendant.sever = lambda _: seen.append(len(attendant._events))
-    attendant._tell(keepers.Lost(Reason.REMOVED))
-    attendant._tell(Switched(on=True))
-    attendant._tell(Switched(on=False))
-    assert seen == [1, 3]
-    assert bench.vault.session is None
-    room.close()
+    token, switch = ScriptedToken(CONTROLLER.card()), ScriptedSwitch()
+    seen: list[list[Event]] = []
+    attendant = Attendant(token, lambda *_: pytest.fail("no card"), switch)
+    attendant.sever = lambda _: seen.append(attendant.take())
+    attendant.start()
+    token.pull()
+    wait_until(lambda: len(seen) == 1)
+    switch.turn(on=True)
+    switch.turn(on=False)
+    wait_until(lambda: len(seen) == 2)
+    assert seen == [[Lost(Reason.REMOVED)], [Switched(on=True), Switched(on=False)]]
+    attendant.close()

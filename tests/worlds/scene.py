@@ -8,13 +8,14 @@ Everything is the product's; ours are the hand with the card, the clock and the 
 import select
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import virtual
 from cards import PURPOSE, SITE, Controller
 from limits import wait_until
-from vaults import Bench, consent_policy, crop
+from vaults import Bench, CropsInHand, consent_policy, crop
 
 from doorsill.consent import trust
 from doorsill.consent.challenge import Binding, Challenge
@@ -53,6 +54,8 @@ class Scene:
         self.slots = [VirtualSlot(virtual.pcscd(), slot) for slot in (0, 1)]
         attendant = Attendant(token or PivToken(), self.judge, switch)
         self.keeper = Keeper(self.bench.vault, attendant, binding, self.clock)
+        self.crops = CropsInHand(home / "crops.sock")
+        self.keeper.vision.source = self.crops.source
         attendant.start()
 
     def __enter__(self) -> "Scene":
@@ -60,6 +63,7 @@ class Scene:
 
     def __exit__(self, *_: object) -> None:
         self.keeper.close()
+        self.crops.close()
         self.bench.medium.close()
         for slot in self.slots:
             slot.remove()
@@ -104,9 +108,13 @@ class Scene:
     def until_open(self, crops: int = 3) -> None:
         self.until(lambda: self.open, OPEN_S)
         for seed in range(crops):
-            with crop(seed) as each:
-                self.keeper._take(each)
+            self.hand_over(seed)
         assert self.keeper.status()["sealed"] == crops
+
+    def hand_over(self, seed: int) -> None:
+        """Send one crop, with or without a lease, and let the keeper take it."""
+        self.crops.send(seed)
+        self.keeper.turn()
 
     def until_blank(self) -> None:
         self.until(lambda: not self.open, BLANK_S)
@@ -118,14 +126,11 @@ class Scene:
         assert self.bench.vault.verified_blank
         assert read_all(self.bench.medium, b"")[1]
         before = self.keeper.tally.turned_away
-        with crop(9) as each:
-            self.keeper._take(each)
+        self.hand_over(9)
         assert self.keeper.tally.turned_away == before + 1
-        try:
+        with crop(9) as each, suppress(UntrustedError):
             self.bench.vault.seal(each)
-        except UntrustedError:
-            return
-        raise AssertionError("the vault sealed a crop while it was blank")
+            raise AssertionError("the vault sealed a crop while it was blank")
 
     def pending(self) -> Challenge:
         """The question that the card has before it now."""

@@ -6,6 +6,7 @@ Gate, keeper, vault, medium and certificates are the real ones.
 from __future__ import annotations
 
 import queue
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,8 +23,16 @@ from doorsill.channels.crops import CropSource
 from doorsill.consent import trust
 from doorsill.consent.challenge import Answer, Challenge
 from doorsill.consent.events import Inserted, Moment
+from doorsill.consent.gate import BEAT_S
 from doorsill.consent.reasons import Reason
-from doorsill.consent.token import Lamp, TokenError, TokenEvent, TokenIn, TokenOut
+from doorsill.consent.token import (
+    Lamp,
+    Switch,
+    TokenError,
+    TokenEvent,
+    TokenIn,
+    TokenOut,
+)
 from doorsill.drivers.media.memory import MemoryMedium
 from doorsill.errors import UntrustedError
 from doorsill.office import cards
@@ -76,12 +85,34 @@ class ScriptedToken:
         self._events.put(None)
 
 
+class ScriptedSwitch:
+    """A key switch that is turned as it is told."""
+
+    def __init__(self) -> None:
+        self._levels: queue.SimpleQueue[bool | None] = queue.SimpleQueue()
+
+    def turn(self, on: bool) -> None:
+        self._levels.put(on)
+
+    def levels(self) -> Iterator[bool]:
+        while (level := self._levels.get()) is not None:
+            yield level
+
+    def close(self) -> None:
+        self._levels.put(None)
+
+
 class FaultyMedium(MemoryMedium):
     """Fails where it is told to."""
 
     def __init__(self) -> None:
         super().__init__(SIZE)
         self.how = ""
+        self.rotten: set[int] = set()  # bytes with another bit than was written
+
+    def rot(self, offset: int) -> None:
+        """One bit at ``offset`` turns by itself, until something is written there."""
+        self.rotten.add(offset)
 
     def append(self, record: bytes) -> int:
         if self.how == "vanish":
@@ -92,7 +123,13 @@ class FaultyMedium(MemoryMedium):
 
     def read_back(self, offset: int, size: int) -> bytes:
         found = super().read_back(offset, size)
+        for each in self.rotten & set(range(offset, offset + size)):
+            found = found[: each - offset] + b"\xff" + found[each - offset + 1 :]
         return bytes(len(found)) if self.how == "forget" else found
+
+    def blank(self) -> tuple[str, ...]:
+        self.rotten.clear()
+        return super().blank()
 
 
 @dataclass
@@ -104,6 +141,7 @@ class Room:
     utc: float = 0.0
     offset: float = 0.0
     lamp: Lamp | None = None
+    switch: Switch | None = None
 
     def __post_init__(self) -> None:
         self.medium = FaultyMedium()
@@ -114,7 +152,8 @@ class Room:
         self.consent_pin = CONTROLLER.pin
         self.revoked: tuple[str, ...] = ()
         self.digest = BINDING.policy
-        self.attendant = Attendant(self.token, self.judge)
+        self.judged = 0  # cards, whether they were found good or not
+        self.attendant = Attendant(self.token, self.judge, self.switch)
         self.began = time.monotonic()
         self.keeper = Keeper(self.vault, self.attendant, BINDING, self.now, self.lamp)
         self.vision = Handover(self.folder / "faces.sock", self.monotonic)
@@ -130,6 +169,7 @@ class Room:
         return Moment(monotonic, UTC + monotonic - self.began + self.utc)
 
     def judge(self, card: bytes, sealing: bytes) -> Inserted:
+        self.judged += 1
         utc = self.now().utc
         ca = cards.der(CONTROLLER.ca)
         authority = trust.authority(ca, self.consent_pin, self.revoked, utc)
@@ -140,6 +180,21 @@ class Room:
         self.frames += 1
         frame = Frame(PIXELS, self.frames * (GAP_S + 0.01))
         return self.vision.offer(frame, HEADS, frame.time)
+
+    def look(self) -> None:
+        """A picture without anybody: vision hears of leases and crops nothing."""
+        self.vision.offer(Frame(PIXELS, 0.0), HEADS[:0], 0.0)
+
+    def told(self) -> bool:
+        """Whether the token's threads have told something that was not taken yet."""
+        return bool(select.select([self.attendant], [], [], 0)[0])
+
+    def beat(self) -> None:
+        """A second later, in which the card has answered once more."""
+        count = len(self.token.asked)
+        self.offset += BEAT_S + 0.01
+        self.until(lambda: len(self.token.asked) > count)
+        self.until(lambda: self.keeper.gate.pending is None)
 
     def until(self, good: Callable[[], object], within_s: float = 10.0) -> None:
         wait_until(good, self.keeper.status, within_s, between=self.turn)

@@ -1,5 +1,6 @@
 """A vault on a bench: its medium, its chain, its clock and its crops in our hand."""
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from devices import AROUND, DeviceCA
 from doorsill.certificates.examine import Verified
 from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.channels.crop_sender import seal_copy
-from doorsill.channels.crops import Crop
+from doorsill.channels.crops import CROP, CROP_TAG, Crop, CropSource
 from doorsill.consent.events import Lease, Moment
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.drivers.media.medium import Medium
@@ -83,6 +84,29 @@ def picture(seed: int, width: int = 24, height: int = 32) -> np.ndarray:
     return np.random.default_rng(seed).integers(
         0, 256, (height, width, 3), dtype=np.uint8
     )
+
+
+class CropsInHand:
+    """Vision's end of the way to the vault: it sends what it is told, lease or not."""
+
+    def __init__(self, path: Path) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(str(path))
+            listener.listen(1)
+            self.source = CropSource(path)
+            self._vault, _ = listener.accept()
+
+    def send(self, seed: int) -> None:
+        with crop(seed) as each:
+            head = CROP.pack(CROP_TAG, each.width, each.height, each.time)
+            socket.send_fds(self._vault, [head], [each.handle])
+
+    def say(self, message: bytes) -> None:
+        self._vault.send(message)
+
+    def close(self) -> None:
+        self._vault.close()
+        self.source.close()
 
 
 class Bench:
