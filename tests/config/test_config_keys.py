@@ -84,6 +84,7 @@ class Seen:
 
 
 Promise = Callable[[Seen, Seen], bool]  # of the second run, beside the first
+Observe = Callable[[Path, Changes], Seen]
 
 
 def pair(key: str, value: Any, promise: Promise, **both: Any) -> Any:
@@ -97,25 +98,30 @@ def ends(code: int, sentence: str) -> Promise:
     return lambda seen, before: seen.code == code and sentence in seen.said
 
 
-def judge(
-    observe: Callable[[Path, Changes], Seen], key: str, value: Any, both: Changes,
-    promise: Promise,
-) -> None:  # fmt: skip
-    before, seen = first_run(observe, **both), run(observe, both | {key: value})
-    assert promise(seen, before), seen
-    assert not promise(before, before), "the first run shows it as well"
+@pytest.fixture(scope="module")
+def first_run() -> Callable[[Observe, Changes], Seen]:
+    """The first run of all pairs that have the same changes: each is made once."""
+
+    @cache
+    def made(observe: Observe, both: tuple[tuple[str, Any], ...]) -> Seen:
+        return run(observe, dict(both))
+
+    return lambda observe, both: made(observe, tuple(both.items()))
 
 
-@cache
-def _first_run(observe: Any, both: tuple[tuple[str, Any], ...]) -> Seen:
-    return run(observe, dict(both))
+@pytest.fixture
+def judge(first_run: Callable[[Observe, Changes], Seen]) -> Callable[..., None]:
+    def judged(
+        observe: Observe, key: str, value: Any, both: Changes, promise: Promise
+    ) -> None:
+        before, seen = first_run(observe, both), run(observe, both | {key: value})
+        assert promise(seen, before), seen
+        assert not promise(before, before), "the first run shows it as well"
+
+    return judged
 
 
-def first_run(observe: Any, **both: Any) -> Seen:
-    return _first_run(observe, tuple(both.items()))
-
-
-def run(observe: Callable[[Path, Changes], Seen], changes: Changes) -> Seen:
+def run(observe: Observe, changes: Changes) -> Seen:
     with TemporaryDirectory(prefix="d-") as folder:  # short: sockets are in it
         return observe(Path(folder), changes)
 
@@ -173,7 +179,8 @@ def vision(folder: Path, changes: Changes) -> Seen:
     """Until somebody crossed and it said how it fares, or an end; we are its uplink."""
     stage = Looking(folder, LINE)
     if GREY in changes.values():
-        record(folder / GREY, frames=10 * int(CROSSED_S + WITHIN_S))
+        stamps = tuple(range(0, int(1000 * (CROSSED_S + WITHIN_S)), 200))
+        record(folder / GREY, frames=len(stamps), size=(160, 120), stamps=stamps)
     config = configured(stage, changes)
     prepare(config)
     with running(stage, "--only", "vision") as child:
@@ -345,7 +352,9 @@ def _stands(site: VaultProcess) -> bool:
     ],
 )  # fmt: skip
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root sees what vision has loaded")
-def test_vision(key: str, value: Any, both: Changes, promise: Promise) -> None:
+def test_vision(
+    judge: Callable[..., None], key: str, value: Any, both: Changes, promise: Promise
+) -> None:
     judge(vision, key, value, both, promise)
 
 
@@ -374,7 +383,9 @@ def away(reason: str) -> Promise:
         ),
     ],
 )  # fmt: skip
-def test_uplink(key: str, value: Any, both: Changes, promise: Promise) -> None:
+def test_uplink(
+    judge: Callable[..., None], key: str, value: Any, both: Changes, promise: Promise
+) -> None:
     judge(uplink, key, value, both, promise)
 
 
@@ -398,7 +409,9 @@ def test_uplink(key: str, value: Any, both: Changes, promise: Promise) -> None:
         pair("policy.controller_key", "other/controller.pem", ends(3, "sign")),
     ],
 )  # fmt: skip
-def test_all_of_it(key: str, value: Any, both: Changes, promise: Promise) -> None:
+def test_all_of_it(
+    judge: Callable[..., None], key: str, value: Any, both: Changes, promise: Promise
+) -> None:
     judge(whole, key, value, both, promise)
 
 
@@ -426,7 +439,9 @@ def shut(sentence: str) -> Promise:
         pair("consent.lamp_line", "gpiochip9:1", ends(2, "lamp_line")),
     ],
 )  # fmt: skip
-def test_vault(key: str, value: Any, both: Changes, promise: Promise) -> None:
+def test_vault(
+    judge: Callable[..., None], key: str, value: Any, both: Changes, promise: Promise
+) -> None:
     judge(vault, key, value, both, promise)
 
 
