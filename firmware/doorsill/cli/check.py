@@ -12,8 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from doorsill.cli import check_parts
-from doorsill.cli.check_connect import connect
+from doorsill.cli import check_connect, check_devices, check_machine, check_papers
 from doorsill.config import Config, read_config
 from doorsill.device.fault import Fault
 from doorsill.errors import DoorsillError
@@ -29,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     if config is not None:
         faults = list(problems_of(config, datetime.now(UTC)))
         if args.connect:
-            faults += connect(config)
+            faults += check_connect.connect(config)
     for each in faults:
         word = "warning: " if each.warning else ""
         sys.stdout.write(f"{args.config}: {word}{each.says}\n")
@@ -48,20 +47,20 @@ def run(args: argparse.Namespace) -> int:
 def problems_of(config: Config, now: datetime) -> Iterator[Fault]:
     """Every reason why ``doorsill run`` would not work with ``config``."""
     checks: tuple[Callable[[Config, datetime], Iterator[Fault]], ...] = (
-        check_parts.kernel,
-        check_parts.time,
-        check_parts.the_policy,
-        check_parts.key,
-        check_parts.certificates,
-        check_parts.authorities,
-        check_parts.broker,
-        check_parts.camera,
-        check_parts.model,
-        check_parts.consent,
-        check_parts.reader,
-        check_parts.folders,
-        check_parts.permissions,
-        check_parts.running,
+        check_machine.kernel,
+        check_machine.time,
+        check_papers.the_policy,
+        check_papers.key,
+        check_papers.certificates,
+        check_papers.authorities,
+        check_connect.broker,
+        check_devices.camera,
+        check_devices.model,
+        check_devices.consent,
+        check_devices.reader,
+        check_machine.folders,
+        check_machine.permissions,
+        check_machine.running,
     )
     said: set[str] = set()
     for check in checks:

@@ -1,14 +1,18 @@
-"""``doorsill check --connect``: TLS, MQTT and the access list, as the uplink does.
+"""What ``doorsill check`` says of the broker: whether its name can be looked up.
 
-One message that must pass (an ``interval`` of no bytes, which no reader takes for one)
-and one that must be refused, under a topic that no device has. Where the uplink runs,
-it is asked: who connects with its certificate throws it out.
+``--connect`` also tries TLS, MQTT and the access list, as the uplink does: one message
+that must pass (an ``interval`` of no bytes, which no reader takes for one) and one that
+must be refused, under a topic that no device has. Where the uplink runs, it is asked,
+because a second connection with its certificate ends its own.
 """
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from paho.mqtt.enums import LogLevel
@@ -18,6 +22,7 @@ from doorsill.channels.control import ask
 from doorsill.config import Config
 from doorsill.device.fault import Fault
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.process.in_time import in_time
 from doorsill.services.policies import store_of
 from doorsill.services.uplink_opening import address_of, description_of
 from doorsill.uplink.answers import Answered
@@ -29,11 +34,27 @@ from doorsill.uplink.tls import Address
 from doorsill.wire.discovery import described_at
 from doorsill.wire.messages import topic
 
+RESOLVE_S = 10.0  # limit for the broker's name to be looked up
 WITHIN_S = 10.0  # limit for the connection, and again for the answers
 STEP_S = 0.1  # between two checks
 FORBIDDEN = "check"  # no stream of ours, so no access list allows it
 LOOK = "look at the broker's access list: five streams below the device's own name"
 REACH = "is the broker on, its port open, and its address right?"
+
+
+def broker(config: Config, now: datetime) -> Iterator[Fault]:
+    """Whether the broker's name can be looked up; ``--connect`` also connects."""
+    host, port = config.broker.host, config.broker.port
+    try:
+        in_time(
+            RESOLVE_S,
+            "no answer of a name server",
+            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
+        )
+    except (OSError, TimeoutError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        step = "is broker.host spelt right, and does the name server know it?"
+        yield Fault(f"broker.host = {host} cannot be resolved: {why}", step)
 
 
 def connect(config: Config) -> list[Fault]:
