@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("LP_NUM_THREADS", "1")
@@ -23,88 +23,35 @@ from PIL import Image
 
 from doorsill.vision.attributes.appearance import cut_portrait
 from doorsill.vision.attributes.tracks import READINGS  # pictures of each one held out
-from doorsill_train.film.truth import head_points
+from doorsill_train.film.portrait_view import (
+    VIEW_HEIGHT,
+    VIEW_P,
+    VIEW_WIDTH,
+    Posed,
+    boxes,
+    stand,
+    walk_of,
+)
 from doorsill_train.learn.crops import HEIGHT, WIDTH
-from doorsill_train.paint.camera import Camera, look, place
+from doorsill_train.paint.camera import Camera, place
 from doorsill_train.paint.painter import Draw
 from doorsill_train.paint.rasteriser import Renderer
 from doorsill_train.paint.solids import Solid, muted
 from doorsill_train.people.bodies import Atlas, load_atlas
 from doorsill_train.people.data import unpacked
-from doorsill_train.people.gaits import STRIDE_M
-from doorsill_train.people.people import Person, cues, sample_person
+from doorsill_train.people.people import cues, sample_person
 from doorsill_train.places import furniture
 from doorsill_train.places.rooms import sample_picture
 from doorsill_train.places.scenes import sample_light
 from doorsill_train.processes import in_processes
 from doorsill_train.shards import HELD_OUT, is_held_out
 
-VIEW_WIDTH, VIEW_HEIGHT = 136, 224  # of the picture that it is cut from
 PER_SHARD = 500
 KINDS = ("walk", "walk", "walk", "stand", "stand", "phone", "push", "hold", "akimbo")
-VIEWS, VIEW_P = ((-4, 28), (26, 60), (60, 88)), (0.45, 0.40, 0.15)  # degrees downwards
 CUT_P, COVERED_P, BESIDE_P = 0.2, 0.1, 0.15
-HEAD_PX, HEAD_M = (16, 32), 0.25
 LEAST_HEAD_INSIDE = 0.7
 COARSE = 1.4  # of the mesh: a pixel is 1 cm or more here
 GAMMA = (np.linspace(0, 1, 4096) ** (1 / 2.2) * 255).astype(np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class Posed:
-    """Someone on the floor: vertices in the person's own frame, and where it is."""
-
-    person: Person
-    vertices: np.ndarray
-    faces: np.ndarray
-    place: np.ndarray
-
-    def world(self, points: np.ndarray) -> np.ndarray:
-        return points @ self.place[:3, :3].T + self.place[:3, 3]
-
-
-@dataclass(frozen=True, slots=True)
-class Stand:
-    """Where a camera hangs, and beside what of a person it aims."""
-
-    eye: np.ndarray
-    up: np.ndarray
-    focal: float
-    aside: np.ndarray  # metres from the middle of the person
-    towards_head: float  # 0 the middle .. 1 the head: then the edge cuts the legs
-
-    def camera(self, who: Posed) -> Camera:
-        points = who.world(who.vertices[:, :3])
-        low, high = points.min(axis=0), points.max(axis=0)
-        aim = (low + high) / 2
-        head = np.array([who.place[0, 3], high[1] - 0.12, who.place[2, 3]])
-        aim = aim + self.towards_head * (head - aim) + self.aside
-        view = look(self.eye, aim, self.up)
-        return Camera(self.eye, view, self.focal, VIEW_WIDTH, VIEW_HEIGHT)
-
-
-def stand(who: Posed, view: int, cut: bool, rng: np.random.Generator) -> Stand:
-    """A camera for someone on the spot, of one of ``VIEWS``."""
-    tilt = np.radians(rng.uniform(*VIEWS[view]))
-    around = rng.uniform(0, 2 * np.pi)
-    away = np.array([np.sin(around) * np.cos(tilt), np.sin(tilt),
-                     np.cos(around) * np.cos(tilt)])  # fmt: skip
-    distance = rng.uniform(1.8, 6.0) + 0.5 * np.sin(tilt)
-    pixels = np.exp(rng.uniform(*np.log(HEAD_PX)))
-    aside, towards = rng.normal(0, 0.06, 3), 0.0
-    if cut:
-        towards = rng.uniform(0.3, 1.0)
-        aside = aside * (1 - towards) + rng.normal(0, 0.25, 3)
-    points = who.world(who.vertices[:, :3])
-    low, high = points.min(axis=0), points.max(axis=0)
-    head = np.array([0, high[1] - 0.12, 0])
-    middle = (low + high) / 2
-    eye = middle + towards * (head - middle) + aside + away * distance
-    focal = pixels * float(np.linalg.norm(eye - head)) / HEAD_M
-    spin = rng.uniform(0, 2 * np.pi)
-    up = np.array([np.cos(spin), 0, np.sin(spin)]) if view == 2 else [0, 1, 0]
-    up = np.add(up, [rng.normal(0, 0.06), 0, 0])
-    return Stand(eye, up, focal, aside, towards)
 
 
 def surroundings(renderer: Renderer, rng: np.random.Generator) -> list[Draw]:
@@ -180,19 +127,6 @@ def near(
 COVERS = ("table", "boxes", "bin", "chair", "plant", "shopping_cart", "suitcase")
 
 
-def boxes(who: Posed, camera: Camera) -> tuple[np.ndarray, np.ndarray, float]:
-    """Head and body in 0..1, the body cut by the picture's edge; head's share inside"""
-    whole = np.array([VIEW_WIDTH, VIEW_HEIGHT] * 2, float)
-    found = []
-    for points in (head_points(who.vertices), who.vertices[:, :3]):
-        pixels, _ = camera.project(who.world(points))
-        found.append(np.concatenate([pixels.min(axis=0), pixels.max(axis=0)]) / whole)
-    head, body = found[0], np.clip(found[1], 0, 1)
-    seen = np.clip(head, 0, 1)
-    area, inside = np.prod(head[2:] - head[:2]), np.prod(seen[2:] - seen[:2])
-    return head, body, float(inside / area)
-
-
 def crop(
     image: np.ndarray, head: np.ndarray, body: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
@@ -264,19 +198,6 @@ def exposed(image: np.ndarray, percentile: float, target: float) -> np.ndarray:
     level = np.percentile(image[::3, ::3], percentile)
     gain = np.clip((target / 255) ** 2.2 / max(level, 1e-3), 0.3, 4)
     return GAMMA.take((np.clip(image * gain, 0, 1) * 4095).astype(np.uint16))
-
-
-def walk_of(person: Person, rng: np.random.Generator, moments: int) -> list[Posed]:
-    """Straight on, a fifth of a second to the next moment, as the firmware looks."""
-    phase, angle = rng.uniform(0, 2 * np.pi, 2)
-    moving = moments > 1 and person.gait.swing > 0.2
-    metres = rng.uniform(0.12, 0.3) if moving else 0.0
-    out = []
-    for k in range(moments):
-        vertices, faces, _ = person.mesh(phase + 2 * np.pi * k * metres / STRIDE_M)
-        x, z = k * metres * np.sin(angle), k * metres * np.cos(angle)
-        out.append(Posed(person, vertices, faces, place(angle, x, z)))
-    return out
 
 
 def render_shard(
