@@ -19,14 +19,9 @@ from doorsill.errors import ConfigError
 from doorsill.models.manifest import Overrides
 from doorsill.models.stated import Coding, Stated
 from doorsill.vision.detect.anchors import by_rule, coding_of
+from doorsill.vision.detect.person_label import person_class, person_column
 from doorsill.vision.detect.ssd import LOWEST_SCORE, BoxForm, RawDecoder, SsdDecoder
 
-# Labels of a person, the first that is there; and of no thing.
-PERSON = ("person", "people", "pedestrian", "human")
-BACKGROUND = ("???", "background", "__background__", "none", "unlabeled", "n/a")
-# Columns of raw scores and the one of people, where no label says it: one kind alone,
-# TensorFlow's COCO with its gaps, COCO without, Pascal VOC; each with a background too.
-COLUMNS = {1: 0, 2: 1, 90: 0, 91: 1, 80: 0, 81: 1, 20: 14, 21: 15}
 NAMES = {
     "classes": ("class", "categor", "label"),
     "scores": ("score", "conf", "prob"),
@@ -129,7 +124,7 @@ class _Reader:
     ) -> Layout:
         person = self._overrides.person
         if person is None:
-            person, why = _person_class(self._said.labels)
+            person, why = person_class(self._said.labels)
             words.append(f"people are class {person}{why}")
         decode = SsdDecoder(order, form, person, self._lowest, unsettled)
         return Layout(decode, words)
@@ -140,7 +135,7 @@ class _Reader:
         column = self._overrides.person
         words = []
         if column is None:
-            column, why = _person_column(self._said.labels, columns)
+            column, why = person_column(self._said.labels, columns)
             words = [f"people are column {column} of {columns}{why}"]
         if not 0 <= column < columns:
             raise ConfigError(f"person = {column}, but there are {columns} columns")
@@ -268,40 +263,6 @@ class _Reader:
 
     def _found(self) -> str:
         return " and ".join(" x ".join(map(str, shape)) for shape in self._shapes)
-
-
-def _person_class(labels: tuple[str, ...]) -> tuple[int, str]:
-    """The class of people among finished results, which have no background."""
-    if not labels:
-        return 0, ""
-    place = _label(labels)
-    return place - (labels[0] in BACKGROUND), f", {labels[place]} by its labels"
-
-
-def _person_column(labels: tuple[str, ...], columns: int) -> tuple[int, str]:
-    if labels:
-        place = _label(labels)
-        shift = columns - len(labels)
-        if shift in (0, 1) or (shift == -1 and labels[0] in BACKGROUND):
-            return place + shift, f", {labels[place]} by its labels"
-        raise ConfigError(
-            f"the model gives scores for {columns} kinds of things and has"
-            f" {len(labels)} labels"
-        )
-    if columns in COLUMNS:
-        return COLUMNS[columns], ""
-    raise ConfigError(
-        f"the model gives scores for {columns} kinds of things and no label says which"
-        " of them is a person: write a manifest with person = N, counted from 0"
-    )
-
-
-def _label(labels: tuple[str, ...]) -> int:
-    for word in PERSON:
-        if word in labels:
-            return labels.index(word)
-    shown = ", ".join(label for label in labels[:8] if label)
-    raise ConfigError(f"none of the model's {len(labels)} labels is a person: {shown}")
 
 
 def _x_comes_first(sample: Output) -> bool:
