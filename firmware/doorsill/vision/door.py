@@ -14,10 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from doorsill.cells import FRESH_S, GONE_S, Picture
 from doorsill.channels.cell_link import CellServer
 from doorsill.channels.crop_sender import Handover
-from doorsill.device.health import resident_kib
 from doorsill.drivers.camera.camera import Camera
 from doorsill.drivers.camera.restart import let_go, open_patiently
 from doorsill.errors import CameraError
@@ -28,6 +26,7 @@ from doorsill.values import Frame, HealthCell, Quality
 from doorsill.vision.attributes.tracks import AppearanceModel, AttributeReader
 from doorsill.vision.count.zone import ZoneCounter
 from doorsill.vision.detect.detector import Detector
+from doorsill.vision.health import HealthWatch
 from doorsill.vision.motion import MotionGate
 from doorsill.vision.pipeline import Pipeline, pipeline
 from doorsill.vision.quality import QualityWatch
@@ -35,8 +34,6 @@ from doorsill.vision.window import WindowKeeper, ZoneTotals
 
 log = logging.getLogger(__name__)
 
-HEALTH_S = 60.0  # between two reports of the process's health
-FIRST_HEALTH_S = 5.0  # from the start to the first one, for the person who installs it
 HOURS_S = 1.0  # between two checks of the opening hours
 FAREWELL_S = 2.0  # the uplink has this long to acknowledge the last windows
 HAND_ON_S = 600.0  # the uplink has this long to come, where nobody waits for the end
@@ -71,29 +68,20 @@ class Door:
     utc: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     _camera: Camera | None = None
-    _camera_failures: int = 0
-    _since: float = field(init=False)  # when this process began, monotonic s
+    _health: HealthWatch = field(init=False)
     _window: WindowKeeper = field(init=False)
     _zones: ZoneCounter | None = None
     _attributes: AttributeReader | None = None
     _quality: QualityWatch = field(default_factory=QualityWatch)
     _steps: Pipeline | None = None
-    _frames: int = 0  # since the last report of health
-    _gated: int = 0  # frames among them that were not inferred
-    _health_at: float = 0.0  # when the next report is due, monotonic s
-    _health_since: float = 0.0  # when its frames began to be counted, monotonic s
     _hours_at: float = 0.0  # when the opening hours are next checked, monotonic s
     _uplink_at: float = 0.0  # when the uplink is next polled, monotonic s
     _open: bool = True
-    _frame_at: float | None = None  # when the last frame came, monotonic s
-    _sent_picture: Picture = Picture.UNKNOWN  # in the last report of health
-    _seen: Quality = Quality.GOOD  # of the last frame
 
     def __post_init__(self) -> None:
         now = self.monotonic()
-        self._since = now
+        self._health = HealthWatch(now)
         self._window = WindowKeeper(len(self.policy.lines), now, self.utc(), self.k)
-        self._health_at, self._health_since = now + FIRST_HEALTH_S, now
         if self.open_reader is not None:
             self._attributes = AttributeReader(self.open_reader)
 
@@ -106,7 +94,7 @@ class Door:
         while self._is_closed():
             self._rest()
         self._camera = open_patiently(
-            self.open_camera, wait=self._wait, failed=self._count_failure
+            self.open_camera, wait=self._wait, failed=self._health.count_failure
         )
 
     def watch(self) -> None:
@@ -130,7 +118,7 @@ class Door:
             )
         except CameraError as error:
             let_go(error)
-            self._camera_failures += 1
+            self._health.count_failure()
             again = error
         self._camera_off()
         log.warning("%s", again)
@@ -145,7 +133,7 @@ class Door:
             self._window.book(self._steps.finish(now))
         for cell in self._window.close(now, utc, self._totals):
             self.cells.send(cell)
-        self.cells.send(self._health(now, utc))
+        self.cells.send(self._report(now, utc))
         while self.cells.pending and self.monotonic() < now + FAREWELL_S:
             self.cells.poll()
             self.sleep(0.02)
@@ -177,8 +165,8 @@ class Door:
             self.faces.offer(frame, seen.detections.heads, frame.time)
         timing = steps.timing
         timing.begin()
-        quality = self._seen = self._quality.judge(frame)
-        self._frame_at = self.monotonic()
+        quality = self._quality.judge(frame)
+        self._health.see(quality, self.monotonic())
         timing.lap("quality")
         self._window.book(seen.crossings)
         if self._attributes is not None:
@@ -195,8 +183,7 @@ class Door:
         self._tick()
         timing.lap("window")
         timing.end_frame()
-        self._frames += 1
-        self._gated += not seen.inferred
+        self._health.count(inferred=seen.inferred)
 
     def _tick(self) -> None:
         """Send what is due, whether there was a frame or not."""
@@ -206,12 +193,8 @@ class Door:
         self.alive(now)
         for cell in self._window.tick(now, utc, self._totals):
             self.cells.send(cell)
-        if now >= self._health_at or self._picture(now) is not self._sent_picture:
-            soon = self._sent_picture is Picture.UNKNOWN  # its first frames come now
-            self.cells.send(self._health(now, utc))
-            self._health_at = now + (FIRST_HEALTH_S if soon else HEALTH_S)
-            self._health_since = now
-            self._frames = self._gated = 0
+        if self._health.is_due(now, open_=self._open):
+            self.cells.send(self._report(now, utc))
         if now >= self._uplink_at:  # a closed cell is sent at once, without it
             self._uplink_at = now + UPLINK_S
             self.cells.poll()
@@ -240,9 +223,6 @@ class Door:
             self.sleep(seconds)
         return not self._is_closed()
 
-    def _count_failure(self) -> None:
-        self._camera_failures += 1
-
     def _camera_off(self) -> None:
         camera, self._camera = self._camera, None
         if camera is not None:
@@ -254,8 +234,8 @@ class Door:
         The uplink may be away just now. Windows go on meanwhile, and report a gap.
         """
         now = self.monotonic()
-        while now < self._since + LIVES_S or (
-            not self.cells.handed_on and now < self._since + HAND_ON_S
+        while now < self._health.began + LIVES_S or (
+            not self.cells.handed_on and now < self._health.began + HAND_ON_S
         ):
             self._tick()
             with self.stop.waiting():
@@ -278,43 +258,11 @@ class Door:
             gate=MotionGate(),
         )
 
-    def _picture(self, now: float) -> Picture:
-        """What the camera gives at this moment."""
-        age = now - (self._since if self._frame_at is None else self._frame_at)
-        return picture_of(
-            age, self._seen, began=self._frame_at is not None, open_=self._open
-        )
-
     def _totals(self, closing: bool) -> Sequence[ZoneTotals]:
         return () if self._zones is None else self._zones.totals(closing)
 
-    def _health(self, now: float, utc: float) -> HealthCell:
-        seconds = max(now - self._health_since, 0.1)
-        self._sent_picture = self._picture(now)
+    def _report(self, now: float, utc: float) -> HealthCell:
         timing = None if self._steps is None else self._steps.timing
-        return HealthCell(
-            start=int(utc),
-            frames=self._frames,
-            gated=self._gated,
-            frame_rate_milli=round(1000 * self._frames / seconds),
-            invoke_us=0 if timing is None else timing.invoke_us,
-            overhead_us=0 if timing is None else timing.overhead_us,
-            resident_kib=resident_kib(),
-            camera_restarts=self._camera_failures,
-            dropped=self.cells.dropped,
-            picture=self._sent_picture,
+        return self._health.report(
+            now, utc, open_=self._open, timing=timing, dropped=self.cells.dropped
         )
-
-
-def picture_of(age_s: float, quality: Quality, *, began: bool, open_: bool) -> Picture:
-    """What the camera gives; ``age_s`` is that of the last frame, or of the process.
-
-    ``began`` says whether a frame ever came, ``open_`` whether the shop is open.
-    """
-    if not open_:
-        return Picture.CLOSED
-    if not began:
-        return Picture.UNKNOWN if age_s < FRESH_S else Picture.NONE
-    if age_s >= FRESH_S:
-        return Picture.OLD if age_s < GONE_S else Picture.NONE
-    return Picture.FROZEN if Quality.FROZEN in quality else Picture.FRESH
