@@ -256,10 +256,10 @@ def test_the_signer_was_in_date(
     at = BEGIN + datetime.timedelta(seconds=seconds)
     put(body, "time", {"utc_ms": int(at.timestamp() * 1000), "source": source})
     if good:
-        examine._check_date(body, door.certificate)
+        examine.check_date(body, door.certificate)
     else:
         with pytest.raises(UntrustedError, match=f"not in date on {at:%Y-%m-%d}"):
-            examine._check_date(body, door.certificate)
+            examine.check_date(body, door.certificate)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from doorsill.drivers.camera.picamera import _configuration, _let_go
+from doorsill.drivers.camera.picamera import close_fully, configuration_of
 from doorsill.drivers.camera.picamera_fake import FakePi
 from doorsill.drivers.camera.picamera_library import Library, find_library
 from doorsill.errors import DoorsillError
@@ -55,7 +55,7 @@ def camera(library: Library) -> Iterator[Any]:
     """Open and configured as the driver does it, not started."""
     found = library.open(0)
     rgb = library.platform == "PISP"
-    wanted = _configuration(found, SIZE, 12.5, rgb, library.colour_space())
+    wanted = configuration_of(found, SIZE, 12.5, rgb, library.colour_space())
     found.configure(wanted)
     yield found
     found.close()
@@ -68,7 +68,7 @@ def test_a_camera_that_is_not_there(library: Library) -> None:
         kind.__init__(half, 7)
     half.close()
     assert not half.notifymeread.closed, "its pipe stays open"
-    _let_go(half)
+    close_fully(half)
     assert half.notifymeread.closed
 
 
@@ -160,7 +160,7 @@ def test_a_camera_that_is_in_use_says_so_in_its_cause() -> None:
     half = kind.__new__(kind)
     with pytest.raises(RuntimeError, match="sequence did not complete") as raised:
         kind.__init__(half, 0)
-    _let_go(half)
+    close_fully(half)
     assert str(raised.value.__cause__).endswith("Device or resource busy")
 
 
@@ -169,7 +169,7 @@ def test_without_a_bayer_sensor_raw_and_sensor_are_dropped() -> None:
     pi = FakePi(grey, raw=False, buffers=6)
     library = pi.library()
     found = library.open(0)
-    found.configure(_configuration(found, SIZE, 12.5, True, library.colour_space()))
+    found.configure(configuration_of(found, SIZE, 12.5, True, library.colour_space()))
     assert pi.configuration["raw"] is pi.configuration["sensor"] is None
     assert "NoiseReductionMode" not in pi.configuration["controls"]
     assert pi.configuration["buffer_count"] == 6, "the pipeline's own number"

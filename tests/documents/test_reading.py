@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from doorsill.documents import reading
 from doorsill.documents.reading import (
     LARGEST_BYTES,
     PIECE_BYTES,
@@ -76,7 +75,9 @@ def test_what_calls_itself_a_file_and_waits_for_something_is_a_sentence(
     path = tmp_path / "it"
     os.mkfifo(path)
     writer = os.open(path, os.O_RDWR)  # who has something to say, later
-    monkeypatch.setattr(reading, "_require_regular", lambda *_: None)
+    (tmp_path / "file").write_bytes(b"")
+    file = (tmp_path / "file").stat()
+    monkeypatch.setattr(os, "fstat", lambda handle: file)
     try:
         with pytest.raises(ConfigError, match=f"{path} has nothing to read now"):
             read_file(path)

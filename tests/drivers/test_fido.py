@@ -54,12 +54,16 @@ class Plugged:
     def __init__(self, key: VirtualKey | None = None) -> None:
         self.key = key or VirtualKey()
         self.mine = enrolled(self.key)
-        self.token = FidoToken((enrolled(VirtualKey()), self.mine), self.key.plug)
+        self.there = True
+        self.token = FidoToken((enrolled(VirtualKey()), self.mine), self._plug)
         self.events: list[TokenEvent] = []
         self._new = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._note, daemon=True)
         self._thread.start()
         self.next_event()
+
+    def _plug(self) -> dict[str, Callable[[], Any]]:
+        return dict(self.key.plug()) if self.there else {}
 
     def _note(self) -> None:
         for event in self.token.events():
@@ -196,9 +200,9 @@ def test_a_key_is_not_let_go_of_under_a_command(end: str) -> None:
     if end == "closed":
         plugged.close()
     else:
-        plugged.token._finder = dict
+        plugged.there = False
         assert isinstance(plugged.next_event(), TokenOut)
-        plugged.token._finder = key.plug
+        plugged.there = True
         assert isinstance(plugged.next_event(), TokenIn)
     assert key.speaking and key.let_go == 0
     key.may.set()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from matrix import compare as comparing
 from matrix.combinations import PROPERTIES, Combination, all_pairs, possible
 from matrix.compare import compare
 
-from doorsill.drivers.camera import upright
+from doorsill.drivers.camera import decoding, upright
 from doorsill.drivers.camera.decoding import Source
 
 PLAIN = Combination(
@@ -27,6 +28,9 @@ PLAIN = Combination(
     start="zero",
     end="whole",
 )
+
+
+NO_FLAG = SimpleNamespace(value=0)  # that no container has
 
 
 def changed(**changes: object) -> Combination:
@@ -79,7 +83,7 @@ def test_a_recording_counts_as_the_picture_that_a_player_shows(
         ),
         pytest.param(
             changed(container="raw", rate=Fraction(10, 3)),
-            (Source, "_seconds_apart", lambda self, rate: None),
+            (decoding, "Flags", SimpleNamespace(no_timestamps=NO_FLAG)),
             id="the declared rate",
         ),
     ],

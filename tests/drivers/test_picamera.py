@@ -13,7 +13,7 @@ import pytest
 from limits import PROGRAM_S
 
 from doorsill.drivers.camera.opening import open_camera
-from doorsill.drivers.camera.picamera import open_picamera
+from doorsill.drivers.camera.picamera import configuration_of, open_picamera
 from doorsill.drivers.camera.picamera_fake import SPOILED, FakePi, to_yuv
 from doorsill.drivers.camera.picamera_library import find_library, require_board
 from doorsill.drivers.camera.yuv import YuvConverter
@@ -33,6 +33,17 @@ def patches(number: int, size: tuple[int, int]) -> np.ndarray:
 
 def opened(pi: FakePi, fit=FIT, rate=None):
     return open_picamera("", fit, frame_rate=rate, library=pi.library())
+
+
+def without_driver(pi: FakePi):
+    """The camera as the driver opens it, started, in our hands."""
+    library = pi.library()
+    camera = library.open(0)
+    camera.configure(
+        configuration_of(camera, (320, 240), 12.5, True, library.colour_space())
+    )
+    camera.start()
+    return camera
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -115,10 +126,10 @@ def test_releasing_twice_or_late_takes_nothing_from_the_next_frame():
 def test_the_fake_runs_dry_when_buffers_are_kept():
     """Negative control: a driver that leaked requests would be seen."""
     pi = FakePi(patches)
-    camera = opened(pi)
+    camera = without_driver(pi)
     with pytest.raises(TimeoutError):
         for _ in range(5):
-            camera._camera.capture_request(wait=1.0)
+            camera.capture_request(wait=1.0)
     assert pi.out == 4
 
 
@@ -202,7 +213,7 @@ def test_a_timeout_that_recovers_costs_no_buffer(late):
 
 def test_control_a_driver_that_merely_waits_loses_a_buffer_with_each_timeout():
     pi = FakePi(patches)
-    raw = opened(pi)._camera
+    raw = without_driver(pi)
     for lost in range(1, 4):
         pi.frames_left = 0
         with pytest.raises(TimeoutError):

@@ -262,12 +262,12 @@ def test_the_probe_reads_the_model_from_its_input(ssd):
 
 def test_the_runtimes_notes_are_not_shown_and_its_complaints_are(capfd):
     def runtime_says(*lines):
-        with interpreter._without_notes():
+        with interpreter.hide_notes():
             os.write(2, b"".join(lines))
 
     runtime_says(b"INFO: Created a delegate.\n", b"ERROR: no such operation\n")
     assert capfd.readouterr().err == "ERROR: no such operation\n"
-    with pytest.raises(ZeroDivisionError), interpreter._without_notes():
+    with pytest.raises(ZeroDivisionError), interpreter.hide_notes():
         os.write(2, b"ERROR: before it broke\n")
         raise ZeroDivisionError
     os.write(2, b"INFO: after\n")  # stderr is what it was

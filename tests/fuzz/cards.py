@@ -84,13 +84,20 @@ def ctap(folder: Path) -> Parser:
 
     def token() -> FidoToken:
         made = FidoToken((mine,), key.plug)
-        made._place, made._mine = (1, "virtual"), mine
+        next(made.events())  # it is plugged in
         return made
 
-    work: list[Callable[[FidoToken], Any]] = [
-        lambda token: token.certificate(),
-        lambda token: token.sign(question),
-        lambda token: token.unwrap(b"\4" + bytes(64)),
+    def known() -> FidoToken:
+        made = token()
+        trouble, key.trouble = key.trouble, None
+        made.certificate()
+        key.trouble = trouble
+        return made
+
+    work: list[Callable[[], Any]] = [
+        lambda: token().certificate(),
+        lambda: known().sign(question),
+        lambda: token().unwrap(b"\4" + bytes(64)),
     ]
 
     def record(answer: bytes) -> bytes:
@@ -101,7 +108,7 @@ def ctap(folder: Path) -> Parser:
     for number in (0, 1):
         heard.clear()
         key.trouble = record
-        work[number](token())
+        work[number]()
         seeds.append(script(number, *heard))
     heard.clear()
     speech.derive_sealing_key(key, credential)
@@ -110,6 +117,6 @@ def ctap(folder: Path) -> Parser:
     def feed(data: bytes) -> None:
         answers = told(data)
         key.trouble = lambda _: next(answers, b"")
-        work[(data[0] if data else 0) % len(work)](token())
+        work[(data[0] if data else 0) % len(work)]()
 
     return Parser(seeds, feed)

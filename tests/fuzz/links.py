@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import secrets
 import socket
@@ -18,7 +19,7 @@ from messages import EVERY
 
 from doorsill.cells import HealthCell, LineCell, LooksCell, Quality, ZoneCell
 from doorsill.channels import crops
-from doorsill.channels.cell_link import CellServer, Received, pack, unpack
+from doorsill.channels.cell_link import CellClient, CellServer, Received, pack, unpack
 from doorsill.channels.control import Counter, ask
 from doorsill.channels.crop_sender import Handover
 from doorsill.errors import UntrustedError
@@ -160,9 +161,13 @@ def acknowledgement(folder: Path) -> Parser:
             with contextlib.suppress(OSError):
                 uplink.send(data[:64])
             server.poll()
+        reader = CellClient(path)  # it takes everything, before the next input
         server.poll()
-        server._queue.clear()
-        server._sent = 0
+        reader.acknowledge(2**32 - 1)
+        server.poll()
+        reader.close()
+        server.poll()
+        assert server.pending == 0
 
     seeds = [struct.pack("<I", number) for number in (0, 1, 2**32 - 1)]
     return Parser(seeds, feed, server.close)
@@ -170,8 +175,8 @@ def acknowledgement(folder: Path) -> Parser:
 
 def lease(folder: Path) -> Parser:
     """What vision is told by who says that it is the vault."""
-    path, now = folder / "faces.sock", 100.0
-    vision = Handover(path, lambda: now)
+    path, now, clock = folder / "faces.sock", 100.0, [100.0]
+    vision, frames = Handover(path, lambda: clock[0]), itertools.count(1)
     seeds = [crops.LEASE.pack(b"LSE1", until) for until in (0.0, 101.0, 1e9)]
 
     def feed(data: bytes) -> None:
@@ -179,9 +184,11 @@ def lease(folder: Path) -> Parser:
             vault.connect(str(path))
             with contextlib.suppress(OSError):
                 vault.send(data[:256])
-            vision._last = float("-inf")
-            vision.offer(Frame(PIXELS, now), HEADS, now)
-            assert vision._until <= now + crops.LEASE_MOST_S
+            at = now + next(frames)  # each frame long after the one before
+            vision.offer(Frame(PIXELS, at), HEADS, at)
+            clock[0] = now + crops.LEASE_MOST_S
+            assert not vision.open
+            clock[0] = now
         vision.offer(Frame(PIXELS, now), HEADS, now)
 
     return Parser(seeds, feed, vision.close)
@@ -189,11 +196,12 @@ def lease(folder: Path) -> Parser:
 
 def crop(folder: Path) -> Parser:
     """Two bytes say how many handles and of what; the rest is the message."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(folder / "crops.sock"))
+        listener.listen(1)
+        source = crops.CropSource(folder / "crops.sock")
+        ours, _ = listener.accept()
     ours.setblocking(False)
-    theirs.setblocking(False)
-    source: crops.CropSource = object.__new__(crops.CropSource)
-    source._socket = theirs
     good = crops.CROP.pack(b"CRP1", 16, 16, 1.0)
 
     def feed(data: bytes) -> None:
@@ -212,7 +220,7 @@ def crop(folder: Path) -> Parser:
                 os.close(each)
 
     seeds = [bytes([1, kind]) + good for kind in range(6)]
-    return Parser(seeds, feed, lambda: (ours.close(), theirs.close()))
+    return Parser(seeds, feed, lambda: (ours.close(), source.close()))
 
 
 def _handle(kind: int, good: bytes) -> int:

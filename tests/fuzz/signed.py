@@ -110,8 +110,8 @@ class Chained:
         expected = Expected("door-7")
         chain = verify_chain(named[:2], head, self.ca.certificate, expected)
         for each in chain:
-            verify._describe(each)
-        verify._verdict(chain, reservations(chain))
+            verify.describe(each)
+        verify.sum_up(chain, reservations(chain))
 
 
 def certificate(folder: Path) -> Parser:

@@ -25,7 +25,7 @@ COMPARED = {
 }
 REPLACED = {ast.Add: "-", ast.Sub: "+", ast.Mult: "+", ast.FloorDiv: "*", ast.Div: "*"}
 SWAPPED = {"min": "max", "max": "min", "any": "all", "all": "any"}
-WORDS = ("log", "_log")  # calls on these say something and decide nothing
+WORDS = ("log",)  # calls on these say something and decide nothing
 
 
 @dataclass(frozen=True, slots=True)

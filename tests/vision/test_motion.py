@@ -29,7 +29,7 @@ class Scene:
         room = self._rng.integers(60, 190, (height // 20, width // 20, 3))
         self.room = np.repeat(np.repeat(room, 20, 0), 20, 1).astype(np.float32)
         shape = (8, *self.room.shape)
-        self._noise = self._rng.normal(0, noise, shape).astype(np.float32)
+        self.noise = self._rng.normal(0, noise, shape).astype(np.float32)
         self.gate = MotionGate()
         self.number = 0
         self.light = 0.0
@@ -46,7 +46,7 @@ class Scene:
             self._state, self._shown = state, {}
         which = int(self._rng.integers(8))
         if which not in self._shown:
-            self._shown[which] = self._picture(self._noise[which])
+            self._shown[which] = self._picture(self.noise[which])
         frame = Frame(self._shown[which], self.number / RATE)
         return self.gate.wants(frame, following=following)
 
@@ -189,7 +189,7 @@ def test_after_a_gap_and_in_another_form_the_scene_is_new():
     assert scene.rest(LEARNING_S) == 1.0
     scene.rest(5)
     scene.room = scene.room[:160]
-    scene._noise = scene._noise[:, :160]
+    scene.noise = scene.noise[:, :160]
     assert scene.rest(LEARNING_S) == 1.0
 
 

@@ -61,7 +61,7 @@ def verify_one(document: Document, authority: x509.Certificate) -> Verified:
         signer, key = signer_of(body, authority)
         canonical.verify(body, signature, key)
         check_form(body)
-        _check_date(body, signer)
+        check_date(body, signer)
         _check_claims(body)
         check_alone(body)
     except UntrustedError as error:
@@ -69,7 +69,8 @@ def verify_one(document: Document, authority: x509.Certificate) -> Verified:
     return Verified(name, body, hashlib.sha256(data).hexdigest(), signer, key)
 
 
-def _check_date(body: dict[str, Any], signer: x509.Certificate) -> None:
+def check_date(body: dict[str, Any], signer: x509.Certificate) -> None:
+    """UntrustedError if ``signer`` was not in date when the certificate was made."""
     at = datetime.fromtimestamp(body["time"]["utc_ms"] / 1000, UTC)
     # A device without a clock of its own starts in the past, and says that it does.
     known = body["time"]["source"] == claims.SYNCHRONISED

@@ -32,10 +32,10 @@ def run(args: argparse.Namespace) -> int:
     chain = verify_chain(documents, head, authority, expected)
     doubts = reservations(chain)
     if not args.quiet:
-        sys.stdout.write("".join(_describe(each) for each in chain))
+        sys.stdout.write("".join(describe(each) for each in chain))
         sys.stdout.write("\nWhat this does not prove:\n")
         sys.stdout.write("".join(f"  - {limit}\n" for limit in claims.LIMITS))
-    sys.stdout.write(_verdict(chain, doubts))
+    sys.stdout.write(sum_up(chain, doubts))
     return 1 if doubts else 0
 
 
@@ -65,7 +65,8 @@ def _files(paths: list[Path]) -> list[Document]:
     return [(path.name, read_file(path, CERTIFICATE_LIMIT)) for path in paths]
 
 
-def _describe(each: Verified) -> str:
+def describe(each: Verified) -> str:
+    """The lines about one certificate, for a person."""
     body = each.body
     sealed = sum(lease["sealed"] for lease in body["leases"])
     open_ms = sum(lease["closed_ms"] - lease["opened_ms"] for lease in body["leases"])
@@ -104,7 +105,8 @@ def _card(body: dict[str, Any]) -> str:
     return f", card {', '.join(cards)}" if cards else ""
 
 
-def _verdict(chain: list[Verified], doubts: list[str]) -> str:
+def sum_up(chain: list[Verified], doubts: list[str]) -> str:
+    """The last lines for a person: what is verified, and what lowers the verdict."""
     first, last = chain[0].counter, chain[-1].counter
     which = (
         f"certificate {first}" if first == last else f"certificates {first} to {last}"

@@ -53,7 +53,7 @@ def open_picamera(
     try:
         return PiCamera(camera, found, fit, frame_rate or DEFAULT_RATE)
     except FAILURES as error:
-        _let_go(camera)
+        close_fully(camera)
         raise CameraError(f"camera {number} cannot start: {_why(error)}") from error
 
 
@@ -67,7 +67,7 @@ class PiCamera:
         rgb = library.platform == "PISP"
         size = _make_even(content_size(camera.sensor_resolution, fit))
         colour_space = library.colour_space()
-        camera.configure(_configuration(camera, size, rate, rgb, colour_space))
+        camera.configure(configuration_of(camera, size, rate, rgb, colour_space))
         self._check(size, "BGR888" if rgb else "YUV420")
         self._converter = None if rgb else YuvConverter(size)
         camera.start()
@@ -97,7 +97,7 @@ class PiCamera:
         if self._camera is not None:
             self._take_back()
             camera, self._camera = self._camera, None
-            _let_go(camera)
+            close_fully(camera)
 
     def _next_request(self) -> Any:
         if self._camera is None:
@@ -144,10 +144,14 @@ class PiCamera:
             )
 
 
-def _configuration(
+def configuration_of(
     camera: Any, size: Size, rate: float, rgb: bool, colour_space: Any
 ) -> Any:
-    """lores at model size; main is twice that, unused, but the pipeline demands it."""
+    """What is asked of a camera for ``rate`` frames a second, as R, G, B or YUV 4:2:0.
+
+    lores has ``size``, that of the model; main is twice that, unused, but the pipeline
+    demands it.
+    """
     whole = camera.sensor_resolution
     duration = round(1e6 / rate)  # µs
     return camera.create_video_configuration(
@@ -176,7 +180,7 @@ def _open(library: Library, number: int) -> Any:
     try:
         kind.__init__(camera, number)
     except FAILURES as error:
-        _let_go(camera)
+        close_fully(camera)
         said = _why(error)
         step = "; another program uses it: end that program" if BUSY in said else ""
         sentence = f"camera {number} cannot be opened: {said}{step}"
@@ -184,7 +188,7 @@ def _open(library: Library, number: int) -> Any:
     return camera
 
 
-def _let_go(camera: Any) -> None:
+def close_fully(camera: Any) -> None:
     """Close ``camera`` as far as possible, and what picamera2 leaves open.
 
     That is its pipe, where it failed before it opened a camera, and a heap of buffers,

@@ -14,7 +14,7 @@ from doorsill.process.backoff import wait_after
 GIVE_UP_AFTER = 6  # failures, in 32 s: then a new process finds the devices again
 TICK_S = 0.5  # length of a piece of a wait, at most
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def open_patiently(
@@ -41,14 +41,14 @@ def open_patiently(
             if failures >= GIVE_UP_AFTER:
                 raise
             if failures == 1:
-                _log.warning("no camera: %s; it is tried again", error)
+                log.warning("no camera: %s; it is tried again", error)
             until = now() + wait_after(failures)
             while (left := until - now()) > 0:
                 if wait(min(left, TICK_S)) is False:
                     raise
         else:
             if failures:
-                _log.info("the camera is there after %d failures", failures)
+                log.info("the camera is there after %d failures", failures)
             return camera
 
 

@@ -115,7 +115,7 @@ def construct(
     """
     resolver = library.OpResolverType
     try:
-        with _without_notes():
+        with hide_notes():
             interpreter = library.Interpreter(
                 model_content=model,
                 num_threads=threads,
@@ -173,7 +173,7 @@ def _why_not(error: BaseException) -> str:
 
 
 @contextmanager
-def _without_notes() -> Iterator[None]:
+def hide_notes() -> Iterator[None]:
     """Keep the runtime's lines that begin with INFO from stderr; show all others.
 
     The runtime has no switch for them, and writes them from C++, past Python.

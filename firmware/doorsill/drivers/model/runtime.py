@@ -22,7 +22,7 @@ from doorsill.errors import ConfigError
 UNVERIFIED = frozenset({"tflite-runtime"})  # 2.14 segfaults on a truncated model
 MOST_THREADS = 64  # of one interpreter
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def load(
@@ -51,7 +51,7 @@ def load(
         if reason is not None and not allow_fallback:
             raise ConfigError(f"the delegate {delegate} cannot be used: {reason}")
         if reason is not None:
-            _log.warning("%s cannot be used (%s): on the CPU instead", delegate, reason)
+            log.warning("%s cannot be used (%s): on the CPU instead", delegate, reason)
             delegate = None
     unproven = delegate is None and runtime in UNVERIFIED
     if unproven and (why := probe.reason_against(model, runtime)):
