@@ -125,7 +125,7 @@ def record(path: Path, codec: str, key: int, seconds: tuple[int, int]) -> Needle
     Besides what vision sees of it: what the decoder fills, and where a picture is a
     packet of its own, the packet.
     """
-    rate, (marked, empty) = 12, seconds
+    rate, (marked, empty) = 6, seconds
     with av.open(str(path), "w") as out:
         stream = out.add_stream(codec, rate=rate)
         stream.width, stream.height = 320, 240
@@ -176,23 +176,31 @@ def of_secret(secret: bytes) -> list[bytes]:
 
 
 def hits(data: bytes, wanted: Needles) -> set[str]:
-    """The forms of which ``data`` holds any piece, at whatever place.
+    """The forms of which ``data`` holds any piece, at whatever place."""
+    return _search(wanted)(data)
 
-    Where a needle could begin is looked up four bytes at a time, for all at once.
+
+def _search(wanted: Needles) -> Callable[[bytes], set[str]]:
+    """The hits of what it is given.
+
+    Wherever a needle lies, there is a place that 4 divides in its first four bytes. So
+    the data are looked up word by word, for all needles and all four cases at once.
     """
     names = _by_piece(wanted)
     known = np.zeros((2, 1 << 16), bool)
     for piece in names:
-        known[(0, 1), np.frombuffer(piece[:4], "<u2")] = True
-    found: set[bytes] = set()
-    for shift in (0, 1):
-        whole = max(0, len(data) - shift) // 2
-        words = np.frombuffer(data, "<u2", whole, shift if whole else 0)
-        first = np.flatnonzero(known[0][words[:-1]])
-        maybe = first[known[1][words[first + 1]]]
-        places = (int(at) * 2 + shift for at in maybe)
-        found |= {data[at : at + NEEDLE] for at in places}
-    return {name for piece in found & set(names) for name in names[piece]}
+        for at in range(4):
+            known[(0, 1), np.frombuffer(piece[at : at + 4], "<u2")] = True
+
+    def search(data: bytes) -> set[str]:
+        halves = np.frombuffer(data, "<u2", len(data) // 4 * 2)
+        first = np.flatnonzero(known[0][halves[::2]])
+        words = first[known[1][halves[2 * first + 1]]]
+        ends = [4 * int(word) + NEEDLE for word in words]
+        found = {data[end - NEEDLE - at : end - at] for end in ends for at in range(4)}
+        return {name for piece in found & set(names) for name in names[piece]}
+
+    return search
 
 
 def _by_piece(wanted: Needles) -> dict[bytes, list[str]]:
@@ -206,20 +214,19 @@ def _by_piece(wanted: Needles) -> dict[bytes, list[str]]:
 
 def in_files(folder: Path, wanted: Needles) -> set[str]:
     """Forms found in any file below ``folder``, as ``form in file``."""
-    found = set()
+    found, search = set(), _search(wanted)
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
-            found |= {
-                f"{form} in {path.name}" for form in hits(path.read_bytes(), wanted)
-            }
+            found |= {f"{form} in {path.name}" for form in search(path.read_bytes())}
     return found
 
 
 def in_memory(pid: int, wanted: Needles) -> set[str]:
     """Forms found anywhere in the memory of a process."""
     found: set[str] = set()
+    search = _search(wanted)
     for data in memory(pid):
-        found |= hits(data, wanted)
+        found |= search(data)
     return found
 
 
