@@ -75,7 +75,7 @@ def need(path: Path) -> str:
     ("model", "seconds", "people", "frames"),
     [
         pytest.param("detector", "200", 6, 1394, id="ours"),
-        pytest.param(str(PEER), "50", 2, 501, id="the peer SSD, the first of them"),
+        pytest.param(str(PEER), "25", 1, 251, id="the peer SSD, the first of them"),
         pytest.param(
             str(PEER), "200", 6, 1394, id="the peer SSD",
             marks=pytest.mark.skipif(not LONG, reason="20 seconds: make long"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from limits import LONG
 from places import MODELS
 
 from doorsill.models import manifest
@@ -287,11 +288,12 @@ def test_some_minutes_of_everything_with_given_faults() -> None:
 
 def test_some_minutes_of_everything_with_the_measured_faults() -> None:
     scene = replace(HOUR, seconds=420.0, per_minute=14.0)
-    scores = [scored(seed, scene) for seed in range(HELD_OUT, HELD_OUT + 4)]
+    seeds = 4 if LONG else 1
+    scores = [scored(seed, scene) for seed in range(HELD_OUT, HELD_OUT + seeds)]
     true = sum(score.true.total() for score in scores)
-    assert true > 400
+    assert true > 100 * seeds
     assert max(score.missed.total() for score in scores) <= 2
-    assert sum(score.missed.total() for score in scores) <= 0.01 * true
+    assert not LONG or sum(score.missed.total() for score in scores) <= 0.01 * true
     # Feet are guessed: who loiters on the line or turns back there is counted.
     assert sum(score.extra.total() for score in scores) <= 0.03 * true
 
