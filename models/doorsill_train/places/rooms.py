@@ -6,6 +6,8 @@ be so shiny that it shows people upside down, who are nobody.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from doorsill_train.paint.camera import Camera, place
@@ -51,13 +53,30 @@ def sample_picture(rng: np.random.Generator) -> np.ndarray:
 
 def furnish(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
     """Floor, walls, door, ceiling, posters."""
-    level, still = scene.view == "low", np.eye(4)
+    lay_floor(scene, painter, rng)
+    if rng.random() < 0.35:
+        lay_mat(scene, painter, rng)
+    door = raise_walls(scene, painter, rng)
+    if not scene.outdoors and rng.random() < 0.5:
+        roof, y = Solid(), max(3.9, scene.camera.eye[1] + 0.5)
+        high = (25, y + 0.2, scene.back_wall)
+        roof.box((-25, y, -8), high, np.ones(3) * rng.uniform(0.4, 0.95))
+        put(scene, painter, roof)
+    hang_posters(scene, painter, rng)
+    if door is not None:
+        hang_door(scene, painter, door, rng)
+        if rng.random() < ENTRANCE_P:
+            set_out(scene, painter, door, rng)
 
-    def put(solid: Solid, casts: bool = False, pattern: int = 0, **kw: object) -> None:
-        mesh = painter.upload(solid.vertices())
-        draw = Draw(mesh, still, casts=casts, pattern=pattern, **kw)
-        scene.room.append(draw)
 
+def put(scene: Scene, painter: Painter, solid: Solid, **looks: Any) -> None:
+    """Add a part of the room that throws no shadow; ``looks`` are those of a Draw."""
+    mesh = painter.upload(solid.vertices())
+    scene.room.append(Draw(mesh, np.eye(4), casts=False, **looks))
+
+
+def lay_floor(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
+    """A floor of any colour and pattern, which indoors may be a mirror."""
     floor, base = Solid(), muted(rng, 0.15, 0.8)
     floor.box((-25, -0.05, -25), (25, 0, 35), base)
     second = np.clip(base * rng.uniform(0.55, 1.25) + rng.normal(0, 0.03, 3), 0.02, 1)
@@ -66,57 +85,70 @@ def furnish(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
         polish = {"mirror": rng.uniform(0.3, 1.0), "haze": rng.uniform(0, 2.0)}
     polish |= {"scale": rng.uniform(0.4, 3), "gloss": rng.choice([0, 0.1, 0.3])}
     pattern = int(rng.choice([0, 0, 1, 2, 3, 4, 4, 4, 6, 7]))
-    put(floor, False, pattern, second=second, **polish)
-    if rng.random() < 0.35:
-        mat, x, z = Solid(), rng.uniform(-2, 2), rng.uniform(-1, 3)
-        high = (x + rng.uniform(0.5, 1.6), 0.012, z + rng.uniform(1, 3))
-        mat.box((x - 0.6, 0, z), high, muted(rng))
-        put(mat, False, int(rng.choice([0, 1, 7])), second=muted(rng), scale=6.0)
-    wall_z = rng.uniform(4, 14) if level else rng.uniform(2.2, 8)
+    put(scene, painter, floor, pattern=pattern, second=second, **polish)
+
+
+def lay_mat(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
+    """A mat of any size, somewhere on the floor."""
+    mat, x, z = Solid(), rng.uniform(-2, 2), rng.uniform(-1, 3)
+    high = (x + rng.uniform(0.5, 1.6), 0.012, z + rng.uniform(1, 3))
+    mat.box((x - 0.6, 0, z), high, muted(rng))
+    pattern = int(rng.choice([0, 1, 7]))
+    put(scene, painter, mat, pattern=pattern, second=muted(rng), scale=6.0)
+
+
+def raise_walls(
+    scene: Scene, painter: Painter, rng: np.random.Generator
+) -> float | None:
+    """The back wall and those at the sides; returns x of the door, if there is one."""
+    wall_z = rng.uniform(4, 14) if scene.view == "low" else rng.uniform(2.2, 8)
     scene.back_wall = max(scene.deep, wall_z)
     paint, z = muted(rng, 0.3, 0.95), scene.back_wall
     busy = rng.random() < 0.45
     pattern = int(rng.choice([5, 6, 6, 7, 7, 7] if busy else [0, 0, 0, 1, 4]))
-    look_ = {"second": np.clip(paint * rng.uniform(0.3, 1.2), 0, 1)}
-    look_ |= {"scale": rng.uniform(0.5, 2.5)}
+    second = np.clip(paint * rng.uniform(0.3, 1.2), 0, 1)
+    scale = rng.uniform(0.5, 2.5)
     wall, door = Solid(), rng.uniform(-2, 2) if rng.random() < 0.5 else None
     if scene.outdoors and rng.random() < 0.5:
         wall.box((-25, 0, z), (25, rng.uniform(1.0, 4), z + 0.2), paint)
     elif door is None:
         wall.box((-25, 0, z), (25, 5, z + 0.2), paint)
     else:
-        wall.box((-25, 0, z), (door - 0.6, 5, z + 0.2), paint)
-        wall.box((door + 0.6, 0, z), (25, 5, z + 0.2), paint)
-        wall.box((door - 0.6, 2.1, z), (door + 0.6, 5, z + 0.2), paint)
-        glow = np.ones(3) * rng.choice([0.1, 0.5, 1.5, 3.0])
-        wall.box((door - 3, 0, z + 2), (door + 3, 5, z + 2.2), glow)
+        leave_open(wall, door, z, paint, rng)
     for side in (-1, 1):
         if rng.random() < (0.2 if scene.outdoors else 0.55):
             x, depth = side * rng.uniform(1.8, 6), 0.2 * side
-            wall.box(
-                (min(x, x + depth), 0, -8), (max(x, x + depth), 5, z), paint * 0.95
-            )
-    put(wall, False, pattern, **look_)
-    if not scene.outdoors and rng.random() < 0.5:
-        roof, y = Solid(), max(3.9, scene.camera.eye[1] + 0.5)
-        roof.box((-25, y, -8), (25, y + 0.2, z), np.ones(3) * rng.uniform(0.4, 0.95))
-        put(roof)
-    posters = Solid()
+            low, high = min(x, x + depth), max(x, x + depth)
+            wall.box((low, 0, -8), (high, 5, z), paint * 0.95)
+    put(scene, painter, wall, pattern=pattern, second=second, scale=scale)
+    return door
+
+
+def leave_open(
+    wall: Solid, door: float, z: float, paint: np.ndarray, rng: np.random.Generator
+) -> None:
+    """A wall at ``z`` around a door at x = ``door``, and what shines through that."""
+    wall.box((-25, 0, z), (door - 0.6, 5, z + 0.2), paint)
+    wall.box((door + 0.6, 0, z), (25, 5, z + 0.2), paint)
+    wall.box((door - 0.6, 2.1, z), (door + 0.6, 5, z + 0.2), paint)
+    glow = np.ones(3) * rng.choice([0.1, 0.5, 1.5, 3.0])
+    wall.box((door - 3, 0, z + 2), (door + 3, 5, z + 2.2), glow)
+
+
+def hang_posters(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
+    """None to six posters on the back wall, some framed."""
+    posters, z = Solid(), scene.back_wall
     for _ in range(rng.integers(0, 7)):
         x, y = rng.uniform(-4, 4), rng.uniform(0.2, 2.2)
         if rng.random() < 0.4:
             wares.framed(posters, (x, y + 0.5, z - 0.02), rng)
             continue
         high = (x + rng.uniform(0.1, 1.6), y + rng.uniform(0.1, 1.5), z - 0.01)
-        posters.box(
-            (x, y, z - 0.02), high, muted(rng) if rng.random() < 0.6 else vivid(rng)
-        )
+        colour = muted(rng) if rng.random() < 0.6 else vivid(rng)
+        posters.box((x, y, z - 0.02), high, colour)
     if posters.points:
-        put(posters, False, int(rng.choice([0, 1, 7])), second=vivid(rng), scale=2.0)
-    if door is not None:
-        hang_door(scene, painter, door, rng)
-        if rng.random() < ENTRANCE_P:
-            set_out(scene, painter, door, rng)
+        pattern = int(rng.choice([0, 1, 7]))
+        put(scene, painter, posters, pattern=pattern, second=vivid(rng), scale=2.0)
 
 
 def hang_door(
