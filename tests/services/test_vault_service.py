@@ -343,69 +343,94 @@ def test_all_memory_of_the_process_is_locked_against_swap(site: VaultProcess) ->
     assert kib["VmSwap"] == "0"
 
 
-def test_list_export_open_blank(
-    site: VaultProcess,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def with_card(site: VaultProcess, monkeypatch: pytest.MonkeyPatch) -> VaultProcess:
+    """A vault that runs, and commands that reach its card."""
     for name, value in site.stage.environment.items():
         monkeypatch.setenv(name, value)
     site.start()
-    code, said = run(capsys, site, "list")
-    assert code == 0 and said.startswith("BLANK (verified")
-    out = str(tmp_path / "faces.sealed")
-    code, said = run(capsys, site, "export", out)
-    assert code == 3 and "no card has just answered" in said
+    return site
 
+
+PICTURE = np.random.default_rng(6).integers(0, 256, (120, 160, 3), np.uint8)
+
+
+def exported(
+    capsys: pytest.CaptureFixture[str], site: VaultProcess, folder: Path
+) -> Path:
+    """An export of a session in which PICTURE was sealed three times."""
     site.stage.insert()
     site.until_open()
-    picture = np.random.default_rng(6).integers(0, 256, (120, 160, 3), np.uint8)
-    site.fill(3, picture)
-    code, said = run(capsys, site, "list")
-    assert code == 0 and said.startswith("OPEN for validation: ")
-    code, said = run(capsys, site, "export", out)
+    site.fill(3, PICTURE)
+    path = folder / "faces.sealed"
+    code, said = run(capsys, site, "export", str(path))
     assert code == 0 and "sealed to the card" in said
-    assert picture[40].tobytes()[60:90] not in Path(out).read_bytes()
-    assert run(capsys, site, "export", out)[0] == 2  # exists
+    return path
 
+
+def opened(site: VaultProcess, path: Path, pin: str) -> tuple[int, str]:
+    """In a process of its own: libpcsclite goes to one daemon all its life."""
+    command = [sys.executable, "-m", "doorsill", "vault", "open", str(path)]
     ca = site.config.broker.ca  # the fleet's: it certified the device as well
+    done = subprocess.run(
+        [*command, "--to", f"{path}.faces", "--ca", str(ca)],
+        input=pin + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
+    return done.returncode, done.stdout + done.stderr
 
-    def opened(pin: str, name: str = out) -> tuple[int, str]:
-        """In a process of its own: libpcsclite goes to one daemon all its life."""
-        command = [sys.executable, "-m", "doorsill", "vault", "open", name]
-        done = subprocess.run(
-            [*command, "--to", f"{name}.faces", "--ca", str(ca)],
-            input=pin + "\n",
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PROGRAM_S,
-        )
-        return done.returncode, done.stdout + done.stderr
 
-    assert opened("000000")[0] == 3
-    code, said = opened(site.stage.card.pin)
+def test_what_is_sealed_is_listed_and_exported_while_the_card_is_in(
+    with_card: VaultProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = run(capsys, with_card, "list")
+    assert code == 0 and said.startswith("BLANK (verified")
+    code, said = run(capsys, with_card, "export", str(tmp_path / "early.sealed"))
+    assert code == 3 and "no card has just answered" in said
+    path = exported(capsys, with_card, tmp_path)
+    code, said = run(capsys, with_card, "list")
+    assert code == 0 and said.startswith("OPEN for validation: ")
+    assert PICTURE[40].tobytes()[60:90] not in path.read_bytes()
+    assert run(capsys, with_card, "export", str(path))[0] == 2  # exists
+
+
+def test_an_export_opens_with_the_pin_and_only_as_it_was_sealed(
+    with_card: VaultProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, pin = exported(capsys, with_card, tmp_path), with_card.stage.card.pin
+    assert opened(with_card, path, "000000")[0] == 3
+    code, said = opened(with_card, path, pin)
     assert code == 0, said
-    faces = sorted(Path(f"{out}.faces").glob("*.ppm"))
+    faces = sorted(Path(f"{path}.faces").glob("*.ppm"))
     assert len(faces) >= 3
-    assert faces[0].read_bytes().endswith(picture[14:82, 19:109].tobytes())
-    data = bytearray(Path(out).read_bytes())
+    assert faces[0].read_bytes().endswith(PICTURE[14:82, 19:109].tobytes())
+    data = bytearray(path.read_bytes())
     data[-1] ^= 1
-    (tmp_path / "altered").write_bytes(data)
-    code, said = opened(site.stage.card.pin, str(tmp_path / "altered"))
-    assert code == 3 and "not what was sealed" in said
-    (tmp_path / "short").write_bytes(data[:-5])
-    code, said = opened(site.stage.card.pin, str(tmp_path / "short"))
-    assert code == 3 and "cut short" in said
+    for name, content, says in (
+        ("altered", data, "not what was sealed"),
+        ("short", data[:-5], "cut short"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        code, said = opened(with_card, tmp_path / name, pin)
+        assert code == 3 and says in said
 
-    code, said = run(capsys, site, "blank")
+
+def test_it_is_blanked_on_order_whether_it_runs_or_not(
+    with_card: VaultProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_card.stage.insert()
+    with_card.until_open()
+    with_card.fill(3, PICTURE)
+    code, said = run(capsys, with_card, "blank")
     assert code == 0 and "certificate 0000000002.json" in said
-    site.stop()
-    assert run(capsys, site, "list")[0] == 2  # nobody is there to ask
+    with_card.stop()
+    assert run(capsys, with_card, "list")[0] == 2  # nobody is there to ask
     command = [sys.executable, "-m", "doorsill", "vault", "blank", "--config"]
     done = subprocess.run(  # the memory that it locks is not this process's
-        [*command, str(site.site.configuration)],
+        [*command, str(with_card.site.configuration)],
         capture_output=True,
         text=True,
         check=False,
@@ -413,7 +438,7 @@ def test_list_export_open_blank(
     )
     assert done.returncode == 0, done.stderr
     assert "BLANK (verified)" in done.stdout
-    assert site.reasons()[-1] == "ordered"
+    assert with_card.reasons()[-1] == "ordered"
 
 
 def test_the_counter_sends_away_whoever_asks_for_something_else(
