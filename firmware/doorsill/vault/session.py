@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from doorsill.certificates import claims
 from doorsill.consent.events import Lease
+from doorsill.drivers.media.medium import Medium
 from doorsill.vault.chain import LeaseInterval
 from doorsill.vault.sealing import DataKey
+
+CHECKED_MOST = 64  # records read back in one check, so that the card is asked in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,17 @@ class Session:
     records: list[Record] = field(default_factory=list)
     used: int = 0  # bytes on the medium that hold records
     exported: int = 0  # crops that a person took out, sealed to the card
-    severed_for: str | None = (
-        None  # why the key was destroyed before the session closed
-    )
+    severed_for: str | None = None  # why the key was destroyed before the end
+
+    def is_whole(self, medium: Medium) -> bool:
+        """Whether the newest records lie on ``medium`` as they were sealed.
+
+        Raises UntrustedError if the medium cannot be read.
+        """
+        return all(
+            self.key.holds(medium.read_back(each.offset, each.size), each.context)
+            for each in self.records[-CHECKED_MOST:]
+        )
 
     def end_interval(self, reason: str, utc_ms: int) -> LeaseInterval:
         """What the certificate says of this session, closed at ``utc_ms``."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from doorsill.certificates import claims
@@ -27,12 +27,12 @@ from doorsill.policy.document import Policy
 from doorsill.vault import marker
 from doorsill.vault.blanking import blank_and_read_back
 from doorsill.vault.chain import Blanking, CertificateChain, LeaseInterval, Surroundings
+from doorsill.vault.newest import Newest
 from doorsill.vault.sealing import DataKey, new_key_id
 from doorsill.vault.session import Record, Session, begin_interval
 
 log = logging.getLogger(__name__)
 
-CHECKED_MOST = 64  # records read back in one check, so that the card is asked in time
 VERIFIED = "blank (verified)"
 
 
@@ -79,23 +79,24 @@ class Vault:
         before the caller blanked it; None if the caller did neither. Raises
         UntrustedError if the medium is not blank when it is read back.
         """
-        around = self._ground.observe()
+        around, facts = self._ground.observe(), self._ground.medium.facts
         right = around.time_source == claims.SYNCHRONISED
         earliest = self._ground.chain.known_ms - SLACK_MS
         latest = (around.utc_ms,) if right else ()
         died = marker.read(self._ground.folder, earliest, *latest)
-        if died is not None and self._is_certified(died[1]):
+        if died is not None and self._newest.covers(died[1]):
             marker.remove(self._ground.folder)
             died = None
+        same = self._newest.is_of_start(around.boot, facts)
         if died is not None:
             leases, key_id = died
             self._blank(claims.DIED, key_id, leases)
-        elif self._is_certified_already() and self._is_unchanged(was_zero):
+        elif same and self._is_unchanged(was_zero):
             # A vault that is started again and again must not fill the chain.
             self._ready = not self.silent
             log.info("vault still %s", "without power" if self.silent else VERIFIED)
         else:
-            self._blank(str(self._why_started()), None, ())
+            self._blank(str(self._newest.reason_of_start(facts)), None, ())
 
     def open(self, lease: Lease) -> None:
         """Make a key for ``lease``, so that crops can be sealed.
@@ -224,11 +225,7 @@ class Vault:
         UntrustedError if the medium cannot be read.
         """
         if self.session is not None:
-            key, medium = self.session.key, self._ground.medium
-            good = all(
-                key.holds(medium.read_back(each.offset, each.size), each.context)
-                for each in self.session.records[-CHECKED_MOST:]
-            )
+            good = self.session.is_whole(self._ground.medium)
         else:
             try:
                 good = read_all(self._ground.medium, b"")[1]
@@ -262,7 +259,7 @@ class Vault:
                 blank=found.blank,
                 leases=leases,
                 policy=self._policy.digest if self._policy else None,
-                surroundings=self._surroundings(leases),
+                surroundings=self._newest.forward(self._ground.observe(), leases),
             )
         )
         self.last = certificate
@@ -279,53 +276,13 @@ class Vault:
         log.info("vault %s: %s", VERIFIED, claims.REASONS[reason])
         return certificate
 
-    def _is_certified(self, key_id: str) -> bool:
-        """Whether the newest certificate already covers the key of that marker.
-
-        So it is if the power failed after the certificate was written and before the
-        marker was removed.
-        """
-        newest = self._ground.chain.newest
-        if newest is None or key_id == marker.UNKNOWN_KEY:
-            return False
-        return bool(newest["key"]["id"] == key_id)
-
-    def _surroundings(self, leases: tuple[LeaseInterval, ...]) -> Surroundings:
-        """What the certificate says of this machine; its time never goes back.
-
-        If the clock was set back since the last certificate of this boot, or since the
-        session opened, the certificate states that earlier-known time instead, and that
-        the clock is not known to be synchronised.
-        """
-        around, newest = self._ground.observe(), self._ground.chain.newest
-        known = [each.closed_ms for each in leases]
-        if newest is not None and newest["boot"] == around.boot:
-            known.append(newest["time"]["utc_ms"])
-        least = max(known, default=0)
-        if around.utc_ms >= least:
-            return around
-        return replace(around, utc_ms=least, time_source=claims.NOT_SYNCHRONISED)
-
-    def _why_started(self) -> Reason:
-        newest = self._ground.chain.newest
-        same = newest is None or newest["medium"] == asdict(self._ground.medium.facts)
-        return Reason.START if same else Reason.NEW_MEDIUM
-
-    def _is_certified_already(self) -> bool:
-        """Whether the newest certificate says what this start would say."""
-        newest = self._ground.chain.newest
-        return (
-            newest is not None
-            and newest["reason"] in (Reason.START, Reason.NEW_MEDIUM)
-            and newest["boot"] == self._ground.observe().boot
-            and newest["medium"] == asdict(self._ground.medium.facts)
-        )
+    @property
+    def _newest(self) -> Newest:
+        return Newest(self._ground.chain.newest)
 
     def _is_unchanged(self, was_zero: bool | None) -> bool:
         """Whether the medium is as that certificate says: all zeros, or no power."""
-        newest = self._ground.chain.newest
-        assert newest is not None  # noqa: S101 - called after _is_certified_already
-        said_silent = claims.NO_ANSWER in newest["methods"]
+        said_silent = self._newest.is_silent
         if was_zero:
             return not said_silent
         try:
