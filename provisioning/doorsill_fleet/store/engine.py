@@ -1,0 +1,125 @@
+"""Open a database by its URL; what one kind of database alone needs stands here.
+
+    sqlite:////var/lib/doorsill/store.db       a file: WAL, every commit on the disk
+    postgresql+psycopg://office@host/doorsill  where its driver is installed
+
+A commit is on the disk when it returns: SQLite's ``synchronous`` is FULL, and
+PostgreSQL does so by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from doorsill.errors import ConfigError, UplinkError
+
+BUSY_S = 5.0  # wait for another writer of a SQLite file
+_KINDS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_WRITES = "doorsill_writes"  # option of a connection that takes the write lock at once
+
+
+def url_of(text: str) -> URL:
+    """``text`` as a URL; a plain path is a SQLite file. else ConfigError."""
+    try:
+        url = make_url(text if "://" in text else f"sqlite:///{text}")
+    except ArgumentError:
+        raise ConfigError(f"--store {text[:80]!r} is no path and no URL") from None
+    kind = url.get_backend_name()
+    if kind not in _KINDS:
+        known = " or ".join(_KINDS)
+        raise ConfigError(f"a store is {known}, by its URL; {kind[:40]!r} is neither")
+    return url
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine for ``url``; nothing is connected yet."""
+    if url.get_backend_name() == "sqlite":
+        return _open_sqlite(url)
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except (NoSuchModuleError, ImportError) as error:
+        why = f"no driver for {url.drivername} is installed: {error}"
+        raise ConfigError(why) from None
+
+
+def insert(engine: Engine, table: Table) -> Any:
+    """An INSERT that can say what to do with a key that is there already."""
+    return _KINDS[engine.dialect.name](table)
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction, all or nothing; UplinkError in a sentence if the disk fails."""
+    try:
+        with engine.connect() as connection:
+            connection = connection.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+    except SQLAlchemyError as error:
+        raise UplinkError(f"the store {shown(engine)} {_why(error)}") from None
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One state of the store, whatever is written meanwhile; UplinkError as above."""
+    try:
+        with engine.connect() as connection, connection.begin():
+            yield connection
+    except SQLAlchemyError as error:
+        raise UplinkError(f"the store {shown(engine)} {_why(error)}") from None
+
+
+def shown(engine: Engine) -> str:
+    """The store's name for a person, without a password."""
+    url = engine.url
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.render_as_string(hide_password=True)
+
+
+def _why(error: SQLAlchemyError) -> str:
+    said = str(error.orig if isinstance(error, DBAPIError) else error)
+    first = (said.splitlines() or ["no word"])[0]
+    if "full" in first:
+        return f"takes no data: {first}; free some space"
+    if "locked" in first:
+        return f"takes no data: another program writes to it for {BUSY_S:g} s: {first}"
+    if "no such table" in first or "no such column" in first:
+        return f"has no tables of this version: {first}"
+    return f"takes no data: {first}"
+
+
+def _open_sqlite(url: URL) -> Engine:
+    path = Path(url.database or "")
+    if not path.name or not path.parent.is_dir():
+        raise ConfigError(
+            f"{path} cannot be written: there is no folder {path.parent}"
+            if path.name
+            else "a store of SQLite needs a file: sqlite:////var/lib/doorsill/store.db"
+        )
+    engine = create_engine(url, connect_args={"timeout": BUSY_S})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _: object) -> None:
+    # Python's own driver begins no transaction before DDL; we begin each by ourselves.
+    connection.isolation_level = None
+    pragmas: Sequence[str] = ("journal_mode = WAL", "synchronous = FULL")
+    for each in (*pragmas, "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {each}")
+
+
+def _begin(connection: Connection) -> None:
+    """A writer takes its lock at once, so that it cannot fail half-way for a reader."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,54 @@
+"""Bring a store's tables to this version's, in one transaction: all steps or none.
+
+A step that is interrupted leaves the tables and rows as they were. A store of a newer
+doorsill is refused, for we could not say what its rows mean.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Engine
+
+from doorsill.errors import ConfigError
+from doorsill_fleet.store.engine import reading, shown, writing
+
+STEPS = Path(__file__).with_name("migrations")
+
+
+def upgrade(engine: Engine) -> None:
+    """Take all steps that are missing; or none: UplinkError, ConfigError."""
+    script = ScriptDirectory.from_config(_configuration())
+    newest = script.get_current_head()
+    with reading(engine) as connection:
+        known = MigrationContext.configure(connection).get_current_revision()
+    if known == newest:
+        return
+    if known is not None:
+        _require_known(engine, script, known)
+    with writing(engine) as connection:
+        configuration = _configuration()
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "head")
+
+
+def _require_known(engine: Engine, script: ScriptDirectory, known: str) -> None:
+    try:
+        script.get_revision(known)
+    except CommandError:
+        raise ConfigError(
+            f"the store {shown(engine)} is of a newer doorsill (its step is "
+            f"{known[:40]}); nothing was changed; install that doorsill here"
+        ) from None
+
+
+def _configuration() -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(STEPS))
+    configuration.set_main_option("path_separator", "os")
+    return configuration
