@@ -12,7 +12,7 @@ from broker import Site, make_site
 from kills import Camera, database, replay, run
 
 from doorsill_fleet.ingest.subscriber import Subscriber
-from doorsill_fleet.store.sqlite import Store
+from doorsill_fleet.store.windows import Store
 
 RUNS = 30
 NINETY_DAYS = 90 * 24 * 60

@@ -28,7 +28,7 @@ from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.stage.consent import ConsentStage
 from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
-from doorsill_fleet.store.sqlite import Store
+from doorsill_fleet.store.windows import Store
 
 LINE = (((0.022, 0.659), (0.978, 0.659)),)
 WITHIN_S = 40.0

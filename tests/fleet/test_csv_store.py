@@ -18,7 +18,7 @@ from doorsill.wire.messages import Message, stream_of, topic
 from doorsill_fleet.ingest.quarantine import Quarantine
 from doorsill_fleet.store.csv import ATTRIBUTES as ATTRIBUTES_FILE
 from doorsill_fleet.store.csv import COLUMNS, REMEMBER_DAYS, WINDOWS, CsvStore
-from doorsill_fleet.store.sqlite import Kept
+from doorsill_fleet.store.windows import Kept
 
 
 @pytest.fixture

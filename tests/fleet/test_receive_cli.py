@@ -123,10 +123,8 @@ def test_without_a_site_a_database_names_the_shop(
     with receiving(own_site, "--sqlite", str(path), folder=tmp_path) as child:
         publish(camera, range(3))
         with sqlite3.connect(path) as database:
-            query = "SELECT DISTINCT device FROM line_windows"
-            wait_until(
-                lambda: database.execute(query).fetchall() == [(f"{SITE}/cam-01",)]
-            )
+            query = "SELECT DISTINCT site, device FROM line_windows"
+            wait_until(lambda: database.execute(query).fetchall() == [(SITE, "cam-01")])
         database.close()
         stopped(child, signal.SIGTERM)
 

@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from broker import FAST, SITE, Site, device, publish, reader
 from limits import wait_until
 from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
 from paho.mqtt import client as mqtt
+from sqlalchemy import text
 
-from doorsill.errors import UplinkError
+from doorsill.errors import ConfigError, UplinkError
 from doorsill.wire.codec import encode
 from doorsill.wire.messages import Message, stream_of, topic
-from doorsill_fleet.ingest.quarantine import Quarantine
 from doorsill_fleet.ingest.subscriber import IN_FLIGHT, Subscriber
-from doorsill_fleet.store.sqlite import Kept, Store
+from doorsill_fleet.store.windows import Kept, Store
 
 
 @pytest.fixture
@@ -29,6 +30,17 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(tmp_path / "store.db", SITE)
     yield store
     store.close()
+
+
+def rows(store: Store, query: str) -> list[Any]:
+    with store.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def tell(store: Store, pragma: str) -> None:
+    """A setting of the one connection that the store has open."""
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA {pragma}")
 
 
 def sent(message: Message, name: str = "cam-01") -> tuple[str, bytes]:
@@ -72,25 +84,11 @@ def test_two_windows_with_one_start_are_both_kept(
     assert [sum(each) for each in zip(*counted, strict=True)] == [6, 4]
 
 
-def test_a_zone_that_tells_of_no_stay_is_kept(store: Store, tmp_path: Path) -> None:
+def test_a_zone_that_tells_of_no_stay_is_kept(store: Store) -> None:
     few = replace(ZONE, dwell_s=None, occupancy_max=None, occupancy_mean_milli=None)
     assert store.keep([sent(few)]) == Kept(new=1)
-    with sqlite3.connect(tmp_path / "store.db") as other:
-        query = "SELECT visits, dwell_s, occupancy_max FROM zone_windows"
-        assert other.execute(query).fetchall() == [(12, None, None)]
-    other.close()
-
-
-def test_a_file_of_before_loses_no_window(tmp_path: Path) -> None:
-    path = tmp_path / "old.db"
-    store = Store(path, SITE)
-    store.keep([sent(LINE), sent(ZONE)])
-    store._database.execute("PRAGMA user_version = 0")
-    store.close()
-    again = Store(path, SITE)
-    assert again.totals("cam-01", 0) == (3, 2)
-    assert again.keep([sent(LINE), sent(ZONE)]) == Kept(repeated=2)
-    again.close()
+    query = "SELECT visits, dwell_s, occupancy_max FROM zone_windows"
+    assert rows(store, query) == [(12, None, None)]
 
 
 @pytest.mark.parametrize(
@@ -110,12 +108,13 @@ def test_what_is_not_ours_is_rejected_and_counted(
 
 
 def test_what_is_rejected_is_set_aside_with_the_reason(tmp_path: Path) -> None:
-    aside = Quarantine(tmp_path / "aside.jsonl", lambda: "2026-11-28T12:00:00Z")
-    store = Store(tmp_path / "store.db", quarantine=aside)
+    store = Store(tmp_path / "store.db")
     assert store.keep([("doorsill/a/b/interval", b"{}"), sent(LINE)]).rejected == 1
     assert store.windows(f"{SITE}/cam-01", 0)  # a device carries its shop here
-    (said,) = (tmp_path / "aside.jsonl").read_text().splitlines()
-    assert '"why"' in said and '"text": "{}"' in said
+    query = "SELECT site, device, topic, why, size, text FROM quarantine"
+    ((*said, why, size, words),) = rows(store, query)
+    assert said == ["a", "b", "doorsill/a/b/interval"]
+    assert "must hold exactly" in why and (size, words) == (2, "{}")
     store.close()
 
 
@@ -139,16 +138,16 @@ def test_totals_and_windows_are_what_was_sent(store: Store, tmp_path: Path) -> N
 
 def test_a_full_disk_keeps_nothing_of_a_batch(store: Store) -> None:
     store.keep([sent(LINE)])
-    pages = store._database.execute("PRAGMA page_count").fetchone()[0]
-    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    ((pages,),) = rows(store, "PRAGMA page_count")
+    tell(store, f"max_page_count = {pages}")
     with pytest.raises(UplinkError, match="takes no data"):
         store.keep([sent(line(60 * n)) for n in range(2000)])
-    store._database.execute("PRAGMA max_page_count = 100000")
+    tell(store, "max_page_count = 100000")
     assert store.keep([sent(line(0))]) == Kept(new=1)
 
 
 def test_a_store_that_cannot_be_opened_gets_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UplinkError, match="cannot open the store"):
+    with pytest.raises(ConfigError, match="there is no folder"):
         Store(tmp_path / "nowhere" / "store.db", SITE)
 
 
@@ -190,7 +189,7 @@ def test_a_reader_is_not_acknowledged_what_its_disk_did_not_take(
     subscriber.start()
     assert subscriber.ready.wait(20)
     with sqlite3.connect(tmp_path / "store.db", isolation_level=None) as other:
-        store._database.execute("PRAGMA busy_timeout = 1")
+        tell(store, "busy_timeout = 1")
         other.execute("BEGIN EXCLUSIVE")
         publish(camera, range(5))
         other.execute("ROLLBACK")

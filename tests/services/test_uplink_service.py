@@ -40,7 +40,7 @@ from doorsill.wire.discovery import describe
 from doorsill.wire.guard import EgressGuard, RateError
 from doorsill.wire.messages import Attributes, Health, LineInterval, State
 from doorsill_fleet.ingest.subscriber import Subscriber
-from doorsill_fleet.store.sqlite import Store
+from doorsill_fleet.store.windows import Store
 
 MIDNIGHT = 20_000 * 86_400
 EPOCH = 0xBEEF

@@ -31,7 +31,7 @@ from doorsill.wire.guard import RATES
 from doorsill.wire.messages import LineInterval, ZoneInterval, quality_words
 from doorsill.wire.rules import fields_of
 from doorsill_fleet.ingest.subscriber import Subscriber
-from doorsill_fleet.store.sqlite import Store
+from doorsill_fleet.store.windows import Store
 
 PROMISED_BITS = 50.0  # a place and minute: README, P1
 STRONG = 0.6  # an encoder that reaches less of the stated bound says nothing about it

@@ -47,7 +47,7 @@ from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import STREAMS, State, stream_of, topic
 from doorsill_fleet.ca.authority import Authority
 from doorsill_fleet.ingest.subscriber import Subscriber
-from doorsill_fleet.store.sqlite import Store
+from doorsill_fleet.store.windows import Store
 
 ROWS = 60
 NAME = "cam-01"

@@ -33,7 +33,7 @@ from doorsill.uplink.rows import Batch, Entry
 from doorsill.uplink.tally import Tally
 from doorsill.uplink.tally_text import text_of
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
-from doorsill_fleet.store.sqlite import Store
+from doorsill_fleet.store.windows import Store
 
 WITHIN_S = 60.0
 START = 1_700_000_040  # long ago: history

@@ -28,7 +28,7 @@ COMMANDS = {
     ),
     "receive": (
         "doorsill_fleet.cli.arguments.receive:add_receive",
-        "keep what the cameras send, in a CSV or SQLite file",
+        "keep what the cameras send, in a store or a CSV file",
     ),
 }
 EXAMPLES = """\

@@ -23,7 +23,8 @@ from doorsill_fleet.ca.authority import READER, require_name
 from doorsill_fleet.ingest.quarantine import Quarantine
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.store.csv import CsvStore
-from doorsill_fleet.store.sqlite import Store
+from doorsill_fleet.store.engine import shown, url_of
+from doorsill_fleet.store.windows import Store
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +37,15 @@ PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:]+)(:(?P<port>\d{1,5}))?")
 
 def run(args: argparse.Namespace) -> int:
     """Receive until a signal, or for ``args.seconds``."""
-    path: Path = args.csv or args.sqlite
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
     if args.site:
         require_name(args.site)
+    if args.csv and not args.csv.parent.is_dir():
+        folder = args.csv.parent
+        raise ConfigError(f"{args.csv} cannot be written: there is no folder {folder}")
     reader = reader_of(args)
-    hold_alone(path.with_name(path.name + ".lock"))
-    aside = Quarantine(path.with_name(path.name + ".quarantine.jsonl"), _now)
-    store = store_of(args, aside)
-    receiving = Receiving(Subscriber(reader, store, heard=None), aside, path)
+    store, where, aside = store_of(args, reader)
+    share = f"doorsill-{store.name}" if isinstance(store, Store) else ""
+    receiving = Receiving(Subscriber(reader, store, share=share), where, aside)
     receiving.subscriber.heard = receiving.heard
     try:
         receiving.last(args.seconds)
@@ -58,11 +58,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def store_of(args: argparse.Namespace, aside: Quarantine) -> CsvStore | Store:
-    """Where the rows go."""
-    if args.sqlite:
-        return Store(args.sqlite, args.site or "", aside)
-    return CsvStore(args.csv, args.site or "", aside)
+def store_of(
+    args: argparse.Namespace, reader: Reader
+) -> tuple[CsvStore | Store, str, str]:
+    """Where the rows go, its name for a person, and where strangers are set aside."""
+    site = args.site or ""
+    if args.csv:
+        hold_alone(args.csv.with_name(args.csv.name + ".lock"))
+        path = args.csv.with_name(args.csv.name + ".quarantine.jsonl")
+        aside = Quarantine(path, _now)
+        return CsvStore(args.csv, site, aside), str(args.csv), str(path)
+    url = url_of(str(args.store or args.sqlite))
+    if url.get_backend_name() == "sqlite" and url.database:
+        # Several workers may write to one file, each with a certificate of its own.
+        path = Path(url.database)
+        if path.parent.is_dir():
+            hold_alone(path.with_name(f"{path.name}.{reader.name}.lock"))
+    store = Store(str(args.store or args.sqlite), site)
+    return store, shown(store.engine), "its table quarantine"
 
 
 def reader_of(args: argparse.Namespace) -> Reader:
@@ -97,8 +110,8 @@ class Receiving:
     """The subscriber, and what it has received so far."""
 
     subscriber: Subscriber
-    quarantine: Quarantine
-    path: Path
+    where: str  # the rows go
+    aside: str  # messages of no camera go
     _devices: dict[str, float] = field(
         default_factory=dict
     )  # last message, s, monotonic
@@ -147,12 +160,12 @@ class Receiving:
     def summary(self) -> str:
         """What was received, and where it is stored."""
         kept = self.subscriber.kept
-        said = f"{self.path}: {kept.new} new, {kept.repeated} came again, from "
+        said = f"{self.where}: {kept.new} new, {kept.repeated} came again, from "
         said += f"{len(self._devices)} devices"
         if kept.rejected:
             said += (
-                f"; {kept.rejected} messages were of no camera, the first "
-                f"{self.quarantine.lines} are in {self.quarantine.path}"
+                f"; {kept.rejected} messages were of no camera, the first of them are "
+                f"in {self.aside}"
             )
         return said
 

@@ -32,7 +32,7 @@ from doorsill_fleet.demo.show import Show
 from doorsill_fleet.demo.view import Received
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
-from doorsill_fleet.store.sqlite import Store
+from doorsill_fleet.store.windows import Store
 
 if TYPE_CHECKING:  # it needs pyscard, and a demo without a card does not
     from doorsill_fleet.demo.token import Token

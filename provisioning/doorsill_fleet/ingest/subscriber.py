@@ -4,6 +4,11 @@ The session outlives the connection (``clean_start`` false), so messages that co
 this process is away wait at the broker. The broker hands over IN_FLIGHT messages at
 most before they are acknowledged. It keeps that limit for QoS 1 alone, so the queue has
 the same bound: where the disk is slow, nothing more is read from the connection.
+
+Workers of one store share its windows (``share``): the broker gives each window to one
+of them. What is retained (live, health, state) each reads for itself, for its order
+matters and a shared subscription has none between two workers. What the broker gave to
+a worker waits for that worker alone: one that was killed must be started again.
 """
 
 from __future__ import annotations
@@ -29,9 +34,11 @@ from doorsill.process.in_time import in_time
 from doorsill.uplink.causes import Files, explain
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.reasons import refusal, words
+from doorsill.wire.guard import RETAINED
+from doorsill.wire.messages import STREAMS
 from doorsill_fleet.broker.mosquitto import client_context
 from doorsill_fleet.ca.authority import reader_name
-from doorsill_fleet.store.sqlite import Kept
+from doorsill_fleet.store.windows import Kept
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +77,22 @@ class Reader:
     key: Path
 
 
+def filters(site: str, share: str) -> list[str]:
+    """What to subscribe to, of ``site`` (empty: all), in the group ``share`` (or none).
+
+    A later kind of message that is not retained is shared with no change here.
+    """
+    if not share:
+        return [f"doorsill/{site}/#" if site else "doorsill/#"]
+    shop = site or "+"
+    return [
+        f"doorsill/{shop}/+/{stream}"
+        if stream in RETAINED
+        else f"$share/{share}/doorsill/{shop}/+/{stream}"
+        for stream in STREAMS
+    ]
+
+
 @dataclass(slots=True)
 class Subscriber:
     """Two threads: paho's reads, ours keeps and acknowledges.
@@ -81,6 +104,7 @@ class Subscriber:
     reader: Reader
     store: Keeps
     heard: Heard | None = None
+    share: str = ""  # name of the group of workers; empty: we read everything
     kept: Kept = field(default_factory=Kept)
     ready: threading.Event = field(default_factory=threading.Event)
     away: str = ""  # why there is no broker, as last logged
@@ -153,8 +177,11 @@ class Subscriber:
             self._trouble = refusal(self._files().where, reason.value)
             return
         self.away = self._trouble = ""
-        site = self.store.site
-        client.subscribe(f"doorsill/{site}/#" if site else "doorsill/#", qos=1)
+        wanted = filters(self.store.site, self.share)
+        # The session may still hold what this reader wanted of another kind of store.
+        if self.share:
+            client.unsubscribe(filters(self.store.site, ""))
+        client.subscribe([(each, 1) for each in wanted])
 
     def _on_subscribe(
         self, client: Any, data: Any, mid: int, codes: Any, *_: Any
@@ -222,11 +249,7 @@ class Subscriber:
                 log.error("%s; not acknowledged, tried again", error)
                 if self._leaving.wait(RETRY_S):
                     return  # it comes again with the next connection
-        self.kept = Kept(
-            self.kept.new + kept.new,
-            self.kept.repeated + kept.repeated,
-            self.kept.rejected + kept.rejected,
-        )
+        self.kept += kept
         for message in batch:
             self._client.ack(message.mid, message.qos)
         if self.heard is not None:

@@ -28,7 +28,8 @@ from doorsill.privacy.floors import DAY_S
 from doorsill.wire.codec import decode
 from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval
 from doorsill_fleet.ingest.quarantine import Quarantine
-from doorsill_fleet.store.sqlite import Kept, levels_of
+from doorsill_fleet.store.rows import levels_of
+from doorsill_fleet.store.windows import Kept
 
 log = logging.getLogger(__name__)
 

@@ -17,12 +17,16 @@ from sqlalchemy import Engine
 
 from doorsill.errors import ConfigError
 from doorsill_fleet.store.engine import reading, shown, writing
+from doorsill_fleet.store.older import set_aside, take_over
 
 STEPS = Path(__file__).with_name("migrations")
 
 
-def upgrade(engine: Engine) -> None:
-    """Take all steps that are missing; or none: UplinkError, ConfigError."""
+def upgrade(engine: Engine, site: str = "") -> None:
+    """Take all steps that are missing; or none: UplinkError, ConfigError.
+
+    ``site`` is that of a file which an older doorsill kept for one shop alone.
+    """
     script = ScriptDirectory.from_config(_configuration())
     newest = script.get_current_head()
     with reading(engine) as connection:
@@ -34,7 +38,9 @@ def upgrade(engine: Engine) -> None:
     with writing(engine) as connection:
         configuration = _configuration()
         configuration.attributes["connection"] = connection
+        older = set_aside(connection)
         command.upgrade(configuration, "head")
+        take_over(connection, older, site)
 
 
 def _require_known(engine: Engine, script: ScriptDirectory, known: str) -> None:

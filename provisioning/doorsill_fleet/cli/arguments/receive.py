@@ -12,8 +12,10 @@ from doorsill.commandline.values import number, some_text
 EPILOG = """\
 examples:
   doorsill-fleet receive --broker broker.example --csv visitors.csv
-  doorsill-fleet receive --broker broker.example:8883 --sqlite visitors.db \\
+  doorsill-fleet receive --broker broker.example:8883 --store visitors.db \\
       --ca ca.pem --certificate store.pem --key store.key --site porto-1
+  doorsill-fleet receive --broker broker.example \\
+      --store postgresql+psycopg://office@db.example/doorsill
 
 `doorsill-fleet ca` made the three files. The certificate is a reader's: its common
 name is reader:NAME, the key has mode 0600, and the broker's access list lets it read
@@ -24,6 +26,11 @@ A row of the CSV is one minute of one line or zone, once, however often it is se
 Beside visitors.csv stand visitors.csv.index (what is in it), visitors.attributes.csv
 once there are such reports, and visitors.csv.quarantine.jsonl with what was no message
 of a camera. To begin a new file, stop, move visitors.csv away and start again.
+
+A store is a SQLite file by its path, or a database by its URL. Several workers may fill
+one store and share the load: start this command again with another reader's certificate
+and the same --store. What the broker gave to a worker waits for that worker: start one
+that ended again, with its own certificate. Nothing is lost, and nothing counts twice.
 
 SIGTERM or Ctrl-C stops: what came is on disk first. Without a terminal a line is
 logged every ten minutes.
@@ -37,7 +44,7 @@ def add_receive(commands: argparse._SubParsersAction[Any]) -> None:
     parser = command(
         commands,
         "receive",
-        "keep what the cameras send, in a CSV or SQLite file",
+        "keep what the cameras send, in a store or a CSV file",
         EPILOG,
         "doorsill_fleet.cli.receive:run",
     )
@@ -70,7 +77,13 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--csv", type=Path, metavar="FILE", help="rows for a spreadsheet, appended"
     )
     kept.add_argument(
-        "--sqlite", type=Path, metavar="FILE", help="a database, attributes included"
+        "--store",
+        type=some_text,
+        metavar="FILE|URL",
+        help="a database, attributes included; several workers may fill it",
+    )
+    kept.add_argument(
+        "--sqlite", type=Path, metavar="FILE", help="the same as --store FILE"
     )
     for name, file, words in (
         ("--ca", "ca.pem", "the CA of the broker's certificate, PEM"),
