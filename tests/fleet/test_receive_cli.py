@@ -6,52 +6,17 @@ import csv
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from broker import FAST, SITE, Device, Site, device, publish
-from limits import END_S, wait_until
+from limits import wait_until
+from workers import arguments, receiving, stopped
 
 from doorsill_fleet.cli.main import run
 
 WINDOWS = 300
-
-
-def arguments(site: Site, *kept: str) -> list[str]:
-    own = site.address("store")
-    return [
-        "receive", "--broker", f"{own.host}:{own.port}", "--ca", str(own.ca),
-        "--certificate", str(own.certificate), "--key", str(own.key), *kept,
-    ]  # fmt: skip
-
-
-@contextmanager
-def receiving(site: Site, *kept: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    program = [sys.executable, "-m", "doorsill_fleet.cli.main", *arguments(site, *kept)]
-    with (folder / "log").open("a") as log:
-        child = subprocess.Popen(
-            program, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder
-        )
-        try:
-            wait_until(lambda: "connected" in (folder / "log").read_text())
-            yield child
-        finally:
-            child.kill()
-            child.wait(END_S)
-            assert child.stdout is not None
-            child.stdout.close()
-
-
-def stopped(child: subprocess.Popen[str], number: int) -> str:
-    """What it says in the end; it must leave with 0."""
-    child.send_signal(number)
-    said, _ = child.communicate(timeout=END_S)
-    assert child.returncode == 0
-    return said
 
 
 def starts(path: Path) -> list[str]:
@@ -73,7 +38,7 @@ def test_a_signal_ends_it_with_everything_on_disk_and_a_summary(
     own_site: Site, camera: Device, tmp_path: Path, number: int
 ) -> None:
     path = tmp_path / "visitors.csv"
-    with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
+    with receiving(arguments(own_site, "--csv", str(path)), tmp_path) as child:
         publish(camera, range(50))
         wait_until(lambda: len(starts(path)) == 50)
         said = stopped(child, number)
@@ -87,13 +52,12 @@ def test_kill_9_loses_nothing_and_doubles_nothing(
     """Killed again and again while windows come; the broker keeps what it owes."""
     path = tmp_path / "visitors.csv"
     for turn in range(4):
-        with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
+        with receiving(arguments(own_site, "--csv", str(path)), tmp_path) as child:
             before = len(starts(path))
             publish(camera, range(60 * turn, 60 * turn + 60))
             wait_until(lambda: len(starts(path)) > before)  # noqa: B023
             os.kill(child.pid, signal.SIGKILL)
-        (tmp_path / "log").unlink()
-    with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
+    with receiving(arguments(own_site, "--csv", str(path)), tmp_path) as child:
         wait_until(lambda: len(starts(path)) == 240)
         stopped(child, signal.SIGTERM)
     assert len(set(starts(path))) == 240
@@ -104,11 +68,10 @@ def test_what_comes_while_it_is_away_waits_at_the_broker(
 ) -> None:
     path = tmp_path / "visitors.db"
     kept = ("--sqlite", str(path), "--site", SITE)
-    with receiving(own_site, *kept, folder=tmp_path) as child:
+    with receiving(arguments(own_site, *kept), tmp_path) as child:
         stopped(child, signal.SIGTERM)
     publish(camera, range(WINDOWS))
-    (tmp_path / "log").unlink()
-    with receiving(own_site, *kept, folder=tmp_path) as child:
+    with receiving(arguments(own_site, *kept), tmp_path) as child:
         query = "SELECT count(*), count(DISTINCT start) FROM line_windows"
         with sqlite3.connect(path) as database:
             wait_until(lambda: database.execute(query).fetchone() == (WINDOWS, WINDOWS))
@@ -120,7 +83,7 @@ def test_without_a_site_a_database_names_the_shop(
     own_site: Site, camera: Device, tmp_path: Path
 ) -> None:
     path = tmp_path / "all.db"
-    with receiving(own_site, "--sqlite", str(path), folder=tmp_path) as child:
+    with receiving(arguments(own_site, "--sqlite", str(path)), tmp_path) as child:
         publish(camera, range(3))
         with sqlite3.connect(path) as database:
             query = "SELECT DISTINCT site, device FROM line_windows"
@@ -133,7 +96,7 @@ def test_a_second_one_on_the_same_file_is_refused(
     own_site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "visitors.csv"
-    with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
+    with receiving(arguments(own_site, "--csv", str(path)), tmp_path) as child:
         assert run(arguments(own_site, "--csv", str(path))) == 2
         assert f"pid {child.pid}" in capsys.readouterr().err
 
@@ -142,7 +105,7 @@ def test_what_is_no_message_of_a_camera_is_set_aside(
     own_site: Site, camera: Device, tmp_path: Path
 ) -> None:
     path = tmp_path / "visitors.csv"
-    with receiving(own_site, "--csv", str(path), folder=tmp_path) as child:
+    with receiving(arguments(own_site, "--csv", str(path)), tmp_path) as child:
         camera.publisher.connection.client.publish(
             f"doorsill/{SITE}/cam-01/live", b"{}", 1
         )

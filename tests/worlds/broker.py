@@ -5,7 +5,7 @@ The fixtures ``site`` (one for the whole run) and ``own_site`` are in ``conftest
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,9 +73,9 @@ class Site:
         return Address(name, HOST, self.broker.port, ca, pem, key, site)
 
 
-def make_site(folder: Path) -> Iterator[Site]:
+def make_site(folder: Path, readers: Sequence[str] = ("store",)) -> Iterator[Site]:
     authority = Authority.create("doorsill test", datetime.now(UTC))
-    broker = Broker(folder / "broker", authority, SITE)
+    broker = Broker(folder / "broker", authority, SITE, readers)
     with running_broker(broker):
         yield Site(broker, authority, folder)
 
