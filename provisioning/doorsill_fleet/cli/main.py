@@ -30,6 +30,14 @@ COMMANDS = {
         "doorsill_fleet.cli.arguments.receive:add_receive",
         "keep what the cameras send, in a store or a CSV file",
     ),
+    "export": (
+        "doorsill_fleet.cli.arguments.store:add_export",
+        "write what was counted to a CSV, JSON or Parquet file",
+    ),
+    "delete": (
+        "doorsill_fleet.cli.arguments.store:add_delete",
+        "delete what is older than you want to keep",
+    ),
 }
 EXAMPLES = """\
 examples:
@@ -37,6 +45,7 @@ examples:
   doorsill-fleet camera stores porto-1 cam-01 --policy stores/porto-1.json
   doorsill-fleet broker stores/broker                        at the broker, as root
   doorsill-fleet receive --broker broker.porto-1.example --csv visitors.csv
+  doorsill-fleet export --store visitors.db days.csv --by days
   doorsill-fleet COMMAND --help                              more on a command
 
 Exit code: 0 done; 1 the answer is no; 2 fix what you wrote; 3 not to be trusted;

@@ -21,7 +21,7 @@ from doorsill.process.holder import hold_alone
 from doorsill.process.stopping import listen
 from doorsill_fleet.ca.authority import READER, require_name
 from doorsill_fleet.ingest.quarantine import Quarantine
-from doorsill_fleet.ingest.subscriber import Reader, Subscriber
+from doorsill_fleet.ingest.subscriber import Part, Reader, Subscriber
 from doorsill_fleet.store.csv import CsvStore
 from doorsill_fleet.store.engine import shown, url_of
 from doorsill_fleet.store.windows import Store
@@ -32,6 +32,7 @@ PORT, PORT_MOST = 8883, 65_535  # default and highest TCP port
 UPDATE_S = 1.0  # between two updates of the view
 SAY_S = 600.0  # between two log lines without a terminal
 DEVICES_MOST = 10_000  # devices whose last message is remembered
+PART = re.compile(r"(\d{1,2})/(\d{1,2})")
 PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:]+)(:(?P<port>\d{1,5}))?")
 
 
@@ -44,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.csv} cannot be written: there is no folder {folder}")
     reader = reader_of(args)
     store, where, aside = store_of(args, reader)
-    share = f"doorsill-{store.name}" if isinstance(store, Store) else ""
-    receiving = Receiving(Subscriber(reader, store, share=share), where, aside)
+    subscriber = Subscriber(reader, store, part=part_of(args))
+    receiving = Receiving(subscriber, where, aside)
     receiving.subscriber.heard = receiving.heard
     try:
         receiving.last(args.seconds)
@@ -56,6 +57,16 @@ def run(args: argparse.Namespace) -> int:
     if not receiving.subscriber.ready.is_set():
         raise UplinkError(receiving.subscriber.away or "the broker was never reached")
     return 0
+
+
+def part_of(args: argparse.Namespace) -> Part:
+    """The part of the devices that this worker keeps; ConfigError names the option."""
+    found = PART.fullmatch(args.part or "1/1")
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise ConfigError(f"--part {args.part} must be as 1/2, the first of two")
+    if args.csv and args.part:
+        raise ConfigError("--part is for a --store; a CSV file has one writer")
+    return Part(int(found[1]), int(found[2]))
 
 
 def store_of(

@@ -5,10 +5,10 @@ this process is away wait at the broker. The broker hands over IN_FLIGHT message
 most before they are acknowledged. It keeps that limit for QoS 1 alone, so the queue has
 the same bound: where the disk is slow, nothing more is read from the connection.
 
-Workers of one store share its windows (``share``): the broker gives each window to one
-of them. What is retained (live, health, state) each reads for itself, for its order
-matters and a shared subscription has none between two workers. What the broker gave to
-a worker waits for that worker alone: one that was killed must be started again.
+Several workers may fill one store: each reads everything and keeps the devices of its
+``part``, so what a device says stays in order, and what one has yet to keep waits in
+its own session. A shared subscription would read less, but mosquitto 2.0 forgets it
+at a restart, and what devices send until a worker is back would be lost.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from zlib import crc32
 
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel
@@ -34,8 +35,6 @@ from doorsill.process.in_time import in_time
 from doorsill.uplink.causes import Files, explain
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.reasons import refusal, words
-from doorsill.wire.guard import RETAINED
-from doorsill.wire.messages import STREAMS
 from doorsill_fleet.broker.mosquitto import client_context
 from doorsill_fleet.ca.authority import reader_name
 from doorsill_fleet.store.windows import Kept
@@ -77,20 +76,19 @@ class Reader:
     key: Path
 
 
-def filters(site: str, share: str) -> list[str]:
-    """What to subscribe to, of ``site`` (empty: all), in the group ``share`` (or none).
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which devices a worker keeps: part ``number`` of ``of``, counted from 1."""
 
-    A later kind of message that is not retained is shared with no change here.
-    """
-    if not share:
-        return [f"doorsill/{site}/#" if site else "doorsill/#"]
-    shop = site or "+"
-    return [
-        f"doorsill/{shop}/+/{stream}"
-        if stream in RETAINED
-        else f"$share/{share}/doorsill/{shop}/+/{stream}"
-        for stream in STREAMS
-    ]
+    number: int = 1
+    of: int = 1
+
+    def holds(self, topic: str) -> bool:
+        """Is it this worker's? One device is always of one part."""
+        if self.of == 1:
+            return True
+        sender = "/".join(topic.split("/")[1:3])
+        return crc32(sender.encode()) % self.of == self.number - 1
 
 
 @dataclass(slots=True)
@@ -104,7 +102,7 @@ class Subscriber:
     reader: Reader
     store: Keeps
     heard: Heard | None = None
-    share: str = ""  # name of the group of workers; empty: we read everything
+    part: Part = Part()
     kept: Kept = field(default_factory=Kept)
     ready: threading.Event = field(default_factory=threading.Event)
     away: str = ""  # why there is no broker, as last logged
@@ -177,11 +175,8 @@ class Subscriber:
             self._trouble = refusal(self._files().where, reason.value)
             return
         self.away = self._trouble = ""
-        wanted = filters(self.store.site, self.share)
-        # The session may still hold what this reader wanted of another kind of store.
-        if self.share:
-            client.unsubscribe(filters(self.store.site, ""))
-        client.subscribe([(each, 1) for each in wanted])
+        site = self.store.site
+        client.subscribe(f"doorsill/{site}/#" if site else "doorsill/#", qos=1)
 
     def _on_subscribe(
         self, client: Any, data: Any, mid: int, codes: Any, *_: Any
@@ -240,7 +235,11 @@ class Subscriber:
             self._keep([message for message in batch if message is not None])
 
     def _keep(self, batch: list[mqtt.MQTTMessage]) -> None:
-        pairs = [(message.topic, bytes(message.payload)) for message in batch]
+        pairs = [
+            (message.topic, bytes(message.payload))
+            for message in batch
+            if self.part.holds(message.topic)
+        ]
         while True:
             try:
                 kept = self.store.keep(pairs)

@@ -142,13 +142,6 @@ class SetAside(Base):
     text: Mapped[str | None] = mapped_column(String(TEXT_MOST))
 
 
-class Identity(Base):
-    """One row: the random name of this store, by which its workers share the load."""
-
-    __tablename__ = "identity"
-    name: Mapped[str] = mapped_column(String(NAME_MOST), primary_key=True)
-
-
 class Deletion(Base):
     """What was deleted from one table, so that a hole is explained."""
 

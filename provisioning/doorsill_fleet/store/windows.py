@@ -7,7 +7,6 @@ aside are on the disk when ``keep`` returns, or nothing of it is.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +22,7 @@ from doorsill_fleet.store.doubt import AHEAD_S
 from doorsill_fleet.store.engine import insert, open_engine, reading, url_of, writing
 from doorsill_fleet.store.quarantine import Stranger, set_aside
 from doorsill_fleet.store.rows import NOBODY, Row, Sender, row_of, sender_of
-from doorsill_fleet.store.schema import Base, Identity, Latest, LineWindow
+from doorsill_fleet.store.schema import Base, Latest, LineWindow
 from doorsill_fleet.store.schema import Sender as SenderRow
 
 SENDERS_MOST = 10_000  # names that are told apart; later ones are counted as nobody
@@ -66,7 +65,6 @@ class Store:
     where: Path | str
     site: str = ""
     now: Callable[[], int] = lambda: int(time.time())  # UTC s
-    name: str = field(init=False)  # of the database, at random, whoever opens it
     engine: Engine = field(init=False, repr=False)
     _known: set[Sender] = field(init=False, repr=False)
 
@@ -74,7 +72,6 @@ class Store:
         self.engine = open_engine(url_of(str(self.where)))
         try:
             migrate.upgrade(self.engine, self.site)
-            self.name = _name_of(self.engine)
             query = select(SenderRow.site, SenderRow.device).limit(SENDERS_MOST)
             with reading(self.engine) as connection:
                 self._known = {
@@ -257,20 +254,6 @@ class Store:
             return self.site, device
         site, _, name = device.partition("/")
         return site, name
-
-
-def _name_of(engine: Engine) -> str:
-    """The store's name; the first that opens it draws one."""
-    query = select(Identity.name)
-    with reading(engine) as connection:
-        found = connection.scalar(query)
-    if found is None:
-        with writing(engine) as connection:
-            found = connection.scalar(query)
-            if found is None:
-                found = secrets.token_hex(8)
-                connection.execute(insert(engine, _of("identity")), {"name": found})
-    return str(found)
 
 
 def _of(name: str) -> Table:

@@ -27,10 +27,10 @@ Beside visitors.csv stand visitors.csv.index (what is in it), visitors.attribute
 once there are such reports, and visitors.csv.quarantine.jsonl with what was no message
 of a camera. To begin a new file, stop, move visitors.csv away and start again.
 
-A store is a SQLite file by its path, or a database by its URL. Several workers may fill
-one store and share the load: start this command again with another reader's certificate
-and the same --store. What the broker gave to a worker waits for that worker: start one
-that ended again, with its own certificate. Nothing is lost, and nothing counts twice.
+A store is a SQLite file by its path, or a database by its URL. Two workers may fill one
+store: --part 1/2 and --part 2/2, each with its own reader's certificate. Start both
+before cameras send; what one has yet to keep waits for it at the broker, so start it
+again if it ends. Nothing is lost, and nothing counts twice.
 
 SIGTERM or Ctrl-C stops: what came is on disk first. Without a terminal a line is
 logged every ten minutes.
@@ -61,6 +61,12 @@ def add_receive(commands: argparse._SubParsersAction[Any]) -> None:
         type=some_text,
         metavar="SITE",
         help="of one shop only (default: of every shop that the broker shows us)",
+    )
+    parser.add_argument(
+        "--part",
+        type=some_text,
+        metavar="N/OF",
+        help="keep one part of the cameras, where several workers fill one store",
     )
     parser.add_argument(
         "--seconds",

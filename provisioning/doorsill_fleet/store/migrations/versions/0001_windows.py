@@ -117,5 +117,3 @@ def upgrade() -> None:
         *_who(),
         *_all(BIG, "before", "rows", "oldest", "newest"),
     )
-    key = sa.PrimaryKeyConstraint("name", name="pk_identity")
-    op.create_table("identity", _column("name", NAME), key)
