@@ -35,12 +35,8 @@ WELL = Seen(heard=NOW - 30, newest=NOW - 60, state="ready", health=FINE)
         pytest.param(
             replace(WELL, state="disconnected"), AMBER, "stopped", id="stopped"
         ),
-        pytest.param(
-            replace(WELL, missing=12), RED, "12 people", id="a window missing"
-        ),
-        pytest.param(
-            replace(WELL, refused=3), AMBER, "3 of its messages", id="garbage"
-        ),
+        pytest.param(replace(WELL, missing=12), RED, "12 people", id="a gap"),
+        pytest.param(replace(WELL, refused=3), AMBER, "3 of its", id="garbage"),
         pytest.param(
             replace(WELL, clock_off_s=-400 * 86_400),
             AMBER,

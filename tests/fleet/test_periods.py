@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -79,7 +80,7 @@ def test_everybody_is_in_one_period_also_where_an_hour_comes_twice(
     found = [each for _, each in add_up(minutes, period)]
     assert sum(each.count_in or 0 for each in found) == 60 * 30
     assert sum(each.windows for each in found) == 60 * 30
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(found))
 
 
 def test_places_are_apart_and_what_is_not_known_stays_so() -> None:
