@@ -176,7 +176,7 @@ lock: ## resolve the locked requirements again (needs uv)
 	  lock --extra pi --extra fleet --extra dev -o requirements/dev.txt && \
 	  lock -c requirements/dev.txt -o requirements/device.txt && \
 	  lock --extra train -c requirements/dev.txt -o requirements/train.txt && \
-	  lock --extra pi --extra bench -o requirements/bench.txt
+	  lock --extra pi --extra fleet --extra bench -o requirements/bench.txt
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(VENV)-bench $(VENV)-train $(STAMPS) dist build
