@@ -31,7 +31,7 @@ TIERS = (
     ("vision", "vault", "office"),
     ("drivers",),
     ("certificates",),
-    ("uplink", "consent"),
+    ("uplink", "consent", "enrolment"),
     ("config",),
     ("policy",),
     ("wire", "models", "channels", "device"),

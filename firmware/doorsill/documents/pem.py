@@ -115,15 +115,16 @@ def read_chain(path: Path) -> list[x509.Certificate]:
 
 def public_of(path: Path) -> bytes:
     """The public half of the private key in ``path``, DER; see :func:`read_key`."""
-    return _der(read_key(path).public_key())
+    return der_of(read_key(path).public_key())
 
 
 def public_of_certificate(certificate: x509.Certificate) -> bytes:
     """The public key of ``certificate``, DER."""
-    return _der(certificate.public_key())
+    return der_of(certificate.public_key())
 
 
-def _der(public: Any) -> bytes:
+def der_of(public: Any) -> bytes:
+    """A public key, DER."""
     der: bytes = public.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

@@ -1,0 +1,1 @@
+"""How a camera joins its fleet: its own key, a certificate, all it needs to run."""
