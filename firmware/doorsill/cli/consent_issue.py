@@ -19,6 +19,7 @@ from doorsill.drivers.token.piv_card import FACTORY_MANAGEMENT_KEY, PivCard
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards
 from doorsill.office.cards import Grant
+from doorsill.office.controller import secret
 from doorsill.office.piv import Office, holder_before, make, with_one_card
 from doorsill.policy.store import replace
 
@@ -75,7 +76,8 @@ def issue_card(args: argparse.Namespace) -> int:
 
 def read_office(folder: Path) -> Office:
     """The consent CA in ``folder``; ConfigError if a part of it is missing."""
-    key = pem.read_key(folder / KEY_NAME)
+    path = folder / KEY_NAME
+    key = pem.read_key(path, lambda: secret(f"passphrase of {path}: ").encode())
     ca = pem.read_certificate(folder / CA_NAME)
     if ca.public_key() != key.public_key():
         raise ConfigError(f"{folder / KEY_NAME} is not the key of {CA_NAME} beside it")

@@ -1,6 +1,7 @@
 """A small certificate authority on P-256: a root, a broker, devices, a revocation list.
 
-    root ──┬── broker            server certificate for its host names and addresses
+    root ──┬── issuing           a CA below the root, which may then be offline
+           ├── broker            server certificate for its host names and addresses
            ├── porto-1_cam-01    a device: its site and its id
            ├── reader:store      a reader; no device can have a name with a colon
            └── revoked           CRL
@@ -66,14 +67,25 @@ class Authority:
     _revoked: list[tuple[int, datetime]] = field(default_factory=list)
 
     @classmethod
-    def create(cls, name: str, now: datetime) -> Authority:
-        """A new root, valid for ten years from ``now``."""
+    def create(cls, name: str, now: datetime, below: int = 0) -> Authority:
+        """A new root, valid for ten years from ``now``.
+
+        ``below`` is how many CAs a chain may hold between the root and a device.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        public = key.public_key()
-        builder = _builder(_name(name), _name(name), public, now, ROOT_VALID)
-        builder = builder.add_extension(x509.BasicConstraints(True, 0), critical=True)
-        builder = builder.add_extension(_usage(signs=True), critical=True)
-        return cls(builder.sign(key, hashes.SHA256()), key)
+        builder = _builder(_name(name), _name(name), key.public_key(), now, ROOT_VALID)
+        return cls(_sign_authority(builder, key, below), key)
+
+    def delegate(self, name: str, now: datetime) -> Authority:
+        """A CA below this one, which issues while this one's key lies in a safe."""
+        key, issuer = ec.generate_private_key(ec.SECP256R1()), self.certificate.subject
+        valid = self.certificate.not_valid_after_utc - now
+        builder = _builder(_name(name), issuer, key.public_key(), now, valid)
+        public = self.key.public_key()
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False
+        )
+        return Authority(_sign_authority(builder, self.key, 0), key)
 
     def issue_server(self, hosts: Sequence[str], now: datetime) -> Issued:
         """Issue for a broker at ``hosts``, names or addresses; ConfigError if none."""
@@ -106,6 +118,14 @@ class Authority:
         require_p256(public)
         return self._certify(name, cast(PublicKey, public), client_auth, now)
 
+    def certify_key(
+        self, key: PublicKey, site: str, device: str, now: datetime
+    ) -> x509.Certificate:
+        """Certify ``key``, of which possession was proven, for a device."""
+        require_p256(key)
+        name = client(require_name(site), require_name(device))
+        return self._certify(name, key, ExtendedKeyUsageOID.CLIENT_AUTH, now)
+
     def issue_reader(self, name: str, now: datetime) -> Issued:
         """Issue for a subscriber called ``name``."""
         reader = reader_name(require_name(name))
@@ -115,13 +135,13 @@ class Authority:
         """Revoke ``certificate``: brokers refuse it from the next list on."""
         self._revoked.append((certificate.serial_number, now))
 
-    def revocation_list(self, now: datetime) -> bytes:
-        """The signed CRL as PEM."""
+    def revocation_list(self, now: datetime, valid: timedelta = CRL_VALID) -> bytes:
+        """The signed CRL as PEM, good for ``valid`` from ``now``."""
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.certificate.subject)
             .last_update(now - CLOCK_SLACK)
-            .next_update(now + CRL_VALID)
+            .next_update(now + valid)
         )
         for serial, date in self._revoked:
             revoked = x509.RevokedCertificateBuilder().serial_number(serial)
@@ -215,6 +235,14 @@ def require_name(name: str) -> str:
 def reader_name(name: str) -> str:
     """The name of a reader at the broker; no device can have it."""
     return f"{READER}{name}"
+
+
+def _sign_authority(
+    builder: x509.CertificateBuilder, key: PrivateKey, below: int
+) -> x509.Certificate:
+    builder = builder.add_extension(x509.BasicConstraints(True, below), critical=True)
+    builder = builder.add_extension(_usage(signs=True), critical=True)
+    return builder.sign(key, hashes.SHA256())
 
 
 def _read_request(pem: bytes) -> x509.CertificateSigningRequest:

@@ -13,8 +13,6 @@ no right at the broker any more, once the broker has the new list.
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from doorsill.config import Config, read_config
 from doorsill.documents import pem
 from doorsill.documents.reading import read_file
+from doorsill.documents.toml_text import replace_value
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy.acceptance import accept
 from doorsill.policy.document import Place
@@ -34,6 +33,7 @@ from doorsill.policy.store import read_public_key, replace
 from doorsill.wire.messages import client
 from doorsill_fleet.broker.mosquitto import access_list, listener
 from doorsill_fleet.ca.authority import Authority, Issued, require_name
+from doorsill_fleet.office.new_folder import begin, require_host, require_new
 
 READER = "store"  # name of the reader that is made
 AT_THE_BROKER = Path("/etc/mosquitto/doorsill")  # the folder on the broker's machine
@@ -100,12 +100,12 @@ def found(
     ``hosts`` are the names of the broker; cameras use the first. Raises ConfigError if
     the folder exists, or a name cannot be one.
     """
-    _require_new(folder)
+    require_new(folder)
     for host in hosts:
-        _require_host(host)
+        require_host(host)
     authority = Authority.create("doorsill", now)
     server = authority.issue_server(hosts, now)
-    part = _begin(folder)
+    part = begin(folder)
     made = Office(part)
     for each in (made.broker, made.cameras):
         each.mkdir(mode=0o700)
@@ -148,7 +148,7 @@ def admit(
         raise ConfigError(f"{folder} exists; to make a camera again, remove it first")
     _require_policy(office, camera)
     issued = _issue(office, camera, now, ask)
-    part = _begin(folder)
+    part = begin(folder)
     for made, source in (
         ("ca.pem", office.folder / "ca.pem"),
         ("controller.key.pub", office.folder / "controller.key.pub"),
@@ -163,26 +163,6 @@ def admit(
     part.rename(folder)
     office.write_access()
     return folder
-
-
-def _require_new(folder: Path) -> None:
-    if folder.exists():
-        raise ConfigError(f"{folder} exists; an authority is never overwritten")
-    if not folder.absolute().parent.is_dir():
-        raise ConfigError(f"there is no folder {folder.absolute().parent}")
-
-
-def _begin(folder: Path) -> Path:
-    """A temporary folder; it is renamed to ``folder`` when it is complete."""
-    part = folder.absolute().with_name(f".{folder.absolute().name}")
-    shutil.rmtree(part, ignore_errors=True)  # left by a power cut
-    part.mkdir(mode=0o700)
-    return part
-
-
-def _require_host(host: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9.:-]{1,253}", host):
-        raise ConfigError(f"{host[:60]!r} is no host name or address")
 
 
 def _make_controller(path: Path, passphrase: bytes) -> None:
@@ -223,16 +203,7 @@ def _configuration(office: Office, camera: Camera) -> str:
         "port": str(address["port"]),
     }
     for key, value in values.items():
-        text = _replace_value(text, key, f"{key} = {value}")
-    return text
-
-
-def _replace_value(text: str, key: str, line: str) -> str:
-    """``text`` with ``line`` in place of the value of ``key``; its comment stays."""
-    pattern = rf"(?m)^{key} = [^#\n]*?(?=\s*(#|$))"
-    text, count = re.subn(pattern, lambda _: line, text, count=1)
-    if not count:
-        raise ConfigError(f"the example configuration has no {key}")
+        text = replace_value(text, key, f"{key} = {value}")
     return text
 
 

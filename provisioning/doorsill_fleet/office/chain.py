@@ -1,0 +1,190 @@
+"""The folder of a chain of shops: its authorities, its broker, its register.
+
+    fleet/safe/root.key, consent-ca.key, controller.key     a person's: into the safe
+    fleet/issuing.key, issuing.pem     signs cameras' certificates; `serve` needs it
+    fleet/root.pem                     what every camera trusts
+    fleet/charter.json                 the root's word: the controller, the consent CA
+    fleet/fleet.toml                   where cameras find the fleet and the broker
+    fleet/server.pem, .key             of `serve`
+    fleet/reader-store.pem, .key       of `receive`
+    fleet/policies/porto-1.json        signed, for each shop
+    fleet/broker/                      all files for the broker's machine
+
+The online machine can make cameras, and nothing else: what cameras may do is signed by
+the controller's key, and that this key is the controller's is signed by the root.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from doorsill.documents import canonical, charter, pem
+from doorsill.documents.reading import parse_toml, read_file
+from doorsill.errors import ConfigError
+from doorsill.office import cards
+from doorsill.policy.store import replace
+from doorsill_fleet.broker.mosquitto import listener
+from doorsill_fleet.ca.authority import Authority, pem_of
+from doorsill_fleet.office.camera_folder import AT_THE_BROKER, READER
+from doorsill_fleet.office.new_folder import begin, require_host, require_new
+
+CONSENT_DAYS = 3650  # validity of the consent CA, in days
+SECRETS = ("root", "issuing", "consent-ca", "controller")  # keys that a person guards
+
+Ask = Callable[[str], bytes]  # the passphrase for a key of this name; empty: none
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Under which names and ports cameras reach the fleet and the broker."""
+
+    hosts: tuple[str, ...]
+    port: int
+    broker: str  # host name; the first of ``hosts`` where it runs on this machine
+    broker_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The folder, after :func:`make_chain` has made it."""
+
+    folder: Path
+    places: Places
+
+    @property
+    def broker(self) -> Path:
+        """The files for the broker's machine."""
+        return self.folder / "broker"
+
+    @property
+    def root(self) -> x509.Certificate:
+        """The certificate that every camera trusts."""
+        return pem.read_certificate(self.folder / "root.pem")
+
+    @property
+    def issuing(self) -> x509.Certificate:
+        """The certificate of the CA that signs cameras' certificates."""
+        return pem.read_certificate(self.folder / "issuing.pem")
+
+    def policy_of(self, site: str) -> bytes | None:
+        """The signed policy of ``site``, or None if there is none yet."""
+        path = self.folder / "policies" / f"{site}.json"
+        return read_file(path) if path.exists() else None
+
+
+def make_chain(folder: Path, places: Places, now: datetime, ask: Ask) -> Chain:
+    """Make the folder; ConfigError if it exists, or a name cannot be one.
+
+    ``ask`` gives a new passphrase for each of SECRETS.
+    """
+    require_new(folder)
+    for host in (*places.hosts, places.broker):
+        require_host(host)
+    words = {name: ask(name) for name in SECRETS}
+    root = Authority.create("doorsill root", now, below=1)
+    issuing = root.delegate("doorsill issuing", now)
+    part = begin(folder)
+    made, safe = Chain(part, places), part / "safe"
+    for each in (safe, made.broker, part / "policies"):
+        each.mkdir(mode=0o700)
+    pem.write_key(safe / "root.key", root.key, words["root"])
+    pem.write_key(part / "issuing.key", issuing.key, words["issuing"])
+    replace(part / "issuing.pem", pem_of(issuing.certificate))
+    for each in (part, safe):
+        replace(each / "root.pem", pem_of(root.certificate))
+    controller = pem.create_key(safe / "controller.key", words["controller"])
+    public = _public(controller)
+    replace(part / "controller.key.pub", public)
+    consent = _make_consent(safe, now, words["consent-ca"])
+    replace(part / "consent-ca.pem", consent)
+    said = charter.Charter(public, consent)
+    replace(part / "charter.json", canonical.seal(charter.body_of(said), root.key))
+    _make_servers(made, issuing, now)
+    replace(part / "fleet.toml", _settings(places).encode())
+    part.rename(folder)
+    return Chain(folder, places)
+
+
+def open_chain(folder: Path) -> Chain:
+    """The chain in ``folder``; ConfigError if there is none."""
+    path = folder / "fleet.toml"
+    if not path.is_file():
+        raise ConfigError(
+            f"{folder} is no fleet; make one: doorsill-fleet init --folder {folder}"
+        )
+    try:
+        found = parse_toml(read_file(path))
+        return Chain(folder, _places(found))
+    except ConfigError as error:
+        raise error.of(path) from None
+    except (KeyError, TypeError, ValueError):
+        raise ConfigError(f"{path} needs [fleet] and [broker], as init wrote") from None
+
+
+def _places(found: dict[str, Any]) -> Places:
+    fleet, broker = found["fleet"], found["broker"]
+    hosts = tuple(str(each) for each in fleet["hosts"])
+    for host in (*hosts, broker["host"]):
+        require_host(host)
+    return Places(hosts, int(fleet["port"]), broker["host"], int(broker["port"]))
+
+
+def _settings(places: Places) -> str:
+    return (
+        "[fleet]                      # where cameras enrol: `doorsill-fleet serve`\n"
+        f"hosts = {json.dumps(list(places.hosts))}\n"
+        f"port = {places.port}\n\n"
+        "[broker]                     # where their counts go\n"
+        f"host = {json.dumps(places.broker)}\n"
+        f"port = {places.broker_port}\n"
+    )
+
+
+def _make_consent(safe: Path, now: datetime, words: bytes) -> bytes:
+    key = pem.create_key(safe / "consent-ca.key", words)
+    ca = cards.authority(key, "doorsill consent", now.timestamp(), CONSENT_DAYS)
+    replace(safe / "consent-ca.pem", pem_of(ca))
+    return pem_of(ca)
+
+
+def _make_servers(made: Chain, issuing: Authority, now: datetime) -> None:
+    """Certificates of the server, the broker and the reader; the broker's settings."""
+    places, broker = made.places, made.broker
+    both = pem_of(issuing.certificate) + pem_of(made.root)
+    for each in (made.folder, broker):
+        replace(each / "ca.pem", both)
+    _write_with_chain(
+        issuing.issue_server(places.hosts, now), made.folder, "server", issuing
+    )
+    hosts = list(dict.fromkeys((places.broker, *places.hosts)))
+    _write_with_chain(issuing.issue_server(hosts, now), broker, "broker", issuing)
+    reader = issuing.issue_reader(READER, now)
+    _write_with_chain(reader, made.folder, f"reader-{READER}", issuing)
+    conf = listener(AT_THE_BROKER, places.broker_port)
+    conf.append(f"crlfile {AT_THE_BROKER / 'revoked.pem'}")
+    replace(broker / "doorsill.conf", ("\n".join(conf) + "\n").encode())
+    replace(broker / "access", b"")
+    valid = issuing.certificate.not_valid_after_utc - now
+    replace(broker / "revoked.pem", issuing.revocation_list(now, valid))
+
+
+def _write_with_chain(issued: Any, folder: Path, name: str, issuing: Authority) -> None:
+    """Certificate and key; the CA's certificate follows the certificate."""
+    issued.write(folder, name)
+    both = pem_of(issued.certificate) + pem_of(issuing.certificate)
+    replace(folder / f"{name}.pem", both)
+
+
+def _public(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
