@@ -1,0 +1,1 @@
+"""Who belongs to the fleet: sites, cameras, vouchers, certificates."""
