@@ -30,6 +30,10 @@ COMMANDS = {
         "doorsill.cli.arguments.check",
         "say all that is wrong with a configuration",
     ),
+    "enrol": (
+        "doorsill.cli.arguments.enrol",
+        "join the fleet with a voucher, or renew the certificate",
+    ),
     "status": ("doorsill.cli.arguments.status", "say what a technician needs to know"),
     "policy": (
         "doorsill.cli.arguments.policy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -14,6 +15,23 @@ from doorsill.process.stopping import deaf
 
 # The module and function that declare each command; imported when it is used.
 COMMANDS = {
+    "init": (
+        "doorsill_fleet.cli.arguments.chain:add_init",
+        "make the authorities and the folder of a chain of shops",
+    ),
+    "site": ("doorsill_fleet.cli.arguments.devices:add_site", "add and list shops"),
+    "device": (
+        "doorsill_fleet.cli.arguments.devices:add_device",
+        "add, approve, show, revoke, replace and move cameras",
+    ),
+    "devices": (
+        "doorsill_fleet.cli.arguments.devices:add_devices",
+        "list the cameras, with what each one waits for",
+    ),
+    "serve": (
+        "doorsill_fleet.cli.arguments.chain:add_serve",
+        "enrol cameras: certificates for vouchers, over HTTPS",
+    ),
     "ca": (
         "doorsill_fleet.cli.arguments.office:add_ca",
         "make an authority, a controller's key and a broker's files",
@@ -41,6 +59,10 @@ COMMANDS = {
 }
 EXAMPLES = """\
 examples:
+  doorsill-fleet init --host fleet.stores.example
+  doorsill-fleet site add porto-1
+  doorsill-fleet device add --count 22 --site porto-1
+  doorsill-fleet serve
   doorsill-fleet ca stores --broker broker.porto-1.example
   doorsill-fleet camera stores porto-1 cam-01 --policy stores/porto-1.json
   doorsill-fleet broker stores/broker                        at the broker, as root
@@ -70,6 +92,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     chosen = whole_parser().parse_args(arguments)
     log_to_stderr(verbose=chosen.verbose)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # of its own inner life
     return done(chosen)
 
 

@@ -1,0 +1,91 @@
+"""What ``doorsill-fleet init`` and ``serve`` take."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from doorsill.commandline.parser import command
+from doorsill.commandline.values import some_text, whole
+
+WORK = "doorsill_fleet.cli.chain"
+FLEET = Path("fleet")  # the folder of the chain where nothing else is said
+PORT, BROKER_PORT = 8443, 8883  # of EST over HTTPS, of MQTT over TLS
+INIT = """\
+examples:
+  doorsill-fleet init
+  doorsill-fleet init --host fleet.stores.example --broker broker.stores.example
+  doorsill-fleet init --folder trial --host localhost --no-passphrase
+
+Makes FOLDER, which must not exist: the root and the consent CA, the controller's key,
+the CA that makes cameras, and all that broker and server need. It asks for a
+passphrase for each of the four keys that a person guards.
+"""
+SERVE = """\
+examples:
+  doorsill-fleet serve
+  doorsill-fleet serve --folder /var/lib/doorsill-fleet --listen 192.0.2.10
+
+Cameras that run `doorsill enrol` get their certificates here, over HTTPS (TLS 1.3).
+The issuing key comes from systemd (LoadCredentialEncrypted=issuing.key:FILE), or from
+FOLDER with a passphrase that it asks for. SIGTERM or Ctrl-C stops it.
+"""
+
+
+def add_init(commands: argparse._SubParsersAction[Any]) -> None:
+    """Join ``init``."""
+    words = "make the authorities and the folder of a chain of shops"
+    parser = command(commands, "init", words, INIT, f"{WORK}:init")
+    add_folder(parser, "to be made")
+    parser.add_argument(
+        "--host",
+        type=some_text,
+        action="append",
+        metavar="HOST",
+        help="under which cameras reach this machine; several: its other names "
+        "(default: its own name)",
+    )
+    parser.add_argument(
+        "--port", type=whole(1, 65535), default=PORT, metavar="N", help="of `serve`"
+    )
+    parser.add_argument(
+        "--broker", type=some_text, metavar="HOST", help="if it is another machine"
+    )
+    parser.add_argument(
+        "--broker-port",
+        type=whole(1, 65535),
+        default=BROKER_PORT,
+        metavar="N",
+        help="of the broker",
+    )
+    parser.add_argument(
+        "--no-passphrase", action="store_true", help="keys that lie open: for a trial"
+    )
+
+
+def add_serve(commands: argparse._SubParsersAction[Any]) -> None:
+    """Join ``serve``."""
+    words = "enrol cameras: certificates for vouchers, over HTTPS"
+    parser = command(commands, "serve", words, SERVE, f"{WORK}:serve")
+    add_folder(parser, "of `doorsill-fleet init`")
+    parser.add_argument(
+        "--listen",
+        type=some_text,
+        default="0.0.0.0",  # noqa: S104 - cameras come from the network
+        metavar="ADDRESS",
+        help="of this machine; every one of them",
+    )
+    parser.add_argument(
+        "--port",
+        type=whole(1, 65535),
+        metavar="N",
+        help="behind a port that is handed on (default: the one of `init`)",
+    )
+
+
+def add_folder(parser: argparse.ArgumentParser, words: str) -> None:
+    """``--folder FOLDER``."""
+    parser.add_argument(
+        "--folder", type=Path, default=FLEET, metavar="FOLDER", help=words
+    )

@@ -1,0 +1,87 @@
+"""``doorsill-fleet init`` and ``serve``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import sys
+from datetime import UTC, datetime
+
+from doorsill.errors import ConfigError
+from doorsill.office import controller
+from doorsill_fleet.office.chain import Ask, Chain, Places, make_chain, open_chain
+
+
+def init(args: argparse.Namespace) -> int:
+    """Make the folder; say what goes into the safe, and what `serve` needs."""
+    hosts = tuple(dict.fromkeys(args.host or [socket.gethostname(), "localhost"]))
+    places = Places(hosts, args.port, args.broker or hosts[0], args.broker_port)
+    made = make_chain(args.folder, places, datetime.now(UTC), _passphrase(args))
+    for line in _words(made, open_keys=args.no_passphrase):
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Enrol cameras until a signal comes."""
+    from doorsill_fleet.ca.keys import open_issuing
+    from doorsill_fleet.enrolment.app import Desk
+    from doorsill_fleet.enrolment.service import Enrolment
+    from doorsill_fleet.enrolment.serving import server
+    from doorsill_fleet.registry.register import open_register
+
+    chain = open_chain(args.folder)
+    authority = open_issuing(
+        chain, lambda words: sys.stderr.write(f"warning: {words}\n")
+    )
+    register = open_register(chain.folder)
+    desk = Desk(Enrolment(chain, register, authority))
+    port = args.port or chain.places.port
+    _require_free(args.listen, port)
+    made = server(desk.app(), chain.folder, args.listen, port)
+    sys.stdout.write(f"cameras enrol at {', '.join(chain.places.hosts)}, port {port}\n")
+    sys.stdout.flush()
+    for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises it again at its end
+        signal.signal(each, lambda *_: None)
+    try:
+        made.run()
+    finally:
+        register.dispose()
+    return 0
+
+
+def _passphrase(args: argparse.Namespace) -> Ask:
+    def ask(name: str) -> bytes:
+        if args.no_passphrase:
+            return b""
+        sys.stderr.write(f"for {name}.key: ")
+        return controller.new_passphrase()
+
+    return ask
+
+
+def _words(made: Chain, *, open_keys: bool) -> list[str]:
+    folder, places = made.folder, made.places
+    keys = f"{folder / 'safe'}: root, consent CA and controller's key"
+    lines = [
+        f"made {folder}: cameras enrol at {places.hosts[0]}:{places.port}",
+        f"  into the safe, twice: {keys}",
+        "    take that folder off this machine; sign policies where it is",
+        f"  {folder / 'issuing.key'} stays: `serve` makes cameras with it",
+        "    after a reboot it asks for the passphrase, or systemd hands it over:",
+        f"    systemd-creds encrypt {folder / 'issuing.key'} issuing.key.cred",
+        f"  {made.broker}  is for the broker: doorsill-fleet broker {made.broker}",
+    ]
+    if open_keys:
+        lines.append("  no key has a passphrase: for a trial, and for nothing else")
+    return lines
+
+
+def _require_free(host: str, port: int) -> None:
+    """ConfigError if the port cannot be listened on; uvicorn would only leave."""
+    try:
+        with socket.create_server((host, port)):
+            return
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from None

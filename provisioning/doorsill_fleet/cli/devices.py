@@ -1,0 +1,225 @@
+"""``doorsill-fleet site``, ``device`` and ``devices``: who belongs to the fleet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from doorsill.documents.durable import put
+from doorsill.documents.files import require_new
+from doorsill.documents.voucher import Voucher, root_mark
+from doorsill_fleet.broker.members import write_access, write_revoked
+from doorsill_fleet.ca.keys import open_issuing
+from doorsill_fleet.office.chain import Chain, open_chain
+from doorsill_fleet.registry import devices
+from doorsill_fleet.registry.devices import HandedOut
+from doorsill_fleet.registry.handing_out import Label, as_csv, as_pdf
+from doorsill_fleet.registry.register import open_register, transaction
+from doorsill_fleet.registry.tables import Device, Site, VoucherRow
+
+
+def add_site(args: argparse.Namespace) -> int:
+    """Add a shop."""
+    with _opened(args.folder) as (chain, session):
+        devices.add_site(session, args.site, datetime.now(UTC), approves=args.approve)
+    _say(f"added {args.site}; its policy belongs at {_policy(chain, args.site)}")
+    return 0
+
+
+def list_sites(args: argparse.Namespace) -> int:
+    """Each shop, with how many cameras it has and whether it has a policy."""
+    with _opened(args.folder) as (chain, session):
+        for each in session.scalars(select(Site).order_by(Site.name)):
+            count = len(devices.devices(session, each.name))
+            has = "a policy" if _policy(chain, each.name).exists() else "no policy yet"
+            asks = ", approved by a person" if each.approves else ""
+            _say(f"{each.name:16}  {count} devices, {has}{asks}")
+    return 0
+
+
+def add_devices(args: argparse.Namespace) -> int:
+    """Add cameras, and write their vouchers as a table and as labels."""
+    table, sheet = (args.out.with_suffix(each) for each in (".csv", ".pdf"))
+    for path in (table, sheet):
+        require_new(path)
+    valid = timedelta(days=args.days)
+    with _opened(args.folder) as (chain, session):
+        now = datetime.now(UTC)
+        made = devices.add_devices(session, args.site, args.count, now, valid)
+        _write(chain, made, table, sheet)
+        write_access(chain, session)
+    _say(f"added {len(made)} devices to {args.site}: {made[0].device} and on")
+    _say_vouchers(table, sheet, args.days)
+    _say(f"  at the broker, as root: doorsill-fleet broker {chain.broker}")
+    return 0
+
+
+def approve_device(args: argparse.Namespace) -> int:
+    """Approve the key with which a camera asked."""
+    with _opened(args.folder) as (_, session):
+        key = devices.approve(session, args.serial)
+    _say(f"approved {args.serial} with the key {key[:16]}; it asks again by itself")
+    return 0
+
+
+def revoke_device(args: argparse.Namespace) -> int:
+    """Take a camera's certificates back."""
+    with _taking_back(args.folder) as (chain, session, now):
+        count = devices.revoke(session, args.serial, now, args.why)
+    _say(f"revoked {args.serial}: {count} certificates and its vouchers")
+    _say_broker(chain)
+    return 0
+
+
+def replace_device(args: argparse.Namespace) -> int:
+    """Another board or card under the same name."""
+    _require_free(args.out)
+    with _taking_back(args.folder) as (chain, session, now):
+        made = devices.replace(session, args.serial, now, timedelta(days=args.days))
+        _write(chain, [made], *_paths(args.out))
+    _say(f"{args.serial} stays {made.site} {made.device}; its old certificate is void")
+    _say_vouchers(*_paths(args.out), args.days)
+    _say_broker(chain)
+    return 0
+
+
+def move_device(args: argparse.Namespace) -> int:
+    """To another shop."""
+    _require_free(args.out)
+    with _taking_back(args.folder) as (chain, session, now):
+        valid = timedelta(days=args.days)
+        made = devices.move(session, args.serial, args.site, now, valid)
+        _write(chain, [made], *_paths(args.out))
+    _say(f"{args.serial} is {made.site} {made.device} now; its old certificate is void")
+    _say_vouchers(*_paths(args.out), args.days)
+    _say_broker(chain)
+    return 0
+
+
+def show_device(args: argparse.Namespace) -> int:
+    """One camera, its voucher and its certificates."""
+    now = datetime.now(UTC).timestamp()
+    with _opened(args.folder) as (_, session):
+        device = devices.require_device(session, args.serial)
+        _say(f"{device.serial}: {device.site} {device.name}, {device.state}")
+        if device.asked_key and device.asked_key != device.approved_key:
+            _say(f"  waits for: doorsill-fleet device approve {device.serial}")
+        wanted = select(VoucherRow).where(VoucherRow.serial == device.serial)
+        for voucher in session.scalars(wanted):
+            _say(f"  voucher: {_of_voucher(voucher, now)}")
+        for row in devices.certificates(session, device.serial):
+            ends = f"revoked {_day(row.revoked)}: {row.why}" if row.revoked else ""
+            _say(f"  certificate {row.fingerprint[:16]}, from {_day(row.issued)}, "
+                 f"{ends or f'good until {_day(row.ends)}'}")  # fmt: skip
+    return 0
+
+
+def list_devices(args: argparse.Namespace) -> int:
+    """Each camera in a line."""
+    now = datetime.now(UTC).timestamp()
+    with _opened(args.folder) as (_, session):
+        for each in devices.devices(session, args.site):
+            who = f"{each.serial}  {each.site:16}  {each.name:16}"
+            _say(f"{who}  {_next(session, each, now)}")
+    return 0
+
+
+def _next(session: Session, device: Device, now: float) -> str:
+    """The state in words, with what to do next."""
+    good = [e for e in devices.certificates(session, device.serial) if not e.revoked]
+    if device.state == "active" and good:
+        if good[0].ends <= now:
+            return f"certificate expired {_day(good[0].ends)}: device replace"
+        return f"active, certificate until {_day(good[0].ends)}"
+    if device.state == "expected":
+        if device.asked_key:
+            return "waits for approval: device approve"
+        wanted = select(VoucherRow).where(VoucherRow.serial == device.serial)
+        found = session.scalars(wanted).first()
+        return f"expected, voucher {_of_voucher(found, now) if found else 'is gone'}"
+    return device.state
+
+
+def _of_voucher(found: VoucherRow, now: float) -> str:
+    if found.used is not None:
+        return f"used {_day(found.used)}"
+    if found.expires <= now:
+        return f"expired {_day(found.expires)}: device replace"
+    return f"good until {_day(found.expires)}"
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[tuple[Chain, Session]]:
+    chain = open_chain(folder)
+    register = open_register(folder)
+    try:
+        with transaction(register) as session:
+            yield chain, session
+    finally:
+        register.dispose()
+
+
+@contextmanager
+def _taking_back(folder: Path) -> Iterator[tuple[Chain, Session, datetime]]:
+    """As :func:`_opened`; at the end the broker's two lists say what the register says.
+
+    The key is asked for first: a revocation is not to stop half-way for a passphrase.
+    """
+    authority = open_issuing(open_chain(folder), lambda _: None)
+    with _opened(folder) as (chain, session):
+        now = datetime.now(UTC)
+        yield chain, session, now
+        session.flush()
+        write_access(chain, session)
+        write_revoked(chain, session, authority, now)
+
+
+def _write(chain: Chain, made: list[HandedOut], table: Path, sheet: Path) -> None:
+    """The vouchers, for their owner alone: they are secrets until they are used."""
+    places, mark = chain.places, root_mark(chain.root.public_bytes(Encoding.DER))
+    host = places.hosts[0]
+    labels = [
+        Label(each, Voucher(host, places.port, each.serial, each.secret, mark))
+        for each in made
+    ]
+    put(table, as_csv(labels), private=True)
+    put(sheet, as_pdf(labels), private=True)
+
+
+def _paths(out: Path) -> tuple[Path, Path]:
+    return out.with_suffix(".csv"), out.with_suffix(".pdf")
+
+
+def _require_free(out: Path) -> None:
+    for each in _paths(out):
+        require_new(each)
+
+
+def _say_vouchers(table: Path, sheet: Path, days: int) -> None:
+    _say(f"  vouchers, good once and for {days} days: {table}, labels: {sheet}")
+    _say("  on the camera, as root: doorsill enrol")
+
+
+def _say_broker(chain: Chain) -> None:
+    _say("  for this to hold, at the broker, as root:")
+    _say(f"    doorsill-fleet broker {chain.broker}")
+
+
+def _policy(chain: Chain, site: str) -> Path:
+    return chain.folder / "policies" / f"{site}.json"
+
+
+def _day(utc: int) -> str:
+    return f"{datetime.fromtimestamp(utc, UTC):%Y-%m-%d}"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
