@@ -26,6 +26,7 @@ from fleets import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from limits import END_S
 
 from doorsill.documents import proof
 from doorsill.documents.pem import fingerprint
@@ -341,7 +342,9 @@ def test_nothing_older_than_tls_1_3_is_spoken(fleet: FleetWorld) -> None:
     context = ssl.create_default_context(cafile=str(fleet.chain.folder / "ca.pem"))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
-        socket.create_connection(("localhost", fleet.chain.places.port)) as plain,
+        socket.create_connection(
+            ("localhost", fleet.chain.places.port), END_S
+        ) as plain,
         pytest.raises(ssl.SSLError),
     ):
         context.wrap_socket(plain, server_hostname="localhost")

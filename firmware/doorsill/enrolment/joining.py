@@ -38,6 +38,7 @@ from doorsill.enrolment.fleet_server import (
 from doorsill.enrolment.stage import READY, Stage
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.policy import document
+from doorsill.policy.acceptance import accept
 from doorsill.policy.store import read_public_key
 
 
@@ -173,7 +174,7 @@ def _start(stage: Stage, server: FleetServer, key: PrivateKey, wanted: Wanted) -
     if policy is None:
         raise Wait(f"the fleet has no signed policy for {site} yet")
     signer = read_public_key(stage.folder / "controller.key.pub")
-    document.accept(None, policy, signer, document.Place(site, device))
+    accept(None, policy, signer, document.Place(site, device))
     stage.put("policy.json", policy)
     text = configure(
         stage.target / "doorsill.toml", (site, device), (host, port), wanted.camera
