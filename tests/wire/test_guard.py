@@ -161,6 +161,7 @@ def test_the_bounds_are_those_that_were_decided() -> None:
         "live": (1.0, 10),
         "health": (0.2, 10),
         "state": (0.5, 20),
+        "certificate": (0.01, 10),
         "discovery": (0.1, 10),
     }
     assert {guard_module.QOS[name] for name in RATES} == {1}

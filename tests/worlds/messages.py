@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from doorsill.wire import messages as wire
 from doorsill.wire import rules
+from doorsill.wire.certificate import Certificate
 from doorsill.wire.messages import (
     Attributes,
     Health,
@@ -89,7 +90,42 @@ HEALTH = Health(
 )
 STATE = State(state="ready")
 
-EVERY: tuple[Message, ...] = (LINE, ZONE, ATTRIBUTES, LIVE, HEALTH, STATE)
+CERTIFICATE = Certificate(
+    counter=7,
+    previous="11" * 32,
+    signature_r="22" * 32,
+    signature_s="33" * 32,
+    signer="44" * 32,
+    release="0.1.0",
+    firmware="55" * 32,
+    policy="cd" * 32,
+    boot="11111111-2222-3333-4444-555555555555",
+    time_ms=1_800_000_000_000,
+    synchronised=True,
+    reason="removed",
+    medium="memory",
+    medium_named="66" * 32,
+    medium_bytes=4 << 20,
+    methods=("key-destroyed", "overwritten"),
+    key="77" * 16,
+    blank=True,
+    read_back=None,
+    swap_bytes=0,
+    core_dumps="off",
+    journal="none",
+    disks=({"kind": 0, "number": 0, "sectors": 4242},),
+    lease_opened_ms=1_799_999_000_000,
+    lease_closed_ms=1_800_000_000_000,
+    lease_card="88" * 32,
+    lease_purpose="99" * 32,
+    lease_sealed=7,
+    lease_sealed_bytes=70_000,
+    lease_exported=0,
+)
+
+EVERY: tuple[Message, ...] = (
+    LINE, ZONE, ATTRIBUTES, LIVE, HEALTH, STATE, CERTIFICATE
+)  # fmt: skip
 
 
 def values(rule: rules.Rule) -> st.SearchStrategy[Any]:
@@ -111,6 +147,11 @@ def values(rule: rules.Rule) -> st.SearchStrategy[Any]:
         )
     if isinstance(rule, rules.OrNull):
         return st.none() | values(rule.rule)
+    if isinstance(rule, rules.Rows):
+        names = [name for name, _ in rule.columns]
+        columns = st.tuples(*[values(each) for _, each in rule.columns])
+        rows = columns.map(lambda numbers: dict(zip(names, numbers, strict=True)))
+        return st.lists(rows, max_size=rule.most).map(tuple)
     assert isinstance(rule, rules.Pairs)
     row = st.tuples(*[values(rule.rule) for _ in rule.names]).map(
         lambda numbers: dict(zip(rule.names, numbers, strict=True))

@@ -14,11 +14,12 @@ from typing import Any, NoReturn
 from doorsill.errors import UntrustedError
 from doorsill.wire.messages import (
     KINDS,
-    LARGEST_BYTES,
     STREAMS,
     VERSION,
     Message,
     ZoneInterval,
+    largest_bytes,
+    stream_of,
 )
 from doorsill.wire.rules import Schema, fields_of
 
@@ -31,8 +32,9 @@ def encode(message: Message) -> bytes:
         each.check(value, f"{type(message).__name__}.{name}")
         table[name] = value
     data = json.dumps(table, separators=(",", ":"), ensure_ascii=True).encode()
-    if len(data) > LARGEST_BYTES:
-        raise UntrustedError(f"a message of {len(data)} bytes is over {LARGEST_BYTES}")
+    most = largest_bytes(stream_of(message))
+    if len(data) > most:
+        raise UntrustedError(f"a message of {len(data)} bytes is over {most}")
     return data
 
 
@@ -40,10 +42,9 @@ def decode(stream: str, payload: bytes) -> Message:
     """The message in ``payload``; UntrustedError for anything else."""
     if stream not in KINDS:
         raise UntrustedError(f"the stream is none of {', '.join(STREAMS)}")
-    if len(payload) > LARGEST_BYTES:
-        raise UntrustedError(
-            f"a message of {len(payload)} bytes is over {LARGEST_BYTES}"
-        )
+    most = largest_bytes(stream)
+    if len(payload) > most:
+        raise UntrustedError(f"a message of {len(payload)} bytes is over {most}")
     table = _read(payload)
     kind = KINDS[stream][0]
     if len(KINDS[stream]) > 1 and table.get("kind") == "zone":

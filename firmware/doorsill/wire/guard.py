@@ -1,6 +1,6 @@
 """The egress guard: every byte that leaves this device passes here, or does not leave.
 
-    check(stream, payload, now) -> Outgoing        schema, <= 1 KiB, rate; or it raises
+    check(stream, payload, now) -> Outgoing        schema, length, rate; or it raises
 
 The publisher accepts only an Outgoing, and only a guard can make one. One packet is not
 of the wire schema: the description for Home Assistant. It passes only if it is, byte
@@ -45,6 +45,7 @@ RATES: Final = {
     "live": Rate(1.0, 10),
     "health": Rate(0.2, 10),
     "state": Rate(0.5, 20),
+    "certificate": Rate(0.01, 10),
     DISCOVERY: Rate(0.1, 10),
 }
 

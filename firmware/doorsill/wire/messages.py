@@ -5,6 +5,7 @@
                             /live         Live                          retained
                             /health       Health                        retained
                             /state        State                         retained, will
+                            /certificate  Certificate                   of the vault
 
 Whole numbers with bounds, words from a list, short hashes: no field can hold 64 bytes
 of anybody's choosing, and ``codec`` gives each message exactly one spelling. Times are
@@ -26,12 +27,15 @@ from doorsill.cells import (
     Picture,
     Quality,
 )
+from doorsill.wire.certificate import LARGEST_BYTES as CERTIFICATE_LARGEST_BYTES
+from doorsill.wire.certificate import Certificate
 from doorsill.wire.rules import Flag, OrNull, Pairs, Text, Whole, Word, Words, rule
 
 VERSION = 1  # of this schema
-LARGEST_BYTES = 1024  # of a message
+LARGEST_BYTES = 1024  # of a message that is no certificate
 LINES_LIMIT, ZONES_LIMIT = 8, 16  # of one device
-STREAMS = ("interval", "live", "attributes", "health", "state")
+STREAMS = ("interval", "live", "attributes", "health", "state", "certificate")
+CERTIFICATE = "certificate"  # the one stream that the vault makes
 QUALITY_WORDS = tuple(str(flag.name).lower() for flag in Quality)
 
 _VERSION = Whole(VERSION, VERSION)
@@ -218,19 +222,25 @@ class State:
     state: str = rule(Word(STATES))
 
 
-Message = LineInterval | ZoneInterval | Attributes | Live | Health | State
+Message = LineInterval | ZoneInterval | Attributes | Live | Health | State | Certificate
 KINDS: dict[str, tuple[type[Any], ...]] = {
     "interval": (LineInterval, ZoneInterval),
     "live": (Live,),
     "attributes": (Attributes,),
     "health": (Health,),
     "state": (State,),
+    CERTIFICATE: (Certificate,),
 }
 
 
 def stream_of(message: Message) -> str:
     """The last level of the topic that ``message`` goes out on."""
     return next(name for name, kinds in KINDS.items() if type(message) in kinds)
+
+
+def largest_bytes(stream: str) -> int:
+    """The most bytes of a message of ``stream``."""
+    return CERTIFICATE_LARGEST_BYTES if stream == CERTIFICATE else LARGEST_BYTES
 
 
 def client(site: str, device: str) -> str:

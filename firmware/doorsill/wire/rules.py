@@ -183,6 +183,40 @@ class Pairs:
         return self.most * len(self.names) * self.rule.bits + math.log2(self.most + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list of rows of whole numbers; each column has a name and its own bounds."""
+
+    columns: tuple[tuple[str, Whole], ...]
+    most: int
+
+    def check(self, value: object, name: str) -> None:
+        if not isinstance(value, list | tuple):
+            raise UntrustedError(f"{name} must be a list")
+        if len(value) > self.most:
+            raise UntrustedError(f"{name} holds more than {self.most} rows")
+        names = tuple(column for column, _ in self.columns)
+        for row in value:
+            if not isinstance(row, dict) or tuple(row) != names:
+                raise UntrustedError(f"{name} must hold {', '.join(names)} only")
+            for column, each in self.columns:
+                each.check(row[column], f"{name}.{column}")
+
+    def schema(self) -> Schema:
+        row = {
+            "type": "object",
+            "properties": {name: each.schema() for name, each in self.columns},
+            "required": [name for name, _ in self.columns],
+            "additionalProperties": False,
+        }
+        return {"type": "array", "items": row, "maxItems": self.most}
+
+    @property
+    def bits(self) -> float:
+        row = sum(each.bits for _, each in self.columns)
+        return self.most * row + math.log2(self.most + 1)
+
+
 def rule(each: Rule, name: str | None = None, default: Any = None) -> Any:
     """A field of a message; ``name`` is its name on the wire, if that is a keyword."""
     metadata = {"rule": each, "name": name}
