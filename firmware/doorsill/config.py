@@ -141,6 +141,11 @@ class Config:
         return self.device.run / "vault" / "reader"
 
     @property
+    def tray(self) -> Path:
+        """Where the vault lays out certificates, which the uplink sends."""
+        return self.device.run / "vault" / "certificates"
+
+    @property
     def vault_folder(self) -> Path:
         """Where certificates, marker and lock are; the vault may write nowhere else."""
         return self.device.state / "vault"

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from doorsill.channels.control import Counter, Request
 from doorsill.channels.crops import CropSource
 from doorsill.channels.note import Note
+from doorsill.channels.tray import Tray
 from doorsill.config import Config
 from doorsill.consent import trust
 from doorsill.consent.challenge import Binding
@@ -50,6 +51,7 @@ from doorsill.services.vault_opening import (
 )
 from doorsill.vault import surroundings
 from doorsill.vault.keeper import Keeper
+from doorsill.vault.outlet import Outlet
 from doorsill.vault.surroundings import boot_id
 from doorsill.vault.token_threads import Attendant
 
@@ -88,6 +90,7 @@ def main(config: Config) -> None:
         make_folder(config.vault_socket.parent, 0o750)
         counter = Counter(config.vault_socket)
         note = Note(config.reader_note)
+        outlet = Outlet(vault.chain, Tray(config.tray))
         supervisor = Supervisor(os.environ)
         keep = Confinement("vault", _writable(config), visible=_visible(config))
         confine(keep)
@@ -106,8 +109,11 @@ def main(config: Config) -> None:
         shut = "without power" if vault.silent else "blank (verified)"
         log.info("vault at work, %s, policy %d", shut, rules.policy.version)
         supervisor.ready("at work")
-        loop = _Loop(config, keeper, rules, device, counter, obedience, note)
-        _serve(loop, keeper, bell, supervisor)
+        loop = _Loop(config, keeper, rules, device, counter, obedience, note, outlet)
+        try:
+            _serve(loop, keeper, bell, supervisor)
+        finally:
+            outlet.catch_up()
         counter.close()
 
 
@@ -135,6 +141,7 @@ class _Loop:
         counter: Counter,
         obedience: Obedience,
         note: Note,
+        outlet: Outlet,
     ) -> None:
         self._config = config
         self._keeper = keeper
@@ -143,6 +150,7 @@ class _Loop:
         self._counter = counter
         self._obedience = obedience
         self._note = note
+        self._outlet = outlet
         self._connect_at = 0.0
 
     def run(self, bell: int, supervisor: Supervisor) -> None:
@@ -160,6 +168,7 @@ class _Loop:
                 return
             self._keeper.turn()
             self._leave_word()
+            self._outlet.catch_up()
             for request in self._counter.take():
                 self._answer(request)
 

@@ -119,7 +119,7 @@ class CertificateChain:
         """
         body = self._body(blanking)
         document = canonical.seal(body, self._identity.key)
-        path = self._directory / f"{self._counter + 1:010d}.json"
+        path = self.path_of(self._counter + 1)
         if path.exists():
             raise UntrustedError(f"{path} exists; the chain is only ever added to")
         replace(path, document)
@@ -128,6 +128,10 @@ class CertificateChain:
         self.known_ms = max(self.known_ms, blanking.surroundings.utc_ms)
         self._write_head()
         return path
+
+    def path_of(self, counter: int) -> Path:
+        """Where the certificate of this number is, or will be."""
+        return self._directory / f"{counter:010d}.json"
 
     def paths(self) -> Iterator[Path]:
         """The certificates, oldest first."""

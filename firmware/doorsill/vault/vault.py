@@ -68,6 +68,11 @@ class Vault:
         return self._ready and self.session is None
 
     @property
+    def chain(self) -> CertificateChain:
+        """The certificates of this vault."""
+        return self._ground.chain
+
+    @property
     def known_s(self) -> float:
         """The latest UTC in s that this vault has signed; now is not earlier."""
         return self._ground.chain.known_ms / 1000
