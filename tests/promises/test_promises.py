@@ -91,7 +91,10 @@ def test_only_counts_leave_the_camera_no_message_can_carry_an_image() -> None:
             with pytest.raises(UntrustedError):
                 guard.check(stream, picture[:size], 0.0)
     for message in EVERY:
-        assert sum(rule.bits for _, _, rule in fields_of(type(message))) < 128 * 8
+        bits = sum(rule.bits for _, _, rule in fields_of(type(message)))
+        if stream_of(message) == "certificate":  # hashes and a signature of the vault
+            bits = capacity.one_certificate_bits()  # what vision can change in it
+        assert bits < 128 * 8
         assert guard.check(stream_of(message), encode(message), 0.0)
     with pytest.raises(UntrustedError, match="only the egress guard"):
         Outgoing("doorsill/x", picture, False, None)

@@ -21,10 +21,12 @@ from doorsill.cells import MINUTE_S, Quality, ZoneCell
 from doorsill.channels.cell_link import CellServer
 from doorsill.services.uplink_opening import booted_at
 from doorsill.uplink import capacity
+from doorsill.uplink.courier import MOMENTS
 from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.pieces import ZoneSums, minute_of
 from doorsill.uplink.reports import interval_of
 from doorsill.uplink.tally import Minute
+from doorsill.wire.certificate import Certificate
 from doorsill.wire.codec import decode
 from doorsill.wire.gauges import DEGREES_MOST, DEGREES_STEP, coarse, levels, warmth
 from doorsill.wire.guard import RATES
@@ -92,6 +94,35 @@ def test_a_moment_comes_once() -> None:
     moments = Moments(60.0, 10.0)
     came = [second for second in range(1000, 1200) if moments.due(float(second))]
     assert came == [1000, 1030, 1090, 1150]
+
+
+def test_a_certificate_fits_the_moments_that_it_takes() -> None:
+    """Beside the gauges it would add bits; in their place it adds almost none."""
+    two = MOMENTS * capacity.gauges_bits(Pace()) * Pace().gauges_s / MINUTE_S
+    assert 100 < capacity.one_certificate_bits() < two
+    assert 0 < capacity.certificate_bits(Pace()) < 0.001
+
+
+def test_security_states_what_a_certificate_holds() -> None:
+    text = " ".join((ROOT / "SECURITY.md").read_text().split())
+    most = sum(rule.bits for _, _, rule in fields_of(Certificate))
+    assert f"{capacity.one_certificate_bits():.0f} bits of a vision's" in text
+    assert f"up to {most:,.0f} bits" in text
+    # Two moments for it and one for the gauges: an hour and a half.
+    minutes = (MOMENTS + 1) * Pace().gauges_s / MINUTE_S
+    assert f"{most / minutes:.0f} bits a minute. It has no way" in text
+
+
+def test_the_moments_of_certificates_are_counted_right() -> None:
+    """All sequences of an hour, counted one by one, grow no faster than is stated."""
+    gauges = capacity.gauges_bits(Pace()) * Pace().gauges_s / MINUTE_S
+    ways = [1.0, 2.0**gauges]
+    for _ in range(14):
+        ways.append(
+            2.0**gauges * ways[-1] + 2.0 ** capacity.one_certificate_bits() * ways[-2]
+        )
+    stated = gauges + capacity.certificate_bits(Pace()) * Pace().gauges_s / MINUTE_S
+    assert log2(ways[-1]) <= stated * 15 + 0.01
 
 
 # --- tried --------------------------------------------------------------------------

@@ -117,6 +117,37 @@ def test_a_file_of_before_is_taken_over(tmp_path: Path) -> None:
     assert not {("seen",), ("running",)} & set(tables)
 
 
+def test_a_file_that_took_a_kibibyte_takes_a_certificate(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    outbox.store(batch(1))
+    outbox._database.executescript(
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, "
+        "'iif(stream = ''certificate'', 4096, 1024)', '1024') WHERE name = 'outbox'; "
+        "PRAGMA writable_schema = RESET; DROP TABLE certificates; "
+        "PRAGMA user_version = 2"
+    )
+    outbox.close()
+    outbox = open_outbox(tmp_path)
+    outbox.hold([bytes(4096)])
+    assert outbox.release_certificate()
+    assert [len(each.payload) for each in outbox.due(9)][-1] == 4096
+
+
+def test_a_certificate_waits_for_its_moment_and_goes_once(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    outbox.hold([b"one", b"two", b"one"])
+    assert outbox.waiting() == 0  # not yet
+    assert outbox.release_certificate()
+    (row,) = outbox.due(9)
+    assert (row.stream, row.payload) == ("certificate", b"one")
+    outbox.remove_delivered([row.id])
+    outbox.close()
+    outbox = open_outbox(tmp_path)
+    outbox.hold([b"one", b"two"])  # the vault lays out what it laid out before
+    assert outbox.release_certificate() and not outbox.release_certificate()
+    assert [each.payload for each in outbox.due(9)] == [b"two"]
+
+
 def test_the_oldest_goes_first_when_full_and_the_loss_is_counted(
     tmp_path: Path,
 ) -> None:

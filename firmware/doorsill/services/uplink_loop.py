@@ -20,6 +20,7 @@ from doorsill.channels.control import Counter
 from doorsill.errors import UplinkError
 from doorsill.uplink.answer import Line, answer_of
 from doorsill.uplink.answers import Answered, Connected, Disconnected
+from doorsill.uplink.courier import Courier
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.pace import Moments, Pace
@@ -57,6 +58,7 @@ class Uplink:
     takeovers: int = 0  # times that another client came with our certificate
     away: str = ""  # why there is no connection to the broker, as last logged
     lookout: Callable[[float], Device] = lambda now: Device()  # measures the machine
+    courier: Courier | None = None  # of the vault's certificates; None without a vault
     counter: Counter | None = None  # where a person can ask how we are
     problems: tuple[str, ...] = ()  # as last logged
     _began: float = field(default_factory=time.monotonic)
@@ -152,6 +154,8 @@ class Uplink:
         try:
             self._live_on(now)
             self.delivery.note()
+            if self.courier is not None:
+                self.courier.look(now)
             self._disk_takes = True
         except UplinkError as error:
             self.intake.disk_failures += 1
@@ -200,7 +204,10 @@ class Uplink:
         """Take what vision says of itself: the first cells, then one each half hour."""
         health = self.intake.health
         early = self._accounts < FIRST_ACCOUNTS and health is not self._gauged
-        if self._gauging.due(utc) or early:
+        due = self._gauging.due(utc)
+        if due and not early and self.courier is not None:
+            due = not self.courier.takes_moment()
+        if due or early:
             self._gauged = health
             self._gauges = gauges_of(health, self.intake.refused)
             device = self.lookout(now)

@@ -18,6 +18,7 @@ from doorsill.privacy.noise import MICRO
 from doorsill.services.uplink_loop import Uplink
 from doorsill.uplink.attributes import AttributeRules
 from doorsill.uplink.connector import Connector
+from doorsill.uplink.courier import Courier
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.lookout import Lookout
@@ -82,6 +83,8 @@ def build(
     voice = Voice(publisher, guard, discovery)
     uplink = Uplink(intake, Delivery(outbox, publisher, guard), voice, pace)
     uplink.lookout = lookout_of(config, policy).look
+    if config.consent is not None:
+        uplink.courier = Courier(config.tray, outbox)
     return uplink
 
 

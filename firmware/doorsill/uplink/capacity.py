@@ -15,6 +15,9 @@ What one line can say in a minute, field by field:
   more flags.
 * ``start``, ``end``, ``epoch``, totals, release: the uplink's own. A minute is reported
   once and in order, so a missing minute is one more value and nothing else.
+* A certificate of the vault: how much was sealed, when the lease ended and whether by a
+  limit, when it was signed, and what was written to disks meanwhile. It takes two
+  moments of the gauges, so it can be said in their place and not beside them.
 * The moment: one second of each minute. Vision can only be late by whole minutes, and n
   minutes can come late in fewer than 4**n ways: 2 bits.
 """
@@ -35,9 +38,11 @@ from doorsill.cells import (
     Quality,
 )
 from doorsill.privacy.floors import K_FLOOR, SLOT_S
+from doorsill.uplink.courier import MOMENTS
 from doorsill.uplink.pace import Pace
 from doorsill.uplink.retained import FROM_VISION, KIB_MOST
 from doorsill.uplink.sight import SIGHTS
+from doorsill.wire.certificate import CROPS_MOST, LARGEST_MEDIUM
 from doorsill.wire.gauges import (
     DEGREES_MOST,
     DEGREES_STEP,
@@ -49,6 +54,9 @@ from doorsill.wire.gauges import (
 from doorsill.wire.messages import POWERS
 
 LATENESS_BITS = 2.0  # a minute: log2 of 4, see above
+LEASE_MOST_MS = 4 * 3600 * 1000  # the longest that any policy allows
+SECTORS_MOST = 1 << 20  # of 512 bytes that vision can cause to be written in a lease
+ENDS = 3  # of a lease that vision can choose: a limit, a full medium, or none of them
 FLAGS = len(Quality) - 2  # all except gap and fault, which are the uplink's own
 
 
@@ -105,6 +113,29 @@ def gauges_bits(pace: Pace) -> float:
     return bits * MINUTE_S / pace.gauges_s
 
 
+def one_certificate_bits() -> float:
+    """What vision can change in one certificate, all of it as if it were free."""
+    times = 2 * log2(LEASE_MOST_MS)  # the end of the lease, the signature
+    sealed = log2(CROPS_MOST + 1) + log2(LARGEST_MEDIUM + 1)
+    return times + sealed + log2(ENDS) + log2(SECTORS_MOST + 1)
+
+
+def certificate_bits(pace: Pace) -> float:
+    """What certificates add to the gauges, whose moments they take.
+
+    With x bits a moment, sequences of gauges (g bits, one moment) and certificates (c
+    bits, two) grow as 2**x where 2**(g - x) + 2**(c - 2x) is 1.
+    """
+    moment_min = pace.gauges_s / MINUTE_S
+    gauges, certificate = gauges_bits(pace) * moment_min, one_certificate_bits()
+    low, high = gauges, gauges + certificate
+    for _ in range(100):
+        middle = (low + high) / 2
+        more = 2 ** (gauges - middle) + 2 ** (certificate - MOMENTS * middle) > 1
+        low, high = (middle, high) if more else (low, middle)
+    return (high - gauges) / moment_min
+
+
 def live_bits(pace: Pace) -> float:
     """What ``live`` says of one line beyond ``interval``: when in a minute counts came.
 
@@ -131,6 +162,7 @@ def shares_of(kind: str, pace: Pace) -> list[Share]:
         Share("second of sending", LATENESS_BITS),
         Share("state", state_bits(pace)),
         Share("health", gauges_bits(pace)),
+        Share("certificate", certificate_bits(pace)),
     ]
 
 

@@ -21,11 +21,18 @@ from doorsill.uplink.salvage import PAGE_BYTES, Salvaged, salvage
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2  # of the file, in its user_version
+FORMAT = 3  # of the file, in its user_version
 BROKEN_LIMIT = 20  # files set aside; then a technician has to inspect the SD card
 SIDES = ("-wal", "-shm")  # files that SQLite keeps beside its own
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _FROM_1 = "DROP TABLE IF EXISTS running; DROP TABLE IF EXISTS seen;"
+# A certificate may be longer than other messages. The check is changed where it stands:
+# a table that is made again would lie on another page than ``salvage`` expects.
+_FROM_2 = (
+    "UPDATE sqlite_schema SET sql = replace(sql, 'length(payload) <= 1024', "
+    "'length(payload) <= iif(stream = ''certificate'', 4096, 1024)') "
+    "WHERE name = 'outbox'"
+)
 
 
 class BrokenError(sqlite3.DatabaseError):
@@ -90,6 +97,10 @@ def _open_checked(path: Path) -> sqlite3.Connection:
             raise sqlite3.OperationalError(
                 f"its format {version} is of a newer firmware; ours is {FORMAT}"
             )
+        if version < FORMAT:
+            database.execute("PRAGMA writable_schema = ON")
+            database.execute(_FROM_2)
+            database.execute("PRAGMA writable_schema = RESET")
         database.executescript(
             f"BEGIN; {_FROM_1} {TABLES} PRAGMA user_version={FORMAT}; END"
         )

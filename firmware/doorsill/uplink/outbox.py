@@ -21,13 +21,15 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from hashlib import sha256
 from pathlib import Path
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import DAY_S
 from doorsill.uplink.database import is_broken, open_database, replace_database
-from doorsill.uplink.rows import Batch, Bounds, Counters, Row
+from doorsill.uplink.rows import CERTIFICATES_LIMIT, Batch, Bounds, Counters, Row
+from doorsill.wire.messages import CERTIFICATE
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +135,42 @@ class Outbox:
             return database.execute(
                 "UPDATE outbox SET buried = 0 WHERE buried = 1"
             ).rowcount
+
+    def hold(self, certificates: Iterable[bytes]) -> None:
+        """Keep messages with certificates, each once, until ``release_certificate``."""
+        with self._transaction() as database:
+            database.executemany(
+                "INSERT OR IGNORE INTO certificates (sha256, payload) VALUES (?, ?)",
+                [(sha256(each).hexdigest(), each) for each in certificates],
+            )
+            database.execute(
+                "DELETE FROM certificates WHERE id <= "
+                "(SELECT ifnull(max(id), 0) FROM certificates) - ?",
+                (CERTIFICATES_LIMIT,),
+            )
+
+    def release_certificate(self) -> bool:
+        """Let the oldest certificate that is held wait for the broker; False if none.
+
+        Its hash is remembered, so that it is not held again.
+        """
+        with self._transaction() as database:
+            found = database.execute(
+                "SELECT id, sha256, payload FROM certificates "
+                "WHERE payload IS NOT NULL ORDER BY id LIMIT 1"
+            ).fetchone()
+            if found is None:
+                return False
+            database.execute(
+                "INSERT INTO outbox (event, stream, payload, lived_s) "
+                "SELECT ?, ?, ?, lived_s FROM counters WHERE true "
+                "ON CONFLICT (event) DO NOTHING",
+                (f"{CERTIFICATE}/{found[1]}", CERTIFICATE, found[2]),
+            )
+            database.execute(
+                "UPDATE certificates SET payload = NULL WHERE id = ?", (found[0],)
+            )
+            return True
 
     def newest(self) -> int:
         """The id of the last row; 0 if there is none."""

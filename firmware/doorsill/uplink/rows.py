@@ -9,13 +9,15 @@ from doorsill.privacy.budget import Ledger
 
 ROWS_LIMIT = 1_200_000  # 90 days of minutes of 8 lines; about 0.5 GB
 AGE_LIMIT_S = 100 * 86_400  # of running time of the device
+CERTIFICATES_LIMIT = 20_000  # that wait or are remembered; a chain has no more
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     event TEXT NOT NULL UNIQUE,
     stream TEXT NOT NULL,
-    payload BLOB NOT NULL CHECK (length(payload) <= 1024),
+    payload BLOB NOT NULL
+        CHECK (length(payload) <= iif(stream = 'certificate', 4096, 1024)),
     lived_s INTEGER NOT NULL,
     buried INTEGER NOT NULL DEFAULT 0
 );
@@ -32,6 +34,11 @@ CREATE TABLE IF NOT EXISTS counters (
     one INTEGER PRIMARY KEY CHECK (one = 1), lived_s INTEGER NOT NULL DEFAULT 0,
     dropped INTEGER NOT NULL DEFAULT 0, dead_letters INTEGER NOT NULL DEFAULT 0,
     refused INTEGER NOT NULL DEFAULT 0, resets INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS certificates (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,
+    payload BLOB CHECK (length(payload) <= 4096)
 );
 INSERT OR IGNORE INTO counters (one) VALUES (1);
 INSERT OR IGNORE INTO ledger VALUES (1, 0, 0);
