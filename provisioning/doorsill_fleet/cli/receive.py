@@ -19,6 +19,7 @@ from doorsill.documents import pem
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.process.holder import hold_alone
 from doorsill.process.stopping import listen
+from doorsill_fleet.audit.shelf import Shelf
 from doorsill_fleet.ca.authority import READER, require_name
 from doorsill_fleet.ingest.quarantine import Quarantine
 from doorsill_fleet.ingest.subscriber import Part, Reader, Subscriber
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     subscriber = Subscriber(reader, store, part=part_of(args))
     receiving = Receiving(subscriber, where, aside)
     receiving.subscriber.heard = receiving.heard
+    receiving.subscriber.shelf = Shelf(shelf_of(args))
     try:
         receiving.last(args.seconds)
     finally:
@@ -57,6 +59,13 @@ def run(args: argparse.Namespace) -> int:
     if not receiving.subscriber.ready.is_set():
         raise UplinkError(receiving.subscriber.away or "the broker was never reached")
     return 0
+
+
+def shelf_of(args: argparse.Namespace) -> Path:
+    """The folder for blanking certificates: beside the file, or where we started."""
+    url = None if args.csv else url_of(str(args.store or args.sqlite))
+    file = args.csv or (url.database if url and "sqlite" in url.drivername else None)
+    return Path(file or "store").with_name("certificates")
 
 
 def part_of(args: argparse.Namespace) -> Part:

@@ -35,6 +35,7 @@ from doorsill.process.in_time import in_time
 from doorsill.uplink.causes import Files, explain
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.reasons import refusal, words
+from doorsill_fleet.audit.shelf import Shelf
 from doorsill_fleet.broker.mosquitto import client_context
 from doorsill_fleet.ca.authority import reader_name
 from doorsill_fleet.store.windows import Kept
@@ -103,6 +104,7 @@ class Subscriber:
     store: Keeps
     heard: Heard | None = None
     part: Part = Part()
+    shelf: Shelf | None = None  # where certificates are kept before they are answered
     kept: Kept = field(default_factory=Kept)
     ready: threading.Event = field(default_factory=threading.Event)
     away: str = ""  # why there is no broker, as last logged
@@ -242,6 +244,8 @@ class Subscriber:
         ]
         while True:
             try:
+                if self.shelf is not None:
+                    self.shelf.keep(pairs)
                 kept = self.store.keep(pairs)
                 break
             except UplinkError as error:

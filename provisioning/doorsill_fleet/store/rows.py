@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import Table
 
 from doorsill.documents.fields import DEVICE_ID
 from doorsill.errors import UntrustedError
+from doorsill.wire.certificate import Certificate
 from doorsill.wire.codec import decode
 from doorsill.wire.messages import Attributes, LineInterval, Message, ZoneInterval
 from doorsill.wire.rules import fields_of
@@ -80,8 +82,10 @@ def row_of(topic: str, payload: bytes, now: int, site: str = "") -> Row:
     values: dict[str, Any] = {"site": shop, "device": device, "received": now}
     if isinstance(message, LineInterval | ZoneInterval | Attributes):
         return _span((shop, device), message, values, now)
-    time = getattr(message, "time", 0)
-    values |= {"stream": stream, "time": time, "payload": payload.decode("ascii")}
+    time, text = getattr(message, "time", 0), payload.decode("ascii")
+    if isinstance(message, Certificate):  # it is kept on the shelf; here its hash
+        time, text = message.time_ms // 1000, hashlib.sha256(payload).hexdigest()
+    values |= {"stream": stream, "time": time, "payload": text}
     return Row((shop, device), _table(Latest), values, 0)
 
 
