@@ -24,6 +24,7 @@ from doorsill.policy.obedience import read_declaration
 from doorsill.services.children import names_of
 from doorsill.services.policies import store_of
 from doorsill.wire.codec import decode
+from doorsill.wire.messages import Health
 from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.stage.consent import ConsentStage
@@ -316,4 +317,6 @@ def obeyed(config: Config) -> dict[str, str | None]:
 
 def told(store: Store) -> str:
     """The policy under which the device last said how it fares."""
-    return decode("health", store.latest(DEVICE, "health") or b"").policy
+    found = decode("health", store.latest(DEVICE, "health") or b"")
+    assert isinstance(found, Health)
+    return found.policy
