@@ -38,9 +38,11 @@ class Wait:
 def waits(source: str) -> list[Wait]:
     """Every call of ``source`` that may wait for ever, in order."""
     tree = ast.parse(source)
-    calm = _sets_a_bound(tree)
+    calm, sql = _sets_a_bound(tree), _imported_from(tree, "sqlalchemy")
     found = []
     for place, node in _calls(tree, ""):
+        if isinstance(node.func, ast.Name) and node.func.id in sql:
+            continue  # its select makes a query
         if _may_wait(node, calm):
             found.append(Wait(place, node.lineno, ast.unparse(node)[:70]))
     for place, node in _contexts(tree, ""):
@@ -128,6 +130,16 @@ def _sets_a_bound(tree: ast.AST) -> bool:
         and not (_name(node.func) == "create_connection" and _may_wait(node, False))
         for node in ast.walk(tree)
     )
+
+
+def _imported_from(tree: ast.AST, module: str) -> set[str]:
+    """The names that ``from module import ...`` gives."""
+    return {
+        each.asname or each.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == module
+        for each in node.names
+    }
 
 
 def _name(function: ast.expr) -> str:
