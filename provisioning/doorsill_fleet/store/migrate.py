@@ -6,19 +6,22 @@ doorsill is refused, for we could not say what its rows mean.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from sqlalchemy import Engine
 
 from doorsill.errors import ConfigError
 from doorsill_fleet.store.engine import reading, shown, writing
 from doorsill_fleet.store.older import set_aside, take_over
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+# Alembic reports its own set-up, already as it is loaded, to whom asked for a count.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 STEPS = Path(__file__).with_name("migrations")
 
 
@@ -27,6 +30,10 @@ def upgrade(engine: Engine, site: str = "") -> None:
 
     ``site`` is that of a file which an older doorsill kept for one shop alone.
     """
+    from alembic import command  # after its logger is quiet
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     script = ScriptDirectory.from_config(_configuration())
     newest = script.get_current_head()
     with reading(engine) as connection:
@@ -44,6 +51,8 @@ def upgrade(engine: Engine, site: str = "") -> None:
 
 
 def _require_known(engine: Engine, script: ScriptDirectory, known: str) -> None:
+    from alembic.util.exc import CommandError
+
     try:
         script.get_revision(known)
     except CommandError:
@@ -54,6 +63,8 @@ def _require_known(engine: Engine, script: ScriptDirectory, known: str) -> None:
 
 
 def _configuration() -> Config:
+    from alembic.config import Config
+
     configuration = Config()
     configuration.set_main_option("script_location", str(STEPS))
     configuration.set_main_option("path_separator", "os")
