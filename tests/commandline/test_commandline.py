@@ -248,7 +248,10 @@ def test_another_program_can_use_it(capsys: Said) -> None:
 def test_one_of_two_that_is_missing_is_asked_for_with_an_example(capsys: Said) -> None:
     assert fleet_cli.run(["receive", "--broker", "a"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "--csv or --store or --sqlite is required, such as: doorsill-fleet receive" in said
+    assert (
+        "--csv or --store or --sqlite is required, such as: doorsill-fleet receive"
+        in said
+    )
 
 
 def test_each_command_has_the_same_words_in_both_lists() -> None:

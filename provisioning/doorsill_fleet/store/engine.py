@@ -9,9 +9,11 @@ PostgreSQL does so by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from sqlite3 import OperationalError
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
@@ -22,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from doorsill.errors import ConfigError, UplinkError
 
 BUSY_S = 5.0  # wait for another writer of a SQLite file
+AGAIN_S = 0.01  # between two tries to change a new file to WAL
 _KINDS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _WRITES = "doorsill_writes"  # option of a connection that takes the write lock at once
 
@@ -114,9 +117,22 @@ def _open_sqlite(url: URL) -> Engine:
 def _prepare(connection: Any, _: object) -> None:
     # Python's own driver begins no transaction before DDL; we begin each by ourselves.
     connection.isolation_level = None
-    pragmas: Sequence[str] = ("journal_mode = WAL", "synchronous = FULL")
-    for each in (*pragmas, "foreign_keys = ON"):
+    _use_wal(connection)
+    for each in ("synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {each}")
+
+
+def _use_wal(connection: Any) -> None:
+    """Two that open a new file at once: here SQLite does not wait for the other."""
+    ends = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except OperationalError:
+            if time.monotonic() > ends:
+                raise
+        time.sleep(AGAIN_S)
 
 
 def _begin(connection: Connection) -> None:
