@@ -19,6 +19,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from doorsill.device import identity
 from doorsill.documents import pem
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.wire.messages import STREAMS
 from doorsill_fleet.broker.mosquitto import access_list, configuration
 from doorsill_fleet.ca.authority import Authority, pem_of, write_private
 
@@ -134,7 +135,7 @@ def test_a_device_reads_nothing_and_writes_under_its_own_name() -> None:
     assert "read" not in rules[1] + rules[2] and "write" not in rules[3]
     assert "pattern" not in "".join(rules)
     topics = [line.split()[-1] for line in rules[1].splitlines() if " write " in line]
-    assert len(topics) == 6
+    assert len(topics) == len(STREAMS) + 1  # and its description for Home Assistant
     assert all("/cam-01/" in each or "/shop-1_cam-01/" in each for each in topics)
 
 

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import CERTIFICATE
 from PIL import Image
 
-from doorsill_fleet.demo.raw_faces import may_hold_picture
+from doorsill.channels.tray import Tray
+from doorsill.wire.codec import encode
+from doorsill_fleet.demo.raw_faces import holds_certificates_alone, may_hold_picture
 
 FACE = np.random.default_rng(7).integers(0, 256, (32, 24, 3), dtype=np.uint8)
 
@@ -62,3 +65,25 @@ def test_the_outbox_does_not(tmp_path: Path) -> None:
         files = sorted(tmp_path.iterdir())
         assert [each.name for each in files] == ["outbox", "outbox-shm", "outbox-wal"]
         assert not any(map(may_hold_picture, files))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "held"),
+    [
+        pytest.param(b"", True, id="certificates"),
+        pytest.param(FACE.tobytes(), False, id="pixels behind them"),
+        pytest.param(b"in a record", False, id="another message among them"),
+    ],
+)
+def test_the_tray_does_not_if_it_holds_certificates_alone(
+    tmp_path: Path, hidden: bytes, held: bool
+) -> None:
+    tray = Tray(tmp_path / "tray")
+    tray.put(1, encode(CERTIFICATE))
+    if hidden.startswith(b"in a record"):
+        tray.put(2, hidden)
+    tray.close()
+    if hidden == FACE.tobytes():
+        with (tmp_path / "tray").open("ab") as file:
+            file.write(hidden)
+    assert holds_certificates_alone(tmp_path / "tray") is held

@@ -122,10 +122,15 @@ def imports(path: Path) -> Iterator[str]:
 def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
     """By the imports: TLS and MQTT come into two files of what runs at a door.
 
-    ``models fetch`` and ``check --connect`` are commands that a person gives; none of
-    our processes loads them.
+    ``models fetch``, ``check --connect`` and ``enrol`` are commands that a person
+    gives; none of our processes loads them.
     """
-    commands = {"models/fetch.py": "models", "cli/check_connect.py": "check"}
+    commands = {
+        "models/fetch.py": ["cli/models.py"],
+        "cli/check_connect.py": ["cli/check.py"],
+        "enrolment/fleet_server.py": ["enrolment/joining.py", "enrolment/renewing.py"],
+    }
+    enrolment = {"doorsill.enrolment.joining", "doorsill.enrolment.renewing"}
     imported = {
         path.relative_to(FIRMWARE).as_posix(): set(imports(path))
         for path in FIRMWARE.rglob("*.py")
@@ -136,14 +141,19 @@ def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
         if {each.split(".")[0] for each in names} & {"paho", "ssl", "http"}
     }
     assert found - commands.keys() == {"uplink/paho_client.py", "uplink/tls.py"}
-    for command, user in commands.items():
+    for command, users in commands.items():
         name = f"doorsill.{command.removesuffix('.py').replace('/', '.')}"
-        users = [
-            place
-            for place, names in imported.items()
-            if any(f"{each}.".startswith(f"{name}.") for each in names)
-        ]
-        assert users == [f"cli/{user}.py"]
+        assert users_of({name}, imported) == users
+    assert users_of(enrolment, imported) == ["cli/enrol.py"]
+
+
+def users_of(modules: set[str], imported: dict[str, set[str]]) -> list[str]:
+    """The files that import one of ``modules``, or a name of one."""
+    return sorted(
+        place
+        for place, names in imported.items()
+        if any(f"{each}.".startswith(f"{name}.") for each in names for name in modules)
+    )
 
 
 # P2

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from doorsill.channels.tray import RECORD, read_tray
 from doorsill.config import Config
+from doorsill.errors import UntrustedError
+from doorsill.wire.codec import decode
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".raw", ".yuv", ".rgb", ".mp4")
 # The outbox is a SQLite database; its log begins with one of two numbers (walformat).
@@ -16,15 +19,30 @@ SHARED_INDEX = "-shm"  # how the name of the index of a database's log ends
 def raw_faces(config: Config) -> int:
     """The number of files on the device's disk that may hold a picture.
 
-    A device writes text and one database. Every other file counts, by any name.
+    A device writes text, one database, and the tray with the vault's certificates.
+    Every other file counts, by any name.
     """
     found = 0
     for folder in (config.device.state, config.device.run):
         for path in folder.rglob("*"):
             with contextlib.suppress(OSError):
-                if path.is_file() and may_hold_picture(path):
+                tray = path == config.tray and holds_certificates_alone(path)
+                if path.is_file() and not tray and may_hold_picture(path):
                     found += 1
     return found
+
+
+def holds_certificates_alone(path: Path) -> bool:
+    """Whether each record of a tray is empty or holds a certificate."""
+    data = path.read_bytes()
+    records = [data[at : at + RECORD] for at in range(0, len(data), RECORD)]
+    messages = read_tray(path)
+    try:
+        for each in messages:
+            decode("certificate", each)
+    except UntrustedError:
+        return False
+    return sum(map(any, records)) == len(messages)
 
 
 def may_hold_picture(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,10 +81,10 @@ def row_of(topic: str, payload: bytes, now: int, site: str = "") -> Row:
     values: dict[str, Any] = {"site": shop, "device": device, "received": now}
     if isinstance(message, LineInterval | ZoneInterval | Attributes):
         return _span((shop, device), message, values, now)
-    time, text = getattr(message, "time", 0), payload.decode("ascii")
-    if isinstance(message, Certificate):  # it is kept on the shelf; here its hash
-        time, text = message.time_ms // 1000, hashlib.sha256(payload).hexdigest()
-    values |= {"stream": stream, "time": time, "payload": text}
+    time = getattr(message, "time", 0)
+    if isinstance(message, Certificate):
+        time = message.time_ms // 1000  # all of them are on the shelf; here the last
+    values |= {"stream": stream, "time": time, "payload": payload.decode("ascii")}
     return Row((shop, device), _table(Latest), values, 0)
 
 

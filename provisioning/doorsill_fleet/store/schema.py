@@ -2,7 +2,7 @@
 
     line_windows     who crossed a line in a minute, once; zone_windows the same
     attributes       apparent looks of k people or more
-    latest           the last live, health and state of a device
+    latest           the last live, health, state and certificate of a device
     senders          who was heard, when, and how much of it was refused
     quarantine       messages that are no camera's
     deletions        what was deleted, when, and why
@@ -21,6 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 NAME_MOST = 16  # characters of the name of a site or device
 WHY_MOST = 200  # characters of a reason
 TEXT_MOST = 1024  # characters of a topic or message that was set aside
+MESSAGE_MOST = 4096  # characters of the longest message of a camera, a certificate
 # Each constraint has a name, so that a later step can name it.
 NAMES = {
     "ix": "ix_%(column_0_label)s",
@@ -113,7 +114,7 @@ class Latest(_Keyed, Base):
     stream: Mapped[str] = mapped_column(String(NAME_MOST), primary_key=True)
     time: Mapped[int] = mapped_column(BigInteger)  # the device's clock; state: 0
     received: Mapped[int] = mapped_column(BigInteger)
-    payload: Mapped[str] = mapped_column(String(TEXT_MOST))
+    payload: Mapped[str] = mapped_column(String(MESSAGE_MOST))
 
 
 class Sender(_Keyed, Base):

@@ -95,7 +95,7 @@ def upgrade() -> None:
         *_who(),
         _column("stream", NAME),
         *_all(BIG, "time", "received"),
-        _column("payload", TEXT),
+        _column("payload", sa.String(4096)),
         _key("latest", "stream"),
     )
     counts = ("heard", "newest", "kept", "repeated", "refused")
