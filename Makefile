@@ -173,10 +173,11 @@ ha: setup ## our packets in a real Home Assistant, as root (1 GB; T=)
 lock: ## resolve the locked requirements again (needs uv)
 	@lock() { uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header "$$@"; }; \
-	  lock --extra pi --extra fleet --extra dev -o requirements/dev.txt && \
+	  lock --extra pi --extra fleet --extra parquet --extra dev -o requirements/dev.txt && \
 	  lock -c requirements/dev.txt -o requirements/device.txt && \
+	  lock --extra fleet -c requirements/dev.txt -o requirements/fleet.txt && \
 	  lock --extra train -c requirements/dev.txt -o requirements/train.txt && \
-	  lock --extra pi --extra fleet --extra bench -o requirements/bench.txt
+	  lock --extra pi --extra fleet --extra parquet --extra bench -o requirements/bench.txt
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(VENV)-bench $(VENV)-train $(STAMPS) dist build

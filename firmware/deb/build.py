@@ -31,6 +31,7 @@ COMMANDS = {
     files.OFFICE: "doorsill-fleet=doorsill_fleet.cli.main",
 }
 WHEELS = {files.CAMERA: ROOT, files.OFFICE: ROOT / "provisioning"}
+LOCKED = {files.CAMERA: environment.of_camera, files.OFFICE: environment.of_office}
 SCRIPTS = ("postinst", "prerm", "postrm")
 # Debian 12 and 13 read it; xz takes ten times as long for a sixth less.
 PACKING = ("-Zzstd", "-z6")
@@ -59,24 +60,19 @@ class Wanted:
 
     def name(self, package: str) -> str:
         """The file's name."""
-        return f"{package}_{self.version}_{self.machine(package)}.deb"
-
-    def machine(self, package: str) -> str:
-        """The office's part holds no machine code."""
-        return self.architecture if package == files.CAMERA else "all"
+        return f"{package}_{self.version}_{self.architecture}.deb"
 
 
 def build(wanted: Wanted, out: Path, cache: Path) -> list[Path]:
     """Both packages, in ``out``; ``cache`` keeps wheels."""
     out.mkdir(parents=True, exist_ok=True)
-    locked = environment.of_camera(ROOT / "requirements", wanted.target)
     folder = cache / f"{wanted.release}-{wanted.architecture}"
-    foreign = environment.fetch(locked, wanted.target, folder)
     built = []
-    for package in (files.CAMERA, files.OFFICE):
+    for package, locked in LOCKED.items():
+        needed = locked(ROOT / "requirements", wanted.target)
+        foreign = environment.fetch(needed, wanted.target, folder)
         with tempfile.TemporaryDirectory() as work:
-            others = foreign if package == files.CAMERA else []
-            tree = stage(package, wanted, others, Path(work))
+            tree = stage(package, wanted, foreign, Path(work))
             built.append(pack(package, wanted, tree, out))
     return built
 
@@ -112,7 +108,7 @@ def pack(package: str, wanted: Wanted, tree: Path, out: Path) -> Path:
     template = (DEB / f"{package}.control").read_text("utf-8")
     low, high = wanted.target.python, _next(wanted.target.python)
     text = template.format(
-        version=wanted.version, architecture=wanted.machine(package), size=size,
+        version=wanted.version, architecture=wanted.architecture, size=size,
         low=low, high=high,
     )  # fmt: skip
     (control / "control").write_text(text)

@@ -118,6 +118,14 @@ def of_camera(requirements: Path, target: Target) -> list[Pinned]:
     return list(found.values())
 
 
+def of_office(requirements: Path, target: Target) -> list[Pinned]:
+    """What the office needs beside all that a camera has."""
+    device = (requirements / "device.txt").read_text("utf-8")
+    there = {each.name for each in pinned(device, target)}
+    text = (requirements / "fleet.txt").read_text("utf-8")
+    return [each for each in pinned(text, target) if each.name not in there]
+
+
 def fetch(wanted: Sequence[Pinned], target: Target, folder: Path) -> list[Path]:
     """The wheels of ``wanted`` in ``folder``; those that lie there are not fetched."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -74,6 +75,19 @@ def test_everybody_is_in_the_file(
     assert len(lines) == rows and len(found) == rows + 1
     assert sum(int(str(row["in"])) for row in lines) == MINUTES
     assert str(lines[0]["start"]).replace(" ", "T") == "2026-06-01T00:00:00+00:00"
+
+
+def test_without_pyarrow_parquet_is_a_sentence_and_no_file(
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = tmp_path / "out.parquet"
+    assert run(["export", "--store", str(store.where), str(path)]) == 2
+    assert "pip install 'doorsill-fleet[parquet]'" in capsys.readouterr().err
+    assert list(tmp_path.glob("*out*")) == []
 
 
 def test_a_part_of_the_time_by_the_shops_clock(store: Store, tmp_path: Path) -> None:

@@ -6,14 +6,17 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from limits import PROGRAM_S
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from deb import build, files
+from deb import build, environment, files
 from deb.build import DEB, ROOT, Wanted, pack, stage
 
 WANTED = Wanted("trixie", "arm64", epoch=1_790_000_000)
@@ -63,7 +66,7 @@ def test_two_builds_are_the_same_to_the_byte(built: dict[str, Path], name: str) 
 
 def test_a_package_says_for_which_debian_it_is(built: dict[str, Path]) -> None:
     assert built[files.CAMERA].name == "doorsill_0.1.0+deb13_arm64.deb"
-    assert built[files.OFFICE].name == "doorsill-fleet_0.1.0+deb13_all.deb"
+    assert built[files.OFFICE].name == "doorsill-fleet_0.1.0+deb13_arm64.deb"
     asked = ["dpkg-deb", "--field", str(built[files.CAMERA]), "Depends"]
     depends = subprocess.run(
         asked, capture_output=True, text=True, check=True, timeout=PROGRAM_S
@@ -121,6 +124,23 @@ def test_the_vault_is_blanked_before_anything_else_is_done() -> None:
     acts = text.partition('case "$1" in')[2]
     assert acts.index("blank ||") < acts.index("systemctl")
     assert acts.index("exit 1") < acts.index("disable --now")
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_office_brings_what_it_needs_and_nothing_a_camera_has(
+    python: str, machine: str
+) -> None:
+    target = environment.Target(python, machine)
+    camera, office = (
+        {each.name for each in locked(ROOT / "requirements", target)}
+        for locked in build.LOCKED.values()
+    )
+    with (ROOT / "provisioning" / "pyproject.toml").open("rb") as file:
+        declared = tomllib.load(file)["project"]["dependencies"]
+    wanted = {canonicalize_name(Requirement(each).name) for each in declared}
+    assert wanted <= camera | office | {"doorsill"}
+    assert camera & office == set()
 
 
 def test_the_two_wheels_share_no_file(tmp_path: Path) -> None:
