@@ -10,8 +10,6 @@ FOLDERS = ("firmware", "provisioning", "tests")
 
 # What the syntax does not show. Each waits for its job, and is woken; or for a person.
 ALLOWED = {
-    "firmware/doorsill/drivers/camera/video.py Recording._next": "a file is read, as "
-    "without the thread that reads it ahead",
     "firmware/doorsill/vault/token_threads.py Attendant._wait": "the thread whose job "
     "it is; a token looks each second or more often, and close() ends it",
     "firmware/doorsill/office/piv.py _await_card": "a timer closes the token",
