@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from broker import FAST, Device, Site, device, make_site, publish
-from limits import END_S, wait_until
+from limits import wait_until
 from messages import LINE
 from workers import arguments, receiving, stopped
 
@@ -113,9 +113,12 @@ def test_one_that_is_killed_loses_nothing_and_doubles_nothing(
     dying, other = workers(shop, path)
     program = (sys.executable, "-c", DIES, moment, str(BATCHES))
     with receiving(dying, tmp_path, program) as one, receiving(other, tmp_path):
-        for camera in cameras:
-            publish(camera, range(WINDOWS))
-        one.wait(END_S)
+        share = WINDOWS // BATCHES  # in one batch or in several, as they come
+        for begins in range(0, WINDOWS, share):
+            for camera in cameras:
+                publish(camera, range(begins, begins + share))
+            wanted = 2 * (begins + share)
+            wait_until(lambda n=wanted: one.poll() is not None or kept(path)[0] >= n)
         assert one.returncode == -signal.SIGKILL
         assert kept(path) != WHOLE or moment == "acknowledge"
         with receiving(dying, tmp_path):
