@@ -131,14 +131,14 @@ def test_one_that_is_alone_is_the_last_also_where_its_file_shares(
 
 
 def test_what_takes_longest_begins_first(tmp_path: Path) -> None:
-    for name in ("tests/a/test_a.py", turns.FIRST[1], turns.FIRST[0]):
+    for name in ("tests/cli/test_cli.py", turns.FIRST[1], turns.FIRST[0]):
         path = tmp_path / name
         path.parent.mkdir(parents=True)
         text = SHARED.replace("with_name", "parents[2].joinpath")
         path.write_text(text.replace("made\\n", f"{path.name}\\n"))
     said = pytest_run(tmp_path, "-n", "1", "--dist", "loadscope")
     first = [Path(each).name for each in turns.FIRST[:2]]
-    assert said.splitlines() == [*first, "test_a.py"]
+    assert said.splitlines() == [*first, "test_cli.py"]
 
 
 def test_what_begins_first_is_there() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from cards import PURPOSE, SITE, UTC
 from cryptography.hazmat.primitives.asymmetric import ec
 from devices import AROUND, DeviceCA
+from limits import END_S
 
 from doorsill.certificates.examine import Verified
 from doorsill.certificates.verify import Expected, verify_chain
@@ -93,6 +94,7 @@ class CropsInHand:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(str(path))
             listener.listen(1)
+            listener.settimeout(END_S)
             self.source = CropSource(path)
             self._vault, _ = listener.accept()
 
