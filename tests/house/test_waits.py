@@ -25,7 +25,7 @@ ALLOWED = {
     "tests/drivers/test_fido.py Plugged._note": "a daemon thread; close() ends it",
     "tests/drivers/test_gpio_line.py Watched._note": "a daemon thread; close() ends it",
     "tests/worlds/scripted.py ScriptedToken.events": "a daemon thread; close() ends it",
-    "tests/worlds/scripted.py ScriptedSwitch.levels": "a daemon thread; close() ends it",
+    "tests/worlds/scripted.py ScriptedSwitch.levels": "a daemon; close() ends it",
     "tests/contracts/test_piv.py Recorder._note": "a daemon thread; close() ends it",
     "tests/worlds/virtual.py _until_seen": "a timer closes the readers",
     "tests/worlds/ways.py _forked": "the program it runs in has PROGRAM_S",
