@@ -1,8 +1,8 @@
 """Tests side by side: one that measures a promised time has the machine to itself.
 
-``make test`` runs several pytest workers, each with fixtures of its own. First come the
-files that take longest, then those that have a fixture for their module, whose tests
-stay together, then all others. Those marked ``alone`` are the last, in one worker: they
+``make test`` runs several pytest workers, each with fixtures of its own. The tests of a
+file stay together, as what is dear to make is made once in each process, and the files
+that take longest come first. Those marked ``alone`` are the last, in one worker: they
 wait until the other workers are between two tests, and keep them there. The limit of a
 test begins with its turn.
 """
@@ -32,14 +32,25 @@ LAST = "alone"  # the one unit of work of all tests that are
 FIRST = (
     "tests/promises/test_witnesses.py",  # the clock's minutes, whatever the machine
     "tests/config/test_config_keys.py",
-    "tests/fleet/test_demo.py",
+    "tests/vault/test_faults.py",
     "tests/policy/test_policy_keys.py",
+    "tests/fleet/test_demo.py",
+    "tests/promises/test_canary.py",
     "tests/cli/test_count.py",
     "tests/services/test_signals.py",
-    "tests/promises/test_canary.py",
     "tests/services/test_vault_service.py",
-    "tests/drivers/test_matrix.py",
     "tests/cli/test_run.py",
+    "tests/drivers/test_matrix.py",
+    "tests/services/test_uplink_service.py",
+    "tests/uplink/test_limits.py",
+    "tests/promises/test_ways.py",
+    "tests/contracts/test_cameras.py",
+    "tests/vision/test_street.py",
+    "tests/cli/test_wrong_inputs.py",
+    "tests/cli/test_check.py",
+    "tests/vision/test_foreign.py",
+    "tests/house/test_turns.py",
+    "tests/promises/test_boundaries.py",
 )
 
 
@@ -60,7 +71,7 @@ def pytest_xdist_make_scheduler(
 
 
 class Together(LoadScopeScheduling):
-    """The tests of a file with a fixture of its own go to one worker; others to any."""
+    """The tests of a file go to one worker; those that are alone, of all files, too."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         super().__init__(config, log)
@@ -68,15 +79,8 @@ class Together(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path, _, name = nodeid.partition("::")
-        file = self.config.rootpath / path
-        if name.partition("[")[0] in _alone_in(file):
-            return LAST
-        return path if _shares(file) else nodeid
-
-
-@functools.cache
-def _shares(path: Path) -> bool:
-    return 'scope="module"' in path.read_text(encoding="utf-8")
+        alone = _alone_in(self.config.rootpath / path)
+        return LAST if name.partition("[")[0] in alone else path
 
 
 @functools.cache
@@ -86,13 +90,13 @@ def _alone_in(path: Path) -> frozenset[str]:
     return frozenset(marked.findall(path.read_text(encoding="utf-8")))
 
 
-def _turn_of(item: pytest.Item) -> tuple[bool, int, bool]:
+def _turn_of(item: pytest.Item) -> tuple[bool, int]:
     """What comes first is the smallest."""
     alone = _is_alone(item)
     assert alone == (item.name.partition("[")[0] in _alone_in(item.path)), item.nodeid
     path = item.nodeid.partition("::")[0]
     place = FIRST.index(path) if path in FIRST else len(FIRST)
-    return alone, place, not _shares(item.path)
+    return alone, place
 
 
 class Turns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -33,13 +34,14 @@ def run(tmp_path: Path, body: str) -> tuple[int, str]:
     command = [
         sys.executable, "-m", "pytest", "-c", str(PROJECT), "--rootdir", str(tmp_path),
         "-o", "timeout=1", "-o", "faulthandler_timeout=4", "-W", "default",
-        str(tmp_path),
+        "-p", "pytest_timeout", str(tmp_path),
     ]  # fmt: skip
     done = subprocess.run(
         command,
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         cwd=tmp_path,
         timeout=WITHIN_S,
     )

@@ -77,13 +77,13 @@ def pytest_run(folder: Path, *words: str) -> str:
     done = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-c", str(PROJECT), "--rootdir",
-            str(folder), *words, str(folder),
+            str(folder), "-p", "xdist", "-p", "pytest_timeout", *words, str(folder),
         ],
         env={
             key: value
             for key, value in os.environ.items()
             if not key.startswith(("PYTEST_", turns.FOLDER))
-        } | {"PYTHONPATH": str(TESTS)},
+        } | {"PYTHONPATH": str(TESTS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -113,14 +113,12 @@ def test_one_that_is_alone_meets_nobody(tmp_path: Path) -> None:
     assert said.splitlines() == ["in", "out"] * 4
 
 
-def test_what_shares_a_fixture_stays_in_one_worker(tmp_path: Path) -> None:
+def test_the_tests_of_a_file_stay_in_one_worker(tmp_path: Path) -> None:
     (tmp_path / "test_shared.py").write_text(SHARED)
     assert pytest_run(tmp_path, "-n", "2", "--dist", "loadscope") == "made\n"
 
 
-def test_one_that_is_alone_is_the_last_also_where_its_file_shares(
-    tmp_path: Path,
-) -> None:
+def test_one_that_is_alone_is_the_last_also_of_its_file(tmp_path: Path) -> None:
     """Else all would wait until the longest test beside it has ended."""
     for name in "ab":
         (tmp_path / f"test_{name}.py").write_text(LAST)
