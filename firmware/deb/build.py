@@ -80,7 +80,7 @@ def build(wanted: Wanted, out: Path, cache: Path) -> list[Path]:
 def stage(package: str, wanted: Wanted, foreign: list[Path], work: Path) -> Path:
     """The tree that becomes ``package``, below ``work``."""
     program, tree = work / "environment", work / "tree"
-    wheel = _own_wheel(WHEELS[package], work / "wheel")
+    wheel = build_wheel(WHEELS[package], work / "wheel")
     environment.make(program, wanted.target, [*foreign, wheel], COMMANDS[package])
     if package == files.CAMERA:
         environment.make_python(program, wanted.target)
@@ -131,7 +131,8 @@ def pack(package: str, wanted: Wanted, tree: Path, out: Path) -> Path:
     return path
 
 
-def _own_wheel(source: Path, into: Path) -> Path:
+def build_wheel(source: Path, into: Path) -> Path:
+    """The wheel of our own project at ``source``, built into the folder ``into``."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
     subprocess.run(
         [*command, "-d", str(into)],

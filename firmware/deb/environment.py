@@ -133,7 +133,9 @@ def fetch(wanted: Sequence[Pinned], target: Target, folder: Path) -> list[Path]:
     if missing:
         lines = folder / "wanted.txt"
         lines.write_text("".join(f"{each.line()}\n" for each in missing))
-        subprocess.run(_download(target, lines, folder), check=True, timeout=DOWNLOAD_S)
+        subprocess.run(
+            pip_command(target, lines, folder), check=True, timeout=DOWNLOAD_S
+        )
     found = [_there(each, folder) for each in wanted]
     if None in found:
         raise FileNotFoundError(f"pip did not bring {wanted[found.index(None)].name}")
@@ -149,7 +151,8 @@ def _there(each: Pinned, folder: Path) -> Path | None:
     return None
 
 
-def _download(target: Target, lines: Path, folder: Path) -> list[str]:
+def pip_command(target: Target, lines: Path, folder: Path) -> list[str]:
+    """What downloads the wheels for ``target`` that the file ``lines`` pins."""
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     pip += ["--disable-pip-version-check", "--require-hashes"]
     pip += ["--only-binary", ":all:", "--implementation", "cp"]

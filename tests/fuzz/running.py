@@ -64,9 +64,9 @@ def feed(parser: Parser, data: bytes) -> str | None:
     each time: a busy machine lets anything wait once.
     """
     for _ in range(TRIES):
-        worked, began = _worked_s(), time.monotonic()
+        worked, began = worked_s(), time.monotonic()
         said = _fed(parser, data)
-        took, worked = time.monotonic() - began, _worked_s() - worked
+        took, worked = time.monotonic() - began, worked_s() - worked
         if took <= SLOW_S:
             return said
         if worked > SLOW_S:
@@ -87,7 +87,7 @@ def _fed(parser: Parser, data: bytes) -> str | None:
     return None
 
 
-def _worked_s() -> float:
+def worked_s() -> float:
     """Seconds of the processor until now, of us and of all children that have ended."""
     return sum(os.times()[:4])
 

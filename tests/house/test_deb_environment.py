@@ -81,13 +81,13 @@ def test_a_wheel_that_lies_there_is_taken_by_its_hash_alone(
     wanted = Pinned("thing", "thing==1", frozenset({digest(good)}))
     assert fetch([wanted], TRIXIE, tmp_path) == [good]
     other = Pinned("thing", "thing==1", frozenset({"sha256:00"}))
-    monkeypatch.setattr(environment, "_download", lambda *_: ["true"])
+    monkeypatch.setattr(environment, "pip_command", lambda *_: ["true"])
     with pytest.raises(FileNotFoundError, match="did not bring thing"):
         fetch([other], TRIXIE, tmp_path)
 
 
 def test_pip_is_asked_for_the_target_and_never_for_a_source(tmp_path: Path) -> None:
-    words = environment._download(TRIXIE, tmp_path / "wanted.txt", tmp_path)
+    words = environment.pip_command(TRIXIE, tmp_path / "wanted.txt", tmp_path)
     assert words[words.index("--only-binary") + 1] == ":all:"
     assert {"--require-hashes", "--no-deps", "cp313", "abi3"} <= set(words)
     platforms = [each for each in words if each.startswith("manylinux")]

@@ -20,7 +20,7 @@ class Camera(Machine):
 
     def type(self, line: str) -> tuple[int, str]:
         """Exit code and both streams of a line typed in root's home; Y if asked."""
-        enter = ["nsenter", "-t", str(self._leader), "-m", "-p", "-u", "-i", "-C"]
+        enter = ["nsenter", "-t", str(self.leader), "-m", "-p", "-u", "-i", "-C"]
         there = ["env", "-i", *ENVIRONMENT, "bash", "-c", f"cd /root && {line}"]
         done = subprocess.run(
             [*enter, "--", *there], input="Y\n", text=True, check=False,
@@ -49,7 +49,7 @@ class Camera(Machine):
         passwd = self.inside("etc/passwd").read_text().splitlines()
         names = {line.split(":")[2]: line.split(":")[0] for line in passwd}
         running = {
-            str(Path(f"/proc/{pid}").stat().st_uid) for pid, _ in self._processes()
+            str(Path(f"/proc/{pid}").stat().st_uid) for pid, _ in self.processes()
         }
         ours = (names.get(uid, "") for uid in running)
         return sorted(each for each in ours if each.startswith("doorsill"))

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from places import ROOT
 
+import doorsill
 from doorsill.cli.check import problems_of
 from doorsill.config import load_config
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.models import allowed
 from doorsill.models.allowed import model_hash, require_allowed, shipped_hashes
 from doorsill.policy.draft import draft_text, first_body, preview
 from doorsill.services.policies import store_of
@@ -50,8 +50,10 @@ def test_a_model_that_is_not_shipped_is_named() -> None:
 def test_a_broken_manifest_gets_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    (tmp_path / "detector.toml").write_text(text)
-    monkeypatch.setattr(allowed, "_folders", lambda: (tmp_path,))
+    models = tmp_path / "doorsill" / "models"
+    models.mkdir(parents=True)
+    (models / "detector.toml").write_text(text)
+    monkeypatch.setattr(doorsill, "__file__", str(models.parent / "__init__.py"))
     with pytest.raises(ConfigError, match=r"detector\.toml"):
         model_hash("detector")
 

@@ -34,11 +34,11 @@ def test_what_the_kernel_says_of_a_process(
     kib: int, nnp: int, seccomp: int, held: Lock
 ) -> None:
     text = STATUS.format(kib=kib, nnp=nnp, seccomp=seccomp)
-    assert locks._of_status(text) == held
+    assert locks.locks_in(text) == held
 
 
 def test_a_kernel_that_says_less_holds_less() -> None:
-    assert locks._of_status("Name:\tx\n") == Lock(0)
+    assert locks.locks_in("Name:\tx\n") == Lock(0)
 
 
 def test_a_process_that_is_not_there_gets_a_sentence() -> None:

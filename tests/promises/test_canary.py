@@ -59,7 +59,7 @@ TAKES = (
 )
 UNCONFINED = (
     "import doorsill.process.confine as c; c.landlock.restrict = lambda *_: 0; "
-    "c._go_into_a_room = lambda _: None; "
+    "c.ROOMS = dict.fromkeys(c.ROOMS, c.Room.NEVER); "
 )
 CORES = UNCONFINED + (
     "import resource, doorsill.process.hardening as h; h.PR_SET_DUMPABLE = 1; "
@@ -68,8 +68,8 @@ CORES = UNCONFINED + (
 )
 LEAKS = {
     "memory": f"{KEEPS} leak = lambda plain, _: kept.append(plain){TAKES}; "
-    "begin = S.DataKey.__init__; S.DataKey.__init__ = lambda self, *given: "
-    "(begin(self, *given), kept.append(bytes(self._memory.view)))[0]",
+    "fill = S.LockedMemory.fill_random; S.LockedMemory.fill_random = lambda self: "
+    "(fill(self), kept.append(bytes(self.view)))[0]",
     "files": f"{KEEPS} from PIL import Image; path = sys.argv[1]; leak = lambda plain, "
     "size: (open(path + '.raw', 'ab').write(plain), Image.frombytes('RGB', size, plain)"
     ".save(open(path + '.jpg', 'ab'), 'JPEG', quality=90), "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from broker import FAST, SITE, Site, reader
 from limits import PROGRAM_S, wait_until
+from outboxes import keep_connections
 from uplinks import AT_ONCE, RELEASE, RULES
 
 from doorsill.cells import HealthCell, LineCell, LooksCell, Quality, ZoneCell
@@ -29,7 +31,7 @@ from doorsill.uplink.attributes import AttributeRules, ReportContext, consider
 from doorsill.uplink.delivery import Delivery
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.outbox import Outbox
-from doorsill.uplink.pace import Moments, Pace
+from doorsill.uplink.pace import Pace
 from doorsill.uplink.pieces import Places
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.retained import Voice
@@ -123,7 +125,8 @@ class Shop:
 
     def kill(self) -> None:
         """The uplink goes without a word: nothing is flushed."""
-        self.uplink.intake._drop()
+        if self.uplink.intake.link is not None:
+            self.uplink.intake.link.close()
         self.uplink.delivery.publisher.connection.client.will_clear()
         self.uplink.delivery.publisher.stop()
         self.uplink.delivery.outbox.close()
@@ -166,6 +169,18 @@ def shop(own_site: Site, tmp_path: Path) -> Iterator[Shop]:
     shop.close()
 
 
+@pytest.fixture
+def tried_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that failed is tried again after two seconds at the latest."""
+    monkeypatch.setattr("doorsill.uplink.intake.RETRY_MOST_S", 2.0)
+    monkeypatch.setattr("doorsill.services.uplink_loop.DISK_RETRY_S", 2.0)
+
+
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
+    return keep_connections(monkeypatch)
+
+
 def test_a_window_reaches_the_database_and_is_acknowledged(shop: Shop) -> None:
     for minute in range(50):
         shop.vision.send(cell(minute))
@@ -201,22 +216,28 @@ def test_state_live_health_and_description_are_told(shop: Shop) -> None:
     assert health.vision_kib == 81_920
 
 
-def test_heat_that_vision_could_make_is_told_once_in_half_an_hour(shop: Shop) -> None:
-    shop.turn(lambda: shop.on("state"))
+def test_heat_that_vision_could_make_is_told_once_in_half_an_hour(
+    own_site: Site, tmp_path: Path
+) -> None:
+    now, began = [0.0], MIDNIGHT + 86_400.0
+    pace = replace(AT_ONCE, gauges_s=1800.0)
+    shop = Shop(own_site, tmp_path, pace=pace, utc=lambda: began + now[0]).open()
     uplink = shop.uplink
-    uplink._gauging = Moments(1800.0)
     for utc, word, celsius, told in (
-        (1_800_000.0, "good", 48, ("good", 50)),
-        (1_800_060.0, "throttled", 84, ("good", 50)),
-        (1_801_799.0, "good", 71, ("good", 50)),
-        (1_801_800.0, "throttled", 84, ("throttled", 80)),
+        (0.0, "good", 48, ("good", 50)),
+        (60.0, "throttled", 84, ("good", 50)),
+        (1_799.0, "good", 71, ("good", 50)),
+        (1_800.0, "throttled", 84, ("throttled", 80)),
     ):
-        seen = Device(power=word, temperature_c=celsius)
+        now[0], seen = utc, Device(power=word, temperature_c=celsius)
         uplink.lookout = lambda now, seen=seen: seen
-        uplink._gauge(utc, utc)
-        device = uplink.facts(utc).device
+        uplink.step(0.0)
+        device = uplink.facts(time.monotonic()).device
         assert (device.power, device.temperature_c) == told
-        assert uplink.exact_facts(utc).device == seen  # for who asks on the device
+        exact = uplink.exact_facts(time.monotonic()).device
+        assert exact == seen  # for who asks on the device
+    shop.turn(lambda: shop.on("state"))
+    shop.close()
 
 
 def test_cameras_that_earlier_visions_lost_are_counted(shop: Shop) -> None:
@@ -453,10 +474,12 @@ def test_vision_does_not_fill_memory_or_log_with_cells_that_are_none(
     assert "4999" not in caplog.text  # nor is a number of vision's in it
 
 
-def test_a_full_disk_stops_the_reading_and_not_the_counting(shop: Shop) -> None:
+def test_a_full_disk_stops_the_reading_and_not_the_counting(
+    connections: list[sqlite3.Connection], tried_soon: None, shop: Shop
+) -> None:
     shop.vision.send(cell(0))
     shop.turn(lambda: shop.stored() == [0])
-    database = shop.uplink.delivery.outbox._database
+    (database,) = connections
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     (pages,) = database.execute("PRAGMA page_count").fetchone()
     database.execute(f"PRAGMA max_page_count = {pages}")
@@ -469,7 +492,6 @@ def test_a_full_disk_stops_the_reading_and_not_the_counting(shop: Shop) -> None:
     shop.uplink.voice.greet()
     shop.turn(lambda: shop.on("health")[-1].disk_failures >= 1)
     database.execute("PRAGMA max_page_count = 1000000")
-    intake._retry_at = shop.uplink._disk_at = 0.0
     shop.turn(lambda: len(shop.stored()) == 1500, within_s=60)
     assert shop.store.totals("cam-01", 0) == (1500, 1500)
 
@@ -532,7 +554,9 @@ def test_a_cell_that_fits_no_message_is_refused_and_counted(shop: Shop) -> None:
     shop.turn(lambda: shop.vision.pending == 0)
 
 
-def test_a_new_vision_is_not_acknowledged_what_the_old_one_said(shop: Shop) -> None:
+def test_a_new_vision_is_not_acknowledged_what_the_old_one_said(
+    tried_soon: None, shop: Shop
+) -> None:
     """The disk fails, vision crashes and counts its messages anew, the disk is back."""
     for minute in range(20):
         shop.vision.send(cell(minute))
@@ -547,7 +571,6 @@ def test_a_new_vision_is_not_acknowledged_what_the_old_one_said(shop: Shop) -> N
         shop.turn(lambda: intake.link is None)
     finally:
         Outbox.store = store  # type: ignore[method-assign]
-    intake._retry_at = 0.0
     shop.turn(lambda: len(shop.stored()) == 25)
     assert shop.store.totals("cam-01", 0) == (25, 25)
 

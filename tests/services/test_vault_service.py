@@ -287,22 +287,22 @@ PROBE = """\
 import ctypes, pathlib, socket
 import doorsill.services.vault_opening as P
 import doorsill.services.vault as S
-run = S._Loop.run
+confine = S.confine
 def tried(name, act):
     try:
         act()
         print(name, "WORKED", flush=True)
     except OSError as error:
         print(name, "refused", error.errno, flush=True)
-def probe(self, bell, supervisor):
+def probe(keep):
+    confine(keep)
     for family in ("INET", "INET6", "NETLINK", "UNIX"):
         number = getattr(socket, "AF_" + family)
         tried(family, lambda: socket.socket(number, socket.SOCK_RAW - 1))
     tried("file", lambda: pathlib.Path(sys.argv[1] + ".x").write_bytes(b"x"))
-    tried("own", lambda: self._config.vault_folder.joinpath("x").write_bytes(b"x"))
+    tried("own", lambda: keep.writable[0].joinpath("x").write_bytes(b"x"))
     print("dumpable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)
-    run(self, bell, supervisor)
-S._Loop.run = probe
+S.confine = probe
 """
 
 
@@ -310,7 +310,7 @@ S._Loop.run = probe
 def test_the_process_has_no_network_and_writes_only_its_folder(
     tmp_path_factory: pytest.TempPathFactory, confined: bool
 ) -> None:
-    open_up = "S.confine = lambda *_: None\n"
+    open_up = "confine = lambda *_: None\n"
     before = PROBE if confined else PROBE + open_up
     with VaultProcess(tmp_path_factory.mktemp("v"), before=before) as site:
         site.start()

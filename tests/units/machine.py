@@ -39,7 +39,7 @@ class Machine:
         self.root = root
         self._calls = f"bpf {LANDLOCK}" if landlock else "bpf"
         self._container: subprocess.Popen[bytes] | None = None
-        self._leader = 0
+        self.leader = 0
 
     def boot(self) -> float:
         """Until systemd says that it is up; the seconds it took."""
@@ -53,7 +53,7 @@ class Machine:
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
             )  # fmt: skip
-        self._leader = until(self._find_leader, BOOT_S, "process 1")
+        self.leader = until(self._find_leader, BOOT_S, "process 1")
         up = ("running", "degraded")
         until(lambda: self.run("systemctl", "is-system-running") in up, BOOT_S, "up")
         return time.monotonic() - began
@@ -61,7 +61,7 @@ class Machine:
     def off(self) -> None:
         """Off, as with the power switch."""
         if self._container is not None:
-            os.kill(self._leader, signal.SIGRTMIN + 14)  # systemd(1): power off at once
+            os.kill(self.leader, signal.SIGRTMIN + 14)  # systemd(1): power off at once
             try:
                 self._container.wait(20)
             except subprocess.TimeoutExpired:
@@ -71,7 +71,7 @@ class Machine:
 
     def run(self, *command: str) -> str:
         """What ``command`` prints inside, both streams, whatever its exit status."""
-        enter = ["nsenter", "-t", str(self._leader), "-m", "-p", "-u", "-i", "-C", "--"]
+        enter = ["nsenter", "-t", str(self.leader), "-m", "-p", "-u", "-i", "-C", "--"]
         done = subprocess.run(
             [*enter, *command], capture_output=True, text=True, timeout=120, check=False
         )
@@ -114,18 +114,18 @@ class Machine:
 
     def inside(self, path: str) -> Path:
         """A path of the running system, as seen from here."""
-        return Path(f"/proc/{self._leader}/root") / path
+        return Path(f"/proc/{self.leader}/root") / path
 
     def pid(self, service: str) -> int:
         """The process of a unit, by its number here; 0 while there is none."""
         there = self.show(service, "MainPID")
         if there == "0":
             return 0
-        return next((pid for pid, last in self._processes() if last == int(there)), 0)
+        return next((pid for pid, last in self.processes() if last == int(there)), 0)
 
     def cgroup(self) -> str:
         """Where its process 1 is, in the one hierarchy of cgroup2."""
-        lines = Path(f"/proc/{self._leader}/cgroup").read_text().splitlines()
+        lines = Path(f"/proc/{self.leader}/cgroup").read_text().splitlines()
         return next(each[3:] for each in lines if each.startswith("0::"))
 
     def view(self, service: str, folder: str) -> set[str]:
@@ -133,9 +133,9 @@ class Machine:
         seen = Path(f"/proc/{self.pid(service)}/root/{folder}")
         return {each.name for each in seen.iterdir()}
 
-    def _processes(self) -> list[tuple[int, int]]:
+    def processes(self) -> list[tuple[int, int]]:
         """All processes inside: their number here, their number there."""
-        space = Path(f"/proc/{self._leader}/ns/pid").readlink()
+        space = Path(f"/proc/{self.leader}/ns/pid").readlink()
         found = []
         for each in Path("/proc").iterdir():
             try:

@@ -19,7 +19,7 @@ from limits import END_S
 
 from doorsill.cli.check_connect import Visit
 from doorsill.uplink.answers import Disconnected
-from doorsill.uplink.causes import _SENTENCES, Files, explain
+from doorsill.uplink.causes import SENTENCES, Files, explain
 from doorsill.uplink.tls import Address
 from doorsill_fleet.ca.authority import Authority
 
@@ -201,8 +201,8 @@ def first_reason(uplink: Device) -> str:
 
 
 def test_no_two_of_them_share_a_sentence() -> None:
-    said = [sentence for _, sentence in _SENTENCES]
-    signs = [sign for some, _ in _SENTENCES for sign in some]
+    said = [sentence for _, sentence in SENTENCES]
+    signs = [sign for some, _ in SENTENCES for sign in some]
     assert len(said) == len(set(said))
     assert len(signs) == len(set(signs))
 

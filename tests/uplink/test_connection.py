@@ -20,6 +20,7 @@ from doorsill.uplink.answers import Connected, Disconnected
 from doorsill.uplink.causes import explain
 from doorsill.uplink.connection import SHORT_MOST
 from doorsill.uplink.publisher import Publisher
+from doorsill.uplink.tls import Address
 from doorsill.wire.codec import encode
 from doorsill.wire.guard import EgressGuard
 from doorsill.wire.messages import State
@@ -97,13 +98,12 @@ def test_a_broker_under_another_name_is_not_trusted(own_site: Site, make: Make) 
 
 
 def test_another_device_with_our_client_id_does_not_touch_us(
-    site: Site, make: Make
+    site: Site, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client-id takeover: the broker takes the id from the certificate instead."""
     victim = make(site, "victim").connect()
-    thief = make(site, "thief")
-    thief.publisher.connection.client._client_id = b"victim"
-    thief.connect()
+    monkeypatch.setattr(Address, "client", "victim")
+    make(site, "thief").connect()
     for number in range(5):
         victim.send_interval(number)
         victim.wait(lambda n=number: n in victim.answers)

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 from limits import PROGRAM_S
-from outboxes import OPENED, TODAY, batch, entry, numbers, open_outbox
+from outboxes import OPENED, TODAY, batch, entry, keep_connections, numbers, open_outbox
 
 from doorsill.errors import UplinkError
 from doorsill.privacy.budget import CEILING_MICRO, Ledger, spend
-from doorsill.uplink.database import open_database
 from doorsill.uplink.outbox import Outbox
 from doorsill.uplink.rows import Batch, Bounds, Counters, Entry
 
@@ -190,15 +189,7 @@ def test_what_is_buried_is_counted_kept_and_tried_at_the_next_start(
 
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
-    """Those that outboxes open, to be limited or asked like no other connection can."""
-    opened: list[sqlite3.Connection] = []
-
-    def open_and_keep(path: Path, day: int) -> sqlite3.Connection:
-        opened.append(open_database(path, day))
-        return opened[-1]
-
-    monkeypatch.setattr("doorsill.uplink.outbox.open_database", open_and_keep)
-    return opened
+    return keep_connections(monkeypatch)
 
 
 def test_a_full_disk_is_an_uplink_error_and_loses_nothing(

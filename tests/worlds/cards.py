@@ -89,7 +89,7 @@ class Controller:
         if names:
             builder = builder.add_extension(san, critical=False)
         if usage:
-            builder = builder.add_extension(cards._usage(usage), critical=True)
+            builder = builder.add_extension(cards.key_usage(usage), critical=True)
         for extension, critical in extra:
             builder = builder.add_extension(extension, critical=critical)
         return cards.der(builder.sign(signer or self.key, hashes.SHA256()))

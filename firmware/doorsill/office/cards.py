@@ -56,7 +56,9 @@ def authority(
     name = x509.Name([x509.NameAttribute(oid, value) for oid, value in names])
     builder = _builder(name, name, key.public_key(), utc, days)
     builder = builder.add_extension(x509.BasicConstraints(True, 0), critical=True)
-    builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
+    builder = builder.add_extension(
+        key_usage("key_cert_sign", "crl_sign"), critical=True
+    )
     return builder.sign(key, hashes.SHA256())
 
 
@@ -75,7 +77,7 @@ def card(
         [x509.UniformResourceIdentifier(urn(grant.site, grant.purpose))]
     )
     builder = _issue(ca, key, grant)
-    builder = builder.add_extension(_usage("digital_signature"), critical=True)
+    builder = builder.add_extension(key_usage("digital_signature"), critical=True)
     builder = builder.add_extension(name, critical=False)
     if credential is not None:
         extension = x509.UnrecognizedExtension(FIDO_CREDENTIAL, credential)
@@ -88,7 +90,7 @@ def sealing(
 ) -> x509.Certificate:
     """The certificate of the card's 9D key, to which data keys are wrapped."""
     builder = _issue(ca, key, grant)
-    builder = builder.add_extension(_usage("key_agreement"), critical=True)
+    builder = builder.add_extension(key_usage("key_agreement"), critical=True)
     return builder.sign(ca_key, hashes.SHA256())
 
 
@@ -137,7 +139,8 @@ def _builder(
     )
 
 
-def _usage(*allowed: str) -> x509.KeyUsage:
+def key_usage(*allowed: str) -> x509.KeyUsage:
+    """The extension that allows these uses of a key (RFC 5280, 4.2.1.3), no other."""
     every = (
         "digital_signature",
         "content_commitment",

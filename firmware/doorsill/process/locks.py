@@ -61,7 +61,7 @@ class Locks:
 def locks() -> Locks:
     """What holds in this process now."""
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    held = _of_status(status)
+    held = locks_in(status)
     held |= Lock.NO_NEW_CODE if prctl(PR_GET_MDWE) == 1 else Lock(0)
     held |= Lock.LANDLOCK if _landlock else Lock(0)
     held |= Lock.ROOM if _room else Lock(0)
@@ -76,7 +76,7 @@ def locks_of(process: int) -> Lock:
     """
     there = Path("/proc") / str(process)
     try:
-        held = _of_status((there / "status").read_text("ascii", errors="replace"))
+        held = locks_in((there / "status").read_text("ascii", errors="replace"))
         ours, its = (
             (each / "ns/mnt").readlink() for each in (Path("/proc/self"), there)
         )
@@ -112,8 +112,8 @@ def note_room() -> None:
     _room = True
 
 
-def _of_status(status: str) -> Lock:
-    """What /proc/PID/status says."""
+def locks_in(status: str) -> Lock:
+    """The locks that ``status``, the text of a /proc/PID/status, speaks of."""
     said = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     held = Lock(0)
     if said.get("Seccomp", "").strip() == "2":

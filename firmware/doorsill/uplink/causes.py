@@ -38,7 +38,7 @@ def explain(error: object, files: Files | None = None) -> str:
     files = files or Files()
     text = str(error)
     plain = text.lower().replace("_", " ")
-    for signs, sentence in _SENTENCES:
+    for signs, sentence in SENTENCES:
         if any(sign in plain for sign in signs):
             return sentence.format(
                 where=files.where,
@@ -63,7 +63,7 @@ def _whose(files: Files) -> str:
 
 # Words of OpenSSL 3, of Python and of the kernel, and what they mean here. The first
 # match counts, so a narrow sign stands before a wide one.
-_SENTENCES: tuple[tuple[tuple[str, ...], str], ...] = (
+SENTENCES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("unasked", "broker sends more than"),
         "the broker at {where} sends what nobody asked for",
