@@ -25,8 +25,8 @@ BATCHES = 3  # the process dies with this one
 DIES = """
 import os, signal, sys
 from sqlalchemy import Engine, event
-from paho.mqtt.client import Client
 from doorsill_fleet.cli import main
+from doorsill_fleet.ingest.reading_client import ReadingClient
 moment, left = sys.argv.pop(1), [int(sys.argv.pop(1))]
 written = []
 def die():
@@ -44,11 +44,12 @@ if moment == "commit":
             written.clear()
             die()
 else:
-    acknowledge = Client.ack
-    def ack(*said):
-        die()
-        return acknowledge(*said)
-    Client.ack = ack
+    acknowledge = ReadingClient.acknowledge
+    def acknowledging(client, numbers):
+        if numbers:
+            die()
+        acknowledge(client, numbers)
+    ReadingClient.acknowledge = acknowledging
 main.main(sys.argv[1:])
 """
 

@@ -111,6 +111,11 @@ class Broker:
     port: int = 0
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
+    @property
+    def process(self) -> int:
+        """Its process id; 0 while it does not run."""
+        return 0 if self._child is None else self._child.pid
+
     def prepare(self) -> None:
         """Write all files that mosquitto reads."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

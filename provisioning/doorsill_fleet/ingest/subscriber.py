@@ -38,6 +38,7 @@ from doorsill.uplink.reasons import refusal, words
 from doorsill_fleet.audit.shelf import Shelf
 from doorsill_fleet.broker.mosquitto import client_context
 from doorsill_fleet.ca.authority import reader_name
+from doorsill_fleet.ingest.reading_client import ReadingClient
 from doorsill_fleet.store.windows import Kept
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class Subscriber:
     _queue: queue.Queue[Any] = field(default_factory=lambda: queue.Queue(IN_FLIGHT))
     _leaving: threading.Event = field(default_factory=threading.Event)
     _trouble: str = ""
-    _client: mqtt.Client = field(init=False, repr=False)
+    _client: ReadingClient = field(init=False, repr=False)
     _keeper: threading.Thread = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -150,8 +151,8 @@ class Subscriber:
         else:
             close(self._client)
 
-    def _make_client(self) -> mqtt.Client:
-        client = mqtt.Client(
+    def _make_client(self) -> ReadingClient:
+        client = ReadingClient(
             CallbackAPIVersion.VERSION2,
             client_id=reader_name(self.reader.name),
             protocol=mqtt.MQTTv5,
@@ -253,8 +254,7 @@ class Subscriber:
                 if self._leaving.wait(RETRY_S):
                     return  # it comes again with the next connection
         self.kept += kept
-        for message in batch:
-            self._client.ack(message.mid, message.qos)
+        self._client.acknowledge([message.mid for message in batch if message.qos])
         if self.heard is not None:
             for topic, payload in pairs:
                 self.heard(topic, payload)
