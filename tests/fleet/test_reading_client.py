@@ -7,25 +7,13 @@ from pathlib import Path
 import pytest
 from broker import Site, device, publish, reader
 from limits import wait_until
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
-from doorsill_fleet.ingest.reading_client import AT_ONCE, RECORD_BYTES, ReadingClient
+from doorsill_fleet.ingest.reading_client import AT_ONCE, RECORD_BYTES, acknowledgements
 from doorsill_fleet.ingest.subscriber import Subscriber
 from doorsill_fleet.store.windows import Store
 
 WINDOWS = 500
 EMPTY_BYTES = 1024  # of mosquitto's file that holds a session and no message
-
-
-def written(numbers: list[int]) -> list[bytes]:
-    """What is handed over to be written, each in one call."""
-    client = ReadingClient(
-        CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5, manual_ack=True
-    )
-    client.on_socket_register_write = lambda *_: None  # there is no connection
-    client.acknowledge(numbers)
-    return [bytes(each["packet"]) for each in client._out_packet]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +28,7 @@ def written(numbers: list[int]) -> list[bytes]:
 )
 def test_acknowledgements_go_together(count: int, writes: int) -> None:
     numbers = [1 + each % 65_535 for each in range(count)]
-    found = written(numbers)
+    found = acknowledgements(numbers)
     assert len(found) == writes
     assert all(len(each) <= RECORD_BYTES for each in found)
     whole = b"".join(found)

@@ -19,13 +19,19 @@ PUBACK = struct.Struct(">BBH")  # type, length of the rest, number of the messag
 AT_ONCE = RECORD_BYTES // PUBACK.size  # acknowledgements in one record
 
 
+def acknowledgements(numbers: Sequence[int]) -> list[bytes]:
+    """The packets for messages of these numbers, as many in one record as it holds."""
+    packets = [PUBACK.pack(MessageType.PUBACK, 2, number) for number in numbers]
+    return [
+        b"".join(packets[first : first + AT_ONCE])
+        for first in range(0, len(packets), AT_ONCE)
+    ]
+
+
 class ReadingClient(mqtt.Client):
     """Made with ``manual_ack``, so that nothing else acknowledges."""
 
     def acknowledge(self, numbers: Sequence[int]) -> None:
         """Acknowledge the messages of these numbers, all of QoS 1."""
-        kind = MessageType.PUBACK
-        for first in range(0, len(numbers), AT_ONCE):
-            part = numbers[first : first + AT_ONCE]
-            data = b"".join(PUBACK.pack(kind, 2, number) for number in part)
-            self._packet_queue(kind, data, part[-1], 1)
+        for data in acknowledgements(numbers):
+            self._packet_queue(MessageType.PUBACK, data, 0, 1)
