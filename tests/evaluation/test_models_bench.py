@@ -14,7 +14,7 @@ from limits import PROGRAM_S
 from doorsill.cli import main
 from doorsill.errors import ConfigError
 from doorsill.evaluation import compare
-from doorsill.vision.detect.named import find
+from doorsill.vision.detect.named import model_named
 
 CLIP = foreign.CLIP
 LINE = ["--line", "0.72,0,0.72,1"]
@@ -129,7 +129,7 @@ def test_what_cannot_be_compared_is_a_sentence(arguments, sentence, capsys):
 def test_labels_of_other_clips_are_named(short):
     with pytest.raises(ConfigError, match=r"no clip short\.mp4; they hold: a\.mp4"):
         compare.compare(
-            [find("detector")], str(short), [], {"a.mp4": {}}, lambda *_: None
+            [model_named("detector")], str(short), [], {"a.mp4": {}}, lambda *_: None
         )
 
 
@@ -142,7 +142,7 @@ def test_nobody_goes_first_every_time(short, frames, monkeypatch):
         return step(self)
 
     monkeypatch.setattr(compare.Compared, "step", watched)
-    models = [find("detector"), find(str(foreign.SSD))]
+    models = [model_named("detector"), model_named(str(foreign.SSD))]
     compare.compare(models, str(short), [], None, lambda *_: None)
     ours, other = models[0].title, models[1].title
     assert order[:4] == [ours, other, other, ours]

@@ -18,7 +18,7 @@ from places import ROOT
 from doorsill.drivers.camera.opening import open_camera
 from doorsill.models import fetch
 from doorsill.models import stated as models_stated
-from doorsill.vision.detect.named import find
+from doorsill.vision.detect.named import model_named
 
 from .running import Parser
 
@@ -31,7 +31,7 @@ def model(folder: Path) -> Parser:
 
     def feed(data: bytes) -> None:
         path.write_bytes(data)
-        find(str(path)).interpreter()
+        model_named(str(path)).interpreter()
 
     return Parser([(ROOT / "models" / "attributes.tflite").read_bytes()], feed)
 

@@ -26,7 +26,7 @@ from doorsill.models.edgetpu import operations_on_the_cpu
 from doorsill.services.detectors import open_detector, with_probed_delegate
 from doorsill.values import Detections
 from doorsill.vision.detect import opening
-from doorsill.vision.detect.named import find
+from doorsill.vision.detect.named import model_named
 
 PEER = SHARED / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
 ABORTS_AT, ABORTS_WITH = 261_061, 0x34  # of attributes.tflite 0.4.0
@@ -78,7 +78,7 @@ def test_a_model_that_would_abort_its_process_is_refused(tmp_path: Path) -> None
     path = tmp_path / "broken.tflite"
     path.write_bytes(data)
     with pytest.raises(ConfigError, match="a trial of it crashes litert with SIGABRT"):
-        find(str(path)).interpreter()
+        model_named(str(path)).interpreter()
     section = ModelSection(detector=str(path))
     for open_it in (with_probed_delegate, open_detector):
         with pytest.raises(ConfigError, match=r"broken\.tflite: a trial of it crashes"):
@@ -297,7 +297,7 @@ def test_evaluate_measures_on_labelled_real_frames(
 @needs_data
 def test_on_real_frames_nearly_all_heads_are_found_and_little_else() -> None:
     labels = ROOT / "models" / "eval" / "labels" / "real.json"
-    net = find("detector").detector()
+    net = model_named("detector").detector()
     total = Matches()
     read = measure.read_labels(labels)
     for _, tally in measure.evaluate(net, read, SHARED / "clips", partial(int)):

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from places import ROOT
 
-import doorsill
 from doorsill.cli.check import problems_of
 from doorsill.config import load_config
-from doorsill.errors import ConfigError, UntrustedError
-from doorsill.models.allowed import model_hash, require_allowed, shipped_hashes
+from doorsill.errors import UntrustedError
+from doorsill.models.allowed import require_allowed, shipped_hashes
+from doorsill.models.named import find
 from doorsill.policy.draft import draft_text, first_body, preview
 from doorsill.services.policies import store_of
 from doorsill_fleet.stage.shop import Stage
@@ -25,58 +25,17 @@ LINE = (((0.0, 0.6), (1.0, 0.6)),)
 OTHER = "0" * 64
 
 
-def test_the_detector_that_is_shipped_has_its_hash() -> None:
-    manifest = tomllib.loads((ROOT / "models" / "detector.toml").read_text())
-    assert model_hash("detector") == manifest["model"]["sha256"]
-
-
-def test_a_model_that_is_not_shipped_is_named() -> None:
-    with pytest.raises(
-        ConfigError, match="no model named yolo; there are: attributes, d"
-    ):
-        model_hash("yolo")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[model",
-        "[model]\nname = 1",
-        "model = 3",
-        '[model]\nsha256 = "AB"',
-        "[model]\nsha256 = 7",
-    ],
-)
-def test_a_broken_manifest_gets_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
-    models = tmp_path / "doorsill" / "models"
-    models.mkdir(parents=True)
-    (models / "detector.toml").write_text(text)
-    monkeypatch.setattr(doorsill, "__file__", str(models.parent / "__init__.py"))
-    with pytest.raises(ConfigError, match=r"detector\.toml"):
-        model_hash("detector")
-
-
-def test_a_model_given_by_its_file_has_the_hash_of_its_manifest_or_of_its_bytes(
-    tmp_path: Path,
-) -> None:
-    shipped = model_hash("detector")
-    assert model_hash(str(ROOT / "models" / "detector.toml")) == shipped
-    assert model_hash(str(ROOT / "models" / "detector.tflite")) == shipped
-    with pytest.raises(ConfigError, match=r"cannot read .*nope\.tflite: No such"):
-        model_hash(str(tmp_path / "nope.tflite"))
-    with pytest.raises(ConfigError, match=r"no model named .*nope\.toml"):
-        model_hash(str(tmp_path / "nope.toml"))
+def sha256_of(name: str) -> str:
+    return find(name).require_allowed(None)
 
 
 def test_those_that_came_with_it_are_known_by_name_and_hash() -> None:
-    assert shipped_hashes()[model_hash("detector")] == "detector"
-    assert shipped_hashes()[model_hash("attributes")] == "attributes"
+    assert shipped_hashes()[sha256_of("detector")] == "detector"
+    assert shipped_hashes()[sha256_of("attributes")] == "attributes"
 
 
 def test_a_hash_that_is_not_named_is_refused() -> None:
-    ours = model_hash("detector")
+    ours = sha256_of("detector")
     assert require_allowed(ours, frozenset([ours]), "detector") == ours
     assert require_allowed(OTHER, None, "x.tflite") == OTHER, "an evaluation"
     with pytest.raises(UntrustedError, match=r"x\.tflite has SHA-256 0{64}, which the"):
@@ -98,7 +57,7 @@ def another_model(folder: Path) -> Path:
     model = (ROOT / "models" / "detector.tflite").read_bytes() + b"\0"
     (folder / "other.tflite").write_bytes(model)
     text = (ROOT / "models" / "detector.toml").read_text()
-    text = text.replace(model_hash("detector"), hashlib.sha256(model).hexdigest())
+    text = text.replace(sha256_of("detector"), hashlib.sha256(model).hexdigest())
     path = folder / "other.toml"
     path.write_text(text.replace('"detector.tflite"', '"other.tflite"'))
     return path
@@ -149,7 +108,7 @@ def test_a_model_that_the_policy_names_runs_and_ours_then_does_not(
 ) -> None:
     path = another_model(tmp_path)
     shop = Shop(tmp_path, LINE, detector=str(path))
-    shop.models = (model_hash(str(path)),)
+    shop.models = (sha256_of(str(path)),)
     shop.set()
     assert problems(shop) == []
     text = shop.configuration.read_text()
@@ -164,7 +123,7 @@ def test_a_model_of_attributes_is_held_to_the_policy_as_well(tmp_path: Path) -> 
             return super().policy_body() | {"attributes": True, "notice": "n-1"}
 
     shop = Looking(tmp_path, LINE)
-    shop.models = (model_hash("detector"),)
+    shop.models = (sha256_of("detector"),)
     shop.set()
     assert any("the model attributes has SHA-256" in each for each in problems(shop))
     done = started(shop, "vision")
@@ -173,7 +132,7 @@ def test_a_model_of_attributes_is_held_to_the_policy_as_well(tmp_path: Path) -> 
 
 def test_a_draft_shows_the_models_there_are_and_keeps_those_it_names() -> None:
     text = draft_text(first_body("porto-1"))
-    assert f"#   {model_hash('detector')}  detector\n" in text
+    assert f"#   {sha256_of('detector')}  detector\n" in text
     assert preview(tomllib.loads(text)).models == ()
     named = draft_text(first_body("porto-1") | {"models": [OTHER]})
     assert preview(tomllib.loads(named)).models == (OTHER,)

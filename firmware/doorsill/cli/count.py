@@ -31,7 +31,8 @@ from doorsill.drivers.camera.opening import open_camera
 from doorsill.drivers.png import png_bytes
 from doorsill.errors import ConfigError
 from doorsill.evaluation.counting import Counted, Wanted, count, duration
-from doorsill.services.detectors import model_bytes, open_detector
+from doorsill.models.named import find
+from doorsill.services.detectors import open_detector
 from doorsill.vision.detect.detector import Detector
 
 INTERRUPTED = 130  # exit code of a count that a signal ended
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
             table.write_text(as_csv(results, places), encoding="utf-8")
     model = {
         "name": args.model,
-        "sha256": hashlib.sha256(model_bytes(section)).hexdigest(),
+        "sha256": hashlib.sha256(find(args.model).read()).hexdigest(),
     }
     text = (
         write_json(as_json(results, places, model))

@@ -21,14 +21,15 @@ from rich.progress import Progress
 from doorsill.cli.arguments.models import BENCH_THREADS
 from doorsill.cli.count_results import on_page, write_json
 from doorsill.commandline.tables import Rows
+from doorsill.documents.reading import read_file
 from doorsill.drivers.model.interpreter import RUNTIMES, Tensor
 from doorsill.errors import ConfigError
 from doorsill.evaluation import compare, measure
 from doorsill.evaluation.measure import Matches
 from doorsill.models import edgetpu, fetch, manifest
-from doorsill.models.allowed import read_model
+from doorsill.models.recognise import MODEL_MAX_BYTES
 from doorsill.vision.detect import opening
-from doorsill.vision.detect.named import Model, find
+from doorsill.vision.detect.named import Model, model_named
 
 
 def _say(text: str = "") -> None:
@@ -48,7 +49,7 @@ def list_models(_: argparse.Namespace) -> int:
         raise ConfigError("this installation holds no models")
     table = Rows("name", "kind", "version", "status", "input", "size")
     for each in found:
-        size = len(read_model(str(each.model_path))) // 1000
+        size = len(read_file(each.model_path, MODEL_MAX_BYTES)) // 1000
         shape = f"{each.width}x{each.height}"
         about = each.name, each.kind, each.version, each.status
         table.add_row(*about, shape, f"{size} kB")
@@ -58,7 +59,7 @@ def list_models(_: argparse.Namespace) -> int:
 
 def info_models(args: argparse.Namespace) -> int:
     """Print all that a manifest says."""
-    model = find(args.model)
+    model = model_named(args.model)
     if model.manifest is None:
         return _info_foreign(model, args.delegate)
     m = model.manifest
@@ -81,7 +82,7 @@ def info_models(args: argparse.Namespace) -> int:
 def _info_foreign(model: Model, delegate: str) -> int:
     """What is in a model file of others, and how it would be read."""
     net = model.interpreter(delegate=delegate)
-    digest = hashlib.sha256(read_model(str(model.path))).hexdigest()
+    digest = hashlib.sha256(model.named.read()).hexdigest()
     _say(f"{model.title}, not ours; sha256 {digest}")
     _say(f"input       {_tensor(net.input)}")
     for output in net.outputs():
@@ -108,7 +109,7 @@ def verify_models(args: argparse.Namespace) -> int:
     if not names:
         raise ConfigError("this installation holds no models")
     for name in names:
-        model = find(name)
+        model = model_named(name)
         if model.manifest is None:
             raise ConfigError(f"{name} has no manifest to be verified against")
         opening.open_model(model.manifest)
@@ -122,7 +123,7 @@ def bench_models(args: argparse.Namespace) -> int:
         return _compare(args)
     if args.line or args.labels or args.json:
         raise ConfigError("--line, --labels and --json need a recording: --on CLIP")
-    models = [find(name) for name in args.models]
+    models = [model_named(name) for name in args.models]
     table = Rows("model", "runtime", "threads", "median ms", "p95 ms")
     for model in models:
         for runtime in _runtimes():
@@ -141,7 +142,7 @@ def _compare(args: argparse.Namespace) -> int:
     labels = measure.read_labels(path) if path else None
     if args.labels is None and labels is not None and Path(args.on).name not in labels:
         labels = None  # those of other clips
-    models = [find(name) for name in args.models]
+    models = [model_named(name) for name in args.models]
     threads = args.threads or BENCH_THREADS[:1]
     if len(threads) > 1:
         raise ConfigError("--on CLIP takes one number of threads")
@@ -218,7 +219,7 @@ def evaluate_models(args: argparse.Namespace) -> int:
     labels = measure.read_labels(args.labels or args.data / "labels.json")
     frames = sum(len(clip) for clip in labels.values())
     for name in args.models:
-        model = find(name)
+        model = model_named(name)
         net = model.detector()
         _say(f"{model.title}, shares with 95 % Wilson intervals")
         with _progress() as progress:
@@ -260,7 +261,7 @@ def fetch_models(args: argparse.Namespace) -> int:
             args.url,
         )
     _say(f"{path}: {wanted.about}; sha256 as pinned")
-    _understood(find(str(path)))
+    _understood(model_named(str(path)))
     return 0
 
 
@@ -276,10 +277,9 @@ def _list_known() -> int:
 
 def compile_models(args: argparse.Namespace) -> int:
     """Run the Edge TPU compiler."""
-    model = find(args.model)
+    model = model_named(args.model)
     compiler = edgetpu.find_compiler(args.compiler)
-    if model.manifest is not None:
-        manifest.verified_model(model.manifest)
-    target = edgetpu.compile_model(model.path, model.title, compiler, args.to)
+    model.named.read()  # what its manifest says, if it has one
+    target = edgetpu.compile_model(model.named.path, model.title, compiler, args.to)
     _say(f"{target}: every operation runs on the Edge TPU")
     return 0

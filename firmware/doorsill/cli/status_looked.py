@@ -12,11 +12,10 @@ from doorsill.cli.status_asked import GREEN, ORANGE, RED, ROOT, START, Finding, 
 from doorsill.device import clock, health, validity
 from doorsill.documents import pem
 from doorsill.errors import ConfigError, UplinkError
-from doorsill.models.allowed import allowed_models, is_file, model_hash, require_allowed
-from doorsill.models.manifest import load_manifest, shipped, verified_model
+from doorsill.models.allowed import allowed_models
+from doorsill.models.named import find
 from doorsill.policy.obedience import read_declaration
 from doorsill.privacy.budget import day_of
-from doorsill.services.detectors import model_bytes
 from doorsill.services.policies import store_of
 from doorsill.uplink.outbox_view import glance
 
@@ -137,16 +136,14 @@ def power(shop: Shop) -> Finding:
 
 def model(shop: Shop) -> Finding:
     """The detector, checked against its manifest."""
-    name = shop.config.model.detector
+    found = find(shop.config.model.detector)
     with contextlib.suppress(ConfigError):  # the row of the policy reports it
-        allowed = allowed_models(store_of(shop.config).load().models)
-        require_allowed(model_hash(name), allowed, name)
-    if is_file(name):
-        digest = hashlib.sha256(model_bytes(shop.config.model)).hexdigest()
-        return Finding("model", ORANGE, f"{Path(name).name}, {digest[:16]}, not ours")
-    manifest = load_manifest(Path(name)) if name.endswith(".toml") else shipped(name)
-    verified_model(manifest)
-    says = f"{manifest.name} {manifest.version}, {manifest.sha256[:16]}"
+        found.require_allowed(allowed_models(store_of(shop.config).load().models))
+    digest = hashlib.sha256(found.read()).hexdigest()
+    manifest = found.manifest
+    if manifest is None:
+        return Finding("model", ORANGE, f"{found.title}, {digest[:16]}, not ours")
+    says = f"{manifest.name} {manifest.version}, {digest[:16]}"
     light = GREEN if manifest.status == "stable" else ORANGE
     return Finding("model", light, f"{says}, {manifest.status}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +10,9 @@ from doorsill.config import ModelSection
 from doorsill.drivers.model.probe import reason_against, require_sound
 from doorsill.drivers.model.runtime import load
 from doorsill.errors import ConfigError
-from doorsill.models.allowed import (
-    Allowed,
-    is_file,
-    is_manifest,
-    read_model,
-    require_allowed,
-)
-from doorsill.models.manifest import Manifest, load_manifest, shipped, verified_model
+from doorsill.models.allowed import Allowed, require_allowed
+from doorsill.models.manifest import Manifest, shipped
+from doorsill.models.named import find
 from doorsill.models.stated import read_stated
 from doorsill.vision.attributes.appearance import Appearance
 from doorsill.vision.detect import heads
@@ -42,12 +36,13 @@ def with_probed_delegate(
     before the process confines itself, because later it can start no child. Raises
     ConfigError if the delegate or a model of others does not work.
     """
-    if not section.delegate and not _is_path(section.detector):
+    named = find(section.detector)
+    if not section.delegate and not named.is_path:
         return section
-    model = model_bytes(section, allowed)
+    model = named.read(allowed)
     section = _drop_broken_delegate(section, model)
-    if _is_path(section.detector):
-        _sound(model, section)
+    if named.is_path:
+        _require_loadable(model, section)
     return section
 
 
@@ -64,18 +59,6 @@ def _drop_broken_delegate(section: ModelSection, model: bytes) -> ModelSection:
     return replace(section, delegate="")
 
 
-def model_bytes(section: ModelSection, allowed: Allowed | None = None) -> bytes:
-    """The detector's verified bytes; UntrustedError if it is not ``allowed``."""
-    name = section.detector
-    if is_file(name):
-        model = read_model(name)
-        require_allowed(hashlib.sha256(model).hexdigest(), allowed, name)
-        return model
-    manifest = load_manifest(Path(name)) if is_manifest(name) else shipped(name)
-    require_allowed(manifest.sha256, allowed, name)
-    return verified_model(manifest)
-
-
 def open_detector(section: ModelSection, allowed: Allowed | None = None) -> Detector:
     """The detector that ``section`` names, loaded and ready.
 
@@ -83,23 +66,19 @@ def open_detector(section: ModelSection, allowed: Allowed | None = None) -> Dete
     or a bare detector of others. Raises ConfigError if it does not work, UntrustedError
     if it is not ``allowed`` (None allows all) or not what its manifest says.
     """
-    name = section.detector
-    if is_file(name):
-        return _bare(Path(name), section, allowed)
-    manifest = load_manifest(Path(name)) if is_manifest(name) else shipped(name)
-    require_allowed(manifest.sha256, allowed, name)
-    if _is_path(name):
-        _sound(verified_model(manifest), section)
-    return _open_manifested(manifest, section)
+    named = find(section.detector)
+    if named.manifest is None:
+        model = named.read(allowed)
+        _require_loadable(model, section)
+        return _bare(named.path, model, section)
+    named.require_allowed(allowed)
+    if named.is_path:
+        _require_loadable(named.read(allowed), section)
+    return _open_manifested(named.manifest, section)
 
 
-def _is_path(name: str) -> bool:
-    """Whether a model of others is named by its path, and not one of ours."""
-    return is_file(name) or is_manifest(name)
-
-
-def _sound(model: bytes, section: ModelSection) -> bytes:
-    """Return ``model`` if it can be loaded in a child process; else ConfigError.
+def _require_loadable(model: bytes, section: ModelSection) -> None:
+    """Try ``model`` in a child process; raises ConfigError if it cannot be loaded.
 
     To be called before the process confines itself. With a delegate it is not tried
     here: a model that was compiled for an accelerator runs on nothing else, so the
@@ -109,13 +88,11 @@ def _sound(model: bytes, section: ModelSection) -> bytes:
         if not section.delegate:
             require_sound(model, section.runtime)
         read_stated(model)  # also here, while its imports can still be loaded
-        return model
     except ConfigError as error:
         raise error.of(section.detector) from None
 
 
-def _bare(path: Path, section: ModelSection, allowed: Allowed | None) -> NetDetector:
-    model = _sound(model_bytes(section, allowed), section)
+def _bare(path: Path, model: bytes, section: ModelSection) -> NetDetector:
     try:
         interpreter = load(
             model,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import doorsill
 from doorsill.config import Config
-from doorsill.models.allowed import allowed_models, model_hash, require_allowed
+from doorsill.models.allowed import allowed_models
+from doorsill.models.named import find
 from doorsill.policy.document import Policy
 from doorsill.uplink.reports import Release
 
@@ -16,8 +17,8 @@ def release_of(config: Config, policy: Policy) -> Release:
 
     Raises UntrustedError if the policy does not allow the detector.
     """
-    name = config.model.detector
-    digest = require_allowed(model_hash(name), allowed_models(policy.models), name)
+    allowed = allowed_models(policy.models)
+    digest = find(config.model.detector).require_allowed(allowed)
     return Release(
         firmware=doorsill.__version__,
         model=digest[:HASH_DIGITS],

@@ -28,7 +28,8 @@ from doorsill.drivers.nodes import (
     is_device,
     nodes_of,
 )
-from doorsill.models.allowed import allowed_models, model_hash, require_allowed
+from doorsill.models.allowed import allowed_models, require_allowed
+from doorsill.models.manifest import shipped
 from doorsill.policy.document import Policy
 from doorsill.policy.obedience import Obedience, declare
 from doorsill.process.confine import Confinement, close, restrict
@@ -61,7 +62,7 @@ def main(config: Config) -> None:
     models = allowed_models(policy.models)
     if is_allowed(policy) and config.model.attributes:
         name = config.model.attributes
-        require_allowed(model_hash(name), models, name)
+        require_allowed(shipped(name).sha256, models, name)
     model = with_probed_delegate(config.model, models)
     cells = CellServer(config.cell_socket)
     faces = Handover(config.face_socket) if config.consent else None

@@ -16,7 +16,7 @@ import numpy as np
 from doorsill.drivers.camera.video import open_recording
 from doorsill.evaluation.measure import Share
 from doorsill.vision.detect.detector import NetDetector
-from doorsill.vision.detect.named import find
+from doorsill.vision.detect.named import model_named
 from doorsill.vision.follow.tracker import Tracker
 
 EDGE = 3  # the truth's frame numbers are this exact
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True)
     args = parser.parse_args()
     for name in args.models:
-        report(name, find(name).detector(), args.clips)
+        report(name, model_named(name).detector(), args.clips)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
-"""A model as a person names it: one of ours, a manifest or somebody else's file."""
+"""A model as a person names it, loaded to be tried or measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from doorsill.drivers.model.interpreter import Interpreter
 from doorsill.drivers.model.probe import require_sound
 from doorsill.drivers.model.runtime import load
 from doorsill.errors import ConfigError
-from doorsill.models import manifest as registry
-from doorsill.models.allowed import is_file, is_manifest, read_model
+from doorsill.models import named
+from doorsill.models.manifest import Manifest
 from doorsill.models.stated import read_stated
 from doorsill.vision.detect import heads, opening
 from doorsill.vision.detect.detector import NetDetector
@@ -25,9 +24,17 @@ SSD_SCORE = 0.5  # from which an SSD's answer counts in a single picture
 class Model:
     """A model that was named or given by path; only ours has a manifest."""
 
-    title: str
-    path: Path
-    manifest: registry.Manifest | None
+    named: named.Named
+
+    @property
+    def title(self) -> str:
+        """A word or two for it."""
+        return self.named.title
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What is known about it; None for a bare file."""
+        return self.named.manifest
 
     def interpreter(
         self, threads: int = 1, runtime: str = "litert", delegate: str = ""
@@ -44,8 +51,7 @@ class Model:
                 runtime=runtime,
                 delegate=delegate or None,
             )
-        model = read_model(str(self.path))
-        return self._bare(model, threads, runtime, delegate)
+        return self._bare(self.named.read(), threads, runtime, delegate)
 
     def _bare(
         self, model: bytes, threads: int, runtime: str, delegate: str
@@ -57,7 +63,7 @@ class Model:
                 model, threads=threads, runtime=runtime, delegate=delegate or None
             )
         except ConfigError as error:
-            raise error.of(self.path) from None
+            raise error.of(self.named.path) from None
 
     def foreign(
         self,
@@ -69,12 +75,12 @@ class Model:
         if self.manifest is not None:
             net = self.interpreter(threads, delegate=delegate)
             return manifested_detector(self.manifest, net, lowest_score)
-        model = read_model(str(self.path))
+        model = self.named.read()
         net = self._bare(model, threads, "litert", delegate)
         try:
             return foreign_detector(net, read_stated(model), lowest_score=lowest_score)
         except ConfigError as error:
-            raise error.of(self.path) from None
+            raise error.of(self.named.path) from None
 
     def detector(self) -> NetDetector:
         """Load it to find people in single frames: only what is sure counts.
@@ -103,13 +109,6 @@ class Model:
         return NetDetector(net, opening.heads_decoder(manifest), heads.BIRTH_SCORE)
 
 
-def find(name: str) -> Model:
+def model_named(name: str) -> Model:
     """The model called ``name``, or at that path; raises ConfigError for none."""
-    if is_file(name):
-        return Model(Path(name).name, Path(name), None)
-    manifest = (
-        registry.load_manifest(Path(name))
-        if is_manifest(name)
-        else registry.shipped(name)
-    )
-    return Model(manifest.name, manifest.model_path, manifest)
+    return Model(named.find(name))
