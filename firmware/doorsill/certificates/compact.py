@@ -95,11 +95,6 @@ def _message_of(body: dict[str, Any], signature: str) -> Certificate:
     medium, system, found = body["medium"], body["system"], body["read_back"]
     # To compute it here would take seconds for a large medium; a card must not wait.
     follows = found["blank"] or claims.NO_ANSWER in body["methods"]
-    lease = body["leases"][0] if body["leases"] else None
-    purpose = None if lease is None else hash_of(lease["purpose"])
-    opened: dict[str, Any] = {
-        f"lease_{name}": None if lease is None else lease[name] for name in _LEASE
-    }
     return Certificate(
         counter=body["counter"],
         previous=body["previous"],
@@ -127,12 +122,20 @@ def _message_of(body: dict[str, Any], signature: str) -> Certificate:
             _row(name, number)
             for name, number in sorted(system["sectors_written"].items())
         ),
-        **opened,
-        lease_purpose=purpose,
+        **_lease_of(body["leases"]),
     )
 
 
 _LEASE = ("opened_ms", "closed_ms", "card", "sealed", "sealed_bytes", "exported")
+
+
+def _lease_of(leases: list[dict[str, Any]]) -> dict[str, Any]:
+    """The fields of a message that say when the vault was open; None if never."""
+    if not leases:
+        return dict.fromkeys([*(f"lease_{name}" for name in _LEASE), "lease_purpose"])
+    first = leases[0]
+    found = {f"lease_{name}": first[name] for name in _LEASE}
+    return found | {"lease_purpose": hash_of(first["purpose"])}
 
 
 def _body_of(

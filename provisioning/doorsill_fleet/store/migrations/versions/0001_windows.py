@@ -61,6 +61,13 @@ def _numbered(table: str, *columns: sa.Column[Any]) -> None:
 
 
 def upgrade() -> None:
+    _create_windows()
+    _create_attributes()
+    _create_latest()
+    _create_lists()
+
+
+def _create_windows() -> None:
     op.create_table(
         "line_windows",
         *_window(),
@@ -78,6 +85,9 @@ def upgrade() -> None:
         _key("zone_windows", "place", "start", "epoch"),
         sqlite_with_rowid=False,
     )
+
+
+def _create_attributes() -> None:
     ages = ("child", "young_adult", "adult", "older", "unknown")
     expressions = ("feminine", "masculine", "unknown")
     op.create_table(
@@ -90,6 +100,9 @@ def upgrade() -> None:
         _column("epsilon_micro", sa.Integer()),
         _key("attributes", "place", "start", "end"),
     )
+
+
+def _create_latest() -> None:
     op.create_table(
         "latest",
         *_who(),
@@ -100,6 +113,9 @@ def upgrade() -> None:
     )
     counts = ("heard", "newest", "kept", "repeated", "refused")
     op.create_table("senders", *_who(), *_all(BIG, *counts), _key("senders"))
+
+
+def _create_lists() -> None:
     _numbered(
         "quarantine",
         _column("received", BIG),
