@@ -124,7 +124,8 @@ def all_pairs(least: int, seed: int = 1) -> list[Combination]:
             gained = wanted & _pairs(best)
         wanted -= gained
         chosen.append(best)
-    rest = [each for each in everything if each not in set(chosen)]
+    taken = set(chosen)
+    rest = [each for each in everything if each not in taken]
     return chosen + draw.sample(rest, max(0, least - len(chosen)))
 
 
@@ -140,6 +141,13 @@ def _every() -> Iterator[Combination]:
                 yield Combination(container, codec, *each)  # type: ignore[arg-type]
 
 
-def _pairs(it: Combination) -> set[tuple[object, ...]]:
-    values = [(name, getattr(it, name)) for name in PROPERTIES]  # no copy: thousands
+# Of each value of a property, by its name: a fraction takes long to hash.
+NUMBERS = {
+    name: {value: f"{name} {number}" for number, value in enumerate(values)}
+    for name, values in PROPERTIES.items()
+}
+
+
+def _pairs(it: Combination) -> set[tuple[str, ...]]:
+    values = [NUMBERS[name][getattr(it, name)] for name in PROPERTIES]
     return set(itertools.combinations(values, 2))

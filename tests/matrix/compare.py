@@ -47,22 +47,22 @@ def compare(it: Combination, folder: Path) -> Compared:
     path = film(it, folder)
     try:
         times, pictures = _ours(path, SIZE)
+        reference = shown(it, path, SIZE)
+        if pictures[0].shape != reference[0].shape:
+            return Compared(it, wrong=f"the picture is {pictures[0].shape[:2]}")
+        both = min(len(pictures), len(reference))
+        difference = _of_light if it.chroma_resampled else _of_every_value
+        levels = max(difference(pictures[n], reference[n]) for n in range(both))
+        wrong = _wrong_frames(it, times, len(reference))
+        if not wrong and levels > (2 if it.chroma_resampled else 1):
+            wrong = f"pixels differ by {levels:.1f}"
+        if wrong:
+            return Compared(it, len(pictures), levels, wrong=wrong)
         ours = _count(_camera(path, detector().fit))
     except DoorsillError as error:
         return Compared(it, wrong=f"refused: {error}")
-    reference = shown(it, path, SIZE)
-    small = shown(it, path, content_size(SIZE, detector().fit))
-    theirs = _count(Shown(small, times))
-    if pictures[0].shape != reference[0].shape:
-        return Compared(it, wrong=f"the picture is {pictures[0].shape[:2]}")
-    wrong = _wrong_frames(it, times, len(reference))
-    both = min(len(pictures), len(reference))
-    difference = _of_light if it.chroma_resampled else _of_every_value
-    levels = max(difference(pictures[n], reference[n]) for n in range(both))
-    if not wrong and levels > (2 if it.chroma_resampled else 1):
-        wrong = f"pixels differ by {levels:.1f}"
-    if not wrong and ours != theirs:
-        wrong = f"counted {ours}, FFmpeg's frames {theirs}"
+    theirs = _count(Shown(shown(it, path, content_size(SIZE, detector().fit)), times))
+    wrong = "" if ours == theirs else f"counted {ours}, FFmpeg's frames {theirs}"
     return Compared(it, len(pictures), levels, ours, theirs, wrong)
 
 
