@@ -1,6 +1,6 @@
 """The product's own loop over a frame, beside the bare invoke of its model.
 
-``Door._take`` is what runs at a door, from the camera's buffer to the cell; the clip is
+``Door.watch`` is what runs at a door, from the camera's buffer to the cell; the clip is
 decoded before the clock starts.
 """
 
@@ -12,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
-from bench.hour_of_frames import DrivenDoor, driven_door
+from bench.hour_of_frames import show
 from bench.rows import Row
 from limits import MEASURED_S
 from places import SHARED
@@ -28,8 +30,14 @@ from doorsill.config import Config
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.drivers.camera.opening import open_camera
 from doorsill.policy.document import Policy
+from doorsill.services.detectors import open_detector
 from doorsill.services.policies import store_of
+from doorsill.services.vision import door_of
 from doorsill.values import Frame, Pixels
+from doorsill.vision import door as vision_door
+from doorsill.vision.door import Door
+from doorsill.vision.pipeline import Pipeline
+from doorsill.vision.timing import STAGES
 from doorsill_fleet.stage.shop import Stage
 
 FPS = 12.5
@@ -55,11 +63,11 @@ def shop() -> Iterator[tuple[Config, Policy, Path]]:
 
 
 @contextmanager
-def door() -> Iterator[DrivenDoor]:
+def door() -> Iterator[Door]:
     """A door with a signed policy, our detector, and nobody on the other end."""
     with shop() as (config, policy, _):
         cells = CellServer(config.cell_socket)
-        yield driven_door(config, policy, cells)
+        yield door_of(config, policy, open_detector(config.model), cells)
         cells.close()
 
 
@@ -93,33 +101,52 @@ def street() -> list[Pixels]:
     return pictures
 
 
-def look_at(found: DrivenDoor, pictures: list[Pixels], start: float) -> float:
-    """Show ``pictures`` at the pace of a camera; the time of the next one."""
+def paced(pictures: Iterable[Pixels]) -> Iterator[Frame]:
+    """``pictures`` at the times of a camera that begins now."""
+    start = time.monotonic()
     for number, pixels in enumerate(pictures):
-        found.show(Frame(pixels, start + number / FPS))
-    return start + len(pictures) / FPS
+        yield Frame(pixels, start + number / FPS)
+
+
+@contextmanager
+def steps_kept() -> Iterator[list[Pipeline]]:
+    """The pipelines that doors make meanwhile."""
+    make, made = vision_door.pipeline, []
+
+    def make_and_keep(*words: Any, **options: Any) -> Pipeline:
+        made.append(make(*words, **options))
+        return made[-1]
+
+    vision_door.pipeline = make_and_keep
+    try:
+        yield made
+    finally:
+        vision_door.pipeline = make
 
 
 def overhead() -> Row:
     """Everything from the buffer to the cell but the invoke, with five in view."""
-    pictures, shares, ours, bare = street(), [], [], []
-    with undisturbed() as how, door() as found:
-        now = time.monotonic()
-        for _ in range(ROUNDS):
-            for pixels in pictures:
-                now = look_at(found, [pixels], now)
-                timing = found._steps.timing if found._steps else None
-                people = len(found._steps.tracker) if found._steps else 0
-                if timing is None or not PEOPLE[0] <= people <= PEOPLE[1]:
-                    continue
-                if timing._invoke and timing.last_inferred:
-                    ours.append(timing._overhead[-1])
-                    bare.append(timing._invoke[-1])
-    shares = [each / invoke for each, invoke in zip(ours, bare, strict=True)]
+    pictures, ours, bare = street() * ROUNDS, [], []
+    with undisturbed() as how, door() as found, steps_kept() as made:
+
+        def shown() -> Iterator[Frame]:
+            before = dict.fromkeys(STAGES, 0)
+            for frame in paced(pictures):
+                yield frame
+                (steps,) = made
+                total, timing = dict(steps.timing.total_us), steps.timing
+                spent = {each: total[each] - before[each] for each in STAGES}
+                before = total
+                people = len(steps.tracker)
+                if timing.last_inferred and PEOPLE[0] <= people <= PEOPLE[1]:
+                    bare.append(spent.pop("invoke"))
+                    ours.append(sum(spent.values()) - spent["capture"])
+
+        show(found, shown())
     share = median(ours) / median(bare)
     return Row(
         f"buffer to cell minus invoke, {PEOPLE[0]} to {PEOPLE[1]} people, "
-        f"{len(shares)} frames, {how}",
+        f"{len(ours)} frames, {how}",
         f"{median(ours)} µs on {median(bare)} µs: {share:.0%}",
         target="<= 25 % of the invoke",
         ok=share <= 0.25,
@@ -138,9 +165,10 @@ def idle() -> Row:
     spent = {}
     for name, shown in (("busy", pictures), ("idle", still * (IDLE_FRAMES // 100))):
         with door() as found:
-            now = look_at(found, shown[:50], time.monotonic())
+            frames = paced(shown)
+            show(found, islice(frames, 50))
             begun = time.process_time()
-            look_at(found, shown[50:], now)
+            show(found, frames)
             spent[name] = (time.process_time() - begun) / len(shown[50:])
     ratio = spent["busy"] / spent["idle"]
     return Row(

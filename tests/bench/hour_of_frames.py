@@ -10,13 +10,13 @@ import gc
 import json
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from doorsill.channels.cell_link import CellServer
-from doorsill.config import Config, load_config
+from doorsill.config import load_config
 from doorsill.device.health import resident_kib
 from doorsill.drivers.camera.opening import open_camera
-from doorsill.policy.document import Policy
 from doorsill.services.detectors import open_detector
 from doorsill.services.policy_apart import policy_in_force
 from doorsill.services.vision import door_of
@@ -26,27 +26,27 @@ from doorsill.vision.door import Door
 FIRST = 1500  # frames: two minutes at 12.5 a second
 
 
-class DrivenDoor(Door):
-    """The door of the product, given frames by hand instead of by a camera."""
+class Hand:
+    """In the place of a camera: frames from a hand, to the last of them."""
 
-    def _begin_and_take(self, frame: Frame) -> None:
-        self._steps = self._begin(frame)
-        self._take(frame)
+    def __init__(self, frames: Iterator[Frame]) -> None:
+        self._frames = frames
 
-    def show(self, frame: Frame) -> None:
-        """Look at one frame."""
-        if self._steps is None:
-            self._begin_and_take(frame)
-        else:
-            self._take(frame)
+    def read(self) -> Frame | None:
+        return next(self._frames, None)
+
+    def close(self) -> None:
+        return None
 
 
-def driven_door(config: Config, policy: Policy, cells: CellServer) -> DrivenDoor:
-    """The door of ``config``, whose camera is a hand."""
-    made = door_of(config, policy, open_detector(config.model), cells)
-    return DrivenDoor(
-        policy, made.detector, cells, made.open_camera, made.k, made.open_reader
-    )
+def show(door: Door, frames: Iterator[Frame]) -> None:
+    """Let the door look at ``frames``; it is done with one when it asks for the next.
+
+    It is done with the last one when this returns.
+    """
+    door.open_camera = lambda: Hand(frames)
+    door.open()
+    door.watch()
 
 
 def frames_for_ever() -> Iterator[Frame]:
@@ -61,16 +61,17 @@ def main(configuration: Path, frames: int) -> None:
     config = load_config(configuration)
     policy = policy_in_force(config)
     cells = CellServer(config.cell_socket)
-    door = driven_door(config, policy, cells)
+    door = door_of(config, policy, open_detector(config.model), cells)
     gc.freeze()
     seen = []
-    for number, frame in enumerate(frames_for_ever(), 1):
-        door.show(frame)
-        frame.release()
-        if number in (FIRST, frames // 2, frames):
-            seen.append(resident_kib())
-        if number == frames:
-            break
+
+    def shown() -> Iterator[Frame]:
+        for number, frame in enumerate(islice(frames_for_ever(), frames), 1):
+            yield frame
+            if number in (FIRST, frames // 2, frames):
+                seen.append(resident_kib())
+
+    show(door, shown())
     cells.close()
     sys.stdout.write(json.dumps(seen) + "\n")
 

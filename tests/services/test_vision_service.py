@@ -7,12 +7,15 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from bench.door import shop
+from bench.hour_of_frames import show
 
 from doorsill.cells import Quality
 from doorsill.channels.cell_link import CellClient, CellServer
@@ -25,33 +28,8 @@ from doorsill.process.confine import Confinement
 from doorsill.process.stopping import Stopped
 from doorsill.services import vision
 from doorsill.services.detectors import open_detector
-from doorsill.values import LineCell
+from doorsill.values import Frame, LineCell
 from doorsill.vision.door import HAND_ON_S, HOURS_S, LIVES_S, Door
-
-
-def test_a_closed_window_goes_at_once_though_the_uplink_is_looked_for_seldom(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("doorsill.vision.door.UPLINK_S", 1000.0)
-    with shop() as (config, policy, _):
-        cells = CellServer(config.cell_socket)
-        found = vision.door_of(config, policy, open_detector(config.model), cells)
-        uplink = CellClient(config.cell_socket)
-        found._tick()  # takes the uplink
-        assert uplink.receive(0) is None
-        found._window._end = int(time.time())  # the minute is over
-        found._tick()
-        received = uplink.receive(0) or pytest.fail("nothing was sent")
-        assert isinstance(received.cell, LineCell) and received.cell.closed
-        uplink.acknowledge(received.sequence)
-        found._tick()
-        assert found.cells.pending == 1  # not yet looked at
-        found._uplink_at = 0.0
-        found._tick()
-        assert found.cells.pending == 0
-        uplink.close()
-        cells.close()
-
 
 # The whole service on the fake board, whose camera starts a thread as libcamera does;
 # at the opening and at the first picture both threads try what is forbidden later.
@@ -173,7 +151,7 @@ def test_each_camera_is_opened_as_late_as_it_lets_us(
     scribe: Any = SimpleNamespace(take_over=lambda: done.append("silent"))
     door: Any = Camera()
     keep = Confinement("vision")
-    vision._open_and_close(CameraSection(driver, source), door, keep, scribe)
+    vision.open_and_close(CameraSection(driver, source), door, keep, scribe)
     assert done == order
 
 
@@ -254,6 +232,49 @@ class Doors:
 def doors() -> Any:
     with shop() as (config, policy, _):
         yield Doors(config, policy)
+
+
+def test_a_closed_window_goes_at_once_though_the_uplink_is_looked_for_seldom(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("doorsill.vision.door.UPLINK_S", 61.0)
+    clock = doors.clock
+    clock.sleep(61.0 - time.time() % 60)  # the first second of a minute
+    door = doors.make()
+    uplink, done = CellClient(doors.config.cell_socket), []
+    pixels = np.full((*reversed(doors.detector.fit), 3), 90, np.uint8)
+
+    def heard() -> list[Any]:
+        found = []
+        while (received := uplink.receive(0)) is not None:
+            found.append(received)
+        return found
+
+    def frames() -> Iterator[Frame]:
+        yield Frame(pixels, clock.monotonic())  # the door takes the uplink
+        assert not any(is_closed(each.cell) for each in heard())
+        clock.sleep(60.0)  # the minute is over
+        yield Frame(pixels, clock.monotonic())
+        sent = heard()
+        assert sum(is_closed(each.cell) for each in sent) == 1
+        uplink.acknowledge(sent[-1].sequence)
+        waiting = door.cells.pending
+        assert waiting > 0
+        yield Frame(pixels, clock.monotonic())
+        assert door.cells.pending == waiting  # not yet looked at
+        clock.sleep(1.5)
+        yield Frame(pixels, clock.monotonic())
+        assert door.cells.pending == 0
+        done.append("all of it")
+
+    show(door, frames())
+    assert done == ["all of it"]
+    uplink.close()
+    door.cells.close()
+
+
+def is_closed(cell: Any) -> bool:
+    return isinstance(cell, LineCell) and cell.closed
 
 
 class Listening:

@@ -75,7 +75,7 @@ def main(config: Config) -> None:
     door.alive, door.obedience = supervisor.alive, obedience
     supervisor.ready("at work")
     try:
-        _open_and_close(config.camera, door, keep, scribe)
+        open_and_close(config.camera, door, keep, scribe)
         gc.freeze()  # what is there stays: the collector need not walk it any more
         door.watch()
     except Stopped:
@@ -106,7 +106,7 @@ def door_of(
     )
 
 
-def _open_and_close(
+def open_and_close(
     camera: CameraSection, door: Door, keep: Confinement, scribe: Scribe
 ) -> None:
     """Open the camera and close the process, as early as that camera allows.
