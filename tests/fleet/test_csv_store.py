@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -168,18 +170,28 @@ def test_a_kill_in_the_first_batch_costs_nothing(tmp_path: Path) -> None:
     again.close()
 
 
+REFUSE = """
+CREATE TRIGGER full BEFORE INSERT ON seen
+BEGIN SELECT RAISE(ABORT, 'it takes nothing'); END
+"""
+
+
 def test_a_transaction_that_fails_leaves_no_row(
-    store: CsvStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: CsvStore, tmp_path: Path
 ) -> None:
+    path = tmp_path / "visitors.csv"
     store.keep([sent(line(0))])
-    store._index.execute("PRAGMA query_only = ON")
-    with pytest.raises(UplinkError, match="index"):
-        store.keep([sent(line(60))])
-    store._index.execute("PRAGMA query_only = OFF")
-    store._files[WINDOWS] = tmp_path  # a folder takes no rows
+    with closing(sqlite3.connect(f"{path}.index", isolation_level=None)) as other:
+        other.execute(REFUSE)
+        with pytest.raises(UplinkError, match=r"index of .* it takes nothing"):
+            store.keep([sent(line(60))])
+        other.execute("DROP TRIGGER full")
+    path.rename(tmp_path / "aside")
+    path.mkdir()  # a folder takes no rows
     with pytest.raises(UplinkError, match="takes no data"):
         store.keep([sent(line(60))])
-    store._files[WINDOWS] = tmp_path / "visitors.csv"
+    path.rmdir()
+    (tmp_path / "aside").rename(path)
     assert store.keep([sent(line(60))]) == Kept(new=1)
     assert len(rows(tmp_path / "visitors.csv")) == 2
 

@@ -27,7 +27,7 @@ NOT_AUTHORISED = 0x87
 def answer_to(listener: Listener, topic: str) -> int:
     """The reason code with which the broker acknowledges a message on ``topic``."""
     codes: list[int] = []
-    client = listener._client
+    client = listener.client
     client.on_publish = lambda _c, _d, _m, reason, _p: codes.append(reason.value)
     sent = client.publish(topic, b"{}", qos=1)
     assert sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
@@ -78,7 +78,7 @@ def test_a_device_with_the_name_of_a_reader_is_a_device(
         camera.publisher.send(camera.guard.check("state", payload, 0.0), 1)
         wait_until(lambda: any("/cam-22/" in each for each, _, _ in reader.messages))
         assert not any("/cam-22/" in each for each, _, _ in posing.messages)
-        assert reader._client.is_connected() and posing._client.is_connected()
+        assert reader.client.is_connected() and posing.client.is_connected()
         camera.publisher.stop()
 
 
@@ -96,7 +96,7 @@ def test_two_shops_may_have_a_cam_01_on_one_broker(site: Site, tmp_path: Path) -
         payload = encode(State(state="ready"))
         ours.publisher.send(ours.guard.check("state", payload, 0.0), 7)
         ours.wait(lambda: [each.tag for each in ours.heard(Answered)] == [7])
-        assert ours.heard(Disconnected) == [] and theirs._client.is_connected()
+        assert ours.heard(Disconnected) == [] and theirs.client.is_connected()
         topic = f"doorsill/{SITE}/cam-01/state"
         assert answer_to(theirs, topic) == NOT_AUTHORISED
     ours.publisher.stop()

@@ -154,7 +154,7 @@ def test_a_camera_that_was_cut_short_has_no_rights(
 ) -> None:
     signed(stores)
     with monkeypatch.context() as cut:
-        cut.setattr(camera_folder, "_require_whole", lambda _: 1 / 0)
+        cut.setattr(camera_folder, "read_config", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             admit(stores)
     admit(stores, "cam-02")

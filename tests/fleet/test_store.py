@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from broker import FAST, SITE, Site, device, publish, reader
-from limits import wait_until
+from limits import END_S, wait_until
 from messages import ATTRIBUTES, EVERY, HEALTH, LINE, LIVE, ZONE, line
 from paho.mqtt import client as mqtt
 from sqlalchemy import text
@@ -21,7 +21,8 @@ from sqlalchemy import text
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.wire.codec import encode
 from doorsill.wire.messages import Message, stream_of, topic
-from doorsill_fleet.ingest.subscriber import IN_FLIGHT, Subscriber
+from doorsill_fleet.ingest.reading_client import ReadingClient
+from doorsill_fleet.ingest.subscriber import BATCH, IN_FLIGHT, Subscriber
 from doorsill_fleet.store.windows import Kept, Store
 
 
@@ -217,37 +218,71 @@ class SlowDisk:
         return Kept(new=len(pairs))
 
 
-@contextmanager
-def flooded(own_site: Site, disk: SlowDisk) -> Iterator[tuple[Subscriber, Thread]]:
-    """A subscriber, and a thread in paho's place that hands it messages at QoS 0.
+class Flood(ReadingClient):
+    """In the network's place: it hands messages over at QoS 0, as fast as they go.
 
     The broker keeps its limit for QoS 1 alone, so these come without any.
     """
-    subscriber = Subscriber(reader(own_site), disk)
-    subscriber._keeper.start()
 
-    def flood() -> None:
+    def __init__(self, *words: Any, **options: Any) -> None:
+        super().__init__(*words, **options)
+        self.handed = 0
+        self.thread = Thread(target=self._flood, daemon=True)
+
+    def _flood(self) -> None:
         for number in range(3 * IN_FLIGHT):
             message = mqtt.MQTTMessage(topic=f"{number}".encode())
-            subscriber._on_message(None, None, message)
+            assert self.on_message is not None
+            self.on_message(self, None, message)
+            self.handed += 1
 
-    paho = Thread(target=flood, daemon=True)
-    paho.start()
-    wait_until(lambda: subscriber._queue.qsize() >= IN_FLIGHT or not paho.is_alive())
-    yield subscriber, paho
+    def connect_async(self, *words: Any, **options: Any) -> None:
+        """There is nobody to connect to."""
+
+    def loop_start(self) -> mqtt.MQTTErrorCode:
+        self.thread.start()
+        return mqtt.MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def loop_stop(self) -> mqtt.MQTTErrorCode:
+        self.thread.join(END_S)
+        return mqtt.MQTTErrorCode.MQTT_ERR_SUCCESS
+
+
+@pytest.fixture
+def floods(monkeypatch: pytest.MonkeyPatch) -> list[Flood]:
+    made: list[Flood] = []
+
+    def make(*words: Any, **options: Any) -> Flood:
+        made.append(Flood(*words, **options))
+        return made[-1]
+
+    monkeypatch.setattr("doorsill_fleet.ingest.subscriber.ReadingClient", make)
+    return made
+
+
+@contextmanager
+def flooded(site: Site, disk: SlowDisk, floods: list[Flood]) -> Iterator[Flood]:
+    subscriber = Subscriber(reader(site), disk)
+    (flood,) = floods
+    subscriber.start()
+    wait_until(lambda: flood.handed >= IN_FLIGHT or not flood.thread.is_alive())
+    yield flood
     subscriber.stop()
 
 
-def test_a_slow_disk_fills_no_memory(own_site: Site) -> None:
+def test_a_slow_disk_fills_no_memory(own_site: Site, floods: list[Flood]) -> None:
     disk = SlowDisk()
-    with flooded(own_site, disk) as (subscriber, paho):
-        assert subscriber._queue.qsize() <= IN_FLIGHT and paho.is_alive()
+    with flooded(own_site, disk, floods) as flood:
+        # A queue that is full, and the batch that the disk does not take.
+        assert flood.handed <= IN_FLIGHT + BATCH and flood.thread.is_alive()
         disk.takes.set()
         wait_until(lambda: len(disk.kept) == 3 * IN_FLIGHT)
     assert disk.kept == [f"{number}" for number in range(3 * IN_FLIGHT)]
 
 
-def test_who_waits_for_a_slow_disk_hears_that_it_is_to_stop(own_site: Site) -> None:
-    with flooded(own_site, SlowDisk()) as (_, paho):
-        assert paho.is_alive()
-    wait_until(lambda: not paho.is_alive())
+def test_who_waits_for_a_slow_disk_hears_that_it_is_to_stop(
+    own_site: Site, floods: list[Flood]
+) -> None:
+    with flooded(own_site, SlowDisk(), floods) as flood:
+        assert flood.thread.is_alive()
+    wait_until(lambda: not flood.thread.is_alive())

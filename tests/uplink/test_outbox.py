@@ -119,13 +119,15 @@ def test_a_file_of_before_is_taken_over(tmp_path: Path) -> None:
 def test_a_file_that_took_a_kibibyte_takes_a_certificate(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path)
     outbox.store(batch(1))
-    outbox._database.executescript(
-        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, "
-        "'iif(stream = ''certificate'', 4096, 1024)', '1024') WHERE name = 'outbox'; "
-        "PRAGMA writable_schema = RESET; DROP TABLE certificates; "
-        "PRAGMA user_version = 2"
-    )
     outbox.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "outbox.db")) as old:
+        old.executescript(
+            "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, "
+            "'iif(stream = ''certificate'', 4096, 1024)', '1024') "
+            "WHERE name = 'outbox'; "
+            "PRAGMA writable_schema = RESET; DROP TABLE certificates; "
+            "PRAGMA user_version = 2"
+        )
     outbox = open_outbox(tmp_path)
     outbox.hold([bytes(4096)])
     assert outbox.release_certificate()

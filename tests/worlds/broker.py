@@ -160,7 +160,7 @@ class Listener:
         expiry.SessionExpiryInterval = 0
         client.connect(address.host, address.port, 5, properties=expiry)
         client.loop_start()
-        self._client = client
+        self.client = client
         wait_until(lambda: self.granted)
 
     def on(self, stream: str) -> list[bytes]:
@@ -169,6 +169,6 @@ class Listener:
         ]
 
     def close(self) -> None:
-        self._client.disconnect()
-        in_time(END_S, "the listener did not end", self._client.loop_stop)
-        close(self._client)
+        self.client.disconnect()
+        in_time(END_S, "the listener did not end", self.client.loop_stop)
+        close(self.client)
