@@ -18,8 +18,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 from places import MODELS
 from witnesses import (
@@ -27,7 +25,9 @@ from witnesses import (
     OLDER_KERNEL,
     WITHIN_S,
     Scene,
+    film,
     full_disk,
+    room,
     shop,
     silent_pi,
     until,
@@ -216,7 +216,7 @@ def spoiled(world: World) -> None:
     scene.environment = silent_pi(scene.stage.folder)
     scene = world.shop("frozen picture")
     scene.edit('driver = "street"', 'driver = "video"')
-    still = still_life(scene.stage.folder / "still.mp4")
+    still = film(scene.stage.folder / "still.mkv", room(1))
     scene.edit('source = "loop"', f'source = "{still}"')
     world.shop("no landlock").before = OLD_KERNEL
     scene = world.shop("clock below its floor")
@@ -338,19 +338,6 @@ def _of_nobody(scene: Scene) -> None:
         path.chmod(0o644)
 
 
-def still_life(path: Path) -> Path:
-    """Five minutes of one picture, the same to the last bit."""
-    pixels = np.random.default_rng(7).integers(0, 255, (240, 320, 3), np.uint8)
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=4, options={"qp": "0"})
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        for _ in range(1200):
-            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
-    return path
-
-
 def play(world: World) -> None:
     """Everything, in an order in which nobody waits for nobody."""
     good = world.shop("nothing")
@@ -363,6 +350,10 @@ def play(world: World) -> None:
     world.left.callback(full.stop)
     unruly, second = world.shop("policy in force but not obeyed"), "second client"
     taken = world.shop(f"{second} with our id")
+    calm = film(world.folder / "calm.mkv", room(12))
+    for scene in world.scenes.values():
+        if scene not in (good, far):
+            scene.looks_at(calm)
     for scene in world.scenes.values():
         (scene.ask_check_apart if scene.name in APART else scene.ask_check)()
         scene.listen()

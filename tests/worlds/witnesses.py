@@ -19,12 +19,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
+import recordings
 from broker import Listener
 from jinja2 import Environment
 from limits import END_S, wait_until
+from numpy.typing import NDArray
 
 from doorsill.cli.check import LOCKS, problems_of
 from doorsill.cli.check_connect import connect
@@ -44,6 +49,7 @@ SLOW = 'source = "loop"\nframe_rate = 3.0'  # the cheapest camera that counts
 # for late cells, and the moment of sending is up to 70 s away.
 WITHIN_S = 3 * 60.0 + 70.0 + 30.0  # 30 s for a slow machine
 LOOK_S = 0.3
+FILM_S = 900  # longer than all of it may take
 
 
 def until(done: Callable[[], Any], what: Callable[[], str], within_s: float) -> Any:
@@ -90,6 +96,12 @@ class Scene:
         text = self.configuration.read_text()
         assert old in text, old
         self.configuration.write_text(text.replace(old, new))
+
+    def looks_at(self, film: Path) -> None:
+        """Another picture than the street, in which less is to be done."""
+        if 'driver = "street"' in self.configuration.read_text():
+            self.edit('driver = "street"', 'driver = "video"')
+            self.edit('source = "loop"', f'source = "{film}"')
 
     def listen(self) -> None:
         folder, port = self.stage.folder, self.stage.broker.port
@@ -238,6 +250,33 @@ def shop(folder: Path, name: str, **changes: Any) -> Scene:
     scene.edit('source = "loop"', SLOW)
     stage.broker.start()
     return scene
+
+
+def room(count: int) -> list[NDArray[np.uint8]]:
+    """So many pictures of a room in which nothing moves; the camera's noise differs."""
+    random, still = np.random.default_rng(7), recordings.scene(0, (160, 120))
+    noise = [random.integers(-3, 4, still.shape) for _ in range(count)]
+    return [np.clip(still + each, 0, 255).astype(np.uint8) for each in noise]
+
+
+def film(path: Path, pictures: Sequence[NDArray[np.uint8]]) -> Path:
+    """A recording that shows them again and again, for longer than the shops run."""
+    rate = 3
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("mjpeg", rate=rate)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt, stream.time_base = "yuvj420p", Fraction(1, rate)
+        frames = [av.VideoFrame.from_ndarray(each, "rgb24") for each in pictures]
+        once = [
+            bytes(each) for frame in [*frames, None] for each in stream.encode(frame)
+        ]
+        for number in range(rate * FILM_S):
+            packet = av.Packet(once[number % len(once)])
+            packet.stream, packet.is_keyframe, packet.duration = stream, True, 1
+            packet.pts = packet.dts = number
+            packet.time_base = Fraction(1, rate)
+            output.mux(packet)
+    return path
 
 
 # Run as a program, this file is a kernel without landlock, and perhaps without rooms:
