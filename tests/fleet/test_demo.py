@@ -16,6 +16,7 @@ from children import started
 from limits import END_S, PROGRAM_S, wait_until
 from rich.console import Console
 
+from doorsill.cli import main
 from doorsill.drivers.camera.clip import STREET
 from doorsill_fleet.demo.cli import report
 from doorsill_fleet.demo.plan import Plan, truth_of
@@ -172,19 +173,13 @@ def test_a_count_that_is_far_off_is_no_success(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_bad_input_gets_a_sentence(
-    arguments: list[str], code: int, sentence: str
+    arguments: list[str], code: int, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "doorsill", "demo", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PROGRAM_S,
-    )
-    assert done.returncode == code
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""  # nothing was started, and there is nothing to compare
+    assert main.run(["demo", *arguments]) == code
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""  # nothing was started, and there is nothing to compare
 
 
 def test_the_truth_goes_round_with_the_clip() -> None:
