@@ -13,8 +13,9 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from doorsill.documents.fields import Fields, unknown
 from doorsill.documents.reading import parse_toml, read_if_there
-from doorsill.documents.sections import Section, option, unknown, without_none
+from doorsill.documents.sections import option, read_section, without_none
 from doorsill.errors import ConfigError
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 
@@ -205,13 +206,13 @@ def parse_config(
     known = typing.get_type_hints(Config)
     for name in document:
         if name not in known:
-            problems.append(unknown(f"[{name}]", name, known, "section"))
+            problems.append(unknown(f"[{name}]", name, known, "a section"))
     for section in fields(Config):
         kind = without_none(known[section.name])
         if section.name in document:
-            table = document[section.name]
-            reader = Section(section.name, kind, folder, problems)
-            sections[section.name] = reader.read(table)
+            given = Fields(section.name, document[section.name], [])
+            sections[section.name] = read_section(given, kind, folder)
+            problems += given.problems
         elif section.default is MISSING and section.default_factory is MISSING:
             problems.append(f"section [{section.name}] is missing")
     if problems:

@@ -2,13 +2,15 @@
 
 An option that is unknown, missing, mistyped or out of bounds is noted with its section,
 name, value and bound. The reader goes on, so that all problems are reported at once.
+Every TOML and JSON table that others write is read with this; ``sections`` reads a
+whole table into a dataclass.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,16}")
@@ -19,7 +21,7 @@ class Fields:
 
     def __init__(self, section: str, table: object, problems: list[str]) -> None:
         self._section = section
-        self._problems = problems
+        self.problems = problems
         self._known: list[str] = []
         self._table: Mapping[str, Any] = {}
         self._broken = not isinstance(table, Mapping)
@@ -41,10 +43,17 @@ class Fields:
             self.note(name, f"= {shown(value)} does not match {pattern}")
         return str(value)
 
+    def word(self, name: str, choices: tuple[str, ...]) -> str:
+        """A text that is one of ``choices``."""
+        value = self._take(name, "a text", str)
+        if value is not None and value not in choices:
+            self.note(name, f"= {shown(value)} is none of {', '.join(choices)}")
+        return value or ""
+
     def optional_text(self, name: str, pattern: str, limit: int) -> str | None:
         """As :meth:`text`, or None if the option is absent or null."""
+        self._known.append(name)
         if self._table.get(name) is None:
-            self._known.append(name)
             return None
         return self.text(name, pattern, limit)
 
@@ -55,10 +64,7 @@ class Fields:
 
     def optional_whole(self, name: str, least: int, most: int, default: int) -> int:
         """As :meth:`whole`, or ``default`` if the option is absent."""
-        if name not in self._table:
-            self._known.append(name)
-            return default
-        return self.whole(name, least, most)
+        return self.whole(name, least, most) if self.has(name) else default
 
     def number(self, name: str, least: float, most: float) -> float:
         """A number, ``least`` and ``most`` included."""
@@ -67,8 +73,7 @@ class Fields:
 
     def flag(self, name: str, default: bool | None = None) -> bool:
         """true or false; without ``default`` it must be there."""
-        if default is not None and name not in self._table:
-            self._known.append(name)
+        if default is not None and not self.has(name):
             return default
         return bool(self._take(name, "true or false", bool))
 
@@ -79,8 +84,7 @@ class Fields:
 
         With ``absent`` it may be left out, which means none.
         """
-        if absent and name not in self._table:
-            self._known.append(name)
+        if absent and not self.has(name):
             return ()
         values = self._list(name, most) or []
         for value in values:
@@ -109,17 +113,21 @@ class Fields:
 
     def tables(self, name: str, most: int) -> Iterator[Fields]:
         """A list of tables, each as its own ``Fields``; absent means none."""
-        if name not in self._table:
-            self._known.append(name)
+        if not self.has(name):
             return
         for index, value in enumerate(self._list(name, most) or []):
-            yield Fields(f"{self._section}.{name}[{index}]", value, self._problems)
+            yield Fields(f"{self._section}.{name}[{index}]", value, self.problems)
 
     def table(self, name: str) -> Fields:
         """A table that must be there, as its own ``Fields``."""
         self._known.append(name)
         section = f"{self._section}.{name}"
-        return Fields(section, self._table.get(name), self._problems)
+        return Fields(section, self._table.get(name), self.problems)
+
+    def has(self, name: str) -> bool:
+        """Whether the option ``name`` is there; it may be left out."""
+        self._known.append(name)
+        return name in self._table
 
     def names(self) -> list[str]:
         """The names in this table, if its options are not known in advance."""
@@ -131,17 +139,19 @@ class Fields:
         value = self._table.get(name)
         if value is None:
             return None
-        return Fields(f"{self._section}.{name}", value, self._problems)
+        return Fields(f"{self._section}.{name}", value, self.problems)
 
     def end(self) -> None:
         """Note each option that no method has read."""
         for name in self._table:
             if name not in self._known:
-                self.note(str(name), f"is not an option; {self._meant(str(name))}")
+                where = f"{self._section}.{name}"
+                problem = unknown(where, str(name), self._known, "an option")
+                self.problems.append(problem)
 
     def note(self, name: str, problem: str) -> None:
         """Note ``problem`` of the option ``name``."""
-        self._problems.append(f"{self._section}.{name} {problem}")
+        self.problems.append(f"{self._section}.{name} {problem}")
 
     def _take(
         self, name: str, words: str, kind: type, default: object = None
@@ -172,9 +182,16 @@ class Fields:
             return most
         return value
 
-    def _meant(self, name: str) -> str:
-        close = difflib.get_close_matches(name, self._known, n=1)
-        return f"did you mean {close[0]}?" if close else f"known: {self._known}"
+
+def unknown(where: str, name: str, known: Iterable[str], what: str) -> str:
+    """The sentence for an unknown ``name``, with the nearest of those that are known.
+
+    ``where`` is its whole name, and ``what`` says what it would have to be.
+    """
+    names = list(dict.fromkeys(known))
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(names)}"
+    return f"{where} is not {what}; {hint}"
 
 
 def shown(value: object) -> str:
@@ -183,7 +200,7 @@ def shown(value: object) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits
         return f"a {type(value).__name__} too long to be shown"
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _is_pair(value: object) -> bool:
