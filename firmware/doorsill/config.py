@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from doorsill.documents.fields import Fields, unknown
+from doorsill.documents.fields import HOST, PORT_MOST, Fields, unknown
 from doorsill.documents.reading import parse_toml, read_if_there
 from doorsill.documents.sections import option, read_section, without_none
 from doorsill.errors import ConfigError
@@ -72,11 +72,11 @@ class PolicySection:
 class BrokerSection:
     """Where the counts go: MQTT 5 over mutual TLS 1.3, nothing else."""
 
-    host: str = option(pattern=r"[A-Za-z0-9.:-]{1,253}")
+    host: str = option(pattern=HOST)
     ca: Path = option()
     certificate: Path = option()
     key: Path = option()
-    port: int = option(8883, least=1, most=65535)
+    port: int = option(8883, least=1, most=PORT_MOST)
     discovery: bool = option(True)
     revoked: Path | None = option(None)  # revocation list for the broker's certificate
 

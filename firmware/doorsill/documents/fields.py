@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,16}")
+HOST = r"[A-Za-z0-9.:-]{1,253}"  # a host name or an address
+PORT_MOST = 65535
 
 
 class Fields:
@@ -28,7 +30,8 @@ class Fields:
         if isinstance(table, Mapping):
             self._table = table
         else:
-            problems.append(f"{section} = {shown(table)} must be a table")
+            there = "is missing" if table is None else f"= {shown(table)}"
+            problems.append(f"{section} {there}; it must be a table")
 
     def text(
         self, name: str, pattern: str, limit: int, default: str | None = None

@@ -24,6 +24,7 @@ from doorsill.device.identity import names_of
 from doorsill.documents import canonical, proof
 from doorsill.documents.canonical import PrivateKey
 from doorsill.documents.charter import Charter, read_charter
+from doorsill.documents.fields import HOST, PORT_MOST, Fields
 from doorsill.documents.pem import fingerprint, read_key
 from doorsill.documents.strict_x509 import read_pem_chain
 from doorsill.documents.voucher import Voucher
@@ -36,7 +37,7 @@ from doorsill.enrolment.fleet_server import (
     read_certificates,
 )
 from doorsill.enrolment.stage import READY, Stage
-from doorsill.errors import ConfigError, UntrustedError, UplinkError
+from doorsill.errors import UntrustedError, UplinkError
 from doorsill.policy import document
 from doorsill.policy.acceptance import accept
 from doorsill.policy.store import read_public_key
@@ -185,13 +186,16 @@ def _start(stage: Stage, server: FleetServer, key: PrivateKey, wanted: Wanted) -
 def _read_start(body: bytes, stage: Stage) -> tuple[str, int, Charter, bytes | None]:
     found: Any = canonical.decode(body)
     root = read_pem_chain(stage.read("root.pem"))[0]
+    problems: list[str] = []
+    answer = Fields("answer", found, problems)
+    broker = answer.table("broker")
+    host, port = broker.text("host", HOST, 253), broker.whole("port", 1, PORT_MOST)
+    if problems:
+        raise UntrustedError(f"the fleet's answer: {'; '.join(problems)}")
     try:
-        host, port = str(found["broker"]["host"]), int(found["broker"]["port"])
         charter = base64.b64decode(found["charter"], validate=True)
         policy = found["policy"]
         policy = None if policy is None else base64.b64decode(policy, validate=True)
     except (KeyError, TypeError, ValueError):
         raise UntrustedError("the fleet's answer lacks a part") from None
-    if not 0 < port < 65536:
-        raise ConfigError(f"the fleet names port {port} for its broker")
     return host, port, read_charter(charter, root), policy

@@ -16,6 +16,7 @@ from cryptography import x509
 from doorsill.device import identity
 from doorsill.device.clock import floor_of
 from doorsill.documents import proof
+from doorsill.documents.fields import HOST, PORT_MOST, Fields
 from doorsill.documents.pem import fingerprint
 from doorsill.documents.reading import read_file
 from doorsill.documents.voucher import SERIAL
@@ -40,11 +41,18 @@ def read_fleet(path: Path) -> Fleet:
     """What `doorsill enrol` wrote down; ConfigError if it never did."""
     try:
         found = json.loads(read_file(path))
-        fleet = Fleet(str(found["host"]), int(found["port"]), str(found["serial"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError):
         raise ConfigError(f"{path} is not what `doorsill enrol` wrote") from None
-    if not SERIAL.fullmatch(fleet.serial):
-        raise ConfigError(f"{path} names no serial number of ours")
+    problems: list[str] = []
+    table = Fields("fleet", found, problems)
+    fleet = Fleet(
+        table.text("host", HOST, 253),
+        table.whole("port", 1, PORT_MOST),
+        table.text("serial", SERIAL.pattern, 16),
+    )
+    table.end()
+    if problems:
+        raise ConfigError(*problems).of(path)
     return fleet
 
 

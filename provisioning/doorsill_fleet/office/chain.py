@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorsill.documents import canonical, charter, pem
+from doorsill.documents.fields import HOST, PORT_MOST, Fields
 from doorsill.documents.reading import parse_toml, read_file
 from doorsill.errors import ConfigError
 from doorsill.office import cards
@@ -37,6 +38,7 @@ from doorsill_fleet.ca.authority import Authority, pem_of
 from doorsill_fleet.office.camera_folder import AT_THE_BROKER, READER
 from doorsill_fleet.office.new_folder import begin, require_host, require_new
 
+HOSTS_MOST = 64  # names and addresses of one server
 CONSENT_DAYS = 3650  # validity of the consent CA, in days
 SECRETS = ("root", "issuing", "consent-ca", "controller")  # keys that a person guards
 
@@ -122,20 +124,27 @@ def open_chain(folder: Path) -> Chain:
             f"{folder} is no fleet; make one: doorsill-fleet init --folder {folder}"
         )
     try:
-        found = parse_toml(read_file(path))
-        return Chain(folder, _places(found))
+        return Chain(folder, _places(parse_toml(read_file(path))))
     except ConfigError as error:
         raise error.of(path) from None
-    except (KeyError, TypeError, ValueError):
-        raise ConfigError(f"{path} needs [fleet] and [broker], as init wrote") from None
 
 
 def _places(found: dict[str, Any]) -> Places:
-    fleet, broker = found["fleet"], found["broker"]
-    hosts = tuple(str(each) for each in fleet["hosts"])
-    for host in (*hosts, broker["host"]):
-        require_host(host)
-    return Places(hosts, int(fleet["port"]), broker["host"], int(broker["port"]))
+    """What a person may have changed since init wrote it."""
+    problems: list[str] = []
+    fleet = Fields("fleet", found.get("fleet"), problems)
+    broker = Fields("broker", found.get("broker"), problems)
+    places = Places(
+        fleet.texts("hosts", HOST, HOSTS_MOST),
+        fleet.whole("port", 1, PORT_MOST),
+        broker.text("host", HOST, 253),
+        broker.whole("port", 1, PORT_MOST),
+    )
+    fleet.end()
+    broker.end()
+    if problems:
+        raise ConfigError(*problems)
+    return places
 
 
 def _settings(places: Places) -> str:

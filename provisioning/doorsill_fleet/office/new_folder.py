@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+from doorsill.documents.fields import HOST
 from doorsill.errors import ConfigError
 
 
@@ -27,5 +28,5 @@ def begin(folder: Path) -> Path:
 
 def require_host(host: str) -> None:
     """ConfigError unless ``host`` can be a host name or an address."""
-    if not re.fullmatch(r"[A-Za-z0-9.:-]{1,253}", host):
+    if not re.fullmatch(HOST, host):
         raise ConfigError(f"{host[:60]!r} is no host name or address")
