@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import doorsill
@@ -51,12 +52,14 @@ def build(
     timing: Timing | None = None,
     connector: Connector | None = None,
     pace: Pace | None = None,
+    utc: Callable[[], float] = time.time,
 ) -> Uplink:
     """Join the parts as the configuration and the policy say; nothing runs yet.
 
-    ``connector`` connects; without it this process does so itself.
+    ``connector`` connects; without it this process does so itself. ``utc`` is the
+    clock, UTC s.
     """
-    outbox = Outbox(config.outbox, lambda: day_of(int(time.time())))
+    outbox = Outbox(config.outbox, lambda: day_of(int(utc())))
     if pace is None:
         pace = replace(PACE, live_s=policy.live_seconds)
     exhumed = outbox.exhume()
@@ -70,7 +73,7 @@ def build(
     to_vision = None if connector is None else connector.vision
     publisher = Publisher(address_of(config), will, timing or Timing(), to_broker)
     rules, socket = attribute_rules(config, policy), config.cell_socket
-    booted = booted_at(time.time())
+    booted = booted_at(utc())
     intake = Intake(
         lambda: CellClient(socket, to_vision),
         outbox,
@@ -81,7 +84,7 @@ def build(
         booted,
     )
     voice = Voice(publisher, guard, discovery)
-    uplink = Uplink(intake, Delivery(outbox, publisher, guard), voice, pace)
+    uplink = Uplink(intake, Delivery(outbox, publisher, guard), voice, pace, utc)
     uplink.lookout = lookout_of(config, policy).look
     if config.consent is not None:
         uplink.courier = Courier(config.tray, outbox)
