@@ -10,18 +10,17 @@ from sqlalchemy.orm import Session
 from doorsill.policy.store import replace
 from doorsill_fleet.broker.mosquitto import access_list
 from doorsill_fleet.ca.authority import Authority
-from doorsill_fleet.office.camera_folder import READER
-from doorsill_fleet.office.chain import Chain
+from doorsill_fleet.office.chain import READERS, Chain
 from doorsill_fleet.registry.devices import devices, is_in_service, revoked
 
 
 def write_access(chain: Chain, session: Session) -> None:
-    """The access list: each camera that is in service, and the reader."""
+    """The access list: each camera that is in service, and the readers."""
     sites: dict[str, list[str]] = {}
     for each in devices(session):
         if is_in_service(each):
             sites.setdefault(each.site, []).append(each.name)
-    lists = (access_list(site, names, [READER]) for site, names in sites.items())
+    lists = (access_list(site, names, READERS) for site, names in sites.items())
     replace(chain.broker / "access", "\n".join(lists).encode())
 
 

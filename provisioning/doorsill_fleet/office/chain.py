@@ -6,7 +6,7 @@
     fleet/charter.json                 the root's word: the controller, the consent CA
     fleet/fleet.toml                   where cameras find the fleet and the broker
     fleet/server.pem, .key             of `serve`
-    fleet/reader-store.pem, .key       of `receive`
+    fleet/reader-store.pem, .key       of `receive`; reader-store-2 of a second worker
     fleet/policies/porto-1.json        signed, for each shop
     fleet/broker/                      all files for the broker's machine
 
@@ -40,6 +40,7 @@ from doorsill_fleet.office.new_folder import begin, require_host, require_new
 
 HOSTS_MOST = 64  # names and addresses of one server
 CONSENT_DAYS = 3650  # validity of the consent CA, in days
+READERS = (READER, f"{READER}-2")  # one for each worker that fills the store
 SECRETS = ("root", "issuing", "consent-ca", "controller")  # keys that a person guards
 
 Ask = Callable[[str], bytes]  # the passphrase for a key of this name; empty: none
@@ -176,8 +177,9 @@ def _make_servers(made: Chain, issuing: Authority, now: datetime) -> None:
     )
     hosts = list(dict.fromkeys((places.broker, *places.hosts)))
     _write_with_chain(issuing.issue_server(hosts, now), broker, "broker", issuing)
-    reader = issuing.issue_reader(READER, now)
-    _write_with_chain(reader, made.folder, f"reader-{READER}", issuing)
+    for name in READERS:
+        reader = issuing.issue_reader(name, now)
+        _write_with_chain(reader, made.folder, f"reader-{name}", issuing)
     conf = listener(AT_THE_BROKER, places.broker_port)
     conf.append(f"crlfile {AT_THE_BROKER / 'revoked.pem'}")
     replace(broker / "doorsill.conf", ("\n".join(conf) + "\n").encode())
