@@ -22,7 +22,7 @@ TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 
 # A misspelt variable would be ignored, and a misspelt target gets make's own words.
 VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
-             FUZZ_SECONDS STARTS ONLY MAKEHUMAN WORK SCALE CYCLES DATA SUDO VENV PACKAGES
+             FUZZ_SECONDS STARTS ONLY DAYS CAMERAS MAKEHUMAN WORK SCALE CYCLES DATA SUDO VENV PACKAGES
 GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
 STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
 ifneq ($(STRANGE),)
@@ -113,6 +113,9 @@ $(STAMPS)/bench: $(STAMPS)/system requirements/bench.txt pyproject.toml
 	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+replay: setup ## relive half a year of 22 cameras (DAYS=7 CAMERAS=; 45 min.)
+	@$(PY) -m tests.replay $(if $(DAYS),--days $(DAYS)) $(if $(CAMERAS),--cameras $(CAMERAS))
 
 TRAIN := $(VENV)-train/bin/python
 MAKEHUMAN ?= ../shared/data/makehuman/makehuman-cc0.tar.xz

@@ -9,7 +9,6 @@ durable as ours, under the same load in the same run.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import statistics
 import subprocess
@@ -29,6 +28,7 @@ from broker import SITE, Site, make_site
 from limits import END_S, MEASURED_S, wait_until
 from messages import line
 from places import ROOT
+from processor import processor_s
 
 from doorsill.wire.codec import encode
 
@@ -173,9 +173,3 @@ def _kept(sent: list[list[float]], said: dict[str, Any], broker_s: float) -> Kep
         delays += [rows[each] - at for each, at in enumerate(times)]
         last = max(last, *rows.values())
     return Kept(len(delays), last - first, delays, said["processor_s"], broker_s)
-
-
-def processor_s(process: int) -> float:
-    """The time that a process has had of the processor, s."""
-    words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")

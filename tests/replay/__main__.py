@@ -1,0 +1,48 @@
+"""The case, relived: ``python -m tests.replay [--days N] [--cameras N]``.
+
+22 cameras, 7 shops, January to June, 431,623 visitors: enrolled with vouchers, sent
+through a real mosquitto with mutual TLS, kept by two workers, while lines are down, a
+camera is stolen, and processes are killed. Stopped, it goes on where it was. Ends with
+1 where anything is not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's pythonpath
+sys.path.insert(0, str(Path(__file__).parents[1] / "worlds"))
+from replay.plan import DOORS, FIRST, LAST
+from replay.play import Play
+from rich.console import Console
+
+WHOLE = (LAST - FIRST).days + 1
+
+
+def main(words: list[str]) -> int:
+    """Replay, judge, show."""
+    parser = argparse.ArgumentParser(prog="make replay", description=__doc__)
+    parser.add_argument("--days", type=int, default=WHOLE, help="from 1 January on")
+    parser.add_argument("--cameras", type=int, default=sum(DOORS))
+    parser.add_argument("--folder", type=Path, help="where it works and goes on")
+    parser.add_argument(
+        "--no-film", action="store_true", help="without the camera that is whole"
+    )
+    args = parser.parse_args(words)
+    if not 1 <= args.days <= WHOLE or not 1 <= args.cameras <= sum(DOORS):
+        parser.error(f"--days is 1 to {WHOLE}, --cameras 1 to {sum(DOORS)}")
+    folder = args.folder or Path("build") / f"replay-{args.days}-{args.cameras}"
+    console = Console()
+    films = not args.no_film
+    play = Play(folder.absolute(), args.cameras, args.days, console, films)
+    try:
+        return play.run()
+    except KeyboardInterrupt:
+        console.print(f"stopped; the same command goes on from {folder}")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
