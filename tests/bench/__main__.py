@@ -26,6 +26,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's pythonpath
 sys.path.insert(0, str(Path(__file__).parents[1] / "worlds"))
 from bench.rows import Row
+from children import hearing_ctrl_c
 from limits import END_S
 from places import ROOT
 
@@ -119,13 +120,14 @@ def measured(names: Sequence[str], console: Console) -> Iterator[Taken]:
 def apart(name: str) -> list[Row]:
     """The rows of one measurement, run in its own process; a failure is a row, too."""
     limit_s = PATIENCE * 60 * MEASUREMENTS[name].minutes
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench", "--rows-of", name],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with hearing_ctrl_c():
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench", "--rows-of", name],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     try:
         said, complaint = child.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:

@@ -16,11 +16,33 @@ from limits import END_S, LOOK_S
 
 
 @contextmanager
+def hearing_ctrl_c() -> Iterator[None]:
+    """A program that is started meanwhile hears SIGINT, also where this one does not.
+
+    A shell without job control ignores SIGINT in what it starts with ``&``, and every
+    program that this one starts inherits that. So it should be in the product; a test
+    that sends SIGINT must not depend on who started it.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
 def started(
     command: Sequence[str], **options: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program; when this is left it is given END_S, or killed after an error."""
-    child = subprocess.Popen(command, **options)
+    """A program; when this is left it is given END_S, or killed after an error.
+
+    It hears SIGINT.
+    """
+    with hearing_ctrl_c():
+        child = subprocess.Popen(command, **options)
     try:
         yield child
         child.wait(END_S)

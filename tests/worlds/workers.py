@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from broker import Site
+from children import hearing_ctrl_c
 from limits import END_S, wait_until
 
 _number = itertools.count(1)
@@ -32,13 +33,14 @@ def receiving(
     """The process, connected; whatever is left of it is killed in the end."""
     path = folder / f"receive-{next(_number)}.log"
     with path.open("w") as log:
-        child = subprocess.Popen(
-            [*program, *words],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            cwd=folder,
-        )
+        with hearing_ctrl_c():
+            child = subprocess.Popen(
+                [*program, *words],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=folder,
+            )
         try:
             wait_until(
                 lambda: "connected" in path.read_text() or child.poll() is not None,
