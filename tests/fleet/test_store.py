@@ -227,6 +227,7 @@ class Flood(ReadingClient):
     def __init__(self, *words: Any, **options: Any) -> None:
         super().__init__(*words, **options)
         self.handed = 0
+        self.seen = -1  # of them, at the last look
         self.thread = Thread(target=self._flood, daemon=True)
 
     def _flood(self) -> None:
@@ -235,6 +236,12 @@ class Flood(ReadingClient):
             assert self.on_message is not None
             self.on_message(self, None, message)
             self.handed += 1
+
+    def is_held_up(self) -> bool:
+        """Whether nothing was handed over since the last look, or all of it was."""
+        before, self.seen = self.seen, self.handed
+        held = before == self.seen >= IN_FLIGHT
+        return held or not self.thread.is_alive()
 
     def connect_async(self, *words: Any, **options: Any) -> None:
         """There is nobody to connect to."""
@@ -265,7 +272,7 @@ def flooded(site: Site, disk: SlowDisk, floods: list[Flood]) -> Iterator[Flood]:
     subscriber = Subscriber(reader(site), disk)
     (flood,) = floods
     subscriber.start()
-    wait_until(lambda: flood.handed >= IN_FLIGHT or not flood.thread.is_alive())
+    wait_until(flood.is_held_up)
     yield flood
     subscriber.stop()
 
