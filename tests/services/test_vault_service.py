@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -196,28 +195,6 @@ def test_after_kill_9_nothing_is_readable_and_the_next_start_blanks_first(
             assert not any(path.read_bytes())
         site.stop()
         assert site.reasons() == ["start", "died", "shutdown"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("state", ["blank", "challenging", "open"])
-def test_a_signal_in_each_state_ends_blank(
-    site: VaultProcess, number: signal.Signals, state: str
-) -> None:
-    waits = threading.Event()
-    slow = troubled(site, lambda apdu, answer: (waits.wait(1.2), answer)[1])
-    site.start()
-    if state != "blank":
-        site.stage.insert(slow if state == "challenging" else None)
-        site.until(lambda: site.status()["state"] == state)
-    code = site.stop(number)
-    assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
-    assert site.offer() == 0
-    site.stage.pull()
-    site.start()
-    assert site.status()["state"] == "blank" and site.stop() == 0
-    reasons = site.reasons()
-    assert reasons[-1] == "shutdown"
-    assert ("died" in reasons) == (number == signal.SIGKILL and state == "open")
 
 
 def test_a_newer_policy_shuts_it_and_holds_from_then_on(site: VaultProcess) -> None:

@@ -468,14 +468,15 @@ def test_a_signal_at_any_state_ends_blank(
             site.until_open()
         if state == "sealing":
             site.fill(2)
-        site.stop(number)
+        assert site.stop(number) == (0 if number == signal.SIGTERM else -number)
+        assert site.offer() == 0
         site.stage.pull()
         if number == signal.SIGTERM:
             assert blank_on_disk(site)
         site.start()
         assert blank_on_disk(site)
-        assert site.status()["sealed"] == 0
-        site.stop()
+        assert (site.status()["state"], site.status()["sealed"]) == ("blank", 0)
+        assert site.stop() == 0
         reasons = site.reasons()  # the chain is verified on the way
         died = number == signal.SIGKILL and state in ("open", "sealing")
         assert (reasons[0], reasons[-1]) == ("start", "shutdown")
