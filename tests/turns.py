@@ -30,7 +30,7 @@ LOOK_S = 0.005
 LAST = "alone"  # the one unit of work of all tests that are
 # What takes longest begins first, or the other workers would wait for it at the end.
 FIRST = (
-    "tests/promises/test_witnesses.py",  # the clock's minutes, whatever the machine
+    "tests/promises/test_witnesses.py",  # the clock's minutes, on any machine
     "tests/config/test_config_keys.py",
     "tests/vault/test_faults.py",
     "tests/policy/test_policy_keys.py",

@@ -98,7 +98,7 @@ def main(names: Sequence[str]) -> int:
 
 
 def measured(names: Sequence[str], console: Console) -> Iterator[Taken]:
-    """One measurement after the other, each row told as it comes."""
+    """One measurement after the other, each row printed as it comes."""
     minutes = sum(MEASUREMENTS[name].minutes for name in names)
     console.print(
         f"{len(names)} measurements, about {minutes:.0f} minutes on a quiet machine "

@@ -1,4 +1,4 @@
-"""Whoever keeps what comes: ours, and the loop that everybody writes first.
+"""Readers that keep what comes: ours, and the loop that everybody writes first.
 
     python -m tests.bench.ingest_readers ours|loop FOLDER
 

@@ -1,4 +1,4 @@
-"""The outbox: thirty runs with SIGKILL, and ninety days told after an outage."""
+"""The outbox: thirty runs with SIGKILL, and ninety days sent after an outage."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def kill_nine(runs: int = RUNS) -> Row:
 
 
 def ninety_days(windows: int = NINETY_DAYS) -> Row:
-    """``windows`` minutes told after an outage, through the whole chain."""
+    """``windows`` minutes sent after an outage, through the whole chain."""
     with shop() as (site, store, subscriber, root):
         camera = Camera(site, root / "cam", "cam-01")
         told = replay(camera, store, subscriber, windows)

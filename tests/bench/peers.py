@@ -34,7 +34,7 @@ Frames = Sequence[tuple[float, Detections]]
 
 
 class Counter(Protocol):
-    """Whoever counts."""
+    """One that counts."""
 
     def feed(self, now: float, detections: Detections) -> Stamped:
         """What is counted in this frame."""

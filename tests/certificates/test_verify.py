@@ -220,7 +220,7 @@ CLAIMS = [
     ("field missing", change(leases=..., boot=...), "boot is missing"),
     ("unknown reason", change(reason="because"), "certificate.reason"),
     ("unknown medium", change(medium__kind="cloud"), "certificate.medium.kind"),
-    ("counter nought", change(counter=0), "counter = 0 is below the minimum of 1"),
+    ("counter 0", change(counter=0), "counter = 0 is below the minimum of 1"),
     ("counter a text", change(counter="1"), "must be a whole number"),
     ("lease ends before", change(leases__0__closed_ms=1), "below the minimum"),
     ("medium of nothing", change(medium__size=0), "below the minimum of 1"),
@@ -374,7 +374,7 @@ def test_a_device_of_another_ca_is_refused(folder: Path) -> None:
 def test_a_certificate_put_in_another_ones_place_is_refused(
     folder: Path, door: Identity
 ) -> None:
-    """The device itself writes its history anew: the chain of hashes shows it."""
+    """The device itself writes its history again: the chain of hashes shows it."""
     documents = read(folder)
 
     def fewer(body: dict[str, Any]) -> None:

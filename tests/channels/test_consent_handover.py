@@ -63,7 +63,7 @@ def pixels() -> Pixels:
 
 
 class Untouchable:
-    """Stands where the pixels are; whoever looks at it fails the test."""
+    """Stands where the pixels are; a look at it fails the test."""
 
     def __getattribute__(self, name: str) -> object:
         raise AssertionError(f"the pixels were looked at: {name}")

@@ -180,7 +180,7 @@ class Played:
 
     def events(self) -> Iterator[TokenOut]:
         yield TokenOut(self.reason, 0.0, self.why)
-        self.asked_again = True  # whoever still waits then
+        self.asked_again = True  # for those who still wait then
 
     def close(self) -> None:
         """Called by the end of the wait."""

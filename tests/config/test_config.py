@@ -1,4 +1,4 @@
-"""Whatever is wrong with a configuration is said at once, by name and bound."""
+"""All that is wrong with a configuration is said at once, by name and bound."""
 
 from __future__ import annotations
 

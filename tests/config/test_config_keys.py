@@ -2,8 +2,8 @@
 
 Through the ``main`` of the real processes, beside a real broker, a real card stack and
 the simulated street. The first run of a pair is one for all keys of a process; what the
-other shows is what its key promises, and the first does not show it. Whoever reads a
-key and then does not heed it fails here, and so does a key without a pair (at the end).
+other shows is what its key promises, and the first does not show it. Code that reads
+a key and does not heed it fails here, and so does a key without a pair (at the end).
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ def uplink(folder: Path, changes: Changes) -> Seen:
 
 
 def _kept(stage: Stage) -> set[str]:
-    """What the broker keeps for whoever comes, of all that this device may say."""
+    """What the broker keeps for a reader who comes, of all that this device may say."""
     kept: set[str] = set()
     done = threading.Event()
     reader = mqtt.Client(

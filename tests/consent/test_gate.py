@@ -544,7 +544,7 @@ OPENED = [0]  # how often the invariant was looked at with an open gate
 
 
 class AnySequence(RuleBasedStateMachine):
-    """Whatever happens in whatever order, the gate is not open without an answer.
+    """After any events in any order, the gate is not open without an answer.
 
     The model is kept by the test alone: when was a question put that this very card
     has answered correctly since it was last inserted?

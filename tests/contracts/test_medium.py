@@ -1,4 +1,4 @@
-"""One contract for all media; and every bad medium is told apart and refused."""
+"""One contract for all media; and every bad medium is recognised and refused."""
 
 import hashlib
 import itertools

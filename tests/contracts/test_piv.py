@@ -102,7 +102,7 @@ def recorder(slot: VirtualSlot) -> Iterator[Recorder]:
 
 @pytest.fixture(params=["T=0", "T=1"])
 def token(request: pytest.FixtureRequest) -> Iterator[PivToken]:
-    """A token with a card in it: virtual, or with --token whatever is there."""
+    """A token with a card in it: virtual, or with --token the one that is there."""
     real = request.config.getoption("--token")
     slot = None if real else VirtualSlot(virtual.pcscd())
     recorder = Recorder()

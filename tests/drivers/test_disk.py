@@ -232,7 +232,7 @@ def test_a_partition_is_overwritten_and_read_back_before_it_is_discarded(
     def seen(handle: int, request: int, *rest: Any) -> object:
         if request == disk.BLKDISCARD:
             raw = Path(loop).read_bytes()
-            done.append("nought" if not any(raw) else "NOT yet overwritten")
+            done.append("zeros" if not any(raw) else "NOT yet overwritten")
         return ioctl(handle, request, *rest)
 
     monkeypatch.setattr(fcntl, "ioctl", seen)
@@ -248,7 +248,7 @@ def test_a_partition_is_overwritten_and_read_back_before_it_is_discarded(
     finally:
         detach(loop)
     assert not any(image.read_bytes())
-    assert done == ["nought", "nought"]  # at the start, and at the end
+    assert done == ["zeros", "zeros"]  # at the start, and at the end
     assert chain[-1].body["methods"] == ["key-destroyed", "overwritten", "discarded"]
 
 
@@ -303,8 +303,8 @@ def test_the_page_cache_does_not_answer_a_read_back(tmp_path: Path) -> None:
         medium.blank()
         assert not any(medium.read_back(0, 4096))
         with image.open("r+b") as file:
-            file.write(b"not nought")
-        assert medium.read_back(0, 10) == b"not nought"
+            file.write(b"not zeros!")
+        assert medium.read_back(0, 10) == b"not zeros!"
         medium.close()
     finally:
         detach(loop)

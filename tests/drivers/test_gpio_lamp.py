@@ -16,7 +16,7 @@ from doorsill.errors import ConfigError, UntrustedError
 
 def test_it_is_dark_from_the_start_and_shows_what_it_is_told() -> None:
     output = FakeOutput()
-    assert output.on  # whoever had the line before left it so
+    assert output.on  # who had the line before left it so
     lamp = ConsentLamp(output)
     assert not output.on
     lamp.show(True)

@@ -1,4 +1,4 @@
-"""A camera's node is a character device of a camera, whatever its name says."""
+"""A camera's node is a character device of a camera, under any name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a source comes to, whatever its clock says at the first frame."""
+"""What a source comes to, with any time on its clock at the first frame."""
 
 from __future__ import annotations
 

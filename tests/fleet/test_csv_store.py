@@ -1,4 +1,4 @@
-"""A row is a window, once: whatever comes twice, is killed, cut off or not ours."""
+"""A row is a window, once: what comes twice, is killed, cut off or not ours."""
 
 from __future__ import annotations
 

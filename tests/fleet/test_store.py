@@ -1,4 +1,4 @@
-"""A window is kept once, whatever comes twice, and what is not ours is not kept."""
+"""A window is kept once, also what comes twice, and what is not ours is not kept."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def acknowledgement(folder: Path) -> Parser:
 
 
 def lease(folder: Path) -> Parser:
-    """What vision is told by who says that it is the vault."""
+    """What vision is sent by a process that says that it is the vault."""
     path, now, clock = folder / "faces.sock", 100.0, [100.0]
     vision, frames = Handover(path, lambda: clock[0]), itertools.count(1)
     seeds = [crops.LEASE.pack(b"LSE1", until) for until in (0.0, 101.0, 1e9)]

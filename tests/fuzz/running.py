@@ -1,4 +1,4 @@
-"""Feeds a parser for a while: whatever is no error of ours is a finding."""
+"""Feeds a parser for a while: all that is no error of ours is a finding."""
 
 from __future__ import annotations
 

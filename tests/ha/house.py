@@ -162,7 +162,7 @@ class House:
             until(lambda: self._births() > before, START_S, "it greets its broker")
 
     def _births(self) -> int:
-        """How often it told its broker that it is there."""
+        """How often it announced itself to its broker."""
         log = self.log("home-assistant")
         return log.read_text().count("birth message sent") if log.exists() else 0
 

@@ -23,7 +23,7 @@ def test_it_is_lit_and_goes_out():
     assert not output.read()
     lamp.show(True)
     assert output.read()
-    time.sleep(WATCHED_S)  # for whoever watches it
+    time.sleep(WATCHED_S)  # for the person who watches it
     lamp.show(False)
     assert not output.read()
     lamp.close()

@@ -1,4 +1,4 @@
-"""Whatever names a file of the tests names one that is there."""
+"""What names a file of the tests names one that is there."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        """``getattr(it, "_name")``, of whatever library it is."""
+        """``getattr(it, "_name")``, of any library."""
         if ast.unparse(node.func).rpartition(".")[2] in BY_NAME:
             for each in node.args:
                 if isinstance(each, ast.Constant) and isinstance(each.value, str):

@@ -36,7 +36,7 @@ needs_data = pytest.mark.skipif(not PEER.exists(), reason="needs ../shared/data"
 
 
 class Server:
-    """Serves one body, with ranges; breaks off after ``cut`` bytes when told to."""
+    """Serves one body, with ranges; breaks off after ``cut`` bytes when asked to."""
 
     def __init__(self, body: bytes) -> None:
         self.body, self.cut, self.ranges = body, len(body), []

@@ -1,4 +1,4 @@
-"""No model runs that the signed policy does not let run, whatever the file says."""
+"""No model runs that the signed policy does not let run, with anything in the file."""
 
 from __future__ import annotations
 

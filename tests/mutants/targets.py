@@ -1,8 +1,8 @@
 """What is changed, and which tests ought to notice.
 
-``strict`` targets decide what leaves the device, who is told from whom, and what it may
-do: there no change may survive. Of the others a sample is tried, and each survivor has
-a sentence in ``SURVIVORS`` that says why it changes nothing that matters.
+``strict`` targets decide what leaves the device, who is kept apart from whom, and what
+it may do: there no change may survive. Of the others a sample is tried, and each
+survivor has a sentence in ``SURVIVORS`` that says why it changes nothing that matters.
 """
 
 from __future__ import annotations

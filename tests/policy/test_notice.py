@@ -40,9 +40,9 @@ SENTENCES: list[tuple[str, dict[str, Any], str, str]] = [
     ("no consent", {}, "No face is ever stored.", "card"),
     ("no picture", {}, "No picture, no face and no video leaves it.", "encrypted"),
     (
-        "whoever passes",
+        "people who pass",
         {"consent": CONSENT},
-        "then the face of whoever passes may be stored, at most 11 minutes at a time",
+        "then the faces of people who pass may be stored, at most 11 minutes at a time",
         "agreed",
     ),
     ("for what", LIT, "stored for validation and training-staff, and only", "is ever"),

@@ -91,7 +91,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("notice null", {"notice": None}, "attributes = true needs policy.notice"),
     ("notice empty", {"notice": ""}, "policy.notice = '' does not match"),
     ("attributes a text", {"attributes": "no"}, "must be true or false"),
-    ("version nought", {"version": 0}, "policy.version = 0 is below the minimum of 1"),
+    ("version 0", {"version": 0}, "policy.version = 0 is below the minimum of 1"),
     ("misspelt key", {"atributes": True}, "did you mean attributes?"),
     ("site missing", {"site": ...}, "policy.site is missing"),
     ("site in capitals", {"site": "Porto"}, "policy.site = 'Porto' does not match"),

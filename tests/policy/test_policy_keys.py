@@ -1,7 +1,7 @@
 """No key of a policy is ignored: pairs of runs that differ in that key alone.
 
-Through the ``main`` of the real processes, with a real broker: whoever reads the policy
-and then does not heed a key of it fails here. What needs a card is in
+Through the ``main`` of the real processes, with a real broker: code that reads the
+policy and then does not heed a key of it fails here. What needs a card is in
 ``test_vault_service``, what needs a sign in ``test_notice``.
 """
 
@@ -150,7 +150,7 @@ def looks_of(shop: Shop) -> Any:
     shop.vision.send(
         LooksCell(0, start, start + SLOT_S, (0, 0, LOOKED_AT, 0, 0), (LOOKED_AT, 0, 0))
     )
-    for minute in (1, 2):  # told after the report, if there is one
+    for minute in (1, 2):  # sent after the report, if there is one
         shop.vision.send(line(start + SLOT_S + 60 * minute, 1))
     shop.until(lambda: len(shop.on("interval")) == 4)
     found = shop.on("attributes")

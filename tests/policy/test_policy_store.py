@@ -1,4 +1,4 @@
-"""The last good policy stays, whatever is put in its place."""
+"""The last good policy stays, with anything put in its place."""
 
 from __future__ import annotations
 

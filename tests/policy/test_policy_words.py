@@ -1,4 +1,4 @@
-"""Whatever two policies differ in is said, each in its own sentence."""
+"""All that two policies differ in is said, each in its own sentence."""
 
 from __future__ import annotations
 

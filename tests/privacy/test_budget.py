@@ -1,4 +1,4 @@
-"""A day's epsilon is spent once, whatever the clock does."""
+"""A day's epsilon is spent once, through every step of the clock."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_the_noise_agrees_with_opendp(scale: Fraction) -> None:
     "wrong",
     [
         pytest.param(lambda n: abs(n), id="one-sided"),
-        pytest.param(lambda n: n if n else random.choice((-1, 1)), id="no nought"),
+        pytest.param(lambda n: n if n else random.choice((-1, 1)), id="no 0"),
         pytest.param(lambda n: n + 1, id="biased by one"),
         pytest.param(lambda n: max(-9, min(9, n)), id="clipped at three scales"),
     ],

@@ -33,7 +33,7 @@ def run(windows: list[Histogram], k: int = K) -> list[Histogram]:
 @pytest.mark.parametrize(
     ("windows", "published"),
     [
-        pytest.param([(0, 9), (SLOT_S, 0)], [], id="nine people are not told"),
+        pytest.param([(0, 9), (SLOT_S, 0)], [], id="nine people are not reported"),
         pytest.param(
             [(0, 10), (SLOT_S, 0)],
             [(0, SLOT_S, 10)],
@@ -58,7 +58,7 @@ def run(windows: list[Histogram], k: int = K) -> list[Histogram]:
         pytest.param(
             [(DAY_S - 60, 12), (DAY_S, 9), (DAY_S + SLOT_S, 0)],
             [(DAY_S - SLOT_S, DAY_S, 12)],
-            id="the last slot of a day is told on the next",
+            id="the last slot of a day is reported on the next",
         ),
         pytest.param(
             [(3600, 10), (0, 50), (60, 50), (SLOT_S, 0)],

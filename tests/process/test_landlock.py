@@ -81,7 +81,7 @@ def test_the_numbers_are_those_of_the_kernels_headers() -> None:
 def test_a_folder_and_a_file_get_the_rights_that_they_can_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Writing below a folder makes files; none may be run, whoever wrote it."""
+    """Writing below a folder makes files; none may be run, from any writer."""
     kernel = Kernel(7)
     monkeypatch.setattr(landlock, "call", kernel)
     device = tmp_path / "video0"

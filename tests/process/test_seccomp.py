@@ -175,7 +175,7 @@ def test_no_call_has_more_ways_than_a_jump_can_pass() -> None:
         seccomp.program(1, {7: too_long}, (), 9)
 
 
-# What no process of ours may ever have on its list, whoever adds what: by the names of
+# What no process of ours may ever have on its list: by the names of
 # the kernel's headers, so that a machine that lacks one is no gap.
 NEVER = """
     execve execveat fork vfork ptrace process_vm_readv process_vm_writev kcmp
@@ -215,7 +215,7 @@ def test_what_nobody_may_do_is_on_no_list(process: str, machine: str) -> None:
     # Vision closes itself once more when its camera is open: filters only add up.
     names = NAMES - {"seccomp"} if process == "opening" else NAMES
     for name in names & set(header):
-        for high in (0, 1 << 16):  # whatever its arguments are
+        for high in (0, 1 << 16):  # with any arguments
             said = run(lines, AUDIT_ARCH[machine], header[name], high, high, high)
             assert said in ("EPERM", "ENOSYS"), name
 

@@ -263,7 +263,7 @@ def test_no_decoder_keeps_the_picture(
 ) -> None:
     """As from a webcam, each picture by itself, and as decoders refer back to others.
 
-    Its pools are filled anew by the pictures of the empty street.
+    Its pools are filled again by the pictures of the empty street.
     """
     path = tmp_path_factory.mktemp("recording") / "street.mkv"
     wanted = canary.record(path, codec, KEY, (MARKED_S, EMPTY_S))

@@ -207,7 +207,7 @@ def open_for_writing(pid: int) -> set[str]:
     found = set()
     for handle in Path(f"/proc/{pid}/fd").iterdir():
         if handle.name in {"0", "1", "2"}:
-            continue  # whatever its supervisor gave it
+            continue  # what its supervisor gave it
         try:
             target, told = str(handle.readlink()), proc(pid, f"fdinfo/{handle.name}")
         except FileNotFoundError:
@@ -280,7 +280,9 @@ def test_when_the_token_goes_storing_stops_the_key_is_destroyed_the_medium_is_bl
     vault: VaultProcess,
 ) -> None:
     """The latencies, over a hundred pulls, are a bench: ``make bench``."""
-    assert vault.until_shut(vault.stage.pull).after <= 1.5  # whatever the reader does
+    assert (
+        vault.until_shut(vault.stage.pull).after <= 1.5
+    )  # also where the reader hangs
     assert vault.offer() == 0
     status = vault.status()
     assert (status["state"], status["sealed"]) == ("blank", 0)
@@ -370,10 +372,14 @@ def reported(people: list[int]) -> list[Attributes]:
 @pytest.mark.parametrize(
     ("people", "reports"),
     [
-        pytest.param([9, 0], [], id="nine are never told"),
+        pytest.param([9, 0], [], id="nine are never reported"),
         pytest.param([10, 0], [12], id="ten are, with those not looked at as unknown"),
-        pytest.param([4, 5, 3, 0], [18], id="few are told together with later ones"),
-        pytest.param([500, 500, 0], [502, 502], id="many are told in disjoint spans"),
+        pytest.param(
+            [4, 5, 3, 0], [18], id="few are reported together with later ones"
+        ),
+        pytest.param(
+            [500, 500, 0], [502, 502], id="many are reported in disjoint spans"
+        ),
     ],
 )
 def test_age_and_expression_are_told_of_ten_crossings_or_more_with_noise_from_a_budget(

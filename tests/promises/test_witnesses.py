@@ -73,8 +73,8 @@ def quality(*words: str) -> frozenset[str]:
     return frozenset(words)
 
 
-FAR = Cannot("no word of this device reaches the broker; its will told: lost")
-COUNTS = Cannot("counting goes on, whole and kept; told later, as history")
+FAR = Cannot("no word of this device reaches the broker; its will says: lost")
+COUNTS = Cannot("counting goes on, whole and kept; sent later, as history")
 NOT_STARTED = Cannot("nothing starts, so the broker keeps the last word it had")
 NO_WINDOW = Cannot("nothing starts, so there is no window")
 NO_ENTITY = Cannot("nothing starts, so it keeps what it had, or never heard of it")

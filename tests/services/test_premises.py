@@ -1,4 +1,4 @@
-"""The medium is blanked before anything of the device is read, whatever is wrong."""
+"""The medium is blanked before anything of the device is read, with anything wrong."""
 
 from pathlib import Path
 

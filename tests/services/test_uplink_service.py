@@ -256,7 +256,7 @@ def test_cameras_that_earlier_visions_lost_are_counted(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("live_s", "told"),
     [
-        pytest.param(1.0, 4, id="closed minutes, as they are told anyway"),
+        pytest.param(1.0, 4, id="closed minutes, as they are reported anyway"),
         pytest.param(0.2, 7, id="the open one too, where the policy asks for it"),
     ],
 )
@@ -398,7 +398,7 @@ def test_totals_and_epoch_survive_a_restart_and_the_last_live_is_not_the_lower_o
         shop.turn(lambda: shop.uplink.connections)  # noqa: B023
         shop.vision.send(cell(10 * turn, count_in=5))
         last = cell(10 * turn + 1, count_in=2, duration_s=30, coverage_ms=30_000)
-        shop.vision.send(last)  # vision was told to stop in the middle of a minute
+        shop.vision.send(last)  # vision was asked to stop in the middle of a minute
         shop.turn(lambda: shop.vision.pending == 0)  # noqa: B023
         shop.close()
         interval, live = shop.on("interval")[-1], shop.on("live")[-1]
@@ -530,7 +530,7 @@ def test_a_clock_that_jumps_a_day_and_back_loses_no_window(shop: Shop) -> None:
     shop.turn(lambda: len(shop.stored()) == 6)
     assert shop.store.totals("cam-01", 0) == (6, 6)
     epochs = [each.epoch for each in sorted(shop.on("interval"), key=_order)]
-    assert len(set(epochs)) == 2  # so that a minute which comes twice is told apart
+    assert len(set(epochs)) == 2  # so that a minute which comes twice is recognised
 
 
 def _order(told: LineInterval) -> int:
@@ -557,7 +557,7 @@ def test_a_cell_that_fits_no_message_is_refused_and_counted(shop: Shop) -> None:
 def test_a_new_vision_is_not_acknowledged_what_the_old_one_said(
     tried_soon: None, shop: Shop
 ) -> None:
-    """The disk fails, vision crashes and counts its messages anew, the disk is back."""
+    """The disk fails, vision crashes and counts from 1 again, the disk is back."""
     for minute in range(20):
         shop.vision.send(cell(minute))
     intake, store = shop.uplink.intake, Outbox.store

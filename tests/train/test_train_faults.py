@@ -89,7 +89,7 @@ def test_an_invention_stays_over_a_short_gap_and_ends_after_a_long_one() -> None
         runs = watched.joined(runs, watched.extras(frame, nobody, told), frame, ended)
     assert runs == []
     assert [(run.last, len(run.scores)) for run in ended] == [(7, 4), (30, 1)]
-    assert ended[0].seconds == pytest.approx(0.32)  # the gap is not told
+    assert ended[0].seconds == pytest.approx(0.32)  # the gap is not counted
 
 
 def walk(values: np.ndarray, who: int) -> Iterator[object]:

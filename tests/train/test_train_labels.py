@@ -21,7 +21,7 @@ BEYOND = {"head_y0": -40, "head_y1": -10, "head_inside": 0, "body_y0": 0}
         pytest.param(
             {"head_y0": -40, "head_y1": -10, "head_inside": 0, "body_y0": 0},
             [[100, -40, 130, -10], [80, 0, 150, 200]],
-            id="a body without a head: whoever is marked there is there",
+            id="a body without a head: a person who is marked there is there",
         ),
         pytest.param(
             {"head_y0": -40, "head_y1": -10, "head_inside": 0, "body_seen": 0.1},

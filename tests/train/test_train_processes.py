@@ -1,4 +1,4 @@
-"""A renderer that a signal ends is begun anew; one that fails is not."""
+"""A renderer that a signal ends is begun again; one that fails is not."""
 
 from __future__ import annotations
 

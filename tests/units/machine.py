@@ -70,7 +70,7 @@ class Machine:
             self._container = None
 
     def run(self, *command: str) -> str:
-        """What ``command`` prints inside, both streams, whatever its exit status."""
+        """What ``command`` prints inside, both streams, with any exit status."""
         enter = ["nsenter", "-t", str(self.leader), "-m", "-p", "-u", "-i", "-C", "--"]
         done = subprocess.run(
             [*enter, *command], capture_output=True, text=True, timeout=120, check=False

@@ -1,6 +1,6 @@
 """A shop in the tree: the shipped example configuration, filled in as a store would.
 
-Broker, certificates, policy and card are the real ones, made anew; mosquitto and pcscd
+Broker, certificates, policy and card are the real ones, made again; mosquitto and pcscd
 run there as Debian's own units, with a virtual reader (vpcd).
 """
 

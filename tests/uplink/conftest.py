@@ -15,7 +15,7 @@ from doorsill.uplink.patience import Timing
 
 @pytest.fixture(autouse=True)
 def closed() -> Iterator[None]:
-    """Whatever outbox a test leaves open is closed after it."""
+    """Each outbox that a test leaves open is closed after it."""
     yield
     while OPENED:
         OPENED.pop().close()
@@ -23,7 +23,7 @@ def closed() -> Iterator[None]:
 
 @pytest.fixture
 def make() -> Iterator[Callable[..., Device]]:
-    """Make devices; whatever the test does, they are stopped."""
+    """Make devices; they are stopped after any test."""
     made: list[Device] = []
 
     def make_one(

@@ -60,7 +60,7 @@ def test_the_number_of_windows_is_the_number_of_words_of_the_encoder() -> None:
 
 
 def stays(dwell_s: int, most: int, presence_ms: int) -> tuple[Any, ...]:
-    """What is told of how long people stayed, for all that vision could say."""
+    """What is reported of how long people stayed, for all that vision could say."""
     sums = ZoneSums(10, dwell_s, most, presence_ms, 60_000)
     told = interval_of(Minute(0, 0, {"zone-0": sums}, ()), "zone-0", RELEASE, 10)
     assert isinstance(told, ZoneInterval)
@@ -174,7 +174,7 @@ def test_a_hostile_vision_gets_most_of_the_stated_bits_out_and_never_more(
     bits = right * log2(WORDS) / len(minutes)
     stated = capacity.bits_of("line", Pace())
     assert STRONG * stated <= bits <= stated <= PROMISED_BITS
-    # Whatever else it tried: one window a minute, of the one line, and nothing else.
+    # With all that it tried: one window a minute, of the one line, and nothing else.
     assert len(told) == len(got) == len({each.start for each in told})
     assert len(told) <= len(minutes) + 2
     assert heard.on("attributes") == []

@@ -80,7 +80,7 @@ def test_what_nobody_asked_for_is_refused_by_its_head(sent: bytes) -> None:
 
 @dataclass
 class Talker:
-    """A broker with a good certificate that says whatever it likes after CONNACK."""
+    """A broker with a good certificate that says anything after CONNACK."""
 
     folder: Path
     says: list[bytes] = field(default_factory=list)

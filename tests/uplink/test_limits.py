@@ -1,4 +1,4 @@
-"""Whatever a broker states in its CONNACK is kept, and every window still arrives."""
+"""What a broker states in its CONNACK is kept, and every window still arrives."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_the_ledger_is_stored_with_the_report(tmp_path: Path) -> None:
 def test_a_new_file_spends_nothing_before_the_device_ran_for_a_day(
     tmp_path: Path,
 ) -> None:
-    """Whatever the clock says: a lost file is not to give the day's budget back."""
+    """With any time on the clock, a lost file is not to give the day's budget back."""
     outbox = open_outbox(tmp_path)
     for day in (TODAY - 1, TODAY, TODAY + 1, TODAY + 400):
         assert spend(outbox.ledger(), day, 1, CEILING_MICRO) is None

@@ -1,4 +1,4 @@
-"""What is told of a minute, and that nobody's stay can be read from it."""
+"""What is reported of a minute, and that nobody's stay can be read from it."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_every_word_can_be_said() -> None:
             replace(GOOD, running_s=START_S - 1, vision_heard_s=None), id="it starts"
         ),
         pytest.param(replace(GOOD, picture=Picture.CLOSED), id="the shop is shut"),
-        pytest.param(replace(GOOD, picture=Picture.UNKNOWN), id="not told yet"),
+        pytest.param(replace(GOOD, picture=Picture.UNKNOWN), id="not known yet"),
         pytest.param(replace(GOOD, refused_s=REMEMBER_S + 1), id="long ago"),
         pytest.param(with_device(certificate_days=30), id="thirty days"),
         pytest.param(with_device(reader="ready"), id="a reader"),

@@ -276,7 +276,7 @@ def test_a_cell_may_end_two_seconds_from_now(
     if open_:
         tally.take(Received(1, 1, piece(-60, 20, 0)), utc)
         wanted = minute
-    else:  # then it is told now
+    else:  # then it is reported now
         wanted = minute_of(utc)
     tally.take(Received(1, 2, piece(0, 30, 5)), utc)
     assert (tally.minute, tally.settled["line-0"].quality) == (wanted, flag)
@@ -285,7 +285,9 @@ def test_a_cell_may_end_two_seconds_from_now(
 @pytest.mark.parametrize(
     ("minute", "back", "set_back"),
     [
-        pytest.param(None, 180, False, id="two minutes before the last that was told"),
+        pytest.param(
+            None, 180, False, id="two minutes before the last that was reported"
+        ),
         pytest.param(None, 181, True, id="a second more"),
         pytest.param(0, 120, False, id="two minutes before the open one"),
         pytest.param(0, 121, True, id="a second more, with one open"),
@@ -344,7 +346,7 @@ def test_looks_are_of_everybody_whom_interval_counts_in_their_slots() -> None:
 
 @pytest.mark.parametrize("open_", [True, False], ids=["a minute is open", "none is"])
 def test_looks_are_told_when_their_time_is_over_and_once(open_: bool) -> None:
-    """Open or not: what is of before the next minute to be told is over."""
+    """Open or not: what is of before the next minute to be reported is over."""
     book = slots(Book(floor=SLOT), 1)
     at = 2 * SLOT_S
     if open_:

@@ -1,4 +1,4 @@
-"""Every failure ends blank: whatever breaks in the consent path, nothing rests.
+"""Every failure ends blank: if anything breaks in the consent path, nothing rests.
 
     refused: the fault is there from the start; the vault never opens
     closed:  the fault comes while it is open with faces in it; it blanks, verified
@@ -294,7 +294,7 @@ FAULTS = [
     pytest.param(jump(-400 * DAY), {Reason.CLOCK}, id="clock a year back"),
     pytest.param(other_policy, {Reason.POLICY_CHANGED}, id="another policy"),
     pytest.param(told(Reason.READER_GONE), {Reason.READER_GONE}, id="reader gone"),
-    pytest.param(told(Reason.ORDERED), {Reason.ORDERED}, id="told to"),
+    pytest.param(told(Reason.ORDERED), {Reason.ORDERED}, id="asked to"),
     pytest.param(too_many, {Reason.LIMIT}, id="more crops than allowed"),
     pytest.param(medium_fails, {Reason.MEDIUM}, id="medium full or gone"),
     pytest.param(stopped, {Reason.MISSED_BEAT}, id="we were held up"),

@@ -290,7 +290,7 @@ SHUT: list[tuple[str, Fault]] = [
     ("policy changed", new_policy),
     ("vision sends something else", vision_lies),
     ("a person says blank", lambda room: void(room.keeper.blank_on_order())),
-    ("told to stop", lambda room: void(room.keeper.end(Reason.SHUTDOWN))),
+    ("asked to stop", lambda room: void(room.keeper.end(Reason.SHUTDOWN))),
 ]
 
 

@@ -221,7 +221,7 @@ def test_started_over_and_over_it_does_not_fill_the_chain(tmp_path: Path) -> Non
 
 
 class Faulty:
-    """A medium that goes wrong when told to."""
+    """A medium that goes wrong when asked to."""
 
     def __init__(self, how: str) -> None:
         self._inner = MemoryMedium(SIZE)

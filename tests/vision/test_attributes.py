@@ -32,7 +32,7 @@ STEP = 0.08
 
 @dataclass
 class Scripted:
-    """Reads whatever its script says for the person at the left edge ``x0``."""
+    """Reads what its script says for the person at the left edge ``x0``."""
 
     script: dict[float, tuple[list[float], list[float]]]
     read_boxes: list[int] = field(default_factory=list)
@@ -174,7 +174,7 @@ BODY = {
     [
         pytest.param(True, "sign-1", True, id="on, with a notice"),
         pytest.param(False, "sign-1", False, id="off"),
-        pytest.param(True, None, False, id="no notice, whatever it says"),
+        pytest.param(True, None, False, id="no notice, with any flag"),
     ],
 )
 def test_attributes_are_off_without_policy_and_notice(

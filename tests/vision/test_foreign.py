@@ -69,7 +69,7 @@ FORMS = [
         lambda m: bent.with_metadata(
             bent.with_open_sides(m, [-1, -1, -1, 3]), bent.metadata(size=(300, 300))
         ),
-        0, id="open size, told by the metadata",
+        0, id="open size, from the metadata",
     ),
     pytest.param(
         lambda m: bent.with_metadata(bent.with_float_input(m), MEDIAPIPE), 0.05,

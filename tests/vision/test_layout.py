@@ -1,4 +1,4 @@
-"""Which output is what: told by operation, metadata, names, shapes or numbers."""
+"""Which output is what: known by operation, metadata, names, shapes or numbers."""
 
 from itertools import permutations
 

@@ -243,7 +243,7 @@ def test_a_decision_costs_next_to_nothing():
 
 
 def looked_at(path: Path, followed=()) -> tuple[np.ndarray, np.ndarray]:
-    """Which frames the gate wants: alone, and told where somebody is followed."""
+    """Which frames the gate wants: alone, and where somebody is followed."""
     if not path.exists():
         pytest.skip(f"{path} is not here")
     camera, wanted = open_recording(str(path), (320, 256)), []

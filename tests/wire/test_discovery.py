@@ -1,4 +1,4 @@
-"""Home Assistant is told what the device is, in one packet, by its own rules."""
+"""Home Assistant learns what the device is, in one packet, by its own rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every byte passes the guard; whoever tries to smuggle something is stopped."""
+"""Every byte passes the guard; an attempt to smuggle something is stopped."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_a_second_gives_its_share_once() -> None:
 
 
 def test_the_bounds_are_those_that_were_decided() -> None:
-    """Whoever changes one has to change it here as well."""
+    """A person who changes one has to change it here as well."""
     assert {name: (rate.per_second, rate.burst) for name, rate in RATES.items()} == {
         "interval": (600.0, 600),
         "attributes": (1.0, 64),

@@ -122,7 +122,7 @@ GOOD = encode(LINE)
             id="a key twice",
         ),
         pytest.param(changed(LINE, **{"in": 10**9}), "outside of 0..", id="too large"),
-        pytest.param(changed(LINE, **{"in": -1}), "outside of 0..", id="below nought"),
+        pytest.param(changed(LINE, **{"in": -1}), "outside of 0..", id="below 0"),
         pytest.param(
             changed(LINE, **{"in": True}), "whole number", id="true as a number"
         ),

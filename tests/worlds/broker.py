@@ -46,7 +46,7 @@ FAST = Timing(
 
 @dataclass
 class Site:
-    """A broker, its CA, and whoever got a certificate from it."""
+    """A broker, its CA, and who got a certificate from it."""
 
     broker: Broker
     authority: Authority

@@ -176,7 +176,7 @@ def of_secret(secret: bytes) -> list[bytes]:
 
 
 def hits(data: bytes, wanted: Needles) -> set[str]:
-    """The forms of which ``data`` holds any piece, at whatever place."""
+    """The forms of which ``data`` holds any piece, at any place."""
     return _search(wanted)(data)
 
 

@@ -1,6 +1,6 @@
 """What the looks of one who crosses often give away: the real reports, guessed from.
 
-One person alone crosses n times; whoever reads the broker knows that, and guesses
+One person alone crosses n times; a person who reads the broker knows that, and guesses
 apparent expression (of 2) and age band (of 4) by the larger cells.
 """
 

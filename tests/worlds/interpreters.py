@@ -7,7 +7,7 @@ from doorsill.drivers.model.interpreter import Output, Tensor
 
 
 class FakeInterpreter:
-    """Shows what was written into its input; gives the outputs it was told to give."""
+    """Shows what was written into its input; gives the outputs it was asked to give."""
 
     def __init__(
         self,

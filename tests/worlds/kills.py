@@ -280,7 +280,7 @@ def _stored(store: Store, camera: Camera) -> int:
 
 @dataclass(frozen=True)
 class Replay:
-    """An outage, told afterwards."""
+    """An outage, sent afterwards."""
 
     windows: int
     seconds: float

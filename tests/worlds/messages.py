@@ -129,7 +129,7 @@ EVERY: tuple[Message, ...] = (
 
 
 def values(rule: rules.Rule) -> st.SearchStrategy[Any]:
-    """Whatever ``rule`` allows."""
+    """Any value that ``rule`` allows."""
     if isinstance(rule, rules.Whole):
         return st.integers(rule.least, rule.most)
     if isinstance(rule, rules.Flag):

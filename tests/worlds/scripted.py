@@ -103,7 +103,7 @@ class ScriptedSwitch:
 
 
 class FaultyMedium(MemoryMedium):
-    """Fails where it is told to."""
+    """Fails where it is asked to."""
 
     def __init__(self) -> None:
         super().__init__(SIZE)
@@ -186,7 +186,7 @@ class Room:
         self.vision.offer(Frame(PIXELS, 0.0), HEADS[:0], 0.0)
 
     def told(self) -> bool:
-        """Whether the token's threads have told something that was not taken yet."""
+        """Whether the token's threads have reported what was not taken yet."""
         return bool(select.select([self.attendant], [], [], 0)[0])
 
     def beat(self) -> None:

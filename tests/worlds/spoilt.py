@@ -38,7 +38,7 @@ def overwrite(path: Path, offset: int, data: bytes) -> None:
 
 
 def settle(path: Path) -> None:
-    """Move the log into the file; whoever has it open reads it from there again."""
+    """Move the log into the file; who has it open reads it from there again."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         (version,) = other.execute("PRAGMA user_version").fetchone()
         other.execute(f"PRAGMA user_version = {version}")  # a change, so caches are old

@@ -1,7 +1,7 @@
 """Starts of the vault after one bit of one of its files has fallen over.
 
 ``python tests/worlds/turned.py 1500`` makes as many of each file, and prints a table:
-each must end with a medium of nought, running or stopped by an error of ours.
+each must end with a medium of zeros, running or stopped by an error of ours.
 """
 
 import base64

@@ -56,7 +56,7 @@ def _may_wait(call: ast.Call, calm: bool) -> bool:
     name, owner = _name(call.func), _owner(call.func)
     keywords = {each.arg for each in call.keywords}
     if None in keywords or any(isinstance(each, ast.Starred) for each in call.args):
-        keywords.add("timeout")  # handed on; whoever hands it on is looked at
+        keywords.add("timeout")  # handed on; who hands it on is looked at
     if name == "accept" and call.args:
         return False  # not a socket's
     if name in OF_SOCKETS:

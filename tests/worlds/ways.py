@@ -32,7 +32,7 @@ from limits import PROGRAM_S
 from doorsill.process.kernel import call, libc, prctl
 
 FACE = b"face" * 750  # 3,000 bytes, as a part of a picture
-MASK = b"mask" * 750  # the same, to be told from it
+MASK = b"mask" * 750  # the same, to be distinguished from it
 MACHINE = platform.machine()
 
 

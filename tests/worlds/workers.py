@@ -30,7 +30,7 @@ def arguments(site: Site, *kept: str, name: str = "store") -> list[str]:
 def receiving(
     words: list[str], folder: Path, program: tuple[str, ...] = PROGRAM
 ) -> Iterator[subprocess.Popen[str]]:
-    """The process, connected; whatever is left of it is killed in the end."""
+    """The process, connected; what is left of it is killed in the end."""
     path = folder / f"receive-{next(_number)}.log"
     with path.open("w") as log:
         with hearing_ctrl_c():

@@ -53,7 +53,7 @@ class Tray:
 def read_tray(path: Path) -> list[bytes]:
     """The messages in the tray, in no order; none if there is no tray.
 
-    Whatever the file holds, at most PLACES messages of MESSAGE_MOST bytes come.
+    However much the file holds, at most PLACES messages of MESSAGE_MOST bytes come.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -65,7 +65,7 @@ def _faces(policy: Policy) -> Iterator[str]:
         return
     purposes = " and ".join(rules.purposes)
     yield f"Faces are stored for {purposes}, and only {_while(rules)}:"
-    yield "then the face of whoever passes may be stored, at most"
+    yield "then the faces of people who pass may be stored, at most"
     yield f"{_duration(rules.max_seconds)} at a time."
     yield "They are encrypted, and leave the camera only so that the holder of the card"
     yield "alone can read them. When the card is taken out, what was stored is blanked"

@@ -1,4 +1,4 @@
-"""A shop with a door, and whoever comes: the simulated street's walkers, rendered.
+"""A shop with a door, and who comes: the simulated street's walkers, rendered.
 
     street's Floor, who is where ─► Walker, in clothes ─► Actor, in a pose ─► picture
 
@@ -139,7 +139,7 @@ def camera_of(eye: Eye) -> Camera:
 
 
 class Shop:
-    """A room with a door, a camera, and whoever comes."""
+    """A room with a door, a camera, and who comes."""
 
     def __init__(self, atlas: Atlas, painter: Painter, seed: int) -> None:
         self.seed, self.painter = seed, painter

@@ -167,7 +167,7 @@ def missed_in_a_row(looks: Iterable[Look]) -> str:
     return ", ".join(f"{n} x {k}" for k, n in sorted(runs.items()))
 
 
-def told(seen: Watched) -> None:
+def report(seen: Watched) -> None:
     """Print what stands behind the numbers."""
     print(f"{len(seen.looks)} looks at people in {seen.frames} frames of {seen.shops}")
     for (low, high), part in zip(pairwise(SIZES), by_size(seen.looks), strict=True):
@@ -195,7 +195,7 @@ def main() -> None:
     manifest = registry.load_manifest(args.manifest)
     assert manifest.decode is not None
     seen = watched(args.doors, manifest)
-    told(seen)
+    report(seen)
     table = {
         "detector": manifest.version,
         "shops": seen.shops,

@@ -60,7 +60,7 @@ class Invented:
 
     @property
     def seconds(self) -> float:
-        """In which it was told, without the gaps."""
+        """In which it was answered, without the gaps."""
         return len(self.scores) * FRAME_S
 
 
@@ -149,28 +149,28 @@ def away(person: np.ndarray, found: Detections, row: int) -> np.ndarray:
     return np.concatenate([middle, foot, sides]) / head_size(head[None])[0]
 
 
-def extras(frame: int, rows: np.ndarray, told: Detections) -> Iterator[Invented]:
+def extras(frame: int, rows: np.ndarray, answers: Detections) -> Iterator[Invented]:
     """The answers of one frame that speak of nobody, or of somebody a second time.
 
     Left out are those on a body whose head lies beyond the picture's edge, and those
     whose own head does: the street shows nobody there.
     """
     heads = rows[:, labels.HEAD]
-    partner = pairs(heads, told)
+    partner = pairs(heads, answers)
     cut = rows[:, labels.COLUMN["head_inside"]] <= INSIDE
-    for k in sorted(set(range(len(told))) - set(partner)):
-        middle = middles(told.heads[k, None])[0]
+    for k in sorted(set(range(len(answers))) - set(partner)):
+        middle = middles(answers.heads[k, None])[0]
         if not ((middle > 0) & (middle < 1)).all():
             continue
-        host, off = host_of(rows, told, k), None
+        host, off = host_of(rows, answers, k), None
         if host is not None:
             if cut[host] and partner[host] < 0:
                 continue
-            foot = told.feet[k] * SIZE[:2] - rows[host, labels.FOOT]
+            foot = answers.feet[k] * SIZE[:2] - rows[host, labels.FOOT]
             head = middle * SIZE[:2] - middles(heads)[host]
             off = np.concatenate([head, foot]) / head_size(heads)[host]
-        place = np.concatenate([told.boxes[k], told.heads[k], told.feet[k]])
-        yield Invented(place, off, [float(told.scores[k])], frame)
+        place = np.concatenate([answers.boxes[k], answers.heads[k], answers.feet[k]])
+        yield Invented(place, off, [float(answers.scores[k])], frame)
 
 
 def host_of(rows: np.ndarray, found: Detections, k: int) -> int | None:

@@ -1,4 +1,4 @@
-"""What could be told of people from what they wear and how they move.
+"""What could be known of people from what they wear and how they move.
 
 ``python -m doorsill_train.judge.worn``
 
@@ -55,7 +55,7 @@ def one_hot(words: np.ndarray) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def told(known: np.ndarray, truth: np.ndarray, seed: int) -> str:
+def measure(known: np.ndarray, truth: np.ndarray, seed: int) -> str:
     """How often a small network is right about people it was not fitted on."""
     keras.utils.set_random_seed(seed)
     cut, labels = int(TRAINED * len(truth)), int(truth.max()) + 1
@@ -83,9 +83,9 @@ def main() -> None:
     truth = np.array([t for *_, t in people], np.float32)
     folds = np.concatenate([worn, truth[:, 2:]], axis=1)
     band, masculine = truth[:, 0].astype(int), truth[:, 1].astype(int)
-    print("expression, from what is worn:", told(worn, masculine, args.seed))
-    print("age, from what is worn:       ", told(worn, band, args.seed))
-    print("age, with the face's folds:   ", told(folds, band, args.seed))
+    print("expression, from what is worn:", measure(worn, masculine, args.seed))
+    print("age, from what is worn:       ", measure(worn, band, args.seed))
+    print("age, with the face's folds:   ", measure(folds, band, args.seed))
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def zoomed(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, 
 
 
 def barred(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, ...]:
-    """A 16:9 camera: bars above and below, and whatever lay there cannot be seen."""
+    """A 16:9 camera: bars above and below, and what lay there cannot be seen."""
     return between_bars(
         planes, rows, int(rng.integers(8, 42)), int(rng.choice([0, 114, 128]))
     )

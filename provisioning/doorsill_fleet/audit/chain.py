@@ -76,7 +76,7 @@ class Audit:
 
 
 def audit(device: str, messages: Iterable[Certificate], trust: Trust) -> Audit:
-    """The verdict on ``messages`` of ``device``, in whatever order they came."""
+    """The verdict on ``messages`` of ``device``, in any order."""
     found: dict[int, dict[str, Verified]] = {}
     documents: dict[str, bytes] = {}  # by their SHA-256
     refused: dict[str, None] = {}

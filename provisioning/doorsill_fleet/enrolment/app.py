@@ -47,7 +47,7 @@ Work = Callable[[Request, bytes], Response]
 
 @dataclass(slots=True)
 class Desk:
-    """Answers requests; whatever they hold, the answer is a sentence or a document."""
+    """Answers requests; to any of them the answer is a sentence or a document."""
 
     enrolment: Enrolment
     refusals: Refusals = field(default_factory=Refusals)

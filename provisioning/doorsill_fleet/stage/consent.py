@@ -50,7 +50,7 @@ class ConsentStage:
 
     def __post_init__(self) -> None:
         utc = datetime.now(UTC).timestamp() - 3600
-        self.ca = issuing.authority(self.key, "whoever runs the demo", utc, 400)
+        self.ca = issuing.authority(self.key, "the person who runs the demo", utc, 400)
         self.card = self.new_card()
 
     @property

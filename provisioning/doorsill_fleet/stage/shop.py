@@ -92,7 +92,7 @@ class Stage:
             "version": 1,
             "site": SITE,
             "purpose": "show what doorsill does",
-            "controller": "whoever runs the demo",
+            "controller": "the person who runs the demo",
             "timezone": "UTC",
             "attributes": False,
             "k": 10,

@@ -72,7 +72,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One state of the store, whatever is written meanwhile; UplinkError as above."""
+    """One state of the store, also while others write; UplinkError as above."""
     try:
         with engine.connect() as connection, connection.begin():
             yield connection

@@ -1,4 +1,4 @@
-"""Where the windows of the cameras end up: each once, whatever comes twice.
+"""Where the windows of the cameras end up: each once, also what comes twice.
 
 A message may come twice (QoS 1, a crash between two steps, two workers), so keeping one
 is idempotent. A batch is one transaction: the rows, who was heard, and what was set
@@ -25,7 +25,7 @@ from doorsill_fleet.store.rows import NOBODY, Row, Sender, row_of, sender_of
 from doorsill_fleet.store.schema import Base, Latest, LineWindow
 from doorsill_fleet.store.schema import Sender as SenderRow
 
-SENDERS_MOST = 10_000  # names that are told apart; later ones are counted as nobody
+SENDERS_MOST = 10_000  # names that are kept apart; later ones are counted as nobody
 _LATEST, _SENDERS = "latest", "senders"
 
 

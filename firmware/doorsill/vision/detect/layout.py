@@ -111,7 +111,7 @@ class _Reader:
         count = ones[0] if ones and ones[0] not in vectors else -1
         words = ["finished: boxes, classes and scores by their shapes and names"]
         if unsettled:
-            words = ["finished: classes are told from scores by their numbers"]
+            words = ["finished: classes and scores by their numbers"]
         order = boxes, classes, scores, count
         return self._ssd(order, words, self._form(), unsettled)
 
