@@ -126,13 +126,16 @@ def test_the_broker_asks_for_a_certificate_and_takes_the_name_from_it(
     assert not any("password" in line for line in lines)
 
 
-def test_a_device_reads_nothing_and_writes_under_its_own_name() -> None:
+def test_a_device_reads_its_policy_alone_and_writes_under_its_own_name() -> None:
     rules = access_list("shop-1", ["cam-01", "cam-02"], ["store"]).split("user ")
     assert rules[0] == ""
     assert [each.partition("\n")[0] for each in rules[1:]] == [
         "shop-1_cam-01", "shop-1_cam-02", "reader:store",
     ]  # fmt: skip
-    assert "read" not in rules[1] + rules[2] and "write" not in rules[3]
+    assert "write" not in rules[3]
+    for number, device in ((1, "cam-01"), (2, "cam-02")):
+        read = [each for each in rules[number].splitlines() if "topic read" in each]
+        assert read == [f"topic read doorsill/shop-1/{device}/policy"]
     assert "pattern" not in "".join(rules)
     topics = [line.split()[-1] for line in rules[1].splitlines() if " write " in line]
     assert len(topics) == len(STREAMS) + 1  # and its description for Home Assistant

@@ -224,7 +224,7 @@ def test_with_a_passphrase_nobody_reads_the_two_keys_without_it(
             ["camera", "x", "s", "d", "--policy", "p"], "is no office", id="no office"
         ),
         pytest.param(
-            ["broker", "x"],
+            ["broker", "install", "x"],
             "x" if os.geteuid() == 0 else "run as root",
             id="no broker's files",
         ),

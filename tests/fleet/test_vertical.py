@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from broker import FAST, Device, device, publish
-from fleets import SITE, FleetWorld, fleet_world
+from broker import Device, publish
+from fleets import SITE, FleetWorld, enrolled, fleet_world
 from limits import END_S, wait_until
 
 from doorsill.cli import main
 from doorsill.config import load_config
-from doorsill.uplink.tls import Address
 from doorsill_fleet.broker.mosquitto import Broker, configuration
 from doorsill_fleet.cli.main import run
 
@@ -59,24 +58,6 @@ def receiving(fleet: FleetWorld, path: Path) -> Iterator[None]:
             child.wait(END_S)
 
 
-def address_in(folder: Path) -> Address:
-    """As `doorsill run` reads it from what `doorsill enrol` wrote."""
-    config = load_config(folder / "doorsill.toml")
-    own = config.broker
-    return Address(
-        config.device.id, own.host, own.port, own.ca, own.certificate, own.key, SITE
-    )
-
-
-def enrolled(fleet: FleetWorld, folder: Path, voucher: str) -> Device:
-    given = folder.with_suffix(".txt")
-    given.write_text(voucher)
-    words = ["--voucher", str(given), "--to", str(folder), "--camera", "street"]
-    with fleet.serving():
-        assert main.run(["enrol", *words]) == 0
-    return device(address_in(folder), FAST)
-
-
 def rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
@@ -99,7 +80,7 @@ def test_a_voucher_becomes_a_row_and_a_revoked_camera_writes_no_more(
         wait_until(lambda: len(rows(kept)) == 3)
         assert {each["device"] for each in rows(kept)} == {"cam-01"}
         assert run(["device", "revoke", row["serial"], "--why", "stolen", *own]) == 0
-        broker.restart()  # what `doorsill-fleet broker` does with a new list
+        broker.restart()  # what `doorsill-fleet broker install` does with a new list
         camera.wait(lambda: not camera.publisher.connected)
         camera.wait(lambda: _refusals(camera))
         assert "revoked" in str(_refusals(camera)[-1])

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from broker import FAST, Device, device
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,9 +22,12 @@ from limits import END_S, wait_until
 from policies import BODY
 from sqlalchemy import Engine
 
+from doorsill.cli import main
+from doorsill.config import load_config
 from doorsill.documents import canonical, pem
 from doorsill.documents.durable import put
 from doorsill.documents.voucher import Voucher, root_mark
+from doorsill.uplink.tls import Address
 from doorsill_fleet.broker.members import write_access
 from doorsill_fleet.broker.mosquitto import free_port
 from doorsill_fleet.ca.authority import Authority
@@ -152,3 +156,21 @@ def request(name: str, key: Any, *extensions: x509.ExtensionType) -> bytes:
         builder = builder.add_extension(each, critical=False)
     made = builder.sign(key, hashes.SHA256())
     return base64.encodebytes(made.public_bytes(serialization.Encoding.DER))
+
+
+def address_in(folder: Path) -> Address:
+    """As `doorsill run` reads it from what `doorsill enrol` wrote."""
+    config = load_config(folder / "doorsill.toml")
+    own = config.broker
+    return Address(
+        config.device.id, own.host, own.port, own.ca, own.certificate, own.key, SITE
+    )
+
+
+def enrolled(fleet: FleetWorld, folder: Path, voucher: str) -> Device:
+    given = folder.with_suffix(".txt")
+    given.write_text(voucher)
+    words = ["--voucher", str(given), "--to", str(folder), "--camera", "street"]
+    with fleet.serving():
+        assert main.run(["enrol", *words]) == 0
+    return device(address_in(folder), FAST)

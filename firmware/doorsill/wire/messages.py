@@ -6,6 +6,7 @@
                             /health       Health                        retained
                             /state        State                         retained, will
                             /certificate  Certificate                   of the vault
+                            /policy       a signed policy               to the device
 
 Whole numbers with bounds, words from a list, short hashes: no field can hold 64 bytes
 of anybody's choosing, and ``codec`` gives each message exactly one spelling. Times are
@@ -36,6 +37,8 @@ LARGEST_BYTES = 1024  # of a message that is no certificate
 LINES_LIMIT, ZONES_LIMIT = 8, 16  # of one device
 STREAMS = ("interval", "live", "attributes", "health", "state", "certificate")
 CERTIFICATE = "certificate"  # the one stream that the vault makes
+POLICY = "policy"  # the one topic that a device reads; the office publishes, retained
+POLICY_LARGEST_BYTES = 16_384  # of a signed policy that comes by air
 QUALITY_WORDS = tuple(str(flag.name).lower() for flag in Quality)
 
 _VERSION = Whole(VERSION, VERSION)

@@ -8,20 +8,24 @@ from cryptography import x509
 from sqlalchemy.orm import Session
 
 from doorsill.policy.store import replace
-from doorsill_fleet.broker.mosquitto import access_list
+from doorsill_fleet.broker.access import whole_list
 from doorsill_fleet.ca.authority import Authority
 from doorsill_fleet.office.chain import READERS, Chain
 from doorsill_fleet.registry.devices import devices, is_in_service, revoked
 
 
-def write_access(chain: Chain, session: Session) -> None:
-    """The access list: each camera that is in service, and the readers."""
+def access(session: Session) -> str:
+    """The access list: each camera that is in service, the readers and the office."""
     sites: dict[str, list[str]] = {}
     for each in devices(session):
         if is_in_service(each):
             sites.setdefault(each.site, []).append(each.name)
-    lists = (access_list(site, names, READERS) for site, names in sites.items())
-    replace(chain.broker / "access", "\n".join(lists).encode())
+    return whole_list(sites, READERS)
+
+
+def write_access(chain: Chain, session: Session) -> None:
+    """Write the access list."""
+    replace(chain.broker / "access", access(session).encode())
 
 
 def write_revoked(

@@ -4,21 +4,18 @@
 * The common name of the certificate is the user name *and* the client id, so nobody
   takes over another device's session by claiming its id. It carries the site, so two
   shops may have a cam-01 on one broker.
-* A device that was admitted may write the five streams under its own name and its own
-  Home Assistant description. It may read nothing. A named reader may read everything
-  and write nothing. A certificate whose name is not listed gives no right.
+* A device that was admitted may write its streams under its own name and its own Home
+  Assistant description. It may read one topic: its own policy. A named reader may read
+  everything and write nothing. The office writes policies, and nothing else. A
+  certificate whose name is not listed gives no right.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import signal
 import socket
 import ssl
-import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,16 +24,11 @@ from pathlib import Path
 from cryptography import x509
 
 from doorsill.documents import pem
-from doorsill.errors import ConfigError, UplinkError
-from doorsill.wire.messages import STREAMS, client, topic
+from doorsill.wire.messages import POLICY, STREAMS, client, topic
+from doorsill_fleet.broker.child import LOOPBACK, Child
 from doorsill_fleet.ca.authority import Authority, reader_name, write_private
 
-READY_WITHIN_S = 10.0  # limit for mosquitto to start
-RUNNING = " running"  # in its log once it handles signals
-RELOADING = "Reloading config"  # in its log once it reads its files again
-STOP_WITHIN_S = 5.0  # limit for mosquitto to end
-POLL_S = 0.02  # between two checks
-HOST = "127.0.0.1"  # loopback
+HOST = LOOPBACK  # where a broker for a trial listens
 
 
 def access_list(site: str, devices: Sequence[str], readers: Sequence[str]) -> str:
@@ -48,7 +40,8 @@ def access_list(site: str, devices: Sequence[str], readers: Sequence[str]) -> st
     for device in devices:
         lines += [f"user {client(site, device)}"]
         lines += [f"topic write {topic(site, device, each)}" for each in STREAMS]
-        lines += [f"topic write homeassistant/device/{client(site, device)}/config", ""]
+        lines += [f"topic write homeassistant/device/{client(site, device)}/config"]
+        lines += [f"topic read {topic(site, device, POLICY)}", ""]
     for reader in readers:
         lines += [f"user {reader_name(reader)}", f"topic read doorsill/{site}/#"]
         described = (f"homeassistant/device/{client(site, each)}" for each in devices)
@@ -76,18 +69,22 @@ def listener(folder: Path, port: int, host: str = "") -> list[str]:
         "max_packet_size 32768",
         "max_queued_messages 200000",
         "max_inflight_messages 500",
+        # A kill loses neither sessions nor messages (the default saves twice an hour).
+        "autosave_interval 1",
+        "autosave_on_changes true",
     ]
 
 
-def configuration(folder: Path, port: int) -> str:
-    """mosquitto.conf for a broker on loopback with its files in ``folder``."""
+def configuration(folder: Path, port: int, host: str = HOST) -> str:
+    """mosquitto.conf for a broker with its files in ``folder``; on loopback at first.
+
+    ``host`` as for :func:`listener`.
+    """
     lines = [
-        *listener(folder, port, HOST),
+        *listener(folder, port, host),
         f"crlfile {folder / 'revoked.pem'}",
         "persistence true",
         f"persistence_location {folder}/",
-        "autosave_interval 1",
-        "autosave_on_changes true",
         "log_dest stderr",
         "log_type error",
         "log_type warning",
@@ -109,7 +106,7 @@ class Broker:
     readers: Sequence[str] = ("store",)
     devices: Sequence[str] = ()
     port: int = 0
-    _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _child: Child | None = field(default=None, repr=False)
 
     @property
     def process(self) -> int:
@@ -129,43 +126,27 @@ class Broker:
         text = configuration(self.folder, self.port)
         (self.folder / "mosquitto.conf").write_text(text)
 
+    @property
+    def child(self) -> Child:
+        """The process; not yet started where :meth:`start` was not called."""
+        self._child = self._child or Child(self.folder, self.port)
+        return self._child
+
     def start(self) -> None:
         """Start it and wait until it answers; UplinkError if it does not."""
-        command = [_program(), "-c", str(self.folder / "mosquitto.conf")]
-        before = self._count_in_log(RUNNING)
-        with (self.folder / "log").open("ab") as log:
-            self._child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        deadline = time.monotonic() + READY_WITHIN_S
-        while self._count_in_log(RUNNING) == before or not _answers(self.port):
-            if self._child.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise UplinkError(f"mosquitto does not start: {self.last_words()}")
-            time.sleep(POLL_S)
+        self.child.start()
 
     def stop(self) -> None:
         """Stop it and wait until it has ended."""
-        if self._child is None:
-            return
-        self._child.terminate()
-        try:
-            self._child.wait(STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel
-                self._child.wait(STOP_WITHIN_S)
-        self._child = None
+        self.child.stop()
 
     def restart(self) -> None:
         """Stop and start, as after a power cut of its machine; sessions stay."""
-        self.stop()
-        self.start()
+        self.child.restart()
 
     def send_signal(self, number: int) -> None:
         """For tests: SIGSTOP makes a broker that accepts and stalls."""
-        if self._child is not None:
-            self._child.send_signal(number)
+        self.child.send_signal(number)
 
     def admit(self, device: str) -> None:
         """Give ``device`` its rights; a running broker knows them when this returns."""
@@ -173,18 +154,10 @@ class Broker:
             return
         self.devices = (*self.devices, device)
         self._write_access()
-        if self._child is None:
-            return
-        before = self._count_in_log(RELOADING)
-        self._child.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + READY_WITHIN_S
-        while self._count_in_log(RELOADING) == before:
-            if time.monotonic() > deadline:
-                raise UplinkError("mosquitto does not read its access list again")
-            time.sleep(POLL_S)
+        self.child.reload()
 
     def revoke(self, certificate: x509.Certificate) -> None:
-        """Refuse ``certificate`` from now on; mosquitto reads the list at its start."""
+        """Refuse ``certificate`` from now on, and end what it has open."""
         now = datetime.now(UTC)
         self.authority.revoke(certificate, now)
         self._write_revoked(now)
@@ -192,20 +165,11 @@ class Broker:
 
     def last_words(self) -> str:
         """The end of mosquitto's log, one line."""
-        with contextlib.suppress(OSError):
-            text = (self.folder / "log").read_text(errors="replace")
-            return " / ".join(text.splitlines()[-3:])
-        return "no log"
+        return self.child.last_words()
 
     def _write_access(self) -> None:
         text = access_list(self.site, self.devices, self.readers)
         write_private(self.folder / "access", text.encode())
-
-    def _count_in_log(self, words: str) -> int:
-        """How often ``words`` are in mosquitto's log."""
-        with contextlib.suppress(FileNotFoundError):
-            return (self.folder / "log").read_text(errors="replace").count(words)
-        return 0
 
     def _write_revoked(self, now: datetime) -> None:
         revoked = self.authority.revocation_list(now)
@@ -238,18 +202,3 @@ def client_context(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
     pem.read_key(key)  # raises if others may read it
     context.load_cert_chain(certificate, key)
     return context
-
-
-def _program() -> str:
-    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-    if found is None:
-        raise ConfigError("mosquitto is not installed; apt-get install mosquitto")
-    return found
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection((HOST, port), timeout=1.0):
-            return True
-    except OSError:
-        return False

@@ -4,6 +4,8 @@
            ├── broker            server certificate for its host names and addresses
            ├── porto-1_cam-01    a device: its site and its id
            ├── reader:store      a reader; no device can have a name with a colon
+           ├── bridge:porto-1    a shop's own broker
+           ├── office:policy     who writes policies
            └── revoked           CRL
 
 A broker makes the common name of a client the user name and the client id. Site, id
@@ -13,7 +15,6 @@ and ``/`` would be wild cards or another device. The demo makes a throw-away one
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Sequence
@@ -26,18 +27,26 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from doorsill.documents.canonical import require_p256
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.wire.messages import client
+from doorsill_fleet.ca.parts import (
+    CLOCK_SLACK,
+    begin,
+    general_name,
+    named,
+    usage,
+)
 
 NAME = re.compile(r"[a-z0-9-]{1,16}")
-READER = "reader:"  # prefix of a reader's name; a device's name has no colon
+# Prefixes of the names of those who are no devices: a device's name has no colon.
+READER, BRIDGE = "reader:", "bridge:"
+OFFICE = "office:policy"  # who writes policies
 ROOT_VALID = timedelta(days=3650)
 LEAF_VALID = timedelta(days=398)
 CRL_VALID = timedelta(days=30)
-CLOCK_SLACK = timedelta(hours=1)  # a camera's clock may be a little behind
 
 PrivateKey = ec.EllipticCurvePrivateKey
 PublicKey = ec.EllipticCurvePublicKey
@@ -73,14 +82,14 @@ class Authority:
         ``below`` is how many CAs a chain may hold between the root and a device.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(name), _name(name), key.public_key(), now, ROOT_VALID)
+        builder = begin(named(name), named(name), key.public_key(), now, ROOT_VALID)
         return cls(_sign_authority(builder, key, below), key)
 
     def delegate(self, name: str, now: datetime) -> Authority:
         """A CA below this one, which issues while this one's key lies in a safe."""
         key, issuer = ec.generate_private_key(ec.SECP256R1()), self.certificate.subject
         valid = self.certificate.not_valid_after_utc - now
-        builder = _builder(_name(name), issuer, key.public_key(), now, valid)
+        builder = begin(named(name), issuer, key.public_key(), now, valid)
         public = self.key.public_key()
         builder = builder.add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False
@@ -91,7 +100,7 @@ class Authority:
         """Issue for a broker at ``hosts``, names or addresses; ConfigError if none."""
         if not hosts:
             raise ConfigError("a server certificate needs one host name at least")
-        names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
+        names = x509.SubjectAlternativeName([general_name(host) for host in hosts])
         return self._issue(hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, now, names)
 
     def issue_device(self, site: str, device: str, now: datetime) -> Issued:
@@ -109,7 +118,7 @@ class Authority:
         """
         name = client(require_name(site), require_name(device))
         asked = _read_request(request)
-        if asked.subject != _name(name):
+        if asked.subject != named(name):
             raise UntrustedError(
                 f"the request is for {asked.subject.rfc4514_string()[:80]}, "
                 f"and not for {name}"
@@ -130,6 +139,15 @@ class Authority:
         """Issue for a subscriber called ``name``."""
         reader = reader_name(require_name(name))
         return self._issue(reader, ExtendedKeyUsageOID.CLIENT_AUTH, now)
+
+    def issue_office(self, now: datetime) -> Issued:
+        """Issue for the office, which writes policies."""
+        return self._issue(OFFICE, ExtendedKeyUsageOID.CLIENT_AUTH, now)
+
+    def issue_bridge(self, site: str, now: datetime) -> Issued:
+        """Issue for the broker of ``site`` itself, which hands on to the chain's."""
+        name = bridge_name(require_name(site))
+        return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH, now)
 
     def revoke(self, certificate: x509.Certificate, now: datetime) -> None:
         """Revoke ``certificate``: brokers refuse it from the next list on."""
@@ -176,11 +194,11 @@ class Authority:
         names: x509.SubjectAlternativeName | None = None,
     ) -> x509.Certificate:
         issuer = self.certificate.subject
-        builder = _builder(_name(name), issuer, key, now, LEAF_VALID)
+        builder = begin(named(name), issuer, key, now, LEAF_VALID)
         builder = builder.add_extension(
             x509.BasicConstraints(False, None), critical=True
         )
-        builder = builder.add_extension(_usage(signs=False), critical=True)
+        builder = builder.add_extension(usage(signs=False), critical=True)
         builder = builder.add_extension(
             x509.ExtendedKeyUsage([purpose]), critical=False
         )
@@ -237,11 +255,16 @@ def reader_name(name: str) -> str:
     return f"{READER}{name}"
 
 
+def bridge_name(site: str) -> str:
+    """The name of a shop's own broker at the chain's; no device can have it."""
+    return f"{BRIDGE}{site}"
+
+
 def _sign_authority(
     builder: x509.CertificateBuilder, key: PrivateKey, below: int
 ) -> x509.Certificate:
     builder = builder.add_extension(x509.BasicConstraints(True, below), critical=True)
-    builder = builder.add_extension(_usage(signs=True), critical=True)
+    builder = builder.add_extension(usage(signs=True), critical=True)
     return builder.sign(key, hashes.SHA256())
 
 
@@ -254,47 +277,3 @@ def _read_request(pem: bytes) -> x509.CertificateSigningRequest:
     if not signed:
         raise UntrustedError("the request is not signed by its own key")
     return request
-
-
-def _builder(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: PublicKey,
-    now: datetime,
-    valid: timedelta,
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SLACK)
-        .not_valid_after(now + valid)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _name(common: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-
-
-def _general_name(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
-
-
-def _usage(*, signs: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs,
-        crl_sign=signs,
-        encipher_only=False,
-        decipher_only=False,
-    )

@@ -6,6 +6,8 @@ import argparse
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from doorsill.errors import ConfigError
@@ -16,7 +18,8 @@ from doorsill_fleet.office.chain import Ask, Chain, Places, make_chain, open_cha
 def init(args: argparse.Namespace) -> int:
     """Make the folder; say what goes into the safe, and what `serve` needs."""
     hosts = tuple(dict.fromkeys(args.host or [socket.gethostname(), "localhost"]))
-    places = Places(hosts, args.port, args.broker or hosts[0], args.broker_port)
+    broker, local = args.broker or hosts[0], args.broker is None
+    places = Places(hosts, args.port, broker, args.broker_port, local)
     made = make_chain(args.folder, places, datetime.now(UTC), _passphrase(args))
     for line in _words(made, open_keys=args.no_passphrase):
         sys.stdout.write(line + "\n")
@@ -40,15 +43,34 @@ def serve(args: argparse.Namespace) -> int:
     port = args.port or chain.places.port
     _require_free(args.listen, port)
     made = server(desk.app(), chain.folder, args.listen, port)
-    sys.stdout.write(f"cameras enrol at {', '.join(chain.places.hosts)}, port {port}\n")
-    sys.stdout.flush()
     for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises it again at its end
         signal.signal(each, lambda *_: None)
     try:
-        made.run()
+        with _own_broker(chain, args.listen):
+            hosts = ", ".join(chain.places.hosts)
+            sys.stdout.write(f"cameras enrol at {hosts}, port {port}\n")
+            sys.stdout.flush()
+            made.run()
     finally:
         register.dispose()
     return 0
+
+
+@contextmanager
+def _own_broker(chain: Chain, listen: str) -> Iterator[None]:
+    """The broker beside the server, if this chain has it run here."""
+    from doorsill_fleet.broker.local import running
+    from doorsill_fleet.office.chain import write_settings
+
+    if not chain.places.local:
+        yield
+        return
+    port = chain.places.broker_port
+    _require_free(listen, port)
+    write_settings(chain)
+    with running(chain.broker.absolute(), port):
+        sys.stdout.write(f"the broker listens at port {port}\n")
+        yield
 
 
 def _passphrase(args: argparse.Namespace) -> Ask:
@@ -71,8 +93,12 @@ def _words(made: Chain, *, open_keys: bool) -> list[str]:
         f"  {folder / 'issuing.key'} stays: `serve` makes cameras with it",
         "    after a reboot it asks for the passphrase, or systemd hands it over:",
         f"    systemd-creds encrypt {folder / 'issuing.key'} issuing.key.cred",
-        f"  {made.broker}  is for the broker: doorsill-fleet broker {made.broker}",
     ]
+    if places.local:
+        lines.append("  `serve` runs the broker as well; elsewhere: init --broker HOST")
+    else:
+        install = f"doorsill-fleet broker install {made.broker}"
+        lines.append(f"  {made.broker}  is for the broker: {install}")
     if open_keys:
         lines.append("  no key has a passphrase: for a trial, and for nothing else")
     return lines

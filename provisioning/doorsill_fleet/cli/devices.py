@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from sqlalchemy.orm import Session
 from doorsill.documents.durable import put
 from doorsill.documents.files import require_new
 from doorsill.documents.voucher import Voucher, root_mark
+from doorsill.errors import UplinkError
+from doorsill_fleet.broker.local import is_run, obeys
 from doorsill_fleet.broker.members import write_access, write_revoked
 from doorsill_fleet.ca.keys import open_issuing
 from doorsill_fleet.office.chain import Chain, open_chain
@@ -24,6 +27,9 @@ from doorsill_fleet.registry.devices import HandedOut
 from doorsill_fleet.registry.handing_out import Label, as_csv, as_pdf
 from doorsill_fleet.registry.register import open_register, transaction
 from doorsill_fleet.registry.tables import Device, Site, VoucherRow
+
+OBEYS_WITHIN_S = 60.0  # limit for the local broker to obey a new list
+LOOK_S = 0.2  # between two looks at whether it does
 
 
 def add_site(args: argparse.Namespace) -> int:
@@ -58,7 +64,7 @@ def add_devices(args: argparse.Namespace) -> int:
         write_access(chain, session)
     _say(f"added {len(made)} devices to {args.site}: {made[0].device} and on")
     _say_vouchers(table, sheet, args.days)
-    _say(f"  at the broker, as root: doorsill-fleet broker {chain.broker}")
+    _say_broker(chain)
     return 0
 
 
@@ -75,7 +81,7 @@ def revoke_device(args: argparse.Namespace) -> int:
     with _taking_back(args.folder) as (chain, session, now):
         count = devices.revoke(session, args.serial, now, args.why)
     _say(f"revoked {args.serial}: {count} certificates and its vouchers")
-    _say_broker(chain)
+    _say_broker(chain, revokes=True)
     return 0
 
 
@@ -87,7 +93,7 @@ def replace_device(args: argparse.Namespace) -> int:
         _write(chain, [made], *_paths(args.out))
     _say(f"{args.serial} stays {made.site} {made.device}; its old certificate is void")
     _say_vouchers(*_paths(args.out), args.days)
-    _say_broker(chain)
+    _say_broker(chain, revokes=True)
     return 0
 
 
@@ -100,7 +106,7 @@ def move_device(args: argparse.Namespace) -> int:
         _write(chain, [made], *_paths(args.out))
     _say(f"{args.serial} is {made.site} {made.device} now; its old certificate is void")
     _say_vouchers(*_paths(args.out), args.days)
-    _say_broker(chain)
+    _say_broker(chain, revokes=True)
     return 0
 
 
@@ -208,9 +214,27 @@ def _say_vouchers(table: Path, sheet: Path, days: int) -> None:
     _say("  on the camera, as root: doorsill enrol")
 
 
-def _say_broker(chain: Chain) -> None:
-    _say("  for this to hold, at the broker, as root:")
-    _say(f"    doorsill-fleet broker {chain.broker}")
+def _say_broker(chain: Chain, *, revokes: bool = False) -> None:
+    """Say how the broker learns of it; where `serve` runs it, wait until it has."""
+    if not chain.places.local:
+        _say("  for this to hold, at the broker, as root:")
+        _say(f"    doorsill-fleet broker install {chain.broker}")
+    elif not is_run(chain.broker):
+        _say("  the broker does not run; with `doorsill-fleet serve` it obeys this")
+    elif revokes:
+        _say(f"  the broker {_until_it_obeys(chain)}")
+
+
+def _until_it_obeys(chain: Chain) -> str:
+    ends = time.monotonic() + OBEYS_WITHIN_S
+    while not obeys(chain.broker):
+        if time.monotonic() > ends:
+            raise UplinkError(
+                f"the broker that `serve` runs does not obey it within "
+                f"{OBEYS_WITHIN_S:g} s; see its log, {chain.broker / 'log'}"
+            )
+        time.sleep(LOOK_S)
+    return "has ended its connection, and refuses a new one"
 
 
 def _policy(chain: Chain, site: str) -> Path:

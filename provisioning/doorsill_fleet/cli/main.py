@@ -41,8 +41,8 @@ COMMANDS = {
         "make all that one camera needs",
     ),
     "broker": (
-        "doorsill_fleet.cli.arguments.office:add_broker",
-        "put the broker's files where mosquitto looks for them",
+        "doorsill_fleet.cli.arguments.broker:add_broker",
+        "write the broker's files, check them, and put them in place",
     ),
     "receive": (
         "doorsill_fleet.cli.arguments.receive:add_receive",
@@ -65,7 +65,7 @@ examples:
   doorsill-fleet serve
   doorsill-fleet ca stores --broker broker.porto-1.example
   doorsill-fleet camera stores porto-1 cam-01 --policy stores/porto-1.json
-  doorsill-fleet broker stores/broker                        at the broker, as root
+  doorsill-fleet broker install stores/broker                at the broker, as root
   doorsill-fleet receive --broker broker.porto-1.example --csv visitors.csv
   doorsill-fleet export --store visitors.db days.csv --by days
   doorsill-fleet COMMAND --help                              more on a command

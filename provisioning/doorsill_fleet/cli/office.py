@@ -1,4 +1,4 @@
-"""``doorsill-fleet ca``, ``camera`` and ``broker``: cameras in service, by hand."""
+"""``doorsill-fleet ca`` and ``camera``: cameras in service, by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from datetime import UTC, datetime
 
 from doorsill.office import controller
-from doorsill_fleet.broker import files
 from doorsill_fleet.ca.authority import LEAF_VALID
 from doorsill_fleet.office import camera_folder
 from doorsill_fleet.office.camera_folder import Camera
@@ -23,7 +22,8 @@ def make_office(args: argparse.Namespace) -> int:
     if not words:
         _say("its two keys have no passphrase; --passphrase would guard them")
     _say(f"  {made.folder / 'controller.key'}  signs policies: doorsill policy sign")
-    _say(f"  {made.broker}  is for the broker: doorsill-fleet broker {made.broker}")
+    install = f"doorsill-fleet broker install {made.broker}"
+    _say(f"  {made.broker}  is for the broker: {install}")
     _say(f"  certificates are valid for {LEAF_VALID.days} days")
     return 0
 
@@ -43,14 +43,7 @@ def admit_camera(args: argparse.Namespace) -> int:
     names = ", ".join(sorted(each.name for each in made.iterdir()))
     _say(f"made {made}: {names}")
     _say(f"  on the camera, as root: cp {made}/* /etc/doorsill/")
-    _say(f"  at the broker, as root: doorsill-fleet broker {found.broker}")
-    return 0
-
-
-def furnish_broker(args: argparse.Namespace) -> int:
-    """Put the broker's files in place; mosquitto takes them over."""
-    for each in files.furnish(args.folder, args.root):
-        _say(each)
+    _say(f"  at the broker, as root: doorsill-fleet broker install {found.broker}")
     return 0
 
 

@@ -7,6 +7,7 @@
     fleet/fleet.toml                   where cameras find the fleet and the broker
     fleet/server.pem, .key             of `serve`
     fleet/reader-store.pem, .key       of `receive`; reader-store-2 of a second worker
+    fleet/office.pem, .key             of `policy push`
     fleet/policies/porto-1.json        signed, for each shop
     fleet/broker/                      all files for the broker's machine
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,13 @@ from doorsill.documents.reading import parse_toml, read_file
 from doorsill.errors import ConfigError
 from doorsill.office import cards
 from doorsill.policy.store import replace
-from doorsill_fleet.broker.mosquitto import listener
+from doorsill_fleet.broker.mosquitto import configuration, listener
 from doorsill_fleet.ca.authority import Authority, pem_of
 from doorsill_fleet.office.camera_folder import AT_THE_BROKER, READER
 from doorsill_fleet.office.new_folder import begin, require_host, require_new
 
 HOSTS_MOST = 64  # names and addresses of one server
+RENEW_BEFORE = timedelta(days=30)  # before a certificate of ours ends
 CONSENT_DAYS = 3650  # validity of the consent CA, in days
 READERS = (READER, f"{READER}-2")  # one for each worker that fills the store
 SECRETS = ("root", "issuing", "consent-ca", "controller")  # keys that a person guards
@@ -54,6 +56,7 @@ class Places:
     port: int
     broker: str  # host name; the first of ``hosts`` where it runs on this machine
     broker_port: int
+    local: bool = False  # whether `serve` runs the broker
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,9 @@ def make_chain(folder: Path, places: Places, now: datetime, ask: Ask) -> Chain:
     _make_servers(made, issuing, now)
     replace(part / "fleet.toml", _settings(places).encode())
     part.rename(folder)
-    return Chain(folder, places)
+    made = Chain(folder, places)
+    write_settings(made)  # they name the folder, so they follow it
+    return made
 
 
 def open_chain(folder: Path) -> Chain:
@@ -140,6 +145,7 @@ def _places(found: dict[str, Any]) -> Places:
         fleet.whole("port", 1, PORT_MOST),
         broker.text("host", HOST, 253),
         broker.whole("port", 1, PORT_MOST),
+        broker.flag("local", default=False),
     )
     fleet.end()
     broker.end()
@@ -156,6 +162,7 @@ def _settings(places: Places) -> str:
         "[broker]                     # where their counts go\n"
         f"host = {json.dumps(places.broker)}\n"
         f"port = {places.broker_port}\n"
+        f"local = {json.dumps(places.local)}                # `serve` runs it\n"
     )
 
 
@@ -180,12 +187,41 @@ def _make_servers(made: Chain, issuing: Authority, now: datetime) -> None:
     for name in READERS:
         reader = issuing.issue_reader(name, now)
         _write_with_chain(reader, made.folder, f"reader-{name}", issuing)
-    conf = listener(AT_THE_BROKER, places.broker_port)
-    conf.append(f"crlfile {AT_THE_BROKER / 'revoked.pem'}")
-    replace(broker / "doorsill.conf", ("\n".join(conf) + "\n").encode())
+    _write_with_chain(issuing.issue_office(now), made.folder, "office", issuing)
     replace(broker / "access", b"")
     valid = issuing.certificate.not_valid_after_utc - now
     replace(broker / "revoked.pem", issuing.revocation_list(now, valid))
+
+
+def settings(chain: Chain) -> dict[Path, bytes]:
+    """The broker's settings by their files: as a child here, and as Debian's."""
+    port = chain.places.broker_port
+    conf = listener(AT_THE_BROKER, port)
+    conf.append(f"crlfile {AT_THE_BROKER / 'revoked.pem'}")
+    own = configuration(chain.broker.absolute(), port, host="")
+    return {
+        chain.broker / "doorsill.conf": ("\n".join(conf) + "\n").encode(),
+        chain.broker / "mosquitto.conf": own.encode(),
+    }
+
+
+def complete(chain: Chain, issuing: Authority, now: datetime) -> None:
+    """Make what an older doorsill did not make, or what ends soon; and the settings."""
+    if not (chain.folder / "office.pem").is_file():
+        _write_with_chain(issuing.issue_office(now), chain.folder, "office", issuing)
+    ends = pem.read_certificate(chain.broker / "broker.pem").not_valid_after_utc
+    if ends - now < RENEW_BEFORE:
+        hosts = list(dict.fromkeys((chain.places.broker, *chain.places.hosts)))
+        made = issuing.issue_server(hosts, now)
+        _write_with_chain(made, chain.broker, "broker", issuing)
+    write_settings(chain)
+
+
+def write_settings(chain: Chain) -> None:
+    """Write the broker's settings where they differ."""
+    for path, text in settings(chain).items():
+        if not path.exists() or path.read_bytes() != text:
+            replace(path, text)
 
 
 def _write_with_chain(issued: Any, folder: Path, name: str, issuing: Authority) -> None:

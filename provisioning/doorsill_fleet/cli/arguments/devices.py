@@ -58,8 +58,9 @@ examples:
   doorsill-fleet device revoke ds-4k7q2m9x
   doorsill-fleet device revoke ds-4k7q2m9x --why "stolen from the window"
 
-Its certificates and vouchers are void at once for the fleet. The broker refuses it as
-soon as `doorsill-fleet broker` has put the new list there.
+Its certificates and vouchers are void at once for the fleet. A broker that `serve`
+runs ends its connection within seconds and refuses a new one; another broker does so as
+soon as `doorsill-fleet broker install` has put the new list there.
 """
 REPLACE = """\
 examples:

@@ -1,4 +1,4 @@
-"""What ``doorsill-fleet ca``, ``camera`` and ``broker`` take."""
+"""What ``doorsill-fleet ca`` and ``camera`` take."""
 
 from __future__ import annotations
 
@@ -30,14 +30,7 @@ examples:
 
 Makes FOLDER/cameras/porto-1_cam-01 with all that belongs into /etc/doorsill there, and
 gives the camera its rights in the broker's access list. To take them away: remove that
-folder, admit any other camera, and run `doorsill-fleet broker` again.
-"""
-BROKER = """\
-examples:
-  doorsill-fleet broker stores/broker          on the broker's machine, as root
-
-Puts the files into /etc/mosquitto/doorsill and /etc/mosquitto/conf.d, and has
-mosquitto read them. Run it again after each new camera.
+folder, admit any other camera, and run `doorsill-fleet broker install` again.
 """
 
 
@@ -77,20 +70,6 @@ def add_camera(commands: argparse._SubParsersAction[Any]) -> None:
         default="picamera",
         metavar="DRIVER[:SOURCE]",
         help="picamera, video:/dev/video0, or street, which is simulated",
-    )
-
-
-def add_broker(commands: argparse._SubParsersAction[Any]) -> None:
-    """Join ``broker``."""
-    words = "put the broker's files where mosquitto looks for them"
-    parser = command(commands, "broker", words, BROKER, f"{WORK}:furnish_broker")
-    _add_folder(parser, "the folder `broker` that `doorsill-fleet ca` made")
-    parser.add_argument(
-        "--root",
-        type=Path,
-        default=Path("/"),
-        metavar="FOLDER",
-        help="another root folder, where nothing is started",
     )
 
 

@@ -1,0 +1,73 @@
+"""What ``doorsill-fleet broker`` takes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from doorsill.commandline.parser import command
+from doorsill_fleet.cli.arguments.chain import add_folder
+
+WORK = "doorsill_fleet.cli.broker"
+BROKER = """\
+examples:
+  doorsill-fleet broker check
+  doorsill-fleet broker write
+  doorsill-fleet broker install fleet/broker       on the broker's machine, as root
+"""
+WRITE = """\
+examples:
+  doorsill-fleet broker write
+  doorsill-fleet broker write --folder /var/lib/doorsill-fleet
+
+Writes what mosquitto reads into FOLDER/broker again, from the register: its settings,
+the access list and the list of certificates that were taken back. A broker that
+`doorsill-fleet serve` runs obeys it within seconds.
+"""
+CHECK = """\
+examples:
+  doorsill-fleet broker check
+  doorsill-fleet broker check --connect
+
+Without --connect the files alone are looked at. With it, the running broker is tried:
+no certificate, one of another authority, TLS 1.2, and the office in a camera's name,
+each of which has to be refused. Exit code: 0 all is right; 1 something is not.
+"""
+INSTALL = """\
+examples:
+  doorsill-fleet broker install fleet/broker       on the broker's machine, as root
+
+Puts the files into /etc/mosquitto/doorsill and /etc/mosquitto/conf.d, and has
+mosquitto read them. Run it again after each new camera, and each that was revoked.
+"""
+
+
+def add_broker(commands: argparse._SubParsersAction[Any]) -> None:
+    """Join ``broker``."""
+    words = "write the broker's files, check them, and put them in place"
+    group = command(commands, "broker", words, BROKER)
+    below = group.add_subparsers(metavar="COMMAND", required=True)
+    about = "write the broker's files again, from the register"
+    add_folder(
+        command(below, "write", about, WRITE, f"{WORK}:write"),
+        "of `doorsill-fleet init`",
+    )
+    about = "say what is wrong with the broker's files, or with the broker"
+    parser = command(below, "check", about, CHECK, f"{WORK}:check")
+    add_folder(parser, "of `doorsill-fleet init`")
+    parser.add_argument(
+        "--connect", action="store_true", help="try the running broker as well"
+    )
+    about = "put the broker's files where Debian's mosquitto looks for them"
+    parser = command(below, "install", about, INSTALL, f"{WORK}:install")
+    parser.add_argument(
+        "files", type=Path, metavar="FOLDER", help="the folder `broker` that was made"
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path("/"),
+        metavar="FOLDER",
+        help="another root folder, where nothing is started",
+    )

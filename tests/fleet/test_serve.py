@@ -1,0 +1,85 @@
+"""`init` and `serve` on one machine: enrolment and a broker, from two commands."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from limits import END_S, wait_until
+
+from doorsill_fleet.broker.mosquitto import free_port
+from doorsill_fleet.cli.main import run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    made = tmp_path / "fleet"
+    ports = ["--port", str(free_port()), "--broker-port", str(free_port())]
+    words = ["init", "--folder", str(made), "--host", "localhost", "--no-passphrase"]
+    assert run([*words, *ports]) == 0
+    assert "`serve` runs the broker as well" in capsys.readouterr().out
+    return made
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    log = folder.parent / "serve.log"
+    program = [sys.executable, "-m", "doorsill_fleet.cli.main", "serve"]
+    with log.open("wb") as said:
+        child = subprocess.Popen(
+            [*program, "--folder", str(folder), "--listen", "127.0.0.1"],
+            stdout=said,
+            stderr=said,
+        )
+    try:
+        wait_until(lambda: "cameras enrol at" in log.read_text(), log.read_text)
+        yield child
+    finally:
+        child.terminate()
+        child.wait(END_S)
+
+
+def test_serve_runs_the_broker_and_leaves_nothing_behind(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = ["--folder", str(folder)]
+    with serving(folder) as child:
+        assert run(["site", "add", "porto-1", *own]) == 0
+        out = str(folder.parent / "labels")
+        assert run(["device", "add", "--site", "porto-1", "--out", out, *own]) == 0
+        assert run(["broker", "check", "--connect", *own]) == 0
+        assert "no certificate: refused" in capsys.readouterr().out
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(END_S) in (0, -signal.SIGTERM)
+    port = int((folder / "broker" / "mosquitto.conf").read_text().split()[1])
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=1.0)
+
+
+def test_a_port_that_is_taken_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = int((folder / "broker" / "mosquitto.conf").read_text().split()[1])
+    with socket.create_server(("127.0.0.1", port)):
+        words = ["serve", "--folder", str(folder), "--listen", "127.0.0.1"]
+        assert run(words) == 2
+    assert f"127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_a_revoked_camera_without_a_broker_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, out = ["--folder", str(folder)], str(folder.parent / "labels")
+    assert run(["site", "add", "porto-1", *own]) == 0
+    assert run(["device", "add", "--site", "porto-1", "--out", out, *own]) == 0
+    said = capsys.readouterr().out
+    assert "the broker does not run" in said
+    line = Path(f"{out}.csv").read_text().splitlines()[1]
+    assert run(["device", "revoke", line.split(",")[0], *own]) == 0
+    assert "with `doorsill-fleet serve` it obeys this" in capsys.readouterr().out
