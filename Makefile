@@ -8,7 +8,7 @@ STAMPS := .stamps
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd man-db zsh openssl openssh-client git \
-            e2fsprogs btrfs-progs ffmpeg
+            e2fsprogs btrfs-progs ffmpeg ngspice
 DEMO_SECONDS ?= 60
 # The tests wait more than they compute: two workers for each processor.
 WORKERS ?= $(shell n=$$(( 2 * $$(nproc) )); echo $$(( n < 8 ? n : 8 )))
@@ -22,7 +22,8 @@ TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 
 # A misspelt variable would be ignored, and a misspelt target gets make's own words.
 VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
-             FUZZ_SECONDS STARTS ONLY DAYS CAMERAS MAKEHUMAN WORK SCALE CYCLES DATA SUDO VENV PACKAGES
+             FUZZ_SECONDS STARTS ONLY FULL KICAD DAYS CAMERAS MAKEHUMAN WORK SCALE \
+             CYCLES DATA SUDO VENV PACKAGES
 GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
 STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
 ifneq ($(STRANGE),)
@@ -161,6 +162,11 @@ deb: setup ## build the Debian packages in dist/ (ARCH= RELEASE=)
 try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux
 	@$(SUDO) RELEASE=$(or $(RELEASE),trixie) bash scripts/try-deb $(T)
+
+# Rules, simulation, drawings and tables of the interlock; Python alone is enough for it.
+hw: ## the interlock board, into hw/build (FULL=1; 2 minutes)
+	@SUDO="$(SUDO)" bash scripts/install-system ngspice python3
+	@hw/doorsill-hw build --boards $(if $(filter-out 0 no,$(FULL)),500,60)
 
 hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0)
 	@$(PY) -m pytest tests/hil

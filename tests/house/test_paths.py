@@ -10,7 +10,7 @@ import pytest
 from places import ROOT
 
 READ = ("*.md", "hw/*.md", "Makefile", "pyproject.toml", ".ci/*", "scripts/*")
-CODE = ("firmware", "provisioning", "models", "tests")
+CODE = ("firmware", "provisioning", "models", "hw", "tests")
 NAMED = re.compile(r"(?<![\w/.-])tests/[\w*/.-]*[\w*]")
 PLACEHOLDER = "NAME"
 

@@ -17,6 +17,7 @@ from places import ROOT
 
 PRODUCT = ("firmware", "provisioning")
 TRAINING = ("models",)
+BOARD = ("hw",)
 TESTS = ("tests",)
 LONG_FILE = 300  # lines
 LONG_FILES_MOST = 3  # of all rooms but the tests; each is on one subject
@@ -60,6 +61,7 @@ def test_most_functions_of_the_product_are_short() -> None:
     [
         pytest.param(PRODUCT, 40, id="firmware and fleet"),
         pytest.param(TRAINING, 40, id="simulator and training"),
+        pytest.param(BOARD, 40, id="interlock"),
         pytest.param(TESTS, 50, id="tests"),
     ],
 )
@@ -72,7 +74,7 @@ def test_no_function_is_longer_than_one_look(
 def test_few_files_are_long() -> None:
     found = {
         path.relative_to(ROOT): length
-        for path in sources(*PRODUCT, *TRAINING)
+        for path in sources(*PRODUCT, *TRAINING, *BOARD)
         if (length := len(path.read_text(encoding="utf-8").splitlines())) > LONG_FILE
     }
     assert len(found) <= LONG_FILES_MOST, found

@@ -18,14 +18,17 @@ import pytest
 from limits import PROGRAM_S
 from places import ROOT
 
-ROOTS = (ROOT / "firmware", ROOT / "provisioning", ROOT / "models")
-PACKAGES = ("doorsill", "doorsill_fleet", "doorsill_street", "doorsill_train")
+ROOTS = (ROOT / "firmware", ROOT / "provisioning", ROOT / "models", ROOT / "hw")
+PACKAGES = (
+    "doorsill", "doorsill_fleet", "doorsill_street", "doorsill_train", "interlock",
+)  # fmt: skip
 FIRMWARE = ROOT / "firmware" / "doorsill"
 
 # The rooms from the top to the ground; what stands on one line never imports the other.
 TIERS = (
     ("__main__",),
     ("doorsill_train",),
+    ("interlock",),  # the board: it imports nothing of ours
     ("doorsill_fleet", "doorsill_street"),
     ("cli",),
     ("services", "evaluation", "commandline"),
@@ -196,6 +199,10 @@ def test_a_package_holds_one_docstring_and_hands_no_name_on() -> None:
         if path.name == "__init__.py" and module != "doorsill":
             body = ast.parse(path.read_text("utf-8")).body
             assert [type(each).__name__ for each in body] == ["Expr"], module
+
+
+def test_the_board_stands_alone() -> None:
+    assert offenders(ROOT / "hw", set(PACKAGES) - {"interlock"}) == []
 
 
 def test_the_corridor_is_short() -> None:

@@ -1,0 +1,1 @@
+"""Our own electrical rules: each takes the board and gives what is wrong with it."""

@@ -1,0 +1,1 @@
+"""The board in ngspice: models, decks, scenarios, what is measured and asserted."""
