@@ -127,6 +127,16 @@ class Config:
         return self.device.state / "policy" / "policy.json"
 
     @property
+    def verdict(self) -> Path:
+        """What became of the policy that came by air last."""
+        return self.policy_in_force.parent / "verdict"
+
+    @property
+    def arrived(self) -> Path:
+        """Where the uplink puts a policy that came by air, for the policy process."""
+        return self.device.state / "arrived" / "policy.json"
+
+    @property
     def outbox(self) -> Path:
         """What waits for the broker, and the totals that survive a power cut."""
         return self.device.state / "outbox" / "outbox.db"

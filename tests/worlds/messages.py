@@ -86,6 +86,8 @@ HEALTH = Health(
     power="good",
     time_synchronised=True,
     temperature_c=51,
+    policy_refused=None,
+    policy_refusal="none",
     **RELEASE,
 )
 STATE = State(state="ready")

@@ -136,7 +136,7 @@ class Visit:
             self.address.port,
             keepalive=30,
             clean_start=True,
-            properties=session(),
+            properties=session(self.address.policy_topic),
         )
         self._turn(lambda: self._connected is not None, WITHIN_S)
 

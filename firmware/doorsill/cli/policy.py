@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from doorsill.documents.reading import parse_toml, read_file, read_if_there
 from doorsill.documents.recognise import what_is
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy import acceptance, document
+from doorsill.policy.arrival import decide
 from doorsill.policy.draft import (
     NOBODY,
     draft_text,
@@ -166,7 +168,7 @@ def _acceptable(args: argparse.Namespace) -> document.Policy:
         found = acceptance.verify(data, key)
         device = args.device or (found.devices or ("",))[0]
         place = document.Place(args.site or found.site, device)
-        return acceptance.accept(current, data, key, place)
+        return acceptance.accept(current, data, key, place, time.time())
     except DoorsillError as error:
         raise error.of(args.file) from None
 
@@ -194,7 +196,9 @@ def apply_policy(args: argparse.Namespace) -> int:
             "give --config FILE, or FILE with --controller, --to, --site and --device"
         )
     if args.file is None:  # as the systemd units do at their start
-        found = store.take_over(config.policy.file)
+        store.take_over(config.policy.file)
+        decide(store, config.arrived, config.verdict)
+        found = store.load()
     else:
         data = read_signed(args.file)
         try:

@@ -26,6 +26,7 @@ from doorsill.policy.obedience import Obedience
 from doorsill.process.backoff import Failures
 from doorsill.process.stopping import Stop, Stopped, end_with_parent, listen
 from doorsill.services.children import _start, children, names_of, prepare
+from doorsill.services.deciding import Deciding
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +57,19 @@ def _run(args: argparse.Namespace, config: Config, stop: Stop) -> int:
     prepare(config)
     stop.check()
     obeyed = {name: Obedience(config.policy_in_force) for name in names_of(config)}
+    deciding = Deciding(args.config, config.arrived)
     with children(args.config, names_of(config)) as running:
-        return _watch(args.config, running, obeyed, stop)
+        try:
+            return _watch(args.config, running, obeyed, deciding, stop)
+        finally:
+            deciding.stop()
 
 
 def _watch(
     config: Path,
     running: dict[str, subprocess.Popen[bytes]],
     obeyed: dict[str, Obedience],
+    deciding: Deciding,
     stop: Stop,
 ) -> int:
     """Wait for a signal, or for a child that ends for good; returns its exit code.
@@ -76,6 +82,7 @@ def _watch(
     for each in failures.values():
         each.works(time.monotonic())
     while not stop.asked:
+        deciding.turn(time.monotonic())
         for name in list(running):
             now = time.monotonic()
             if now < due.get(name, 0.0):

@@ -175,7 +175,7 @@ def _start(stage: Stage, server: FleetServer, key: PrivateKey, wanted: Wanted) -
     if policy is None:
         raise Wait(f"the fleet has no signed policy for {site} yet")
     signer = read_public_key(stage.folder / "controller.key.pub")
-    accept(None, policy, signer, document.Place(site, device))
+    accept(None, policy, signer, document.Place(site, device), server.now)
     stage.put("policy.json", policy)
     text = configure(
         stage.target / "doorsill.toml", (site, device), (host, port), wanted.camera

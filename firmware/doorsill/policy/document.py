@@ -12,7 +12,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -43,6 +43,7 @@ PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 NOTICE = r"[A-Za-z0-9][A-Za-z0-9._/-]*"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00"
+DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 Point = tuple[float, float]
 
@@ -117,6 +118,7 @@ class Policy:
     timezone: str
     lines: tuple[Line, ...]
     zones: tuple[Zone, ...]
+    expires: date | None  # last day, in ``timezone``, on which it may be put in force
     digest: str
 
 
@@ -156,6 +158,14 @@ def is_open(policy: Policy, utc: float) -> bool:
     )
 
 
+def has_expired(policy: Policy, utc: float) -> bool:
+    """Whether the last day of ``policy`` is over at ``utc`` (s), by its own clock."""
+    if policy.expires is None:
+        return False
+    today = datetime.fromtimestamp(utc, _zone_of(policy.timezone)).date()
+    return today > policy.expires
+
+
 def _within(hours: OpeningHours, day: int, minute: int) -> bool:
     closes = hours.closes + (24 * 60 if hours.closes <= hours.opens else 0)
     return day in hours.days and hours.opens <= minute < closes
@@ -176,6 +186,7 @@ def _scalars(table: Fields) -> Iterator[tuple[str, object]]:
     least, most_s = LIVE_SECONDS_LEAST, LIVE_SECONDS_MOST
     live = table.optional_whole("live_seconds", least, most_s, LIVE_SECONDS)
     yield "live_seconds", live
+    yield "expires", _day(table, "expires")
     yield "timezone", table.text("timezone", r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", 40)
 
 
@@ -190,7 +201,7 @@ def _check_whole(values: dict[str, Any], table: Fields) -> None:
             table.note(name, f"holds the id {twice} twice")
     if values["controller"].strip().casefold() == PLACEHOLDER:
         table.note("controller", "names nobody yet; put a name and an address in")
-    if values["hours"]:
+    if values["hours"] or values["expires"]:
         _check_zone(values["timezone"], table)
 
 
@@ -214,6 +225,16 @@ def _zone_of(name: str) -> tzinfo:
                 f"= {name!r}: this machine knows no time zones; install tzdata"
             ) from None
     raise ConfigError(f"= {name!r} is not an IANA timezone of this machine")
+
+
+def _day(table: Fields, name: str) -> date | None:
+    text = table.optional_text(name, DAY, 10)
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        if re.fullmatch(DAY, text or ""):  # otherwise it is noted already
+            table.note(name, f"= {text} is no day")
+        return None
 
 
 def _line(table: Fields) -> Line:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +22,13 @@ from doorsill.documents import recognise
 from doorsill.documents.canonical import PublicKey, require_p256
 from doorsill.documents.reading import read_file, read_if_there
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.policy.acceptance import accept, require_place, verify, version_of
+from doorsill.policy.acceptance import (
+    Refusal,
+    require_place,
+    verify,
+    version_of,
+    weigh,
+)
 from doorsill.policy.document import Place, Policy
 
 log = logging.getLogger(__name__)
@@ -29,10 +37,17 @@ log = logging.getLogger(__name__)
 class PolicyStore:
     """One file that only ever holds a policy that was accepted for ``place``."""
 
-    def __init__(self, path: Path, controller_key: PublicKey, place: Place) -> None:
+    def __init__(
+        self,
+        path: Path,
+        controller_key: PublicKey,
+        place: Place,
+        utc: Callable[[], float] = time.time,
+    ) -> None:
         self._path = path
         self._key = controller_key
         self._place = place
+        self._utc = utc
 
     def load(self) -> Policy:
         """The policy in force, verified again.
@@ -60,13 +75,29 @@ class PolicyStore:
         another site or device, or not newer; ConfigError if it is incomplete, below the
         floors, or cannot be written.
         """
+        found = self.consider(candidate)
+        if isinstance(found, Refusal):
+            raise found.error
+        return found
+
+    def consider(self, candidate: bytes) -> Policy | Refusal:
+        """As :meth:`apply`, but a refusal is a value."""
         current = self._current()
-        policy = accept(current, candidate, self._key, self._place)
+        policy = weigh(current, candidate, self._key, self._place, self._utc())
+        if isinstance(policy, Refusal):
+            return policy
         if current and not version_of(current, self._key, self._place):
             log.warning("what was in force is no policy of this device: replaced")
         replace(self._path, candidate)
         log.info("policy %s applied: %s", policy.version, policy.digest)
         return policy
+
+    def holds(self, candidate: bytes) -> bool:
+        """Whether the policy in force says the same, by whichever signature."""
+        try:
+            return self.load().digest == verify(candidate, self._key).digest
+        except (ConfigError, UntrustedError):
+            return False
 
     def take_over(self, candidate: Path) -> Policy:
         """At start: put ``candidate`` in force if it is newer; else the old one stays.

@@ -31,7 +31,7 @@ def prepare(config: Config) -> None:
     """
     make_folder(config.device.run)
     hold_alone(config.device.run / RUN_LOCK)
-    for path in (config.policy_in_force, config.outbox):
+    for path in (config.policy_in_force, config.outbox, config.arrived):
         make_folder(path.parent)
     from doorsill.services.policies import store_of
 

@@ -52,7 +52,11 @@ def main(config: Config, connector: Connector, timing: Timing) -> None:
     supervisor = Supervisor(os.environ)
     connector.ready()
     confine(
-        Confinement("uplink", writable=[config.outbox.parent], visible=visible(config))
+        Confinement(
+            "uplink",
+            writable=[config.outbox.parent, config.arrived.parent],
+            visible=visible(config),
+        )
     )
     run(uplink, supervisor, obedience, connector)
 

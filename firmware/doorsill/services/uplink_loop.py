@@ -19,9 +19,10 @@ from doorsill.cells import HealthCell, Picture
 from doorsill.channels.control import Counter
 from doorsill.errors import UplinkError
 from doorsill.uplink.answer import Line, answer_of
-from doorsill.uplink.answers import Answered, Connected, Disconnected
+from doorsill.uplink.answers import Answered, Arrived, Connected, Disconnected, Unread
 from doorsill.uplink.courier import Courier
 from doorsill.uplink.delivery import Delivery
+from doorsill.uplink.inbox import Inbox
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.pace import Moments, Pace
 from doorsill.uplink.retained import (
@@ -59,6 +60,7 @@ class Uplink:
     away: str = ""  # why there is no connection to the broker, as last logged
     lookout: Callable[[float], Device] = lambda now: Device()  # measures the machine
     courier: Courier | None = None  # of the vault's certificates; None without a vault
+    inbox: Inbox | None = None  # of policies that come by air
     counter: Counter | None = None  # where a person can ask how we are
     problems: tuple[str, ...] = ()  # as last logged
     _began: float = field(default_factory=time.monotonic)
@@ -156,6 +158,8 @@ class Uplink:
             self.delivery.note()
             if self.courier is not None:
                 self.courier.look(now)
+            if self.inbox is not None:
+                self.inbox.step(now)
             self._disk_takes = True
         except UplinkError as error:
             self.intake.disk_failures += 1
@@ -175,6 +179,11 @@ class Uplink:
                 self.voice.greet()
                 self.delivery.meet(event.limits, now)
                 log.info("connected to the broker")
+            elif isinstance(event, Arrived):
+                if self.inbox is not None:
+                    self.inbox.take(event.document)
+            elif isinstance(event, Unread):
+                log.warning("our policy does not come by air: %s", event.words)
             elif isinstance(event, Disconnected):
                 self.takeovers += event.taken_over
                 if event.taken_over:

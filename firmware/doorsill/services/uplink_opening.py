@@ -21,6 +21,7 @@ from doorsill.uplink.attributes import AttributeRules
 from doorsill.uplink.connector import Connector
 from doorsill.uplink.courier import Courier
 from doorsill.uplink.delivery import Delivery
+from doorsill.uplink.inbox import Inbox
 from doorsill.uplink.intake import Intake
 from doorsill.uplink.lookout import Lookout
 from doorsill.uplink.outbox import Outbox
@@ -85,6 +86,7 @@ def build(
     )
     voice = Voice(publisher, guard, discovery)
     uplink = Uplink(intake, Delivery(outbox, publisher, guard), voice, pace, utc)
+    uplink.inbox = Inbox(config.arrived, config.verdict)
     uplink.lookout = lookout_of(config, policy).look
     if config.consent is not None:
         uplink.courier = Courier(config.tray, outbox)
@@ -94,9 +96,10 @@ def build(
 def lookout_of(config: Config, policy: Policy) -> Lookout:
     """What measures this machine, with the files that it reads."""
     return Lookout(
-        policy.digest,
+        policy,
         config.broker.certificate,
         config.policy_in_force,
+        config.verdict,
         config.outbox,
         config.declaration("vision"),
         config.reader_note if config.consent else None,

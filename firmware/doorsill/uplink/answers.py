@@ -57,4 +57,23 @@ class Answered:
         return self.reason == TOO_LARGE
 
 
-Event = Connected | Disconnected | Answered
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What the office published for us: bytes that nobody has looked at yet."""
+
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The broker does not let us read our one topic."""
+
+    reason: int
+
+    @property
+    def words(self) -> str:
+        """For a person: why, and what to do."""
+        return words(self.reason)
+
+
+Event = Connected | Disconnected | Answered | Arrived | Unread

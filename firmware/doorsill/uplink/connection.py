@@ -22,7 +22,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from doorsill.uplink.answers import Answered, Connected, Disconnected
+from doorsill.uplink.answers import (
+    Answered,
+    Arrived,
+    Connected,
+    Disconnected,
+    Unread,
+)
 from doorsill.uplink.causes import explain
 from doorsill.uplink.limits import Limits, limits_of
 from doorsill.uplink.paho_client import (
@@ -70,7 +76,7 @@ class Acknowledged:
     code: int
 
 
-Said = Connected | Acknowledged | Answered | Disconnected
+Said = Connected | Acknowledged | Answered | Disconnected | Arrived | Unread
 
 
 class Bell:
@@ -136,6 +142,8 @@ class Connection:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
         client.on_log = self._on_log
         # With this set, paho leaves all writing to the network thread.
         client.on_socket_register_write = lambda *_: None
@@ -148,7 +156,7 @@ class Connection:
             self.address.port,
             keepalive=self.timing.keepalive_s,
             clean_start=True,
-            properties=session(),
+            properties=session(self.address.policy_topic),
         )
         # Not paho's loop_start: it wakes its thread through a TCP connection to itself,
         # which a confined process cannot make.
@@ -209,6 +217,8 @@ class Connection:
             self.made += 1
             self._set_will(client, limits)
             self.say(Connected(limits))
+            if self.address.policy_topic:
+                client.subscribe(self.address.policy_topic, qos=1)
             return
         code = reason.value
         if code in (RETAIN_REFUSED, QOS_REFUSED):
@@ -264,6 +274,18 @@ class Connection:
         self, client: Any, data: Any, mid: int, reason: Reason, *_: Any
     ) -> None:
         self.say(Acknowledged(mid, client.code_of(mid, reason.value)))
+
+    def _on_subscribe(
+        self, client: Any, data: Any, mid: int, reasons: list[Reason], *_: Any
+    ) -> None:
+        for each in reasons:
+            if each.is_failure:
+                self.say(Unread(each.value))
+
+    def _on_message(self, client: Any, data: Any, message: Any) -> None:
+        """A PUBLISH that passed ``inbound``: to our topic, and not too large."""
+        if message.payload:  # an empty one only clears what was retained
+            self.say(Arrived(bytes(message.payload)))
 
     def _on_log(self, client: Any, data: Any, level: int, text: str) -> None:
         if level == LOG_ERROR:

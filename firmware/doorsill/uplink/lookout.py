@@ -16,7 +16,9 @@ from doorsill.channels.note import read_note
 from doorsill.device import clock, health
 from doorsill.documents import pem
 from doorsill.errors import ConfigError
+from doorsill.policy.document import Policy, has_expired
 from doorsill.policy.obedience import read_declaration
+from doorsill.policy.verdict import read_verdict
 from doorsill.process.locks import Lock, locks
 from doorsill.uplink.standing import Device
 from doorsill.wire.messages import READERS
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 
 PATHS = Lock.LANDLOCK | Lock.ROOM  # one of them must limit what may be written
 MEASURE_EVERY_S = 5.0  # between two measurements
+HASH_CHARACTERS = 32  # of a SHA-256 on the wire, hexadecimal
 DISOBEYED_MOST = 3  # measurements in a row: to obey, vision takes seconds to restart
 
 
@@ -32,9 +35,10 @@ DISOBEYED_MOST = 3  # measurements in a row: to obey, vision takes seconds to re
 class Lookout:
     """Measures every few seconds; see the fields for the files that it reads."""
 
-    policy: str  # SHA-256 of the policy that this process obeys, hexadecimal
+    policy: Policy  # the one that this process obeys
     certificate: Path  # our own, PEM
     policy_in_force: Path
+    verdict: Path  # on the policy that came by air last
     outbox: Path
     declaration: Path  # where vision declares which policy it obeys
     reader_note: Path | None  # the vault's word on its reader; None without a vault
@@ -68,6 +72,7 @@ class Lookout:
             locks=tuple(str(each.name).lower() for each in Lock if each in held),
             locked=Lock.SECCOMP in held and bool(held & PATHS),
             policy_obeyed=self._is_obeyed(),
+            policy_expired=has_expired(self.policy, utc),
             clock_good=utc >= self._floor,
             synchronised=clock.is_synchronised(self.root),
             certificate_days=(ends - datetime.fromtimestamp(utc, UTC)).days,
@@ -75,6 +80,13 @@ class Lookout:
             power=health.power(self.root),
             temperature_c=health.temperature_c(self.root),
         )
+        said = read_verdict(self.verdict)
+        if said is not None and said.refused:
+            found = replace(
+                found,
+                policy_refused=said.digest[:HASH_CHARACTERS],
+                policy_refusal=said.word,
+            )
         with contextlib.suppress(OSError):
             free = health.disk_free_mib(self.outbox.parent)
             found = replace(found, disk_free_mib=free)
@@ -86,7 +98,7 @@ class Lookout:
             theirs = read_declaration(self.declaration)
         except ConfigError:
             return True  # this user may not read it; ``status`` can
-        other = theirs is not None and theirs != self.policy
+        other = theirs is not None and theirs != self.policy.digest
         self._disobeyed = self._disobeyed + 1 if other else 0
         return self._disobeyed < DISOBEYED_MOST
 

@@ -16,7 +16,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import UplinkError
-from doorsill.uplink.inbound import LARGEST_BYTES
+from doorsill.uplink.inbound import largest_packet
 from doorsill.uplink.patience import spread
 from doorsill.uplink.tls import Address, tls_context
 
@@ -106,11 +106,11 @@ def wait_between(client: mqtt.Client, least_s: float, most_s: float) -> None:
     client.reconnect_delay_set(spread(least_s), most_s)  # type: ignore[arg-type]
 
 
-def session() -> Properties:
-    """The properties of our CONNECT: no session after it, and only short answers."""
+def session(topic: str) -> Properties:
+    """The properties of our CONNECT: no session after it, and no larger packet."""
     found = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     found.SessionExpiryInterval = 0
-    found.MaximumPacketSize = LARGEST_BYTES
+    found.MaximumPacketSize = largest_packet(topic)
     return found
 
 

@@ -23,7 +23,14 @@ from dataclasses import dataclass, field
 from select import select
 
 from doorsill.errors import UntrustedError, UplinkError
-from doorsill.uplink.answers import Answered, Connected, Disconnected, Event
+from doorsill.uplink.answers import (
+    Answered,
+    Arrived,
+    Connected,
+    Disconnected,
+    Event,
+    Unread,
+)
 from doorsill.uplink.connection import STALLED, Acknowledged, Connection, Said
 from doorsill.uplink.limits import Limits
 from doorsill.uplink.paho_client import Connect
@@ -156,6 +163,8 @@ class Publisher:
             return said
         if isinstance(said, Disconnected):
             self.connected = False
+            return said
+        if isinstance(said, Arrived | Unread):
             return said
         if isinstance(said, Acknowledged):
             self.answered_at = time.monotonic()

@@ -146,6 +146,8 @@ def _of_device(own: UplinkHealth) -> dict[str, Any]:
         "certificate_days": max(-DAYS_MOST, min(device.certificate_days, DAYS_MOST)),
         "temperature_c": device.temperature_c,
         "disk_free_mib": min(device.disk_free_mib, LARGEST),
+        "policy_refused": device.policy_refused,
+        "policy_refusal": device.policy_refusal,
     }
 
 

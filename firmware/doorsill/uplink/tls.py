@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
@@ -10,9 +11,10 @@ from select import select
 from doorsill.device import identity
 from doorsill.errors import ConfigError
 from doorsill.uplink.causes import Files
-from doorsill.uplink.inbound import LARGEST_BYTES, Inbound, UnaskedError
-from doorsill.wire.messages import client
+from doorsill.uplink.inbound import Inbound, UnaskedError
+from doorsill.wire.messages import POLICY, client, topic
 
+READ_BYTES = 16_384  # read at once; a TLS record has no more
 OBJECT_S = 1.0  # how long we wait for the broker to refuse our certificate
 
 
@@ -35,6 +37,11 @@ class Address:
         return client(self.site, self.device) if self.site else self.device
 
     @property
+    def policy_topic(self) -> str:
+        """The one topic that we read; empty for what is no device of a site."""
+        return topic(self.site, self.device, POLICY) if self.site else ""
+
+    @property
     def where(self) -> str:
         """Host and port, for a message."""
         return f"{self.host}:{self.port}"
@@ -46,7 +53,7 @@ class Address:
 
 
 class _GuardedSocket(ssl.SSLSocket):
-    """Accepts only short answers, and closes itself if the handshake fails.
+    """Accepts only what we asked for, and closes itself if the handshake fails.
 
     paho would not close such a socket, and would read a packet of any length.
     """
@@ -54,11 +61,11 @@ class _GuardedSocket(ssl.SSLSocket):
     _inbound: Inbound
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Read at most LARGEST_BYTES; raises UnaskedError, see ``inbound``."""
-        data = super().recv(min(buflen, LARGEST_BYTES), flags)
+        """Read at most READ_BYTES; raises UnaskedError, see ``inbound``."""
+        data = super().recv(min(buflen, READ_BYTES), flags)
         if not hasattr(self, "_inbound"):
-            self._inbound = Inbound()
-        return self._inbound.take(data)
+            self._inbound = Inbound(getattr(self.context, "topic", ""))
+        return self._inbound.take(data, time.monotonic())
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -96,9 +103,16 @@ class _GuardedSocket(ssl.SSLSocket):
         raise ConnectionResetError("reset by peer")
 
 
+class _GuardedContext(ssl.SSLContext):
+    """Makes sockets to which only ``topic`` may be published."""
+
+    topic = ""
+
+
 def tls_context(address: Address) -> ssl.SSLContext:
     """Mutual TLS 1.3 and nothing older; ConfigError if a file is bad."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _GuardedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.topic = address.policy_topic
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.sslsocket_class = _GuardedSocket
     identity.read(address.key, address.certificate)  # its error names the bad file

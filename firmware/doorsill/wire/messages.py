@@ -60,7 +60,7 @@ PROBLEMS = (
     "camera",  # it gives no frame
     "frozen",  # it gives the same picture again and again
     "locks",  # a lock of the kernel is missing, and no other replaces it
-    "policy",  # vision obeys another policy than the one in force
+    "policy",  # vision obeys another than the one in force, or that has expired
     "clock",  # it is earlier than it can be
     "certificate",  # ours ends soon, or has ended
     "access",  # the broker refused what we wrote
@@ -79,6 +79,15 @@ LOCKS = (  # of the uplink; a room is a mount namespace of its own
     "memory_locked",
 )
 POWERS = ("unknown", "good", "throttled", "under_voltage")
+REFUSALS = (  # why the newest policy that came by air is not in force
+    "too_large",
+    "signature",  # altered, of another signer, or no signed document at all
+    "incomplete",  # signed, but a key is missing, unknown or below the floors
+    "other_site",
+    "other_device",
+    "expired",
+    "rollback",  # not newer than the one in force
+)
 READERS = ("unused", "unknown", "ready", "missing", "no_service")
 
 
@@ -212,6 +221,9 @@ class Health:
     certificate_days: int = rule(Whole(-9999, 9999))  # left; below 0: since it ended
     temperature_c: int | None = rule(OrNull(Whole(-99, 199)))
     disk_free_mib: int = rule(_GAUGE)
+    # SHA-256 of the bytes that came by air last, its first half, if they were refused.
+    policy_refused: str | None = rule(OrNull(_HASH))
+    policy_refusal: str = rule(Word(("none", *REFUSALS)))
     firmware: str = rule(_RELEASE)
     model: str = rule(_HASH)
     policy: str = rule(_HASH)

@@ -13,6 +13,7 @@ no right at the broker any more, once the broker has the new list.
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ def _require_policy(office: Office, camera: Camera) -> None:
     key = read_public_key(office.folder / "controller.key.pub")
     place = Place(camera.site, camera.device)
     try:
-        accept(None, read_file(camera.policy), key, place)
+        accept(None, read_file(camera.policy), key, place, time.time())
     except DoorsillError as error:
         raise error.of(camera.policy) from None
 
