@@ -51,7 +51,8 @@ def at(text: str, timezone: str = "Europe/Lisbon") -> float:
 
 
 HERE = policy.Place("porto-1", "cam-01")
-CURRENT = accept(None, signed(BODY), KEY, HERE)
+NOW = 1_800_000_000.0  # UTC s
+CURRENT = accept(None, signed(BODY), KEY, HERE, NOW)
 
 
 def test_a_good_policy_is_read_whole() -> None:
@@ -68,7 +69,7 @@ def test_what_may_be_left_out_may_be_left_out() -> None:
     body = changed(
         notice=..., attributes=False, consent=..., hours=..., zones=..., version=5
     )
-    found = accept(signed(BODY), signed(body), KEY, HERE)
+    found = accept(signed(BODY), signed(body), KEY, HERE, NOW)
     assert (found.notice, found.consent, found.hours, found.zones) == (
         None,
         None,
@@ -202,7 +203,7 @@ def test_a_signed_but_impossible_policy_is_refused(
     changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        accept(None, signed(changed(**changes)), KEY, HERE)
+        accept(None, signed(changed(**changes)), KEY, HERE, NOW)
 
 
 def many(count: int, table: dict[str, Any]) -> list[dict[str, Any]]:
@@ -351,7 +352,7 @@ def test_an_untrusted_policy_is_refused_and_the_current_one_stays(
     store = PolicyStore(tmp_path / "policy.json", KEY, HERE)
     store.apply(signed(BODY))
     with pytest.raises(UntrustedError, match=message):
-        accept(signed(BODY), candidate, KEY, HERE)
+        accept(signed(BODY), candidate, KEY, HERE, NOW)
     with pytest.raises(UntrustedError, match=message):
         store.apply(candidate)
     assert store.load() == CURRENT
@@ -363,7 +364,7 @@ def test_no_altered_byte_is_applied() -> None:
         altered = bytearray(document)
         altered[index] ^= 1
         with pytest.raises(UntrustedError):
-            accept(signed(BODY), bytes(altered), KEY, HERE)
+            accept(signed(BODY), bytes(altered), KEY, HERE, NOW)
 
 
 @given(

@@ -520,21 +520,21 @@ def test_privacy_floors_are_constants_that_no_file_can_lower(
 ) -> None:
     signed = canonical.seal(body(**change), CONTROLLER)
     with pytest.raises(ConfigError, match=sentence):
-        acceptance.accept(None, signed, CONTROLLER.public_key(), HERE)
+        acceptance.accept(None, signed, CONTROLLER.public_key(), HERE, NOW)
 
 
 def test_a_device_does_only_what_its_signed_policy_allows() -> None:
     stranger = ec.generate_private_key(ec.SECP256R1())
     with pytest.raises(UntrustedError):
         signed = canonical.seal(body(), stranger)
-        acceptance.accept(None, signed, CONTROLLER.public_key(), HERE)
+        acceptance.accept(None, signed, CONTROLLER.public_key(), HERE, NOW)
     signed = canonical.seal(body(), CONTROLLER)
-    found = acceptance.accept(None, signed, CONTROLLER.public_key(), HERE)
+    found = acceptance.accept(None, signed, CONTROLLER.public_key(), HERE, NOW)
     assert (found.attributes, found.consent) == (False, None)
     for elsewhere in (replace(HERE, site="braga"), replace(HERE, device="cam-02")):
         signed = canonical.seal(body(devices=["cam-01"]), CONTROLLER)
         with pytest.raises(UntrustedError, match="the policy is for"):
-            acceptance.accept(None, signed, CONTROLLER.public_key(), elsewhere)
+            acceptance.accept(None, signed, CONTROLLER.public_key(), elsewhere, NOW)
 
 
 # P10
@@ -596,6 +596,7 @@ def test_no_picture_of_anybody_is_in_the_repository() -> None:
 
 CONTROLLER = ec.generate_private_key(ec.SECP256R1())
 HERE = document.Place("shop-1", "cam-01")
+NOW = 1_800_000_000.0  # UTC s
 
 
 def body(**change: object) -> dict[str, object]:

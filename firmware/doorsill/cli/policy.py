@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from doorsill.cli.policy_key import signer_of
-from doorsill.config import load_config
+from doorsill.config import Config, load_config
 from doorsill.documents import canonical
 from doorsill.documents.files import require_new
 from doorsill.documents.folders import make_folder
@@ -196,9 +196,7 @@ def apply_policy(args: argparse.Namespace) -> int:
             "give --config FILE, or FILE with --controller, --to, --site and --device"
         )
     if args.file is None:  # as the systemd units do at their start
-        store.take_over(config.policy.file)
-        decide(store, config.arrived, config.verdict)
-        found = store.load()
+        found = _renew(store, config)
     else:
         data = read_signed(args.file)
         try:
@@ -207,6 +205,20 @@ def apply_policy(args: argparse.Namespace) -> int:
             raise error.of(args.file) from None
     _say(f"in force: version {found.version}, SHA-256 {found.digest}")
     return 0
+
+
+def _renew(store: PolicyStore, config: Config) -> document.Policy:
+    """Put the newest in force, of the configured file and of what came by air."""
+    wrong: DoorsillError | None = None
+    try:
+        store.take_over(config.policy.file)
+    except DoorsillError as error:
+        wrong = error
+    decide(store, config.arrived, config.verdict)
+    try:
+        return store.load()
+    except DoorsillError as error:
+        raise wrong or error from None
 
 
 def _require_policy(path: Path) -> None:

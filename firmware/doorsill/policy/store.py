@@ -102,21 +102,32 @@ class PolicyStore:
     def take_over(self, candidate: Path) -> Policy:
         """At start: put ``candidate`` in force if it is newer; else the old one stays.
 
-        A candidate that is refused is logged. Raises ConfigError or UntrustedError if
-        no policy is in force, or the one in force is bad and stays.
+        A candidate that is refused is logged, as an error unless it is only older, as
+        it is once a newer one came by air. Raises ConfigError or UntrustedError if no
+        policy is in force, or the one in force is bad and stays.
         """
         current = self._current()
+        refusal = self._try(candidate, current)
+        if refusal is not None:
+            if current is None:
+                raise refusal.error.of(candidate)
+            level = logging.INFO if refusal.word == "rollback" else logging.ERROR
+            error = refusal.error
+            log.log(level, "%s: the last good one stays: %s", candidate, error)
+        return self.load()
+
+    def _try(self, candidate: Path, current: bytes | None) -> Refusal | None:
+        """Put the file ``candidate`` in force if it is another one; else why not."""
         try:
             document = read_if_there(candidate)
             if document is None:
                 log.warning("no policy to take over: there is no %s", candidate)
-            elif document != current:
-                return self.apply(document)
-        except (ConfigError, UntrustedError) as error:
-            if current is None:
-                raise error.of(candidate) from None
-            log.error("%s is refused, the last good one stays: %s", candidate, error)
-        return self.load()
+            if document is None or document == current:
+                return None
+            found = self.consider(document)
+        except ConfigError as error:  # it cannot be read, or not be kept
+            return Refusal("incomplete", error)
+        return found if isinstance(found, Refusal) else None
 
     def _current(self) -> bytes | None:
         """The file of the policy in force; None if there is none that can be read."""

@@ -78,6 +78,7 @@ class Uplink:
     _gauges: dict[str, int] = field(default_factory=lambda: gauges_of(None, 0))
     _gauged: HealthCell | None = None  # the health cell that they are from
     _heat: tuple[str, int | None] = ("unknown", None)  # power, degrees as reported
+    _refused: str | None = None  # the policy by air that was last reported as refused
     _accounts: int = 0  # how many health cells were reported at once
 
     def __post_init__(self) -> None:
@@ -229,6 +230,9 @@ class Uplink:
         """Send what has changed or is due, and what waits in the outbox."""
         utc, facts = self.utc(), self.facts(now)
         self._say_problems(problems_of(facts))
+        if facts.device.policy_refused != self._refused:
+            self._refused = facts.device.policy_refused
+            self.voice.hurry_health()
         self.voice.describe(now)
         self.voice.tell_state(state_of(self.sight, self.problems), now)
         self.voice.tell_live(self._live, now)
