@@ -214,7 +214,7 @@ def _renew(store: PolicyStore, config: Config) -> document.Policy:
         store.take_over(config.policy.file)
     except DoorsillError as error:
         wrong = error
-    decide(store, config.arrived, config.verdict)
+    decide(store, config.arrived, config.verdict, time.time())
     try:
         return store.load()
     except DoorsillError as error:

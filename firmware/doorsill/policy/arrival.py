@@ -11,12 +11,12 @@ with them, the last good policy stays.
 from __future__ import annotations
 
 import logging
-import time
 from pathlib import Path
 
 from doorsill.documents.reading import read_if_there
 from doorsill.errors import ConfigError
 from doorsill.policy.acceptance import Refusal
+from doorsill.policy.document import Policy
 from doorsill.policy.store import PolicyStore, replace
 from doorsill.policy.verdict import IN_FORCE, Verdict, digest_of, read_verdict
 from doorsill.wire.messages import POLICY_LARGEST_BYTES
@@ -25,42 +25,45 @@ log = logging.getLogger(__name__)
 TURNS_MOST = 5  # documents that may follow one another while one is decided
 
 
-def decide(store: PolicyStore, arrived: Path, verdict: Path) -> None:
+def decide(store: PolicyStore, arrived: Path, verdict: Path, utc: float) -> None:
     """Decide on what came by air, until nothing newer has come meanwhile.
 
-    Raises ConfigError if the answer cannot be written: then nobody has answered, and
-    the uplink asks again.
+    ``utc`` (s) stands in the verdict. Raises ConfigError if the answer cannot be
+    written: then nobody has answered, and the uplink asks again.
     """
     decided = None
     for _ in range(TURNS_MOST):
         document = _read(arrived)
         if not document or document == decided:
             return
-        _answer(document, store, verdict)
+        word, digest = _answer(document, store), digest_of(document)
+        before = read_verdict(verdict)
+        if before is None or (before.word, before.digest) != (word, digest):
+            replace(verdict, Verdict(word, digest, int(utc)).spell())
         decided = document
 
 
 def _read(arrived: Path) -> bytes | None:
-    """At most one byte more than may come; None if there is nothing to decide on."""
+    """What came; None if there is nothing to decide on."""
     try:
-        return read_if_there(arrived, POLICY_LARGEST_BYTES)
+        return read_if_there(arrived)
     except ConfigError as error:
         log.error("what came by air is left alone: %s", error)
         return None
 
 
-def _answer(document: bytes, store: PolicyStore, verdict: Path) -> None:
-    digest = digest_of(document)
-    found = store.consider(document)
-    if isinstance(found, Refusal) and not store.holds(document):
-        word = found.word
-        log.error(
-            "policy %s by air is refused, the last good one stays: %s",
-            digest[:16],
-            found.error,
-        )
+def _answer(document: bytes, store: PolicyStore) -> str:
+    """Put ``document`` in force, or log why not; the word of the verdict."""
+    if len(document) > POLICY_LARGEST_BYTES:
+        large = f"it has {len(document)} bytes, and {POLICY_LARGEST_BYTES} may come"
+        found: Policy | Refusal = Refusal("too_large", ConfigError(large))
     else:
-        word = IN_FORCE
-    before = read_verdict(verdict)
-    if before is None or (before.word, before.digest) != (word, digest):
-        replace(verdict, Verdict(word, digest, int(time.time())).spell())
+        found = store.consider(document)
+    if isinstance(found, Policy) or store.holds(document):
+        return IN_FORCE
+    log.error(
+        "policy %s by air is refused, the last good one stays: %s",
+        digest_of(document)[:16],
+        found.error,
+    )
+    return found.word
