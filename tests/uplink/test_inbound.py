@@ -27,6 +27,7 @@ from doorsill.uplink.inbound import (
     UnaskedError,
     largest_packet,
 )
+from doorsill.uplink.paho_client import session
 from doorsill.uplink.tls import Address
 from doorsill.wire.messages import POLICY_LARGEST_BYTES
 from doorsill_fleet.ca.authority import Authority
@@ -105,8 +106,10 @@ def test_the_largest_policy_passes_and_one_byte_more_does_not(flags: int) -> Non
 
 
 def test_what_we_say_to_the_broker_is_the_largest_packet_that_passes() -> None:
+    """But for the first byte, which mosquitto does not count."""
     largest = publish(payload=bytes(POLICY_LARGEST_BYTES))
     assert len(largest) == largest_packet(TOPIC)
+    assert session(TOPIC).MaximumPacketSize == largest_packet(TOPIC) - 1
     assert len(largest) - POLICY_LARGEST_BYTES < 64  # head and topic
 
 

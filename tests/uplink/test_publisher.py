@@ -13,15 +13,18 @@ from types import SimpleNamespace
 
 import pytest
 from broker import FAST, SITE, Device, Listener, Site, device
+from by_air import office
 from limits import wait_until
 from messages import line
+from strict_broker import StrictBroker
 
 from doorsill.errors import UntrustedError, UplinkError
-from doorsill.uplink.answers import Answered, Connected, Disconnected
+from doorsill.uplink.answers import Answered, Arrived, Connected, Disconnected
+from doorsill.uplink.inbound import largest_packet
 from doorsill.uplink.publisher import IN_FLIGHT_LIMIT
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.guard import EgressGuard
-from doorsill.wire.messages import State
+from doorsill.wire.messages import POLICY, POLICY_LARGEST_BYTES, State
 from doorsill_fleet.broker.mosquitto import client_context
 from doorsill_fleet.ca.authority import Authority
 
@@ -140,6 +143,67 @@ def test_a_device_reads_no_others_topics(site: Site, make: Make, topic: str) -> 
     assert nosy.messages == []
     nosy.close()
     store.close()
+
+
+def test_a_device_hears_its_own_policy_at_each_connection_and_no_others(
+    own_site: Site, make: Make, tmp_path: Path
+) -> None:
+    """Retained, then as it is pushed; one over the limit never sets out."""
+    camera = make(own_site, "cam-20")
+    make(own_site, "cam-21")
+    with office(own_site.broker, tmp_path) as head:
+        head.push("cam-20", b"the first")
+        head.push("cam-21", b"of another")
+        camera.connect()
+        camera.wait(lambda: heard(camera) == [b"the first"])
+        head.push("cam-20", b"x" * (POLICY_LARGEST_BYTES + 1))
+        head.push("cam-21", b"of another again")
+        head.push("cam-20", b"x" * POLICY_LARGEST_BYTES)
+        camera.wait(lambda: len(heard(camera)) == 2)
+        assert heard(camera)[1] == b"x" * POLICY_LARGEST_BYTES
+        head.push("cam-20", b"")
+        head.push("cam-20", b"the last")
+        camera.wait(lambda: len(heard(camera)) == 3)
+    camera.publisher.connection.drop()
+    camera.wait(lambda: len(heard(camera)) == 4)
+    assert heard(camera)[2:] == [b"the last"] * 2
+    assert len(camera.heard(Disconnected)) == 1
+
+
+def test_it_asks_for_one_topic_at_each_connection_and_for_no_larger_packet(
+    tmp_path: Path,
+) -> None:
+    broker = StrictBroker(tmp_path)
+    camera = device(broker.address)
+    topic = f"doorsill/{SITE}/cam-01/policy"
+    camera.publisher.start()
+    for times in (1, 2, 3):
+        camera.wait(lambda times=times: len(broker.subscribed) == times)
+        assert broker.subscribed == [(topic, 0b01)] * times  # QoS 1, retained too
+        assert broker.packet_most == [largest_packet(topic) - 1] * times
+        broker.hang_up()
+    camera.publisher.stop()
+    broker.close()
+
+
+def heard(camera: Device) -> list[bytes]:
+    return [event.document for event in camera.heard(Arrived)]
+
+
+def test_a_device_cannot_publish_a_policy(own_site: Site, tmp_path: Path) -> None:
+    """Not even its own; nor does our program have a way to say so."""
+    ours = own_site.address("cam-22")
+    with pytest.raises(UntrustedError):
+        EgressGuard(SITE, "cam-22").check(POLICY, b"{}", 0.0)
+    listening = Listener(own_site.address("store"), f"doorsill/{SITE}/#")
+    forger = Listener(ours, ours.policy_topic)
+    forger._client.publish(ours.policy_topic, b"forged", 1, True).wait_for_publish(5)
+    with office(own_site.broker, tmp_path) as head:
+        head.push("cam-22", b"genuine")
+        wait_until(lambda: forger.on(POLICY) and listening.on(POLICY))
+    assert forger.on(POLICY) == listening.on(POLICY) == [b"genuine"]
+    forger.close()
+    listening.close()
 
 
 # The alert, or the closed connection where it overtakes the alert.

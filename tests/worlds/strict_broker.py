@@ -23,7 +23,7 @@ from limits import END_S
 from doorsill.uplink.tls import Address
 from doorsill_fleet.ca.authority import Authority
 
-CONNECT, PUBLISH, PINGREQ, DISCONNECT = 1, 3, 12, 14
+CONNECT, PUBLISH, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 8, 12, 14
 ACK_S = 0.002  # how long an answer takes
 LATE_ACK_S = 0.05
 POLL_S = 0.002
@@ -102,6 +102,9 @@ class StrictBroker:
     messages: list[Message] = field(default_factory=list)
     most_on_way: int = 0
     pings: int = 0
+    subscribed: list[tuple[str, int]] = field(default_factory=list)  # topic, options
+    packet_most: list[int] = field(default_factory=list)  # as each CONNECT states it
+    publishes: list[bytes] = field(default_factory=list)  # packets after a SUBSCRIBE
     wills: list[int] = field(default_factory=list)  # the flags of each CONNECT
     last_words: bytes = b""  # the client's DISCONNECT
 
@@ -184,6 +187,7 @@ class StrictBroker:
         kind = whole[0] >> 4
         if kind == CONNECT:
             self.wills.append(whole[at + 7])
+            self.packet_most += stated_in(whole[at + 10 :])
             if self.refusal:
                 link.sendall(self.refusal)
                 return False
@@ -193,6 +197,14 @@ class StrictBroker:
             link.sendall(packet(0x20, body))
         elif kind == PUBLISH:
             self._publish(whole, at)
+        elif kind == SUBSCRIBE:
+            length = struct.unpack_from(">H", whole, at + 3)[0]
+            name = whole[at + 5 : at + 5 + length].decode()
+            self.subscribed.append((name, whole[at + 5 + length]))
+            assert whole[at + 6 + length :] == b"", "it asks for more than one topic"
+            link.sendall(packet(0x90, whole[at : at + 2] + b"\0\1"))
+            for each in self.publishes:
+                link.sendall(each)
         elif kind == PINGREQ:
             self.pings += 1
             link.sendall(b"\xd0\0")
@@ -221,6 +233,18 @@ class StrictBroker:
         self.most_on_way = max(self.most_on_way, len(self._waiting))
         if says.on_way is not None and len(self._waiting) > says.on_way:
             raise Breach(0x93, f"{len(self._waiting)} on their way")
+
+
+def stated_in(properties: bytes) -> list[int]:
+    """The Maximum Packet Size (0x27) in the properties of a CONNECT, behind others."""
+    found, at, ends = [], 1, 1 + properties[0]
+    sizes = {0x11: 4, 0x27: 4, 0x21: 2, 0x22: 2}
+    while at < ends:
+        size = sizes[properties[at]]
+        if properties[at] == 0x27:
+            found.append(int.from_bytes(properties[at + 1 : at + 1 + size], "big"))
+        at += 1 + size
+    return found
 
 
 def first_of(data: bytes) -> tuple[bytes, int] | None:

@@ -23,7 +23,8 @@ from doorsill.wire.messages import POLICY_LARGEST_BYTES
 log = logging.getLogger(__name__)
 
 REST_S = 3.0  # at least, between two writes, however often the office publishes
-ASK_AGAIN_S = 30.0  # without a verdict the file is written again
+ASK_AGAIN_S = 10.0  # without a verdict the file is written again; each wait doubles
+ASK_AGAIN_MOST_S = 600.0  # longest of these waits
 
 
 @dataclass(slots=True)
@@ -35,7 +36,8 @@ class Inbox:
     _kept: bytes | None = field(init=False)  # what is in the file
     _waiting: bytes | None = None  # newer, and not yet on the disk
     _written_at: float = float("-inf")
-    _asked_at: float = float("-inf")
+    _ask_at: float = float("-inf")  # when to look for a verdict
+    _patience: float = ASK_AGAIN_S
 
     def __post_init__(self) -> None:
         try:
@@ -56,12 +58,14 @@ class Inbox:
         """
         if self._waiting is not None:
             if now - self._written_at >= REST_S:
+                self._patience = ASK_AGAIN_S
                 self._write(self._waiting, now)
                 log.info("a policy came by air: %s", digest_of(self._waiting)[:16])
                 self._kept, self._waiting = self._waiting, None
-        elif self._kept is not None and now - self._asked_at >= ASK_AGAIN_S:
-            self._asked_at = now
+        elif self._kept is not None and now >= self._ask_at:
+            self._ask_at = now + self._patience
             if not self._is_answered(self._kept):
+                self._patience = min(2 * self._patience, ASK_AGAIN_MOST_S)
                 self._write(self._kept, now)
 
     def _is_answered(self, document: bytes) -> bool:
@@ -69,7 +73,7 @@ class Inbox:
         return found is not None and found.digest == digest_of(document)
 
     def _write(self, document: bytes, now: float) -> None:
-        self._written_at = self._asked_at = now
+        self._written_at, self._ask_at = now, now + self._patience
         try:
             put(self.path, document)
         except ConfigError as error:
