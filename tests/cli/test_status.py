@@ -23,8 +23,11 @@ from doorsill.cli.main import run
 from doorsill.cli.status import report
 from doorsill.cli.status_asked import ROOT, Finding, Shop
 from doorsill.config import Config
+from doorsill.documents import canonical
 from doorsill.policy.obedience import declare
+from doorsill.policy.verdict import IN_FORCE, Verdict
 from doorsill.services.policies import store_of
+from doorsill.wire.messages import REFUSALS
 from doorsill_fleet.stage.shop import Stage
 
 LINE = (((0.0, 0.6), (1.0, 0.6)),)
@@ -169,6 +172,34 @@ def test_what_the_uplink_answers_becomes_light_words_and_step(
     assert (found.what, found.light) == (row, light)
     assert words in found.says
     assert bool(found.step) == (light != "green")
+
+
+@pytest.mark.parametrize("word", REFUSALS)
+def test_a_policy_by_air_that_was_refused_is_said_with_the_next_step(
+    shop: tuple[Stage, Config], word: str
+) -> None:
+    _, config = shop
+    found = store_of(config).take_over(config.policy.file)
+    config.verdict.write_bytes(Verdict(word, "ab" * 32, 1_800_000_000).spell())
+    with running(config):
+        row = findings(config)["policy"]
+    assert row.light == "orange" and row.step
+    assert "abababababababab, was refused 2027-01-15 08:00 UTC: " in row.says
+    assert found.digest[:16] in row.says
+
+
+def test_a_policy_whose_last_day_is_over_stays_and_is_said(
+    shop: tuple[Stage, Config],
+) -> None:
+    stage, config = shop
+    body = stage.policy_body() | {"version": 2, "expires": "2999-12-31"}
+    store_of(config).apply(canonical.seal(body, stage.controller))
+    config.verdict.write_bytes(Verdict(IN_FORCE, "ab" * 32, 1_800_000_000).spell())
+    with running(config):
+        assert findings(config)["policy"].light == "green"
+        row = findings(config, datetime(3000, 1, 1, tzinfo=UTC))["policy"]
+    assert row.light == "orange"
+    assert "its last day was 2999-12-31, and it stays in force" in row.says
 
 
 def test_a_policy_that_is_in_force_and_not_obeyed_is_red(

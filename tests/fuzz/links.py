@@ -23,6 +23,7 @@ from doorsill.channels.cell_link import CellClient, CellServer, Received, pack, 
 from doorsill.channels.control import Counter, ask
 from doorsill.channels.crop_sender import Handover
 from doorsill.errors import UntrustedError
+from doorsill.policy.verdict import Verdict, read_verdict
 from doorsill.privacy.floors import SLOT_S
 from doorsill.services.uplink_opening import tally_in
 from doorsill.uplink.attributes import AttributeRules
@@ -90,19 +91,33 @@ def tally(folder: Path) -> Parser:
     return Parser([text_of(kept).encode()], feed)
 
 
+def verdict(folder: Path) -> Parser:
+    """What the policy process leaves for the uplink; one line, or nothing."""
+    path = folder / "verdict"
+
+    def feed(data: bytes) -> None:
+        path.write_bytes(data)
+        found = read_verdict(path)
+        assert found is None or found.spell() == data
+
+    return Parser([Verdict("rollback", "ab" * 32, 1_900_000_000).spell()], feed)
+
+
 def broker_bytes(folder: Path) -> Parser:
     """What a hostile broker sends before MQTT is understood."""
     connected = bytes.fromhex("2003000000")
     answered = bytes.fromhex("4004000a0000")
     ping, long = bytes.fromhex("d000"), bytes.fromhex("20ffff7f")
+    ours = b"\x33\x16\0\x0fdoorsill/s/c/po\0\x07\0{}"
     seeds = [connected + answered + ping, answered * 20, long, b"\x30\x05hello"]
+    seeds += [connected + ours * 9, ours[:1] + b"\xff\xff\x01" + ours[2:]]
 
     def feed(data: bytes) -> None:
-        whole, parts = Inbound(), Inbound()
+        whole, parts = Inbound("doorsill/s/c/po"), Inbound("doorsill/s/c/po")
         with contextlib.suppress(UnaskedError):
-            assert whole.take(data) == data
+            assert whole.take(data, 0.0) == data
             for at in range(0, len(data), 3):
-                parts.take(data[at : at + 3])
+                parts.take(data[at : at + 3], 0.0)
             assert whole == parts
 
     return Parser(seeds, feed)

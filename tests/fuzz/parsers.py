@@ -46,6 +46,7 @@ FAMILIES: Mapping[str, Mapping[str, Make]] = {
         "message": links.message,
         "tally": links.tally,
         "broker-bytes": links.broker_bytes,
+        "verdict": links.verdict,
         "cell": links.cell,
         "acknowledgement": links.acknowledgement,
         "lease": links.lease,

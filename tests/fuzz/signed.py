@@ -32,6 +32,7 @@ POLICY: dict[str, Any] = {
     "site": "s",
     "purpose": "p",
     "controller": "c",
+    "expires": "2027-12-31",
     "timezone": "Europe/Lisbon",
     "attributes": True,
     "notice": "n-1",
@@ -75,6 +76,7 @@ def policy_body(folder: Path) -> Parser:
         found = policy.parse(as_table(data))
         for utc in (0.0, 1.9e9, 4e9):
             policy.is_open(found, utc)
+            policy.has_expired(found, utc)
         notice_text(found)
 
     return Parser([json.dumps(POLICY).encode()], feed)

@@ -62,7 +62,7 @@ SIGN = ("sign", "p.toml", "--out", "p.json", "--key")
 
 def accepted(folder: Path) -> document.Policy:
     key = read_public_key(folder / "c.key.pub")
-    return accept(None, (folder / "p.json").read_bytes(), key, HERE)
+    return accept(None, (folder / "p.json").read_bytes(), key, HERE, 0.0)
 
 
 def test_a_key_with_a_passphrase_signs_for_who_knows_it(

@@ -196,7 +196,7 @@ def test_what_may_not_be_in_force_is_refused_and_both_are_reported(
 
     shop.until(reported)
     health = shop.health()
-    assert health is not None and health.policy_refusal == word
+    assert health is not None and health.policy_why == word
     assert health.policy == in_force.digest[:32]
     assert store_of(shop.config).load() == in_force
     assert children_of(shop.process) == before
@@ -209,7 +209,7 @@ def test_the_next_good_one_ends_the_report(shop: Shop) -> None:
 
     def reported() -> bool:
         health = shop.health()
-        return health is not None and health.policy_refusal == "none"
+        return health is not None and health.policy_why == "none"
 
     shop.until(reported)
     health = shop.health()

@@ -43,6 +43,7 @@ WRONG = [
     pytest.param(replace(GOOD, picture=Picture.FROZEN), "frozen", id="frozen"),
     pytest.param(with_device(locked=False), "locks", id="a lock is missing"),
     pytest.param(with_device(policy_obeyed=False), "policy", id="not obeyed"),
+    pytest.param(with_device(policy_expired=True), "expired", id="has expired"),
     pytest.param(with_device(clock_good=False), "clock", id="below the floor"),
     pytest.param(with_device(certificate_days=29), "certificate", id="ends soon"),
     pytest.param(with_device(certificate_days=-1), "certificate", id="has ended"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -13,12 +15,14 @@ from messages import EVERY, LINE, LIVE, ZONE, messages
 
 from doorsill.cells import Quality
 from doorsill.errors import UntrustedError
-from doorsill.wire import codec
+from doorsill.wire import codec, rules
 from doorsill.wire import messages as wire
 from doorsill.wire.certificate import Certificate
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.messages import (
     KINDS,
+    LARGEST_BYTES,
+    Health,
     Message,
     largest_bytes,
     quality_words,
@@ -183,3 +187,26 @@ def test_an_unknown_stream_is_refused() -> None:
 def test_noise_never_passes_and_never_crashes(noise: bytes, stream: str) -> None:
     with pytest.raises(UntrustedError):
         decode(stream, noise)
+
+
+def longest(rule: Any) -> object:
+    """The value of a rule that takes the most bytes."""
+    if isinstance(rule, rules.OrNull):
+        return longest(rule.rule)
+    if isinstance(rule, rules.Whole):
+        return max(rule.least, rule.most, key=lambda each: len(str(each)))
+    if isinstance(rule, rules.Word):
+        return max(rule.words, key=len)
+    if isinstance(rule, rules.Words):
+        return rule.words
+    if isinstance(rule, rules.Flag):
+        return False
+    assert isinstance(rule, rules.Text)
+    return next(
+        each for each in ("ab" * 16, "99.99.999") if re.fullmatch(rule.pattern, each)
+    )
+
+
+def test_health_fits_even_if_everything_is_wrong_at_once() -> None:
+    worst = {name: longest(rule) for name, _, rule in fields_of(Health)}
+    assert len(encode(Health(**worst))) <= LARGEST_BYTES

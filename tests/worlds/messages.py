@@ -87,7 +87,7 @@ HEALTH = Health(
     time_synchronised=True,
     temperature_c=51,
     policy_refused=None,
-    policy_refusal="none",
+    policy_why="none",
     **RELEASE,
 )
 STATE = State(state="ready")

@@ -14,7 +14,9 @@ from doorsill.documents import pem
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.models.allowed import allowed_models
 from doorsill.models.named import find
+from doorsill.policy.document import has_expired
 from doorsill.policy.obedience import read_declaration
+from doorsill.policy.verdict import read_verdict
 from doorsill.privacy.budget import day_of
 from doorsill.services.policies import store_of
 from doorsill.uplink.outbox_view import glance
@@ -23,6 +25,23 @@ MIB = 1 << 20  # bytes
 DISK_LEAST_MIB = 16  # less free space is red
 DISK_SOON_MIB = 128  # less free space is orange
 WAITING_MANY = 120  # rows that wait: an hour of two lines
+PUSH = "in the office: doorsill-fleet policy"
+# Why a policy that came by air is not in force, and what to do first.
+REFUSED = {
+    "too_large": ("it is over 16 KiB", f"make it shorter; {PUSH} push"),
+    "signature": (
+        "this device's controller did not sign it",
+        f"{PUSH} push; if that does not help, look for who writes to the broker",
+    ),
+    "incomplete": ("it is not complete", "doorsill policy check FILE; journalctl"),
+    "other_site": ("it is for another site", f"{PUSH} push, for this site"),
+    "other_device": ("it is for another device", f"{PUSH} push, for this device"),
+    "expired": ("its last day is over", f"{PUSH} sign a newer version, then push it"),
+    "rollback": (
+        "it is not newer than the one in force",
+        f"{PUSH} sign the next version, then push it",
+    ),
+}
 
 
 def policy(shop: Shop) -> Finding:
@@ -47,6 +66,17 @@ def policy(shop: Shop) -> Finding:
         return Finding(
             "policy", ORANGE, f"{says}; not everybody runs to obey it", START
         )
+    if has_expired(found, shop.now.timestamp()):
+        says = f"{says}; its last day was {found.expires}, and it stays in force"
+        return Finding("policy", ORANGE, says, f"{PUSH} sign a newer one, then push it")
+    verdict = read_verdict(config.verdict)
+    if verdict is not None and verdict.refused:
+        why, step = REFUSED[verdict.word]
+        when = datetime.fromtimestamp(verdict.utc, UTC)
+        says += (
+            f"; one by air, {verdict.digest[:16]}, was refused {when:%Y-%m-%d %H:%M}"
+        )
+        return Finding("policy", ORANGE, f"{says} UTC: {why}", step)
     return Finding("policy", GREEN, f"{says}; obeyed by {' and '.join(running)}")
 
 

@@ -40,7 +40,7 @@ from doorsill.cells import (
 from doorsill.privacy.floors import K_FLOOR, SLOT_S
 from doorsill.uplink.courier import MOMENTS
 from doorsill.uplink.pace import Pace
-from doorsill.uplink.retained import FROM_VISION, KIB_MOST
+from doorsill.uplink.retained import FROM_VISION
 from doorsill.uplink.sight import SIGHTS
 from doorsill.wire.certificate import CROPS_MOST, LARGEST_MEDIUM
 from doorsill.wire.gauges import (
@@ -48,6 +48,7 @@ from doorsill.wire.gauges import (
     DEGREES_STEP,
     FRAME_RATE_MOST,
     FRAME_RATE_STEP,
+    KIB_MOST,
     coarse,
     levels,
 )

@@ -85,7 +85,7 @@ class Lookout:
             found = replace(
                 found,
                 policy_refused=said.digest[:HASH_CHARACTERS],
-                policy_refusal=said.word,
+                policy_why=said.word,
             )
         with contextlib.suppress(OSError):
             free = health.disk_free_mib(self.outbox.parent)

@@ -19,7 +19,17 @@ from doorsill.uplink.sight import Sight
 from doorsill.uplink.standing import Device
 from doorsill.uplink.tally import Minute, Tally
 from doorsill.wire.codec import encode
-from doorsill.wire.gauges import FRAME_RATE_MOST, FRAME_RATE_STEP, coarse, round_to_step
+from doorsill.wire.gauges import (
+    FRAME_RATE_MOST,
+    FRAME_RATE_STEP,
+    FRAMES_MOST,
+    KIB_MOST,
+    MICROSECONDS_MOST,
+    TIMES_MOST,
+    WINDOWS_MOST,
+    coarse,
+    round_to_step,
+)
 from doorsill.wire.guard import DISCOVERY, EgressGuard, Outgoing
 from doorsill.wire.messages import (
     Health,
@@ -35,11 +45,6 @@ log = logging.getLogger(__name__)
 HEALTH_EVERY_S = 60.0  # between two health messages
 LARGEST = 2**32 - 1  # of any counter of the uplink
 DAYS_MOST = 9999  # of a certificate
-FRAMES_MOST = 3600  # in a minute
-MICROSECONDS_MOST = 1_000_000  # for one frame
-KIB_MOST = 1 << 20  # memory of a process
-TIMES_MOST = 1 << 16  # times that something failed
-WINDOWS_MOST = 1 << 20  # cells that were lost
 
 # What vision says of itself, and the highest value of each; they are rounded.
 FROM_VISION = {
@@ -147,7 +152,7 @@ def _of_device(own: UplinkHealth) -> dict[str, Any]:
         "temperature_c": device.temperature_c,
         "disk_free_mib": min(device.disk_free_mib, LARGEST),
         "policy_refused": device.policy_refused,
-        "policy_refusal": device.policy_refusal,
+        "policy_why": device.policy_why,
     }
 
 

@@ -34,7 +34,7 @@ class Device:
     policy_expired: bool = False  # whether the last day of the one in force is over
     # SHA-256 of what came by air last, if it was refused, and why: a word of REFUSALS.
     policy_refused: str | None = None
-    policy_refusal: str = "none"
+    policy_why: str = "none"
     clock_good: bool = True  # False if the clock is earlier than it can be
     synchronised: bool = False  # whether NTP has set the clock
     certificate_days: int = 9999  # until our certificate ends
@@ -66,7 +66,8 @@ def problems_of(facts: Facts) -> tuple[str, ...]:
         "camera": not silent and facts.picture in (Picture.OLD, Picture.NONE),
         "frozen": not silent and facts.picture is Picture.FROZEN,
         "locks": not device.locked,
-        "policy": not device.policy_obeyed or device.policy_expired,
+        "policy": not device.policy_obeyed,
+        "expired": device.policy_expired,
         "clock": not device.clock_good,
         "certificate": device.certificate_days < DAYS_SOON,
         "access": _lately(facts.refused_s),

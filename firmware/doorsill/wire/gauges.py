@@ -9,6 +9,11 @@ from __future__ import annotations
 
 FRAME_RATE_STEP = 500  # thousandths of a frame a second
 FRAME_RATE_MOST = 60_000  # thousandths of a frame a second
+FRAMES_MOST = 3600  # in a minute
+MICROSECONDS_MOST = 1_000_000  # for one frame
+KIB_MOST = 1 << 20  # memory of a process
+TIMES_MOST = 1 << 16  # times that something failed
+WINDOWS_MOST = 1 << 20  # cells that were lost
 DEGREES_STEP = 10  # Celsius
 DEGREES_MOST = 110  # Celsius; below 0 it is reported as 0
 

@@ -30,6 +30,14 @@ from doorsill.cells import (
 )
 from doorsill.wire.certificate import LARGEST_BYTES as CERTIFICATE_LARGEST_BYTES
 from doorsill.wire.certificate import Certificate
+from doorsill.wire.gauges import (
+    FRAME_RATE_MOST,
+    FRAMES_MOST,
+    KIB_MOST,
+    MICROSECONDS_MOST,
+    TIMES_MOST,
+    WINDOWS_MOST,
+)
 from doorsill.wire.rules import Flag, OrNull, Pairs, Text, Whole, Word, Words, rule
 
 VERSION = 1  # of this schema
@@ -60,7 +68,8 @@ PROBLEMS = (
     "camera",  # it gives no frame
     "frozen",  # it gives the same picture again and again
     "locks",  # a lock of the kernel is missing, and no other replaces it
-    "policy",  # vision obeys another than the one in force, or that has expired
+    "policy",  # vision obeys another policy than the one in force
+    "expired",  # the last day of the policy in force is over; it stays in force
     "clock",  # it is earlier than it can be
     "certificate",  # ours ends soon, or has ended
     "access",  # the broker refused what we wrote
@@ -193,15 +202,17 @@ class Health:
 
     schema: int = rule(_VERSION, default=VERSION)
     time: int = rule(_TIME)
-    frames: int = rule(_GAUGE)
-    frame_rate_milli: int = rule(_GAUGE)
-    invoke_us: int = rule(_GAUGE)
-    overhead_us: int = rule(_GAUGE)
-    vision_kib: int = rule(_GAUGE)
-    uplink_kib: int = rule(_GAUGE)
-    camera_restarts: int = rule(_GAUGE)
-    vision_dropped: int = rule(_GAUGE)  # cells that no uplink came for
-    vision_refused: int = rule(_GAUGE)  # cells that no door could have made
+    frames: int = rule(Whole(0, FRAMES_MOST))
+    frame_rate_milli: int = rule(Whole(0, FRAME_RATE_MOST))
+    invoke_us: int = rule(Whole(0, MICROSECONDS_MOST))
+    overhead_us: int = rule(Whole(0, MICROSECONDS_MOST))
+    vision_kib: int = rule(Whole(0, KIB_MOST))
+    uplink_kib: int = rule(Whole(0, KIB_MOST))
+    camera_restarts: int = rule(Whole(0, TIMES_MOST))
+    vision_dropped: int = rule(Whole(0, WINDOWS_MOST))  # cells that no uplink came for
+    vision_refused: int = rule(
+        Whole(0, TIMES_MOST)
+    )  # cells that no door could have made
     waiting: int = rule(_GAUGE)  # rows in the outbox
     dropped: int = rule(_GAUGE)  # oldest rows given up because the outbox was full
     dead_letters: int = rule(_GAUGE)  # refused by the broker for good
@@ -223,7 +234,7 @@ class Health:
     disk_free_mib: int = rule(_GAUGE)
     # SHA-256 of the bytes that came by air last, its first half, if they were refused.
     policy_refused: str | None = rule(OrNull(_HASH))
-    policy_refusal: str = rule(Word(("none", *REFUSALS)))
+    policy_why: str = rule(Word(("none", *REFUSALS)))
     firmware: str = rule(_RELEASE)
     model: str = rule(_HASH)
     policy: str = rule(_HASH)

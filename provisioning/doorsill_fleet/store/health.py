@@ -48,6 +48,7 @@ PROBLEMS = {
     "frozen": (RED, "the same picture again and again", "take its power and give it"),
     "locks": (RED, "a lock of its kernel is missing", "on the device: doorsill check"),
     "policy": (AMBER, "obeys another policy", "push the policy again, or restart it"),
+    "expired": (AMBER, "its policy has expired", "sign and push a newer policy"),
     "clock": (AMBER, "its clock is wrong", "let it reach a time server"),
     "certificate": (AMBER, "its certificate ends soon", "renew its certificate"),
     "access": (RED, "the broker refuses its messages", "write the access list again"),
@@ -112,6 +113,9 @@ def _of_health(health: Health) -> Iterator[Verdict]:
     """What it says of itself."""
     for each in health.problems:
         yield Verdict(*PROBLEMS[each])
+    if health.policy_refused is not None:
+        word = f"refused the policy {health.policy_refused[:16]}"
+        yield Verdict(AMBER, f"{word}: {health.policy_why}", "push it a valid one")
     if health.dropped:
         word = f"gave up {health.dropped} windows, its memory was full"
         yield Verdict(RED, word, "find out why it was away for so long")
