@@ -342,7 +342,7 @@ def test_what_comes_before_the_refusal_is_handed_on_and_no_more(
     found.publisher.stop()
     handed = [event.document for event in found.heard(Arrived)]
     assert handed == [b"policy %d" % each for each in range(len(handed))]
-    assert len(handed) == POLICIES_MOST
+    assert 0 < len(handed) <= POLICIES_MOST
 
 
 def test_an_empty_policy_means_nothing(talker: Talker) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from broker import FAST, SITE, Device, Listener, Site, device
-from by_air import office
+from by_air import office, publishing
 from limits import wait_until
 from messages import line
 from strict_broker import StrictBroker
@@ -196,13 +197,12 @@ def test_a_device_cannot_publish_a_policy(own_site: Site, tmp_path: Path) -> Non
     with pytest.raises(UntrustedError):
         EgressGuard(SITE, "cam-22").check(POLICY, b"{}", 0.0)
     listening = Listener(own_site.address("store"), f"doorsill/{SITE}/#")
-    forger = Listener(ours, ours.policy_topic)
-    forger._client.publish(ours.policy_topic, b"forged", 1, True).wait_for_publish(5)
+    with publishing(own_site.broker, ours) as forger:
+        forger.push("cam-22", b"forged")
     with office(own_site.broker, tmp_path) as head:
         head.push("cam-22", b"genuine")
-        wait_until(lambda: forger.on(POLICY) and listening.on(POLICY))
-    assert forger.on(POLICY) == listening.on(POLICY) == [b"genuine"]
-    forger.close()
+        wait_until(lambda: listening.on(POLICY))
+    assert listening.on(POLICY) == [b"genuine"]
     listening.close()
 
 

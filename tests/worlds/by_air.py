@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from doorsill.process.in_time import in_time
 from doorsill.uplink.paho_client import close
+from doorsill.uplink.tls import Address
 from doorsill.wire.messages import POLICY, topic
 from doorsill_fleet.broker.mosquitto import HOST, RELOADING, Broker, client_context
 from doorsill_fleet.ca.authority import reader_name
@@ -41,20 +42,27 @@ def office(broker: Broker, folder: Path) -> Iterator[Office]:
     issued = broker.authority.issue_reader(NAME, datetime.now(UTC))
     pem, key = issued.write(folder, NAME)
     _admit(broker)
+    ca = broker.folder / "ca.pem"
+    own = Address(reader_name(NAME), HOST, broker.port, ca, pem, key)
+    with publishing(broker, own) as found:
+        yield found
+
+
+@contextmanager
+def publishing(broker: Broker, own: Address) -> Iterator[Office]:
+    """Whoever has this certificate, as if it were the office."""
     client = mqtt.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=reader_name(NAME),
-        protocol=mqtt.MQTTv5,
+        CallbackAPIVersion.VERSION2, client_id=own.client, protocol=mqtt.MQTTv5
     )
-    client.tls_set_context(client_context(broker.folder / "ca.pem", pem, key))
-    client.connect(HOST, broker.port, 30)
+    client.tls_set_context(client_context(own.ca, own.certificate, own.key))
+    client.connect(own.host, own.port, 30)
     client.loop_start()
     try:
         wait_until(client.is_connected)
         yield Office(client, broker.site)
     finally:
         client.disconnect()
-        in_time(END_S, "the office did not end", client.loop_stop)
+        in_time(END_S, "a client did not end", client.loop_stop)
         close(client)
 
 
