@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,17 +16,18 @@ from typing import Any
 
 import pytest
 from by_air import Office, office
-from children import children_of
+from children import children_of, cut_power
 from cryptography.hazmat.primitives.asymmetric import ec
 from limits import wait_until
 
 from doorsill.config import Config
 from doorsill.documents import canonical
+from doorsill.documents.durable import put
 from doorsill.policy.obedience import read_declaration
 from doorsill.policy.verdict import IN_FORCE, Verdict, read_verdict
 from doorsill.services.policies import store_of
 from doorsill.wire.codec import decode
-from doorsill.wire.messages import POLICY_LARGEST_BYTES, Health
+from doorsill.wire.messages import POLICY_LARGEST_BYTES, Health, LineInterval
 from doorsill_fleet.broker.mosquitto import running_broker
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
@@ -45,6 +47,16 @@ class Shop:
     office: Office
     process: subprocess.Popen[bytes]
     heard: list[tuple[str, bytes]] = field(default_factory=list)
+    first: str = ""  # the policy that it began with, as messages carry it
+    changed_at: float = 0.0  # when the first one by air was in force, UTC s
+
+    def in_force(self) -> str:
+        """The policy at this moment, as messages carry it."""
+        return store_of(self.config).load().digest[:32]
+
+    def minutes(self, policy: str) -> list[LineInterval]:
+        """What was counted under a policy."""
+        return [each for each in self.on("interval") if each.policy == policy]
 
     def signed(self, **changes: Any) -> bytes:
         """A signed policy that differs from the first one."""
@@ -69,6 +81,10 @@ class Shop:
     def health(self) -> Health | None:
         found = self.on("health")
         return found[-1] if found else None
+
+    def arrived(self) -> int:
+        """How many policies came by air, as the uplink logged it."""
+        return self.said().count("a policy came by air")
 
     def obeyed(self) -> set[str | None]:
         names = ("vision", "uplink")
@@ -118,6 +134,7 @@ def running(folder: Path) -> Iterator[Shop]:
         shop = Shop(stage, config, publishing, process, heard)
         try:
             shop.until(shop.health)
+            shop.first = shop.in_force()
             yield shop
         finally:
             process.terminate()
@@ -140,50 +157,58 @@ def test_a_policy_by_air_comes_into_force_without_a_hand(shop: Shop) -> None:
     new = canonical.digest(canonical.split(document)[0])
     shop.until(lambda: shop.obeyed() == {new}, IN_FORCE_WITHIN_S)
     assert shop.verdict_on(document).word == IN_FORCE
+    shop.changed_at = time.time()
     shop.until(lambda: shop.health().policy == new[:32])
     assert shop.process.poll() is None
 
 
-def stranger() -> canonical.PrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
+def test_17_kib_never_set_out_and_the_connection_holds(shop: Shop) -> None:
+    """The broker was told how much may come; the office's program says it at once."""
+    before, connected = shop.arrived(), shop.said().count("connected to the broker")
+    shop.push(b"{" + b" " * (17 << 10))
+    document = refused_document(shop, "signature")
+    shop.push(document)
+    assert shop.verdict_on(document).word == "signature"
+    assert shop.arrived() == before + 1
+    assert shop.said().count("connected to the broker") == connected
 
 
-def refused_documents(shop: Shop) -> dict[str, bytes]:
-    """What may never come into force, by the word of its refusal; versions are high."""
+def refused_document(shop: Shop, word: str) -> bytes:
+    """What may never come into force; ``test_arrival`` has more of each word."""
     body = shop.stage.policy_body() | {"version": 900}
-    controller = shop.stage.controller
-    good = shop.signed(version=900)
-    return {
-        "rollback": shop.signed(version=1, purpose="an older one"),
-        "other_site": shop.signed(version=900, site="elsewhere"),
-        "other_device": shop.signed(version=900, devices=["cam-02"]),
-        "signature": canonical.seal(body, stranger()),
-        "signature: one bit": good.replace(b'"version":900', b'"version":901'),
-        "signature: rubbish": os.urandom(2000),
-        "signature: one byte": b"\0",
-        "signature: 16 KiB": b"[" * POLICY_LARGEST_BYTES,
-        "expired": shop.signed(version=900, expires="2020-02-29"),
-        "incomplete": shop.signed(version=900, k=2),
-        "incomplete: unknown key": canonical.seal(body | {"colour": 1}, controller),
-        "incomplete: no lines": shop.signed(version=900, lines=[]),
+    changes: dict[str, dict[str, Any]] = {
+        "rollback": {"version": 1, "purpose": "an older one"},
+        "other_site": {"site": "elsewhere"},
+        "other_device": {"devices": ["cam-02"]},
+        "expired": {"expires": "2020-02-29"},
+        "incomplete": {"colour": "red"},
     }
+    if word in changes:
+        return canonical.seal(body | changes[word], shop.stage.controller)
+    if word == "signature":
+        return canonical.seal(body, ec.generate_private_key(ec.SECP256R1()))
+    return os.urandom(POLICY_LARGEST_BYTES)
 
 
-NAMES = (
-    "rollback", "other_site", "other_device", "signature", "signature: one bit",
-    "signature: rubbish", "signature: one byte", "signature: 16 KiB", "expired",
-    "incomplete", "incomplete: unknown key", "incomplete: no lines",
-)  # fmt: skip
+REFUSED = (
+    "rollback",
+    "other_site",
+    "other_device",
+    "expired",
+    "incomplete",
+    "signature",
+    "signature: rubbish of 16 KiB",
+)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", REFUSED)
 def test_what_may_not_be_in_force_is_refused_and_both_are_reported(
     shop: Shop, name: str
 ) -> None:
     """The last good one stays, in the same processes; health names both by hash."""
     in_force = store_of(shop.config).load()
     before = children_of(shop.process)
-    document = refused_documents(shop)[name]
+    document = refused_document(shop, name)
     shop.push(document)
     word = name.partition(":")[0]
     verdict = shop.verdict_on(document)
@@ -200,6 +225,16 @@ def test_what_may_not_be_in_force_is_refused_and_both_are_reported(
     assert health.policy == in_force.digest[:32]
     assert store_of(shop.config).load() == in_force
     assert children_of(shop.process) == before
+
+
+def test_a_minute_carries_the_policy_that_it_was_counted_under(shop: Shop) -> None:
+    """Until the change the old one, and from the next minute on the new one."""
+    assert shop.changed_at > 0
+    shop.until(lambda: shop.minutes(shop.in_force()), 90)
+    old, new = shop.minutes(shop.first), shop.minutes(shop.in_force())
+    assert len(old) + len(new) == len(shop.on("interval"))
+    assert old and max(each.start for each in old) <= shop.changed_at
+    assert min(each.end for each in new) > shop.changed_at
 
 
 def test_the_next_good_one_ends_the_report(shop: Shop) -> None:
@@ -223,3 +258,46 @@ def test_another_signature_of_what_is_in_force_is_no_rollback(shop: Shop) -> Non
     assert document != shop.config.policy_in_force.read_bytes()
     shop.push(document)
     assert shop.verdict_on(document).word == IN_FORCE
+
+
+def test_a_policy_process_that_is_killed_is_asked_again(shop: Shop) -> None:
+    """Between receive and decision; nothing of the document is lost."""
+    document = shop.signed(version=1001, purpose="after a kill")
+    digest = hashlib.sha256(document).hexdigest()
+    shop.push(document)
+    os.kill(shop.until(lambda: deciding(shop.process)), signal.SIGKILL)
+    said = read_verdict(shop.config.verdict)
+    assert said is None or said.digest != digest
+    assert shop.verdict_on(document).word == IN_FORCE
+
+
+def deciding(parent: subprocess.Popen[bytes]) -> int:
+    """The policy process of ``doorsill run``; 0 while there is none."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            above = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+        if above == parent.pid and b"apply" in words:
+            return int(path.name)
+    return 0
+
+
+def test_what_arrived_before_a_power_cut_is_decided_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    """The uplink had written it; the policy process never saw it."""
+    with running(tmp_path) as first:
+        document = first.signed(version=7, purpose="after the cut")
+        first.until(lambda: first.obeyed() == {store_of(first.config).load().digest})
+        cut_power(first.process)
+        put(first.config.arrived, document)
+        again = subprocess.Popen(first.process.args, stderr=subprocess.DEVNULL)
+        try:
+            new = canonical.digest(canonical.split(document)[0])
+            first.until(lambda: first.obeyed() == {new})
+            assert first.verdict_on(document).word == IN_FORCE
+        finally:
+            again.terminate()
+            again.wait(WITHIN_S)

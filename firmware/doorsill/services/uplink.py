@@ -21,6 +21,7 @@ from pathlib import Path
 
 from doorsill.channels.control import Counter
 from doorsill.config import Config
+from doorsill.documents.folders import make_folder
 from doorsill.policy.obedience import Obedience, declare
 from doorsill.process.confine import Confinement, confine
 from doorsill.process.stopping import listen
@@ -51,6 +52,7 @@ def main(config: Config, connector: Connector, timing: Timing) -> None:
     uplink.counter = Counter(config.uplink_socket, ("status",))
     supervisor = Supervisor(os.environ)
     connector.ready()
+    make_folder(config.arrived.parent)
     confine(
         Confinement(
             "uplink",
