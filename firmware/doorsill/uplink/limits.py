@@ -1,9 +1,9 @@
 """The limits that a broker states in its CONNACK (MQTT 5.0, 3.2.2.3). Pure.
 
 A broker disconnects a client that does not keep them, again and again, and then nothing
-arrives at all. Topic aliases and subscriptions are never used, the session ends with
-the connection, and paho itself keeps the server's keep alive, so these need nothing
-here.
+arrives at all. Topic aliases are never used, one plain topic is subscribed to, the
+session ends with the connection, and paho itself keeps the server's keep alive, so
+these need nothing here.
 """
 
 from __future__ import annotations
