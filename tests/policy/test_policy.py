@@ -167,9 +167,12 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("zone of a third kind", {"zones__0__kind": "follow"}, r"zones\[0\].kind"),
     ("nothing to count", {"lines": ..., "zones": ...}, "nothing to count"),
     ("lines a table", {"lines": {"id": "door"}}, "policy.lines = .* must be a list"),
-    ("a line that is a number", {"lines": [7]}, r"policy.lines\[0\] = 7 must be"),
+    ("a line that is a number", {"lines": [7]}, r"policy.lines\[0\] = 7; it must be"),
     ("too many lines", {"lines": BODY["lines"] * 9}, "has 9 entries; the limit is 8"),
     ("hours at 25", {"hours__0__opens": "25:00"}, "opens = '25:00' does not match"),
+    ("expires on no day", {"expires": "2027-02-30"}, "expires = 2027-02-30 is no day"),
+    ("expires in words", {"expires": "soon"}, "expires = 'soon' does not match"),
+    ("expires a number", {"expires": 2027}, "policy.expires = 2027"),
     ("hours on no day", {"hours__0__days": []}, "names no day"),
     ("hours on funday", {"hours__0__days": ["fun"]}, "holds 'fun'"),
     (

@@ -43,6 +43,7 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"k": 20}, "k: 12 -> 20"),
     ({"epsilon_per_day": 2}, "epsilon_per_day: 1.5 -> 2.0"),
     ({"live_seconds": 2}, "live_seconds: 60 -> 2"),
+    ({"expires": "2027-12-31"}, "expires: never -> 2027-12-31"),
     ({"timezone": "Europe/Lisbon"}, "timezone: UTC -> Europe/Lisbon"),
     ({"hours": []}, "hours: mon 09:00-20:00 -> always open"),
     (

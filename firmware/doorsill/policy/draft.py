@@ -25,6 +25,7 @@ site = {site}
 purpose = {purpose}
 controller = {controller}
 timezone = {timezone}
+{expires}
 
 # Apparent age band and gender expression: off, unless a notice hangs at the door.
 attributes = {attributes}
@@ -37,6 +38,7 @@ live_seconds = {live_seconds}               # between two live messages; 2 at le
 # directed line to its right; `doorsill policy show FILE` draws it.
 """
 DEVICES = '# devices = ["cam-01"]          # without it, for every device of the site'
+EXPIRES = '# expires = "2027-12-31"        # last day to put it in force; none: no end'
 MODELS = """\
 # The models that may run, by their SHA-256. Without it, those that come with the
 # doorsill at work; today these are:"""
@@ -126,7 +128,7 @@ def draft_text(body: dict[str, Any]) -> str:
     """``body`` as TOML with a comment on each part, also on parts that are missing."""
     known = {"live_seconds": LIVE_SECONDS, **body}
     devices, notice = known.pop("devices", None), known.pop("notice", None)
-    models = known.pop("models", None)
+    models, expires = known.pop("models", None), known.pop("expires", None)
     head = {name: toml(value) for name, value in known.items()}
     parts = [
         HEAD.format(
@@ -134,6 +136,7 @@ def draft_text(body: dict[str, Any]) -> str:
             devices=f"devices = {toml(devices)}" if devices else DEVICES,
             models=f"models = {toml(models)}" if models else _models_there_are(),
             notice=f"notice = {toml(notice)}" if notice else "# notice = ...",
+            expires=f"expires = {toml(expires)}" if expires else EXPIRES,
         )
     ]
     parts += _tables("lines", known.pop("lines", []), "")

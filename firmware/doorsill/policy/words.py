@@ -87,6 +87,8 @@ def _rows(policy: Policy) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "consent", consent_words(policy.consent)
+    if policy.expires is not None:
+        yield "expires", f"{policy.expires} is its last day"
     yield "hours", f"{hours_words(policy.hours)} ({policy.timezone})"
     for number, line in enumerate(policy.lines):
         yield f"line {letter(number, 'A')}", f"{line.id}: {line_words(line)}"
@@ -122,6 +124,7 @@ PARTS: dict[str, Words] = {
     "epsilon_per_day": str,
     "live_seconds": str,
     "timezone": str,
+    "expires": lambda day: str(day or "never"),
     "hours": hours_words,
 }
 
