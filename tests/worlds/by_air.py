@@ -17,7 +17,8 @@ from doorsill.process.in_time import in_time
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.tls import Address
 from doorsill.wire.messages import POLICY, topic
-from doorsill_fleet.broker.mosquitto import HOST, RELOADING, Broker, client_context
+from doorsill_fleet.broker.child import RELOADING
+from doorsill_fleet.broker.mosquitto import HOST, Broker, client_context
 from doorsill_fleet.ca.authority import reader_name
 
 NAME = "office"
