@@ -8,10 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from interlock.netlist import Board, load_board
-from interlock.spice.scenarios import PULLED, SCENARIOS, Scenario
-from interlock.spice.study import play
-from interlock.spice.world import World
 from interlocked import MODE_V, WORKS_V, InterlockedSram, Rail
 from places import WORLDS
 from vault_process import VaultProcess
@@ -22,6 +18,10 @@ from doorsill.consent.reasons import Reason
 from doorsill.drivers.media.medium import NoAnswer, read_all
 from doorsill.drivers.media.sram import SramMedium
 from doorsill.errors import UntrustedError
+from interlock.netlist import Board, load_board
+from interlock.spice.scenarios import PULLED, SCENARIOS, Scenario
+from interlock.spice.study import play
+from interlock.spice.world import World
 
 RECORD = bytes(range(1, 256)) * 8  # 1.6 ms on the bus, and as much to read back
 BACK_S = 0.06  # when the card is in again
@@ -78,7 +78,7 @@ def test_a_rail_that_is_back_with_garbage(pulled: Rail) -> None:
 
 
 def test_a_slow_discharge_keeps_the_record_and_the_blanking_overwrites_it() -> None:
-    """Its cells outlive a short loss of power: why a dead rail proves no empty memory."""
+    """Cells outlive a short loss of power: why a dead rail proves no empty memory."""
     chip = InterlockedSram(flat((0, 3.3), (0.040, 1.0), (0.050, 3.3)), 0.01)
     medium = SramMedium(chip)
     medium.append(RECORD)

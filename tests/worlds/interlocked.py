@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from doorsill.drivers.media import sram
@@ -104,6 +104,9 @@ class SwitchedSram(SimulatedSram):
 
 
 def put_behind(switch: Path) -> None:
-    """Every serial SRAM that this process opens is a simulated one behind ``switch``."""
-    made: Callable[[Path], SwitchedSram] = lambda _: SwitchedSram(switch)  # noqa: E731
+    """Every serial SRAM that this process opens is simulated, behind ``switch``."""
+
+    def made(path: Path) -> SwitchedSram:
+        return SwitchedSram(switch)
+
     sram.SpidevBus = made  # type: ignore[misc]
