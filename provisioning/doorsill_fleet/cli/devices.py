@@ -21,6 +21,7 @@ from doorsill.errors import UplinkError
 from doorsill_fleet.broker.local import is_run, obeys
 from doorsill_fleet.broker.members import write_access, write_revoked
 from doorsill_fleet.ca.keys import open_issuing
+from doorsill_fleet.cli import health
 from doorsill_fleet.office.chain import Chain, open_chain
 from doorsill_fleet.registry import devices
 from doorsill_fleet.registry.devices import HandedOut
@@ -129,12 +130,16 @@ def show_device(args: argparse.Namespace) -> int:
 
 
 def list_devices(args: argparse.Namespace) -> int:
-    """Each camera in a line."""
+    """Each camera in a line; with a store, how it is and what to do."""
     now = datetime.now(UTC).timestamp()
+    verdicts = health.verdicts(args.store, int(now)) if args.store else None
     with _opened(args.folder) as (_, session):
         for each in devices.devices(session, args.site):
             who = f"{each.serial}  {each.site:16}  {each.name:16}"
-            _say(f"{who}  {_next(session, each, now)}")
+            words = _next(session, each, now)
+            if verdicts is not None and each.state == "active":
+                words = health.words(verdicts, each.site, each.name)
+            _say(f"{who}  {words}")
     return 0
 
 

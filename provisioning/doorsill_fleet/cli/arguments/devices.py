@@ -79,6 +79,10 @@ DEVICES = """\
 examples:
   doorsill-fleet devices
   doorsill-fleet devices --site porto-1
+  doorsill-fleet devices --store visitors.db
+
+With the store of `receive`, each camera in service is green, amber or red, in a word,
+with what to do next.
 """
 
 
@@ -139,6 +143,9 @@ def add_devices(commands: argparse._SubParsersAction[Any]) -> None:
     words = "list the cameras, with what each one waits for"
     parser = command(commands, "devices", words, DEVICES, f"{WORK}:list_devices")
     parser.add_argument("--site", metavar="SITE", help="of this shop alone")
+    parser.add_argument(
+        "--store", type=some_text, metavar="FILE|URL", help="say how each camera is"
+    )
     _add_fleet(parser)
 
 
