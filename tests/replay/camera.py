@@ -21,15 +21,12 @@ from replay.plan import MINUTES, Door, minutes, opening
 
 from doorsill.cells import Age, Cell, Expression, LineCell, LooksCell, Quality
 from doorsill.channels.cell_link import Received
-from doorsill.config import load_config
 from doorsill.privacy.floors import DAY_S
 from doorsill.privacy.threshold import Histogram, Pending, add
-from doorsill.services.policies import store_of
-from doorsill.services.release import release_of
 from doorsill.services.uplink_loop import Uplink
-from doorsill.services.uplink_opening import build
 from doorsill.uplink.answers import Answered, Connected
 from doorsill.uplink.retained import live_of
+from doorsill_fleet.stage.simulated import open_uplink
 
 RUN = 1  # of vision, which never starts again here
 LOOKED_AT = 0.8  # share of those who come in whose looks are read
@@ -108,14 +105,7 @@ class Camera:
     link: GivenCells = field(default_factory=GivenCells)
 
     def __post_init__(self) -> None:
-        config = load_config(self.folder / "doorsill.toml")
-        config.outbox.parent.mkdir(parents=True, exist_ok=True)
-        policies = store_of(config)
-        config.policy_in_force.parent.mkdir(parents=True, exist_ok=True)
-        policy = policies.take_over(config.policy.file)
-        release = release_of(config, policy)
-        self.uplink = build(config, policy, release, utc=lambda: self.utc)
-        self.uplink.intake.connect = lambda: self.link
+        self.uplink = open_uplink(self.folder, self.link, lambda: self.utc)
 
     def start(self) -> None:
         """Connect, and go on trying."""

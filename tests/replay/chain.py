@@ -6,8 +6,6 @@ in the camera's folder, certificates over EST, a real mosquitto with mutual TLS.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +16,6 @@ from cryptography.hazmat.primitives import hashes
 from fleets import VALID, FleetWorld
 from replay.plan import Door
 
-from doorsill.cli import main as cli
 from doorsill.config import load_config
 from doorsill.documents import pem
 from doorsill.policy.document import DAYS
@@ -32,28 +29,7 @@ from doorsill_fleet.office.chain import Places, make_chain, open_chain
 from doorsill_fleet.registry import devices
 from doorsill_fleet.registry.devices import HandedOut
 from doorsill_fleet.registry.register import open_register, transaction
-
-CONFIGURATION = """\
-[device]
-id = ""
-site = ""
-state = "state"
-run = "run"
-
-[camera]
-driver = "street"
-
-[policy]
-file = "policy.json"
-controller_key = "controller.key.pub"
-
-[broker]
-host = ""
-port = 8883
-ca = "ca.pem"
-certificate = "device.crt"
-key = "device.key"
-"""
+from doorsill_fleet.stage import simulated
 
 
 def found(folder: Path) -> FleetWorld:
@@ -116,25 +92,8 @@ def add(world: FleetWorld, wanted: list[Door]) -> dict[tuple[str, str], HandedOu
 
 
 def enrol(world: FleetWorld, voucher: HandedOut, folder: Path) -> None:
-    """`doorsill enrol`, as the camera does it; the server must run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "doorsill.toml").write_text(CONFIGURATION)
-    given = folder / "voucher.txt"
-    given.write_text(world.voucher(voucher).text())
-    words = [
-        "enrol",
-        "--voucher",
-        str(given),
-        "--to",
-        str(folder),
-        "--camera",
-        "street",
-    ]
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = cli.run([*words, "--wait", "30"])
-    if code:
-        raise RuntimeError(f"enrol ended with {code}: {said.getvalue()}")
+    """As the camera does it; the server must run."""
+    simulated.enrol(folder, world.voucher(voucher))
 
 
 def replace(world: FleetWorld, broker: Broker, serial: str, folder: Path) -> None:

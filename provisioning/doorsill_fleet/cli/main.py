@@ -48,6 +48,10 @@ COMMANDS = {
         "doorsill_fleet.cli.arguments.receive:add_receive",
         "keep what the cameras send, in a store or a CSV file",
     ),
+    "simulate": (
+        "doorsill_fleet.cli.arguments.simulate:add_simulate",
+        "play cameras that have no lens, for a trial",
+    ),
     "export": (
         "doorsill_fleet.cli.arguments.store:add_export",
         "write what was counted to a CSV, JSON or Parquet file",
