@@ -54,6 +54,9 @@ demo: setup ## count on the simulated street (DEMO_SECONDS= SOURCE= ...)
 	@$(BIN)/doorsill demo --seconds $(DEMO_SECONDS) \
 	  $(if $(SOURCE),--source "$(SOURCE)") $(if $(LINE),--line "$(LINE)") $(if $(filter-out 0 no,$(TOKEN)),--token)
 
+fleet-demo: setup ## bring 22 simulated cameras into service (CAMERAS=; 2 min.)
+	@$(PY) -m doorsill_fleet.demo.fleet $(if $(CAMERAS),--cameras $(CAMERAS))
+
 test: setup ## pass the tests (T="tests/vision -k turn" for a part)
 	@$(PY) -m pytest $(or $(T),$(SIDE_BY_SIDE))
 
