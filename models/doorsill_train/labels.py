@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-NAMES = ("head_x0", "head_y0", "head_x1", "head_y1")
-NAMES += ("body_x0", "body_y0", "body_x1", "body_y1", "foot_x", "foot_y")
-NAMES += ("head_seen", "head_inside", "body_seen", "head_contrast", "body_contrast")
-NAMES += ("body_area", "band", "masculinity", "tone", "weight", "age", "height_m")
-NAMES += ("still",)
+NAMES = (
+    *("head_x0", "head_y0", "head_x1", "head_y1"),
+    *("body_x0", "body_y0", "body_x1", "body_y1", "foot_x", "foot_y"),
+    *("head_seen", "head_inside", "body_seen", "head_contrast", "body_contrast"),
+    *("body_area", "band", "masculinity", "tone", "weight", "age", "height_m"),
+    "still",
+)
 COLUMN = {name: i for i, name in enumerate(NAMES)}
 HEAD, BODY, FOOT = slice(0, 4), slice(4, 8), slice(8, 10)
 SMALLEST_HEAD_PX = 9
@@ -22,19 +24,21 @@ LEAST_INSIDE = 0.4  # of a head's box
 
 def edges(rows: np.ndarray) -> np.ndarray:
     """(n, 2) width and height of what is seen of each body, pixels."""
-    return rows[:, [6, 7]] - rows[:, [4, 5]]
+    sides: np.ndarray = rows[:, [6, 7]] - rows[:, [4, 5]]
+    return sides
 
 
 def headless(rows: np.ndarray) -> np.ndarray:
     """(n,) True where the picture's edge cuts the head off and a clear body is left."""
     wide, tall = edges(rows).T
-    return (
+    found: np.ndarray = (
         (rows[:, COLUMN["head_inside"]] < LEAST_INSIDE)
         & (rows[:, COLUMN["body_seen"]] >= 0.6)
         & (rows[:, COLUMN["body_contrast"]] >= 12)
         & (np.minimum(wide, tall) >= 14)
         & (wide * tall >= 600)
     )
+    return found
 
 
 def ignored(rows: np.ndarray) -> np.ndarray:
@@ -50,7 +54,7 @@ def ignored(rows: np.ndarray) -> np.ndarray:
 def usable(rows: np.ndarray) -> np.ndarray:
     """(n,) True where a head is to be found; the others are ignored."""
     size = np.maximum(rows[:, 2] - rows[:, 0], rows[:, 3] - rows[:, 1])
-    return (
+    found: np.ndarray = (
         (rows[:, COLUMN["head_seen"]] >= 0.4)
         & (rows[:, COLUMN["head_inside"]] >= LEAST_INSIDE)
         & (rows[:, COLUMN["body_seen"]] >= 0.25)
@@ -58,3 +62,4 @@ def usable(rows: np.ndarray) -> np.ndarray:
         & (rows[:, COLUMN["body_contrast"]] >= 9)
         & (size >= SMALLEST_HEAD_PX)
     )
+    return found

@@ -7,6 +7,7 @@ step before, luma of the empty scene - and ``NNNNNN.labels.npz`` with the rows o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +74,15 @@ class Shards:
 
 def save_shard(
     folder: Path, seed: int, frames: list[np.ndarray], rows: list[np.ndarray],
-    **more: list,
+    **more: Sequence[object],
 ) -> None:  # fmt: skip
     """The frames last, under their name only when whole: then the shard is there."""
     path = folder / f"{seed:06d}"
     partial = path.with_suffix(".part.npy")
-    table = {"rows": np.concatenate(rows), "counts": [len(each) for each in rows]}
-    np.savez(path.with_suffix(".labels.npz"), **table, **more)
+    counts = [len(each) for each in rows]
+    table = {name: np.array(each) for name, each in more.items()}
+    labels_path = path.with_suffix(".labels.npz")
+    np.savez(labels_path, rows=np.concatenate(rows), counts=np.array(counts), **table)  # type: ignore[arg-type]  # its own options have other names
     np.save(partial, np.array(frames))
     partial.replace(path.with_suffix(".frames.npy"))
 

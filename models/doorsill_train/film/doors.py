@@ -51,8 +51,9 @@ def film(
         numbers.append(number)
     shop.free()
     views = ["oblique"] * len(frames)
-    more = {"views": views, "serials": serials, "numbers": numbers}
-    save_shard(folder, seed, frames, rows, **more)
+    save_shard(
+        folder, seed, frames, rows, views=views, serials=serials, numbers=numbers
+    )
 
 
 def work(args: argparse.Namespace, seeds: list[int]) -> None:

@@ -19,17 +19,22 @@ class Lens:
 
     def scaled(self, points: np.ndarray, factor: np.ndarray) -> np.ndarray:
         centre = np.array([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
-        return (points - centre) * factor[:, None] + centre
+        moved: np.ndarray = (points - centre) * factor[:, None] + centre
+        return moved
 
     def radius2(self, points: np.ndarray) -> np.ndarray:
         x = (points[:, 0] - (WIDTH - 1) / 2) * 2 / np.hypot(WIDTH, HEIGHT)
         y = (points[:, 1] - (HEIGHT - 1) / 2) * 2 / np.hypot(WIDTH, HEIGHT)
-        return x * x + y * y
+        squared: np.ndarray = x * x + y * y
+        return squared
 
     def image(self, image: np.ndarray) -> np.ndarray:
         if not self.strength:
             return image
-        return image.reshape(HEIGHT * WIDTH, -1)[self.index].reshape(image.shape)
+        bent: np.ndarray = image.reshape(HEIGHT * WIDTH, -1)[self.index].reshape(
+            image.shape
+        )
+        return bent
 
     def points(self, points: np.ndarray) -> np.ndarray:
         """Undistorted -> distorted, by fixed-point iteration."""

@@ -26,7 +26,8 @@ class Posed:
     place: np.ndarray
 
     def world(self, points: np.ndarray) -> np.ndarray:
-        return points @ self.place[:3, :3].T + self.place[:3, 3]
+        there: np.ndarray = points @ self.place[:3, :3].T + self.place[:3, 3]
+        return there
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,10 @@ def exposed(image: np.ndarray, percentile: float, target: float) -> np.ndarray:
     image = (image[:, 1:] + image[:, :-1]) / 2
     level = np.percentile(image[::3, ::3], percentile)
     gain = np.clip((target / 255) ** 2.2 / max(level, 1e-3), 0.3, 4)
-    return GAMMA.take((np.clip(image * gain, 0, 1) * 4095).astype(np.uint16))
+    stored: np.ndarray = GAMMA.take(
+        (np.clip(image * gain, 0, 1) * 4095).astype(np.uint16)
+    )
+    return stored
 
 
 def render_shard(
@@ -206,7 +209,8 @@ def render_shard(
     rng = np.random.default_rng(seed + 5_000_000)
     renderer.set_picture(sample_picture(rng))
     held_out = is_held_out(seed)
-    made, other = [], None
+    made: list[tuple[np.ndarray, list[float]]] = []
+    other: Posed | None = None
     while len(made) < count:
         person = sample_person(atlas, rng, held_out, str(rng.choice(KINDS)), COARSE)
         walk = walk_of(person, rng, READINGS if held_out else 1)

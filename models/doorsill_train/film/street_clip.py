@@ -19,6 +19,7 @@ import argparse
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -114,7 +115,7 @@ def line_points(camera: Camera) -> list[float]:
     return [round(float(v), 3) for v in (pixels / [WIDTH, HEIGHT]).ravel()]
 
 
-def crossings(walkers: list[Walker], camera: Camera) -> list[dict[str, object]]:
+def crossings(walkers: list[Walker], camera: Camera) -> list[dict[str, Any]]:
     """Net change of side of each foot point while the head is in the picture."""
     x0, y0, x1, y1 = line_points(camera)
     out = []

@@ -81,12 +81,13 @@ class Walker:
 
     def heading(self, t: float) -> float:
         """Angle about y; looked at over 0.6 s, so that nobody flips."""
-        a, b = (
-            np.clip(s, self.path[0, 0], self.path[-1, 0]) for s in (t - 0.3, t + 0.3)
-        )
-        (x0, z0), (x1, z1) = self.at(a), self.at(b)
+        first, last = float(self.path[0, 0]), float(self.path[-1, 0])
+        before = self.at(float(np.clip(t - 0.3, first, last)))
+        after = self.at(float(np.clip(t + 0.3, first, last)))
+        assert before is not None and after is not None  # both are on the path
+        (x0, z0), (x1, z1) = before, after
         if np.hypot(x1 - x0, z1 - z0) < 0.05:
-            return 0.4 + np.pi * (self.path[0, 2] > self.path[-1, 2])
+            return 0.4 + float(np.pi * (self.path[0, 2] > self.path[-1, 2]))
         return float(np.arctan2(x1 - x0, z1 - z0))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from doorsill_train.film.lens import Lens
-from doorsill_train.people.people import HAIR, TIPS
+from doorsill_train.people.dress import HAIR, TIPS
 from doorsill_train.places.scene import Actor, Scene
 from doorsill_train.shards import HEIGHT, WIDTH
 

@@ -23,7 +23,8 @@ VIEW_GROUPS = ("low", "oblique", "steep")
 def shares(values: np.ndarray, temperature: float) -> np.ndarray:
     """(people, readings, labels) logits -> (people, labels), averaged as on a device"""
     raised = np.exp((values - values.max(axis=2, keepdims=True)) / temperature)
-    return (raised / raised.sum(axis=2, keepdims=True)).mean(axis=1)
+    averaged: np.ndarray = (raised / raised.sum(axis=2, keepdims=True)).mean(axis=1)
+    return averaged
 
 
 def calibrate(values: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

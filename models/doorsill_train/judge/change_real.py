@@ -37,13 +37,13 @@ class ChangeInput:
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         luma = np.rint(pixels.astype(np.float32) @ LUMA)  # as ``samples.encode``
-        if self.before is None:
-            self.before, self.background = luma, luma
-        differ = [np.clip(GREY + luma - old, 0, 255) for old in
-                  (self.before, self.background)]  # fmt: skip
+        before = luma if self.before is None else self.before
+        background = luma if self.background is None else self.background
+        differ = [np.clip(GREY + luma - old, 0, 255) for old in (before, background)]
         self.before = luma
-        self.background = self.background + self.rate * (luma - self.background)
-        return np.rint(np.stack([luma, *differ], axis=2)).astype(np.uint8)
+        self.background = background + self.rate * (luma - background)
+        planes: np.ndarray = np.rint(np.stack([luma, *differ], axis=2))
+        return planes.astype(np.uint8)
 
 
 def detections(path: Path, clip: Path) -> Iterator[Detections]:

@@ -14,6 +14,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import NormalDist
@@ -86,6 +87,10 @@ def normal_scores(looks: Sequence[Look]) -> dict[int, float]:
     return dict(zip(map(id, looks), numbers, strict=True))
 
 
+def _off(column: int, look: Look) -> float:
+    return float(look.off[column])
+
+
 def wobbles(looks: Sequence[Look]) -> dict[str, object]:
     table: dict[str, object] = {}
     found = [each for each in looks if each.score]
@@ -93,7 +98,7 @@ def wobbles(looks: Sequence[Look]) -> dict[str, object]:
     half = [each.off[3] for each in found if each.behind >= HALF]
     offs = np.array([each.off for each in clear])
     for column, name in enumerate(PLACES):
-        steady, memory = changes(clear, lambda each, c=column: float(each.off[c]))
+        steady, memory = changes(clear, partial(_off, column))
         size = spread(offs[:, column])
         table[name] = {"size": size, "steady": steady, "memory": memory}
     numbers: dict[int, float] = {}
@@ -176,14 +181,14 @@ def report(seen: Watched) -> None:
             for s in (0.01, BIRTH_SCORE)
         )
         print(f"  clear heads of {low} to {high} px: found {found}, sure {sure}")
-    for low, part in zip(COVERS[:-1], by_cover(seen.looks), strict=True):
+    for cover, part in zip(COVERS[:-1], by_cover(seen.looks), strict=True):
         found = Share(sum(each.score > 0 for each in part), len(part))
-        print(f"  heads hidden from {low}: found {found}")
+        print(f"  heads hidden from {cover}: found {found}")
     clear = [each for each in seen.looks if each.cover < COVERS[0]]
     print(f"  in plain view missed in a row: {missed_in_a_row(clear)}")
     made = [score for each in seen.invented for score in each.scores]
-    sure, frames = sum(score >= BIRTH_SCORE for score in made), seen.frames
-    print(f"  invented: {len(made) / frames:.2f} a frame, {sure / frames:.2f} sure")
+    born, frames = sum(score >= BIRTH_SCORE for score in made), seen.frames
+    print(f"  invented: {len(made) / frames:.2f} a frame, {born / frames:.2f} sure")
 
 
 def main() -> None:

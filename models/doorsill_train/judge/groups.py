@@ -96,6 +96,7 @@ def main() -> None:
     manifest = registry.load_manifest(args.manifest)
     held = Shards(args.worlds, held_out=True)
     rows, views, scores, false = found_rows(manifest, held)
+    assert manifest.decode is not None  # a detector of ours
     sure = manifest.decode.sure
     threshold, f1 = best_f1(scores, false)
     result: dict[str, object] = {

@@ -38,6 +38,7 @@ def int8_detector(
     place: Letterbox = WHOLE,
 ) -> Detect:
     """The shipped file, with a threshold low enough for an average precision."""
+    assert manifest.decode is not None  # a detector of ours
     low = replace(manifest.decode, threshold=threshold)
     decode = opening.heads_decoder(replace(manifest, decode=low), decoder)
     net = opening.open_model(manifest)
@@ -59,15 +60,16 @@ def main() -> None:
     args = parser.parse_args()
     manifest = registry.load_manifest(args.manifest)
     held = Shards(args.worlds, held_out=True)
-    settings = {"limit": args.limit, "threshold": manifest.decode.sure}
-    found = measure(int8_detector(manifest), held, manifest.encoding, **settings)
+    assert manifest.decode is not None  # a detector of ours
+    settings = manifest.encoding, args.limit, manifest.decode.sure
+    found = measure(int8_detector(manifest), held, *settings)
     print("int8 ", json.dumps(found))
     if args.weights:
         from doorsill_train.learn import net
 
         model = net.build()
         model.load_weights(args.weights)
-        found = measure(float_detector(model), held, manifest.encoding, **settings)
+        found = measure(float_detector(model), held, *settings)
         print("float", json.dumps(found))
 
 

@@ -87,7 +87,8 @@ def answers(
 ) -> np.ndarray:
     """(days, answers) of as many people of each group (days, truths)."""
     drawn_rows = [rng.multinomial(truth[:, k], row) for k, row in enumerate(chance)]
-    return np.sum(drawn_rows, axis=0)
+    summed: np.ndarray = np.sum(drawn_rows, axis=0)
+    return summed
 
 
 def days(

@@ -11,6 +11,7 @@ import argparse
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from doorsill.models.manifest import ALLOWED_ATTRIBUTES
 from doorsill_train.judge.calibration import CONFUSION, OTHER_HALF
@@ -26,7 +27,7 @@ def per_cent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def accuracies(report: dict[str, dict]) -> str:
+def accuracies(report: dict[str, dict[str, Any]]) -> str:
     """As the product answers, and what one crop alone would give."""
     rows = []
     for name, found in report.items():
@@ -40,7 +41,7 @@ def accuracies(report: dict[str, dict]) -> str:
     return table(titles, rows)
 
 
-def confusions(name: str, found: dict) -> str:
+def confusions(name: str, found: dict[str, Any]) -> str:
     """Test half / calibrating half, for each truth and answer."""
     labels = list(ALLOWED_ATTRIBUTES[name])
     pairs = zip(found[CONFUSION], found[OTHER_HALF], strict=True)
@@ -51,7 +52,7 @@ def confusions(name: str, found: dict) -> str:
     return table([name, *labels, "unknown"], rows)
 
 
-def groups(report: dict[str, dict]) -> str:
+def groups(report: dict[str, dict[str, Any]]) -> str:
     """Right among the known, and unknown, of each group and condition."""
     names = list(next(iter(report.values()))["groups"])
     rows = []
@@ -66,7 +67,7 @@ def _shorter(cell: str) -> str:
     return re.sub(r"unknown ([\d.]+)", lambda m: per_cent(float(m[1])), cell)
 
 
-def shares(report: dict[str, dict]) -> str:
+def shares(report: dict[str, dict[str, Any]]) -> str:
     kinds = ("right", "redrawn", "published")
     rows = []
     for name, mixes in report.items():

@@ -146,7 +146,8 @@ def away(person: np.ndarray, found: Detections, row: int) -> np.ndarray:
     middle = middles(said_head[None])[0] - middles(head[None])[0]
     foot = found.feet[row] * SIZE[:2] - person[labels.FOOT]
     sides = said_box[[0, 2]] - body[[0, 2]]
-    return np.concatenate([middle, foot, sides]) / head_size(head[None])[0]
+    off: np.ndarray = np.concatenate([middle, foot, sides]) / head_size(head[None])[0]
+    return off
 
 
 def extras(frame: int, rows: np.ndarray, answers: Detections) -> Iterator[Invented]:
@@ -207,8 +208,10 @@ def joined(
 
 def middles(boxes: np.ndarray) -> np.ndarray:
     """(n, 2) of boxes (n, 4)."""
-    return (boxes[:, :2] + boxes[:, 2:]) / 2
+    centres: np.ndarray = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return centres
 
 
 def head_size(heads: np.ndarray) -> np.ndarray:
-    return np.maximum(heads[:, 2] - heads[:, 0], heads[:, 3] - heads[:, 1])
+    sizes: np.ndarray = np.maximum(heads[:, 2] - heads[:, 0], heads[:, 3] - heads[:, 1])
+    return sizes

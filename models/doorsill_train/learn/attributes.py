@@ -17,6 +17,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -184,13 +185,13 @@ class Learner:
             state.restore(files.latest_checkpoint)
         return files
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def learn(self, batch: Batch) -> tf.Tensor:
         image, age, expression, cues = batch
         half = tf.cast(tf.random.uniform((BATCH,)) < 0.5, tf.float32)
         share = tf.random.uniform((BATCH,), 0, self.mix) * half
-        wanted = tf.one_hot(age, AGES), tf.one_hot(expression, EXPRESSIONS), cues
-        wanted = [mixed(one, share) for one in wanted]
+        truth = tf.one_hot(age, AGES), tf.one_hot(expression, EXPRESSIONS), cues
+        wanted = [mixed(one, share) for one in truth]
         with tf.GradientTape() as tape:
             found = self.model(mixed(centred(image), share), training=True)
             loss = sum(map(self.entropy, wanted[:2], found[:2]))
@@ -204,11 +205,17 @@ class Learner:
 
 
 def train(
-    model: keras.Model, recipe: dict, crops: Crops, watch: Watch, out: Path, steps: int
+    model: keras.Model,
+    recipe: dict[str, Any],
+    crops: Crops,
+    watch: Watch,
+    out: Path,
+    steps: int,
 ) -> None:
     learner = Learner(model, recipe)
     files = learner.files(out)
-    begun, first, recent = time.monotonic(), int(learner.step.numpy()), []
+    begun, first = time.monotonic(), int(learner.step.numpy())
+    recent: list[tf.Tensor] = []
     for batch in dataset(crops, first):
         at = int(learner.step.numpy())
         if at >= steps:

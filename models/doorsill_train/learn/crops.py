@@ -69,7 +69,8 @@ class Crops:
 
 def calibrating(people: int) -> np.ndarray:
     """(people,) True for the half of those held out that chooses and calibrates."""
-    return np.arange(people) % 2 == 0
+    half: np.ndarray = np.arange(people) % 2 == 0
+    return half
 
 
 def one_each(people: int) -> np.ndarray:
@@ -131,7 +132,10 @@ def noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     strength = int((abs(rng.normal(0, 4)) + 0.3) * 8)
     at = int(rng.integers(len(NOISE) - image.size))
     noise = (NOISE[at : at + image.size] * np.int16(strength)) >> 8
-    return np.clip(image + noise.reshape(image.shape), 0, 255).astype(np.uint8)
+    noisy: np.ndarray = np.clip(image + noise.reshape(image.shape), 0, 255).astype(
+        np.uint8
+    )
+    return noisy
 
 
 def seen(

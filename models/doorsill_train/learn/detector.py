@@ -65,10 +65,13 @@ def disagreement(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
 def rate(step: int, steps: int, peak: float) -> float:
     """Warm-up, then a cosine to the end."""
     warm = min(1.0, (step + 1) / WARM_UP)
-    return peak * warm * (0.5 + 0.5 * np.cos(np.pi * min(1.0, step / steps))) + 1e-5
+    cosine = float(np.cos(np.pi * min(1.0, step / steps)))
+    return peak * warm * (0.5 + 0.5 * cosine) + 1e-5
 
 
-def dataset(shards: Shards, encoding: str, seed: int, workers: int = 2):
+def dataset(
+    shards: Shards, encoding: str, seed: int, workers: int = 2
+) -> tf.data.Dataset:
     """Batches from parallel generators."""
     image = tf.TensorSpec((HEIGHT, WIDTH, 3), tf.int8)
     want = tf.TensorSpec((ROWS, COLUMNS, samples.TARGET_CHANNELS), tf.float32)
@@ -101,7 +104,7 @@ class Run:
         if self.files.latest_checkpoint:
             self.checkpoint.restore(self.files.latest_checkpoint)
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def learn(self, image: tf.Tensor, want: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             heat, reg = self.model(tf.cast(image, tf.float32) / 128, training=True)

@@ -7,6 +7,7 @@ counts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +22,14 @@ from doorsill_train.shards import COLUMNS, HEIGHT, ROWS, WIDTH, Shards
 HEAT, REG = Quantisation(1 / 256, -128), Quantisation(1 / 28, 0)
 FLOOR = 0.05  # lowest score that enters an average precision
 Detect = Callable[[np.ndarray], Detections]
+Model = Callable[..., tuple[Any, Any]]  # of Keras: heat and reg of a batch
 
 
 def stored(values: np.ndarray, q: Quantisation) -> np.ndarray:
     return np.clip(np.rint(values / q.scale + q.zero), -128, 127).astype(np.int8)
 
 
-def float_detector(model, threshold: float = FLOOR) -> Detect:
+def float_detector(model: Model, threshold: float = FLOOR) -> Detect:
     """The float network behind the int8 decode (rounding outputs only)."""
     shape = (ROWS, COLUMNS)
     decoder = HeadDecoder(shape, HEAT, REG, HeadsDecode(threshold))
@@ -63,7 +65,7 @@ def measure(
     ``invented`` is the share of pictures without anybody that get an answer there.
     """
     size = np.array([WIDTH, HEIGHT] * 2, np.float32)
-    table: dict[str, list] = {}
+    table: dict[str, list[Any]] = {}
     invented: list[bool] = []
     for at in np.linspace(0, len(shards.index) - 1, min(limit, len(shards.index))):
         planes, rows, view = shards.get(int(at))
@@ -81,20 +83,25 @@ def measure(
         entry = (found.scores, heads, people, good.sum())
         for name in (view, "all"):
             table.setdefault(name, []).append(entry)
-    out = {"empty": float(len(invented)), "invented": float(np.mean(invented or [0]))}
+    out = {
+        "empty": float(len(invented)),
+        "invented": float(np.mean(invented or [False])),
+    }
     for name, entries in table.items():
         scores = np.concatenate([e[0] for e in entries])
         verdict = np.concatenate([e[1][0] for e in entries])
-        people = np.concatenate([e[2][0] for e in entries])
+        of_people = np.concatenate([e[2][0] for e in entries])
         total = int(sum(e[3] for e in entries))
         tail = "" if name == "all" else f"_{name}"
         out["head_ap50" + tail] = average_precision(scores, verdict, total)
-        out["person_ap50" + tail] = average_precision(scores, people, total)
+        out["person_ap50" + tail] = average_precision(scores, of_people, total)
         sure = (scores >= threshold) & (verdict >= 0)
         out["precision" + tail] = float(verdict[sure].mean()) if sure.any() else 0.0
         out["recall" + tail] = float(verdict[sure].sum() / max(total, 1))
     return {k: round(float(v), 3) for k, v in out.items()}
 
 
-def measure_model(model, shards: Shards, encoding: str, limit: int = 200) -> dict:
+def measure_model(
+    model: Model, shards: Shards, encoding: str, limit: int = 200
+) -> dict[str, float]:
     return measure(float_detector(model), shards, encoding, limit, threshold=0.35)

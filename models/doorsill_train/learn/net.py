@@ -17,7 +17,7 @@ WIDTHS = {"s": (16, 24, 32, 56, 72, 40), "tiny": (8, 8, 16, 24, 24, 16)}
 
 
 @keras.saving.register_keras_serializable("doorsill")
-class Double(layers.Layer):
+class Double(layers.Layer):  # type: ignore[misc]
     """Nearest resize by two as the one raw operation the Edge TPU compiler takes."""
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
@@ -26,17 +26,19 @@ class Double(layers.Layer):
             images=x, size=size, align_corners=False, half_pixel_centers=False
         )
 
-    def compute_output_shape(self, shape: tuple) -> tuple:
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape[0], shape[1] * 2, shape[2] * 2, shape[3]
 
 
-def convolved(x, width: int, size: int = 3, stride: int = 1, name: str | None = None):
+def convolved(
+    x: tf.Tensor, width: int, size: int = 3, stride: int = 1, name: str | None = None
+) -> tf.Tensor:
     x = layers.Conv2D(width, size, stride, "same", use_bias=False, name=name)(x)
     x = layers.BatchNormalization(momentum=0.97)(x)
     return layers.ReLU(6.0)(x)
 
 
-def residual(x, width: int, name: str | None = None):
+def residual(x: tf.Tensor, width: int, name: str | None = None) -> tf.Tensor:
     """Begins as an identity: the last scale is zero (arXiv 1706.02677, 5.1)."""
     names = (f"{name}_in", f"{name}_out") if name else (None, None)
     y = convolved(x, width, name=names[0])

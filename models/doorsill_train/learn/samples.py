@@ -53,7 +53,7 @@ def zoomed(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, 
     x = rng.uniform(min(0, WIDTH * (1 - sx)), max(0, WIDTH * (1 - sx)))
     y = rng.uniform(min(0, HEIGHT * (1 - sy)), max(0, HEIGHT * (1 - sy)))
     inverse = (1 / sx, 0, -x / sx, 0, 1 / sy, -y / sy)
-    fill = int(rng.choice([0, 114, 128, rng.integers(256)]))
+    fill = int(rng.choice([0, 114, 128, int(rng.integers(256))]))
 
     def warp(plane: np.ndarray) -> np.ndarray:
         image = Image.fromarray(plane)
@@ -150,7 +150,8 @@ def noisy(planes: np.ndarray, rng: Rng) -> np.ndarray:
     bank = np.roll(NOISE[: len(planes), top : top + HEIGHT], left, axis=2)
     noise = bank * np.int16(strength * 8) >> 8
     noise[4:] //= 3  # the background is an average
-    return np.clip(planes + noise, 0, 255).astype(np.uint8)
+    stored: np.ndarray = np.clip(planes + noise, 0, 255).astype(np.uint8)
+    return stored
 
 
 def blotted(planes: np.ndarray, rng: Rng) -> np.ndarray:

@@ -29,7 +29,8 @@ class Camera:
         p[0, 0], p[1, 1] = 2 * self.focal / self.width, 2 * self.focal / self.height
         p[2, 2] = (far + near) / (near - far)
         p[2, 3], p[3, 2] = 2 * far * near / (near - far), -1
-        return p @ self.view
+        matrix: np.ndarray = p @ self.view
+        return matrix
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """World (n, 3) -> pixels (n, 2) and depth (n,)."""
@@ -41,7 +42,8 @@ class Camera:
 
     def ray(self, u: float, v: float) -> np.ndarray:
         x, y = (u - self.width / 2) / self.focal, -(v - self.height / 2) / self.focal
-        return self.view[:3, :3].T @ np.array([x, y, -1.0])
+        way: np.ndarray = self.view[:3, :3].T @ np.array([x, y, -1.0])
+        return way
 
 
 def look(eye: np.ndarray, at: np.ndarray, up: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import moderngl
 import numpy as np
@@ -34,12 +35,18 @@ class Uploaded:
             item.release()
 
 
+def uploaded(draw: Draw) -> Uploaded:
+    """The draw's mesh, as this painter's ``upload`` gave it."""
+    return cast(Uploaded, draw.mesh)
+
+
 def sun_matrix(light: Light, reach: float = 6.5) -> np.ndarray:
     p = np.eye(4)
     p[0, 0] = p[1, 1] = 1 / reach
     p[2, 2], p[2, 3] = -2 / 29.9, -30.1 / 29.9
     up = np.array([0, 1, 0.01])
-    return p @ look(light.centre + light.sun_to * 12, light.centre, up)
+    matrix: np.ndarray = p @ look(light.centre + light.sun_to * 12, light.centre, up)
+    return matrix
 
 
 def program(gl: moderngl.Context, name: str) -> moderngl.Program:
@@ -122,7 +129,7 @@ class Renderer:
         for draw in draws:
             if draw.casts:
                 self.depth["M"].write(raw(draw.place))
-                draw.mesh.arrays[2].render()
+                uploaded(draw).arrays[2].render()
 
     def paint(
         self, draws: list[Draw], camera: Camera, light: Light, below: bool = False
@@ -148,7 +155,7 @@ class Renderer:
             program["col2"].value = tuple(draw.second)
             program["gloss"].value = draw.gloss
             program["polish"].value = (draw.mirror, draw.haze)
-            draw.mesh.arrays[0].render()
+            uploaded(draw).arrays[0].render()
 
     def identify(self, draws: list[Draw], camera: Camera) -> np.ndarray:
         """(h, w, 2) uint8: person id, and whether the pixel is head."""
@@ -158,7 +165,7 @@ class Renderer:
         for draw in draws:
             self.ids["M"].write(raw(draw.place))
             self.ids["id"].value = float(draw.person)
-            draw.mesh.arrays[1].render()
+            uploaded(draw).arrays[1].render()
         return self.read(self.id_buffer, np.uint8)[..., :2]
 
     def read(self, buffer: moderngl.Framebuffer, kind: type) -> np.ndarray:

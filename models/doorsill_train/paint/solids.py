@@ -124,7 +124,9 @@ class Solid:
         out = np.concatenate([out, np.broadcast_to(s, lattice.shape[:2])[..., None]], 2)
         self.add(points, triangles(grid_quads(out)), colour)
 
-    def cylinder(self, base: object, radius: float, height: float, colour: np.ndarray):
+    def cylinder(
+        self, base: object, radius: float, height: float, colour: np.ndarray
+    ) -> None:
         x, y, z = np.asarray(base, float)
         side = [[x, y, z, radius, radius], [x, y + height, z, radius, radius]]
         cap = [[x, y + height, z, radius, radius], [x, y + height, z, 1e-4, 1e-4]]
@@ -136,9 +138,9 @@ class Solid:
         a_, b_ = np.asarray(a, float), np.asarray(b, float)
         along = b_ - a_
         side = np.cross(along, [0, 1.0, 0.01])
-        side *= radius / max(np.linalg.norm(side), 1e-9)
+        side *= radius / max(float(np.linalg.norm(side)), 1e-9)
         up = np.cross(side, along)
-        up *= radius / max(np.linalg.norm(up), 1e-9)
+        up *= radius / max(float(np.linalg.norm(up)), 1e-9)
         corners = CORNERS[:, [0]] * 2 - 1, CORNERS[:, [1]] * 2 - 1, CORNERS[:, [2]]
         points = a_ + corners[0] * side + corners[1] * up + corners[2] * along
         self.flat(points[SIDES].reshape(-1, 3), colour)

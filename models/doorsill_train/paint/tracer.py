@@ -16,7 +16,7 @@ import numpy as np
 
 from doorsill_train.paint.camera import Camera
 from doorsill_train.paint.painter import Draw, Light
-from doorsill_train.paint.rasteriser import Renderer
+from doorsill_train.paint.rasteriser import Renderer, uploaded
 from doorsill_train.paint.solids import COLUMNS
 
 CLOTH = (3, 6)  # palette slots
@@ -51,7 +51,7 @@ class Tracer:
         }  # fmt: skip
         np.savez(path, job=np.array(job, dtype=object))
         self._ask(path)
-        image = np.load(path.with_suffix(".npy"))
+        image: np.ndarray = np.load(path.with_suffix(".npy"))
         path.unlink()
         path.with_suffix(".npy").unlink()
         return image
@@ -79,7 +79,7 @@ class Tracer:
 
 def read_back(draw: Draw) -> dict[str, object]:
     """What the graphics library holds of a draw, as plain arrays."""
-    vertex, index = draw.mesh.buffers
+    vertex, index = uploaded(draw).buffers
     table = np.frombuffer(vertex.read(), "f4").reshape(-1, COLUMNS)
     slots = np.rint(table[:, 12]).astype(int)
     palette = np.ones((16, 3)) if draw.palette is None else draw.palette

@@ -191,7 +191,7 @@ def load_atlas(root: Path, cache: Path | None = None) -> Atlas:
     if cache and cache.exists():
         # An older pickle names a module that is no more, or has no babies yet.
         with suppress(ModuleNotFoundError):
-            atlas = pickle.loads(cache.read_bytes())  # noqa: S301 (our own file)
+            atlas: Atlas = pickle.loads(cache.read_bytes())  # noqa: S301 (our own file)
             if (GENDERS[0], AGES[0]) in atlas.targets:
                 return atlas
     base, faces = read_obj(root / "base.obj")
@@ -239,7 +239,8 @@ def shaped(atlas: Atlas, figure: Figure) -> np.ndarray:
 
 
 def joint(atlas: Atlas, body: np.ndarray, bone: str) -> np.ndarray:
-    return body[atlas.joints[atlas.bones.index(bone)]].mean(axis=0)
+    middle: np.ndarray = body[atlas.joints[atlas.bones.index(bone)]].mean(axis=0)
+    return middle
 
 
 def bone_matrices(
@@ -270,7 +271,8 @@ def skin_matrices(atlas: Atlas, bones: np.ndarray) -> np.ndarray:
 def moved(points: np.ndarray, matrices: np.ndarray) -> np.ndarray:
     """Apply one flattened 4x4 per point."""
     m = matrices.reshape(-1, 4, 4)
-    return np.einsum("nij,nj->ni", m[:, :3, :3], points) + m[:, :3, 3]
+    there: np.ndarray = np.einsum("nij,nj->ni", m[:, :3, :3], points) + m[:, :3, 3]
+    return there
 
 
 def fitted(garment: Garment, body: np.ndarray) -> np.ndarray:
@@ -279,7 +281,8 @@ def fitted(garment: Garment, body: np.ndarray) -> np.ndarray:
     for axis, (a, b, distance) in garment.scale.items():
         size[axis] = abs(body[a, axis] - body[b, axis]) / distance
     on_body = (garment.weight[:, :, None] * body[garment.bind]).sum(axis=1)
-    return (on_body + garment.offset * size).astype(np.float32)
+    worn: np.ndarray = (on_body + garment.offset * size).astype(np.float32)
+    return worn
 
 
 def normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -291,4 +294,5 @@ def normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
         [np.bincount(ids, flat[:, k], minlength=len(points)) for k in range(3)], axis=1
     )
     length = np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
-    return (out / length).astype(np.float32)
+    normals: np.ndarray = (out / length).astype(np.float32)
+    return normals

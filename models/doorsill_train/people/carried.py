@@ -54,8 +54,8 @@ def carried_solid(
     if thing.kind == "cane":
         foot = [hand[0], 0, hand[2] + 0.12]
         s.tube(foot, np.add(hand, (0, 0.02, 0)), 0.014, colour)
-        grip = np.add(hand, [(0, 0.02, -0.05), (0, 0.03, 0.1)])
-        s.tube(*grip, 0.016, colour)
+        low, high = np.add(hand, [(0, 0.02, -0.05), (0, 0.03, 0.1)])
+        s.tube(low, high, 0.016, colour)
     elif thing.kind == "frame":
         _frame(s, wrists, colour)
     elif thing.kind == "trolley":

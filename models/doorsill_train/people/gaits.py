@@ -61,9 +61,15 @@ def sample_gait(
     nod = rng.normal(16 if kind == "phone" else 4, 8)
     lean = rng.normal(LEAN_FORWARD, 3) + (rng.random() < 0.06) * rng.uniform(15, 50)
     return Gait(
-        kind, swing, tuple(down), tuple(elbow), tuple(lift), lean,
+        kind, swing, pair(down), pair(elbow), pair(lift), lean,
         rng.normal(0, 3), (rng.normal(0, 20), nod, rng.normal(0, 4)), stoop,
     )  # fmt: skip
+
+
+def pair(values: np.ndarray) -> tuple[float, float]:
+    """Left and right."""
+    left, right = values.tolist()
+    return left, right
 
 
 def turn(axis: tuple[float, float, float], degrees: float) -> np.ndarray:
@@ -71,7 +77,8 @@ def turn(axis: tuple[float, float, float], degrees: float) -> np.ndarray:
     a = np.asarray(axis, float) / np.linalg.norm(axis)
     t = np.radians(degrees)
     k = np.array([[0, -a[2], a[1]], [a[2], 0, -a[0]], [-a[1], a[0], 0]])
-    return np.eye(3) + np.sin(t) * k + (1 - np.cos(t)) * k @ k
+    matrix: np.ndarray = np.eye(3) + np.sin(t) * k + (1 - np.cos(t)) * k @ k
+    return matrix
 
 
 def leg(gait: Gait, phase: float, side: str) -> dict[str, np.ndarray]:

@@ -115,7 +115,7 @@ class Person:
         return vertices, np.concatenate(faces).astype(np.int32), pairs[0]
 
     def posed(self, part: Part, skin: np.ndarray, bones: np.ndarray) -> np.ndarray:
-        if part.bind is None:
+        if part.bind is None or part.weight is None:
             flat = np.broadcast_to(
                 bones[part.bone].reshape(1, 16), (len(part.rest), 16)
             )
@@ -130,7 +130,8 @@ class Person:
 
     def joint_at(self, bones: np.ndarray, bone: str) -> np.ndarray:
         head = joint(self.atlas, self.body, bone)
-        return bones[self.atlas.bones.index(bone)][:3] @ np.append(head, 1.0)
+        at: np.ndarray = bones[self.atlas.bones.index(bone)][:3] @ np.append(head, 1.0)
+        return at
 
 
 def sample_figure(rng: np.random.Generator) -> tuple[Figure, int]:
@@ -150,9 +151,8 @@ def sample_palette(rng: np.random.Generator, tone: float, style: Style) -> np.nd
     if style.dressed == "female" and not style.neutral and style.band > 0:
         red = [0.95, *rng.uniform(0.2, 0.6, 2)]
     palette = np.ones((16, 3))
-    palette[[SKIN, SCALP, LIPS, HAIR, EYES]] = [
-        skin, 0.35 * skin + 0.65 * hair, skin * red, hair, [0.4, 0.4, 0.4]
-    ]  # fmt: skip
+    palette[SKIN], palette[SCALP] = skin, 0.35 * skin + 0.65 * hair
+    palette[LIPS], palette[HAIR], palette[EYES] = skin * red, hair, 0.4
     for slot in (CLOTH, CLOTH + 1, CLOTH + 2, CLOTH + 3, HAT, COAT, PACK):
         palette[slot] = np.clip(worn_colour(rng, style), 0, 1) ** 2.2
     palette[SHOES] = shoe_colour(rng, style.band) ** 2.2

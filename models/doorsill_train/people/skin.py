@@ -17,7 +17,10 @@ TONES = np.array([*LIGHT_TONES, *DARK_TONES]) / 255
 def skin_colour(tone: float) -> np.ndarray:
     """Linear, 0 light .. 5 dark."""
     at = int(min(tone, 4.999))
-    return (TONES[at] + (tone - at) * (TONES[min(at + 1, 5)] - TONES[at])) ** 2.2
+    linear: np.ndarray = (
+        TONES[at] + (tone - at) * (TONES[min(at + 1, 5)] - TONES[at])
+    ) ** 2.2
+    return linear
 
 
 def body_part(atlas: Atlas, body: np.ndarray, hidden: np.ndarray, style: Style) -> Part:

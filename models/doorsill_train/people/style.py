@@ -142,7 +142,9 @@ def _one_of(rng: np.random.Generator, chances: dict[str, float]) -> str:
     return "none"
 
 
-def _hats(rng: np.random.Generator, shown: str, neutral: bool) -> dict[str, tuple]:
+def _hats(
+    rng: np.random.Generator, shown: str, neutral: bool
+) -> dict[str, tuple[float, float, float, float]]:
     if neutral:
         return {k: FEMININE_HATS[k] for k in ("cap", "beanie", "hood", "helmet")}
     return MASCULINE_HATS if shown == "male" else FEMININE_HATS

@@ -245,12 +245,16 @@ def suitcase(rng: Rng) -> Solid:
     return s
 
 
-MAKERS = (pillar, shelf, chair, table, clothes_rack, mannequin, plant, tree, lamp)
-MAKERS += (balls, bin_, boxes, shoes, shopping_cart, pram, wheelchair, suitcase)
+MAKERS = (
+    *(pillar, shelf, chair, table, clothes_rack, mannequin, plant, tree, lamp),
+    *(balls, bin_, boxes, shoes, shopping_cart, pram, wheelchair, suitcase),
+)
 FURNITURE: dict[str, Callable[[Rng], Solid]] = {
     maker.__name__.strip("_"): maker for maker in MAKERS
 }
-INDOORS = ("pillar", "shelf", "shelf", "shelf", "chair", "table", "clothes_rack")
-INDOORS += ("mannequin", "plant", "lamp", "balls", "bin", "boxes", "boxes", "shoes")
-INDOORS += ("shopping_cart", "pram", "suitcase")
+INDOORS = (
+    *("pillar", "shelf", "shelf", "shelf", "chair", "table", "clothes_rack"),
+    *("mannequin", "plant", "lamp", "balls", "bin", "boxes", "boxes", "shoes"),
+    *("shopping_cart", "pram", "suitcase"),
+)
 OUTDOORS = ("pillar", "tree", "tree", "plant", "bin", "boxes", "lamp", "pram")

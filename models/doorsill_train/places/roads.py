@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -49,12 +50,15 @@ def road_camera(rng: Rng) -> tuple[str, Camera, np.ndarray]:
     return view, camera, eye + forward * reach
 
 
-def surface(lanes: int, rng: Rng) -> list[tuple[Solid, dict]]:
+def surface(lanes: int, rng: Rng) -> list[tuple[Solid, dict[str, Any]]]:
     """Asphalt, its patches and paint, kerbs and pavements, each with its pattern."""
     grey = np.clip(rng.uniform(0.03, 0.35) * (1 + rng.normal(0, 0.05, 3)), 0.01, 1)
     asphalt, edge = Solid(), lanes * LANE_M / 2
     asphalt.box((-60, -0.05, -60), (60, 0, 60), grey)
-    look_ = {"pattern": int(rng.choice([0, 1, 6, 6])), "second": tuple(grey * 1.25)}
+    look_: dict[str, Any] = {
+        "pattern": int(rng.choice([0, 1, 6, 6])),
+        "second": tuple(grey * 1.25),
+    }
     look_ |= {"scale": rng.uniform(0.5, 3), "gloss": float(rng.choice([0, 0.2]))}
     if rng.random() < 0.15:  # wet
         look_ |= {"mirror": rng.uniform(0.1, 0.5), "haze": rng.uniform(1, 3)}
@@ -74,9 +78,12 @@ def surface(lanes: int, rng: Rng) -> list[tuple[Solid, dict]]:
             kerb.box((-60, 0, low), (60, 0.13, high), stone)
             low, high = sorted((near + side * 0.2, far))
             slabs.box((-60, 0, low), (60, 0.12, high), paving)
-    parts: list[tuple[Solid, dict]] = [(asphalt, look_), (worn, {})]
+    parts: list[tuple[Solid, dict[str, Any]]] = [(asphalt, look_), (worn, {})]
     if kerb.points:
-        pattern = {"pattern": int(rng.choice([0, 2, 3, 5, 6])), "scale": 1.5}
+        pattern: dict[str, Any] = {
+            "pattern": int(rng.choice([0, 2, 3, 5, 6])),
+            "scale": 1.5,
+        }
         parts += [(kerb, {}), (slabs, pattern | {"second": tuple(paving * 0.8)})]
     return [part for part in parts if part[0].points]
 

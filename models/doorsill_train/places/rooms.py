@@ -182,10 +182,9 @@ def set_out(
     if rng.random() < 0.5:
         panes, y = Solid(), rng.uniform(0, 0.8)
         for side in (-1, 1):
-            x = sorted((door + side * 0.8, door + side * rng.uniform(1.6, 3)))
-            panes.pane(
-                (x[0], y, z - 0.02), (x[1], 2.3, z - 0.015), rng.uniform(0.1, 0.45)
-            )
+            ends = door + side * 0.8, door + side * rng.uniform(1.6, 3)
+            low, high = (min(ends), y, z - 0.02), (max(ends), 2.3, z - 0.015)
+            panes.pane(low, high, rng.uniform(0.1, 0.45))
         scene.room.append(Draw(painter.upload(panes.vertices()), np.eye(4)))
 
 
@@ -244,6 +243,6 @@ def add_furniture(scene: Scene, painter: Painter, rng: np.random.Generator) -> N
             continue
         turned = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.2)
         draw = Draw(painter.upload(solid.vertices()), place(turned, at[0], at[2]))
-        draw.pattern, draw.second = int(rng.choice([0, 0, 0, 1, 4])), muted(rng)
+        draw.pattern, draw.second = int(rng.choice([0, 0, 0, 1, 4])), tuple(muted(rng))
         draw.scale, draw.gloss = rng.uniform(1, 4), float(rng.choice([0, 0.1, 0.3]))
         scene.room.append(draw)

@@ -80,7 +80,7 @@ def spot(scene: Scene, height: float, rng: np.random.Generator) -> np.ndarray | 
         span = (10, 60) if rng.random() < 0.3 else (18, 48)
         depth = camera.focal * HEAD_M / np.exp(rng.uniform(*np.log(span)))
         ray = camera.ray(rng.uniform(-beyond, WIDTH + beyond), HEIGHT / 2)
-        at = ray / np.hypot(ray[0], ray[2]) * depth
+        at: np.ndarray = ray / np.hypot(ray[0], ray[2]) * depth
     else:
         u, v = rng.uniform(-beyond, WIDTH + beyond), rng.beta(1.1, 1.4) * HEIGHT
         found = on_floor(camera, u, v, height)

@@ -27,7 +27,9 @@ def paint(rng: Rng) -> np.ndarray:
     return from_hsv(hue, rng.uniform(0.4, 0.9), rng.uniform(0.2, 0.8))
 
 
-def section(x: float, wide: float, low: float, high: float, square: float):
+def section(
+    x: float, wide: float, low: float, high: float, square: float
+) -> np.ndarray:
     """(25, 3): a rounded rectangle across the vehicle; ``square`` 1 is an ellipse."""
     c, s = np.cos(AROUND), np.sin(AROUND)
     z = wide * np.sign(c) * np.abs(c) ** (1 / square)
@@ -207,9 +209,14 @@ def bicycle(rng: Rng) -> Solid:
     s, frame = Solid(), vivid(rng)
     for x in (-0.5, 0.5):
         wheel(s, x, 0.33, 0.018)
-    bars = [((-0.5, 0.33, 0), (-0.1, 0.3, 0)), ((-0.1, 0.3, 0), (0.38, 0.8, 0))]
-    bars += [((-0.1, 0.3, 0), (-0.2, 0.9, 0)), ((-0.2, 0.8, 0), (0.36, 0.8, 0))]
-    bars += [((0.5, 0.33, 0), (0.34, 1.0, 0)), ((0.34, 1.0, -0.28), (0.34, 1.0, 0.28))]
+    bars = (
+        ((-0.5, 0.33, 0.0), (-0.1, 0.3, 0.0)),
+        ((-0.1, 0.3, 0.0), (0.38, 0.8, 0.0)),
+        ((-0.1, 0.3, 0.0), (-0.2, 0.9, 0.0)),
+        ((-0.2, 0.8, 0.0), (0.36, 0.8, 0.0)),
+        ((0.5, 0.33, 0.0), (0.34, 1.0, 0.0)),
+        ((0.34, 1.0, -0.28), (0.34, 1.0, 0.28)),
+    )
     for a, b in bars:
         s.tube(a, b, 0.02, frame)
     s.ball((-0.2, 0.93, 0), (0.13, 0.04, 0.08), DARK)

@@ -39,7 +39,8 @@ def converted(model: keras.Model, examples: list[np.ndarray]) -> bytes:
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    return converter.convert()
+    model_bytes: bytes = converter.convert()
+    return model_bytes
 
 
 def calibration(worlds: Path, encoding: str, count: int = 150) -> list[np.ndarray]:

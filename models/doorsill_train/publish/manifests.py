@@ -23,7 +23,9 @@ def section(title: str, entries: dict[str, object]) -> str:
     return "\n".join([title, *lines, ""])
 
 
-def output_sections(model: bytes, names: dict[int, str], more: dict[str, dict]) -> str:
+def output_sections(
+    model: bytes, names: dict[int, str], more: dict[str, dict[str, object]]
+) -> str:
     """One [[output]] for each tensor, named by the size of its last dimension."""
     interpreter = Interpreter(model_content=model)
     interpreter.allocate_tensors()

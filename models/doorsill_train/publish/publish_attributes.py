@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -81,7 +82,7 @@ def compiled(weights: Path, portraits: Path) -> bytes:
     return model
 
 
-def judged(model: bytes, held: Crops) -> tuple[dict, dict]:
+def judged(model: bytes, held: Crops) -> tuple[dict[str, Any], dict[str, Any]]:
     """The report, and what the manifest says of each output."""
     people = len(held) // READINGS
     everyone = held.take(np.arange(people * READINGS))

@@ -67,7 +67,7 @@ def recovered(found: Weights, examples: np.ndarray) -> keras.Model:
             continue
         after = normalisation(model, layer.name)
         pairs.append((layer, after, bias))
-        if kernel is not None:
+        if kernel is not None and bias is not None:
             layer.set_weights([kernel])
             unit = np.full_like(bias, 1 - after.epsilon)
             after.set_weights([1 + 0 * bias, bias, 0 * bias, unit])
