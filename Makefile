@@ -130,6 +130,10 @@ train: $(STAMPS)/train ## make the shipped models again (SCALE= WORK=; 4.5 hours
 	@$(TRAIN) -m doorsill_train.publish.everything --data "$(MAKEHUMAN)" --work "$(WORK)" --scale $(SCALE) \
 	  $(if $(CYCLES),--cycles $(CYCLES))
 
+# Those of the networks want TensorFlow, which `make setup` leaves out.
+test-train: $(STAMPS)/train ## pass the training's tests, with TensorFlow (T=)
+	@$(TRAIN) -m pytest $(or $(T),tests/train)
+
 train-smoke: $(STAMPS)/train ## the training in miniature (minutes)
 	@$(TRAIN) -m doorsill_train.publish.smoke --data "$(MAKEHUMAN)" --out "$(WORK)/smoke"
 
@@ -153,7 +157,8 @@ $(STAMPS)/train: $(STAMPS)/system requirements/train.txt pyproject.toml
 	@[ -d $(VENV)-train ] || python3 -m venv $(VENV)-train
 	@echo "make: installing TensorFlow and the renderer (about 300 MB)"
 	@$(VENV)-train/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/train.txt
-	@$(VENV)-train/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(VENV)-train/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --editable . --editable provisioning
 	@touch $@
 
 try-wheel: setup ## use the plain wheel in an empty environment (PYTHON=)
@@ -188,7 +193,7 @@ lock: ## resolve the locked requirements again (needs uv)
 	  lock --extra pi --extra fleet --extra parquet --extra dev -o requirements/dev.txt && \
 	  lock -c requirements/dev.txt -o requirements/device.txt && \
 	  lock --extra fleet -c requirements/dev.txt -o requirements/fleet.txt && \
-	  lock --extra train -c requirements/dev.txt -o requirements/train.txt && \
+	  lock --extra train --extra fleet --extra dev -c requirements/dev.txt -o requirements/train.txt && \
 	  lock --extra pi --extra fleet --extra parquet --extra bench -o requirements/bench.txt
 
 clean: ## remove what make made
