@@ -110,6 +110,19 @@ Sums = LineSums | ZoneSums
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """The last report of a piece that vision has not closed."""
+
+    run: int  # of vision
+    start: int  # UTC s
+    sums: Sums
+
+    def is_of(self, run: int, start: int) -> bool:
+        """Whether it is of the piece that began then, in that run of vision."""
+        return (self.run, self.start) == (run, start)
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
     """The lines and the counted zones of the policy, by their numbers."""
 

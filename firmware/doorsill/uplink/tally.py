@@ -31,6 +31,7 @@ from doorsill.privacy.threshold import slot_of
 from doorsill.uplink.pieces import (
     LineSums,
     Places,
+    Running,
     Sums,
     Window,
     check_looks,
@@ -48,15 +49,6 @@ EMPTY_MOST_S = 3600  # minutes without vision that are reported after a pause
 SLOTS_KEPT = 16  # slots of people who came in that are kept: two days
 TOTAL_MOST = 999_999_999  # of one direction of a line
 CLOCK = Quality.CLOCK
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """The last report of a piece that vision has not closed."""
-
-    run: int  # of vision
-    start: int  # UTC s
-    sums: Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +251,7 @@ class Tally:
         before = self.reported.get(place_of(cell))
         if before is None:
             return sums
-        if (before.run, before.start) != (run, cell.start):
+        if not before.is_of(run, cell.start):
             del self.reported[place_of(cell)]
             return sums
         return sums.minus(before.sums)  # type: ignore[arg-type]
@@ -281,10 +273,7 @@ class Tally:
     def _add(self, received: Received, cell: Window, sums: Sums) -> None:
         place = place_of(cell)
         before = self.running.pop(place, None)
-        if before is not None and (before.run, before.start) != (
-            received.run,
-            cell.start,
-        ):
+        if before is not None and not before.is_of(received.run, cell.start):
             self._put(place, before.sums)
         if cell.closed:
             self._put(place, sums)
@@ -302,9 +291,6 @@ class Tally:
         self._put(place, running.sums)
         known = self.reported.get(place)
         whole = running.sums
-        if known is not None and (known.run, known.start) == (
-            running.run,
-            running.start,
-        ):
+        if known is not None and known.is_of(running.run, running.start):
             whole = whole.plus(known.sums)  # type: ignore[arg-type]
         self.reported[place] = Running(running.run, running.start, whole)

@@ -9,8 +9,15 @@ from typing import Any
 from doorsill.cells import CROSSINGS_MOST, MINUTE_S, PEOPLE_MOST, STAY_MOST_S
 from doorsill.documents.fields import shown
 from doorsill.errors import UplinkError
-from doorsill.uplink.pieces import EVERY_QUALITY, LineSums, Places, Sums, ZoneSums
-from doorsill.uplink.tally import TOTAL_MOST, Running, Tally
+from doorsill.uplink.pieces import (
+    EVERY_QUALITY,
+    LineSums,
+    Places,
+    Running,
+    Sums,
+    ZoneSums,
+)
+from doorsill.uplink.tally import TOTAL_MOST, Tally
 
 EPOCH_MOST = 2**32 - 1  # an epoch is a random number of 32 bits
 TIME_MOST = 2**33 - 1  # UTC s; no message can state a later time
