@@ -108,9 +108,12 @@ def pack(package: str, wanted: Wanted, tree: Path, out: Path) -> Path:
     template = (DEB / f"{package}.control").read_text("utf-8")
     low, high = wanted.target.python, _next(wanted.target.python)
     text = template.format(
-        version=wanted.version, architecture=wanted.architecture, size=size,
-        low=low, high=high,
-    )  # fmt: skip
+        version=wanted.version,
+        architecture=wanted.architecture,
+        size=size,
+        low=low,
+        high=high,
+    )
     (control / "control").write_text(text)
     for name in SCRIPTS:
         source = DEB / f"{package}.{name}"

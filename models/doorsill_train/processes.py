@@ -11,8 +11,9 @@ TRIES = 5
 
 def in_processes(
     work: Callable[[argparse.Namespace, list[int]], None],
-    args: argparse.Namespace, seeds: list[int],
-) -> None:  # fmt: skip
+    args: argparse.Namespace,
+    seeds: list[int],
+) -> None:
     """``work`` on all seeds in ``args.jobs`` processes; it passes over what is written.
 
     The software renderer dies of a segfault in about one of a hundred worlds, and the

@@ -73,9 +73,12 @@ class Shards:
 
 
 def save_shard(
-    folder: Path, seed: int, frames: list[np.ndarray], rows: list[np.ndarray],
+    folder: Path,
+    seed: int,
+    frames: list[np.ndarray],
+    rows: list[np.ndarray],
     **more: Sequence[object],
-) -> None:  # fmt: skip
+) -> None:
     """The frames last, under their name only when whole: then the shard is there."""
     path = folder / f"{seed:06d}"
     partial = path.with_suffix(".part.npy")

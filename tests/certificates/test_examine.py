@@ -118,9 +118,14 @@ def test_a_text_is_no_longer_than_it_may_be(
 
 
 HASHES = [
-    ("previous", 64), ("firmware", 64), ("policy", 64), ("read_back.seed", 64),
-    ("read_back.sha256", 64), ("leases.0.card", 64), ("key.id", 32),
-]  # fmt: skip
+    ("previous", 64),
+    ("firmware", 64),
+    ("policy", 64),
+    ("read_back.seed", 64),
+    ("read_back.sha256", 64),
+    ("leases.0.card", 64),
+    ("key.id", 32),
+]
 
 
 @pytest.mark.parametrize(("path", "digits"), HASHES, ids=[each[0] for each in HASHES])

@@ -45,9 +45,14 @@ lines = st.builds(
     quality=qualities,
 )
 zones = st.builds(
-    ZoneCell, st.integers(0, 9), starts, counts, st.booleans(), *[counts] * 5,
+    ZoneCell,
+    st.integers(0, 9),
+    starts,
+    counts,
+    st.booleans(),
+    *[counts] * 5,
     qualities,
-)  # fmt: skip
+)
 looks = st.builds(
     LooksCell,
     line=st.integers(0, 7),

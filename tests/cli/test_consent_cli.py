@@ -190,14 +190,17 @@ class Played:
     ("reason", "why", "said", "waits"),
     [
         pytest.param(
-            Reason.DAEMON_GONE, "pcscd is not installed", "pcscd is not", False,
+            Reason.DAEMON_GONE,
+            "pcscd is not installed",
+            "pcscd is not",
+            False,
             id="no card service",
         ),
         pytest.param(Reason.SECOND_CARD, "", "two cards", False, id="two cards"),
         pytest.param(Reason.REMOVED, "", "no card was put in", True, id="no card yet"),
         pytest.param(Reason.READER_GONE, "", "no card reader", True, id="no reader"),
     ],
-)  # fmt: skip
+)
 def test_it_waits_only_where_waiting_can_help(
     reason: Reason, why: str, said: str, waits: bool
 ) -> None:
@@ -281,9 +284,14 @@ def test_a_device_says_what_the_card_in_its_reader_opens(
 ) -> None:
     with VaultProcess(tmp_path_factory.mktemp("v")) as site:
         command = [
-            sys.executable, "-m", "doorsill", "consent", "status",
-            "--config", str(site.site.configuration),
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "doorsill",
+            "consent",
+            "status",
+            "--config",
+            str(site.site.configuration),
+        ]
         said = []
         for card in (site.stage.card, site.stage.new_card(site="elsewhere")):
             site.stage.insert(card)

@@ -77,11 +77,15 @@ def need(path: Path) -> str:
         pytest.param("detector", "200", 6, 1394, id="ours"),
         pytest.param(str(PEER), "25", 1, 251, id="the peer SSD, the first of them"),
         pytest.param(
-            str(PEER), "200", 6, 1394, id="the peer SSD",
+            str(PEER),
+            "200",
+            6,
+            1394,
+            id="the peer SSD",
             marks=pytest.mark.skipif(not LONG, reason="20 seconds: make long"),
         ),
     ],
-)  # fmt: skip
+)
 @pytest.mark.timeout(300)
 def test_six_people_leave_one_by_one_to_the_right(
     model: str, seconds: str, people: int, frames: int

@@ -91,8 +91,11 @@ def test_a_command_says_it_in_a_sentence(
         words.append(str(config.policy.file))
     done = subprocess.run(
         [*AS_NOBODY, "-m", "doorsill", *words, "--config", str(stage.configuration)],
-        capture_output=True, text=True, timeout=PROGRAM_S, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=PROGRAM_S,
+        check=False,
+    )
     said = done.stderr
     assert "Traceback" not in said
     # In a folder that is open to all, a policy can be put in force all the same.

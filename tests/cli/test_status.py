@@ -242,8 +242,11 @@ def status_of_nobody(stage: Stage) -> dict[str, dict[str, str]]:
     command += [sys.executable, "-m", "doorsill", "status", "--json"]
     done = subprocess.run(
         [*command, "--config", str(stage.configuration)],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert "Traceback" not in done.stderr
     return {each["what"]: each for each in json.loads(done.stdout)}
 

@@ -62,8 +62,10 @@ def test_the_first_step_and_a_path_can_be_copied_at_any_width(width: int) -> Non
     assert "journalctl" in text and "doorsill-uplink" in text
     assert all(len(line) <= width or len(line.split()) == 1 for line in lines)
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
-        "ok", "WRONG", "look",
-    ]  # fmt: skip
+        "ok",
+        "WRONG",
+        "look",
+    ]
 
 
 def test_no_word_is_broken() -> None:

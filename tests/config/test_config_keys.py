@@ -328,29 +328,34 @@ def _stands(site: VaultProcess) -> bool:
     [
         pair("camera.driver", "video", lambda seen, _: seen.code == 2),
         pair(
-            "camera.source", GREY,
+            "camera.source",
+            GREY,
             lambda seen, before: seen.people == 0 < before.people,
-            camera__driver="video", camera__source=str(STREET),
+            camera__driver="video",
+            camera__source=str(STREET),
         ),
         pair(
-            "camera.frame_rate", 4.0,
+            "camera.frame_rate",
+            4.0,
             lambda seen, before: 0 < seen.frame_rate < 4.5 < before.frame_rate,
         ),
         pair("model.detector", "attributes", ends(2, "describes people")),
         pair("model.attributes", "heads", ends(2, "no model named heads")),
         pair("model.runtime", "tflite-runtime", ends(2, "tflite-runtime")),
         pair(
-            "model.threads", 4,
+            "model.threads",
+            4,
             lambda seen, before: seen.threads >= before.threads + 3,
         ),
         pair("model.delegate", NO_SUCH, ends(2, NO_SUCH)),
         pair(
-            "model.delegate_fallback", True,
+            "model.delegate_fallback",
+            True,
             lambda seen, before: before.code == 2 and seen.people > 0,
             model__delegate=NO_SUCH,
         ),
     ],
-)  # fmt: skip
+)
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root sees what vision has loaded")
 def test_vision(
     judge: Callable[..., None], key: str, value: Any, both: Changes, promise: Promise
@@ -366,7 +371,8 @@ def away(reason: str) -> Promise:
     ("key", "value", "both", "promise"),
     [
         pair(
-            "device.id", "cam-02",  # the broker lets nobody speak in another's name
+            "device.id",
+            "cam-02",  # the broker lets nobody speak in another's name
             lambda seen, before: seen.connected and STATE in before.kept - seen.kept,
         ),
         pair("device.site", "braga", ends(3, "braga")),
@@ -377,12 +383,14 @@ def away(reason: str) -> Promise:
         pair("broker.key", f"{READER}.key", ends(3, "key")),
         pair("broker.revoked", "revoked.pem", away("was taken back")),
         pair(
-            "broker.discovery", False,
-            lambda seen, before: (seen.kept, before.kept)
-            == ({STATE}, {STATE, DESCRIPTION}),
+            "broker.discovery",
+            False,
+            lambda seen, before: (
+                (seen.kept, before.kept) == ({STATE}, {STATE, DESCRIPTION})
+            ),
         ),
     ],
-)  # fmt: skip
+)
 def test_uplink(
     judge: Callable[..., None], key: str, value: Any, both: Changes, promise: Promise
 ) -> None:
@@ -393,22 +401,27 @@ def test_uplink(
     ("key", "value", "both", "promise"),
     [
         pair(
-            "device.state", "kept",
-            lambda seen, _: "kept/outbox/outbox.db" in seen.files
-            and "state" not in seen.files,
+            "device.state",
+            "kept",
+            lambda seen, _: (
+                "kept/outbox/outbox.db" in seen.files and "state" not in seen.files
+            ),
         ),
         pair(
-            "device.run", "going",
-            lambda seen, _: "going/cells.sock" in seen.files
-            and "run" not in seen.files,
+            "device.run",
+            "going",
+            lambda seen, _: (
+                "going/cells.sock" in seen.files and "run" not in seen.files
+            ),
         ),
         pair(
-            "policy.file", "second.json",
+            "policy.file",
+            "second.json",
             lambda seen, before: None is not seen.policy != before.policy,
         ),
         pair("policy.controller_key", "other/controller.pem", ends(3, "sign")),
     ],
-)  # fmt: skip
+)
 def test_all_of_it(
     judge: Callable[..., None], key: str, value: Any, both: Changes, promise: Promise
 ) -> None:
@@ -424,21 +437,25 @@ def shut(sentence: str) -> Promise:
     [
         pair("consent.ca", "other/ca.pem", shut("is not the policy's")),
         pair(
-            "consent.token", "fido2", ends(2, "no FIDO2 key is enrolled"),
+            "consent.token",
+            "fido2",
+            ends(2, "no FIDO2 key is enrolled"),
         ),
         pair(
-            "consent.reader", "Another",
+            "consent.reader",
+            "Another",
             shut(""),
         ),
         pair("consent.medium", "faces", lambda seen, _: seen.kind == "file"),
         pair(
-            "consent.medium_bytes", 1 << 20,
+            "consent.medium_bytes",
+            1 << 20,
             lambda seen, before: (seen.size, before.size) == (1 << 20, MEDIUM_BYTES),
         ),
         pair("consent.gpio_line", "gpiochip9:1", ends(2, "gpio_line")),
         pair("consent.lamp_line", "gpiochip9:1", ends(2, "lamp_line")),
     ],
-)  # fmt: skip
+)
 def test_vault(
     judge: Callable[..., None], key: str, value: Any, both: Changes, promise: Promise
 ) -> None:

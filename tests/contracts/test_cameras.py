@@ -313,17 +313,21 @@ def test_a_monstrous_picture_is_refused_before_it_is_decoded(tmp_path, monkeypat
         pytest.param("webcam", "", ConfigError, "is none of street", id="no driver"),
         pytest.param("street", "x", ConfigError, "none of loop, once", id="street"),
         pytest.param(
-            "video", "/dev/video63", CameraError,
+            "video",
+            "/dev/video63",
+            CameraError,
             r"^/dev/video63 cannot be opened: No such .*: no camera is attached there",
             id="V4L2",
         ),
         pytest.param(
-            "video", "rtsp://u:secret@127.0.0.1:1/a?t=2", CameraError,
+            "video",
+            "rtsp://u:secret@127.0.0.1:1/a?t=2",
+            CameraError,
             r"^rtsp://127.0.0.1:1/a cannot be opened: Connection refused$",
             id="nobody answers, and the password stays out",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_source_that_cannot_be_is_one_sentence(name, source, error, sentence):
     with pytest.raises(error, match=sentence):
         open_camera(name, source, FIT)
@@ -452,8 +456,13 @@ def test_a_camera_whose_clock_is_slow_does_not_seem_late():
 def test_after_a_gap_the_frame_rate_begins_anew():
     rate = FrameRate(10.0)
     assert [rate.takes(t) for t in (0.0, 0.05, 0.1, 5.0, 5.02, 5.1)] == [
-        True, False, True, True, False, True,
-    ]  # fmt: skip
+        True,
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
 
 
 class Flaky:

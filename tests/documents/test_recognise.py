@@ -46,9 +46,12 @@ head -c 120 certificate.pem >half.pem
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     subprocess.run(
-        ["bash", "-c", MAKE], cwd=folder, check=True, capture_output=True,
+        ["bash", "-c", MAKE],
+        cwd=folder,
+        check=True,
+        capture_output=True,
         timeout=PROGRAM_S,
-    )  # fmt: skip
+    )
     return folder
 
 
@@ -173,9 +176,12 @@ def test_the_command_that_is_named_mends_it(
     if name == "all.p12":
         given = given.replace("eight888", "")
     subprocess.run(
-        ["bash", "-c", given], cwd=tmp_path, check=True, capture_output=True,
+        ["bash", "-c", given],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
         timeout=PROGRAM_S,
-    )  # fmt: skip
+    )
     made = tmp_path / "new"
     read(made if made.exists() else wrong.with_name(name + ".pub"))
 

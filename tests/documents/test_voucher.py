@@ -40,17 +40,21 @@ def test_what_is_printed_is_read_back(
         pytest.param(MADE.text().lower(), id="in lower case"),
         pytest.param(f"  {MADE.text()}\n", id="with blanks around it"),
         pytest.param(
-            MADE.text().rpartition("/")[0] + "/" + MADE.secret + MADE.root
+            MADE.text().rpartition("/")[0]
+            + "/"
+            + MADE.secret
+            + MADE.root
             + MADE.text()[-2:],
             id="without groups",
         ),
         pytest.param(
-            MADE.text().rpartition("/")[0] + "/"
+            MADE.text().rpartition("/")[0]
+            + "/"
             + MADE.text().rpartition("/")[2].replace("0", "O").replace("1", "l"),
             id="with letters that look alike",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_person_may_type_it_as_they_see_it(typed: str) -> None:
     assert read_voucher(typed) == MADE
 

@@ -156,8 +156,10 @@ def test_a_file_that_is_journalled_with_its_data_is_refused(tmp_path: Path) -> N
         journalled = "set_inode_field faces.bin flags 0x84000"
         subprocess.run(
             ["/usr/sbin/debugfs", "-w", "-R", journalled, str(device)],
-            check=True, capture_output=True, timeout=PROGRAM_S,
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+            timeout=PROGRAM_S,
+        )
         subprocess.run(["mount", str(device), str(at)], check=True, timeout=PROGRAM_S)
         with pytest.raises(ConfigError, match=r"chattr \+j"):
             DiskMedium(at / "faces.bin", SIZE)

@@ -51,9 +51,12 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", READ, DEVICE], capture_output=True, text=True,
-        timeout=60, env={**os.environ, **environment},
-    )  # fmt: skip
+        [sys.executable, "-c", READ, DEVICE],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
 
 
 def test_its_frames_come_with_their_times_and_colours_until_it_is_unplugged(

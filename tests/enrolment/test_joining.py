@@ -48,8 +48,9 @@ def test_after_one_command_a_camera_has_all_it_needs(
 ) -> None:
     to, given = tmp_path / "camera", voucher_file(fleet, tmp_path)
     secret = given.read_text().split("/")[-1][:9]
-    code = main.run(["enrol", "--voucher", str(given), "--to", str(to),
-                     "--camera", "street"])  # fmt: skip
+    code = main.run(
+        ["enrol", "--voucher", str(given), "--to", str(to), "--camera", "street"]
+    )
     assert code == 0
     config, problems = read_config(to / "doorsill.toml")
     assert config is not None and problems == []

@@ -108,18 +108,20 @@ def test_labels_beside_the_recording_are_taken(short, capsys):
     [
         pytest.param(["detector", "--json"], "need a recording: --on", id="no clip"),
         pytest.param(
-            ["attributes", "--on", str(CLIP)], "attributes is not a detector",
+            ["attributes", "--on", str(CLIP)],
+            "attributes is not a detector",
             id="no detector",
         ),
         pytest.param(
             ["detector", "--on", "none.mp4"], "none.mp4", id="no such recording"
         ),
         pytest.param(
-            ["detector", "--on", str(CLIP), "--threads", "1,2"], "one number",
+            ["detector", "--on", str(CLIP), "--threads", "1,2"],
+            "one number",
             id="two numbers of threads",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_compared_is_a_sentence(arguments, sentence, capsys):
     assert main.run(["models", "bench", *arguments]) != 0
     said = capsys.readouterr().err

@@ -28,8 +28,9 @@ def walked(direction: Direction | None) -> np.ndarray:
     plot = TrackPlot()
     for step in range(11):
         done = direction is not None and step == 6
-        crossings = [Crossing(0, direction, 0.0, 7)] if done and direction is not None\
-            else []  # fmt: skip
+        crossings = (
+            [Crossing(0, direction, 0.0, 7)] if done and direction is not None else []
+        )
         plot.add(tracks((7, step / 10, 0.25)), crossings)
     return plot.draw([LINE], 16 / 9)
 

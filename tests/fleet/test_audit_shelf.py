@@ -43,7 +43,7 @@ def test_another_of_the_same_number_lies_beside_it_up_to_a_bound(
         (TOPIC, encode(replace(CERTIFICATE, counter=20_001))),
     ],
     ids=["a folder above", "no device", "state", "nothing", "a blank", "too high"],
-)  # fmt: skip
+)
 def test_nothing_else_is_kept(tmp_path: Path, topic: str, payload: bytes) -> None:
     Shelf(tmp_path / "home").keep([(topic, payload)])
     assert not (tmp_path / "home").exists()

@@ -137,8 +137,12 @@ def test_what_a_camera_says_is_there_and_is_kept_there(
         wait_until(lambda: set(wanted) <= set(ear.heard))
         assert {name: ear.heard[name][0] for name in wanted} == wanted
     with closing(theirs.listen()) as late:  # as Home Assistant after its restart
-        wait_until(lambda: {name: (said, True) for name, said in wanted.items()}
-              == {name: late.heard.get(name) for name in wanted})  # fmt: skip
+        wait_until(
+            lambda: (
+                {name: (said, True) for name, said in wanted.items()}
+                == {name: late.heard.get(name) for name in wanted}
+            )
+        )
 
 
 def test_a_broker_that_forgot_everything_is_told_again(

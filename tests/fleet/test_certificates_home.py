@@ -88,9 +88,13 @@ class Office:
     def listening(self, site: VaultProcess) -> Iterator[None]:
         folder = site.folder
         reader = Reader(
-            READER, HOST, site.site.broker.port, folder / "broker/ca.pem",
-            folder / f"{READER}.pem", folder / f"{READER}.key",
-        )  # fmt: skip
+            READER,
+            HOST,
+            site.site.broker.port,
+            folder / "broker/ca.pem",
+            folder / f"{READER}.pem",
+            folder / f"{READER}.key",
+        )
         subscriber = Subscriber(reader, Counted(), self.take)
         subscriber.shelf = self.shelf
         subscriber.start()
@@ -131,8 +135,10 @@ def test_each_blanking_comes_home_and_is_verified(site: VaultProcess) -> None:
     found = office.judge()
     assert found.is_whole, found.sentences()
     assert [each.body["reason"] for each in found.verified] == [
-        "start", "removed", "shutdown",
-    ]  # fmt: skip
+        "start",
+        "removed",
+        "shutdown",
+    ]
     assert found.verified[1].body["leases"][0]["sealed"] >= 3
     assert [e.sha256 for e in found.verified] == [e.sha256 for e in site.chain()]
 

@@ -66,9 +66,14 @@ def test_a_device_with_the_name_of_a_reader_is_a_device(
     site.broker.admit("store")
     site.authority.issue_device(SITE, "store", datetime.now(UTC)).write(tmp_path, "x")
     address = Address(
-        "store", site.address("store").host, site.broker.port,
-        site.broker.folder / "ca.pem", tmp_path / "x.pem", tmp_path / "x.key", SITE,
-    )  # fmt: skip
+        "store",
+        site.address("store").host,
+        site.broker.port,
+        site.broker.folder / "ca.pem",
+        tmp_path / "x.pem",
+        tmp_path / "x.key",
+        SITE,
+    )
     with (
         closing(Listener(site.address("store"), f"doorsill/{SITE}/#")) as reader,
         closing(Listener(address, f"doorsill/{SITE}/#")) as posing,

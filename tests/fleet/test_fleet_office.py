@@ -74,17 +74,24 @@ def test_a_camera_gets_what_its_configuration_names(stores: Office) -> None:
     assert (config.broker.host, config.broker.port) == (BROKER, 8884)
     assert config.camera.driver == "picamera" and config.consent is None
     for path in (
-        config.broker.ca, config.broker.certificate, config.broker.key,
-        config.policy.file, config.policy.controller_key,
-    ):  # fmt: skip
+        config.broker.ca,
+        config.broker.certificate,
+        config.broker.key,
+        config.policy.file,
+        config.policy.controller_key,
+    ):
         assert path.parent == made and path.is_file()
     found = identity.load(made)
     assert (found.site, found.device) == ("porto-1", "cam-01")
     found.certificate.verify_directly_issued_by(pem.read_certificate(made / "ca.pem"))
     assert {each.name for each in made.iterdir()} == {
-        "ca.pem", "controller.key.pub", "device.crt", "device.key", "doorsill.toml",
+        "ca.pem",
+        "controller.key.pub",
+        "device.crt",
+        "device.key",
+        "doorsill.toml",
         "policy.json",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -110,8 +117,10 @@ def test_the_access_list_follows_the_folders(stores: Office) -> None:
     access = (stores.broker / "access").read_text()
     users = [each for each in access.splitlines() if each.startswith("user ")]
     assert users == [
-        "user porto-1_cam-01", "user porto-1_cam-02", f"user {reader_name('store')}",
-    ]  # fmt: skip
+        "user porto-1_cam-01",
+        "user porto-1_cam-02",
+        f"user {reader_name('store')}",
+    ]
     (stores.cameras / "porto-1_cam-01").rename(stores.folder / "away")
     stores.write_access()
     assert "cam-01" not in (stores.broker / "access").read_text()

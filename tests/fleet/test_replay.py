@@ -37,10 +37,15 @@ def planned(door: Door) -> list[LineInterval]:
         total_in, total_out = total_in + came, total_out + left
         found.append(
             replace(
-                LINE, start=start, end=start + 60, count_in=came, count_out=left,
-                total_in=total_in, total_out=total_out,
+                LINE,
+                start=start,
+                end=start + 60,
+                count_in=came,
+                count_out=left,
+                total_in=total_in,
+                total_out=total_out,
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -124,10 +129,18 @@ def test_three_cameras_relive_a_day(tmp_path: Path) -> None:
     words = ["--days", "1", "--cameras", "3", "--no-film", "--folder", str(own)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.replay", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=PROGRAM_S, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PROGRAM_S,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    for word in ("1,800 of 1,800: 0 lost, 0 doubled", "0 places with a canary face",
-                 "the control was found in broker", "is revoked"):  # fmt: skip
+    for word in (
+        "1,800 of 1,800: 0 lost, 0 doubled",
+        "0 places with a canary face",
+        "the control was found in broker",
+        "is revoked",
+    ):
         assert word in " ".join(done.stdout.split()), done.stdout
     assert not own.exists()

@@ -159,8 +159,10 @@ def test_deletion_says_first_and_notes_afterwards(
     with reading(store.engine) as connection:
         found = connection.execute(select(Deletion.name, Deletion.rows)).all()
     assert [tuple(each) for each in found] == [
-        ("line_windows", 1440), ("zone_windows", 1), ("attributes", 1)
-    ]  # fmt: skip
+        ("line_windows", 1440),
+        ("zone_windows", 1),
+        ("attributes", 1),
+    ]
     assert run([*words, "--yes"]) == 0
     assert "nothing is older than 2026-06-02" in capsys.readouterr().out
 

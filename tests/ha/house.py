@@ -190,13 +190,18 @@ class House:
     def _onboard(self) -> None:
         """As the first person who opens it in a browser."""
         person = {
-            "client_id": CLIENT, "name": "Ana", "username": "ana",
-            "password": PASSWORD, "language": "en",
-        }  # fmt: skip
+            "client_id": CLIENT,
+            "name": "Ana",
+            "username": "ana",
+            "password": PASSWORD,
+            "language": "en",
+        }
         code = until(lambda: self._onboarded(person), START_S)["auth_code"]
         grant = {
-            "client_id": CLIENT, "grant_type": "authorization_code", "code": code,
-        }  # fmt: skip
+            "client_id": CLIENT,
+            "grant_type": "authorization_code",
+            "code": code,
+        }
         self.token = self.ask("/auth/token", grant, form=True)["access_token"]
 
     def _onboarded(self, person: dict[str, str]) -> Any:

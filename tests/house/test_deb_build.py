@@ -53,8 +53,11 @@ def listed(package: Path) -> dict[str, tuple[str, str]]:
     """Each path of a package with its mode and owner."""
     said = subprocess.run(
         ["dpkg-deb", "--contents", str(package)],
-        capture_output=True, text=True, check=True, timeout=PROGRAM_S,
-    ).stdout  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PROGRAM_S,
+    ).stdout
     rows = (line.split(maxsplit=5) for line in said.splitlines())
     return {row[5].split(" -> ")[0].lstrip("."): (row[0], row[1]) for row in rows}
 
@@ -104,8 +107,11 @@ def test_both_together_are_the_whole_source(built: dict[str, Path]) -> None:
     }
     tracked = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "firmware/doorsill", "provisioning"],
-        capture_output=True, text=True, check=True, timeout=PROGRAM_S,
-    ).stdout.split()  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PROGRAM_S,
+    ).stdout.split()
     ours = {each.split("/", 1)[1] for each in tracked if (ROOT / each).is_file()}
     wanted = {each for each in ours if each.endswith((".py", ".mp4", ".json"))}
     assert wanted <= installed

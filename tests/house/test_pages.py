@@ -43,9 +43,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ran(command: list[str], folder: Path, **more: str) -> str:
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False,
-        timeout=PROGRAM_S, env={**os.environ, "LC_ALL": "C.UTF-8", **more},
-    )  # fmt: skip
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+        env={**os.environ, "LC_ALL": "C.UTF-8", **more},
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -66,9 +71,13 @@ def test_man_shows_the_page_without_a_warning(
 def test_negative_control_man_warns_of_a_wrong_page(made: Path) -> None:
     (made / "wrong.1").write_text('.TH X 1\n.SH NAME\nx \\- y\n.nosuch "a"\n')
     done = subprocess.run(
-        ["man", "--warnings", "-l", "wrong.1"], cwd=made, capture_output=True,
-        text=True, check=False, timeout=PROGRAM_S,
-    )  # fmt: skip
+        ["man", "--warnings", "-l", "wrong.1"],
+        cwd=made,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
     assert "nosuch" in done.stderr
 
 
@@ -207,9 +216,12 @@ def test_nothing_but_the_standard_library_makes_them(tmp_path: Path) -> None:
 def test_the_wheel_has_them(tmp_path: Path, made: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d"]
     subprocess.run(
-        [*command, str(tmp_path)], cwd=ROOT, check=True, capture_output=True,
+        [*command, str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
         timeout=PROGRAM_S,
-    )  # fmt: skip
+    )
     (path,) = tmp_path.iterdir()
     with zipfile.ZipFile(path) as wheel:
         here = {name.split(".data/data/")[-1]: name for name in wheel.namelist()}

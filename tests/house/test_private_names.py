@@ -258,14 +258,18 @@ TOUCHES = [
 LEGITIMATE = [
     pytest.param("os._exit(0)", id="documented"),
     pytest.param("class P(ctypes.Structure): _fields_ = []", id="of ctypes"),
-    pytest.param("class A:\n def f(self): self._x = 1; self._g()\n def _g(self): ...",
-                 id="its own"),
-    pytest.param("class A:\n def _g(self): ...\nclass B(A):\n"
-                 " def f(self): self._g()", id="its parent's, of the tests"),
+    pytest.param(
+        "class A:\n def f(self): self._x = 1; self._g()\n def _g(self): ...",
+        id="its own",
+    ),
+    pytest.param(
+        "class A:\n def _g(self): ...\nclass B(A):\n def f(self): self._g()",
+        id="its parent's, of the tests",
+    ),
     pytest.param("def _helper(): ...\n_helper()", id="a function of the test file"),
     pytest.param("x = 'Attendant._sever waits'", id="words"),
     pytest.param("x = '_aarch64'; y.__dict__; _ = 1", id="no name of ours"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "names"), TOUCHES)

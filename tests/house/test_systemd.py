@@ -64,8 +64,11 @@ def verified(root: Path, *units: str) -> str:
     done = subprocess.run(
         ["systemd-analyze", "verify", f"--root={root}", *units],
         env={**os.environ, "MANPATH": str(root / "usr/share/man")},
-        capture_output=True, text=True, check=False, timeout=PROGRAM_S,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
     return done.stdout + done.stderr
 
 
@@ -73,8 +76,11 @@ def exposure(unit: Path) -> float:
     """systemd's own score: 0 is shut, 10 is open."""
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)],
-        capture_output=True, text=True, check=False, timeout=PROGRAM_S,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
     found = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
     assert found, done.stdout + done.stderr
     return float(found[1])
@@ -154,8 +160,11 @@ def sysusers(file: Path, root: Path) -> subprocess.CompletedProcess[str]:
     (root / "etc").mkdir(exist_ok=True)
     return subprocess.run(
         ["systemd-sysusers", "--dry-run", f"--root={root}", str(file)],
-        capture_output=True, text=True, check=False, timeout=PROGRAM_S,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
 
 
 def test_systemd_makes_every_user_and_group_that_the_units_name(tmp_path: Path) -> None:

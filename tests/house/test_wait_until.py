@@ -27,7 +27,7 @@ def test_it_says_what_it_waited_for(
     what: str | Callable[[], object], says: str
 ) -> None:
     with pytest.raises(AssertionError, match=says):
-        wait_until(lambda: not 'the door', what, within_s=0.01)  # fmt: skip
+        wait_until(lambda: not "the door", what, within_s=0.01)
 
 
 def test_what_has_no_text_is_named() -> None:

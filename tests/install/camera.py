@@ -9,10 +9,14 @@ from units.machine import Machine
 
 TYPED_S = 600.0
 ENVIRONMENT = (
-    "HOME=/root", "USER=root", "LANG=C.UTF-8", "TERM=dumb", "COLUMNS=80",
+    "HOME=/root",
+    "USER=root",
+    "LANG=C.UTF-8",
+    "TERM=dumb",
+    "COLUMNS=80",
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "DEBIAN_FRONTEND=noninteractive",
-)  # fmt: skip
+)
 
 
 class Camera(Machine):
@@ -23,9 +27,14 @@ class Camera(Machine):
         enter = ["nsenter", "-t", str(self.leader), "-m", "-p", "-u", "-i", "-C"]
         there = ["env", "-i", *ENVIRONMENT, "bash", "-c", f"cd /root && {line}"]
         done = subprocess.run(
-            [*enter, "--", *there], input="Y\n", text=True, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TYPED_S,
-        )  # fmt: skip
+            [*enter, "--", *there],
+            input="Y\n",
+            text=True,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TYPED_S,
+        )
         return done.returncode, done.stdout
 
     def files(self, folder: str) -> dict[str, bytes]:

@@ -90,7 +90,8 @@ def possible(it: Combination) -> bool:
             it.codec in HOLDS[it.container],
             it.depth in DEPTHS[it.codec],
             (it.span == "pc") == it.depth.startswith("yuvj") or it.codec == "h264",
-            it.span == "tv" or it.depth in ("yuv420p", "yuv422p", "yuv444p")
+            it.span == "tv"
+            or it.depth in ("yuv420p", "yuv422p", "yuv444p")
             or it.codec == "mjpeg",
             it.container in MATRICES or (it.turn == 0 and it.mirror == "no"),
             it.codec != "mpeg2" or it.rate in MPEG2_RATES,
@@ -106,7 +107,7 @@ def possible(it: Combination) -> bool:
             # Matroska says how long the last picture is held nowhere but in the whole.
             it.end == "whole" or it.container in MATRICES,
         )
-    )  # fmt: skip
+    )
 
 
 def all_pairs(least: int, seed: int = 1) -> list[Combination]:

@@ -77,11 +77,12 @@ def test_a_label_file_may_be_of_any_system():
             bent.metadata(anchors=np.full((2, 4), np.inf)), "anchors", id="anchors"
         ),
         pytest.param(
-            bent.metadata(anchors=ANCHORS, scales=(1, np.nan, 1, 1)), "scales",
+            bent.metadata(anchors=ANCHORS, scales=(1, np.nan, 1, 1)),
+            "scales",
             id="scales",
         ),
     ],
-)  # fmt: skip
+)
 def test_metadata_that_cannot_be_is_refused(metadata, sentence):
     with pytest.raises(ConfigError, match=f"metadata is damaged: .*{sentence}"):
         read_stated(bent.with_metadata(empty_model(), metadata))

@@ -118,10 +118,14 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
-        word, other = (" and ", " or ") if isinstance(node.op, ast.And) else (
-            " or ",
-            " and ",
-        )  # fmt: skip
+        word, other = (
+            (" and ", " or ")
+            if isinstance(node.op, ast.And)
+            else (
+                " or ",
+                " and ",
+            )
+        )
         first, second = node.values[0], node.values[1]
         start, end = self._end(first), self._start(second)
         gap = self._between(start, end)

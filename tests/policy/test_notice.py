@@ -16,9 +16,13 @@ BODY: dict[str, Any] = {
     "lines": [{"id": "a", "points": [[0, 0], [1, 1]]}],
 }  # fmt: skip
 CONSENT: dict[str, Any] = {
-    "purposes": ["validation", "training-staff"], "ca": "00" * 32, "revoked": [],
-    "max_seconds": 601, "max_bytes": 4096, "max_crops": 1,
-}  # fmt: skip
+    "purposes": ["validation", "training-staff"],
+    "ca": "00" * 32,
+    "revoked": [],
+    "max_seconds": 601,
+    "max_bytes": 4096,
+    "max_crops": 1,
+}
 ZONE = {"id": "z", "kind": "count", "polygon": [[0, 0], [1, 0], [1, 1]]}
 HOURS = [{"days": ["mon"], "opens": "09:00", "closes": "20:00"}]
 LIT = {"consent": {**CONSENT, "lamp": True}}
@@ -64,7 +68,7 @@ SENTENCES: list[tuple[str, dict[str, Any], str, str]] = [
     ("who", {}, "object to: Example, 1 Road. site porto-1 | policy 7", "Notice"),
     ("a notice", {"notice": "sign-7"}, "Notice sign-7 | site porto-1", "none"),
     ("why", {}, "Purpose: see who comes.", "hours"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
@@ -94,10 +98,14 @@ def test_it_can_be_printed() -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (61, "2 minutes"),
-        (600, "10 minutes"), (14400, "240 minutes"),
+        (1, "1 second"),
+        (59, "59 seconds"),
+        (60, "1 minute"),
+        (61, "2 minutes"),
+        (600, "10 minutes"),
+        (14400, "240 minutes"),
     ],
-)  # fmt: skip
+)
 def test_no_time_is_promised_shorter_than_it_is(seconds: int, words: str) -> None:
     consent = {"consent": {**CONSENT, "max_seconds": seconds}}
     flat = " ".join(notice_text(document.parse(BODY | consent)).split())

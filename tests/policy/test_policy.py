@@ -307,10 +307,12 @@ def test_hours_that_close_when_they_open_are_the_whole_day() -> None:
     all_day = [{"days": ["mon"], "opens": "09:00", "closes": "09:00"}]
     found = policy.parse(changed(hours=all_day, timezone="UTC"))
     for local, is_open in (
-        ("2026-06-01T08:59", False), ("2026-06-01T09:00", True),
-        ("2026-06-01T23:59", True), ("2026-06-02T08:59", True),
+        ("2026-06-01T08:59", False),
+        ("2026-06-01T09:00", True),
+        ("2026-06-01T23:59", True),
+        ("2026-06-02T08:59", True),
         ("2026-06-02T09:00", False),
-    ):  # fmt: skip
+    ):
         assert policy.is_open(found, at(local, "UTC")) is is_open
 
 

@@ -29,9 +29,12 @@ from doorsill.policy.sketch import COLUMNS, ROWS, sketch
 from doorsill.policy.words import differences, summary
 
 EVERYTHING = {
-    **BODY, "devices": ["cam-01"], "models": ["ab" * 32], "live_seconds": 2,
+    **BODY,
+    "devices": ["cam-01"],
+    "models": ["ab" * 32],
+    "live_seconds": 2,
     "consent": {**BODY["consent"], "lamp": True},
-}  # fmt: skip
+}
 
 
 def test_the_first_draft_is_complete_but_for_the_name() -> None:

@@ -220,12 +220,16 @@ def test_live_seconds(tmp_path: Path, seconds: int, least: int, most: int) -> No
     ("changes", "lines", "zones"),
     [
         pytest.param({}, {0}, 0, id="one line"),
-        pytest.param({"lines": [{"id": n, "points": [[0, 0], [1, 1]]} for n in "ab"]},
-                     {0, 1}, 0, id="two lines"),
+        pytest.param(
+            {"lines": [{"id": n, "points": [[0, 0], [1, 1]]} for n in "ab"]},
+            {0, 1},
+            0,
+            id="two lines",
+        ),
         pytest.param({"zones": [ZONE]}, {0}, 1, id="a zone"),
         pytest.param({"zones": [{**ZONE, "kind": "exclude"}]}, {0}, 0, id="no zone"),
     ],
-)  # fmt: skip
+)
 def test_only_places_of_the_policy_are_told(
     tmp_path: Path, changes: dict[str, Any], lines: set[int], zones: int
 ) -> None:

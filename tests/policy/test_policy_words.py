@@ -102,10 +102,13 @@ def test_no_part_of_a_policy_can_change_unsaid(kind: type[Any]) -> None:
 def test_the_summary_shows_all_that_was_signed() -> None:
     text = summary(changed({"consent.lamp": True, "devices": ["cam-01"]}))
     for part in (
-        "policy 4 for site porto-1: count", "cam-01", "on, notice sign-1",
+        "policy 4 for site porto-1: count",
+        "cam-01",
+        "on, notice sign-1",
         "k = 12 crossings, epsilon = 1.5 a day, live every 60 s",
         "for validation; only while the consent lamp is lit; at most 600 s, 100 faces",
-        "mon 09:00-20:00 (UTC)", "door: 0,0.5 1,0.5; IN is downwards",
+        "mon 09:00-20:00 (UTC)",
+        "door: 0,0.5 1,0.5; IN is downwards",
         "till: counts who is in it; 0,0 1,0 0,1",
-    ):  # fmt: skip
+    ):
         assert part in text

@@ -24,12 +24,14 @@ STATUS = "Name:\tx\nVmLck:\t{kib:8d} kB\nNoNewPrivs:\t{nnp}\nSeccomp:\t{seccomp}
         pytest.param(0, 0, 1, Lock(0), id="seccomp's strict mode is no list of ours"),
         pytest.param(4, 0, 0, Lock.MEMORY_LOCKED, id="memory"),
         pytest.param(
-            9000, 1, 2,
+            9000,
+            1,
+            2,
             Lock.SECCOMP | Lock.NO_NEW_PRIVILEGES | Lock.MEMORY_LOCKED,
             id="all that can be seen from outside",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_the_kernel_says_of_a_process(
     kib: int, nnp: int, seccomp: int, held: Lock
 ) -> None:

@@ -29,7 +29,8 @@ UNIT = """\
     [
         pytest.param("", [], id="a unit's mounts are a room"),
         pytest.param(
-            "30 21 0:30 / /a rw - tmpfs tmpfs rw", ["/a (tmpfs) can be written"],
+            "30 21 0:30 / /a rw - tmpfs tmpfs rw",
+            ["/a (tmpfs) can be written"],
             id="a folder of memory that can be written",
         ),
         pytest.param(
@@ -38,11 +39,13 @@ UNIT = """\
             id="a folder whose name only begins like ours",
         ),
         pytest.param(
-            "30 21 0:30 / /run/doorsill/vault rw - tmpfs tmpfs rw", [],
+            "30 21 0:30 / /run/doorsill/vault rw - tmpfs tmpfs rw",
+            [],
             id="the unit's own runtime folder is memory",
         ),
         pytest.param(
-            "30 21 0:30 / /sys/fs/fuse/connections rw - fusectl fusectl rw", [],
+            "30 21 0:30 / /sys/fs/fuse/connections rw - fusectl fusectl rw",
+            [],
             id="what the kernel mounts below /sys is no disk",
         ),
         pytest.param(
@@ -56,7 +59,7 @@ UNIT = """\
             id="a folder with a space in its name, and a peer group",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_a_mount_table_leaves_open(
     line: str, left: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +125,9 @@ def test_in_a_room_there_is_only_what_was_named(user: int) -> None:
         done = subprocess.run(
             [python, "-c", INSIDE, *map(str, folders), str(user)],
             env={"PYTHONPATH": str(package)},
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     assert done.stdout == "room\n", done.stderr

@@ -44,9 +44,12 @@ def said(act: str, *, silenced: bool = True) -> str:
     take_over = "scribe.take_over()" if silenced else "pass"
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(take_over=take_over, act=act)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
         check=False,
-    )  # fmt: skip
+    )
     return done.stdout
 
 
@@ -75,8 +78,9 @@ def test_nothing_else_is_written(act: str) -> None:
 
 def test_a_line_that_is_on_no_list_is_told_without_a_word_of_it() -> None:
     heard = said("logging.error('something new')")
-    assert heard.endswith("doorsill.test: something that is on no list; "
-                          "the exit code says more\n")  # fmt: skip
+    assert heard.endswith(
+        "doorsill.test: something that is on no list; the exit code says more\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,10 +108,12 @@ def test_whatever_is_sent_to_the_scribe_a_sentence_leaves(raw: str) -> None:
 
 
 def test_a_scribe_ends_after_so_many_sentences() -> None:
-    heard = said("os.set_blocking(pipe, True)\n"
-                 "try:\n"
-                 "    for _ in range(100_000): os.write(pipe, b'0\\n')\n"
-                 "except BrokenPipeError: pass")  # fmt: skip
+    heard = said(
+        "os.set_blocking(pipe, True)\n"
+        "try:\n"
+        "    for _ in range(100_000): os.write(pipe, b'0\\n')\n"
+        "except BrokenPipeError: pass"
+    )
     assert heard.count("it was hello\n") == heard.count("\n") == MOST
 
 

@@ -117,8 +117,11 @@ def test_a_confined_process_is_heard_and_cannot_connect_again(tmp_path: Path) ->
         done = subprocess.run(
             [sys.executable, "-c", CONFINED],
             env={**os.environ, **systemd.environment, "OPENBLAS_NUM_THREADS": "1"},
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert done.stderr.strip() == "no second one: Operation not permitted"
         assert systemd.heard() == "READY=1\nSTATUS=confined"
         assert systemd.heard() == "WATCHDOG=1"

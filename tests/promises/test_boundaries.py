@@ -266,9 +266,9 @@ def test_only_commands_and_services_read_the_configuration() -> None:
 
 
 def test_only_whoever_starts_us_imports_a_command() -> None:
-    found = {
-        module for module, other in arrows() if room_of(other) == "cli"
-    } - {each for each in MODULES if room_of(each) == "cli"}  # fmt: skip
+    found = {module for module, other in arrows() if room_of(other) == "cli"} - {
+        each for each in MODULES if room_of(each) == "cli"
+    }
     assert found == {"doorsill.__main__"}
 
 
@@ -316,10 +316,7 @@ def test_negative_control_a_forbidden_import_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_a_process_does_not_even_load(module: str, banned: tuple[str, ...]) -> None:
-    code = (
-        f"import sys, {module}\n"
-        f"print([n for n in {banned!r} if n in sys.modules])"
-    )  # fmt: skip
+    code = f"import sys, {module}\nprint([n for n in {banned!r} if n in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

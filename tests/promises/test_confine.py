@@ -29,8 +29,11 @@ def ran(code: str, *arguments: str) -> str:
     program += "except ConfigError as error:\n    print('refused:', error)\n"
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -268,11 +268,19 @@ def refused(world: World) -> None:
 
 
 REFUSED = (
-    "seccomp only", "model not allowed", "policy missing", "policy of another site",
+    "seccomp only",
+    "model not allowed",
+    "policy missing",
+    "policy of another site",
     "policy unreadable",
-)  # fmt: skip
-APART = ("camera without frames", "no landlock", "seccomp only", "no reader",
-         "pcscd gone")  # fmt: skip
+)
+APART = (
+    "camera without frames",
+    "no landlock",
+    "seccomp only",
+    "no reader",
+    "pcscd gone",
+)
 
 
 def far_shop(world: World) -> tuple[Scene, Callable[[], None]]:
@@ -314,10 +322,14 @@ def far_shop(world: World) -> tuple[Scene, Callable[[], None]]:
 
 
 FAR_AWAY = (
-    "certificate not yet valid", "certificate expired", "certificate of another CA",
-    "broker unknown", "broker refuses the connection",
-    "key unreadable for the unit's user", "broker silent",
-)  # fmt: skip
+    "certificate not yet valid",
+    "certificate expired",
+    "certificate of another CA",
+    "broker unknown",
+    "broker refuses the connection",
+    "key unreadable for the unit's user",
+    "broker silent",
+)
 
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")

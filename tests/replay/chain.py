@@ -77,10 +77,14 @@ def policy(world: FleetWorld) -> dict[str, Any]:
         "zones": [],
         "hours": [{"days": list(DAYS), "opens": "00:00", "closes": "24:00"}],
         "consent": {
-            "purposes": ["validation"], "ca": ca.fingerprint(hashes.SHA256()).hex(),
-            "revoked": [], "max_seconds": 600, "max_bytes": 1 << 20, "max_crops": 100,
+            "purposes": ["validation"],
+            "ca": ca.fingerprint(hashes.SHA256()).hex(),
+            "revoked": [],
+            "max_seconds": 600,
+            "max_bytes": 1 << 20,
+            "max_crops": 100,
         },
-    }  # fmt: skip
+    }
 
 
 def add(world: FleetWorld, wanted: list[Door]) -> dict[tuple[str, str], HandedOut]:

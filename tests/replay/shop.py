@@ -104,9 +104,10 @@ class Shop:
         """Until all that the cameras have is at the broker, but for those away."""
         halt, of = self._halt(), len(self.days)
         left = {
-            door for door in self.cameras
+            door
+            for door in self.cameras
             if number + 1 == halt or not is_away(door, number, of)
-        }  # fmt: skip
+        }
         self._post()
         while left:
             if self.stop.asked:

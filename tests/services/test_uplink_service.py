@@ -598,8 +598,10 @@ def test_how_long_one_person_stayed_is_not_told(zone_shop: Shop) -> None:
         (None,) * 3
     )
     assert (second.dwell_s, second.occupancy_max, second.occupancy_mean_milli) == (
-        384, 10, 500,
-    )  # fmt: skip
+        384,
+        10,
+        500,
+    )
 
 
 # --- attributes ---------------------------------------------------------------------

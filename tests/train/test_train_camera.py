@@ -113,8 +113,9 @@ def test_a_label_goes_where_the_lens_puts_its_pixel(strength: float) -> None:
     lens = Lens(strength)
     for point in GRID.reshape(-1, 2).round():
         picture = np.zeros((HEIGHT, WIDTH))
-        picture[int(point[1]) - 1 : int(point[1]) + 2,
-                int(point[0]) - 1 : int(point[0]) + 2] = 1  # fmt: skip
+        picture[
+            int(point[1]) - 1 : int(point[1]) + 2, int(point[0]) - 1 : int(point[0]) + 2
+        ] = 1
         rows, columns = np.nonzero(lens.image(picture))
         seen = np.array([columns.mean(), rows.mean()])
         assert lens.points(point[None])[0] == pytest.approx(seen, abs=1.0)

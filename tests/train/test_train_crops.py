@@ -76,9 +76,9 @@ def softened(image: np.ndarray, rng: Rng) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "change", [crops.moved, crops.hidden, softened, crops.toned, crops.noisy,
-               crops.varied],
-)  # fmt: skip
+    "change",
+    [crops.moved, crops.hidden, softened, crops.toned, crops.noisy, crops.varied],
+)
 def test_a_changed_crop_is_a_crop(change: Callable[[np.ndarray, Rng], np.ndarray]):
     rng = np.random.default_rng(2)
     for _ in range(20):

@@ -152,11 +152,13 @@ def test_the_best_score_is_where_most_are_right() -> None:
 
 def test_recall_is_told_for_each_group() -> None:
     """Light and dark skin, small and large heads; who is in no group is in no cell."""
-    rows = np.concatenate([
-        row(tone=0.5, head_x1=116, head_y1=66, band=0),
-        row(tone=0.5, head_x1=116, head_y1=66, band=0),
-        row(tone=5.0, head_x1=150, head_y1=100, band=3),
-    ])  # fmt: skip
+    rows = np.concatenate(
+        [
+            row(tone=0.5, head_x1=116, head_y1=66, band=0),
+            row(tone=0.5, head_x1=116, head_y1=66, band=0),
+            row(tone=5.0, head_x1=150, head_y1=100, band=3),
+        ]
+    )
     table = groups.table(rows, np.array([True, False, True]))
     assert table["skin"]["light"].startswith("0.500")
     assert table["skin"]["middle"] == "none to count"

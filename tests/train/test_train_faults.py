@@ -176,8 +176,11 @@ def invented(x: float, off: float | None, scores: list[float]) -> watched.Invent
 
 
 def test_inventions_on_people_and_elsewhere_are_told_apart() -> None:
-    made = [invented(0.1, None, [0.3, 0.3]), invented(0.2, 0.5, [0.4] * 4),
-            invented(0.3, 1.5, [0.4] * 2)]  # fmt: skip
+    made = [
+        invented(0.1, None, [0.3, 0.3]),
+        invented(0.2, 0.5, [0.4] * 4),
+        invented(0.3, 1.5, [0.4] * 2),
+    ]
     elsewhere = faults.inventions(made, 100, on=False)
     on_people = faults.inventions(made, 60, on=True)
     assert (elsewhere["rate"], on_people["rate"]) == (0.02, 0.1)

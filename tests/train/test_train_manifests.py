@@ -92,8 +92,10 @@ def written(folder: Path, model: bytes, **decode: float) -> Path:
 def test_the_firmware_reads_what_is_published(tmp_path: Path) -> None:
     manifest = registry.load_manifest(written(tmp_path, DETECTOR, threshold=0.2))
     assert (manifest.name, manifest.version, manifest.status) == (
-        "detector", "1.2.3", "stable",
-    )  # fmt: skip
+        "detector",
+        "1.2.3",
+        "stable",
+    )
     assert (manifest.width, manifest.height, manifest.encoding) == (320, 256, "rgb")
     assert manifest.sha256 == hashlib.sha256(DETECTOR).hexdigest()
     assert registry.verified_model(manifest) == DETECTOR

@@ -23,10 +23,15 @@ def atlas(**more: object) -> bodies.Atlas:
     """Two vertices, two bones above each other, no clothes."""
     usual: dict[str, object] = {
         "base": np.array([[0, 0, 0], [0, 1, 0]], np.float32),
-        "faces": {}, "targets": {}, "bones": ["low", "high"], "parents": [-1, 0],
-        "joints": [[0], [1]], "skin_bones": np.zeros((2, 6), int),
-        "skin_weights": np.zeros((2, 6)), "garments": {},
-    }  # fmt: skip
+        "faces": {},
+        "targets": {},
+        "bones": ["low", "high"],
+        "parents": [-1, 0],
+        "joints": [[0], [1]],
+        "skin_bones": np.zeros((2, 6), int),
+        "skin_weights": np.zeros((2, 6)),
+        "garments": {},
+    }
     return bodies.Atlas(**(usual | more))
 
 
@@ -104,9 +109,14 @@ def test_a_bone_turns_about_its_own_head_and_takes_its_children_along() -> None:
 
 def test_a_garment_grows_with_the_body() -> None:
     garment = bodies.Garment(
-        np.array([[0, 1, 1]]), np.array([[0.5, 0.5, 0]]), np.array([[0.1, 0.2, 0]]),
-        {1: (0, 1, 1.0)}, np.zeros((0, 3)), np.zeros(1), np.zeros(0, int),
-    )  # fmt: skip
+        np.array([[0, 1, 1]]),
+        np.array([[0.5, 0.5, 0]]),
+        np.array([[0.1, 0.2, 0]]),
+        {1: (0, 1, 1.0)},
+        np.zeros((0, 3)),
+        np.zeros(1),
+        np.zeros(0, int),
+    )
     body = atlas().base
     assert bodies.fitted(garment, body)[0] == pytest.approx([0.1, 0.7, 0])
     assert bodies.fitted(garment, body * 2)[0] == pytest.approx([0.1, 1.4, 0])
@@ -146,8 +156,10 @@ def test_who_sits_does_not_walk() -> None:
 
 def test_the_oldest_stoop_and_step_less_and_no_one_pushes_a_frame_by_chance() -> None:
     rng = np.random.default_rng(2)
-    drawn = {band: [gaits.sample_gait(rng, "walk", band) for _ in range(300)]
-             for band in range(4)}  # fmt: skip
+    drawn = {
+        band: [gaits.sample_gait(rng, "walk", band) for _ in range(300)]
+        for band in range(4)
+    }
     assert np.mean([g.stoop for g in drawn[3]]) > 4 * np.mean(
         [g.stoop for g in drawn[1]]
     )

@@ -13,8 +13,10 @@ from doorsill_train.judge import shares
 
 RIGHT = np.array([[700, 150, 150], [120, 680, 200]], float)  # the last is unknown
 WRONG = np.array([[850, 50, 100], [120, 680, 200]], float)
-POOR = np.array([[40, 30, 10, 5, 15], [25, 35, 20, 5, 15],
-                 [5, 20, 35, 25, 15], [5, 5, 25, 50, 15]], float)  # fmt: skip
+POOR = np.array(
+    [[40, 30, 10, 5, 15], [25, 35, 20, 5, 15], [5, 20, 35, 25, 15], [5, 5, 25, 50, 15]],
+    float,
+)
 
 
 @pytest.mark.parametrize("mix", [[0.05, 0.6, 0.3, 0.05], [0.4, 0.1, 0.4, 0.1]])
@@ -55,12 +57,15 @@ def test_a_wrong_matrix_shows_as_bias(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_too_few_people_are_said_to_be_too_few(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     table = [[3, 1, 0], [0, 0, 0]]
     report = tmp_path / "attributes.json"
-    both = ("confusion_of_the_calibration_half",
-            "confusion_truth_by_answer_then_unknown")  # fmt: skip
+    both = (
+        "confusion_of_the_calibration_half",
+        "confusion_truth_by_answer_then_unknown",
+    )
     report.write_text(json.dumps({"expression": dict.fromkeys(both, table)}))
     monkeypatch.setattr(sys, "argv", ["shares.py", str(report)])
     shares.main()

@@ -14,8 +14,11 @@ from doorsill_train.paint.camera import Camera, look, place
 from doorsill_train.people.people import HAIR, SKIN
 from doorsill_train.shards import HEIGHT, WIDTH
 
-CAMERA = Camera(np.array([0, 1.0, 0]), look(np.array([0, 1.0, 0]),
-                np.array([0, 1.0, 1]), np.array([0, 1.0, 0])), 200.0)  # fmt: skip
+CAMERA = Camera(
+    np.array([0, 1.0, 0]),
+    look(np.array([0, 1.0, 0]), np.array([0, 1.0, 1]), np.array([0, 1.0, 0])),
+    200.0,
+)
 SCENE = SimpleNamespace(camera=CAMERA)
 HEAD = [[x, 1.6 + y, z] for x in (-0.1, 0.1) for y in (0, 0.2) for z in (-0.1, 0.1)]
 

@@ -30,9 +30,12 @@ VPCD_PORT = 35963  # of Debian's vsmartcard-vpcd
 BROKER = Path("/etc/mosquitto/doorsill")  # as the machine sees it
 EXAMPLE = Path("usr/share/doc/doorsill/examples/doorsill.toml")
 VALUES = {
-    "id": f'"{DEVICE}"', "site": f'"{SITE}"', "driver": '"street"',
-    "host": f'"{HOST}"', "port": str(PORT),
-}  # fmt: skip
+    "id": f'"{DEVICE}"',
+    "site": f'"{SITE}"',
+    "driver": '"street"',
+    "host": f'"{HOST}"',
+    "port": str(PORT),
+}
 
 
 class Shop:
@@ -54,10 +57,12 @@ class Shop:
         """Write all files, with the owners and modes that the README asks for."""
         self.stage.set()
         put = {
-            "policy.json": "policy.json", "controller.key.pub": "controller.pem",
-            "ca.pem": "broker/ca.pem", "device.crt": f"{DEVICE}.pem",
+            "policy.json": "policy.json",
+            "controller.key.pub": "controller.pem",
+            "ca.pem": "broker/ca.pem",
+            "device.crt": f"{DEVICE}.pem",
             "device.key": f"{DEVICE}.key",
-        }  # fmt: skip
+        }
         for name, made in put.items():
             (self.etc / name).write_bytes((self._work / made).read_bytes())
             (self.etc / name).chmod(0o600 if name == "device.key" else 0o644)

@@ -41,8 +41,11 @@ def said(
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -66,9 +69,12 @@ def test_it_hands_over_connections_to_broker_and_vision(tmp_path: Path) -> None:
     ):
         port = broker.getsockname()[1]
         program = PROGRAM.format(
-            before="pass", host="127.0.0.1", port=port, cells=str(cells),
+            before="pass",
+            host="127.0.0.1",
+            port=port,
+            cells=str(cells),
             act=BROKER + VISION,
-        )  # fmt: skip
+        )
         with started([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
             broker.settimeout(30)
             vision.settimeout(30)

@@ -86,15 +86,19 @@ def test_pieces_are_added_up_within_bounds(one: Any, other: Any, both: Sums) -> 
         ),
         pytest.param(Line(1, 1, 1), Line(2, 3, 4), Line(), id="a line that shrank"),
         pytest.param(
-            Zone(9, 8, 4, 60, 50, 3), Zone(1, 2, 3, 10, 20, 1),
-            Zone(8, 6, 4, 50, 30, 3), id="a zone",
+            Zone(9, 8, 4, 60, 50, 3),
+            Zone(1, 2, 3, 10, 20, 1),
+            Zone(8, 6, 4, 50, 30, 3),
+            id="a zone",
         ),
         pytest.param(
-            Zone(1, 1, 1, 1, 1), Zone(2, 3, 4, 5, 6), Zone(occupancy_max=1),
+            Zone(1, 1, 1, 1, 1),
+            Zone(2, 3, 4, 5, 6),
+            Zone(occupancy_max=1),
             id="a zone that shrank",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_new_since_an_earlier_account(now: Any, before: Any, new: Sums) -> None:
     assert now.minus(before) == new
 
@@ -136,27 +140,32 @@ def zone(**changes: Any) -> ZoneCell:
         pytest.param(line(), Line(400, 200, 60_000, DARK), id="as much as feet can do"),
         pytest.param(
             line(start=0, duration_s=1, coverage_ms=1000),
-            Line(400, 200, 1000, DARK), id="the first second of 1970",
+            Line(400, 200, 1000, DARK),
+            id="the first second of 1970",
         ),
         pytest.param(
             line(closed=False, duration_s=0, coverage_ms=0),
-            Line(400, 200, 0, DARK), id="a piece that begins",
+            Line(400, 200, 0, DARK),
+            id="a piece that begins",
         ),
         pytest.param(
             line(quality=Quality.GAP | Quality.FAULT | Quality.DARK),
-            Line(400, 200, 60_000, DARK), id="gap and fault are for us to say",
+            Line(400, 200, 60_000, DARK),
+            id="gap and fault are for us to say",
         ),
         pytest.param(zone(), Zone(600, 0, 100, 6_000_000, 60_000), id="a full zone"),
         pytest.param(
             zone(dwell_s=36_001, quality=Quality.GAP | Quality.DARK),
-            Zone(600, 36_000, 100, 6_000_000, 60_000, DARK), id="all who stayed long",
+            Zone(600, 36_000, 100, 6_000_000, 60_000, DARK),
+            id="all who stayed long",
         ),
         pytest.param(
             zone(occupancy_mean_milli=1999, coverage_ms=500),
-            Zone(600, 0, 100, 999, 500), id="half a second",
+            Zone(600, 0, 100, 999, 500),
+            id="half a second",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_a_door_can_count_is_taken_as_it_is(
     cell: LineCell | ZoneCell, sums: Sums
 ) -> None:

@@ -52,9 +52,12 @@ def people(stays: Stays, now: float) -> Tracks:
     there = [i for i, (start, stay) in enumerate(stays) if start <= now < start + stay]
     n = len(there)
     return Tracks(
-        np.array(there, np.int64) + 7, np.zeros((n, 4), np.float32),
-        np.full((n, 2), 0.5, np.float32), np.zeros(n, np.intp), np.ones(n, bool),
-    )  # fmt: skip
+        np.array(there, np.int64) + 7,
+        np.zeros((n, 4), np.float32),
+        np.full((n, 2), 0.5, np.float32),
+        np.zeros(n, np.intp),
+        np.ones(n, bool),
+    )
 
 
 def visits(dice: random.Random, count: int) -> Stays:
@@ -105,8 +108,10 @@ def test_of_k_visits_the_three_are_told_together_and_rounded() -> None:
     message = told(visits(random.Random(7), 30))
     assert message.visits == 30
     assert None not in (
-        message.dwell_s, message.occupancy_max, message.occupancy_mean_milli,
-    )  # fmt: skip
+        message.dwell_s,
+        message.occupancy_max,
+        message.occupancy_mean_milli,
+    )
 
 
 @given(

@@ -362,9 +362,12 @@ def test_the_process_can_do_it_once_it_has_confined_itself(files: Path) -> None:
     path = os.pathsep.join(sys.path)
     done = subprocess.run(
         [sys.executable, "-c", CONFINED, str(files)],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
         env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
+    )
     said, rows = done.stdout.splitlines()
     assert "was broken" in said
     assert int(rows) >= WINDOWS + 30

@@ -262,7 +262,7 @@ NEVER: list[tuple[str, Fault]] = [
     ("answer of random bytes", answers(bytes(range(72)))),
     ("card error", fails(Reason.CARD_ERROR)),
     ("card gone while it answers", fails(Reason.REMOVED)),
-]  # fmt: skip
+]
 
 # After it was open: these must shut it.
 SHUT: list[tuple[str, Fault]] = [

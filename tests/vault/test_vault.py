@@ -191,8 +191,10 @@ def test_a_power_cut_between_certificate_and_marker_is_told_once(bench: Bench) -
         bench.restart().start()
         assert not (bench.home / marker.MARKER_NAME).exists()
     assert [each.body["reason"] for each in bench.verified()] == [
-        "start", "removed", "start",
-    ]  # fmt: skip
+        "start",
+        "removed",
+        "start",
+    ]
 
 
 def test_a_start_after_a_clean_end_says_start(bench: Bench) -> None:
@@ -201,8 +203,10 @@ def test_a_start_after_a_clean_end_says_start(bench: Bench) -> None:
     bench.vault.close(Reason.SHUTDOWN)
     bench.restart().start()
     assert [each.body["reason"] for each in bench.verified()] == [
-        "start", "shutdown", "start",
-    ]  # fmt: skip
+        "start",
+        "shutdown",
+        "start",
+    ]
 
 
 def test_started_over_and_over_it_does_not_fill_the_chain(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_number_that_no_rule_gives_is_nobodys():
         # 128 does not divide 320: the coarsest level begins at 0.
         ("retina", (320, 320), 12750, (0.0, 0.0, 1.6, 1.6)),
     ],
-)  # fmt: skip
+)
 def test_an_anchor_is_where_the_rule_puts_it(rule, size, row, anchor):
     assert np.allclose(by_rule(rule, size).anchors[row], anchor, atol=1e-6)
 

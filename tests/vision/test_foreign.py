@@ -69,14 +69,17 @@ FORMS = [
         lambda m: bent.with_metadata(
             bent.with_open_sides(m, [-1, -1, -1, 3]), bent.metadata(size=(300, 300))
         ),
-        0, id="open size, from the metadata",
+        0,
+        id="open size, from the metadata",
     ),
     pytest.param(
-        lambda m: bent.with_metadata(bent.with_float_input(m), MEDIAPIPE), 0.05,
+        lambda m: bent.with_metadata(bent.with_float_input(m), MEDIAPIPE),
+        0.05,
         id="MediaPipe's metadata and float",
     ),
     pytest.param(
-        lambda m: bent.with_labels_behind(bent.with_metadata(m, MEDIAPIPE), COCO), 0,
+        lambda m: bent.with_labels_behind(bent.with_metadata(m, MEDIAPIPE), COCO),
+        0,
         id="Model Maker's metadata and labels behind",
     ),
     pytest.param(lambda m: bent.raw(m), 0.01, id="raw, anchors by rule"),
@@ -87,16 +90,16 @@ FORMS = [
         lambda m: bent.with_float_input(bent.raw(m)), 0.01, id="raw with float input"
     ),
     pytest.param(
-        lambda m: bent.with_labels_behind(bent.raw(m), ["???", *COCO]), 0.01,
+        lambda m: bent.with_labels_behind(bent.raw(m), ["???", *COCO]),
+        0.01,
         id="raw with labels behind",
     ),
     pytest.param(
-        lambda m: bent.with_metadata(
-            bent.raw(m), bent.metadata(anchors=own_anchors())
-        ),
-        1e-6, id="raw with the anchors in its metadata",
+        lambda m: bent.with_metadata(bent.raw(m), bent.metadata(anchors=own_anchors())),
+        1e-6,
+        id="raw with the anchors in its metadata",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("bend", "off"), FORMS)

@@ -73,8 +73,10 @@ def test_windows_are_whole_minutes_of_utc_and_the_first_is_shorter() -> None:
     door = Door(start=NOON + 45)
     door.run(140)
     assert [(c.start - NOON, c.duration_s) for c in door.closed] == [
-        (45, 15), (60, 60), (120, 60),
-    ]  # fmt: skip
+        (45, 15),
+        (60, 60),
+        (120, 60),
+    ]
 
 
 def test_counts_are_of_the_window_alone() -> None:

@@ -58,7 +58,7 @@ def test_every_text_has_one_length() -> None:
         pytest.param({"note": "x"}, id="one more field"),
         pytest.param({"lease_sealed": 10_001}, id="more crops than any policy allows"),
     ],
-)  # fmt: skip
+)
 def test_a_word_of_its_own_is_refused(change: dict[str, object]) -> None:
     table = {**json.loads(encode(CERTIFICATE)), **change}
     with pytest.raises(UntrustedError):

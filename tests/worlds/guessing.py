@@ -65,10 +65,13 @@ def guessed(
         for _ in range(days):
             for each in reports(alone(crossings, expression, age), epsilon):
                 cells = (
-                    each.expression_feminine, each.expression_masculine,
-                    each.age_child, each.age_young_adult, each.age_adult,
+                    each.expression_feminine,
+                    each.expression_masculine,
+                    each.age_child,
+                    each.age_young_adult,
+                    each.age_adult,
                     each.age_older,
-                )  # fmt: skip
+                )
                 sums = [a + b for a, b in zip(sums, cells, strict=True)]
         right_expression += (sums[1] > sums[0]) == expression
         right_age += max(range(4), key=lambda i: sums[2 + i]) == age

@@ -118,9 +118,14 @@ class Camera:
         sealed = canonical.seal(_policy(self.zones), controller)
         (self.folder / "state/policy/policy.json").write_bytes(sealed)
         text = CONFIG.format(
-            name=self.name, site=SITE, host=own.host, port=own.port, ca=own.ca,
-            certificate=own.certificate, key=own.key,
-        )  # fmt: skip
+            name=self.name,
+            site=SITE,
+            host=own.host,
+            port=own.port,
+            ca=own.ca,
+            certificate=own.certificate,
+            key=own.key,
+        )
         (self.folder / "doorsill.toml").write_text(text)
 
     def start(self) -> None:

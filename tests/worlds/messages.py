@@ -125,9 +125,7 @@ CERTIFICATE = Certificate(
     lease_exported=0,
 )
 
-EVERY: tuple[Message, ...] = (
-    LINE, ZONE, ATTRIBUTES, LIVE, HEALTH, STATE, CERTIFICATE
-)  # fmt: skip
+EVERY: tuple[Message, ...] = (LINE, ZONE, ATTRIBUTES, LIVE, HEALTH, STATE, CERTIFICATE)
 
 
 def values(rule: rules.Rule) -> st.SearchStrategy[Any]:

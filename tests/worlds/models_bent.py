@@ -156,9 +156,11 @@ def metadata(
     if mean:
         options = _table(
             builder,
-            {0: ("offset", _floats(builder, mean)),
-             1: ("offset", _floats(builder, deviation))},
-        )  # fmt: skip
+            {
+                0: ("offset", _floats(builder, mean)),
+                1: ("offset", _floats(builder, deviation)),
+            },
+        )
         units = [_table(builder, {0: ("byte", 1), 1: ("offset", options)})]
     fields = {4: ("offset", _offsets(builder, units))}
     if size is not None:

@@ -93,9 +93,14 @@ def ground(folder: Path) -> Iterator[Ground]:
         datagrams += [journal, abstract]
         try:
             yield Ground(
-                outside, port, folder / "bus", folder / "journal", str(folder),
-                os.ttyname(terminal), other.pid,
-            )  # fmt: skip
+                outside,
+                port,
+                folder / "bus",
+                folder / "journal",
+                str(folder),
+                os.ttyname(terminal),
+                other.pid,
+            )
         finally:
             other.kill()
             for handle in (reader, control, terminal):

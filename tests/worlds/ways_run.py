@@ -56,10 +56,15 @@ class Site:
         command = [sys.executable, str(INSIDE), process, str(self.stage.configuration)]
         with tempfile.TemporaryFile() as words:
             done = subprocess.run(
-                [*command, plan.text()], pass_fds=(writer,), stderr=words,
-                stdout=words, stdin=subprocess.DEVNULL,
-                timeout=WITHIN_S, check=False, env={**os.environ, **QUIET},
-            )  # fmt: skip
+                [*command, plan.text()],
+                pass_fds=(writer,),
+                stderr=words,
+                stdout=words,
+                stdin=subprocess.DEVNULL,
+                timeout=WITHIN_S,
+                check=False,
+                env={**os.environ, **QUIET},
+            )
             os.close(writer)
             with os.fdopen(reader) as pipe:
                 said = pipe.read()

@@ -108,9 +108,13 @@ def _context() -> ssl.SSLContext:
 
 
 def _exchange(
-    server: FleetServer, context: ssl.SSLContext, method: str, path: str, body: bytes,
+    server: FleetServer,
+    context: ssl.SSLContext,
+    method: str,
+    path: str,
+    body: bytes,
     headers: dict[str, str],
-) -> Answer:  # fmt: skip
+) -> Answer:
     connection = http.client.HTTPSConnection(
         server.host, server.port, timeout=TIMEOUT_S, context=context
     )

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 MODEL_MAX_BYTES = 64 << 20  # of a model file, ours or another's
 LINES = (
-    (b"PK\x03\x04", "a zip archive, as .keras, .pt and .task files are: unpack it, or"
-     " export the model as TFLite"),
+    (
+        b"PK\x03\x04",
+        "a zip archive, as .keras, .pt and .task files are: unpack it, or"
+        " export the model as TFLite",
+    ),
     (b"\x89HDF", "a Keras model (HDF5): export it as TFLite"),
     (b"\x1f\x8b", "packed with gzip: unpack it first"),
     (b"\x80\x02", "a Python pickle, as PyTorch writes: export it as TFLite"),
     (b"RKNN", "compiled for a Rockchip NPU"),
     (b"\x01HEF", "compiled for a Hailo"),
-    (b"version https://git-lfs", "a pointer of Git LFS in place of the file:"
-     " fetch it with git lfs pull"),
+    (
+        b"version https://git-lfs",
+        "a pointer of Git LFS in place of the file: fetch it with git lfs pull",
+    ),
     (b"\x7fELF", "a program or a library"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"<?xml", "XML, as OpenVINO writes: export the model as TFLite"),
     (b"{", "JSON"),
     (b"[model]", "a manifest: its name ends in .toml"),
-)  # fmt: skip
+)
 PAGE = (b"<!doctype", b"<html", b"<head")
 
 

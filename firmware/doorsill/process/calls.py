@@ -227,9 +227,12 @@ _OWN_WAYS: dict[str, Mapping[str, Sequence[Way]]] = {
     "connector": {
         "ioctl": _ioctl(()),
         "socket": _socket(
-            (AF_INET, SOCK_STREAM), (AF_INET6, SOCK_STREAM),
-            (AF_INET, SOCK_DGRAM), (AF_INET6, SOCK_DGRAM),
-            (AF_UNIX, 5), (AF_UNIX, SOCK_STREAM),
+            (AF_INET, SOCK_STREAM),
+            (AF_INET6, SOCK_STREAM),
+            (AF_INET, SOCK_DGRAM),
+            (AF_INET6, SOCK_DGRAM),
+            (AF_UNIX, 5),
+            (AF_UNIX, SOCK_STREAM),
         ),
         "connect": (),
     },
@@ -239,4 +242,4 @@ _OWN_WAYS: dict[str, Mapping[str, Sequence[Way]]] = {
         "socket": _socket((AF_UNIX, 5), (AF_UNIX, SOCK_STREAM)),
         "connect": (),
     },
-}  # fmt: skip
+}

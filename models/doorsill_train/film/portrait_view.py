@@ -54,8 +54,9 @@ def stand(who: Posed, view: int, cut: bool, rng: np.random.Generator) -> Stand:
     """A camera for someone on the spot, of one of ``VIEWS``."""
     tilt = np.radians(rng.uniform(*VIEWS[view]))
     around = rng.uniform(0, 2 * np.pi)
-    away = np.array([np.sin(around) * np.cos(tilt), np.sin(tilt),
-                     np.cos(around) * np.cos(tilt)])  # fmt: skip
+    away = np.array(
+        [np.sin(around) * np.cos(tilt), np.sin(tilt), np.cos(around) * np.cos(tilt)]
+    )
     distance = rng.uniform(1.8, 6.0) + 0.5 * np.sin(tilt)
     pixels = np.exp(rng.uniform(*np.log(HEAD_PX)))
     aside, towards = rng.normal(0, 0.06, 3), 0.0

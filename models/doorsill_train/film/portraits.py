@@ -99,9 +99,12 @@ def pushed(who: Posed, renderer: Renderer, rng: np.random.Generator) -> list[Dra
 
 
 def near(
-    other: Posed | None, camera: Camera, covered: bool, renderer: Renderer,
+    other: Posed | None,
+    camera: Camera,
+    covered: bool,
+    renderer: Renderer,
     rng: np.random.Generator,
-) -> list[Draw]:  # fmt: skip
+) -> list[Draw]:
     """Somebody beside the person, or something or somebody before it."""
     away = camera.eye * [1, 0, 1]
     away = away / max(float(np.linalg.norm(away)), 1e-6)
@@ -139,9 +142,11 @@ def crop(
 
 
 def pictures(
-    walk: list[Posed], other: Posed | None, renderer: Renderer,
+    walk: list[Posed],
+    other: Posed | None,
+    renderer: Renderer,
     rng: np.random.Generator,
-) -> list[tuple[np.ndarray, list[float]]]:  # fmt: skip
+) -> list[tuple[np.ndarray, list[float]]]:
     """Crops (128, 64, 3) uint8 and rows of a person at some moments of a walk.
 
     Camera, light, room, exposure and neighbours stay as they are.

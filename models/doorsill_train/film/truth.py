@@ -28,9 +28,14 @@ def bounds(mask: np.ndarray) -> list[float]:
 
 
 def label(
-    actor: Actor, alone: np.ndarray, mine: np.ndarray, head: np.ndarray,
-    change: np.ndarray, scene: Scene, lens: Lens,
-) -> list[float] | None:  # fmt: skip
+    actor: Actor,
+    alone: np.ndarray,
+    mine: np.ndarray,
+    head: np.ndarray,
+    change: np.ndarray,
+    scene: Scene,
+    lens: Lens,
+) -> list[float] | None:
     """One row, or None when nothing of the person is in the picture."""
     body = alone[..., 0] > 0
     if body.sum() < 30:

@@ -50,9 +50,14 @@ def upload_person(person: Person, renderer: Renderer, rng: np.random.Generator) 
     vertices, faces, wrists = person.mesh(at)
     before, _, _ = person.mesh(at - phase)
     return Cast(
-        person, renderer.upload(vertices, faces), renderer.upload(before, faces),
-        head_points(vertices), float(vertices[:, 1].max()), wrists, metres,
-    )  # fmt: skip
+        person,
+        renderer.upload(vertices, faces),
+        renderer.upload(before, faces),
+        head_points(vertices),
+        float(vertices[:, 1].max()),
+        wrists,
+        metres,
+    )
 
 
 class Share:
@@ -89,9 +94,13 @@ def picture(
 
 
 def render_shard(
-    atlas: Atlas, renderer: Renderer, seed: int, folder: Path, scenes: int = SCENES,
+    atlas: Atlas,
+    renderer: Renderer,
+    seed: int,
+    folder: Path,
+    scenes: int = SCENES,
     share: Share | None = None,
-) -> None:  # fmt: skip
+) -> None:
     rng = np.random.default_rng(seed)
     held_out = is_held_out(seed)
     pool: list[Cast] = []
@@ -156,13 +165,18 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=SCENES, help="per world")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument(
-        "--cycles", type=float, default=0.0, metavar="SHARE",
+        "--cycles",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
         help="this part of the scenes is path-traced, 0..1: 10 s each on one core",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--blender", type=Path, default=Path(".venv-cycles/bin/python"),
+        "--blender",
+        type=Path,
+        default=Path(".venv-cycles/bin/python"),
         help="a Python that has bpy (`make cycles`); default %(default)s",
-    )  # fmt: skip
+    )
     args = parser.parse_args()
     if args.cycles and not args.blender.exists():
         parser.error(f"--cycles: there is no {args.blender}; run `make cycles`")

@@ -60,9 +60,14 @@ def measure(known: np.ndarray, truth: np.ndarray, seed: int) -> str:
     keras.utils.set_random_seed(seed)
     cut, labels = int(TRAINED * len(truth)), int(truth.max()) + 1
     model = keras.Sequential(
-        [keras.Input(known.shape[1:]), layers.Dense(128, "relu"), layers.Dropout(0.2),
-         layers.Dense(64, "relu"), layers.Dense(labels, "softmax")]
-    )  # fmt: skip
+        [
+            keras.Input(known.shape[1:]),
+            layers.Dense(128, "relu"),
+            layers.Dropout(0.2),
+            layers.Dense(64, "relu"),
+            layers.Dense(labels, "softmax"),
+        ]
+    )
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(known[:cut], truth[:cut], batch_size=256, epochs=14, verbose=0)
     shares = model.predict(known[cut:], verbose=0)

@@ -79,8 +79,9 @@ def dataset(
     def one(number: tf.Tensor) -> tf.data.Dataset:
         return tf.data.Dataset.from_generator(
             lambda n: samples.stream(shards, encoding, int(n) + seed),
-            output_signature=(image, want), args=(number,),
-        )  # fmt: skip
+            output_signature=(image, want),
+            args=(number,),
+        )
 
     numbers = tf.data.Dataset.range(workers)
     mixed = numbers.interleave(one, cycle_length=workers, num_parallel_calls=workers)

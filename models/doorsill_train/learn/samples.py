@@ -241,13 +241,17 @@ def mark(out: np.ndarray, row: np.ndarray) -> None:
     fx, fy = row[labels.FOOT] / STRIDE
     at_x, at_y = CELL_X[mine] + 0.5, CELL_Y[mine] + 0.5
     values = [
-        cx - at_x, cy - at_y, np.log(wide), np.log(tall),
+        cx - at_x,
+        cy - at_y,
+        np.log(wide),
+        np.log(tall),
         ((bx0 + bx1) / 2 - at_x) / PERSON_OFFSET,
         ((by0 + by1) / 2 - at_y) / PERSON_OFFSET,
         np.log(max(bx1 - bx0, 0.5) / PERSON_SIZE),
         np.log(max(by1 - by0, 0.5) / PERSON_SIZE),
-        (fx - at_x) / FOOT_OFFSET, (fy - at_y) / FOOT_OFFSET,
-    ]  # fmt: skip
+        (fx - at_x) / FOOT_OFFSET,
+        (fy - at_y) / FOOT_OFFSET,
+    ]
     for k, value in enumerate(values):
         out[mine, 1 + k] = np.clip(value, -4, 4)
     out[mine, MASK] = bump[mine]

@@ -33,9 +33,12 @@ class Tracer:
         self._log = Path(self._folder.name, "log")
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [str(python), str(WORKER)], text=True, stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=log,
-            )  # fmt: skip
+                [str(python), str(WORKER)],
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
 
     def render(self, draws: list[Draw], camera: Camera, light: Light) -> np.ndarray:
         """(h, w, 3) float32, linear light. RuntimeError if Blender stopped."""
@@ -43,12 +46,17 @@ class Tracer:
         path = Path(self._folder.name, f"{self._count}.npz")
         job = {
             "draws": [read_back(draw) for draw in draws],
-            "view": camera.view, "focal": camera.focal, "seed": self._count,
-            "width": camera.width, "height": camera.height,
+            "view": camera.view,
+            "focal": camera.focal,
+            "seed": self._count,
+            "width": camera.width,
+            "height": camera.height,
             "picture": self._renderer.picture_pixels,
-            "sun_to": light.sun_to, "sun": light.sun,
-            "sky": light.sky, "ground": light.ground,
-        }  # fmt: skip
+            "sun_to": light.sun_to,
+            "sun": light.sun,
+            "sky": light.sky,
+            "ground": light.ground,
+        }
         np.savez(path, job=np.array(job, dtype=object))
         self._ask(path)
         image: np.ndarray = np.load(path.with_suffix(".npy"))
@@ -92,9 +100,13 @@ def read_back(draw: Draw) -> dict[str, object]:
         "cloth": cloth.astype("f4"),
         "faces": np.frombuffer(index.read(), "i4"),
         "place": np.asarray(draw.place, float),
-        "person": draw.person, "pattern": draw.pattern, "scale": float(draw.scale),
+        "person": draw.person,
+        "pattern": draw.pattern,
+        "scale": float(draw.scale),
         "second": tuple(float(c) for c in np.clip(draw.second, 0, 1)),
-        "gloss": float(draw.gloss), "casts": draw.casts,
-        "mirror": float(draw.mirror), "haze": float(draw.haze),
+        "gloss": float(draw.gloss),
+        "casts": draw.casts,
+        "mirror": float(draw.mirror),
+        "haze": float(draw.haze),
         "lying": bool(np.ptp(table[:, 1]) < 0.2),
-    }  # fmt: skip
+    }

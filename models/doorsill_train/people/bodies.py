@@ -181,9 +181,14 @@ def read_garment(path: Path) -> Garment:
     faces = np.concatenate(list(read_obj(path.parent / mesh)[1].values()))
     hide = np.unique(np.array(hides, int))
     return Garment(
-        np.array(bind), np.array(weight, np.float32), np.array(offset, np.float32),
-        scale, faces, connected(faces, len(bind)), hide[hide < VERTICES],
-    )  # fmt: skip
+        np.array(bind),
+        np.array(weight, np.float32),
+        np.array(offset, np.float32),
+        scale,
+        faces,
+        connected(faces, len(bind)),
+        hide[hide < VERTICES],
+    )
 
 
 def load_atlas(root: Path, cache: Path | None = None) -> Atlas:

@@ -106,8 +106,10 @@ class Person:
         if self.gait.kind == "sit":
             lift[1] -= 0.08
         vertices[:, :3] -= lift
-        pairs = [self.pair_at(bones, name) - lift
-                 for name in ("wrist", "upperarm01", "upperleg01")]  # fmt: skip
+        pairs = [
+            self.pair_at(bones, name) - lift
+            for name in ("wrist", "upperarm01", "upperleg01")
+        ]
         if self.carried and self.gait.kind != "sit":
             extra = carried_solid(self.carried, *pairs).vertices(OWN_COLOUR)
             faces.append(np.arange(len(extra)).reshape(-1, 3) + count)

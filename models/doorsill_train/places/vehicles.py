@@ -52,8 +52,11 @@ def body(
     """Bumpers, bonnet and boot: half ``long`` each way, ``nose`` and ``tail`` high."""
     at = np.array([-1, -0.985, -0.93, -0.75, -0.3, 0.3, 0.75, 0.93, 0.985, 1.0])
     taper = 1 - 0.25 * np.abs(at) ** 6
-    high = np.interp(at, [-1, -0.93, -0.3, 0.3, 0.93, 1],
-                     [0.72 * tail, tail, 0.93, 0.95, nose, 0.72 * nose])  # fmt: skip
+    high = np.interp(
+        at,
+        [-1, -0.93, -0.3, 0.3, 0.93, 1],
+        [0.72 * tail, tail, 0.93, 0.95, nose, 0.72 * nose],
+    )
     low = 0.24 + 0.1 * np.abs(at) ** 8
     profile = list(zip(at * long, wide * taper, low, high, strict=True))
     lattice = shell(profile, 2.6)
@@ -62,9 +65,13 @@ def body(
 
 
 def cabin(
-    s: Solid, ends: tuple[float, float, float, float], wide: float, top: float,
-    colour: np.ndarray, rng: Rng,
-) -> None:  # fmt: skip
+    s: Solid,
+    ends: tuple[float, float, float, float],
+    wide: float,
+    top: float,
+    colour: np.ndarray,
+    rng: Rng,
+) -> None:
     """Glass all around under a painted roof.
 
     ``ends`` are the x of the rear pane's foot, of the roof's rear and front edge, and

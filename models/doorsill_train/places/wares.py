@@ -208,8 +208,11 @@ def post(rng: Rng) -> Solid:
         s.ball((w * 0.5, y, -d - r), (r, r * rng.uniform(1, 2.5), r), shade(rng))
     for _ in range(rng.integers(0, 3)):  # cartons at its foot
         x, tall = rng.uniform(-0.4, 0.2), rng.uniform(0.15, 0.5)
-        s.box((x, 0, -d - 0.45), (x + rng.uniform(0.2, 0.5), tall, -d - 0.05),
-              from_hsv(0.08, rng.uniform(0.1, 0.6), rng.uniform(0.2, 0.7)))  # fmt: skip
+        s.box(
+            (x, 0, -d - 0.45),
+            (x + rng.uniform(0.2, 0.5), tall, -d - 0.05),
+            from_hsv(0.08, rng.uniform(0.1, 0.6), rng.uniform(0.2, 0.7)),
+        )
     return s
 
 

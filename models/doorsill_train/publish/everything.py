@@ -159,8 +159,13 @@ def main() -> None:
     portraits, best = attributes(road, scale, args.data, work, first)
     road.run("publish-attributes", "publish.publish_attributes", "--weights", best,
              "--portraits", portraits, *made, *ATTRIBUTES, "--out", out)  # fmt: skip
-    road.run("shares", "judge.shares", out / "eval/attributes.json",
-             "--out", out / "eval/shares.json")  # fmt: skip
+    road.run(
+        "shares",
+        "judge.shares",
+        out / "eval/attributes.json",
+        "--out",
+        out / "eval/shares.json",
+    )
     road.run("tables", "judge.tables", "--models", out)
     road.run("golden", "publish.golden", "--models", out)
     print(f"the models are in {out}")

@@ -33,8 +33,9 @@ def attributes(data: Path, out: Path) -> None:
     portraits, trained = out / "portraits", out / "attributes"
     run("film.portraits", "--data", data, "--out", portraits, "--shards", 1,
         "--held-out", 1, "--per-shard", PEOPLE)  # fmt: skip
-    run("learn.attributes", "--portraits", portraits, "--out", trained,
-        "--steps", STEPS)  # fmt: skip
+    run(
+        "learn.attributes", "--portraits", portraits, "--out", trained, "--steps", STEPS
+    )
     run("publish.publish_attributes", "--weights", trained / "best.weights.h5",
         "--portraits", portraits, "--status", "experimental", "--commit", "none",
         "--out", out)  # fmt: skip

@@ -124,8 +124,10 @@ def show_device(args: argparse.Namespace) -> int:
             _say(f"  voucher: {_of_voucher(voucher, now)}")
         for row in devices.certificates(session, device.serial):
             ends = f"revoked {_day(row.revoked)}: {row.why}" if row.revoked else ""
-            _say(f"  certificate {row.fingerprint[:16]}, from {_day(row.issued)}, "
-                 f"{ends or f'good until {_day(row.ends)}'}")  # fmt: skip
+            _say(
+                f"  certificate {row.fingerprint[:16]}, from {_day(row.issued)}, "
+                f"{ends or f'good until {_day(row.ends)}'}"
+            )
     return 0
 
 

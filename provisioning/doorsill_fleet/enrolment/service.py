@@ -102,9 +102,14 @@ class Enrolment:
         )
 
     def _require_holder(
-        self, session: Session, of: str, proved: str, purpose: bytes, body: bytes,
+        self,
+        session: Session,
+        of: str,
+        proved: str,
+        purpose: bytes,
+        body: bytes,
         now: datetime,
-    ) -> tuple[CertificateRow, Device]:  # fmt: skip
+    ) -> tuple[CertificateRow, Device]:
         row = require_certificate(session.get(CertificateRow, of), now)
         key = x509.load_pem_x509_certificate(row.pem.encode()).public_key()
         proof.require_proof(key, proved, purpose, of, body)
