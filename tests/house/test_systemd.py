@@ -194,6 +194,7 @@ def test_negative_control_a_colon_in_a_name_is_seen(tmp_path: Path) -> None:
 def test_systemd_finds_nothing_wrong_with_the_installed_units(tmp_path: Path) -> None:
     root = installed(tmp_path)
     names = [f"doorsill-{each}.service" for each in SERVICES]
+    names.append("doorsill-policy.path")
     assert verified(root, "doorsill.target", *names) == ""
 
 
@@ -298,7 +299,33 @@ def test_of_run_a_process_sees_what_it_needs_and_no_more(service: str) -> None:
     bound = [each.lstrip("-") for each in words(service, "BindReadOnlyPaths")]
     seen = {each.removeprefix("/run/") for each in bound if each.startswith("/run/")}
     assert seen == wanted[service]
-    assert not words(service, "BindPaths")
+    arrived = ["/var/lib/doorsill/arrived"]  # the uplink writes, the policy reads it
+    assert words(service, "BindPaths") == (arrived if service == "uplink" else [])
+    read = {each for each in bound if each.endswith("/arrived")}
+    assert read == (set(arrived) if service == "policy" else set())
+
+
+def test_a_policy_that_comes_by_air_starts_the_policy_process() -> None:
+    """However often: a limit on its starts would end the watch for good."""
+    lines = (UNITS / "doorsill-policy.path").read_text().splitlines()
+    config, _ = read_config(UNITS / "doorsill.toml")
+    assert config is not None
+    assert f"PathChanged={config.arrived}" in lines
+    assert "Unit=doorsill-policy.service" in lines
+    assert words("policy", "StartLimitIntervalSec") == ["0"]
+    target = (UNITS / "doorsill.target").read_text()
+    assert "doorsill-policy.path" in target
+    made = (UNITS / "doorsill.tmpfiles").read_text()
+    row = next(each.split() for each in made.splitlines() if "arrived" in each)
+    assert row[:5] == [
+        "d",
+        "/var/lib/doorsill/arrived",
+        "0750",
+        "doorsill-uplink",
+        "doorsill",
+    ]
+    assert words("uplink", "UMask") == ["0027"]
+    assert words("uplink", "StateDirectoryMode") == ["0700"]  # of its outbox
 
 
 def test_the_folder_of_the_sockets_outlives_vision_as_others_are_bound_to_it() -> None:

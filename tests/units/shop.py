@@ -10,16 +10,21 @@ import json
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 from broker import Listener
+from by_air import publishing
 
+from doorsill.documents import canonical
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.drivers.token.pcscd import PrivatePcscd, VirtualSlot
 from doorsill.uplink.tls import Address
-from doorsill_fleet.broker.mosquitto import HOST, access_list, configuration
+from doorsill_fleet.broker.access import whole_list
+from doorsill_fleet.broker.mosquitto import HOST, configuration
+from doorsill_fleet.ca.authority import OFFICE
 from doorsill_fleet.stage.consent import ConsentStage
 from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
 
@@ -91,10 +96,23 @@ class Shop:
         for each in (self._work / "broker").iterdir():
             if each.suffix in (".pem", ".key"):
                 (folder / each.name).write_bytes(each.read_bytes())
-        (folder / "access").write_text(access_list(SITE, (DEVICE,), (READER,)))
+        access = whole_list({SITE: (DEVICE,)}, (READER,))
+        (folder / "access").write_text(access)
         (folder / "access").chmod(0o600)
         text = configuration(BROKER, PORT)
         (self.root / "etc/mosquitto/mosquitto.conf").write_text(text)
+
+    def push(self, document: bytes) -> None:
+        """Publish a policy to the camera, as the office does."""
+        now = datetime.now(UTC)
+        pem, key = self.stage.authority.issue_office(now).write(self._work, "office")
+        own = Address(OFFICE, HOST, PORT, self._work / "broker/ca.pem", pem, key)
+        with publishing(SITE, own) as office:
+            office.push(DEVICE, document)
+
+    def sign(self, **changes: Any) -> bytes:
+        """The policy with other values, signed by the camera's controller."""
+        return canonical.seal(self.stage.policy_body() | changes, self.stage.controller)
 
     def listen(self) -> None:
         """A new reader at the broker."""

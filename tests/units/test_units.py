@@ -5,6 +5,7 @@ The tests are one day of a camera and run in their order: ``make units``.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from doorsill.channels.control import ask
+from doorsill.documents import canonical
 from doorsill.errors import ConfigError
 
 from .machine import Machine, until
@@ -102,6 +104,78 @@ def test_no_process_runs_as_root_or_sees_more_of_run_than_it_needs(
         assert "tmp" not in machine.view(each, "var")
         owner = Path(f"/proc/{machine.pid(each)}").stat().st_uid
         assert machine.run("id", "-nu", str(owner)) == f"doorsill-{each}"
+
+
+def test_a_policy_that_comes_by_air_is_in_force_within_seconds(
+    machine: Machine, shop: Shop
+) -> None:
+    """uplink ─► its file ─► doorsill-policy.path ─► the policy process ─► all three."""
+    document = shop.sign(version=2, purpose="by air")
+    digest = canonical.digest(canonical.split(document)[0])
+    began = time.monotonic()
+    shop.push(document)
+    until(
+        lambda: status(machine).get("policy") == digest,
+        READY_S,
+        lambda: machine.said("policy") + machine.said("uplink"),
+    )
+    until_active(machine, *ALL)
+    until(lambda: health(shop)["policy"] == digest[:32], READY_S)
+    print(
+        f"in force in vault and uplink {time.monotonic() - began:.1f} s after the push"
+    )
+    assert machine.systemctl("is-active", "doorsill-policy.path") == "active"
+
+
+def test_a_policy_that_is_refused_is_reported_and_changes_nothing(
+    machine: Machine, shop: Shop
+) -> None:
+    before = {each: machine.pid(each) for each in ALL}
+    for document, why in (
+        (shop.sign(version=1, purpose="older"), "rollback"),
+        (shop.sign(version=9, site="elsewhere"), "other_site"),
+        (b"rubbish", "signature"),
+        (shop.sign(version=9, devices=["cam-99"]), "other_device"),
+        (shop.sign(version=9, colour="red"), "incomplete"),
+        (shop.sign(version=9, expires="2020-01-01"), "expired"),
+    ):
+        shop.push(document)
+        name = hashlib.sha256(document).hexdigest()[:32]
+        until(
+            lambda name=name: health(shop)["policy_refused"] == name,
+            READY_S,
+            lambda: machine.said("policy") + machine.said("uplink"),
+        )
+        assert health(shop)["policy_why"] == why
+    assert {each: machine.pid(each) for each in ALL} == before
+
+
+def health(shop: Shop) -> dict[str, Any]:
+    """The newest that the camera said of itself."""
+    return shop.heard("health")[-1]
+
+
+def test_the_policy_process_reads_what_came_by_air_and_no_more_of_the_uplink(
+    machine: Machine,
+) -> None:
+    """As its user, outside of its unit as well."""
+    state = "/var/lib/doorsill"
+    as_policy = (
+        "setpriv",
+        "--reuid=doorsill-policy",
+        "--regid=doorsill",
+        "--clear-groups",
+    )
+    read = machine.run(*as_policy, "cat", f"{state}/arrived/policy.json")
+    assert read and "denied" not in read
+    for name in ("outbox", "outbox/outbox.db"):
+        assert "denied" in machine.run(*as_policy, "ls", f"{state}/{name}")
+    for user in ("doorsill-policy", "doorsill-vision", "doorsill-vault"):
+        word = machine.run(
+            "setpriv", f"--reuid={user}", "--regid=doorsill", "--clear-groups",
+            "touch", f"{state}/arrived/policy.json.new",
+        )  # fmt: skip
+        assert "denied" in word
 
 
 def test_what_they_use_of_memory(machine: Machine) -> None:

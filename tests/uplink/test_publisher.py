@@ -197,7 +197,7 @@ def test_a_device_cannot_publish_a_policy(own_site: Site, tmp_path: Path) -> Non
     with pytest.raises(UntrustedError):
         EgressGuard(SITE, "cam-22").check(POLICY, b"{}", 0.0)
     listening = Listener(own_site.address("store"), f"doorsill/{SITE}/#")
-    with publishing(own_site.broker, ours) as forger:
+    with publishing(SITE, ours) as forger:
         forger.push("cam-22", b"forged")
     with office(own_site.broker, tmp_path) as head:
         head.push("cam-22", b"genuine")

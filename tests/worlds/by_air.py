@@ -45,12 +45,12 @@ def office(broker: Broker, folder: Path) -> Iterator[Office]:
     _admit(broker)
     ca = broker.folder / "ca.pem"
     own = Address(reader_name(NAME), HOST, broker.port, ca, pem, key)
-    with publishing(broker, own) as found:
+    with publishing(broker.site, own) as found:
         yield found
 
 
 @contextmanager
-def publishing(broker: Broker, own: Address) -> Iterator[Office]:
+def publishing(site: str, own: Address) -> Iterator[Office]:
     """Whoever has this certificate, as if it were the office."""
     client = mqtt.Client(
         CallbackAPIVersion.VERSION2, client_id=own.client, protocol=mqtt.MQTTv5
@@ -60,7 +60,7 @@ def publishing(broker: Broker, own: Address) -> Iterator[Office]:
     client.loop_start()
     try:
         wait_until(client.is_connected)
-        yield Office(client, broker.site)
+        yield Office(client, site)
     finally:
         client.disconnect()
         in_time(END_S, "a client did not end", client.loop_stop)
