@@ -25,6 +25,7 @@ CONSENT: dict[str, Any] = {
 }
 ZONE = {"id": "z", "kind": "count", "polygon": [[0, 0], [1, 0], [1, 1]]}
 HOURS = [{"days": ["mon"], "opens": "09:00", "closes": "20:00"}]
+OTHER = {"date": "2026-12-26", "opens": "10:00", "closes": "13:00"}
 LIT = {"consent": {**CONSENT, "lamp": True}}
 
 SENTENCES: list[tuple[str, dict[str, Any], str, str]] = [
@@ -65,6 +66,10 @@ SENTENCES: list[tuple[str, dict[str, Any], str, str]] = [
         "walk in",
     ),
     ("hours", {"hours": HOURS}, "no picture: mon 09:00-20:00 (UTC).", "always"),
+    ("a closed day", {"holidays": [{"date": "2026-12-25"}]},
+     "On 2026-12-25 it takes no picture.", "other hours"),
+    ("another day", {"holidays": [OTHER]}, "its hours are: 2026-12-26 10:00-13:00",
+     "no picture."),
     ("who", {}, "object to: Example, 1 Road. site porto-1 | policy 7", "Notice"),
     ("a notice", {"notice": "sign-7"}, "Notice sign-7 | site porto-1", "none"),
     ("why", {}, "Purpose: see who comes.", "hours"),

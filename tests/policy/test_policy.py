@@ -1,6 +1,5 @@
 """A device does what its signed policy says, and nothing below the floors."""
 
-import copy
 import datetime
 import math
 import os
@@ -12,11 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
-from policies import BODY
+from policies import BODY, changed
 
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.policy import document as policy
+from doorsill.policy import hours
 from doorsill.policy.acceptance import accept
 from doorsill.policy.store import PolicyStore
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
@@ -24,21 +24,6 @@ from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 CONTROLLER = ec.generate_private_key(ec.SECP256R1())
 STRANGER = ec.generate_private_key(ec.SECP256R1())
 KEY = CONTROLLER.public_key()
-
-
-def changed(**changes: Any) -> dict[str, Any]:
-    """BODY with ``section__option=value`` changes; ``...`` removes the option."""
-    body = copy.deepcopy(BODY)
-    for name, value in changes.items():
-        table: Any = body
-        *path, last = name.split("__")
-        for step in path:
-            table = table[int(step) if step.isdecimal() else step]
-        if value is ...:
-            del table[last]
-        else:
-            table[last] = value
-    return body
 
 
 def signed(body: dict[str, Any], key: canonical.PrivateKey = CONTROLLER) -> bytes:
@@ -173,6 +158,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("expires on no day", {"expires": "2027-02-30"}, "expires = 2027-02-30 is no day"),
     ("expires in words", {"expires": "soon"}, "expires = 'soon' does not match"),
     ("expires a number", {"expires": 2027}, "policy.expires = 2027"),
+    ("a holiday that no year has", {"holidays__0__date": "2026-02-30"}, "is no day"),
+    ("a holiday in words", {"holidays__0__date": "christmas"}, "does not match"),
+    ("a holiday twice", {"holidays__0__date": "2026-12-24"}, "2026-12-24 twice"),
+    ("a holiday that opens", {"holidays__0__opens": "10:00"}, "stand together"),
+    ("a holiday at 25", {"holidays__1__closes": "25:00"}, "closes = '25:00'"),
     ("hours on no day", {"hours__0__days": []}, "names no day"),
     ("hours on funday", {"hours__0__days": ["fun"]}, "holds 'fun'"),
     (
@@ -224,6 +214,14 @@ CORNERS = [
     for index in range(33)
 ]
 HOUR = BODY["hours"][0]
+
+
+def days(count: int) -> list[dict[str, str]]:
+    first = datetime.date(2027, 1, 1)
+    step = datetime.timedelta(days=1)
+    return [{"date": str(first + number * step)} for number in range(count)]
+
+
 BOUNDS: list[tuple[str, Any, Any]] = [
     ("version", 1, 0),
     ("version", 2**31 - 1, 2**31),
@@ -244,6 +242,7 @@ BOUNDS: list[tuple[str, Any, Any]] = [
     ("lines", many(8, BODY["lines"][0]), many(9, BODY["lines"][0])),
     ("zones", many(16, BODY["zones"][0]), many(17, BODY["zones"][0])),
     ("hours", [HOUR] * 28, [HOUR] * 29),
+    ("holidays", days(100), days(101)),
     ("lines__0__id", "i" * 16, "i" * 17),
     ("lines__0__points", POINTS[:32], POINTS),
     ("lines__0__points", POINTS[:2], POINTS[:1]),
@@ -277,7 +276,8 @@ def test_each_bound_holds_on_both_sides(name: str, good: Any, bad: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["", "lines__0__", "zones__0__", "hours__0__", "consent__"]
+    "table",
+    ["", "lines__0__", "zones__0__", "hours__0__", "holidays__0__", "consent__"],
 )
 def test_an_option_that_is_none_is_refused_in_each_table(table: str) -> None:
     with pytest.raises(ConfigError, match="colour is not an option"):
@@ -288,6 +288,7 @@ def test_an_option_that_is_none_is_refused_in_each_table(table: str) -> None:
     "name",
     ["lines__0__id", "lines__0__points", "zones__0__id", "zones__0__kind",
      "zones__0__polygon", "hours__0__days", "hours__0__opens", "hours__0__closes",
+     "holidays__0__date",
      "consent__purposes", "consent__ca", "consent__revoked", "consent__max_seconds",
      "consent__max_bytes", "consent__max_crops", "format", "version", "site", "purpose",
      "controller", "attributes", "k", "epsilon_per_day", "timezone"],
@@ -313,7 +314,7 @@ def test_hours_that_close_when_they_open_are_the_whole_day() -> None:
         ("2026-06-02T08:59", True),
         ("2026-06-02T09:00", False),
     ):
-        assert policy.is_open(found, at(local, "UTC")) is is_open
+        assert hours.is_open(found, at(local, "UTC")) is is_open
 
 
 def test_all_problems_are_said_at_once() -> None:
@@ -397,42 +398,6 @@ def test_no_value_anywhere_gets_past_the_floors_or_a_traceback(
     assert found.notice or not found.attributes
 
 
-HOURS = [
-    ("monday at nine", "2026-06-01T09:00", True),
-    ("a minute before", "2026-06-01T08:59", False),
-    ("the last minute", "2026-06-01T19:59", True),
-    ("at closing", "2026-06-01T20:00", False),
-    ("half an hour after opening", "2026-06-01T09:30", True),
-    ("half an hour after closing", "2026-06-01T20:30", False),
-    ("a wednesday", "2026-06-03T12:00", False),
-    ("sunday at eleven at night", "2026-06-07T23:00", True),
-    ("past midnight, still sunday's hours", "2026-06-08T01:59", True),
-    ("past midnight, over", "2026-06-08T02:00", False),
-    ("past midnight of saturday", "2026-06-07T01:00", False),
-    ("winter time, monday at nine", "2026-01-05T09:00", True),
-]
-
-
-@pytest.mark.parametrize(
-    ("local", "expected"), [h[1:] for h in HOURS], ids=[h[0] for h in HOURS]
-)
-def test_opening_hours_are_the_wall_clocks(local: str, expected: bool) -> None:
-    assert policy.is_open(CURRENT, at(local)) is expected
-
-
-def test_nine_oclock_is_another_utc_in_summer_than_in_winter() -> None:
-    assert at("2026-06-01T09:00") % 86400 == 8 * 3600
-    assert at("2026-01-05T09:00") % 86400 == 9 * 3600
-
-
-def test_open_until_24_00_and_without_hours_always() -> None:
-    late = [{"days": ["mon"], "opens": "00:00", "closes": "24:00"}]
-    found = policy.parse(changed(hours=late))
-    assert policy.is_open(found, at("2026-06-01T23:59"))
-    assert not policy.is_open(found, at("2026-06-02T00:00"))
-    assert policy.is_open(policy.parse(changed(hours=[])), 0.0)
-
-
 def test_a_machine_without_zones_is_not_told_of_a_wrong_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -444,9 +409,9 @@ def test_a_machine_without_zones_is_not_told_of_a_wrong_name(
     with pytest.raises(ConfigError, match="knows no time zones; install tzdata"):
         policy.parse(BODY)
     utc = policy.parse(changed(timezone="UTC"))
-    assert policy.is_open(utc, at("2026-06-01T09:00", "UTC"))
-    anywhere = policy.parse(changed(timezone="Mars/Base", hours=[]))
-    assert policy.is_open(anywhere, 0.0)  # who is always open asks for no time
+    assert hours.is_open(utc, at("2026-06-01T09:00", "UTC"))
+    anywhere = policy.parse(changed(timezone="Mars/Base", hours=[], holidays=[]))
+    assert hours.is_open(anywhere, 0.0)  # who is always open asks for no time
 
 
 def test_a_number_of_any_length_is_a_problem_of_its_option() -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +355,21 @@ def test_hours_and_their_timezone(tmp_path: Path) -> None:
             assert (Quality.CLOSED in cell.quality) is closed
 
 
+def test_a_holiday_closes_a_shop_that_is_always_open(tmp_path: Path) -> None:
+    today = datetime.now(UTC).date()
+    days = [{"date": str(today + timedelta(days=each))} for each in (0, 1)]
+    for name, holidays in (("1", days), ("2", [])):
+        with vision(tmp_path / name, holidays=holidays, timezone="UTC") as client:
+            cell = first(
+                client,
+                lambda each: (
+                    is_line(each)
+                    and (Quality.CLOSED in each.quality or each.coverage_ms > 0)
+                ),
+            )
+            assert (Quality.CLOSED in cell.quality) is bool(holidays)
+
+
 def test_who_is_in_an_excluded_zone_crosses_no_line(tmp_path: Path) -> None:
     with vision(tmp_path / "1") as client:
         assert first(
@@ -387,7 +403,8 @@ def test_no_key_of_a_policy_is_without_a_pair() -> None:
     """A key that is added to a policy belongs into a pair of runs, and then here."""
     here = {
         "version", "site", "devices", "purpose", "controller", "notice", "attributes",
-        "k", "epsilon_per_day", "live_seconds", "hours", "timezone", "lines", "zones",
+        "k", "epsilon_per_day", "live_seconds", "hours", "holidays",
+        "timezone", "lines", "zones",
     }  # fmt: skip
     # In test_models_allowed, test_vault_* and test_arrival.
     elsewhere = {"models", "consent", "expires", "digest"}

@@ -46,6 +46,7 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"expires": "2027-12-31"}, "expires: never -> 2027-12-31"),
     ({"timezone": "Europe/Lisbon"}, "timezone: UTC -> Europe/Lisbon"),
     ({"hours": []}, "hours: mon 09:00-20:00 -> always open"),
+    ({"holidays": [{"date": "2026-12-25"}]}, "holidays: none -> 2026-12-25 closed"),
     (
         {"lines.0.points.1": [1, 0.6]},
         "line door: 0,0.5 1,0.5; IN is downwards -> 0,0.5",

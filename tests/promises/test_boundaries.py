@@ -62,6 +62,7 @@ PURE = (
     "wire",
     "policy/acceptance.py",
     "policy/document.py",
+    "policy/hours.py",
     "models/manifest.py",
 )
 # What the fleet may know of the device, beyond what its demo and its stage run.

@@ -67,9 +67,9 @@ def hours_of(
 
     ``starts`` is when the recording begins, with its offset from UTC.
     """
-    if policy is None or not policy.hours or starts is None:
+    if policy is None or not policy.keeps_hours or starts is None:
         return None
-    from doorsill.policy.document import is_open
+    from doorsill.policy.hours import is_open
 
     begins = starts.timestamp()
     return lambda seconds: is_open(policy, begins + seconds)

@@ -12,7 +12,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -25,6 +25,7 @@ K_CEILING = 1000  # crossings: highest k
 LINES_LIMIT, ZONES_LIMIT = 8, 16  # of one policy
 POINTS_LIMIT = 32  # of one line or zone
 HOURS_LIMIT = 28  # entries of opening hours
+HOLIDAYS_LIMIT = 100  # days with other hours, or none
 DEVICES_LIMIT = 100  # named in one policy
 MODELS_LIMIT = 16  # named in one policy
 CONSENT_SECONDS_CEILING = 4 * 3600  # of one session of the vault
@@ -42,8 +43,8 @@ ID = r"[a-z0-9-]{1,16}"
 PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 NOTICE = r"[A-Za-z0-9][A-Za-z0-9._/-]*"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00"
 DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00"
 
 Point = tuple[float, float]
 
@@ -86,6 +87,15 @@ class OpeningHours:
 
 
 @dataclass(frozen=True, slots=True)
+class Holiday:
+    """A day whose hours are these instead, or that is closed: both are None."""
+
+    day: date
+    opens: int | None = None
+    closes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentRules:
     """What the vault may hold, for what, and whose cards open it."""
 
@@ -115,11 +125,17 @@ class Policy:
     live_seconds: int  # least time between two live messages
     consent: ConsentRules | None
     hours: tuple[OpeningHours, ...]
+    holidays: tuple[Holiday, ...]  # by day
     timezone: str
     lines: tuple[Line, ...]
     zones: tuple[Zone, ...]
     expires: date | None  # last day, in ``timezone``, on which it may be put in force
     digest: str
+
+    @property
+    def keeps_hours(self) -> bool:
+        """Whether the shop is ever closed."""
+        return bool(self.hours or self.holidays)
 
 
 def parse(body: dict[str, Any]) -> Policy:
@@ -129,6 +145,7 @@ def parse(body: dict[str, Any]) -> Policy:
     table.text("format", FORMAT, len(FORMAT))
     values: dict[str, Any] = dict(_scalars(table))
     values["hours"] = tuple(_hours(each) for each in table.tables("hours", HOURS_LIMIT))
+    values["holidays"] = _holidays(table)
     values["lines"] = tuple(_line(each) for each in table.tables("lines", LINES_LIMIT))
     values["zones"] = tuple(_zone(each) for each in table.tables("zones", ZONES_LIMIT))
     values["consent"] = _consent(table.optional_table("consent"))
@@ -142,33 +159,12 @@ def parse(body: dict[str, Any]) -> Policy:
     return Policy(**values, digest=digest)
 
 
-def is_open(policy: Policy, utc: float) -> bool:
-    """Whether the shop is open at ``utc`` (s); without hours it is always open.
-
-    It uses the wall clock of the policy's time zone, with summer time.
-    """
-    if not policy.hours:
-        return True
-    now = datetime.fromtimestamp(utc, _zone_of(policy.timezone))
-    minute, today = now.hour * 60 + now.minute, now.weekday()
-    yesterday = (now.date() - timedelta(days=1)).weekday()
-    return any(
-        _within(each, today, minute) or _within(each, yesterday, minute + 24 * 60)
-        for each in policy.hours
-    )
-
-
 def has_expired(policy: Policy, utc: float) -> bool:
     """Whether the last day of ``policy`` is over at ``utc`` (s), by its own clock."""
     if policy.expires is None:
         return False
-    today = datetime.fromtimestamp(utc, _zone_of(policy.timezone)).date()
+    today = datetime.fromtimestamp(utc, zone_of(policy.timezone)).date()
     return today > policy.expires
-
-
-def _within(hours: OpeningHours, day: int, minute: int) -> bool:
-    closes = hours.closes + (24 * 60 if hours.closes <= hours.opens else 0)
-    return day in hours.days and hours.opens <= minute < closes
 
 
 def _scalars(table: Fields) -> Iterator[tuple[str, object]]:
@@ -201,19 +197,23 @@ def _check_whole(values: dict[str, Any], table: Fields) -> None:
             table.note(name, f"holds the id {twice} twice")
     if values["controller"].strip().casefold() == PLACEHOLDER:
         table.note("controller", "names nobody yet; put a name and an address in")
-    if values["hours"] or values["expires"]:
+    days = [each.day for each in values["holidays"]]
+    for twice in sorted({each for each in days if days.count(each) > 1}):
+        table.note("holidays", f"holds the day {twice} twice")
+    if values["hours"] or values["holidays"] or values["expires"]:
         _check_zone(values["timezone"], table)
 
 
 def _check_zone(name: str, table: Fields) -> None:
     """Note a time zone that this machine does not know."""
     try:
-        _zone_of(name)
+        zone_of(name)
     except ConfigError as error:
         table.note("timezone", str(error))
 
 
-def _zone_of(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """The time zone; ConfigError if this machine does not know it."""
     if name in ("UTC", ""):
         return UTC  # needs no database
     try:
@@ -228,7 +228,10 @@ def _zone_of(name: str) -> tzinfo:
 
 
 def _day(table: Fields, name: str) -> date | None:
-    text = table.optional_text(name, DAY, 10)
+    return _as_day(table, name, table.optional_text(name, DAY, 10))
+
+
+def _as_day(table: Fields, name: str, text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
@@ -273,6 +276,24 @@ def _hours(table: Fields) -> OpeningHours:
     return OpeningHours(
         tuple(sorted(DAYS.index(day) for day in days)), _minute(opens), _minute(closes)
     )
+
+
+def _holidays(table: Fields) -> tuple[Holiday, ...]:
+    found = [_holiday(each) for each in table.tables("holidays", HOLIDAYS_LIMIT)]
+    return tuple(sorted(found, key=lambda each: each.day))
+
+
+def _holiday(table: Fields) -> Holiday:
+    day = _as_day(table, "date", table.text("date", DAY, 10)) or date.max
+    opens, closes = (
+        table.optional_text(each, CLOCK, 5) for each in ("opens", "closes")
+    )
+    if (opens is None) != (closes is None):
+        table.note("opens", "and closes stand together, or neither: then it is closed")
+    table.end()
+    if opens is None or closes is None:
+        return Holiday(day)
+    return Holiday(day, _minute(opens), _minute(closes))
 
 
 def _minute(clock: str) -> int:

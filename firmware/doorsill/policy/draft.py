@@ -56,6 +56,12 @@ HOURS = """\
 # opens = "09:00"
 # closes = "20:00"
 """
+HOLIDAYS = """\
+# [[holidays]]                  # closed on this day, or open at other hours
+# date = "2026-12-25"
+# opens = "10:00"               # without opens and closes: closed
+# closes = "13:00"
+"""
 CONSENT = """\
 # [consent]                     # without it no face can ever be stored
 # purposes = ["validation"]
@@ -142,6 +148,7 @@ def draft_text(body: dict[str, Any]) -> str:
     parts += _tables("lines", known.pop("lines", []), "")
     parts += _tables("zones", known.pop("zones", []), ZONES)
     parts += _tables("hours", known.pop("hours", []), HOURS)
+    parts += _tables("holidays", known.pop("holidays", []), HOLIDAYS)
     consent = known.pop("consent", None)
     parts += ["[consent]\n" + _options(consent)] if consent else [CONSENT]
     return "\n".join(parts)

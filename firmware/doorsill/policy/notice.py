@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator
 
 from doorsill.policy.document import ConsentRules, Policy
-from doorsill.policy.words import hours_words
+from doorsill.policy.words import holidays_words, hours_words
 
 WIDTH = 64  # columns
 INTERVAL_S = 60  # every minute a closed window leaves the camera, with any policy
@@ -45,7 +45,21 @@ def _counting(policy: Policy) -> Iterator[str]:
     if policy.hours:
         yield "Outside of these hours it takes no picture:"
         yield f"{hours_words(policy.hours)} ({policy.timezone})."
+    if policy.holidays:
+        yield from _holidays(policy)
     yield f"Purpose: {policy.purpose}."
+
+
+def _holidays(policy: Policy) -> Iterator[str]:
+    closed = [str(each.day) for each in policy.holidays if each.opens is None]
+    other = [each for each in policy.holidays if each.opens is not None]
+    if closed:
+        yield f"On {', '.join(closed)} it takes no picture."
+    if other:
+        yield f"On these days its hours are: {holidays_words(other)}"
+        yield f"({policy.timezone})."
+    if any(each.closes <= each.opens for each in policy.hours):
+        yield "A night belongs to the day on which it begins."
 
 
 def _attributes(policy: Policy) -> Iterator[str]:

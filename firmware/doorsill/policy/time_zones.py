@@ -20,7 +20,7 @@ def require_lasting_zone(policy: Policy, table: Path = TABLE) -> Policy:
     If this system has no table of names, every name that it knows is accepted.
     """
     name = policy.timezone
-    if not policy.hours or name == "UTC" or name.startswith("Etc/"):
+    if not policy.keeps_hours or name == "UTC" or name.startswith("Etc/"):
         return policy
     try:
         rows = table.read_text(encoding="utf-8").splitlines()

@@ -8,6 +8,7 @@ from typing import Any
 from doorsill.policy.document import (
     DAYS,
     ConsentRules,
+    Holiday,
     Line,
     OpeningHours,
     Point,
@@ -61,6 +62,17 @@ def hours_words(hours: Sequence[OpeningHours]) -> str:
     return words or "always open"
 
 
+def holidays_words(holidays: Sequence[Holiday]) -> str:
+    """The days with other hours, and those without any."""
+    return ", ".join(_holiday(each) for each in holidays) or "none"
+
+
+def _holiday(each: Holiday) -> str:
+    if each.opens is None or each.closes is None:
+        return f"{each.day} closed"
+    return f"{each.day} {_clock(each.opens)}-{_clock(each.closes)}"
+
+
 def consent_words(rules: ConsentRules | None) -> str:
     """What the vault may hold."""
     if rules is None:
@@ -90,6 +102,8 @@ def _rows(policy: Policy) -> Iterator[tuple[str, str]]:
     if policy.expires is not None:
         yield "expires", f"{policy.expires} is its last day"
     yield "hours", f"{hours_words(policy.hours)} ({policy.timezone})"
+    if policy.holidays:
+        yield "holidays", holidays_words(policy.holidays)
     for number, line in enumerate(policy.lines):
         yield f"line {letter(number, 'A')}", f"{line.id}: {line_words(line)}"
     for number, zone in enumerate(policy.zones):
@@ -126,6 +140,7 @@ PARTS: dict[str, Words] = {
     "timezone": str,
     "expires": lambda day: str(day or "never"),
     "hours": hours_words,
+    "holidays": holidays_words,
 }
 
 

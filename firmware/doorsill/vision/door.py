@@ -19,7 +19,8 @@ from doorsill.channels.crop_sender import Handover
 from doorsill.drivers.camera.camera import Camera
 from doorsill.drivers.camera.restart import let_go, open_patiently
 from doorsill.errors import CameraError
-from doorsill.policy.document import Policy, is_open
+from doorsill.policy.document import Policy
+from doorsill.policy.hours import is_open
 from doorsill.policy.obedience import Obedience
 from doorsill.process.stopping import Stop
 from doorsill.values import Frame, HealthCell, Quality
