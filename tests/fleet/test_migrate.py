@@ -17,6 +17,7 @@ from sqlalchemy import Engine, event, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
+import doorsill_fleet.registry.tables  # noqa: F401 - whose tables are the store's too
 from doorsill.errors import ConfigError, UplinkError
 from doorsill_fleet.store.engine import open_engine, reading, url_of, writing
 from doorsill_fleet.store.migrate import upgrade

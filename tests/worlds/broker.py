@@ -141,7 +141,8 @@ def publish(camera: Device, numbers: range) -> None:
 class Listener:
     """Reads what the broker gives it, with its own rights: topic, payload, retained."""
 
-    def __init__(self, address: Address, topic: str = "#") -> None:
+    def __init__(self, address: Address, topic: str = "#", heard: Any = None) -> None:
+        """``heard`` is called as paho calls on_message, in its thread."""
         self.messages: list[tuple[str, bytes, bool]] = []
         self.granted: list[Any] = []
         client = mqtt.Client(
@@ -151,9 +152,7 @@ class Listener:
         )
         context = client_context(address.ca, address.certificate, address.key)
         client.tls_set_context(context)
-        client.on_message = lambda _c, _d, m: self.messages.append(
-            (m.topic, m.payload, m.retain)
-        )
+        client.on_message = heard or self._keep
         client.on_connect = lambda c, *_: c.subscribe(topic, qos=1)
         client.on_subscribe = lambda _c, _d, _m, codes, _p: self.granted.extend(codes)
         expiry = Properties(PacketTypes.CONNECT)
@@ -162,6 +161,9 @@ class Listener:
         client.loop_start()
         self.client = client
         wait_until(lambda: self.granted)
+
+    def _keep(self, _: object, __: object, message: Any) -> None:
+        self.messages.append((message.topic, message.payload, message.retain))
 
     def on(self, stream: str) -> list[bytes]:
         return [

@@ -38,10 +38,16 @@ def from_file(path: Path) -> SignBytes:
 
 
 def from_card(public: PublicKey, reader: str, say: Say) -> SignBytes:
-    """Signs with the card that holds the private half of ``public``."""
+    """Signs with the card that holds the private half of ``public``.
+
+    Its PIN is asked for once, however many documents are signed.
+    """
+    asked: list[str] = []
 
     def sign_bytes(data: bytes) -> bytes:
-        pin = secret("PIN of the controller's card: ")
+        if not asked:
+            asked.append(secret("PIN of the controller's card: "))
+        pin = asked[0]
         signature = _with_card(reader, say, lambda card: _sign(card, pin, data))
         try:
             public.verify(signature, data, ES256)

@@ -10,8 +10,8 @@ from doorsill_fleet.broker import files
 from doorsill_fleet.broker.inspection import faults, refusals
 from doorsill_fleet.broker.members import write_access, write_revoked
 from doorsill_fleet.ca.keys import open_issuing
+from doorsill_fleet.cli.opening import opened
 from doorsill_fleet.office.chain import complete, open_chain
-from doorsill_fleet.registry.register import open_register, transaction
 
 
 def install(args: argparse.Namespace) -> int:
@@ -26,14 +26,10 @@ def write(args: argparse.Namespace) -> int:
     chain = open_chain(args.folder)
     authority = open_issuing(chain, lambda _: None)
     now = datetime.now(UTC)
-    register = open_register(chain.folder)
-    try:
-        with transaction(register) as session:
-            complete(chain, authority, now)
-            write_access(chain, session)
-            write_revoked(chain, session, authority, now)
-    finally:
-        register.dispose()
+    with opened(chain.folder) as (_, session):
+        complete(chain, authority, now)
+        write_access(chain, session)
+        write_revoked(chain, session, authority, now)
     _say(f"wrote {chain.broker}")
     if not chain.places.local:
         _say(f"  at the broker, as root: doorsill-fleet broker install {chain.broker}")
@@ -44,12 +40,8 @@ def check(args: argparse.Namespace) -> int:
     """Say what is wrong with the files, or at the running broker; 1 if something is."""
     chain = open_chain(args.folder)
     now = datetime.now(UTC)
-    register = open_register(chain.folder)
-    try:
-        with transaction(register) as session:
-            found = faults(chain, session, now)
-    finally:
-        register.dispose()
+    with opened(chain.folder) as (_, session):
+        found = faults(chain, session, now)
     _say(f"{chain.broker}: " + ("as it has to be" if not found else "not right"))
     if args.connect:
         tried = list(refusals(chain, now))

@@ -22,11 +22,12 @@ from doorsill_fleet.broker.local import is_run, obeys
 from doorsill_fleet.broker.members import write_access, write_revoked
 from doorsill_fleet.ca.keys import open_issuing
 from doorsill_fleet.cli import health
+from doorsill_fleet.cli.opening import opened
 from doorsill_fleet.office.chain import Chain, open_chain
+from doorsill_fleet.policies.signed import last_version
 from doorsill_fleet.registry import devices
 from doorsill_fleet.registry.devices import HandedOut
 from doorsill_fleet.registry.handing_out import Label, as_csv, as_pdf
-from doorsill_fleet.registry.register import open_register, transaction
 from doorsill_fleet.registry.tables import Device, Site, VoucherRow
 
 OBEYS_WITHIN_S = 60.0  # limit for the local broker to obey a new list
@@ -35,18 +36,22 @@ LOOK_S = 0.2  # between two looks at whether it does
 
 def add_site(args: argparse.Namespace) -> int:
     """Add a shop."""
-    with _opened(args.folder) as (chain, session):
+    with opened(args.folder) as (_, session):
         devices.add_site(session, args.site, datetime.now(UTC), approves=args.approve)
-    _say(f"added {args.site}; its policy belongs at {_policy(chain, args.site)}")
+    _say(f"added {args.site}; next: doorsill-fleet device add --site {args.site}")
+    _say(f"  then what they may do: doorsill-fleet policy edit {args.site}")
     return 0
 
 
 def list_sites(args: argparse.Namespace) -> int:
     """Each shop, with how many cameras it has and whether it has a policy."""
-    with _opened(args.folder) as (chain, session):
+    with opened(args.folder) as (chain, session):
         for each in session.scalars(select(Site).order_by(Site.name)):
             count = len(devices.devices(session, each.name))
-            has = "a policy" if _policy(chain, each.name).exists() else "no policy yet"
+            signed = last_version(session, each.name)
+            has = f"policy {signed}" if signed else "no policy yet"
+            if not signed and chain.policy_of(each.name) is not None:
+                has = "a policy"  # put there by hand
             asks = ", approved by a person" if each.approves else ""
             _say(f"{each.name:16}  {count} devices, {has}{asks}")
     return 0
@@ -58,7 +63,7 @@ def add_devices(args: argparse.Namespace) -> int:
     for path in (table, sheet):
         require_new(path)
     valid = timedelta(days=args.days)
-    with _opened(args.folder) as (chain, session):
+    with opened(args.folder) as (chain, session):
         now = datetime.now(UTC)
         made = devices.add_devices(session, args.site, args.count, now, valid)
         _write(chain, made, table, sheet)
@@ -71,7 +76,7 @@ def add_devices(args: argparse.Namespace) -> int:
 
 def approve_device(args: argparse.Namespace) -> int:
     """Approve the key with which a camera asked."""
-    with _opened(args.folder) as (_, session):
+    with opened(args.folder) as (_, session):
         key = devices.approve(session, args.serial)
     _say(f"approved {args.serial} with the key {key[:16]}; it asks again by itself")
     return 0
@@ -114,7 +119,7 @@ def move_device(args: argparse.Namespace) -> int:
 def show_device(args: argparse.Namespace) -> int:
     """One camera, its voucher and its certificates."""
     now = datetime.now(UTC).timestamp()
-    with _opened(args.folder) as (_, session):
+    with opened(args.folder) as (_, session):
         device = devices.require_device(session, args.serial)
         _say(f"{device.serial}: {device.site} {device.name}, {device.state}")
         if device.asked_key and device.asked_key != device.approved_key:
@@ -135,7 +140,7 @@ def list_devices(args: argparse.Namespace) -> int:
     """Each camera in a line; with a store, how it is and what to do."""
     now = datetime.now(UTC).timestamp()
     verdicts = health.verdicts(args.store, int(now)) if args.store else None
-    with _opened(args.folder) as (_, session):
+    with opened(args.folder) as (_, session):
         for each in devices.devices(session, args.site):
             who = f"{each.serial}  {each.site:16}  {each.name:16}"
             words = _next(session, each, now)
@@ -170,24 +175,13 @@ def _of_voucher(found: VoucherRow, now: float) -> str:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[tuple[Chain, Session]]:
-    chain = open_chain(folder)
-    register = open_register(folder)
-    try:
-        with transaction(register) as session:
-            yield chain, session
-    finally:
-        register.dispose()
-
-
-@contextmanager
 def _taking_back(folder: Path) -> Iterator[tuple[Chain, Session, datetime]]:
-    """As :func:`_opened`; at the end the broker's two lists say what the register says.
+    """As :func:`opened`; at the end the broker's two lists say what the register says.
 
     The key is asked for first: a revocation is not to stop half-way for a passphrase.
     """
     authority = open_issuing(open_chain(folder), lambda _: None)
-    with _opened(folder) as (chain, session):
+    with opened(folder) as (chain, session):
         now = datetime.now(UTC)
         yield chain, session, now
         session.flush()
@@ -242,10 +236,6 @@ def _until_it_obeys(chain: Chain) -> str:
             )
         time.sleep(LOOK_S)
     return "has ended its connection, and refuses a new one"
-
-
-def _policy(chain: Chain, site: str) -> Path:
-    return chain.folder / "policies" / f"{site}.json"
 
 
 def _day(utc: int) -> str:

@@ -40,6 +40,10 @@ COMMANDS = {
         "doorsill_fleet.cli.arguments.office:add_camera",
         "make all that one camera needs",
     ),
+    "policy": (
+        "doorsill_fleet.cli.arguments.policy:add_policy",
+        "edit, compare, sign and push what cameras may do",
+    ),
     "broker": (
         "doorsill_fleet.cli.arguments.broker:add_broker",
         "write the broker's files, check them, and put them in place",
@@ -67,6 +71,7 @@ examples:
   doorsill-fleet site add porto-1
   doorsill-fleet device add --count 22 --site porto-1
   doorsill-fleet serve
+  doorsill-fleet policy edit porto-1
   doorsill-fleet ca stores --broker broker.porto-1.example
   doorsill-fleet camera stores porto-1 cam-01 --policy stores/porto-1.json
   doorsill-fleet broker install stores/broker                at the broker, as root

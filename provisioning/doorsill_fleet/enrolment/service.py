@@ -22,6 +22,7 @@ from doorsill.errors import UntrustedError
 from doorsill_fleet.ca.authority import Authority, pem_of
 from doorsill_fleet.enrolment.requests import Asked, read_request
 from doorsill_fleet.office.chain import Chain
+from doorsill_fleet.policies.signed import newest
 from doorsill_fleet.registry.register import transaction
 from doorsill_fleet.registry.tables import (
     ACTIVE,
@@ -90,7 +91,9 @@ class Enrolment:
                 session, of, proved, proof.START, body, now
             )
             site = device.site
-        policy = self.chain.policy_of(site)
+            own = newest(session, site, device.name)
+            document = own.document.encode() if own else None
+        policy = document or self.chain.policy_of(site)
         places, folder = self.chain.places, self.chain.folder
         return canonical.encode(
             {

@@ -59,3 +59,19 @@ class CertificateRow(Base):
     ends: Mapped[int] = mapped_column(BigInteger)
     revoked: Mapped[int | None] = mapped_column(BigInteger, default=None)
     why: Mapped[str] = mapped_column(String(WHY_MOST), default="")
+
+
+class PolicyRow(Base):
+    """A policy that was signed for one camera; a version is taken once for a site."""
+
+    __tablename__ = "policies"
+    site: Mapped[str] = mapped_column(NAME, primary_key=True)
+    device: Mapped[str] = mapped_column(NAME, primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    digest: Mapped[str] = mapped_column(HASH)  # of its body, as windows name it
+    received: Mapped[str] = mapped_column(HASH)  # of its bytes, as a refusal names it
+    document: Mapped[str] = mapped_column(Text)
+    signed: Mapped[int] = mapped_column(BigInteger)
+    pushed: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    # When a push first heard that the camera obeys it.
+    in_force: Mapped[int | None] = mapped_column(BigInteger, default=None)

@@ -22,8 +22,9 @@ examples:
   doorsill-fleet site add porto-1
   doorsill-fleet site add porto-2 --approve
 
-The signed policy of a shop belongs at FOLDER/policies/SITE.json: cameras fetch their
-first one from there.
+A camera fetches its first policy as it enrols: `doorsill-fleet policy edit SITE`, then
+`policy sign SITE`. A policy for the whole shop that was signed elsewhere may lie at
+FOLDER/policies/SITE.json.
 """
 SITE_LIST = """\
 examples:
