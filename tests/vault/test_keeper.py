@@ -535,6 +535,37 @@ def rebound(room: Room) -> None:
     room.keeper.rebind(consent_policy(), replace(BINDING, policy=room.digest))
 
 
+@pytest.mark.parametrize("was_open", [False, True], ids=["shut", "open"])
+def test_a_policy_without_consent_has_the_vault_blanked_under_it(
+    room: Room, was_open: bool
+) -> None:
+    """So the office sees a certificate that names the policy which ended it."""
+    if was_open:
+        room.token.insert()
+        room.until(lambda: room.vault.session is not None)
+    rules = room.vault._policy
+    assert rules is not None
+    last = replace(rules, consent=None, digest="cd" * 32)
+    room.digest = last.digest
+    before = _last(room)
+    room.keeper.rebind(last, replace(BINDING, policy=room.digest))
+    assert room.vault.session is None and room.vault.verified_blank
+    newest = room.vault.chain.newest
+    assert newest is not None
+    assert (newest["policy"], newest["reason"]) == (last.digest, "policy-changed")
+    assert newest["read_back"]["blank"] and newest["leases"] == []
+    after = _last(room)
+    assert after == before + 1 + was_open  # the session has its own
+    room.keeper.rebind(last, replace(BINDING, policy=room.digest))
+    assert _last(room) == after  # it ends once
+
+
+def _last(room: Room) -> int:
+    """The number of the newest certificate."""
+    newest = room.vault.chain.newest
+    return 0 if newest is None else int(newest["counter"])
+
+
 def test_a_card_judged_by_the_old_policy_opens_nothing_under_the_new_one(
     room: Room,
 ) -> None:

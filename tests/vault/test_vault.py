@@ -117,6 +117,20 @@ def test_the_policys_limits_hold(
     assert bench.verified()[-1].body["leases"][0]["sealed"] == accepted
 
 
+def test_a_start_under_a_policy_that_ended_it_is_certified_under_that_policy(
+    bench: Bench,
+) -> None:
+    """Else a vault that was down as the policy came would leave no word of it."""
+    bench.vault.start()
+    bench.restart().start()
+    assert len(bench.verified()) == 1  # negative control: the same start again
+    last = replace(consent_policy(), consent=None, digest="cd" * 32)
+    for _ in range(2):
+        bench.restart()._policy = last
+        bench.vault.start()
+    assert [each.body["policy"] for each in bench.verified()][1:] == [last.digest]
+
+
 def test_blank_is_always_allowed(bench: Bench) -> None:
     bench.vault.start()
     bench.vault.blank(Reason.ORDERED)

@@ -37,6 +37,10 @@ class Newest:
             and self.body["medium"] == asdict(facts)
         )
 
+    def is_under(self, policy: str | None) -> bool:
+        """Whether it was made under the policy with this SHA-256."""
+        return self.body is not None and self.body["policy"] == policy
+
     @property
     def is_silent(self) -> bool:
         """Whether it says that the medium had no power."""

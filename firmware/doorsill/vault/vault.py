@@ -68,6 +68,11 @@ class Vault:
         return self._ready and self.session is None
 
     @property
+    def allows_faces(self) -> bool:
+        """Whether the policy that it follows has a consent part."""
+        return self._policy is not None and self._policy.consent is not None
+
+    @property
     def chain(self) -> CertificateChain:
         """The certificates of this vault."""
         return self._ground.chain
@@ -92,7 +97,9 @@ class Vault:
         if died is not None and self._newest.covers(died[1]):
             marker.remove(self._ground.folder)
             died = None
-        same = self._newest.is_of_start(around.boot, facts)
+        same = self._newest.is_of_start(around.boot, facts) and (
+            self.allows_faces or self._newest.is_under(self._digest)
+        )
         if died is not None:
             leases, key_id = died
             self._blank(claims.DIED, key_id, leases)
@@ -263,7 +270,7 @@ class Vault:
                 read_back_sha256=found.read_back_sha256,
                 blank=found.blank,
                 leases=leases,
-                policy=self._policy.digest if self._policy else None,
+                policy=self._digest,
                 surroundings=self._newest.forward(self._ground.observe(), leases),
             )
         )
@@ -280,6 +287,10 @@ class Vault:
         self._ready = True
         log.info("vault %s: %s", VERIFIED, claims.REASONS[reason])
         return certificate
+
+    @property
+    def _digest(self) -> str | None:
+        return self._policy.digest if self._policy else None
 
     @property
     def _newest(self) -> Newest:
