@@ -28,7 +28,8 @@ from doorsill_fleet.policies.signed import last_version
 from doorsill_fleet.registry import devices
 from doorsill_fleet.registry.devices import HandedOut
 from doorsill_fleet.registry.handing_out import Label, as_csv, as_pdf
-from doorsill_fleet.registry.tables import Device, Site, VoucherRow
+from doorsill_fleet.registry.tables import Device, RetirementRow, Site, VoucherRow
+from doorsill_fleet.retirement import record
 
 OBEYS_WITHIN_S = 60.0  # limit for the local broker to obey a new list
 LOOK_S = 0.2  # between two looks at whether it does
@@ -70,7 +71,7 @@ def add_devices(args: argparse.Namespace) -> int:
         write_access(chain, session)
     _say(f"added {len(made)} devices to {args.site}: {made[0].device} and on")
     _say_vouchers(table, sheet, args.days)
-    _say_broker(chain)
+    say_broker(chain)
     return 0
 
 
@@ -87,7 +88,7 @@ def revoke_device(args: argparse.Namespace) -> int:
     with _taking_back(args.folder) as (chain, session, now):
         count = devices.revoke(session, args.serial, now, args.why)
     _say(f"revoked {args.serial}: {count} certificates and its vouchers")
-    _say_broker(chain, revokes=True)
+    say_broker(chain, revokes=True)
     return 0
 
 
@@ -99,7 +100,7 @@ def replace_device(args: argparse.Namespace) -> int:
         _write(chain, [made], *_paths(args.out))
     _say(f"{args.serial} stays {made.site} {made.device}; its old certificate is void")
     _say_vouchers(*_paths(args.out), args.days)
-    _say_broker(chain, revokes=True)
+    say_broker(chain, revokes=True)
     return 0
 
 
@@ -112,14 +113,14 @@ def move_device(args: argparse.Namespace) -> int:
         _write(chain, [made], *_paths(args.out))
     _say(f"{args.serial} is {made.site} {made.device} now; its old certificate is void")
     _say_vouchers(*_paths(args.out), args.days)
-    _say_broker(chain, revokes=True)
+    say_broker(chain, revokes=True)
     return 0
 
 
 def show_device(args: argparse.Namespace) -> int:
     """One camera, its voucher and its certificates."""
     now = datetime.now(UTC).timestamp()
-    with opened(args.folder) as (_, session):
+    with opened(args.folder) as (chain, session):
         device = devices.require_device(session, args.serial)
         _say(f"{device.serial}: {device.site} {device.name}, {device.state}")
         if device.asked_key and device.asked_key != device.approved_key:
@@ -127,6 +128,10 @@ def show_device(args: argparse.Namespace) -> int:
         wanted = select(VoucherRow).where(VoucherRow.serial == device.serial)
         for voucher in session.scalars(wanted):
             _say(f"  voucher: {_of_voucher(voucher, now)}")
+        ended = session.get(RetirementRow, device.serial)
+        if ended is not None:
+            body = record.read(ended.record.encode(), chain.issuing)
+            _say(f"  retired {body['retired']}: {record.WORDS[body['vault']]}")
         for row in devices.certificates(session, device.serial):
             ends = f"revoked {_day(row.revoked)}: {row.why}" if row.revoked else ""
             _say(
@@ -215,7 +220,7 @@ def _say_vouchers(table: Path, sheet: Path, days: int) -> None:
     _say("  on the camera, as root: doorsill enrol")
 
 
-def _say_broker(chain: Chain, *, revokes: bool = False) -> None:
+def say_broker(chain: Chain, *, revokes: bool = False) -> None:
     """Say how the broker learns of it; where `serve` runs it, wait until it has."""
     if not chain.places.local:
         _say("  for this to hold, at the broker, as root:")

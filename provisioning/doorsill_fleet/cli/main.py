@@ -22,7 +22,7 @@ COMMANDS = {
     "site": ("doorsill_fleet.cli.arguments.devices:add_site", "add and list shops"),
     "device": (
         "doorsill_fleet.cli.arguments.devices:add_device",
-        "add, approve, show, revoke, replace and move cameras",
+        "add, approve, show, revoke, replace, move and retire cameras",
     ),
     "devices": (
         "doorsill_fleet.cli.arguments.devices:add_devices",

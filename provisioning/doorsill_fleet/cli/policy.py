@@ -76,7 +76,7 @@ def sign(args: argparse.Namespace) -> int:
             f"the draft of {args.site} says what was signed already; nothing is to sign"
         )
     public = read_public_key(chain.folder / "controller.key.pub")
-    made = signed.sign(draft.bodies, _signer(args, chain), public)
+    made = signed.sign(draft.bodies, signer_of(args, chain), public)
     with opened(args.folder) as (_, session):
         signed.keep(session, args.site, made, datetime.now(UTC))
     folder = _put(chain, args.site, made)
@@ -147,7 +147,8 @@ def _changes(session: Session, site: str, draft: Draft, name: str) -> tuple[str,
     return tuple(each for each in found if not each.startswith("version: "))
 
 
-def _signer(args: argparse.Namespace, chain: Chain) -> SignBytes:
+def signer_of(args: argparse.Namespace, chain: Chain) -> SignBytes:
+    """What signs for the controller, as ``--key``, ``--card`` and ``--reader`` say."""
     if args.card:
         public = args.key or chain.folder / "controller.key.pub"
         return controller.from_card(read_public_key(public), args.reader, _say)

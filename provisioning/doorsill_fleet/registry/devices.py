@@ -136,6 +136,15 @@ def move(
     return replace(session, serial, now, valid)
 
 
+def retire(session: Session, serial: str, now: datetime) -> list[str]:
+    """Its end: all its certificates are void; returns their fingerprints."""
+    device = require_device(session, serial)
+    _require_in_use(device)
+    _take_back(session, device, now, "retired")
+    device.state = RETIRED
+    return [each.fingerprint for each in certificates(session, serial)]
+
+
 def require_site(session: Session, name: str) -> Site:
     """The site ``name``, or ConfigError."""
     found = session.get(Site, require_name(name))

@@ -75,3 +75,12 @@ class PolicyRow(Base):
     pushed: Mapped[int | None] = mapped_column(BigInteger, default=None)
     # When a push first heard that the camera obeys it.
     in_force: Mapped[int | None] = mapped_column(BigInteger, default=None)
+
+
+class RetirementRow(Base):
+    """The signed record of a device's end."""
+
+    __tablename__ = "retirements"
+    serial: Mapped[str] = mapped_column(ForeignKey("devices.serial"), primary_key=True)
+    retired: Mapped[int] = mapped_column(BigInteger)
+    record: Mapped[str] = mapped_column(Text)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from doorsill.commandline.parser import Parser, command
-from doorsill.commandline.values import some_text, whole
+from doorsill.commandline.values import number, some_text, whole
 from doorsill_fleet.cli.arguments.chain import add_folder
+from doorsill_fleet.cli.arguments.policy import add_signer
 
 WORK = "doorsill_fleet.cli.devices"
 MOST_DEVICES, MOST_DAYS, DAYS = 500, 365, 30  # in one call; of a voucher
+RETIRE_S = 5700.0  # a certificate takes an hour and a half, and a little more
 SITE = """\
 examples:
   doorsill-fleet site add porto-1
@@ -76,6 +78,18 @@ examples:
 
 The old certificates are void, and a new voucher is made; run `doorsill enrol` with it.
 """
+RETIRE = """\
+examples:
+  doorsill-fleet device retire ds-4k7q2m9x
+  doorsill-fleet device retire ds-4k7q2m9x --key /media/safe/controller.key --wait 7200
+  doorsill-fleet device retire ds-4k7q2m9x --without-certificate --why "burnt"
+
+Its last policy, without consent, goes out by air: the vault blanks, and the certificate
+of that comes home within an hour and a half. When it is verified, the camera's key is
+void, and a signed record says so: FOLDER/retired/SERIAL.json, and the register. Without
+the certificate it is not retired; say this again when it has come. Exit code: 0
+retired; 1 not yet, and what is missing.
+"""
 DEVICES = """\
 examples:
   doorsill-fleet devices
@@ -105,7 +119,7 @@ def add_site(commands: argparse._SubParsersAction[Any]) -> None:
 
 def add_device(commands: argparse._SubParsersAction[Any]) -> None:
     """Join ``device``."""
-    words = "add, approve, show, revoke, replace and move cameras"
+    words = "add, approve, show, revoke, replace, move and retire cameras"
     group = command(commands, "device", words, DEVICE)
     below = group.add_subparsers(metavar="COMMAND", required=True)
     parser = command(below, "add", "add cameras", ADD, f"{WORK}:add_devices")
@@ -115,6 +129,7 @@ def add_device(commands: argparse._SubParsersAction[Any]) -> None:
     _add_site(parser)
     _add_vouchers(parser)
     _add_fleet(parser)
+    _add_retire(below)
     for name, about, examples in (
         ("approve", "approve the key of a camera", APPROVE),
         ("show", "show one camera", SHOW),
@@ -137,6 +152,46 @@ def add_device(commands: argparse._SubParsersAction[Any]) -> None:
         if name in ("replace", "move"):
             _add_vouchers(parser)
         _add_fleet(parser)
+
+
+def _add_retire(below: argparse._SubParsersAction[Any]) -> None:
+    about = "end a camera: its vault blank, its key void, a record of it"
+    parser = command(below, "retire", about, RETIRE, "doorsill_fleet.cli.retire:run")
+    parser.add_argument("serial", metavar="SERIAL", help="as on the label")
+    parser.add_argument(
+        "--wait",
+        type=number(0.0),
+        default=RETIRE_S,
+        metavar="S",
+        help="longest wait for the certificate",
+    )
+    parser.add_argument(
+        "--certificates",
+        type=Path,
+        metavar="FOLDER",
+        help="where `receive` keeps them (default: FOLDER/certificates)",
+    )
+    parser.add_argument(
+        "--medium",
+        type=some_text,
+        action="append",
+        metavar="NAME",
+        help="a file or partition that its vault has, as its configuration names it",
+    )
+    parser.add_argument(
+        "--without-certificate",
+        action="store_true",
+        help="retire it although nothing shows that its vault is blank",
+    )
+    parser.add_argument(
+        "--why",
+        type=some_text,
+        default="retired by the office",
+        metavar="TEXT",
+        help="kept in the record",
+    )
+    add_signer(parser)
+    _add_fleet(parser)
 
 
 def add_devices(commands: argparse._SubParsersAction[Any]) -> None:

@@ -78,15 +78,7 @@ def add_policy(commands: argparse._SubParsersAction[Any]) -> None:
     about = "sign the draft, for each camera"
     sign = command(below, "sign", about, SIGN, f"{WORK}:sign")
     _add_site(sign)
-    sign.add_argument(
-        "--key",
-        type=Path,
-        metavar="FILE",
-        help="the controller's (default: FOLDER/safe/controller.key); its public half "
-        "with --card",
-    )
-    sign.add_argument("--card", action="store_true", help="sign with the PIV card")
-    add_reader(sign)
+    add_signer(sign)
     about = "publish what was signed, and wait for the cameras"
     push = command(below, "push", about, PUSH, f"{WORK}:push")
     _add_site(push)
@@ -106,3 +98,16 @@ def add_policy(commands: argparse._SubParsersAction[Any]) -> None:
 def _add_site(parser: Parser) -> None:
     parser.add_argument("site", metavar="SITE", help="which shop")
     add_folder(parser, "of `doorsill-fleet init`")
+
+
+def add_signer(parser: Parser) -> None:
+    """``--key``, ``--card`` and ``--reader``: what signs for the controller."""
+    parser.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="the controller's (default: FOLDER/safe/controller.key); its public half "
+        "with --card",
+    )
+    parser.add_argument("--card", action="store_true", help="sign with the PIV card")
+    add_reader(parser)

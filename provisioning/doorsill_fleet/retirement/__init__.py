@@ -1,0 +1,1 @@
+"""The end of a device: its vault blank and certified, its key void, a record of it."""
