@@ -23,7 +23,8 @@ FOLDER, CONF = (
     Path("etc/mosquitto/conf.d/doorsill.conf"),
 )
 FILES = ("ca.pem", "broker.pem", "broker.key", "access")
-REVOKED = "revoked.pem"  # of a chain; an office that admits by hand has none
+# Of a chain: an office that admits by hand has no list, and not each has a bridge.
+MORE = ("revoked.pem", "bridge.pem", "bridge.key")
 LOADED_AGAIN = {"access"}  # files that mosquitto reads again without a restart
 SYSTEMCTL_S = 60.0  # limit for one call of systemctl
 
@@ -35,8 +36,8 @@ def furnish(folder: Path, root: Path = Path("/")) -> Iterator[str]:
     """
     owner = _owner()
     wanted = {root / FOLDER / name: read_file(folder / name) for name in FILES}
-    if (folder / REVOKED).exists():
-        wanted[root / FOLDER / REVOKED] = read_file(folder / REVOKED)
+    there = [name for name in MORE if (folder / name).exists()]
+    wanted |= {root / FOLDER / name: read_file(folder / name) for name in there}
     wanted[root / CONF] = read_file(folder / "doorsill.conf")
     changed = {path for path, data in wanted.items() if not _is(path, data)}
     if not (root / CONF).parent.is_dir():

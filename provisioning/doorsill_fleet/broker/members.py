@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from cryptography import x509
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from doorsill.policy.store import replace
@@ -12,6 +13,7 @@ from doorsill_fleet.broker.access import whole_list
 from doorsill_fleet.ca.authority import Authority
 from doorsill_fleet.office.chain import READERS, Chain
 from doorsill_fleet.registry.devices import devices, is_in_service, revoked
+from doorsill_fleet.registry.tables import SiteBroker
 
 
 def access(session: Session) -> str:
@@ -20,7 +22,8 @@ def access(session: Session) -> str:
     for each in devices(session):
         if is_in_service(each):
             sites.setdefault(each.site, []).append(each.name)
-    return whole_list(sites, READERS)
+    bridged = set(session.scalars(select(SiteBroker.site)))
+    return whole_list(sites, READERS, bridged)
 
 
 def write_access(chain: Chain, session: Session) -> None:

@@ -7,11 +7,13 @@ import sys
 from datetime import UTC, datetime
 
 from doorsill_fleet.broker import files
+from doorsill_fleet.broker.bridge import write_bridge
 from doorsill_fleet.broker.inspection import faults, refusals
 from doorsill_fleet.broker.members import write_access, write_revoked
 from doorsill_fleet.ca.keys import open_issuing
 from doorsill_fleet.cli.opening import opened
 from doorsill_fleet.office.chain import complete, open_chain
+from doorsill_fleet.registry.devices import require_site
 
 
 def install(args: argparse.Namespace) -> int:
@@ -33,6 +35,23 @@ def write(args: argparse.Namespace) -> int:
     _say(f"wrote {chain.broker}")
     if not chain.places.local:
         _say(f"  at the broker, as root: doorsill-fleet broker install {chain.broker}")
+    return 0
+
+
+def bridge(args: argparse.Namespace) -> int:
+    """Make the folder for a shop's own broker, and let it in at the chain's."""
+    chain = open_chain(args.folder)
+    authority = open_issuing(chain, lambda _: None)
+    now = datetime.now(UTC)
+    with opened(chain.folder) as (_, session):
+        site = require_site(session, args.site).name
+        place = (args.host, args.port)
+        write_bridge(chain, session, authority, site, place, args.out, now)
+        session.flush()
+        write_access(chain, session)
+    _say(f"made {args.out}: all that the broker of {site} needs")
+    _say(f"  there, as root: doorsill-fleet broker install {args.out}")
+    _say(f"  cameras of {site} that enrol from now on go to {args.host[0]}:{args.port}")
     return 0
 
 

@@ -30,6 +30,7 @@ from doorsill_fleet.registry.tables import (
     CertificateRow,
     Device,
     Site,
+    SiteBroker,
     VoucherRow,
 )
 
@@ -93,11 +94,16 @@ class Enrolment:
             site = device.site
             own = newest(session, site, device.name)
             document = own.document.encode() if own else None
+            found = session.get(SiteBroker, site)
+            places = self.chain.places
+            host, port = places.broker, places.broker_port
+            if found is not None:
+                host, port = found.host, found.port
         policy = document or self.chain.policy_of(site)
-        places, folder = self.chain.places, self.chain.folder
+        folder = self.chain.folder
         return canonical.encode(
             {
-                "broker": {"host": places.broker, "port": places.broker_port},
+                "broker": {"host": host, "port": port},
                 "ca": (folder / "ca.pem").read_text("ascii"),
                 "charter": _base64((folder / "charter.json").read_bytes()),
                 "policy": _base64(policy) if policy else None,

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from doorsill_fleet.store.schema import NAME_MOST, WHY_MOST, Base
 
 EXPECTED, ACTIVE, REVOKED, RETIRED = "expected", "active", "revoked", "retired"
 HASH, NAME = String(64), String(NAME_MOST)
+HOST_MOST = 253  # characters of the name of a host
 
 
 class Site(Base):
@@ -84,3 +92,12 @@ class RetirementRow(Base):
     serial: Mapped[str] = mapped_column(ForeignKey("devices.serial"), primary_key=True)
     retired: Mapped[int] = mapped_column(BigInteger)
     record: Mapped[str] = mapped_column(Text)
+
+
+class SiteBroker(Base):
+    """The broker of a shop that has its own; its cameras go there."""
+
+    __tablename__ = "site_brokers"
+    site: Mapped[str] = mapped_column(ForeignKey("sites.name"), primary_key=True)
+    host: Mapped[str] = mapped_column(String(HOST_MOST))
+    port: Mapped[int] = mapped_column(Integer)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from doorsill.commandline.parser import command
-from doorsill_fleet.cli.arguments.chain import add_folder
+from doorsill.commandline.values import some_text, whole
+from doorsill_fleet.cli.arguments.chain import BROKER_PORT, add_folder
 
 WORK = "doorsill_fleet.cli.broker"
 BROKER = """\
@@ -34,6 +35,16 @@ Without --connect the files alone are looked at. With it, the running broker is 
 no certificate, one of another authority, TLS 1.2, and the office in a camera's name,
 each of which has to be refused. Exit code: 0 all is right; 1 something is not.
 """
+BRIDGE = """\
+examples:
+  doorsill-fleet broker bridge porto-1 --host broker.porto-1.example --out porto-1
+  doorsill-fleet broker bridge porto-1 --host 192.0.2.10 --port 8884 --out porto-1
+
+A shop's own broker hands on to the chain's, and keeps what comes while the line is
+down: a million messages at most. Its cameras and its policies go through it. After a
+camera was added, replaced or revoked there, say the same again and install the folder:
+its keys stay, its lists are new.
+"""
 INSTALL = """\
 examples:
   doorsill-fleet broker install fleet/broker       on the broker's machine, as root
@@ -59,6 +70,7 @@ def add_broker(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--connect", action="store_true", help="try the running broker as well"
     )
+    _add_bridge(below)
     about = "put the broker's files where Debian's mosquitto looks for them"
     parser = command(below, "install", about, INSTALL, f"{WORK}:install")
     parser.add_argument(
@@ -71,3 +83,32 @@ def add_broker(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="FOLDER",
         help="another root folder, where nothing is started",
     )
+
+
+def _add_bridge(below: argparse._SubParsersAction[Any]) -> None:
+    about = "make all that a shop's own broker needs, which hands on to the chain's"
+    parser = command(below, "bridge", about, BRIDGE, f"{WORK}:bridge")
+    parser.add_argument("site", metavar="SITE", help="which shop")
+    parser.add_argument(
+        "--host",
+        type=some_text,
+        action="append",
+        required=True,
+        metavar="HOST",
+        help="under which cameras reach it; several: its other names and addresses",
+    )
+    parser.add_argument(
+        "--port",
+        type=whole(1, 65535),
+        default=BROKER_PORT,
+        metavar="N",
+        help="at which cameras reach it",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="to be made, or made before",
+    )
+    add_folder(parser, "of `doorsill-fleet init`")
