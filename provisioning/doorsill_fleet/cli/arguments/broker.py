@@ -109,6 +109,6 @@ def _add_bridge(below: argparse._SubParsersAction[Any]) -> None:
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="to be made, or made before",
+        help="to be made, or updated",
     )
     add_folder(parser, "of `doorsill-fleet init`")
