@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fleets import SITE, FleetWorld, address_in, enrolled, fleet_world
-from limits import wait_until
+from limits import END_S, wait_until
 from messages import HEALTH
 from obeying import OBEYS, PlayedCamera, playing
 
@@ -163,7 +163,7 @@ def _refusal_of(camera: PlayedCamera) -> bytes:
             HEALTH,
             time=int(time.time()),
             policy_refused=received,
-            policy_refusal="rollback",
+            policy_why="rollback",
         )
     )
 
@@ -310,7 +310,7 @@ def test_two_pushes_in_a_race_leave_one_version_everywhere(office: Office) -> No
         for each in both:
             each.start()
         for each in both:
-            each.join()
+            each.join(END_S)
         assert 0 in codes and set(codes) <= {0, 2, 5}
         wait_until(lambda: all(camera.documents for camera in played.values()))
         versions = {

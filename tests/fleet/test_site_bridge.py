@@ -156,7 +156,7 @@ def test_a_shops_broker_can_speak_for_no_other_shop(line: Line) -> None:
     address = replace(line.reader(), device=f"bridge:{SITE}", certificate=pem, key=key)
     with closing(Listener(address, "doorsill/#")) as bridge:
         codes: list[int] = []
-        client = bridge._client
+        client = bridge.client
         client.on_publish = lambda _c, _d, _m, reason, _p: codes.append(reason.value)
         for number, (site, stream) in enumerate(
             ((SITE, "interval"), (OTHER, "interval"), (SITE, "policy")), 1

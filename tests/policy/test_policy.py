@@ -18,6 +18,7 @@ from doorsill.errors import ConfigError, DoorsillError, UntrustedError
 from doorsill.policy import document as policy
 from doorsill.policy import hours
 from doorsill.policy.acceptance import accept
+from doorsill.policy.opening import DAYS, OpeningHours
 from doorsill.policy.store import PolicyStore
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 
@@ -44,7 +45,7 @@ def test_a_good_policy_is_read_whole() -> None:
     assert CURRENT.version == 4 and CURRENT.site == "porto-1" and CURRENT.k == 12
     assert CURRENT.lines == (policy.Line("door", ((0.1, 0.5), (0.9, 0.5))),)
     assert [zone.kind for zone in CURRENT.zones] == ["count", "exclude"]
-    assert CURRENT.hours[0] == policy.OpeningHours((0, 1, 5), 540, 1200)
+    assert CURRENT.hours[0] == OpeningHours((0, 1, 5), 540, 1200)
     assert CURRENT.consent is not None
     assert CURRENT.consent.purposes == ("validation",)
     assert CURRENT.digest == canonical.digest(BODY)
@@ -251,7 +252,7 @@ BOUNDS: list[tuple[str, Any, Any]] = [
     ("zones__0__polygon", CORNERS[:32], CORNERS),
     ("zones__0__polygon", CORNERS[:3], CORNERS[:2]),
     ("zones__0__id", "i" * 16, "i" * 17),
-    ("hours__0__days", list(policy.DAYS), [*policy.DAYS, "mon"]),
+    ("hours__0__days", list(DAYS), [*DAYS, "mon"]),
     ("hours__0__closes", "24:00", "24:01"),
     ("consent__purposes", texts(8), texts(9)),
     ("consent__purposes", ["p" * 32], ["p" * 33]),

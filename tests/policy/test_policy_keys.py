@@ -27,6 +27,7 @@ from doorsill.cells import LineCell, LooksCell, Quality, ZoneCell
 from doorsill.channels.cell_link import CellClient, CellServer
 from doorsill.policy import document
 from doorsill.policy.document import Policy
+from doorsill.policy.opening import DAYS
 from doorsill.privacy.floors import DAY_S, SLOT_S
 from doorsill.services.children import WIPING, prepare
 from doorsill.uplink.outbox import Outbox
@@ -342,7 +343,7 @@ def test_hours_and_their_timezone(tmp_path: Path) -> None:
     utc = time.gmtime(time.time() + 3600)
     opens = f"{utc.tm_hour:02}:00"
     closes = f"{(utc.tm_hour + 1) % 24:02}:00"
-    hours = [{"days": list(document.DAYS), "opens": opens, "closes": closes}]
+    hours = [{"days": list(DAYS), "opens": opens, "closes": closes}]
     for name, zone, closed in (("1", "UTC", True), ("2", "Etc/GMT-1", False)):
         with vision(tmp_path / name, hours=hours, timezone=zone) as client:
             cell = first(

@@ -18,7 +18,7 @@ from replay.plan import Door
 
 from doorsill.config import load_config
 from doorsill.documents import pem
-from doorsill.policy.document import DAYS
+from doorsill.policy.opening import DAYS
 from doorsill.services.uplink_opening import address_of
 from doorsill.uplink.answers import Disconnected
 from doorsill.uplink.tls import Address

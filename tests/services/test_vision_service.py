@@ -23,7 +23,7 @@ from doorsill.config import CameraSection
 from doorsill.drivers.camera.opening import open_camera
 from doorsill.errors import CameraError, UplinkError
 from doorsill.evaluation.counting import Wanted, count
-from doorsill.policy.document import OpeningHours
+from doorsill.policy.opening import OpeningHours
 from doorsill.process.confine import Confinement
 from doorsill.process.stopping import Stopped
 from doorsill.services import vision

@@ -543,9 +543,7 @@ def test_a_policy_without_consent_has_the_vault_blanked_under_it(
     if was_open:
         room.token.insert()
         room.until(lambda: room.vault.session is not None)
-    rules = room.vault._policy
-    assert rules is not None
-    last = replace(rules, consent=None, digest="cd" * 32)
+    last = replace(consent_policy(), consent=None, digest="cd" * 32)
     room.digest = last.digest
     before = _last(room)
     room.keeper.rebind(last, replace(BINDING, policy=room.digest))

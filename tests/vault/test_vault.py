@@ -126,8 +126,8 @@ def test_a_start_under_a_policy_that_ended_it_is_certified_under_that_policy(
     assert len(bench.verified()) == 1  # negative control: the same start again
     last = replace(consent_policy(), consent=None, digest="cd" * 32)
     for _ in range(2):
-        bench.restart()._policy = last
-        bench.vault.start()
+        bench.policy = last
+        bench.restart().start()
     assert [each.body["policy"] for each in bench.verified()][1:] == [last.digest]
 
 

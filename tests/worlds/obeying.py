@@ -45,7 +45,7 @@ class PlayedCamera:
         elif self.answer:
             received = hashlib.sha256(message.payload).hexdigest()[:32]
             health = replace(
-                HEALTH, time=now, policy_refused=received, policy_refusal=self.answer
+                HEALTH, time=now, policy_refused=received, policy_why=self.answer
             )
             client.publish(self._topic("health"), encode(health), qos=1, retain=True)
 

@@ -18,14 +18,20 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from doorsill.documents.fields import Fields
 from doorsill.errors import ConfigError
+from doorsill.policy.opening import (
+    DAY,
+    Holiday,
+    OpeningHours,
+    day_of,
+    holidays_of,
+    hours_of,
+)
 from doorsill.privacy.floors import EPSILON_CEILING_PER_DAY, K_FLOOR
 
 FORMAT = "doorsill-policy/1"
 K_CEILING = 1000  # crossings: highest k
 LINES_LIMIT, ZONES_LIMIT = 8, 16  # of one policy
 POINTS_LIMIT = 32  # of one line or zone
-HOURS_LIMIT = 28  # entries of opening hours
-HOLIDAYS_LIMIT = 100  # days with other hours, or none
 DEVICES_LIMIT = 100  # named in one policy
 MODELS_LIMIT = 16  # named in one policy
 CONSENT_SECONDS_CEILING = 4 * 3600  # of one session of the vault
@@ -42,9 +48,6 @@ NO_ZONES = re.compile(r"localtime|posixrules|Factory|leapseconds|(posix|right)/.
 ID = r"[a-z0-9-]{1,16}"
 PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 NOTICE = r"[A-Za-z0-9][A-Za-z0-9._/-]*"
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00"
 
 Point = tuple[float, float]
 
@@ -72,27 +75,6 @@ class Zone:
     id: str
     kind: str  # "count" or "exclude"
     polygon: tuple[Point, ...]  # three or more, x and y in 0..1
-
-
-@dataclass(frozen=True, slots=True)
-class OpeningHours:
-    """On ``days`` (0 is Monday) from ``opens`` to ``closes``, minutes of local time.
-
-    ``closes`` at or before ``opens`` is on the next day.
-    """
-
-    days: tuple[int, ...]
-    opens: int
-    closes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Holiday:
-    """A day whose hours are these instead, or that is closed: both are None."""
-
-    day: date
-    opens: int | None = None
-    closes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +126,8 @@ def parse(body: dict[str, Any]) -> Policy:
     table = Fields("policy", body, problems)
     table.text("format", FORMAT, len(FORMAT))
     values: dict[str, Any] = dict(_scalars(table))
-    values["hours"] = tuple(_hours(each) for each in table.tables("hours", HOURS_LIMIT))
-    values["holidays"] = _holidays(table)
+    values["hours"] = hours_of(table)
+    values["holidays"] = holidays_of(table)
     values["lines"] = tuple(_line(each) for each in table.tables("lines", LINES_LIMIT))
     values["zones"] = tuple(_zone(each) for each in table.tables("zones", ZONES_LIMIT))
     values["consent"] = _consent(table.optional_table("consent"))
@@ -182,7 +164,7 @@ def _scalars(table: Fields) -> Iterator[tuple[str, object]]:
     least, most_s = LIVE_SECONDS_LEAST, LIVE_SECONDS_MOST
     live = table.optional_whole("live_seconds", least, most_s, LIVE_SECONDS)
     yield "live_seconds", live
-    yield "expires", _day(table, "expires")
+    yield "expires", day_of(table, "expires", table.optional_text("expires", DAY, 10))
     yield "timezone", table.text("timezone", r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", 40)
 
 
@@ -227,19 +209,6 @@ def zone_of(name: str) -> tzinfo:
     raise ConfigError(f"= {name!r} is not an IANA timezone of this machine")
 
 
-def _day(table: Fields, name: str) -> date | None:
-    return _as_day(table, name, table.optional_text(name, DAY, 10))
-
-
-def _as_day(table: Fields, name: str, text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        if re.fullmatch(DAY, text or ""):  # otherwise it is noted already
-            table.note(name, f"= {text} is no day")
-        return None
-
-
 def _line(table: Fields) -> Line:
     points = table.points("points", 2, POINTS_LIMIT)
     if any(a == b for a, b in itertools.pairwise(points)):
@@ -265,41 +234,6 @@ def _area(polygon: tuple[Point, ...]) -> float:
     return sum(
         a[0] * b[1] - b[0] * a[1] for a, b in zip(polygon, following, strict=True)
     )
-
-
-def _hours(table: Fields) -> OpeningHours:
-    days = table.texts("days", "|".join(DAYS), len(DAYS))
-    if not days:
-        table.note("days", "names no day; known: " + ", ".join(DAYS))
-    opens, closes = table.text("opens", CLOCK, 5), table.text("closes", CLOCK, 5)
-    table.end()
-    return OpeningHours(
-        tuple(sorted(DAYS.index(day) for day in days)), _minute(opens), _minute(closes)
-    )
-
-
-def _holidays(table: Fields) -> tuple[Holiday, ...]:
-    found = [_holiday(each) for each in table.tables("holidays", HOLIDAYS_LIMIT)]
-    return tuple(sorted(found, key=lambda each: each.day))
-
-
-def _holiday(table: Fields) -> Holiday:
-    day = _as_day(table, "date", table.text("date", DAY, 10)) or date.max
-    opens, closes = (
-        table.optional_text(each, CLOCK, 5) for each in ("opens", "closes")
-    )
-    if (opens is None) != (closes is None):
-        table.note("opens", "and closes stand together, or neither: then it is closed")
-    table.end()
-    if opens is None or closes is None:
-        return Holiday(day)
-    return Holiday(day, _minute(opens), _minute(closes))
-
-
-def _minute(clock: str) -> int:
-    hour, colon, minute = clock.partition(":")
-    digits = colon and hour.isdecimal() and minute.isdecimal()
-    return int(hour) * 60 + int(minute) if digits else 0
 
 
 def _consent(table: Fields | None) -> ConsentRules | None:

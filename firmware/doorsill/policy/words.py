@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from doorsill.policy.document import (
-    DAYS,
-    ConsentRules,
-    Holiday,
-    Line,
-    OpeningHours,
-    Point,
-    Policy,
-    Zone,
-)
+from doorsill.policy.document import ConsentRules, Line, Point, Policy, Zone
+from doorsill.policy.opening import DAYS, Holiday, OpeningHours
 from doorsill.policy.sketch import letter, way_in
 
 Words = Callable[[Any], str]

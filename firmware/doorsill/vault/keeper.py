@@ -131,17 +131,9 @@ class Keeper:
             self.vision.lease(self.gate.fresh + ANSWER_MAX_AGE_S)
 
     def rebind(self, policy: Policy, binding: Binding) -> None:
-        """Follow another policy; a session under the old one is closed first.
-
-        One that allows no faces any more, as before a device is retired, has the vault
-        blanked once more, open or not: that certificate names the new policy. Raises
-        UntrustedError if the medium is not blank when it is read back.
-        """
+        """Follow another policy; a session under the old one is closed first."""
         self.step(Rebound(binding))
-        ends = self.vault.allows_faces and policy.consent is None
         self.vault.rebind(policy)
-        if ends:
-            self.vault.blank(str(Reason.POLICY_CHANGED))
         self._retry = self._now
 
     def blank_on_order(self) -> Path:

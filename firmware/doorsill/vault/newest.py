@@ -8,6 +8,7 @@ from typing import Any
 from doorsill.certificates import claims
 from doorsill.consent.reasons import Reason
 from doorsill.drivers.media.medium import MediumFacts
+from doorsill.policy.document import Policy
 from doorsill.vault import marker
 from doorsill.vault.chain import LeaseInterval, Surroundings
 
@@ -28,18 +29,19 @@ class Newest:
             return False
         return bool(self.body["key"]["id"] == key_id)
 
-    def is_of_start(self, boot: str, facts: MediumFacts) -> bool:
-        """Whether it says what a start in this boot, on this medium, would say."""
+    def is_of_start(self, boot: str, facts: MediumFacts, policy: Policy | None) -> bool:
+        """Whether it says what a start in this boot, on this medium, would say.
+
+        Under a policy that allows no faces it has to name that policy.
+        """
+        digest = policy.digest if policy else None
         return (
             self.body is not None
             and self.body["reason"] in (Reason.START, Reason.NEW_MEDIUM)
             and self.body["boot"] == boot
             and self.body["medium"] == asdict(facts)
+            and (allows_faces(policy) or self.body["policy"] == digest)
         )
-
-    def is_under(self, policy: str | None) -> bool:
-        """Whether it was made under the policy with this SHA-256."""
-        return self.body is not None and self.body["policy"] == policy
 
     @property
     def is_silent(self) -> bool:
@@ -67,3 +69,8 @@ class Newest:
         if around.utc_ms >= least:
             return around
         return replace(around, utc_ms=least, time_source=claims.NOT_SYNCHRONISED)
+
+
+def allows_faces(policy: Policy | None) -> bool:
+    """Whether it has a consent part; no policy allows nothing."""
+    return policy is not None and policy.consent is not None

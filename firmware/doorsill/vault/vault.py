@@ -27,7 +27,7 @@ from doorsill.policy.document import Policy
 from doorsill.vault import marker
 from doorsill.vault.blanking import blank_and_read_back
 from doorsill.vault.chain import Blanking, CertificateChain, LeaseInterval, Surroundings
-from doorsill.vault.newest import Newest
+from doorsill.vault.newest import Newest, allows_faces
 from doorsill.vault.sealing import DataKey, new_key_id
 from doorsill.vault.session import Record, Session, begin_interval
 
@@ -68,11 +68,6 @@ class Vault:
         return self._ready and self.session is None
 
     @property
-    def allows_faces(self) -> bool:
-        """Whether the policy that it follows has a consent part."""
-        return self._policy is not None and self._policy.consent is not None
-
-    @property
     def chain(self) -> CertificateChain:
         """The certificates of this vault."""
         return self._ground.chain
@@ -97,9 +92,7 @@ class Vault:
         if died is not None and self._newest.covers(died[1]):
             marker.remove(self._ground.folder)
             died = None
-        same = self._newest.is_of_start(around.boot, facts) and (
-            self.allows_faces or self._newest.is_under(self._digest)
-        )
+        same = self._newest.is_of_start(around.boot, facts, self._policy)
         if died is not None:
             leases, key_id = died
             self._blank(claims.DIED, key_id, leases)
@@ -249,10 +242,12 @@ class Vault:
         return good
 
     def rebind(self, policy: Policy) -> None:
-        """Follow another policy; UntrustedError while the vault is open."""
+        """Follow it, and blank if it ends consent; UntrustedError while open."""
         if self.session is not None:
             raise UntrustedError("the vault is open under another policy")
-        self._policy = policy
+        before, self._policy = self._policy, policy
+        if allows_faces(before) and not allows_faces(policy):
+            self._blank(str(Reason.POLICY_CHANGED), None, ())
 
     def _blank(
         self, reason: str, key_id: str | None, leases: tuple[LeaseInterval, ...]
@@ -270,7 +265,7 @@ class Vault:
                 read_back_sha256=found.read_back_sha256,
                 blank=found.blank,
                 leases=leases,
-                policy=self._digest,
+                policy=self._policy.digest if self._policy else None,
                 surroundings=self._newest.forward(self._ground.observe(), leases),
             )
         )
@@ -287,10 +282,6 @@ class Vault:
         self._ready = True
         log.info("vault %s: %s", VERIFIED, claims.REASONS[reason])
         return certificate
-
-    @property
-    def _digest(self) -> str | None:
-        return self._policy.digest if self._policy else None
 
     @property
     def _newest(self) -> Newest:

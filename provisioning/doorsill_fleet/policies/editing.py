@@ -21,6 +21,7 @@ from doorsill_fleet.policies.draft import first_text
 
 EDITORS = ("VISUAL", "EDITOR")  # variables that name one
 EDITOR = "vi"  # POSIX has it everywhere
+EDITING_S = 8 * 3600.0  # longest that a person may be at it
 
 
 def draft_at(folder: Path, site: str) -> Path:
@@ -65,7 +66,11 @@ def _open(copy: Path) -> None:
     given = next((os.environ[each] for each in EDITORS if os.environ.get(each)), EDITOR)
     command = [*shlex.split(given), str(copy)]
     try:
-        done = subprocess.run(command, check=False)
+        done = subprocess.run(command, check=False, timeout=EDITING_S)
+    except subprocess.TimeoutExpired:
+        raise ConfigError(
+            f"the editor was open for {EDITING_S / 3600:g} h; your words are in {copy}"
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"cannot start the editor {given!r}: {error.strerror}; set EDITOR, as in "

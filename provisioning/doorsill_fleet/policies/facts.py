@@ -32,7 +32,7 @@ def _facts(session: Session, site: str, device: str) -> Facts:
         reported=reported,
         in_force=obeyed.version if obeyed else 0,
         refused=other.version if other else 0,
-        refusal=health.policy_refusal if health else "none",
+        refusal=health.policy_why if health else "none",
     )
 
 

@@ -88,7 +88,7 @@ class Answers:
         elif isinstance(message, Health) and message.policy_refused is not None:
             received = hashlib.sha256(wanted.document).hexdigest()[:HASH_DIGITS]
             if message.policy_refused == received:
-                self.refused[device] = message.policy_refusal
+                self.refused[device] = message.policy_why
 
 
 def publish(office: OfficeClient, answers: Answers) -> None:
