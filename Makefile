@@ -6,9 +6,10 @@ PY := $(VENV)/bin/python
 BIN := $(VENV)/bin
 STAMPS := .stamps
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+BOARD := ngspice device-tree-compiler dt-schema
 PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd man-db zsh openssl openssh-client git \
-            e2fsprogs btrfs-progs ffmpeg ngspice
+            e2fsprogs btrfs-progs ffmpeg $(BOARD)
 DEMO_SECONDS ?= 60
 # The tests wait more than they compute: two workers for each processor.
 WORKERS ?= $(shell n=$$(( 2 * $$(nproc) )); echo $$(( n < 8 ? n : 8 )))
@@ -173,7 +174,7 @@ try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 
 # Rules, simulation, drawings and tables of the interlock; Python alone is enough for it.
 hw: ## the interlock board, into hw/build (FULL=1; 2 minutes)
-	@SUDO="$(SUDO)" bash scripts/install-system ngspice python3
+	@SUDO="$(SUDO)" bash scripts/install-system $(BOARD) python3
 	@hw/doorsill-hw build --boards $(if $(filter-out 0 no,$(FULL)),500,60)
 
 hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from interlock.errors import BoardError
 from interlock.meaning import HEADER
 from interlock.netlist import Board
 from interlock.parts import Part
@@ -88,6 +89,8 @@ def connector_table(board: Board) -> str:
 
 
 def gpio(board: Board, net: str) -> int:
-    """The BCM number of the header's pin on a net; KeyError where there is none."""
+    """The BCM number of the header's pin on a net; BoardError where there is none."""
     pins = {carried: pin for pin, carried in board[HEADER].nets.items()}
+    if pins.get(net) not in GPIO:
+        raise BoardError(f"{net} lies on no GPIO of the header")
     return GPIO[pins[net]]

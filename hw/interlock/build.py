@@ -26,6 +26,7 @@ from interlock.spice.scenarios import (
     Scenario,
 )
 from interlock.spice.study import Result, Sample, play, sample
+from interlock.tree import eeprom, overlay
 
 AT_ONCE = 2  # runs of ngspice
 
@@ -56,7 +57,20 @@ def documents(board: Board, out: Path) -> list[str]:
     write(out / "schematic.svg", svg.draw(board, lay_out(board)))
     write(out / "bill.md", bill.bill_table(board))
     write(out / "connectors.md", bill.connector_table(board))
+    linux(board, out)
     return [f"{rule}: {each}" for rule, faults in found.items() for each in faults]
+
+
+def linux(board: Board, out: Path) -> None:
+    """The overlay, checked and applied, and the EEPROM, made and read again."""
+    source = overlay.overlay(board)
+    write(out / f"{overlay.NAME}-overlay.dts", source)
+    write(out / "applied.dts", overlay.check(source))
+    image = eeprom.build()
+    write(out / "eeprom.txt", eeprom.text())
+    (out / "eeprom.eep").write_bytes(image)
+    if eeprom.dump(image) != eeprom.OURS:
+        raise BoardError("the EEPROM's image does not say what went into it")
 
 
 def mutants(out: Path) -> list[str]:
