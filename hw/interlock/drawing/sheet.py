@@ -58,7 +58,7 @@ def lay_out(board: Board, places: Mapping[tuple[str, int], Point] = PLACES) -> S
     """Place every symbol; raises BoardError where one has no place."""
     drawn = tuple(_drawn(board, places))
     spots = tuple(_spots(drawn))
-    wires = tuple(_wires(spots))
+    wires = tuple(dict.fromkeys(_wires(spots)))  # where pins meet, one is enough
     return Sheet(drawn, spots, wires, tuple(_named(spots, wires)))
 
 

@@ -1,7 +1,7 @@
 """The device-tree overlay, made from the board: which pins, which bus, which speed.
 
-There is no regulator in it: nothing that Linux knows can switch the rail. The pin of the
-watchdog is an input with a pull-down until the vault asks for it, so no boot beats it.
+There is no regulator in it: nothing that Linux knows can switch the rail. The pin of
+the watchdog is an input with a pull-down until the vault asks for it: no boot beats it.
 """
 
 from __future__ import annotations
