@@ -9,7 +9,9 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -142,13 +144,34 @@ def _each(
     """Count each recording in turn; none after an interruption."""
     with _progress() as progress:
         for source in args.source:
-            task = progress.add_task(
-                f"counting {Path(source).name}", total=None, people=""
-            )
-            result = _one(source, detector, places, args, (progress, task))
+            bar = _Bar.of(progress, source)
+            result = _one(source, detector, places, args, bar)
             yield result
             if isinstance(result.counted.stopped, KeyboardInterrupt):
                 return
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """One line of progress: that of one recording."""
+
+    progress: Progress
+    task: TaskID
+
+    @classmethod
+    def of(cls, progress: Progress, source: str) -> Self:
+        """A new line below those that are there."""
+        title = f"counting {Path(source).name}"
+        return cls(progress, progress.add_task(title, total=None, people=""))
+
+    def end_at(self, seconds: float | None) -> None:
+        """Set how long the recording is; None where it is not known."""
+        self.progress.update(self.task, total=seconds)
+
+    def show(self, counted: Counted) -> None:
+        """Show how far it is, and who was counted so far."""
+        people = _people(counted)
+        self.progress.update(self.task, completed=counted.reached, people=people)
 
 
 def _one(
@@ -156,14 +179,9 @@ def _one(
     detector: Detector,
     places: Places,
     args: argparse.Namespace,
-    shown: tuple[Progress, TaskID],
+    bar: _Bar,
 ) -> Result:
-    progress, task = shown
     camera = _open(source, detector, args)
-
-    def tell(counted: Counted) -> None:
-        progress.update(task, completed=counted.reached, people=_people(counted))
-
     wanted = Wanted(
         places.lines,
         places.zones,
@@ -175,8 +193,8 @@ def _one(
     )
     try:
         length = duration(camera)
-        progress.update(task, total=args.seconds or length)
-        return Result(source, length, count(camera, detector, wanted, tell))
+        bar.end_at(args.seconds or length)
+        return Result(source, length, count(camera, detector, wanted, bar.show))
     finally:
         camera.close()
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
+from doorsill.documents.fields import HOST
 from doorsill.documents.reading import read_if_there
 from doorsill.documents.toml_text import replace_value
 from doorsill.errors import ConfigError, UntrustedError
+from doorsill.policy.document import Place
 
 FIRST = """\
 # Made by `doorsill enrol`; what the device may do stands in the signed policy.
@@ -34,16 +37,21 @@ key = "device.key"
 """
 
 
-def configure(
-    path: Path, names: tuple[str, str], broker: tuple[str, int], camera: str
-) -> str:
-    """The text for ``path``, with site and id (``names``), the broker and the camera.
+@dataclass(frozen=True, slots=True)
+class BrokerPlace:
+    """Where the fleet's broker is, as the fleet says."""
+
+    host: str
+    port: int
+
+
+def configure(path: Path, place: Place, broker: BrokerPlace, camera: str) -> str:
+    """The text for ``path``, with the camera's place, the broker and the camera.
 
     A configuration that is there keeps its camera and all else. ``camera`` is
     DRIVER[:SOURCE]. Raises ConfigError if the file cannot be changed like this.
     """
-    host, port = broker
-    if not re.fullmatch(r"[A-Za-z0-9.:-]{1,253}", host):
+    if not re.fullmatch(HOST, broker.host):
         raise UntrustedError("the fleet names no host name or address for its broker")
     there = read_if_there(path)
     try:
@@ -53,7 +61,8 @@ def configure(
             line = f"driver = {json.dumps(driver)}"
             line += f"\nsource = {json.dumps(source)}" if source else ""
             text = replace_value(text, "driver", line)
-        values = {"id": names[1], "site": names[0], "host": host, "port": port}
+        values: dict[str, object] = {"id": place.device, "site": place.site}
+        values |= {"host": broker.host, "port": broker.port}
         for key, value in values.items():
             text = replace_value(text, key, f"{key} = {json.dumps(value)}")
     except UnicodeDecodeError:

@@ -28,7 +28,7 @@ from doorsill.documents.fields import HOST, PORT_MOST, Fields
 from doorsill.documents.pem import fingerprint, read_key
 from doorsill.documents.strict_x509 import read_pem_chain
 from doorsill.documents.voucher import Voucher
-from doorsill.enrolment.configuration import configure
+from doorsill.enrolment.configuration import BrokerPlace, configure
 from doorsill.enrolment.fleet_server import (
     EST,
     Answer,
@@ -168,28 +168,28 @@ def _start(stage: Stage, server: FleetServer, key: PrivateKey, wanted: Wanted) -
     }
     answer = server.ask("/doorsill/start", b"", headers)
     require_answer(answer)
-    host, port, charter, policy = _read_start(answer.body, stage)
-    site, device = names_of(ours)
+    broker, charter, policy = _read_start(answer.body, stage)
+    place = document.Place(*names_of(ours))
     stage.put("controller.key.pub", charter.controller_key)
     stage.put("consent-ca.pem", charter.consent_ca)
     if policy is None:
-        raise Wait(f"the fleet has no signed policy for {site} yet")
+        raise Wait(f"the fleet has no signed policy for {place.site} yet")
     signer = read_public_key(stage.folder / "controller.key.pub")
-    accept(None, policy, signer, document.Place(site, device), server.now)
+    accept(None, policy, signer, place, server.now)
     stage.put("policy.json", policy)
-    text = configure(
-        stage.target / "doorsill.toml", (site, device), (host, port), wanted.camera
-    )
+    text = configure(stage.target / "doorsill.toml", place, broker, wanted.camera)
     stage.put("doorsill.toml", text.encode())
 
 
-def _read_start(body: bytes, stage: Stage) -> tuple[str, int, Charter, bytes | None]:
+def _read_start(body: bytes, stage: Stage) -> tuple[BrokerPlace, Charter, bytes | None]:
     found: Any = canonical.decode(body)
     root = read_pem_chain(stage.read("root.pem"))[0]
     problems: list[str] = []
     answer = Fields("answer", found, problems)
-    broker = answer.table("broker")
-    host, port = broker.text("host", HOST, 253), broker.whole("port", 1, PORT_MOST)
+    named = answer.table("broker")
+    broker = BrokerPlace(
+        named.text("host", HOST, 253), named.whole("port", 1, PORT_MOST)
+    )
     if problems:
         raise UntrustedError(f"the fleet's answer: {'; '.join(problems)}")
     try:
@@ -198,4 +198,4 @@ def _read_start(body: bytes, stage: Stage) -> tuple[str, int, Charter, bytes | N
         policy = None if policy is None else base64.b64decode(policy, validate=True)
     except (KeyError, TypeError, ValueError):
         raise UntrustedError("the fleet's answer lacks a part") from None
-    return host, port, read_charter(charter, root), policy
+    return broker, read_charter(charter, root), policy

@@ -77,7 +77,8 @@ class Uplink:
     _live: Live | None = None  # the totals at the last moment for them
     _gauges: dict[str, int] = field(default_factory=lambda: gauges_of(None, 0))
     _gauged: HealthCell | None = None  # the health cell that they are from
-    _heat: tuple[str, int | None] = ("unknown", None)  # power, degrees as reported
+    _power: str = "unknown"  # as reported
+    _celsius: int | None = None  # as reported
     _refused: str | None = None  # the policy by air that was last reported as refused
     _accounts: int = 0  # how many health cells were reported at once
 
@@ -221,7 +222,7 @@ class Uplink:
             self._gauged = health
             self._gauges = gauges_of(health, self.intake.refused)
             device = self.lookout(now)
-            self._heat = device.power, warmth(device.temperature_c)
+            self._power, self._celsius = device.power, warmth(device.temperature_c)
         if early:
             self._accounts += 1
             self.voice.hurry_health()
@@ -256,9 +257,9 @@ class Uplink:
         def since(at: float | None) -> float | None:
             return None if at is None else now - at
 
-        power, celsius = self._heat
+        device = self.lookout(now)
         return Facts(
-            device=replace(self.lookout(now), power=power, temperature_c=celsius),
+            device=replace(device, power=self._power, temperature_c=self._celsius),
             running_s=now - self._began,
             vision_heard_s=self.sight.heard_s,
             picture=self.sight.picture,

@@ -56,6 +56,16 @@ class _Batch:
 
 
 @dataclass(slots=True)
+class _Done:
+    """What became of a batch: windows of each sender, and messages of the moment."""
+
+    kept: Counter[Sender] = field(default_factory=Counter)
+    repeated: Counter[Sender] = field(default_factory=Counter)
+    refused: Counter[Sender] = field(default_factory=Counter)
+    moments: int = 0
+
+
+@dataclass(slots=True)
 class Store:
     """One database, by its path or URL; used by one thread.
 
@@ -90,15 +100,16 @@ class Store:
         now = self.now()
         batch = self._sort(messages, now)
         with writing(self.engine) as connection:
-            new, again, moments = self._write(connection, batch)
-            refused = Counter(each.sender for each in batch.strangers)
-            rows = set_aside(batch.strangers, _refused(connection, refused), now)
+            done = self._write(connection, batch)
+            done.refused.update(each.sender for each in batch.strangers)
+            rows = set_aside(batch.strangers, _refused(connection, done.refused), now)
             if rows:
                 connection.execute(insert(self.engine, _of("quarantine")), rows)
-            senders = {sender for sender, _ in batch.rows} | refused.keys()
-            self._note(connection, batch, senders, (new, again, refused), now)
+            senders = {sender for sender, _ in batch.rows} | done.refused.keys()
+            self._note(connection, batch, senders, done, now)
         self._known |= senders
-        return Kept(new.total() + moments, again.total(), len(batch.strangers))
+        kept = done.kept.total() + done.moments
+        return Kept(kept, done.repeated.total(), len(batch.strangers))
 
     def totals(self, device: str, line: int) -> tuple[int, int]:
         """In and out over all windows of one line."""
@@ -154,23 +165,19 @@ class Store:
         full = len(self._known) >= SENDERS_MOST and sender not in self._known
         return NOBODY if full else sender
 
-    def _write(
-        self, connection: Connection, batch: _Batch
-    ) -> tuple[Counter[Sender], Counter[Sender], int]:
-        """Windows of each sender that were new and that came again; of the moment."""
-        new: Counter[Sender] = Counter()
-        again: Counter[Sender] = Counter()
-        moments = 0
+    def _write(self, connection: Connection, batch: _Batch) -> _Done:
+        """Write what is ours; what was set aside is not counted yet."""
+        written = _Done()
         for (sender, name), rows in batch.rows.items():
             if name == _LATEST:
                 self._replace(connection, rows)
-                moments += len(rows)
+                written.moments += len(rows)
                 continue
             query = insert(self.engine, rows[0].table).on_conflict_do_nothing()
             done = connection.execute(query, [row.values for row in rows])
-            new[sender] += done.rowcount
-            again[sender] += len(rows) - done.rowcount
-        return new, again, moments
+            written.kept[sender] += done.rowcount
+            written.repeated[sender] += len(rows) - done.rowcount
+        return written
 
     def _replace(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Keep the last of each stream; a worker that is late replaces no newer one.
@@ -196,7 +203,7 @@ class Store:
         connection: Connection,
         batch: _Batch,
         senders: Iterable[Sender],
-        counts: tuple[Counter[Sender], Counter[Sender], Counter[Sender]],
+        done: _Done,
         now: int,
     ) -> None:
         """Note who was heard, and what became of it."""
@@ -210,9 +217,9 @@ class Store:
                 "device": sender[1],
                 "heard": now,
                 "newest": newest[sender],
-                "kept": counts[0][sender],
-                "repeated": counts[1][sender],
-                "refused": counts[2][sender],
+                "kept": done.kept[sender],
+                "repeated": done.repeated[sender],
+                "refused": done.refused[sender],
             }
             for sender in sorted(senders)
         ]
