@@ -90,7 +90,7 @@ def judge(engine: Engine, part: Part, sums: Sums, sent_bytes: int) -> list[Verdi
     """All that the store alone can say."""
     people, wanted = part.people, len(part.doors) * len(part.days) * 600
     whole = (sums.lost, sums.doubled, sums.wrong, sums.invented) == (0, 0, 0, 0)
-    missing = [each for each in gaps(engine, Everything()) if each.start < part.until]
+    missing = gaps(engine, Everything())
     photos = people * PHOTO_BYTES
     return [
         Verdict(
@@ -121,6 +121,25 @@ def judge(engine: Engine, part: Part, sums: Sums, sent_bytes: int) -> list[Verdi
             0 < sent_bytes < photos,
         ),
     ]
+
+
+def whole_camera(engine: Engine, part: Part, words: str) -> Verdict:
+    """Its windows of today go on with its totals (``gaps``); its vault stayed blank."""
+    door, table = part.doors[0], LineWindow
+    query = select(func.count(), func.sum(table.coverage_s)).where(
+        table.site == door.site,
+        table.device == door.device,
+        table.start >= part.until,
+    )
+    with reading(engine) as connection:
+        count, covered = connection.execute(query).one()
+    blank = "vault blank (verified)" in words and "Traceback" not in words
+    return Verdict(
+        "whole camera",
+        f"{count} windows of today with {covered or 0} s observed; its vault, without "
+        f"a card, {'was blank all the time' if blank else 'did not say it is blank'}",
+        count > 0 and bool(covered) and blank,
+    )
 
 
 def _attributes(engine: Engine, of_days: int) -> Verdict:

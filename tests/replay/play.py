@@ -14,7 +14,7 @@ from fleets import FleetWorld
 from replay import chain, faces, whole
 from replay.clocks import Clocks
 from replay.events import Events
-from replay.judge import Part, Verdict, compare, count, judge, kept
+from replay.judge import Part, Verdict, compare, count, judge, kept, whole_camera
 from replay.plan import MINUTES, Door, days, doors
 from replay.processes import BROKER, Processes
 from replay.shop import home
@@ -26,7 +26,7 @@ from doorsill_fleet.office.chain import READERS
 from doorsill_fleet.store.windows import Store
 
 LOOK_S = 0.5  # between two looks at how far it is
-STILL_S = 60.0  # without a window, after which something is wrong
+STILL_S = 180.0  # without a window, after which something is wrong
 
 
 @dataclass
@@ -39,6 +39,8 @@ class Play:
     console: Console
     films: bool = True  # whether one camera runs as a whole at the end
     seconds: dict[str, float] = field(default_factory=dict)  # where the time went
+    rate: float = 0.0  # windows a second
+    said: str = ""  # by the camera that is whole
     processor: dict[str, float] = field(default_factory=dict)  # s, by who had it
 
     @property
@@ -103,12 +105,14 @@ class Play:
         for site in {each.site for each in self.doors}:
             events.processes.start_shop(site)
         store = Store(self.folder / STORE)
+        before = count(store.engine, self.until)  # by runs that were stopped
         try:
             with self._progress() as bar:
                 self._watch(events, store, bar)
         finally:
             store.close()
         self.seconds["replay"] = time.monotonic() - begun
+        self.rate = (self.wanted - before) / self.seconds["replay"]
         spent = events.processes.spent_by
         self.processor = {
             "cameras": spent({each.site for each in self.doors}),
@@ -125,7 +129,7 @@ class Play:
         whole.equip(folder, film.path)
         with faces.listening() as packets:
             if self.films:
-                whole.last(processes, folder)
+                self.said = whole.last(processes, folder)
             processes.stop()
         found = faces.in_files(self.folder, film.needles, own)
         found |= faces.in_packets(packets, film.needles)
@@ -172,6 +176,8 @@ class Play:
         sent = sum(each for _, each in Clocks(self.folder / "clocks").rows())
         try:
             verdicts = judge(store.engine, part, compare(store.engine, part), sent)
+            if self.films:
+                verdicts.append(whole_camera(store.engine, part, self.said))
         finally:
             store.close()
         self.seconds["judgement"] = time.monotonic() - begun
@@ -181,9 +187,8 @@ class Play:
         for each in verdicts:
             mark = "[green]ok[/]" if each.holds else "[red]NOT SO[/]"
             self.console.print(f"{mark} {each.what}: {each.said}", highlight=False)
-        rate = self.wanted / max(self.seconds.get("replay", 0.0), 0.001)
         parts = (
-            f"{rate:,.0f} windows a second",
+            f"{self.rate:,.0f} windows a second",
             ", ".join(f"{what} {s:.0f} s" for what, s in self.seconds.items()),
             "of the processor: "
             + ", ".join(f"{who} {s:.0f} s" for who, s in self.processor.items()),

@@ -18,6 +18,7 @@ from processor import processor_s
 from doorsill_fleet.office.chain import READERS
 
 BROKER = "broker"
+WORDS_MOST = 8000  # characters of a log that are shown
 OURS = [str(ROOT / each) for each in ("tests", "tests/worlds")]
 ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([*OURS, *filter(None, sys.path)])}
 
@@ -81,7 +82,7 @@ class Processes:
     def words(self, name: str) -> str:
         """The end of what it said."""
         text = (self.folder / "logs" / f"{name}.log").read_text(errors="replace")
-        return text[-1500:]
+        return text[-WORDS_MOST:]
 
     def stop(self) -> None:
         """End all that still run."""

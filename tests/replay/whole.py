@@ -31,7 +31,7 @@ def equip(folder: Path, film: Path) -> None:
 
 
 def last(processes: Processes, folder: Path) -> str:
-    """Run it for a while, and stop it as a person does; what it said at the end."""
+    """Run it for a while, and stop it as a person does; what its processes said."""
     path = folder / "doorsill.toml"
     child = processes.start(NAME, "doorsill", "run", "--config", str(path))
     wait_until(
