@@ -23,7 +23,9 @@ PROCESSES = {
     "vision": "doorsill.services.vision",
     "uplink": "doorsill.services.uplink_start",
     "vault": "doorsill.services.vault",
+    "policy": "doorsill.services.policy",
 }
+LASTING = ("vision", "uplink", "vault")  # the others do one thing and end
 INSTALLED = Path("/etc/doorsill/doorsill.toml")  # where the systemd units expect it
 ID_PATTERN = r"[a-z0-9-]{1,16}"
 NETWORK_SOURCES = ("rtsp:", "rtsps:", "rtmp:", "http:", "https:", "udp:", "tcp:")

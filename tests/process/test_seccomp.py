@@ -44,7 +44,7 @@ O_RDONLY, O_WRONLY, O_RDWR, O_CREAT = 0, 1, 2, 0o100
 O_TRUNC, O_APPEND, O_CLOEXEC = 0o1000, 0o2000, 0o2000000
 O_TMPFILE = 0o20200000
 AT_FDCWD = 2**64 - 100
-WRITERS = ("uplink", "vault")
+WRITERS = ("uplink", "policy", "vault")
 JUMPS = (seccomp.EQUAL, seccomp.AT_LEAST)
 
 

@@ -25,7 +25,7 @@ from doorsill.errors import DoorsillError
 from doorsill.policy.obedience import Obedience
 from doorsill.process.backoff import Failures
 from doorsill.process.stopping import Stop, Stopped, end_with_parent, listen
-from doorsill.services.children import _start, children, names_of, prepare
+from doorsill.services.children import children, names_of, prepare, start_child
 from doorsill.services.deciding import Deciding
 
 log = logging.getLogger(__name__)
@@ -88,12 +88,12 @@ def _watch(
             if now < due.get(name, 0.0):
                 continue
             if due.pop(name, None) is not None:
-                running[name] = _start(config, name)
+                running[name] = start_child(config, name)
                 failures[name].works(now)
             code = running[name].poll()
             if code == 0 and obeyed[name].is_replaced():
                 obeyed[name].renew()
-                running[name] = _start(config, name)
+                running[name] = start_child(config, name)
             elif code == CAMERA_LOST:
                 wait = failures[name].failed(now)
                 due[name] = now + wait

@@ -145,6 +145,7 @@ PROCESSES: dict[str, tuple[str, ...]] = {
     "opening": (*COMMON, "memfd_create", "ftruncate", "seccomp"),
     "uplink": (*COMMON, *WRITES, "flock"),  # flock: read vision's declaration
     "connector": COMMON,
+    "policy": (*COMMON, *WRITES),
     "vault": (
         *COMMON,
         *WRITES,
@@ -224,6 +225,7 @@ _OWN_WAYS: dict[str, Mapping[str, Sequence[Way]]] = {
         "ioctl": _ioctl((), (*CAMERA_KINDS, *ACCELERATOR_KINDS)),
     },
     "uplink": {**_WRITES_FILES, "ioctl": _ioctl(())},  # no socket: see its connector
+    "policy": {**_WRITES_FILES, "ioctl": _ioctl(())},  # no socket of any kind
     "connector": {
         "ioctl": _ioctl(()),
         "socket": _socket(

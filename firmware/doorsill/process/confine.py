@@ -57,6 +57,7 @@ ROOMS = {
     "vision": Room.NEVER,
     "connector": Room.NEVER,
     "uplink": Room.INSTEAD,
+    "policy": Room.INSTEAD,
     "vault": Room.ALWAYS,
 }
 

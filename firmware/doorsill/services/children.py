@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from doorsill.config import PROCESSES, Config
+from doorsill.config import LASTING, Config
 from doorsill.documents.folders import make_folder
 from doorsill.process.holder import RUN_LOCK, hold_alone
 from doorsill.process.stopping import PARENT, held_back
@@ -40,7 +40,7 @@ def prepare(config: Config) -> None:
 
 def names_of(config: Config) -> tuple[str, ...]:
     """Which processes a configuration asks for: a vault only with [consent]."""
-    return tuple(each for each in PROCESSES if each != "vault" or config.consent)
+    return tuple(each for each in LASTING if each != "vault" or config.consent)
 
 
 @contextmanager
@@ -54,13 +54,13 @@ def children(
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name in names:
-            running[name] = _start(config, name, log_to)
+            running[name] = start_child(config, name, log_to)
         yield running
     finally:
         _stop(running)
 
 
-def _start(
+def start_child(
     config: Path, name: str, log_to: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
     """Start one process as a child, with signals held back until it handles them.

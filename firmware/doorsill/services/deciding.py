@@ -6,14 +6,12 @@ Under systemd ``doorsill-policy.path`` does the same.
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from doorsill.policy.obedience import Obedience
-from doorsill.services.children import WIPING
+from doorsill.services.children import start_child
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,7 @@ class Deciding:
         if self._due or self._seen.is_replaced():
             self._due = False
             self._seen.renew()
-            self._child, self._began = _start(self.config), now
+            self._child, self._began = start_child(self.config, "policy"), now
 
     def stop(self) -> None:
         """End it; what it had not decided is decided at the next start."""
@@ -56,15 +54,3 @@ class Deciding:
             self._child.kill()
             self._child.wait(KILLED_WITHIN_S)
             self._child = None
-
-
-def _start(config: Path) -> subprocess.Popen[bytes]:
-    """Its own session, as the other processes have, and none of our descriptors."""
-    command = [sys.executable, "-m", "doorsill", "policy", "apply"]
-    return subprocess.Popen(
-        [*command, "--config", str(config)],
-        env={**os.environ, **WIPING},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
