@@ -1,8 +1,8 @@
 """Is the broker as it has to be? Its files, and who is refused at the running one.
 
 A file that differs from what the register says is named with the command that writes it
-again. At the running broker four strangers are tried and have to be refused, and then
-the office itself comes, and may not write in a camera's name.
+again. At the running broker three strangers are tried and have to be refused; then the
+office itself comes, and may not write in a camera's name.
 """
 
 from __future__ import annotations

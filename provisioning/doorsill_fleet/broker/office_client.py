@@ -19,7 +19,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from doorsill.errors import UplinkError
+from doorsill.errors import ConfigError, UplinkError
 from doorsill.uplink.causes import Files, explain
 from doorsill.uplink.paho_client import close
 from doorsill.uplink.reasons import FAILURE, refusal, words
@@ -51,9 +51,17 @@ class OfficeClient:
 
     @classmethod
     def of(cls, chain: Chain, heard: Heard = lambda *_: None) -> OfficeClient:
-        """The office of ``chain``; ``heard`` gets topic and payload of each message."""
+        """The office of ``chain``; ``heard`` gets topic and payload of each message.
+
+        Raises ConfigError if its certificate was never made.
+        """
         folder, places = chain.folder, chain.places
         ca, own = folder / "ca.pem", folder / "office.pem"
+        if not own.is_file():
+            raise ConfigError(
+                f"{own} is not there, with which the office comes to the broker; make "
+                "it: doorsill-fleet broker write"
+            )
         context = client_context(ca, own, folder / "office.key")
         where = f"{places.broker}:{places.broker_port}"
         return cls(
