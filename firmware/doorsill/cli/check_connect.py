@@ -38,7 +38,7 @@ RESOLVE_S = 10.0  # limit for the broker's name to be looked up
 WITHIN_S = 10.0  # limit for the connection, and again for the answers
 STEP_S = 0.1  # between two checks
 FORBIDDEN = "check"  # no stream of ours, so no access list allows it
-LOOK = "look at the broker's access list: five streams below the device's own name"
+LOOK = "look at the broker's access list: its own streams below the device's own name"
 REACH = "is the broker on, its port open, and its address right?"
 
 
