@@ -4,8 +4,8 @@
                                 └─► the verdict, which the uplink reports
 
 The bytes came from a broker that nobody trusts, by a process that anybody may have
-taken over; so they are read up to a bound and only then verified. Whatever is wrong
-with them, the last good policy stays.
+taken over; so they are read up to a bound and only then verified. If anything is
+wrong with them, the last good policy stays.
 """
 
 from __future__ import annotations

@@ -137,5 +137,5 @@ def _try_stranger(chain: Chain, who: str, context: ssl.SSLContext) -> Tried:
     return Tried(f"{who}: refused")
 
 
-# MQTT 5 CONNECT of a client "x", clean start: whoever is let in gets an answer.
+# MQTT 5 CONNECT of a client "x", clean start: a client that is let in gets an answer.
 CONNECT = b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x1e\x00\x00\x01x"
