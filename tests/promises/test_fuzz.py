@@ -20,7 +20,7 @@ from limits import LONG, PROGRAM_S
 
 from doorsill.errors import ConfigError
 
-FAMILY_S = 20.0 if LONG else 3.0  # shared by the parsers of one family
+FAMILY_S = 20.0 if LONG else 1.5  # shared by the parsers of one family
 LEAST = 5  # inputs of each, however slow the machine
 SEED = 20261128
 
