@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from places import ROOT
+from places import ROOT, TESTS
 
 READ = ("*.md", "hw/*.md", "Makefile", "pyproject.toml", ".ci/*", "scripts/*")
 CODE = ("firmware", "provisioning", "models", "hw", "tests")
@@ -48,3 +49,9 @@ def test_every_path_of_a_test_that_is_named_is_there() -> None:
 )
 def test_one_that_is_not_there_is_seen(text: str, gone: list[str]) -> None:
     assert missing(text) == gone
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """pytest imports each by its name alone, and ends where there are two."""
+    names = Counter(path.name for path in TESTS.rglob("test_*.py"))
+    assert [name for name, times in names.items() if times > 1] == []
