@@ -53,6 +53,7 @@ def test_serve_runs_the_broker_and_leaves_nothing_behind(
         assert run(["site", "add", "porto-1", *own]) == 0
         out = str(folder.parent / "labels")
         assert run(["device", "add", "--site", "porto-1", "--out", out, *own]) == 0
+        assert "the broker lets them in" in capsys.readouterr().out
         assert run(["broker", "check", "--connect", *own]) == 0
         assert "no certificate: refused" in capsys.readouterr().out
         child.send_signal(signal.SIGTERM)

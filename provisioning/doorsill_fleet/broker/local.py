@@ -31,7 +31,7 @@ ENDS_WITHIN_S = 20.0  # for a turn under way: a restart has limits of its own
 AGAIN_MOST_S = 30.0  # longest wait before mosquitto is started again
 ACCESS, REVOKED = "access", "revoked.pem"
 FILES = ("mosquitto.conf", ACCESS, REVOKED, "ca.pem", "broker.pem", "broker.key")
-LOCK, OBEYED = "lock", "obeyed"  # held while it runs; the hash of the list it obeys
+LOCK, OBEYED = "lock", "obeyed"  # held while it runs; hashes of the lists it obeys
 
 Look = dict[str, str]  # SHA-256 of each file
 
@@ -87,7 +87,7 @@ class LocalBroker:
 
     def _obey(self, seen: Look) -> None:
         self.seen = seen
-        replace(self.folder / OBEYED, seen[REVOKED].encode())
+        replace(self.folder / OBEYED, _lists(seen).encode())
 
 
 @contextlib.contextmanager
@@ -123,10 +123,14 @@ def is_run(folder: Path) -> bool:
 
 
 def obeys(folder: Path) -> bool:
-    """Whether that process has taken over the revocation list as it is now."""
+    """Whether that process has taken over both lists as they are now."""
     with contextlib.suppress(FileNotFoundError):
-        return (folder / OBEYED).read_text("ascii") == look(folder)[REVOKED]
+        return (folder / OBEYED).read_text("ascii") == _lists(look(folder))
     return False
+
+
+def _lists(seen: Look) -> str:
+    return f"{seen[ACCESS]} {seen[REVOKED]}"
 
 
 def look(folder: Path) -> Look:

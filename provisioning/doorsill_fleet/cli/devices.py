@@ -227,11 +227,13 @@ def say_broker(chain: Chain, *, revokes: bool = False) -> None:
         _say(f"    doorsill-fleet broker install {chain.broker}")
     elif not is_run(chain.broker):
         _say("  the broker does not run; with `doorsill-fleet serve` it obeys this")
-    elif revokes:
-        _say(f"  the broker {_until_it_obeys(chain)}")
+    else:
+        _wait_until_it_obeys(chain)
+        ends = "has ended its connection, and refuses a new one"
+        _say(f"  the broker {ends if revokes else 'lets them in'}")
 
 
-def _until_it_obeys(chain: Chain) -> str:
+def _wait_until_it_obeys(chain: Chain) -> None:
     ends = time.monotonic() + OBEYS_WITHIN_S
     while not obeys(chain.broker):
         if time.monotonic() > ends:
@@ -240,7 +242,6 @@ def _until_it_obeys(chain: Chain) -> str:
                 f"{OBEYS_WITHIN_S:g} s; see its log, {chain.broker / 'log'}"
             )
         time.sleep(LOOK_S)
-    return "has ended its connection, and refuses a new one"
 
 
 def _day(utc: int) -> str:
