@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -42,12 +43,22 @@ def day_of_lines(count: int = MINUTES, step: int = 1) -> list[Message]:
     ]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "store.db", now=lambda: NOW)
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store that holds three days; each test has a copy."""
+    folder = tmp_path_factory.mktemp("filled")
+    store = Store(folder / "store.db", now=lambda: NOW)
     put(store, *day_of_lines())
     put(store, replace(ZONE, start=FIRST, end=FIRST + 60), device="cam-02")
     put(store, replace(ATTRIBUTES, start=FIRST, end=FIRST + 3600))
+    store.close()
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, filled: Path) -> Iterator[Store]:
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    store = Store(tmp_path / "store.db", now=lambda: NOW)
     yield store
     store.close()
 
