@@ -20,6 +20,7 @@ from doorsill.documents import canonical
 from doorsill.errors import ConfigError
 from doorsill.policy import acceptance
 from doorsill.policy import document as policy
+from doorsill.policy.hours import is_open
 from doorsill.vault import export
 from doorsill.vault.chain import CertificateChain
 from doorsill.vault.sealing import unwrap
@@ -75,7 +76,7 @@ def policy_body(folder: Path) -> Parser:
     def feed(data: bytes) -> None:
         found = policy.parse(as_table(data))
         for utc in (0.0, 1.9e9, 4e9):
-            policy.is_open(found, utc)
+            is_open(found, utc)
             policy.has_expired(found, utc)
         notice_text(found)
 

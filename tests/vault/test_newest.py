@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from devices import AROUND, LEASE
+from vaults import consent_policy
 
 from doorsill.certificates import claims
 from doorsill.consent.reasons import Reason
 from doorsill.drivers.media.medium import MediumFacts
+from doorsill.policy.document import Policy
 from doorsill.vault import marker
 from doorsill.vault.newest import Newest
 
@@ -18,6 +20,8 @@ DISK = MediumFacts("partition", "mmcblk0p4", 1 << 20)
 KEY = "a" * 32
 RIGHT = replace(AROUND, time_source=claims.SYNCHRONISED)
 NONE = Newest(None)
+FACES = consent_policy()
+NO_FACES = replace(FACES, consent=None, digest="f" * 64)
 
 
 def newest(**changes: Any) -> Newest:
@@ -27,6 +31,7 @@ def newest(**changes: Any) -> Newest:
         "medium": asdict(DISK),
         "methods": ["overwritten"],
         "key": {"id": KEY},
+        "policy": None,
         "time": {"utc_ms": AROUND.utc_ms},
     }
     return Newest(body | changes)
@@ -75,8 +80,25 @@ def test_a_marker_is_covered_by_the_certificate_of_its_key(
 def test_a_start_is_certified_once_for_each_boot_and_medium(
     found: Newest, same: bool, reason: Reason
 ) -> None:
-    assert found.is_of_start(AROUND.boot, DISK) is same
+    assert found.is_of_start(AROUND.boot, DISK, FACES) is same
     assert found.reason_of_start(DISK) is reason
+
+
+@pytest.mark.parametrize(
+    ("named", "policy", "same"),
+    [
+        pytest.param(FACES.digest, NO_FACES, False, id="a policy ended consent since"),
+        pytest.param(NO_FACES.digest, NO_FACES, True, id="certified under that one"),
+        pytest.param(NO_FACES.digest, FACES, True, id="a policy allows consent again"),
+        pytest.param(FACES.digest, None, False, id="no policy at all any more"),
+        pytest.param(None, None, True, id="there never was a policy"),
+    ],
+)
+def test_a_policy_without_consent_is_named_by_a_certificate_of_its_own(
+    named: str | None, policy: Policy | None, same: bool
+) -> None:
+    found = newest(policy=named)
+    assert found.is_of_start(AROUND.boot, DISK, policy) is same
 
 
 @pytest.mark.parametrize(
