@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from broker import SITE, Listener, Site, device
+from by_air import office
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jinja2 import Template
@@ -54,7 +55,7 @@ from doorsill.privacy.threshold import Histogram, Pending, add
 from doorsill.services.children import children, names_of, prepare
 from doorsill.services.policies import store_of
 from doorsill.uplink import capacity
-from doorsill.uplink.answers import Answered
+from doorsill.uplink.answers import Answered, Arrived
 from doorsill.uplink.attributes import AttributeRules, ReportContext, consider
 from doorsill.uplink.pace import Pace
 from doorsill.uplink.pieces import Places
@@ -446,7 +447,10 @@ def greeting(site: Site, context: ssl.SSLContext | None) -> bytes:
         return b""
 
 
-def test_a_device_can_write_only_its_own_topics_and_read_no_others(site: Site) -> None:
+def test_a_device_can_write_only_its_own_topics_and_read_no_others(
+    site: Site, tmp_path: Path
+) -> None:
+    """Its own policy comes to it; another device, which asks for all, hears nothing."""
     camera = device(site.address("cam-92")).connect()
     as_other = EgressGuard(SITE, "cam-93")
     with (
@@ -459,6 +463,10 @@ def test_a_device_can_write_only_its_own_topics_and_read_no_others(site: Site) -
         wait_until(lambda: any("/cam-92/" in topic for topic, _, _ in store.messages))
         assert [event.accepted for event in camera.heard(Answered)] == [False, True]
         assert not any("/cam-93/" in topic for topic, _, _ in store.messages)
+        with office(site.broker, tmp_path) as head:
+            head.push("cam-92", b"a policy")
+            camera.wait(lambda: camera.heard(Arrived) == [Arrived(b"a policy")])
+            head.push("cam-92", b"")
         assert nosy.messages == []
     camera.publisher.stop()
 
