@@ -172,7 +172,7 @@ def test_folding_keeps_what_fits() -> None:
         ),
         pytest.param(
             ["run", "--only", "visoin"], "doorsill run",
-            "--only visoin is none of vision, uplink, vault; did you mean vision?",
+            "is none of vision, uplink, vault, policy; did you mean vision?",
             id="a choice",
         ),
         pytest.param(
