@@ -18,14 +18,20 @@ class Clocks:
             path.write_bytes(bytes(SLOTS * ONE.size))
         with path.open("r+b") as file:
             self._rows = mmap.mmap(file.fileno(), SLOTS * ONE.size)
+        self._latest = 0
 
     def put(self, slot: int, utc: float, sent: int) -> None:
-        """The clock of process ``slot``, and the bytes that it has sent."""
-        ONE.pack_into(self._rows, slot * ONE.size, int(utc), sent)
+        """The clock of process ``slot``, and the bytes that it has sent.
+
+        In one copy: ``pack_into`` would show zeros to others before it writes.
+        """
+        at = slot * ONE.size
+        self._rows[at : at + ONE.size] = ONE.pack(int(utc), sent)
 
     def latest(self) -> int:
-        """The clock that is furthest, UTC s: the office's."""
-        return max(utc for utc, _ in self.rows())
+        """The clock that is furthest, UTC s: the office's, which never goes back."""
+        self._latest = max(self._latest, *(utc for utc, _ in self.rows()))
+        return self._latest
 
     def rows(self) -> list[tuple[int, int]]:
         """Clock and bytes of each process."""
