@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from any_message import messages
 from broker import FAST, SITE, Device, Site, device, publish, reader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from limits import END_S, wait_until
-from messages import LINE, LIVE, line, messages
+from messages import LINE, LIVE, line
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import text

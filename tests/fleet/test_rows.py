@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from any_message import messages
 from hypothesis import given
 from hypothesis import strategies as st
-from messages import LINE, ZONE, messages
+from messages import LINE, ZONE
 
 from doorsill.errors import UntrustedError
 from doorsill.privacy.floors import DAY_S

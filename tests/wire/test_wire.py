@@ -9,9 +9,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+from any_message import messages
 from hypothesis import given
 from hypothesis import strategies as st
-from messages import EVERY, LINE, LIVE, ZONE, messages
+from messages import EVERY, LINE, LIVE, ZONE
 
 from doorsill.cells import Quality
 from doorsill.errors import UntrustedError
