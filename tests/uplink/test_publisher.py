@@ -20,7 +20,13 @@ from messages import line
 from strict_broker import StrictBroker
 
 from doorsill.errors import UntrustedError, UplinkError
-from doorsill.uplink.answers import Answered, Arrived, Connected, Disconnected
+from doorsill.uplink.answers import (
+    Answered,
+    Arrived,
+    Connected,
+    Disconnected,
+    Unread,
+)
 from doorsill.uplink.inbound import largest_packet
 from doorsill.uplink.publisher import IN_FLIGHT_LIMIT
 from doorsill.wire.codec import decode, encode
@@ -183,6 +189,23 @@ def test_it_asks_for_one_topic_at_each_connection_and_for_no_larger_packet(
         assert broker.subscribed == [(topic, 0b01)] * times  # QoS 1, retained too
         assert broker.packet_most == [largest_packet(topic) - 1] * times
         broker.hang_up()
+    camera.publisher.stop()
+    broker.close()
+
+
+def test_a_broker_that_does_not_let_us_read_our_policy_is_said_and_kept(
+    tmp_path: Path,
+) -> None:
+    broker = StrictBroker(tmp_path, granted=0x87)
+    camera = device(broker.address)
+    camera.connect()
+    camera.wait(lambda: camera.heard(Unread))
+    (unread,) = camera.heard(Unread)
+    assert "not authorized" in unread.words or "access list" in unread.words
+    payload = encode(line(60))
+    camera.publisher.send(camera.guard.check("interval", payload, 0.0), tag=1)
+    camera.wait(lambda: camera.heard(Answered))
+    assert not camera.heard(Disconnected)
     camera.publisher.stop()
     broker.close()
 

@@ -104,6 +104,7 @@ class StrictBroker:
     pings: int = 0
     subscribed: list[tuple[str, int]] = field(default_factory=list)  # topic, options
     packet_most: list[int] = field(default_factory=list)  # as each CONNECT states it
+    granted: int = 1  # the code of each SUBACK
     publishes: list[bytes] = field(default_factory=list)  # packets after a SUBSCRIBE
     wills: list[int] = field(default_factory=list)  # the flags of each CONNECT
     last_words: bytes = b""  # the client's DISCONNECT
@@ -202,7 +203,7 @@ class StrictBroker:
             name = whole[at + 5 : at + 5 + length].decode()
             self.subscribed.append((name, whole[at + 5 + length]))
             assert whole[at + 6 + length :] == b"", "it asks for more than one topic"
-            link.sendall(packet(0x90, whole[at : at + 2] + b"\0\1"))
+            link.sendall(packet(0x90, whole[at : at + 2] + bytes([0, self.granted])))
             for each in self.publishes:
                 link.sendall(each)
         elif kind == PINGREQ:
