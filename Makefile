@@ -173,9 +173,11 @@ try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 	@$(SUDO) RELEASE=$(or $(RELEASE),trixie) bash scripts/try-deb $(T)
 
 # Rules, simulation, drawings and tables of the interlock; Python alone is enough for it.
-hw: ## the interlock board, into hw/build (FULL=1; 2 minutes)
+hw: ## the interlock board, into hw/build (FULL=1 KICAD=1; 2 minutes)
 	@SUDO="$(SUDO)" bash scripts/install-system $(BOARD) python3
-	@hw/doorsill-hw build --boards $(if $(filter-out 0 no,$(FULL)),500,60)
+	@$(if $(filter-out 0 no,$(KICAD)),SUDO="$(SUDO)" bash scripts/install-kicad)
+	@hw/doorsill-hw build --boards $(if $(filter-out 0 no,$(FULL)),500,60) \
+	  $(if $(filter-out 0 no,$(KICAD)),--kicad)
 
 hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0)
 	@$(PY) -m pytest tests/hil

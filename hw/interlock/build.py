@@ -1,6 +1,8 @@
 """Make all that comes from the board, into one folder, and judge it on the way.
 
-rules.md  bill.md  connectors.md  schematic.svg  waves/*.svg  decks/*.cir  spread.md
+rules.md  bill.md  connectors.md  schematic.svg  interlock.kicad_sch
+doorsill-interlock-overlay.dts  eeprom.eep  scenarios.md  spread.md
+waves/*.svg  decks/*.cir  coverage-*.svg  kicad/
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from interlock import bill
-from interlock.drawing import spread, svg, waves
+from interlock import bill, coverage
+from interlock.drawing import kicad, kicad_check, spread, svg, waves
 from interlock.drawing.sheet import lay_out
 from interlock.errors import BoardError
 from interlock.netlist import Board
@@ -28,6 +30,7 @@ from interlock.spice.scenarios import (
 from interlock.spice.study import Result, Sample, play, sample
 from interlock.tree import eeprom, overlay
 
+PLANNED_M, PLANNED_DEGREES = 3.0, 45.0  # a camera's place, as the README advises it
 AT_ONCE = 2  # runs of ngspice
 
 
@@ -37,6 +40,7 @@ class Order:
 
     out: Path
     boards: int  # of the series
+    kicad: bool = False  # it must judge the schematic; otherwise where it is installed
     say: Callable[[str], object] = print
 
 
@@ -44,6 +48,9 @@ def make(board: Board, order: Order) -> list[str]:
     """Make everything; gives what does not hold. Raises BoardError."""
     order.out.mkdir(parents=True, exist_ok=True)
     broken = [*documents(board, order.out)]
+    if order.kicad or kicad_check.is_there():
+        kicad_check.check(board, order.out / "interlock.kicad_sch", order.out)
+        order.say("KiCad: no fault, and the same pins joined")
     broken += mutants(order.out)
     order.say(f"{len(RULES)} rules, {len(MUTANTS)} mutants: {len(broken)} faults")
     broken += scenarios(board, order)
@@ -54,10 +61,15 @@ def make(board: Board, order: Order) -> list[str]:
 def documents(board: Board, out: Path) -> list[str]:
     """Rules, drawing, bill and connectors."""
     found = judge(board)
-    write(out / "schematic.svg", svg.draw(board, lay_out(board)))
+    sheet = lay_out(board)
+    write(out / "schematic.svg", svg.draw(board, sheet))
+    write(out / "interlock.kicad_sch", kicad.draw(board, sheet))
     write(out / "bill.md", bill.bill_table(board))
     write(out / "connectors.md", bill.connector_table(board))
     linux(board, out)
+    for lens in coverage.LENSES:
+        drawn = coverage.draw(PLANNED_M, lens, PLANNED_DEGREES)
+        write(out / f"coverage-{lens}.svg", drawn)
     return [f"{rule}: {each}" for rule, faults in found.items() for each in faults]
 
 

@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--boards", type=int, default=BOARDS, help="of the series (default: 60)"
     )
+    made.add_argument("--kicad", action="store_true", help="KiCad must judge as well")
     rules.set_defaults(act=_rules)
     made.set_defaults(act=_build)
     coverage.add_arguments(commands.add_parser("coverage", help="what a camera sees"))
@@ -75,7 +76,7 @@ def _build(chosen: argparse.Namespace) -> int:
     if chosen.boards < 1:
         raise BoardError(f"--boards {chosen.boards} must be 1 or more")
     board = load_board(chosen.board, chosen.parts)
-    broken = build.make(board, build.Order(chosen.out, chosen.boards))
+    broken = build.make(board, build.Order(chosen.out, chosen.boards, chosen.kicad))
     for each in broken:
         print(f"BROKEN {each}", file=sys.stderr)
     print(f"written to {chosen.out}")
