@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from interlock import bill, coverage
+from interlock import bill, coverage, lamp
 from interlock.drawing import kicad, kicad_check, spread, svg, waves
 from interlock.drawing.sheet import lay_out
 from interlock.errors import BoardError
@@ -64,7 +64,9 @@ def documents(board: Board, out: Path) -> list[str]:
     sheet = lay_out(board)
     write(out / "schematic.svg", svg.draw(board, sheet))
     write(out / "interlock.kicad_sch", kicad.draw(board, sheet))
-    write(out / "bill.md", bill.bill_table(board))
+    write(
+        out / "bill.md", f"{bill.bill_table(board)}\nPower lamp: {lamp.words(board)}\n"
+    )
     write(out / "connectors.md", bill.connector_table(board))
     linux(board, out)
     for lens in coverage.LENSES:

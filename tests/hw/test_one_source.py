@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from interlock import bill
@@ -99,3 +101,10 @@ def test_every_symbol_is_drawn_once_and_every_open_end_named() -> None:
 def test_a_part_without_a_place_is_an_error() -> None:
     with pytest.raises(BoardError, match="no place for R9"):
         lay_out(changed("\n[bench]", "\nR9  2k2  1=RAIL 2=GND\n\n[bench]"))
+
+
+def test_the_wiring_in_the_readme_is_that_of_the_board() -> None:
+    page = Path(BOARD.parents[1], "README.md").read_text("utf-8")
+    board = load_board()
+    assert bill.connector_table(board).strip() in page
+    assert f"| parts | 35 | {bill.count(board)} |" in page
