@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 BIN := $(VENV)/bin
 STAMPS := .stamps
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-BOARD := ngspice device-tree-compiler dt-schema
+BOARD := ngspice device-tree-compiler
 PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd man-db zsh openssl openssh-client git \
             e2fsprogs btrfs-progs ffmpeg $(BOARD)
@@ -174,7 +174,8 @@ try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 
 # Rules, simulation, drawings and tables of the interlock; Python alone is enough for it.
 hw: ## the interlock board, into hw/build (FULL=1 KICAD=1; 2 minutes)
-	@SUDO="$(SUDO)" bash scripts/install-system $(BOARD) python3
+	@SUDO="$(SUDO)" bash scripts/install-system $(BOARD) python3 \
+	  $$(apt-cache show dt-schema >/dev/null 2>&1 && echo dt-schema)
 	@$(if $(filter-out 0 no,$(KICAD)),SUDO="$(SUDO)" bash scripts/install-kicad)
 	@hw/doorsill-hw build --boards $(if $(filter-out 0 no,$(FULL)),500,60) \
 	  $(if $(filter-out 0 no,$(KICAD)),--kicad)

@@ -48,6 +48,8 @@ def make(board: Board, order: Order) -> list[str]:
     """Make everything; gives what does not hold. Raises BoardError."""
     order.out.mkdir(parents=True, exist_ok=True)
     broken = [*documents(board, order.out)]
+    if not overlay.can_validate():
+        order.say("the overlay was held to no schema: there is no dt-validate")
     if order.kicad or kicad_check.is_there():
         kicad_check.check(board, order.out / "interlock.kicad_sch", order.out)
         order.say("KiCad: no fault, and the same pins joined")
