@@ -173,7 +173,7 @@ try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 	@$(SUDO) RELEASE=$(or $(RELEASE),trixie) bash scripts/try-deb $(T)
 
 # Rules, simulation, drawings and tables of the interlock; Python alone is enough for it.
-hw: ## the interlock board, into hw/build (FULL=1 KICAD=1; 2 minutes)
+hw: ## the interlock, into hw/build (FULL=1 KICAD=1; 2 minutes)
 	@SUDO="$(SUDO)" bash scripts/install-system $(BOARD) python3 \
 	  $$(apt-cache show dt-schema >/dev/null 2>&1 && echo dt-schema)
 	@$(if $(filter-out 0 no,$(KICAD)),SUDO="$(SUDO)" bash scripts/install-kicad)
