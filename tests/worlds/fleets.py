@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import http.client
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,6 +92,24 @@ class FleetWorld:
             made.should_exit = True
             thread.join(END_S)
             assert not thread.is_alive()
+
+    @contextmanager
+    def serving_apart(self, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """`doorsill-fleet serve`, a process; what it says is added to ``log``."""
+        own = ["--folder", str(self.chain.folder), "--listen", "127.0.0.1"]
+        words = [sys.executable, "-m", "doorsill_fleet.cli.main", "serve", *own]
+        begins = log.stat().st_size if log.exists() else 0
+        with log.open("ab") as said:
+            child = subprocess.Popen(words, stdout=said, stderr=said)
+        try:
+            wait_until(
+                lambda: b"cameras enrol at" in log.read_bytes()[begins:],
+                lambda: log.read_text(),
+            )
+            yield child
+        finally:
+            child.terminate()
+            child.wait(END_S)
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: Any = None

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from doorsill.errors import ConfigError
 from doorsill.office import controller
+from doorsill.process.holder import hold_alone
 from doorsill_fleet.office.chain import Ask, Chain, Places, make_chain, open_chain
+
+LOCK = "serve.lock"  # in the folder of a chain: one `serve` at a time
 
 
 def init(args: argparse.Namespace) -> int:
@@ -35,13 +37,13 @@ def serve(args: argparse.Namespace) -> int:
     from doorsill_fleet.registry.register import open_register
 
     chain = open_chain(args.folder)
+    hold_alone(chain.folder / LOCK)
     authority = open_issuing(
         chain, lambda words: sys.stderr.write(f"warning: {words}\n")
     )
     register = open_register(chain.folder)
     desk = Desk(Enrolment(chain, register, authority))
     port = args.port or chain.places.port
-    _require_free(args.listen, port)
     made = server(desk.app(), chain.folder, args.listen, port)
     for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises it again at its end
         signal.signal(each, lambda *_: None)
@@ -102,12 +104,3 @@ def _words(made: Chain, *, open_keys: bool) -> list[str]:
     if open_keys:
         lines.append("  no key has a passphrase: for a trial, and for nothing else")
     return lines
-
-
-def _require_free(host: str, port: int) -> None:
-    """ConfigError if the port cannot be listened on; uvicorn would only leave."""
-    try:
-        with socket.create_server((host, port)):
-            return
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from None

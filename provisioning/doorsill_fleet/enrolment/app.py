@@ -29,12 +29,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError, UplinkError
-from doorsill_fleet.enrolment.limits import BODY_BYTES, BODY_S, Refusals
+from doorsill_fleet.enrolment.limits import BODY_BYTES, BODY_S, Refusals, origin
 from doorsill_fleet.enrolment.service import Enrolment
 
 log = logging.getLogger(__name__)
 
 EST = "/.well-known/est"
+REQUEST_TYPE = "application/pkcs10"  # RFC 7030 section 4.2.1
 APPROVAL_S = 10  # between two questions of a camera that waits for a person
 CREDENTIALS_BYTES = 256  # of HTTP Basic, decoded
 STATUS: dict[type[DoorsillError], int] = {
@@ -56,17 +57,19 @@ class Desk:
         """The application."""
         return Starlette(
             routes=[
-                Route(f"{EST}/cacerts", self._cacerts, methods=["GET"]),
+                Route(f"{EST}/cacerts", self._guard(self._cacerts), methods=["GET"]),
                 _post(f"{EST}/simpleenroll", self._guard(self._enrol)),
                 _post(f"{EST}/simplereenroll", self._guard(self._renew)),
                 _post("/doorsill/start", self._guard(self._start)),
             ]
         )
 
-    async def _cacerts(self, _: Request) -> Response:
+    def _cacerts(self, request: Request, body: bytes) -> Response:
+        del request, body
         return _certificates([self.enrolment.chain.issuing, self.enrolment.chain.root])
 
     def _enrol(self, request: Request, body: bytes) -> Response:
+        _require_type(request)
         serial, secret = _basic(request.headers.get("authorization", ""))
         made = self.enrolment.enrol(serial, secret, body, datetime.now(UTC))
         if made is None:
@@ -77,6 +80,7 @@ class Desk:
         return _certificates([made])
 
     def _renew(self, request: Request, body: bytes) -> Response:
+        _require_type(request)
         of, proved = _proof(request)
         made = self.enrolment.renew(of, proved, body, datetime.now(UTC))
         return _certificates([made])
@@ -90,7 +94,7 @@ class Desk:
         """``work`` within the bounds; its errors become a status and a sentence."""
 
         async def answer(request: Request) -> Response:
-            address = request.client.host if request.client else ""
+            address = origin(request.client.host) if request.client else ""
             wait = self.refusals.wait_s(address, time.monotonic())
             if wait:
                 words = f"too many refusals; ask again in {math.ceil(wait)} s"
@@ -104,6 +108,10 @@ class Desk:
                     self.refusals.note(address, time.monotonic())
                 log.warning("refused %s: %s", address, error)
                 return PlainTextResponse(str(error), _status(error))
+            except OSError as error:  # a file of ours: gone, unreadable, no handle left
+                log.error("cannot answer %s: %s", address, error)
+                words = "the fleet cannot read its own files; ask again later"
+                return PlainTextResponse(words, 503)
             except ClientDisconnect:
                 return PlainTextResponse("gone", 400)
 
@@ -114,9 +122,15 @@ class _Unsaid(UntrustedError):
     """No voucher, or none that can be read: HTTP's 401."""
 
 
+class _OtherType(ConfigError):
+    """A body that says it is something else: HTTP's 415."""
+
+
 def _status(error: DoorsillError) -> int:
     if isinstance(error, _Unsaid):
         return 401
+    if isinstance(error, _OtherType):
+        return 415
     return next(code for kind, code in STATUS.items() if isinstance(error, kind))
 
 
@@ -135,6 +149,13 @@ async def _body(request: Request) -> bytes:
     except TimeoutError:
         raise ConfigError(f"the request did not arrive within {BODY_S:g} s") from None
     return bytes(data)
+
+
+def _require_type(request: Request) -> None:
+    """Nothing if the body is called a certificate request, or nothing at all."""
+    said = request.headers.get("content-type", REQUEST_TYPE)
+    if said.partition(";")[0].strip().lower() != REQUEST_TYPE:
+        raise _OtherType(f"Content-Type is {said[:40]!r} and must be {REQUEST_TYPE}")
 
 
 def _basic(header: str) -> tuple[str, str]:

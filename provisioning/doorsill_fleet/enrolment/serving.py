@@ -1,4 +1,4 @@
-"""uvicorn with TLS 1.3 and nothing older."""
+"""uvicorn with TLS 1.3 and nothing older, behind a gate that bounds who is inside."""
 
 from __future__ import annotations
 
@@ -9,34 +9,53 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-MOST_AT_ONCE = 256  # connections; more are answered with 503
+from doorsill_fleet.enrolment import limits
+from doorsill_fleet.enrolment.gate import Gate
+
 HEADER_BYTES = 16384  # of a request before its body
 IDLE_S = 5  # that a connection is kept open for another request
 ENDS_WITHIN_S = 5  # for requests under way when the server is stopped
 
 
-def server(app: Starlette, folder: Path, host: str, port: int) -> uvicorn.Server:
-    """The server with ``server.pem`` and ``server.key`` of ``folder``; not started."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            ssl_certfile=folder / "server.pem",
-            ssl_keyfile=folder / "server.key",
-            ssl_context_factory=_only_tls_1_3,
-            limit_concurrency=MOST_AT_ONCE,
-            h11_max_incomplete_event_size=HEADER_BYTES,
-            timeout_keep_alive=IDLE_S,
-            timeout_graceful_shutdown=ENDS_WITHIN_S,
-            server_header=False,
-            access_log=False,
-            log_config=None,
-        )
+class Server(uvicorn.Server):
+    """As uvicorn's, on the socket that it was given."""
+
+    def __init__(self, config: uvicorn.Config, gate: Gate) -> None:
+        super().__init__(config)
+        self.gate = gate
+
+    def run(self, sockets: object = None) -> None:
+        """Serve until a signal, or until ``should_exit``."""
+        del sockets
+        try:
+            super().run([self.gate])
+        finally:
+            self.gate.close()
+
+
+def server(app: Starlette, folder: Path, host: str, port: int) -> Server:
+    """The server with ``server.pem`` and ``server.key`` of ``folder``; it listens.
+
+    Raises ConfigError if it cannot.
+    """
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        loop="asyncio",  # another loop would not ask our gate
+        ws="none",
+        lifespan="off",
+        ssl_certfile=folder / "server.pem",
+        ssl_keyfile=folder / "server.key",
+        ssl_context_factory=_only_tls_1_3,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=ENDS_WITHIN_S,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level="error",  # what is no HTTP at all is no news, however often it comes
     )
+    return Server(config, Gate(host, port, limits.INSIDE_S))
 
 
 def _only_tls_1_3(
