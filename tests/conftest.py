@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from broker import Site, make_site
+from small_disk import small_disk_at
 
 pytest_plugins = ["turns", "quick"]
 LOCKED_KIB = 1024  # that a test may leave to the collector
@@ -50,6 +51,13 @@ def locked_kib() -> int:
     """How much memory this process has locked."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmLck:")[1].split()[0])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two megabytes."""
+    with small_disk_at(tmp_path / "small") as where:
+        yield where
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from limits import END_S, wait_until
 from messages import LINE, LIVE, line
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from small_disk import fill
 from sqlalchemy import text
 
 from doorsill.privacy.floors import DAY_S
@@ -132,19 +131,6 @@ def test_a_broker_that_restarts_loses_and_doubles_nothing(
     assert store.totals("cam-01", 0) == (300 * LINE.count_in, 300 * LINE.count_out)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of two megabytes."""
-    if os.geteuid() != 0:
-        pytest.skip("no mount without root")
-    where = tmp_path / "small"
-    where.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(where)]
-    subprocess.run(mount, check=True, timeout=END_S)
-    yield where
-    subprocess.run(["umount", "-l", str(where)], check=True, timeout=END_S)
-
-
 def test_a_full_disk_is_a_sentence_and_no_loss(
     own_site: Site, small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -155,10 +141,7 @@ def test_a_full_disk_is_a_sentence_and_no_loss(
         sender = camera(own_site, "cam-01", exits)
         publish(sender, range(10))
         wait_until(lambda: len(store.windows("cam-01", 0)) == 10)
-        filler = small_disk / "filler"
-        with filler.open("wb", buffering=0) as file, suppress(OSError):
-            while file.write(bytes(4096)):
-                pass
+        filler = fill(small_disk)
         publish(sender, range(10, 500))
         wait_until(lambda: "takes no data" in caplog.text, caplog.text)
         assert "not acknowledged, tried again" in caplog.text
