@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from doorsill.errors import ConfigError
 from doorsill.office import controller
 from doorsill.process.holder import hold_alone
 from doorsill_fleet.office.chain import Ask, Chain, Places, make_chain, open_chain
@@ -54,6 +55,7 @@ def serve(args: argparse.Namespace) -> int:
             sys.stdout.flush()
             made.run()
     finally:
+        made.gate.close()
         register.dispose()
     return 0
 
@@ -104,3 +106,12 @@ def _words(made: Chain, *, open_keys: bool) -> list[str]:
     if open_keys:
         lines.append("  no key has a passphrase: for a trial, and for nothing else")
     return lines
+
+
+def _require_free(host: str, port: int) -> None:
+    """ConfigError if the port cannot be listened on."""
+    try:
+        with socket.create_server((host, port)):
+            return
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from None
