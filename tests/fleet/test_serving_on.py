@@ -54,7 +54,7 @@ def test_a_server_that_is_killed_in_the_middle_gives_each_camera_one_certificate
                 child.wait(END_S)
         with world.serving_apart(log):
             for job in jobs:
-                job.result()
+                job.result(8 * END_S)
         with transaction(world.register) as session:
             for each in vouchers:
                 assert len(devices.certificates(session, each.serial)) == 1

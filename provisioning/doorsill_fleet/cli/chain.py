@@ -95,9 +95,14 @@ def _words(made: Chain, *, open_keys: bool) -> list[str]:
         f"  into the safe, twice: {keys}",
         "    take that folder off this machine; sign policies where it is",
         f"  {folder / 'issuing.key'} stays: `serve` makes cameras with it",
-        "    after a reboot it asks for the passphrase, or systemd hands it over:",
-        f"    systemd-creds encrypt {folder / 'issuing.key'} issuing.key.cred",
     ]
+    if not open_keys:
+        lines += [
+            "    after a reboot it asks for the passphrase, or systemd hands it over:",
+            "      systemd-ask-password -n | systemd-creds encrypt "
+            "--name=issuing.passphrase - issuing.passphrase.cred",
+            "      LoadCredentialEncrypted=issuing.passphrase:FILE in its unit",
+        ]
     if places.local:
         lines.append("  `serve` runs the broker as well; elsewhere: init --broker HOST")
     else:

@@ -34,7 +34,12 @@ from doorsill.policy.store import read_public_key, replace
 from doorsill.wire.messages import client
 from doorsill_fleet.broker.mosquitto import access_list, listener
 from doorsill_fleet.ca.authority import Authority, Issued, require_name
-from doorsill_fleet.office.new_folder import begin, require_host, require_new
+from doorsill_fleet.office.new_folder import (
+    make_private,
+    require_host,
+    require_new,
+    whole,
+)
 
 READER = "store"  # name of the reader that is made
 AT_THE_BROKER = Path("/etc/mosquitto/doorsill")  # the folder on the broker's machine
@@ -106,22 +111,21 @@ def found(
         require_host(host)
     authority = Authority.create("doorsill", now)
     server = authority.issue_server(hosts, now)
-    part = begin(folder)
-    made = Office(part)
-    for each in (made.broker, made.cameras):
-        each.mkdir(mode=0o700)
-    authority.write_root(part)
-    authority.write_root(made.broker)
-    pem.write_key(part / "ca.key", authority.key, passphrase)
-    _make_controller(part / "controller.key", passphrase)
-    server.write(made.broker, "broker")
-    authority.issue_reader(READER, now).write(part, f"reader-{READER}")
-    conf = "\n".join(listener(AT_THE_BROKER, port)) + "\n"
-    (made.broker / "doorsill.conf").write_text(conf)
-    made.write_access()
-    address = f'broker = "{hosts[0]}"\nport = {port}\n'
-    (part / "office.toml").write_text(address)
-    part.rename(folder)
+    with whole(folder) as part:
+        made = Office(part)
+        for each in (made.broker, made.cameras):
+            make_private(each)
+        authority.write_root(part)
+        authority.write_root(made.broker)
+        pem.write_key(part / "ca.key", authority.key, passphrase)
+        _make_controller(part / "controller.key", passphrase)
+        server.write(made.broker, "broker")
+        authority.issue_reader(READER, now).write(part, f"reader-{READER}")
+        conf = "\n".join(listener(AT_THE_BROKER, port)) + "\n"
+        replace(made.broker / "doorsill.conf", conf.encode())
+        made.write_access()
+        address = f'broker = "{hosts[0]}"\nport = {port}\n'
+        replace(part / "office.toml", address.encode())
     return Office(folder)
 
 
@@ -149,19 +153,19 @@ def admit(
         raise ConfigError(f"{folder} exists; to make a camera again, remove it first")
     _require_policy(office, camera)
     issued = _issue(office, camera, now, ask)
-    part = begin(folder)
-    for made, source in (
-        ("ca.pem", office.folder / "ca.pem"),
-        ("controller.key.pub", office.folder / "controller.key.pub"),
-        ("policy.json", camera.policy),
-    ):
-        (part / made).write_bytes(read_file(source))
-    pem.write_key(part / pem.KEY_NAME, issued.key)
-    certificate = issued.certificate.public_bytes(serialization.Encoding.PEM)
-    (part / pem.CERTIFICATE_NAME).write_bytes(certificate)
-    (part / "doorsill.toml").write_text(_configuration(office, camera), "utf-8")
-    _require_whole(part / "doorsill.toml")
-    part.rename(folder)
+    with whole(folder) as part:
+        for made, source in (
+            ("ca.pem", office.folder / "ca.pem"),
+            ("controller.key.pub", office.folder / "controller.key.pub"),
+            ("policy.json", camera.policy),
+        ):
+            replace(part / made, read_file(source))
+        pem.write_key(part / pem.KEY_NAME, issued.key)
+        certificate = issued.certificate.public_bytes(serialization.Encoding.PEM)
+        replace(part / pem.CERTIFICATE_NAME, certificate)
+        text = _configuration(office, camera)
+        replace(part / "doorsill.toml", text.encode())
+        _require_whole(part / "doorsill.toml")
     office.write_access()
     return folder
 

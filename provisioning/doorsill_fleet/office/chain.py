@@ -37,7 +37,12 @@ from doorsill.policy.store import replace
 from doorsill_fleet.broker.mosquitto import configuration, listener
 from doorsill_fleet.ca.authority import Authority, pem_of
 from doorsill_fleet.office.camera_folder import AT_THE_BROKER, READER
-from doorsill_fleet.office.new_folder import begin, require_host, require_new
+from doorsill_fleet.office.new_folder import (
+    make_private,
+    require_host,
+    require_new,
+    whole,
+)
 
 HOSTS_MOST = 64  # names and addresses of one server
 RENEW_BEFORE = timedelta(days=30)  # before a certificate of ours ends
@@ -96,12 +101,21 @@ def make_chain(folder: Path, places: Places, now: datetime, ask: Ask) -> Chain:
     for host in (*places.hosts, places.broker):
         require_host(host)
     words = {name: ask(name) for name in SECRETS}
+    with whole(folder) as part:
+        _fill(Chain(part, places), words, now)
+        # The broker's settings name the folder in which they will lie.
+        for path, text in settings(Chain(folder, places)).items():
+            replace(part / path.relative_to(folder), text)
+    return Chain(folder, places)
+
+
+def _fill(made: Chain, words: dict[str, bytes], now: datetime) -> None:
+    """All but the broker's settings, in the folder of ``made``."""
     root = Authority.create("doorsill root", now, below=1)
     issuing = root.delegate("doorsill issuing", now)
-    part = begin(folder)
-    made, safe = Chain(part, places), part / "safe"
+    part, safe = made.folder, made.folder / "safe"
     for each in (safe, made.broker, part / "policies"):
-        each.mkdir(mode=0o700)
+        make_private(each)
     pem.write_key(safe / "root.key", root.key, words["root"])
     pem.write_key(part / "issuing.key", issuing.key, words["issuing"])
     replace(part / "issuing.pem", pem_of(issuing.certificate))
@@ -115,11 +129,7 @@ def make_chain(folder: Path, places: Places, now: datetime, ask: Ask) -> Chain:
     said = charter.Charter(public, consent)
     replace(part / "charter.json", canonical.seal(charter.body_of(said), root.key))
     _make_servers(made, issuing, now)
-    replace(part / "fleet.toml", _settings(places).encode())
-    part.rename(folder)
-    made = Chain(folder, places)
-    write_settings(made)  # they name the folder, so they follow it
-    return made
+    replace(part / "fleet.toml", _settings(made.places).encode())
 
 
 def open_chain(folder: Path) -> Chain:

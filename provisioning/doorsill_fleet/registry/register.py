@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
+from doorsill.errors import ConfigError
 from doorsill_fleet.store.engine import open_engine, writing
 from doorsill_fleet.store.migrate import upgrade
 
@@ -23,9 +24,18 @@ def open_register(folder: Path) -> Engine:
     """
     path = folder.absolute() / FILE
     engine = open_engine(URL.create("sqlite", database=str(path)))
+    _make_private(path)
     upgrade(engine)
-    path.chmod(0o600)
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Before anything is in it: SQLite gives its other files the mode of this one."""
+    try:
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
 
 
 @contextmanager

@@ -20,7 +20,12 @@ examples:
 
 Makes FOLDER, which must not exist: the root and the consent CA, the controller's key,
 the CA that makes cameras, and all that broker and server need. It asks for a
-passphrase for each of the four keys that a person guards.
+passphrase (8 characters or more, typed twice, in a terminal) for each of the four keys
+that a person guards: root, issuing, consent-ca and controller. It is made whole or not
+at all; after a full disk or a power cut, run it again.
+
+These four keys are files. `doorsill policy key FILE --card` makes a controller's key on
+a PIV card, but `init` does not yet take one, nor a root or a consent CA on a card.
 """
 SERVE = """\
 examples:
@@ -28,8 +33,9 @@ examples:
   doorsill-fleet serve --folder /var/lib/doorsill-fleet --listen 192.0.2.10
 
 Cameras that run `doorsill enrol` get their certificates here, over HTTPS (TLS 1.3).
-The issuing key comes from systemd (LoadCredentialEncrypted=issuing.key:FILE), or from
-FOLDER with a passphrase that it asks for. SIGTERM or Ctrl-C stops it.
+The issuing key lies in FOLDER. Its passphrase comes from systemd
+(LoadCredentialEncrypted=issuing.passphrase:FILE), or is asked for; the key itself may
+come from there, too (issuing.key). SIGTERM or Ctrl-C stops it.
 """
 
 
