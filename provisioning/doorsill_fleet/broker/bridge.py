@@ -22,7 +22,7 @@ from doorsill_fleet.broker.mosquitto import access_list, configuration, listener
 from doorsill_fleet.ca.authority import Authority, bridge_name, pem_of
 from doorsill_fleet.office.camera_folder import AT_THE_BROKER
 from doorsill_fleet.office.chain import Chain
-from doorsill_fleet.office.new_folder import begin, require_host, require_new
+from doorsill_fleet.office.new_folder import require_host, require_new, whole
 from doorsill_fleet.registry.devices import devices, is_in_service
 from doorsill_fleet.registry.tables import SiteBroker
 
@@ -58,16 +58,15 @@ def write_bridge(
         _write_lists(chain, session, site, port, out)
         return
     require_new(out)
-    part = begin(out)
-    for name, issued in (
-        ("broker", authority.issue_server(hosts, now)),
-        ("bridge", authority.issue_bridge(site, now)),
-    ):
-        issued.write(part, name)
-        both = pem_of(issued.certificate) + pem_of(authority.certificate)
-        replace(part / f"{name}.pem", both)
-    _write_lists(chain, session, site, port, part)
-    part.rename(out)
+    with whole(out) as part:
+        for name, issued in (
+            ("broker", authority.issue_server(hosts, now)),
+            ("bridge", authority.issue_bridge(site, now)),
+        ):
+            issued.write(part, name)
+            both = pem_of(issued.certificate) + pem_of(authority.certificate)
+            replace(part / f"{name}.pem", both)
+        _write_lists(chain, session, site, port, part)
 
 
 def _write_lists(
