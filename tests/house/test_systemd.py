@@ -16,6 +16,7 @@ import pytest
 from limits import PROGRAM_S
 from places import ROOT
 
+from doorsill.cli.main import parser_for
 from doorsill.config import read_config
 from doorsill.documents import pem
 
@@ -50,10 +51,10 @@ def installed(root: Path) -> Path:
     """A root folder with the units of this machine's systemd, then ours on top."""
     shutil.copytree(SYSTEM, root / "usr/lib/systemd/system", symlinks=True)
     (root / "etc").mkdir()
-    program = root / PROGRAM
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    for program in (root / PROGRAM, root / "usr/bin/systemctl"):
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
     script = ["bash", str(ROOT / "scripts/install-units"), str(root)]
     subprocess.run(script, check=True, capture_output=True, timeout=PROGRAM_S)
     return root
@@ -93,6 +94,8 @@ def exposure(unit: Path) -> float:
         pytest.param("doorsill-uplink", 1.5, id="speaks, cannot see"),
         pytest.param("doorsill-policy", 1.5, id="keeps the policy"),
         pytest.param("doorsill-vault", 1.5, id="keeps faces shut"),
+        pytest.param("doorsill-renew", 1.9, id="asks the fleet, as root of nothing"),
+        pytest.param("doorsill-renewed", 2.5, id="starts two others again"),
     ],
 )
 def test_a_unit_is_shut(name: str, most: float) -> None:
@@ -194,7 +197,8 @@ def test_negative_control_a_colon_in_a_name_is_seen(tmp_path: Path) -> None:
 def test_systemd_finds_nothing_wrong_with_the_installed_units(tmp_path: Path) -> None:
     root = installed(tmp_path)
     names = [f"doorsill-{each}.service" for each in SERVICES]
-    names.append("doorsill-policy.path")
+    names += ["doorsill-policy.path", "doorsill-renew.timer", "doorsill-renewed.path"]
+    names += ["doorsill-renew.service", "doorsill-renewed.service"]
     assert verified(root, "doorsill.target", *names) == ""
 
 
@@ -338,3 +342,31 @@ def test_the_folder_of_the_sockets_outlives_vision_as_others_are_bound_to_it() -
 def test_uplink_has_no_port_of_its_own() -> None:
     """paho binds to port 0, which this forbids: the connector does not; see DESIGN."""
     assert words("uplink", "SocketBindDeny") == ["any"]
+
+
+def test_a_renewal_is_looked_for_each_night_and_reaches_those_with_the_key() -> None:
+    timer = (UNITS / "doorsill-renew.timer").read_text().splitlines()
+    assert {"Persistent=yes", "OnBootSec=2min"} <= set(timer)
+    calendar = next(each for each in timer if each.startswith("OnCalendar="))
+    done = subprocess.run(
+        ["systemd-analyze", "calendar", calendar.partition("=")[2]],
+        capture_output=True, text=True, check=False, timeout=PROGRAM_S,
+    )  # fmt: skip
+    assert done.returncode == 0 and "03:00:00" in done.stdout
+    path = (UNITS / "doorsill-renewed.path").read_text().splitlines()
+    assert f"PathChanged=/etc/doorsill/{pem.CERTIFICATE_NAME}" in path
+    holders = {f"doorsill-{each}.service" for each in SERVICES
+               if words(each, "LoadCredential")}  # fmt: skip
+    again = words("renewed", "ExecStart")
+    assert holders == {each for each in again if each.endswith(".service")} != set()
+    target = (UNITS / "doorsill.target").read_text()
+    assert "doorsill-renew.timer" in target and "doorsill-renewed.path" in target
+
+
+def test_the_renewal_s_unit_runs_a_command_that_there_is() -> None:
+    program, *rest = words("renew", "ExecStart")
+    assert program == f"/{PROGRAM}"
+    chosen = parser_for(rest).parse_args(rest)
+    assert chosen.renew and chosen.to == Path("/etc/doorsill")
+    assert words("renew", "ReadWritePaths") == ["/etc/doorsill"]
+    assert words("renew", "CapabilityBoundingSet") == []

@@ -25,12 +25,20 @@ from doorsill.errors import DoorsillError
 from doorsill.policy.obedience import Obedience
 from doorsill.process.backoff import Failures
 from doorsill.process.stopping import Stop, Stopped, end_with_parent, listen
-from doorsill.services.children import children, names_of, prepare, start_child
+from doorsill.services.children import (
+    children,
+    names_of,
+    prepare,
+    start_again,
+    start_child,
+)
 from doorsill.services.deciding import Deciding
+from doorsill.services.renewal import Renewal
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2  # between two checks of the processes
+WITH_A_KEY = ("uplink", "vault")  # processes that hold the device's key
 CAMERA_LOST = 4  # the exit code of a process whose camera must be opened again
 
 
@@ -58,18 +66,20 @@ def _run(args: argparse.Namespace, config: Config, stop: Stop) -> int:
     stop.check()
     obeyed = {name: Obedience(config.policy_in_force) for name in names_of(config)}
     deciding = Deciding(args.config, config.arrived)
+    renewal = Renewal(config.broker.certificate)
     with children(args.config, names_of(config)) as running:
         try:
-            return _watch(args.config, running, obeyed, deciding, stop)
+            return _watch(args.config, running, obeyed, (deciding, renewal), stop)
         finally:
             deciding.stop()
+            renewal.stop()
 
 
 def _watch(
     config: Path,
     running: dict[str, subprocess.Popen[bytes]],
     obeyed: dict[str, Obedience],
-    deciding: Deciding,
+    beside: tuple[Deciding, Renewal],
     stop: Stop,
 ) -> int:
     """Wait for a signal, or for a child that ends for good; returns its exit code.
@@ -77,12 +87,15 @@ def _watch(
     A child that ended because another policy is in force is started again at once. One
     that lost its camera is started again after a wait.
     """
+    deciding, renewal = beside
     failures = {name: Failures() for name in running}
     due: dict[str, float] = {}  # when a child without camera starts again, monotonic s
     for each in failures.values():
         each.works(time.monotonic())
     while not stop.asked:
         deciding.turn(time.monotonic())
+        if renewal.turn(time.monotonic(), time.time()):
+            start_again(config, running, WITH_A_KEY)
         for name in list(running):
             now = time.monotonic()
             if now < due.get(name, 0.0):

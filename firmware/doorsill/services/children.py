@@ -6,7 +6,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -58,6 +58,16 @@ def children(
         yield running
     finally:
         _stop(running)
+
+
+def start_again(
+    config: Path, running: dict[str, subprocess.Popen[bytes]], names: Iterable[str]
+) -> None:
+    """Stop those of ``names`` that run, and start them: they read their files again."""
+    for name in names:
+        if name in running:
+            _stop({name: running[name]})
+            running[name] = start_child(config, name)
 
 
 def start_child(
