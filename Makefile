@@ -108,7 +108,7 @@ format: setup ## rewrite the code in the house's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(STAMPS)/bench ## measure beside the peers (ONLY="speed idle"; 55 minutes)
+bench: $(STAMPS)/bench ## measure beside the peers (ONLY="speed idle"; 65 minutes)
 	@$(VENV)-bench/bin/python -m tests.bench $(ONLY)
 
 # A peer (norfair) wants numpy 1, so the bench has an environment of its own.

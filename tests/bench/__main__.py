@@ -60,7 +60,7 @@ MEASUREMENTS = {
     "kill": Measurement("outbox.kill_nine", 3),
     "staff": Measurement("staff.rows", 1),
     "consent": Measurement("consent.rows", 3),
-    "enrol": Measurement("enrol.rows", 18),
+    "enrol": Measurement("enrol.rows", 28),
     "ingest": Measurement("ingest.rows", 7),
     "outage": Measurement("outbox.ninety_days", 12),
 }

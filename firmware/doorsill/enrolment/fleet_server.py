@@ -124,12 +124,16 @@ def _exchange(
         connection.request(method, path, body or None, headers)
         answer = connection.getresponse()
         data = answer.read(ANSWER_BYTES + 1)
+        if len(data) <= ANSWER_BYTES and not _is_whole(answer):
+            raise http.client.IncompleteRead(data)
     except ssl.SSLCertVerificationError as error:
         raise UntrustedError(
             f"the server at {server.where} is not this fleet's: {error.verify_message}"
         ) from None
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if isinstance(error, http.client.IncompleteRead):
+            why = "its answer was cut off in the middle"
         raise UplinkError(
             f"the fleet at {server.where} does not answer: {why}"
         ) from None
@@ -138,6 +142,11 @@ def _exchange(
     if len(data) > ANSWER_BYTES:
         raise UntrustedError(f"{server.where} answers with over {ANSWER_BYTES} bytes")
     return Answer(answer.status, data, _seconds(answer.getheader("Retry-After")))
+
+
+def _is_whole(answer: http.client.HTTPResponse) -> bool:
+    """A line that was cut looks like an end, where no length says otherwise."""
+    return answer.chunked or answer.length == 0
 
 
 def _require_not_ended(sock: object, server: FleetServer) -> None:

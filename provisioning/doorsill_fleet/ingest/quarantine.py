@@ -30,8 +30,7 @@ class Quarantine:
 
     def __post_init__(self) -> None:
         try:
-            with self.path.open("rb") as file:
-                self.lines = sum(1 for _ in file)
+            self.lines = _whole_lines(self.path)
         except FileNotFoundError:
             self.lines = 0
         except OSError as error:
@@ -45,12 +44,12 @@ class Quarantine:
         kept = strangers[: self.lines_most - self.lines]
         if not kept:
             return
+        said = "".join(
+            json.dumps(self._line(number, *each)) + "\n"
+            for number, each in enumerate(kept, self.lines + 1)
+        )
         try:
-            with self.path.open("a", encoding="utf-8") as file:
-                for number, each in enumerate(kept, self.lines + 1):
-                    file.write(json.dumps(self._line(number, *each)) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            _append(self.path, said.encode())
         except OSError as error:
             why = f"{self.path} takes no data: {error.strerror}"
             raise UplinkError(why) from None
@@ -69,3 +68,30 @@ class Quarantine:
         if len(payload) <= TEXT_MOST and text.isprintable() and "\ufffd" not in text:
             said["text"] = text
         return said
+
+
+def _append(path: Path, data: bytes) -> None:
+    """All of ``data`` or nothing: what a full disk took of it is cut off again."""
+    with path.open("ab", buffering=0) as file:
+        at = os.fstat(file.fileno()).st_size
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[file.write(left) or 0 :]
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(at)
+            raise
+
+
+def _whole_lines(path: Path) -> int:
+    """How many lines ``path`` has; half a one, which a power cut left, is cut off."""
+    whole = size = lines = 0
+    with path.open("rb") as file:
+        for line in file:
+            size += len(line)
+            if line.endswith(b"\n"):
+                whole, lines = size, lines + 1
+    if whole < size:
+        os.truncate(path, whole)
+    return lines

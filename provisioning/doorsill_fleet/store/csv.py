@@ -93,19 +93,19 @@ class CsvStore:
             raise UplinkError(f"cannot open {name}: {error}") from None
         with contextlib.ExitStack() as opened:
             opened.callback(self._index.close)  # if something below raises
-            self._make_tables(name)
-            for kind in self._files:
-                self._begin(kind)
-            self._forget()
+            try:
+                self._make_tables()
+                for kind in self._files:
+                    self._begin(kind)
+                self._forget()
+            except (sqlite3.Error, OSError) as error:  # as a disk that is full
+                raise UplinkError(f"cannot open {name}: {error}") from None
             opened.pop_all()
 
-    def _make_tables(self, name: Path) -> None:
-        try:
-            self._index.execute("PRAGMA journal_mode = WAL")
-            self._index.execute("PRAGMA synchronous = FULL")
-            self._index.executescript(_TABLES)
-        except sqlite3.Error as error:
-            raise UplinkError(f"cannot open {name}: {error}") from None
+    def _make_tables(self) -> None:
+        self._index.execute("PRAGMA journal_mode = WAL")
+        self._index.execute("PRAGMA synchronous = FULL")
+        self._index.executescript(_TABLES)
 
     def close(self) -> None:
         """Close the index; every row is on disk."""
