@@ -27,8 +27,11 @@ def answering(world: FleetWorld, words: bytes) -> Iterator[FleetServer]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
+            listening.settimeout(END_S)
             taken, _ = listening.accept()
+            taken.settimeout(END_S)
             with context.wrap_socket(taken, server_side=True) as found:
+                found.settimeout(END_S)
                 found.recv(4096)
                 found.sendall(words)
 
