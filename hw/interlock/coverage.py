@@ -93,7 +93,7 @@ def describe(height: float, name: str, tilt: float) -> str:
             f"  at the floor  {_plane(seen.floor)}",
             f"  at the heads  {_plane(seen.heads)}, {HEAD_M:g} m above the floor",
             f"  a head is     {seen.head_px:.0f} pixels wide, of the {MODEL_PX} that "
-            f"the detector sees{_judge(seen.head_px)}",
+            f"the detector sees{judge_head(seen.head_px)}",
             "Lay the line where the axis meets the heads; the door must be narrower "
             "than the view there.",
         ]
@@ -104,7 +104,8 @@ def _plane(seen: Plane) -> str:
     return f"{seen.wide:.1f} m wide, {seen.near:.1f} to {seen.far:.1f} m ahead"
 
 
-def _judge(pixels: float) -> str:
+def judge_head(pixels: float) -> str:
+    """What a head of so many pixels means for the count; "" if all is well."""
     if pixels < LEAST_HEAD_PX:
         return ": too small, heads are not found"
     return ": small, some are missed" if pixels < FEW_HEAD_PX else ""

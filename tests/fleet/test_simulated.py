@@ -28,7 +28,7 @@ UTC = 1_800_000_000  # the start of a minute
 def watched(minutes: int, lines: int = 1, zones: int = 0) -> list[Received]:
     """All cells of a vision that looks on for so many minutes."""
     vision = SimulatedVision(lines, zones, random.Random(7))
-    began = vision._looked
+    began = vision.looked
     for step in range(1, int(60 * minutes / FRAME_S)):
         vision.look(began + step * FRAME_S, UTC + step * FRAME_S)
     found = []

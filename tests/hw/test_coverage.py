@@ -48,9 +48,8 @@ def test_a_tilted_view_is_wider_and_its_heads_smaller() -> None:
     ],
 )
 def test_small_heads_are_said(pixels: float, says: str) -> None:
-    assert says in coverage._judge(pixels) and bool(coverage._judge(pixels)) == bool(
-        says
-    )
+    said = coverage.judge_head(pixels)
+    assert says in said and bool(said) == bool(says)
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,12 @@ class InterlockedSram(SimulatedSram):
     def __init__(self, rail: Rail, now_s: float = 0.0) -> None:
         super().__init__()
         self.rail, self.now_s = rail, now_s
-        self._turn = random.Random(7)
-        self._feel(0.0, now_s)
+        self.turn = random.Random(7)
+        self.feel(0.0, now_s)
 
     def wait_until(self, second: float) -> None:
         """Nothing is sent until then."""
-        self._feel(self.now_s, second)
+        self.feel(self.now_s, second)
         self.now_s = second
 
     def transfer(self, out: bytes) -> bytes:
@@ -69,17 +69,17 @@ class InterlockedSram(SimulatedSram):
         got = super().transfer(out[:served]) if served else b""
         if served < len(out):
             end = self.now_s + (len(out) - served) * BYTE_S
-            self._feel(self.now_s, end)
+            self.feel(self.now_s, end)
             self.now_s = end
         return got + bytes([SILENT] * (len(out) - served))
 
-    def _feel(self, start: float, end: float) -> None:
+    def feel(self, start: float, end: float) -> None:
         lowest = self.rail.lowest(start, end)
         if lowest < CELLS_V:
-            self.memory = bytearray(self._random.randbytes(self._size))
+            self.memory = bytearray(self.turn.randbytes(len(self.memory)))
         elif lowest < WORKS_V:
             for _ in range(TURNED):
-                self.memory[self._turn.randrange(self._size)] ^= 0x10
+                self.memory[self.turn.randrange(len(self.memory))] ^= 0x10
         if lowest < MODE_V:
             self.mode = BYTE
         self.powered = True
@@ -90,12 +90,12 @@ class SwitchedSram(SimulatedSram):
 
     def __init__(self, switch: Path) -> None:
         super().__init__()
-        self._handle = os.open(switch, os.O_RDONLY | os.O_CLOEXEC)
+        self.switch = os.open(switch, os.O_RDONLY | os.O_CLOEXEC)
         self.power_off()
 
     def transfer(self, out: bytes) -> bytes:
         """See :class:`SimulatedSram`."""
-        on = os.pread(self._handle, 1, 0) == b"1"
+        on = os.pread(self.switch, 1, 0) == b"1"
         if on and not self.powered:
             self.power_up()
         elif not on:

@@ -105,7 +105,7 @@ class SimulatedVision:
     _run: int = field(init=False)
     _number: int = 0
     _cells: deque[Received] = field(default_factory=deque)
-    _looked: float = field(default_factory=time.monotonic)
+    looked: float = field(default_factory=time.monotonic)  # last, s, monotonic
     _account_at: float = float("-inf")  # next account, s, monotonic
     _frames: int = 0
     _quiet: int = field(init=False)  # a handle that is never readable
@@ -117,10 +117,10 @@ class SimulatedVision:
 
     def look(self, now: float, utc: float) -> None:
         """A frame at ``now`` (monotonic s) and ``utc`` (UTC s): who crosses, cells."""
-        if now - self._looked < FRAME_S:
+        if now - self.looked < FRAME_S:
             return
-        chance = PEOPLE_A_MINUTE * (now - self._looked) / 60.0
-        self._looked, self._frames = now, self._frames + 1
+        chance = PEOPLE_A_MINUTE * (now - self.looked) / 60.0
+        self.looked, self._frames = now, self._frames + 1
         self._keeper.take_frame(now, Quality.GOOD)
         for line in range(self.lines):
             if self.dice.random() < chance:
