@@ -20,7 +20,7 @@ def test_it_gives_what_came_and_goes_on_with_the_world_meanwhile() -> None:
     [
         pytest.param("a state", r"not within 0\.01 s: a state", id="a sentence"),
         pytest.param(lambda: [1, 2], r"\[1, 2\]", id="asked when it is too late"),
-        pytest.param("", r"lambda: not 'the door'", id="its own words"),
+        pytest.param("", 'lambda: not "the door"', id="its own words"),
     ],
 )
 def test_it_says_what_it_waited_for(

@@ -15,7 +15,7 @@ NEEDED = ("tensorflow", "keras", "moderngl", "PIL")
 ABSENT = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
 
-@pytest.mark.timeout(960)
+@pytest.mark.timeout(840)
 @pytest.mark.skipif(bool(ABSENT), reason=f"needs the extra train: {', '.join(ABSENT)}")
 @pytest.mark.skipif(not ARCHIVE.exists(), reason="needs ../shared/data/makehuman")
 def test_render_train_export_and_evaluate(tmp_path: Path) -> None:
