@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from select import select
 
 import pytest
 from children import started
@@ -47,12 +50,12 @@ def camera(fleet: FleetWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def renewed(of: Renewal, begin: float = 0.0) -> bool:
     """One look, until its process has ended; whether it said so."""
-    said = of.turn(begin, time.time())
+    said = of.turn(begin)
     assert not said
 
     def ended() -> bool:
         nonlocal said
-        said = of.turn(begin, time.time())
+        said = of.turn(begin)
         return said or not of.is_asking
 
     wait_until(ended)
@@ -67,20 +70,35 @@ def test_at_two_thirds_another_certificate_is_in_place_and_it_is_said_once(
     new = identity.load(camera)
     assert new.key.public_key() != old.key.public_key()
     assert (new.site, new.device) == (SITE, old.device)
-    assert not of.turn(1.0, time.time()) and not of.is_asking
-    assert not of.turn(LOOK_EVERY_S, time.time()) and not of.is_asking  # not due
+    assert not of.turn(1.0) and not of.is_asking
+    assert not renewed(of, LOOK_EVERY_S)  # not due
+    assert identity.load(camera).certificate == new.certificate
 
 
-def test_before_that_nobody_is_asked(camera: Path) -> None:
-    of = Renewal(camera / "device.crt")
-    early = due_at(identity.load(camera).certificate) - timedelta(seconds=1)
-    assert not of.turn(0.0, early.timestamp()) and not of.is_asking
+@pytest.mark.parametrize("due", [False, True])
+def test_nobody_is_asked_before_it_is_time(
+    fleet: FleetWorld, camera: Path, tmp_path: Path, due: bool
+) -> None:
+    young = tmp_path / "young"
+    voucher = fleet.voucher(fleet.add()[0])
+    join(Stage(young, "enrol"), voucher, Wanted("street"), time.time())
+    of = Renewal((camera if due else young) / "device.crt")
+    there = json.loads((of.folder / "fleet.json").read_text())
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        there["port"] = door.getsockname()[1]
+        (of.folder / "fleet.json").write_text(json.dumps(there))
+        of.turn(0.0)
+        wait_until(
+            lambda: select([door], [], [], 0)[0] or not (of.turn(0.0) or of.is_asking)
+        )
+        assert bool(select([door], [], [], 0)[0]) is due
+    of.stop()
 
 
 def test_a_camera_that_no_fleet_enrolled_asks_nobody(camera: Path) -> None:
     (camera / "fleet.json").unlink()
     of = Renewal(camera / "device.crt")
-    assert not of.turn(0.0, time.time()) and not of.is_asking
+    assert not of.turn(0.0) and not of.is_asking
 
 
 def test_a_pair_that_a_power_cut_left_half_is_whole_after_a_look(camera: Path) -> None:
@@ -116,13 +134,13 @@ def test_one_that_hangs_is_ended_and_one_that_is_stopped_loses_nothing(
     camera: Path,
 ) -> None:
     of = Renewal(camera / "device.crt")
-    of.turn(0.0, time.time())
+    of.turn(0.0)
     assert of.is_asking
     of.stop()
     assert not of.is_asking
-    of.turn(LOOK_EVERY_S, time.time())
+    of.turn(LOOK_EVERY_S)
     assert of.is_asking
-    assert not of.turn(LOOK_EVERY_S + renewal.HANGS_AFTER_S + 1, time.time())
+    assert not of.turn(LOOK_EVERY_S + renewal.HANGS_AFTER_S + 1)
     assert not of.is_asking
     assert renewed(of, 3 * LOOK_EVERY_S)
 

@@ -94,7 +94,7 @@ def _watch(
         each.works(time.monotonic())
     while not stop.asked:
         deciding.turn(time.monotonic())
-        if renewal.turn(time.monotonic(), time.time()):
+        if renewal.turn(time.monotonic()):
             start_again(config, running, WITH_A_KEY)
         for name in list(running):
             now = time.monotonic()

@@ -1,6 +1,8 @@
 """``doorsill run`` renews a certificate that a fleet gave, at two thirds of its life.
 
-Under systemd ``doorsill-renew.timer`` does the same.
+Under systemd ``doorsill-renew.timer`` does the same. Whether it is time is decided by a
+process of its own: this one forks all others, and none of them may have loaded what
+speaks with a fleet.
 """
 
 from __future__ import annotations
@@ -10,13 +12,9 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from doorsill.device import identity
 from doorsill.documents.reading import read_if_there
-from doorsill.enrolment.renewing import due_at
-from doorsill.errors import DoorsillError
 from doorsill.services.children import WIPING
 
 log = logging.getLogger(__name__)
@@ -47,16 +45,17 @@ class Renewal:
         """Where `doorsill enrol` puts a camera's files."""
         return self.certificate.parent
 
-    def turn(self, now: float, utc: float) -> bool:
-        """Look, and ask if it is time; True once, when another certificate is there.
+    def turn(self, now: float) -> bool:
+        """Have a process look from time to time; True once, for another certificate.
 
-        ``now`` is s, monotonic; ``utc`` is s.
+        ``now`` is s, monotonic.
         """
         if self._child is not None:
             return self._ended(now)
         if now >= self._next:
             self._next = now + LOOK_EVERY_S
-            if self._is_due(utc):
+            # No fleet gave the certificate, so none renews it: without fleet.json.
+            if (self.folder / "fleet.json").is_file():
                 self._before = read_if_there(self.certificate)
                 self._child, self._began = _start(self.folder), now
         return False
@@ -76,18 +75,6 @@ class Renewal:
             return False
         self._child = None
         return read_if_there(self.certificate) != self._before
-
-    def _is_due(self, utc: float) -> bool:
-        if not (self.folder / "fleet.json").is_file():
-            return False  # no fleet gave it, so none renews it
-        if (self.folder / "renewal").is_dir():
-            return True  # one that was cut
-        try:
-            due = due_at(identity.load(self.folder).certificate)
-        except DoorsillError as error:
-            log.error("the certificate cannot be renewed: %s", error)
-            return False
-        return datetime.fromtimestamp(utc, UTC) >= due
 
 
 def _start(folder: Path) -> subprocess.Popen[bytes]:
