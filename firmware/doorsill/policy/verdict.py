@@ -19,7 +19,7 @@ from doorsill.wire.messages import REFUSALS
 IN_FORCE = "in_force"
 LONGEST = 128  # bytes of a verdict
 _WORDS = "|".join((IN_FORCE, *REFUSALS))
-_FORM = re.compile(rf"({_WORDS}) ([0-9a-f]{{64}}) ([0-9]{{1,10}})\n")
+_FORM = re.compile(rf"({_WORDS}) ([0-9a-f]{{64}}) (0|[1-9][0-9]{{0,9}})\n")
 
 
 @dataclass(frozen=True, slots=True)
