@@ -46,8 +46,9 @@ def serve(args: argparse.Namespace) -> int:
     desk = Desk(Enrolment(chain, register, authority))
     port = args.port or chain.places.port
     made = server(desk.app(), chain.folder, args.listen, port)
-    for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises it again at its end
-        signal.signal(each, lambda *_: None)
+    # For a signal before uvicorn listens for it; it raises it again at its end.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: setattr(made, "should_exit", True))
     try:
         with _own_broker(chain, args.listen):
             hosts = ", ".join(chain.places.hosts)
