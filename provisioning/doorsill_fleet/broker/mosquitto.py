@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from doorsill_fleet.broker.child import LOOPBACK, Child
 from doorsill_fleet.ca.authority import Authority, reader_name, write_private
 
 HOST = LOOPBACK  # where a broker for a trial listens
+PORTS = range(10_000, 32_000)  # below those that the kernel gives to connections
 
 
 def access_list(site: str, devices: Sequence[str], readers: Sequence[str]) -> str:
@@ -188,10 +190,15 @@ def running_broker(broker: Broker) -> Iterator[Broker]:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that is free at this moment.
+
+    The kernel gives none of these to a connection, which could have it before we do.
+    """
+    while True:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def client_context(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
