@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import re
 import select
@@ -44,18 +45,17 @@ def run(args: argparse.Namespace) -> int:
     if args.csv and not args.csv.parent.is_dir():
         folder = args.csv.parent
         raise ConfigError(f"{args.csv} cannot be written: there is no folder {folder}")
-    reader = reader_of(args)
+    reader, part = reader_of(args), part_of(args)
     store, where, aside = store_of(args, reader)
-    subscriber = Subscriber(reader, store, part=part_of(args))
-    receiving = Receiving(subscriber, where, aside)
-    receiving.subscriber.heard = receiving.heard
-    receiving.subscriber.shelf = Shelf(shelf_of(args))
-    try:
-        receiving.last(args.seconds)
-    finally:
-        receiving.subscriber.stop()
-        store.close()
-        sys.stdout.write(receiving.summary() + "\n")
+    with contextlib.closing(store):
+        receiving = Receiving(Subscriber(reader, store, part=part), where, aside)
+        receiving.subscriber.heard = receiving.heard
+        receiving.subscriber.shelf = Shelf(shelf_of(args))
+        try:
+            receiving.last(args.seconds)
+        finally:
+            receiving.subscriber.stop()
+            sys.stdout.write(receiving.summary() + "\n")
     if not receiving.subscriber.ready.is_set():
         raise UplinkError(receiving.subscriber.away or "the broker was never reached")
     return 0
