@@ -20,7 +20,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from limits import LONG
 
 from doorsill.consent.challenge import Answer, Challenge
 from doorsill.consent.events import (
@@ -650,7 +649,7 @@ class AnySequence(RuleBasedStateMachine):
 
 
 AnySequence.TestCase.settings = settings(
-    max_examples=250 if LONG else 80,
+    max_examples=250,
     stateful_step_count=40,
     deadline=None,
     database=None,
@@ -661,7 +660,7 @@ def test_any_sequence_keeps_the_invariant_and_does_open_it() -> None:
     """An invariant that never meets an open gate would prove nothing."""
     OPENED[0] = 0
     run_state_machine_as_test(AnySequence, settings=AnySequence.TestCase.settings)
-    assert OPENED[0] > (100 if LONG else 30)
+    assert OPENED[0] > 100
 
 
 def test_the_invariant_can_fail() -> None:

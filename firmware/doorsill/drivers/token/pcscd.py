@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -28,6 +29,7 @@ from doorsill.errors import ConfigError
 ENVIRONMENT = "PCSCLITE_CSOCK_NAME"  # where libpcsclite looks for its pcscd
 DRIVER = "serial/libifdvpcd.so"  # vpcd, in one of these folders
 DRIVER_FOLDERS = ("/usr/lib/pcsc/drivers", "/usr/local/lib/pcsc/drivers")
+PORTS = range(10_000, 32_000)  # below those that the kernel gives to connections
 START_S = 10.0  # its readers listen within this time, and it takes or refuses us
 END_S = 5.0  # it ends within this time, or is killed
 HELP_S = 5.0  # its --help takes this long at most
@@ -252,14 +254,17 @@ def _takes_clients(path: Path) -> bool:
 
 
 def _free_ports() -> int:
-    """The first of two neighbouring ports that are free now."""
+    """The first of two neighbouring ports that are free now.
+
+    The kernel gives none of these to a connection, which could have it before we do.
+    """
     for _ in range(50):
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        taken = contextlib.suppress(OSError)
+        with taken, socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            return port
     raise ConfigError("no two neighbouring TCP ports are free on 127.0.0.1")
 
 
