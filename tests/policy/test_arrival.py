@@ -219,7 +219,7 @@ def test_a_disk_that_takes_nothing_is_an_error_and_the_next_run_answers(
 
     with monkeypatch.context() as patch:
         patch.setattr(
-            store if failing == "the policy in force" else arrival, "replace", full
+            store if failing == "the policy in force" else arrival, "put", full
         )
         with pytest.raises(ConfigError, match="No space left"):
             desk.decide(GOOD)

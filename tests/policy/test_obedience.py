@@ -11,9 +11,9 @@ import pytest
 from children import first_line, started
 from limits import END_S, wait_until
 
+from doorsill.documents.durable import put
 from doorsill.errors import ConfigError
 from doorsill.policy.obedience import Obedience, declare, read_declaration
-from doorsill.policy.store import replace
 
 DIGEST = "ab" * 32
 
@@ -23,8 +23,8 @@ def test_a_policy_that_is_replaced_removed_or_comes_is_noticed(tmp_path: Path) -
     obedience = Obedience(path)
     assert not obedience.is_replaced()
     for change in (
-        lambda: replace(path, b"one"),
-        lambda: replace(path, b"two"),  # of the same size
+        lambda: put(path, b"one"),
+        lambda: put(path, b"two"),  # of the same size
         path.unlink,
     ):
         change()
@@ -35,9 +35,9 @@ def test_a_policy_that_is_replaced_removed_or_comes_is_noticed(tmp_path: Path) -
 
 def test_a_change_between_start_and_load_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "policy.json"
-    replace(path, b"one")
+    put(path, b"one")
     obedience = Obedience(path)
-    replace(path, b"two")
+    put(path, b"two")
     loaded = path.read_bytes()
     assert (
         loaded == b"two" and obedience.is_replaced()

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from doorsill.cli.say import describe_card, say
 from doorsill.consent.trust import ConsentCertificate
 from doorsill.documents import pem
+from doorsill.documents.durable import put
 from doorsill.documents.folders import make_folder
 from doorsill.drivers.token.piv import PivToken
 from doorsill.drivers.token.piv_card import FACTORY_MANAGEMENT_KEY, PivCard
@@ -21,7 +22,6 @@ from doorsill.office import cards
 from doorsill.office.cards import Grant
 from doorsill.office.controller import secret
 from doorsill.office.piv import Office, holder_before, make, with_one_card
-from doorsill.policy.store import replace
 
 KEY_NAME, CA_NAME = "consent-ca.key", "consent-ca.pem"
 
@@ -36,7 +36,7 @@ def make_ca(args: argparse.Namespace) -> int:
     cards.require_authority(args.controller, args.days)
     key = pem.create_key(key_path)
     office = Office(cards.authority(key, args.controller, now, args.days), key)
-    replace(ca_path, office.ca.public_bytes(serialization.Encoding.PEM))
+    put(ca_path, office.ca.public_bytes(serialization.Encoding.PEM))
     say(f"wrote {key_path} (keep it offline) and {ca_path} (for the devices)")
     say(f'for the policy: ca = "{office.pin}"')
     return 0

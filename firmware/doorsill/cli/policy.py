@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from doorsill.cli.policy_key import signer_of
 from doorsill.config import Config, load_config
 from doorsill.documents import canonical
+from doorsill.documents.durable import put
 from doorsill.documents.files import require_new
 from doorsill.documents.folders import make_folder
 from doorsill.documents.reading import parse_toml, read_file, read_if_there
@@ -32,7 +33,7 @@ from doorsill.policy.draft import (
 from doorsill.policy.file import is_signed, read_signed, read_unverified
 from doorsill.policy.notice import notice_text
 from doorsill.policy.sketch import sketch
-from doorsill.policy.store import PolicyStore, read_public_key, replace
+from doorsill.policy.store import PolicyStore, read_public_key
 from doorsill.policy.time_zones import require_lasting_zone
 from doorsill.policy.words import differences, summary
 from doorsill.services.policies import store_of
@@ -48,7 +49,7 @@ def new_draft(args: argparse.Namespace) -> int:
     require_new(args.draft)
     text = draft_text(_body_of(args))
     found = preview(parse_toml(text.encode()))
-    replace(args.draft, text.encode())
+    put(args.draft, text.encode())
     _say(f"wrote {args.draft}; the sign for the door will be:\n")
     _say(notice_text(found))
     if found.controller == NOBODY:
@@ -96,8 +97,8 @@ def sign_draft(args: argparse.Namespace) -> int:
         raise error.of(args.draft) from None
     sign = args.out.with_suffix(".sign.txt")
     _require_room(args, found.version)
-    replace(args.out, canonical.seal_by(body, signer_of(args, _say)))
-    replace(sign, notice_text(found).encode())
+    put(args.out, canonical.seal_by(body, signer_of(args, _say)))
+    put(sign, notice_text(found).encode())
     _say(f"signed {args.out}: version {found.version}, SHA-256 {found.digest}")
     _say(f"the sign for the door: {sign}")
     return 0

@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives import serialization
 
 from doorsill.documents import pem
 from doorsill.documents.canonical import PublicKey, SignBytes
+from doorsill.documents.durable import put
 from doorsill.errors import ConfigError
 from doorsill.office import controller
-from doorsill.policy.store import read_public_key, replace
+from doorsill.policy.store import read_public_key
 
 
 def signer_of(args: argparse.Namespace, say: Callable[[str], None]) -> SignBytes:
@@ -39,7 +40,7 @@ def make_key(args: argparse.Namespace) -> int:
     written = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    replace(public_path, written)
+    put(public_path, written)
     return 0
 
 

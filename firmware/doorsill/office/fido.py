@@ -9,13 +9,13 @@ from cryptography.hazmat.primitives import serialization
 
 from doorsill.consent import trust
 from doorsill.consent.trust import ConsentCertificate
+from doorsill.documents.durable import put
 from doorsill.documents.files import require_new
 from doorsill.drivers.token.fido import enrol_one
 from doorsill.drivers.token.fido_ports import Finder, plugged_in
 from doorsill.office import cards
 from doorsill.office.cards import Grant
 from doorsill.office.piv import Office
-from doorsill.policy.store import replace
 
 
 def enrol_key(
@@ -35,7 +35,7 @@ def enrol_key(
     pem = (
         each.public_bytes(serialization.Encoding.PEM) for each in (presence, sealing)
     )
-    replace(path, b"".join(pem))
+    put(path, b"".join(pem))
     say(f"wrote {path}; it goes to consent-keys/ beside the CA on each device")
     utc = grant.not_before
     authority = trust.authority(cards.der(office.ca), office.pin, (), utc)

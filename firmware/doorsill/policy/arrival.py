@@ -13,11 +13,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from doorsill.documents.durable import put
 from doorsill.documents.reading import read_if_there
 from doorsill.errors import ConfigError
 from doorsill.policy.acceptance import Refusal
 from doorsill.policy.document import Policy
-from doorsill.policy.store import PolicyStore, replace
+from doorsill.policy.store import PolicyStore
 from doorsill.policy.verdict import IN_FORCE, Verdict, digest_of, read_verdict
 from doorsill.wire.messages import POLICY_LARGEST_BYTES
 
@@ -39,7 +40,7 @@ def decide(store: PolicyStore, arrived: Path, verdict: Path, utc: float) -> None
         word, digest = _answer(document, store), digest_of(document)
         before = read_verdict(verdict)
         if before is None or (before.word, before.digest) != (word, digest):
-            replace(verdict, Verdict(word, digest, int(utc)).spell())
+            put(verdict, Verdict(word, digest, int(utc)).spell())
         decided = document
 
 

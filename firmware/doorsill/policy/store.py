@@ -9,7 +9,6 @@ more, does not keep out a valid one.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 
 from doorsill.documents import recognise
 from doorsill.documents.canonical import PublicKey, require_p256
+from doorsill.documents.durable import put
 from doorsill.documents.reading import read_file, read_if_there
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.policy.acceptance import (
@@ -88,7 +88,7 @@ class PolicyStore:
             return policy
         if current and not version_of(current, self._key, self._place):
             log.warning("what was in force is no policy of this device: replaced")
-        replace(self._path, candidate)
+        put(self._path, candidate)
         log.info("policy %s applied: %s", policy.version, policy.digest)
         return policy
 
@@ -153,26 +153,3 @@ def read_public_key(path: Path) -> PublicKey:
     except UntrustedError:
         raise recognise.of_another_kind(path, key) from None
     return cast(PublicKey, key)
-
-
-def replace(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` so that a power cut leaves the old or the new file.
-
-    Raises ConfigError if it cannot be written.
-    """
-    temporary = path.with_name(path.name + ".new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    try:
-        temporary.unlink(missing_ok=True)  # left by a power cut; may be no regular file
-        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -25,10 +25,10 @@ from doorsill.certificates import claims
 from doorsill.certificates.examine import check_form, check_head_form
 from doorsill.device.identity import Identity
 from doorsill.documents import canonical
+from doorsill.documents.durable import put
 from doorsill.documents.folders import make_folder
 from doorsill.drivers.media.medium import MediumFacts
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.policy.store import replace
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class CertificateChain:
         path = self.path_of(self._counter + 1)
         if path.exists():
             raise UntrustedError(f"{path} exists; the chain is only ever added to")
-        replace(path, document)
+        put(path, document)
         self._counter, self._hash = self._counter + 1, _sha256(document)
         self.newest = body
         self.known_ms = max(self.known_ms, blanking.surroundings.utc_ms)
@@ -223,7 +223,7 @@ class CertificateChain:
             "utc_ms": self.known_ms,
         }
         sealed = canonical.seal(head, self._identity.key)
-        replace(self._directory / HEAD_NAME, sealed)
+        put(self._directory / HEAD_NAME, sealed)
 
 
 def _sha256(document: bytes) -> str:

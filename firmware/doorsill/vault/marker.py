@@ -15,9 +15,9 @@ from typing import Any
 
 from doorsill.certificates import claims
 from doorsill.certificates.examine import LATEST_MS, read_lease
+from doorsill.documents.durable import put
 from doorsill.documents.fields import Fields
 from doorsill.errors import ConfigError
-from doorsill.policy import store
 from doorsill.vault.chain import LeaseInterval
 
 MARKER_NAME = "open.json"
@@ -33,7 +33,7 @@ def write(folder: Path, interval: LeaseInterval, key_id: str) -> None:
     Raises ConfigError if it cannot be written.
     """
     text = json.dumps({"key_id": key_id, "lease": asdict(interval)})
-    store.replace(folder / MARKER_NAME, text.encode())
+    put(folder / MARKER_NAME, text.encode())
 
 
 def read(folder: Path, earliest_ms: int = 0, latest_ms: int = LATEST_MS) -> Died | None:

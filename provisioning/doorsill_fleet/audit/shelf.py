@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from doorsill.documents.durable import put
 from doorsill.documents.fields import DEVICE_ID
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
-from doorsill.policy.store import replace
 from doorsill.wire.certificate import Certificate
 from doorsill.wire.codec import decode
 from doorsill.wire.messages import CERTIFICATE
@@ -67,7 +67,7 @@ class Shelf:
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            replace(path, payload)
+            put(path, payload)
         except (OSError, ConfigError) as error:
             raise UplinkError(f"a certificate cannot be kept: {error}") from None
 

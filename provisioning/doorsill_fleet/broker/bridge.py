@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from doorsill.policy.store import replace
+from doorsill.documents.durable import put
 from doorsill.wire.messages import POLICY, STREAMS, topic
 from doorsill_fleet.broker.child import LOOPBACK
 from doorsill_fleet.broker.mosquitto import access_list, configuration, listener
@@ -65,7 +65,7 @@ def write_bridge(
         ):
             issued.write(part, name)
             both = pem_of(issued.certificate) + pem_of(authority.certificate)
-            replace(part / f"{name}.pem", both)
+            put(part / f"{name}.pem", both)
         _write_lists(chain, session, site, port, part)
 
 
@@ -73,9 +73,9 @@ def _write_lists(
     chain: Chain, session: Session, site: str, port: int, folder: Path
 ) -> None:
     for name in ("ca.pem", "revoked.pem"):
-        replace(folder / name, (chain.broker / name).read_bytes())
-    replace(folder / "access", access(session, site).encode())
-    replace(folder / "doorsill.conf", _debian(chain, site, port).encode())
+        put(folder / name, (chain.broker / name).read_bytes())
+    put(folder / "access", access(session, site).encode())
+    put(folder / "doorsill.conf", _debian(chain, site, port).encode())
 
 
 def access(session: Session, site: str) -> str:

@@ -13,9 +13,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from doorsill.documents.durable import put
 from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError
-from doorsill.policy.store import replace
 
 USER = "mosquitto"
 FOLDER, CONF = (
@@ -45,7 +45,7 @@ def furnish(folder: Path, root: Path = Path("/")) -> Iterator[str]:
     (root / FOLDER).mkdir(mode=0o700, exist_ok=True)
     os.chown(root / FOLDER, *owner)
     for path in sorted(changed):
-        replace(path, wanted[path])
+        put(path, wanted[path])
         path.chmod(0o644 if path == root / CONF else 0o600)
         os.chown(path, *((0, 0) if path == root / CONF else owner))
         yield f"wrote {path}"

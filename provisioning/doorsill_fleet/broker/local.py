@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from doorsill.documents.durable import put
 from doorsill.errors import ConfigError, UplinkError
-from doorsill.policy.store import replace
 from doorsill.process.holder import hold_alone, holder_of
 from doorsill_fleet.broker.child import Child
 
@@ -87,7 +87,7 @@ class LocalBroker:
 
     def _obey(self, seen: Look) -> None:
         self.seen = seen
-        replace(self.folder / OBEYED, _lists(seen).encode())
+        put(self.folder / OBEYED, _lists(seen).encode())
 
 
 @contextlib.contextmanager

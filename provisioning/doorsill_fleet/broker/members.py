@@ -8,7 +8,7 @@ from cryptography import x509
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from doorsill.policy.store import replace
+from doorsill.documents.durable import put
 from doorsill_fleet.broker.access import whole_list
 from doorsill_fleet.ca.authority import Authority
 from doorsill_fleet.office.chain import READERS, Chain
@@ -28,7 +28,7 @@ def access(session: Session) -> str:
 
 def write_access(chain: Chain, session: Session) -> None:
     """Write the access list."""
-    replace(chain.broker / "access", access(session).encode())
+    put(chain.broker / "access", access(session).encode())
 
 
 def write_revoked(
@@ -41,4 +41,4 @@ def write_revoked(
     for each in revoked(session):
         authority.revoke(x509.load_pem_x509_certificate(each.pem.encode()), now)
     valid = authority.certificate.not_valid_after_utc - now
-    replace(chain.broker / "revoked.pem", authority.revocation_list(now, valid))
+    put(chain.broker / "revoked.pem", authority.revocation_list(now, valid))

@@ -25,12 +25,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorsill.config import Config, read_config
 from doorsill.documents import pem
+from doorsill.documents.durable import put
 from doorsill.documents.reading import read_file
 from doorsill.documents.toml_text import replace_value
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.policy.acceptance import accept
 from doorsill.policy.document import Place
-from doorsill.policy.store import read_public_key, replace
+from doorsill.policy.store import read_public_key
 from doorsill.wire.messages import client
 from doorsill_fleet.broker.mosquitto import access_list, listener
 from doorsill_fleet.ca.authority import Authority, Issued, require_name
@@ -84,7 +85,7 @@ class Office:
         text = "\n".join(
             access_list(site, ids, [READER]) for site, ids in sites.items()
         )
-        replace(self.broker / "access", text.encode())
+        put(self.broker / "access", text.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +123,10 @@ def found(
         server.write(made.broker, "broker")
         authority.issue_reader(READER, now).write(part, f"reader-{READER}")
         conf = "\n".join(listener(AT_THE_BROKER, port)) + "\n"
-        replace(made.broker / "doorsill.conf", conf.encode())
+        put(made.broker / "doorsill.conf", conf.encode())
         made.write_access()
         address = f'broker = "{hosts[0]}"\nport = {port}\n'
-        replace(part / "office.toml", address.encode())
+        put(part / "office.toml", address.encode())
     return Office(folder)
 
 
@@ -159,12 +160,12 @@ def admit(
             ("controller.key.pub", office.folder / "controller.key.pub"),
             ("policy.json", camera.policy),
         ):
-            replace(part / made, read_file(source))
+            put(part / made, read_file(source))
         pem.write_key(part / pem.KEY_NAME, issued.key)
         certificate = issued.certificate.public_bytes(serialization.Encoding.PEM)
-        replace(part / pem.CERTIFICATE_NAME, certificate)
+        put(part / pem.CERTIFICATE_NAME, certificate)
         text = _configuration(office, camera)
-        replace(part / "doorsill.toml", text.encode())
+        put(part / "doorsill.toml", text.encode())
         _require_whole(part / "doorsill.toml")
     office.write_access()
     return folder
@@ -175,7 +176,7 @@ def _make_controller(path: Path, passphrase: bytes) -> None:
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    replace(path.with_name(f"{path.name}.pub"), public)
+    put(path.with_name(f"{path.name}.pub"), public)
 
 
 def _require_policy(office: Office, camera: Camera) -> None:

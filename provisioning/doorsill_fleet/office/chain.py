@@ -29,11 +29,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorsill.documents import canonical, charter, pem
+from doorsill.documents.durable import put
 from doorsill.documents.fields import HOST, PORT_MOST, Fields
 from doorsill.documents.reading import parse_toml, read_file
 from doorsill.errors import ConfigError
 from doorsill.office import cards
-from doorsill.policy.store import replace
 from doorsill_fleet.broker.mosquitto import configuration, listener
 from doorsill_fleet.ca.authority import Authority, pem_of
 from doorsill_fleet.office.camera_folder import AT_THE_BROKER, READER
@@ -105,7 +105,7 @@ def make_chain(folder: Path, places: Places, now: datetime, ask: Ask) -> Chain:
         _fill(Chain(part, places), words, now)
         # The broker's settings name the folder in which they will lie.
         for path, text in settings(Chain(folder, places)).items():
-            replace(part / path.relative_to(folder), text)
+            put(part / path.relative_to(folder), text)
     return Chain(folder, places)
 
 
@@ -118,18 +118,18 @@ def _fill(made: Chain, words: dict[str, bytes], now: datetime) -> None:
         make_private(each)
     pem.write_key(safe / "root.key", root.key, words["root"])
     pem.write_key(part / "issuing.key", issuing.key, words["issuing"])
-    replace(part / "issuing.pem", pem_of(issuing.certificate))
+    put(part / "issuing.pem", pem_of(issuing.certificate))
     for each in (part, safe):
-        replace(each / "root.pem", pem_of(root.certificate))
+        put(each / "root.pem", pem_of(root.certificate))
     controller = pem.create_key(safe / "controller.key", words["controller"])
     public = _public(controller)
-    replace(part / "controller.key.pub", public)
+    put(part / "controller.key.pub", public)
     consent = _make_consent(safe, now, words["consent-ca"])
-    replace(part / "consent-ca.pem", consent)
+    put(part / "consent-ca.pem", consent)
     said = charter.Charter(public, consent)
-    replace(part / "charter.json", canonical.seal(charter.body_of(said), root.key))
+    put(part / "charter.json", canonical.seal(charter.body_of(said), root.key))
     _make_servers(made, issuing, now)
-    replace(part / "fleet.toml", _settings(made.places).encode())
+    put(part / "fleet.toml", _settings(made.places).encode())
 
 
 def open_chain(folder: Path) -> Chain:
@@ -179,7 +179,7 @@ def _settings(places: Places) -> str:
 def _make_consent(safe: Path, now: datetime, words: bytes) -> bytes:
     key = pem.create_key(safe / "consent-ca.key", words)
     ca = cards.authority(key, "doorsill consent", now.timestamp(), CONSENT_DAYS)
-    replace(safe / "consent-ca.pem", pem_of(ca))
+    put(safe / "consent-ca.pem", pem_of(ca))
     return pem_of(ca)
 
 
@@ -188,7 +188,7 @@ def _make_servers(made: Chain, issuing: Authority, now: datetime) -> None:
     places, broker = made.places, made.broker
     both = pem_of(issuing.certificate) + pem_of(made.root)
     for each in (made.folder, broker):
-        replace(each / "ca.pem", both)
+        put(each / "ca.pem", both)
     _write_with_chain(
         issuing.issue_server(places.hosts, now), made.folder, "server", issuing
     )
@@ -198,9 +198,9 @@ def _make_servers(made: Chain, issuing: Authority, now: datetime) -> None:
         reader = issuing.issue_reader(name, now)
         _write_with_chain(reader, made.folder, f"reader-{name}", issuing)
     _write_with_chain(issuing.issue_office(now), made.folder, "office", issuing)
-    replace(broker / "access", b"")
+    put(broker / "access", b"")
     valid = issuing.certificate.not_valid_after_utc - now
-    replace(broker / "revoked.pem", issuing.revocation_list(now, valid))
+    put(broker / "revoked.pem", issuing.revocation_list(now, valid))
 
 
 def settings(chain: Chain) -> dict[Path, bytes]:
@@ -231,14 +231,14 @@ def write_settings(chain: Chain) -> None:
     """Write the broker's settings where they differ."""
     for path, text in settings(chain).items():
         if not path.exists() or path.read_bytes() != text:
-            replace(path, text)
+            put(path, text)
 
 
 def _write_with_chain(issued: Any, folder: Path, name: str, issuing: Authority) -> None:
     """Certificate and key; the CA's certificate follows the certificate."""
     issued.write(folder, name)
     both = pem_of(issued.certificate) + pem_of(issuing.certificate)
-    replace(folder / f"{name}.pem", both)
+    put(folder / f"{name}.pem", both)
 
 
 def _public(key: ec.EllipticCurvePrivateKey) -> bytes:
