@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 from broker import Site, make_site
+from hypothesis import HealthCheck, settings
 from small_disk import small_disk_at
 
 pytest_plugins = ["turns", "quick"]
+# How long an example takes says what else the machine does: the limit is the test's.
+settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 LOCKED_KIB = 1024  # that a test may leave to the collector
 
 

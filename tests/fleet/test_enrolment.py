@@ -354,7 +354,7 @@ def test_nothing_older_than_tls_1_3_is_spoken(fleet: FleetWorld) -> None:
 MANY = settings(
     max_examples=150,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 

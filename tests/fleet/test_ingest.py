@@ -192,7 +192,10 @@ TOPICS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
 @given(batch=st.lists(st.tuples(TOPICS, PAYLOADS), max_size=8), good=messages)
 def test_nothing_is_stored_that_the_schema_forbids(
     store: Store, batch: list[tuple[str, bytes]], good: Any

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from any_message import messages
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from messages import LINE, ZONE
 
@@ -43,7 +43,6 @@ PIECES = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # on a machine that is busy
 @given(
     st.lists(PIECES, min_size=1, max_size=3).map(b"".join),
     st.sampled_from([*STREAMS, "snapshot", "#", ""]),

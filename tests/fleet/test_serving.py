@@ -260,7 +260,7 @@ LINES = st.sampled_from(
 @settings(
     max_examples=60,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(LINES, st.lists(HEADERS, max_size=6), st.binary(max_size=60))
 def test_whatever_is_sent_the_server_goes_on_and_its_log_holds_no_traceback(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from children import DIES_AT
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -229,30 +230,18 @@ def test_a_disk_that_takes_nothing_is_an_error_and_the_next_run_answers(
     assert desk.store().load().version == 5
 
 
-PROGRAM = """\
-import os, signal, sys
-from pathlib import Path
+PROGRAM = (
+    DIES_AT
+    + """
 from doorsill.policy import arrival, store
 from doorsill.policy.document import Place
-folder, at = Path(sys.argv[1]), int(sys.argv[2])
-calls = 0
-def dying(real):
-    def call(*given, **named):
-        global calls
-        calls += 1
-        if calls == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*given, **named)
-    return call
-for name in ("open", "fsync", "close"):
-    setattr(os, name, dying(getattr(os, name)))
-Path.replace = dying(Path.replace)
 place = Place("porto-1", "cam-01")
 key = store.read_public_key(folder / "controller.pem")
 arrival.decide(store.PolicyStore(folder / "in-force.json", key, place),
                folder / "arrived.json", folder / "verdict", 0.0)
 print("done")
 """
+)
 
 
 def test_a_kill_at_any_step_leaves_the_old_or_the_new_and_the_next_run_ends_it(
@@ -286,7 +275,10 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_and_the_next_run_ends_it(
     assert killed > 10 and b"done" in done.stdout
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(st.data())
 def test_a_document_with_any_change_raises_nothing_and_is_no_policy(
     desk: Desk, data: st.DataObject

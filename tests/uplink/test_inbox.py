@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from children import DIES_AT
 from limits import END_S, PROGRAM_S
 
 from doorsill.errors import UplinkError
@@ -162,28 +163,16 @@ def test_a_full_disk_is_an_error_and_nothing_is_lost(tmp_path: Path) -> None:
         subprocess.run(["umount", "-l", str(small)], check=True, timeout=END_S)
 
 
-PROGRAM = """\
-import os, signal, sys
-from pathlib import Path
+PROGRAM = (
+    DIES_AT
+    + """
 from doorsill.uplink.inbox import Inbox
-folder, at = Path(sys.argv[1]), int(sys.argv[2])
 inbox = Inbox(folder / "policy.json", folder / "verdict")
-calls = 0
-def dying(real):
-    def call(*given, **named):
-        global calls
-        calls += 1
-        if calls == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*given, **named)
-    return call
-for name in ("open", "fsync", "close"):
-    setattr(os, name, dying(getattr(os, name)))
-Path.replace = dying(Path.replace)
 inbox.take(b"new" * 3000)
 inbox.step(0.0)
 print("done")
 """
+)
 
 
 def test_a_kill_at_any_step_of_the_write_leaves_the_old_or_the_new(

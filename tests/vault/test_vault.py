@@ -451,7 +451,7 @@ EVENTS = st.lists(
 @settings(
     max_examples=40,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_whatever_happens_shut_is_blank_and_the_chain_verifies(
     tmp_path_factory: pytest.TempPathFactory, events: list[str]

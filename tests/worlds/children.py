@@ -94,3 +94,24 @@ def cut_power(process: subprocess.Popen[bytes]) -> None:
         os.kill(pid, signal.SIGKILL)
     process.kill()
     process.wait(END_S)
+
+
+# The beginning of a program that dies with SIGKILL at its ``at``-th step on the disk;
+# its words are a folder and that number.
+DIES_AT = """\
+import os, signal, sys
+from pathlib import Path
+folder, at = Path(sys.argv[1]), int(sys.argv[2])
+calls = 0
+def dying(real):
+    def call(*given, **named):
+        global calls
+        calls += 1
+        if calls == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*given, **named)
+    return call
+for name in ("open", "fsync", "close"):
+    setattr(os, name, dying(getattr(os, name)))
+Path.replace = dying(Path.replace)
+"""
