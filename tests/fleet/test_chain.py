@@ -36,13 +36,13 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from doorsill_fleet.office import chain
-left, real = [int(sys.argv[2])], chain.replace
-def replace(path, data):
+left, real = [int(sys.argv[2])], chain.put
+def put(path, data):
     real(path, data)
     left[0] -= 1
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
-chain.replace = replace
+chain.put = put
 places = chain.Places(("localhost",), 8443, "localhost", 8883)
 chain.make_chain(Path(sys.argv[1]), places, datetime.now(UTC), lambda _: b"")
 """

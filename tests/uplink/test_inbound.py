@@ -275,7 +275,8 @@ class Talker:
                 for each in self.says:
                     link.sendall(each)
                     self.taken += len(each)
-                link.recv(1)
+                while link.recv(4096):  # what it asks for, until it leaves
+                    pass
 
     def close(self) -> None:
         self._listener.close()
