@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from limits import PROGRAM_S
+from limits import END_S, LONG_S
 from messages import LINE
 from places import ROOT
 from replay.camera import cells
@@ -123,18 +124,24 @@ def test_cells_have_the_same_numbers_each_time() -> None:
     assert looks and all(sum(each.ages) >= K_FLOOR for each in looks)
 
 
-def test_three_cameras_relive_a_day(tmp_path: Path) -> None:
-    """Enrolled, replayed, killed, stolen, judged: through the real broker and store."""
-    own = tmp_path / "it"
-    words = ["--days", "1", "--cameras", "3", "--no-film", "--folder", str(own)]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.replay", *words],
+def relive(*words: str) -> subprocess.CompletedProcess[str]:
+    """One day of three cameras, whose program says where it stands at the limit."""
+    of = ["--days", "1", "--cameras", "3", "--no-film", *words]
+    return subprocess.run(
+        [sys.executable, "-m", "tests.replay", *of],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=PROGRAM_S,
+        timeout=LONG_S,
         check=False,
     )
+
+
+@pytest.mark.timeout(300)  # a dozen programs start one after the other
+def test_three_cameras_relive_a_day(tmp_path: Path) -> None:
+    """Enrolled, replayed, killed, stolen, judged: through the real broker and store."""
+    own = tmp_path / "it"
+    done = relive("--folder", str(own), "--within", str(LONG_S - 2 * END_S))
     assert done.returncode == 0, done.stdout + done.stderr
     for word in (
         "1,800 of 1,800: 0 lost, 0 doubled",
@@ -144,3 +151,23 @@ def test_three_cameras_relive_a_day(tmp_path: Path) -> None:
     ):
         assert word in " ".join(done.stdout.split()), done.stdout
     assert not own.exists()
+
+
+def test_one_that_is_not_done_says_where_it_stands(tmp_path: Path) -> None:
+    """And what it has goes on: the folder stays, and no process of it does."""
+    own = tmp_path / "it"
+    done = relive("--folder", str(own), "--within", "0.5")
+    assert done.returncode == 1
+    said = " ".join(done.stdout.split())
+    assert "not within 0.5 s. It stands at:" in said
+    assert 'File "' in done.stderr  # where in the program
+    assert own.exists() and str(own) not in running()
+
+
+def running() -> str:
+    """The words of all processes."""
+    said = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            said.append(each.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return "\n".join(said)

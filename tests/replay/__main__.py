@@ -9,8 +9,13 @@ camera is stolen, and processes are killed. Stopped, it goes on where it was. En
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's pythonpath
 sys.path.insert(0, str(Path(__file__).parents[1] / "worlds"))
@@ -19,6 +24,27 @@ from replay.play import Play
 from rich.console import Console
 
 WHOLE = (LAST - FIRST).days + 1
+
+
+class OutOfTime(BaseException):
+    """Raised wherever the program is, so that nothing on the way keeps it."""
+
+
+@contextlib.contextmanager
+def limit(within_s: float | None) -> Iterator[None]:
+    """Raise OutOfTime after so many seconds; the stack of that moment is shown."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        traceback.print_stack(frame)
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, within_s or 0.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def main(words: list[str]) -> int:
@@ -30,6 +56,12 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--no-film", action="store_true", help="without the camera that is whole"
     )
+    parser.add_argument(
+        "--within",
+        type=float,
+        metavar="SECONDS",
+        help="give up after so long, and say how far it was",
+    )
     args = parser.parse_args(words)
     if not 1 <= args.days <= WHOLE or not 1 <= args.cameras <= sum(DOORS):
         parser.error(f"--days is 1 to {WHOLE}, --cameras 1 to {sum(DOORS)}")
@@ -38,7 +70,11 @@ def main(words: list[str]) -> int:
     films = not args.no_film
     play = Play(folder.absolute(), args.cameras, args.days, console, films)
     try:
-        return play.run()
+        with limit(args.within):
+            return play.run()
+    except OutOfTime:
+        console.print(f"not within {args.within:g} s. {play.standing()}", markup=False)
+        return 1
     except KeyboardInterrupt:
         console.print(f"stopped; the same command goes on from {folder}")
         return 130

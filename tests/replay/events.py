@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class Events:
     broker: Broker
     processes: Processes
     doors: list[Door]
+    say: Callable[[str], None]
 
     def look(self, share: float, running: set[str]) -> set[str]:
         """Do what is due at this share of the windows; the shops that still send."""
@@ -49,6 +51,7 @@ class Events:
         if (name or said) in happened:
             return False
         happened[name or said] = said
+        self.say(said)
         (self.folder / SAID).write_text(json.dumps(happened))
         return True
 
@@ -60,7 +63,10 @@ class Events:
 
     def _has_ended(self, site: str) -> bool:
         code = self.processes.running[site].poll()
+        if code == 0:
+            self.say(f"all of {site} is at the broker")
         if code == WANTS_ANOTHER:
+            self.say(f"a camera of {site} is gone, and another is sent")
             self._replace()
             self.processes.start_shop(site)
         elif code:

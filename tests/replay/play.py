@@ -42,6 +42,9 @@ class Play:
     rate: float = 0.0  # windows a second
     said: str = ""  # by the camera that is whole
     processor: dict[str, float] = field(default_factory=dict)  # s, by who had it
+    step: str = "the chain is made"  # what it does now, in words
+    words: dict[str, str] = field(default_factory=dict)  # of a process that still ran
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def doors(self) -> list[Door]:
@@ -61,8 +64,21 @@ class Play:
         """Windows."""
         return len(self.doors) * len(self.days) * MINUTES
 
+    def say(self, step: str) -> None:
+        """What it does from now on, and when that begins."""
+        self.step = step
+        spent = time.monotonic() - self.begun
+        self.console.print(f"{spent:7.1f} s  {step}", markup=False, highlight=False)
+
+    def standing(self) -> str:
+        """Where it stands, for one who waited too long: the step, and who said what."""
+        said = [f"It stands at: {self.step}"]
+        said += [f"-- {name}:\n{words}" for name, words in self.words.items()]
+        return "\n".join(said)
+
     def run(self) -> int:
         """All of it; 0 if everything is so."""
+        self.say(self.step)
         if self.folder.exists() and not (self.folder / "setting.json").exists():
             shutil.rmtree(self.folder)  # it had not begun
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +91,8 @@ class Play:
             broker.start()
             processes = Processes(self.folder)
             exits.callback(processes.stop)
-            events = Events(self.folder, world, broker, processes, self.doors)
+            exits.callback(lambda: self.words.update(processes.alive(broker)))
+            events = Events(self.folder, world, broker, processes, self.doors, self.say)
             self._replay(events)
             faces = self._look_for_faces(processes)
         return self._show([*self._judge(), events.verdict(), faces])
@@ -85,6 +102,7 @@ class Play:
         if (self.folder / "setting.json").exists():
             return
         begun = time.monotonic()
+        self.say("its cameras enrol")
         chain.open_shops(world, len({each.site for each in self.doors}))
         with world.serving():
             vouchers = chain.add(world, self.doors)
@@ -100,6 +118,7 @@ class Play:
         """Until every window is in the store."""
         begun = time.monotonic()
         Clocks(self.folder / "clocks")
+        self.say("workers and shops begin")
         for number in range(1, len(READERS) + 1):
             events.processes.start_worker(number)
         for site in {each.site for each in self.doors}:
@@ -123,6 +142,7 @@ class Play:
     def _look_for_faces(self, processes: Processes) -> Verdict:
         """The whole camera films; then all files and packets are searched."""
         begun = time.monotonic()
+        self.say("all files and packets are searched for faces")
         folder, own = home(self.folder, self.doors[0]), {"film", faces.CONTROL}
         seconds = faces.FILM_S if self.films else faces.STRIP_S
         film = faces.film(self.folder / "film", seconds)
@@ -149,12 +169,15 @@ class Play:
     ) -> None:
         task = bar.add_task("windows", total=self.wanted)
         done, moved, running = -1, time.monotonic(), {e.site for e in self.doors}
+        self.say(f"{self.wanted:,} windows are sent")
         while running or count(store.engine, self.until) < self.wanted:
             time.sleep(LOOK_S)
             now = kept(store.engine)
             if now != done:
                 done, moved = now, time.monotonic()
             bar.update(task, completed=min(done, self.wanted))
+            sending = ", ".join(sorted(running)) or "nobody"
+            self.step = f"{done:,} of {self.wanted:,} windows, and {sending} sends"
             events.processes.note_time(events.broker.process)
             running = events.look(done / self.wanted, running)
             if time.monotonic() - moved > STILL_S:
@@ -171,6 +194,7 @@ class Play:
 
     def _judge(self) -> list[Verdict]:
         begun = time.monotonic()
+        self.say("the judge compares")
         store = Store(self.folder / STORE)
         part = Part(self.doors, self.days)
         sent = sum(each for _, each in Clocks(self.folder / "clocks").rows())

@@ -11,10 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from limits import END_S, wait_until
+from limits import END_S, PROGRAM_S, wait_until
 from places import ROOT
 from processor import processor_s
 
+from doorsill_fleet.broker.mosquitto import Broker
 from doorsill_fleet.office.chain import READERS
 
 BROKER = "broker"
@@ -65,7 +66,8 @@ class Processes:
         child = self.start(name, "replay.worker", *words)
         wait_until(
             lambda: ready.exists() or child.poll() is not None,
-            lambda: self.words(name),
+            lambda: f"{name} is connected; it says: {self.words(name) or 'nothing'}",
+            PROGRAM_S,
         )
         if child.poll() is not None:
             raise RuntimeError(f"a worker ended: {self.words(name)}")
@@ -83,6 +85,11 @@ class Processes:
         """The end of what it said."""
         text = (self.folder / "logs" / f"{name}.log").read_text(errors="replace")
         return text[-WORDS_MOST:]
+
+    def alive(self, broker: Broker) -> dict[str, str]:
+        """What those that run say last, by their names, and the broker."""
+        running = [name for name, each in self.running.items() if each.poll() is None]
+        return {BROKER: broker.last_words()} | {n: self.words(n) for n in running}
 
     def stop(self) -> None:
         """End all that still run."""
