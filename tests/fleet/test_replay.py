@@ -10,14 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from limits import END_S, LONG_S
+from limits import END_S, LONG_S, wait_until
 from messages import LINE
 from places import ROOT
-from replay.camera import cells
+from replay import chain
+from replay.camera import Camera, cells
 from replay.judge import Part, compare, judge
 from replay.plan import Door, days, doors, minutes, opening, visitors
 
-from doorsill.cells import LineCell, LooksCell
+from doorsill.cells import LineCell, LooksCell, Quality
+from doorsill.channels.cell_link import Received
 from doorsill.privacy.floors import K_FLOOR
 from doorsill.wire.codec import encode
 from doorsill.wire.messages import LineInterval
@@ -122,6 +124,32 @@ def test_cells_have_the_same_numbers_each_time() -> None:
     looks = [each for each in every if isinstance(each, LooksCell)]
     assert sum(each.count_in for each in lines) == sum(daily.values())
     assert looks and all(sum(each.ages) >= K_FLOOR for each in looks)
+
+
+def test_what_a_power_cut_left_goes_out_although_no_day_is_new(tmp_path: Path) -> None:
+    """As a shop that is killed after its last day is taken in, before it is sent."""
+    door, day = doors(1)[0], days(1)[0]
+    given = [LineCell(0, opening(day), 60, True, 1, 1, 60_000, Quality.GOOD)]
+    received = [Received(1, number, each) for number, each in enumerate(given, 1)]
+    world = chain.found(tmp_path)
+    chain.open_shops(world, 1)
+    with world.serving():
+        voucher = chain.add(world, [door])[door.site, door.device]
+        chain.enrol(world, voucher, tmp_path / "camera")
+    killed = Camera(tmp_path / "camera", opening(day))
+    assert killed.take(day, received)
+    killed.uplink.delivery.outbox.close()
+    again = Camera(tmp_path / "camera", opening(day))
+    broker = chain.broker_of(world)
+    broker.start()
+    try:
+        again.start()
+        assert not again.take(day, received) and again.uplink.delivery.outbox.due(1)
+        wait_until(again.send, "all is at the broker")
+    finally:
+        again.stop()
+        broker.stop()
+        world.register.dispose()
 
 
 def relive(*words: str) -> subprocess.CompletedProcess[str]:

@@ -108,7 +108,11 @@ class Camera:
         self.uplink = open_uplink(self.folder, self.link, lambda: self.utc)
 
     def start(self) -> None:
-        """Connect, and go on trying."""
+        """Connect, and go on trying; what a run before left may go out.
+
+        Nothing releases it later where a run that was killed had taken in all days.
+        """
+        self.uplink.delivery.release()
         self.uplink.delivery.publisher.start()
 
     def take(self, day: date, given: list[Received]) -> bool:
