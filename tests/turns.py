@@ -39,6 +39,7 @@ FIRST = (
     "tests/cli/test_count.py",
     "tests/services/test_signals.py",
     "tests/services/test_vault_service.py",
+    "tests/hw/test_vault_behind_the_board.py",
     "tests/cli/test_run.py",
     "tests/fleet/test_receive_cli.py",
     "tests/fleet/test_workers.py",

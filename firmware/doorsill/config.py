@@ -104,6 +104,7 @@ class ConsentSection:
     medium_bytes: int = option(4 << 20, least=64 << 10, most=1 << 30)
     gpio_line: str = option("")  # a key switch that must be on as well
     lamp_line: str = option("")  # the lamp that is lit while faces may be stored
+    watchdog_line: str = option("")  # the interlock board's, with an SPI memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,11 @@ def no_cards(stage: Stage) -> None:
     (stage.folder / "policy.json").write_bytes(signed)
 
 
+def two_jobs(stage: Stage) -> None:
+    edit(stage, 'medium = "memory"', 'medium = "spi:/dev/spidev0.0"')
+    edit(stage, 'lamp_line = "chip:27"', 'watchdog_line = "chip:17"')
+
+
 VAULT_FAULTS = [
     pytest.param(stranger, ["is not the consent CA that the policy"], id="other CA"),
     pytest.param(no_cards, ["the policy allows no consent cards"], id="no consent"),
@@ -135,6 +140,16 @@ VAULT_FAULTS = [
     ),
     pytest.param(
         lambda s: edit(s, "chip:27", "chip:17"), ["are the same line"], id="one line"
+    ),
+    pytest.param(
+        lambda s: edit(s, 'lamp_line = "', 'watchdog_line = "'),
+        ["consent.watchdog_line powers an SPI memory, not 'memory'"],
+        id="a watchdog without its memory",
+    ),
+    pytest.param(
+        two_jobs,
+        ["consent.gpio_line and consent.watchdog_line are the same line"],
+        id="two jobs for one line",
     ),
 ]
 

@@ -454,6 +454,7 @@ def shut(sentence: str) -> Promise:
         ),
         pair("consent.gpio_line", "gpiochip9:1", ends(2, "gpio_line")),
         pair("consent.lamp_line", "gpiochip9:1", ends(2, "lamp_line")),
+        pair("consent.watchdog_line", "gpiochip9:1", ends(2, "watchdog_line")),
     ],
 )
 def test_vault(

@@ -10,7 +10,8 @@ from doorsill.consent.events import Lost
 from doorsill.consent.gate import BEAT_S
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.drivers.gpio.fake import FakeOutput
-from doorsill.drivers.gpio.lamp import ConsentLamp, Output, open_lamp
+from doorsill.drivers.gpio.lamp import ConsentLamp, open_lamp
+from doorsill.drivers.gpio.output import Output
 from doorsill.errors import ConfigError, UntrustedError
 
 

@@ -26,6 +26,7 @@ MORE = b"""
 ca = 'x'
 reader = 'y'
 lamp_line = 'a:1'
+watchdog_line = 'a:2'
 [privacy]
 k = 20
 epsilon_per_day = 0.5

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from doorsill.drivers.gpio.lamp import ConsentLamp, GpiodOutput
+from doorsill.drivers.gpio.lamp import ConsentLamp
 from doorsill.drivers.gpio.line import parse_place
+from doorsill.drivers.gpio.output import GpiodOutput
 
 WATCHED_S = 1.0
 
@@ -18,7 +19,7 @@ def test_it_is_lit_and_goes_out():
     named = os.environ.get("DOORSILL_LAMP")
     if not named:
         pytest.skip("DOORSILL_LAMP names no line")
-    output = GpiodOutput(*parse_place("lamp_line", named))
+    output = GpiodOutput("lamp_line", *parse_place("lamp_line", named))
     lamp = ConsentLamp(output)
     assert not output.read()
     lamp.show(True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from interlocked import MODE_V, WORKS_V, InterlockedSram, Rail
-from places import WORLDS
-from vault_process import VaultProcess
+from interlocked import MODE_V, WORKS_V, InterlockedSram, Rail, simulated_rail
 from vaults import Bench, lease
 
 from doorsill.certificates import claims
@@ -19,8 +15,7 @@ from doorsill.drivers.media.medium import NoAnswer, read_all
 from doorsill.drivers.media.sram import SramMedium
 from doorsill.errors import UntrustedError
 from interlock.netlist import Board, load_board
-from interlock.spice.scenarios import PULLED, SCENARIOS, Scenario
-from interlock.spice.study import play
+from interlock.spice.scenarios import PULLED
 from interlock.spice.world import World
 
 RECORD = bytes(range(1, 256)) * 8  # 1.6 ms on the bus, and as much to read back
@@ -34,16 +29,9 @@ def board() -> Board:
     return load_board()
 
 
-def rail(board: Board, world: World) -> Rail:
-    """The rail of a course of events, as ngspice has it."""
-    scenario = Scenario("rail", "", world, SCENARIOS[0].checks[:1], "", "", ("RAIL",))
-    waves = play(board, scenario).run.waves
-    return Rail(waves["time"], waves["RAIL"])
-
-
 @pytest.fixture(scope="module")
 def pulled(board: Board) -> Rail:
-    return rail(board, BACK)
+    return simulated_rail(board, BACK)
 
 
 def flat(*steps: tuple[float, float]) -> Rail:
@@ -117,7 +105,7 @@ def test_the_vault_says_no_answer_and_blanks_when_power_is_back(
     tmp_path: Path, board: Board
 ) -> None:
     """The rail of ngspice, the real driver, the real vault: to its certificate."""
-    died = rail(board, replace(PULLED, stop_ms=60))
+    died = simulated_rail(board, replace(PULLED, stop_ms=60))
     back = 0.062
     course = Rail([*died.times, back, back + 1e-6], [*died.volts, 0.0, 3.3])
     chip = InterlockedSram(course, 0.005)
@@ -132,46 +120,3 @@ def test_the_vault_says_no_answer_and_blanks_when_power_is_back(
     assert bench.vault.silent and not bench.vault.verified_blank
     removed = bench.verified()[-1].body
     assert removed["nist_class"] == claims.NOT_YET and removed["key"]["destroyed"]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[tuple[VaultProcess, Path]]:
-    """The real vault process, confined, its chip behind a switch that we turn."""
-    switch = tmp_path / "rail"
-    switch.write_bytes(b"0")
-    before = (
-        f"sys.path.insert(0, {str(WORLDS)!r}); from interlocked import put_behind; "
-        f"put_behind(Path({str(switch)!r}))"
-    )
-    with VaultProcess(tmp_path, "spi:/dev/spidev0.0", before) as made:
-        yield made, switch
-
-
-def turn(switch: Path, on: bool) -> None:
-    handle = os.open(switch, os.O_WRONLY)
-    os.pwrite(handle, b"1" if on else b"0", 0)
-    os.close(handle)
-
-
-def test_the_process_certifies_no_answer_and_then_power_back(
-    site: tuple[VaultProcess, Path],
-) -> None:
-    vault, switch = site
-    vault.start(wait=False)
-    vault.until(lambda: "at work, without power" in vault.said())
-    for _ in range(2):
-        turn(switch, True)  # the card closes its contact
-        vault.stage.insert()
-        vault.until_open()
-        vault.fill(2)
-        turn(switch, False)
-        vault.stage.pull()
-        vault.until(lambda: vault.status()["state"] != "open")
-        assert not vault.status()["verified_blank"]
-    assert vault.stop() == 0
-    chain = vault.chain()
-    opened = [each for each in chain if each.body["reason"] == "power-back"]
-    shut = [each for each in chain if each.body["leases"]]
-    assert len(opened) >= 2 and all(each.read_back for each in opened)
-    assert len(shut) == 2 and not any(each.read_back for each in shut)
-    assert {each.body["nist_class"] for each in shut} == {claims.NOT_YET}

@@ -25,7 +25,7 @@ from doorsill.errors import DoorsillError
 from doorsill.services import vault_opening
 from doorsill.services.children import prepare
 from doorsill.services.policies import store_of
-from doorsill.services.vault import PolicyInForce
+from doorsill.services.vault_cards import PolicyInForce
 from doorsill.vault import marker
 from doorsill.vault.chain import LeaseInterval
 from doorsill_fleet.stage.shop import Stage

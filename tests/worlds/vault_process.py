@@ -62,11 +62,13 @@ class VaultProcess:
         before: str = "pass",
         camera: tuple[str, str] = ("street", "loop"),
         library: Path | None = None,
+        consent: str = "",
     ):
         """``before`` is what a leaking build does to itself before it starts.
 
         ``camera`` is driver and source, for a vision process of the caller's;
-        ``library`` another driver of the virtual reader.
+        ``library`` another driver of the virtual reader. ``consent`` is more of the
+        section [consent].
         """
         self.folder = folder
         self.stage = ConsentStage(folder, SITE, medium, library)
@@ -76,7 +78,7 @@ class VaultProcess:
             LINES,
             *camera,
             consent=self.stage.policy,
-            more=self.stage.configuration,
+            more=self.stage.configuration + consent,
         )
         self.config = site.set()
         self.site = site

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import combinations
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
@@ -107,17 +108,24 @@ def consent(config: Config, now: datetime) -> Iterator[Fault]:
 
 
 def _lines(section: ConsentSection) -> Iterator[Fault]:
-    named = {"gpio_line": section.gpio_line, "lamp_line": section.lamp_line}
+    named = {
+        name: line
+        for name in ("gpio_line", "lamp_line", "watchdog_line")
+        if (line := getattr(section, name))
+    }
     for name, line in named.items():
         try:
-            if line:
-                from doorsill.drivers.gpio.line import parse_place  # needs gpiod
+            from doorsill.drivers.gpio.line import parse_place  # needs gpiod
 
-                parse_place(name, line)
+            parse_place(name, line)
         except ConfigError as error:
             yield Fault(str(error))
-    if section.lamp_line and section.lamp_line == section.gpio_line:
-        yield Fault("consent.lamp_line and consent.gpio_line are the same line")
+    for one, other in combinations(named, 2):
+        if named[one] == named[other]:
+            yield Fault(f"consent.{one} and consent.{other} are the same line")
+    if section.watchdog_line and not section.medium.startswith("spi:"):
+        says = f"consent.watchdog_line powers an SPI memory, not {section.medium!r}"
+        yield Fault(says, 'medium = "spi:/dev/spidev0.0", as hw/README.md says')
 
 
 def reader(config: Config, now: datetime) -> Iterator[Fault]:

@@ -24,7 +24,7 @@ from doorsill.drivers.token.piv_card import PRESENCE
 from doorsill.errors import ConfigError
 from doorsill.office import cards
 from doorsill.office.piv import with_one_card
-from doorsill.services import vault, vault_opening
+from doorsill.services import vault_cards, vault_opening
 from doorsill.services.policies import store_of
 from doorsill.services.vault_hardware import open_token
 from doorsill.vault.gate_runner import Watch
@@ -67,10 +67,8 @@ def watch_card(args: argparse.Namespace) -> int:
         token = PivToken(args.reader)
     attendant = Attendant(token, judge)
     attendant.start()
-    watch, ends = (
-        Watch(attendant, binding, vault.now),
-        time.monotonic() + args.seconds,
-    )
+    watch = Watch(attendant, binding, vault_cards.now)
+    ends = time.monotonic() + args.seconds
     _line("BLANK", "waiting for a card; Ctrl-C ends this")
     try:
         while time.monotonic() < ends:
@@ -85,12 +83,12 @@ def _judge_for(args: argparse.Namespace) -> tuple[Any, Any]:
     """The function that judges a card, and what its answers are bound to."""
     if args.ca is None:
         config = load_config(args.config)
-        rules = vault.PolicyInForce(store_of(config).load())
+        rules = vault_cards.PolicyInForce(store_of(config).load())
         ca = pem.read_certificate(vault_opening.consent_of(config).ca)
         der = ca.public_bytes(serialization.Encoding.DER)
-        bound = vault.binding_of(config, rules)
+        bound = vault_cards.binding_of(config, rules)
         return (
-            lambda card, sealing: vault.judge_card(rules, der, card, sealing)
+            lambda card, sealing: vault_cards.judge_card(rules, der, card, sealing)
         ), bound
     if not args.site or not args.purpose:
         raise ConfigError("--ca needs --site and --purpose as well")

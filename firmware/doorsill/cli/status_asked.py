@@ -25,6 +25,7 @@ ASK_S = 5.0  # limit for an answer of a process
 LOG_VISION = "journalctl -u doorsill-vision says why"
 LOG_UPLINK = "journalctl -u doorsill-uplink says why"
 START = "systemctl start doorsill.target"
+PINS = "look at the board on the header; systemctl restart doorsill-vault"
 ROOT = "run as root: sudo doorsill status"
 READER_STEPS = {
     "missing": "plug the reader in; `lsusb` shows it",
@@ -195,6 +196,9 @@ def vault(shop: Shop) -> Iterator[Finding]:
     else:
         step = "doorsill vault blank, and see its certificate"
         yield Finding("vault", RED, "SHUT, but not verified blank" + lamp, step)
+    if answer.get("watchdog") is False:
+        says = "the interlock board gets no pulses, so the memory has no power"
+        yield Finding("board", RED, says, PINS)
     yield _reader(answer)
 
 

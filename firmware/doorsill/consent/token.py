@@ -81,6 +81,16 @@ class Lamp(Protocol):
         """Put it out for good; UntrustedError if that failed."""
 
 
+class Pulse(Protocol):
+    """The pin of the interlock board that must move, or its memory loses its power."""
+
+    def pulse(self) -> None:
+        """Move it once; UntrustedError if it is gone."""
+
+    def close(self) -> None:
+        """Move it no more; UntrustedError if it is gone."""
+
+
 class Switch(Protocol):
     """A key switch: one condition more, never a consent of its own."""
 

@@ -1,4 +1,4 @@
-"""What the configuration names for the vault: token, key switch, lamp.
+"""What the configuration names for the vault: token, switch, lamp, board.
 
 A driver is loaded only if it is named: most vaults have a card and nothing else.
 """
@@ -6,7 +6,7 @@ A driver is loaded only if it is named: most vaults have a card and nothing else
 from __future__ import annotations
 
 from doorsill.config import ConsentSection
-from doorsill.consent.token import Lamp, Switch, Token
+from doorsill.consent.token import Lamp, Pulse, Switch, Token
 
 ENROLLED_NAME = "consent-keys"  # beside the consent CA: the FIDO2 keys that may open
 
@@ -39,3 +39,12 @@ def open_consent_lamp(consent: ConsentSection) -> Lamp | None:
     from doorsill.drivers.gpio.lamp import open_lamp
 
     return open_lamp(consent.lamp_line)
+
+
+def open_watchdog_line(consent: ConsentSection) -> Pulse | None:
+    """The pin that keeps the interlock's memory powered, if one is configured."""
+    if not consent.watchdog_line:
+        return None
+    from doorsill.drivers.gpio.watchdog import open_watchdog
+
+    return open_watchdog(consent.watchdog_line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from interlock.netlist import Board
-from interlock.rules import gated, loops, pi, ratings, switch, upkeep
+from interlock.rules import gated, loops, pi, ratings, switch, upkeep, window
 
 Rule = Callable[[Board], list[str]]
 
@@ -14,6 +14,7 @@ RULES: Mapping[str, Rule] = {
     "no-memory-that-keeps": gated.no_memory_that_keeps,
     "three-must-agree": switch.three_must_agree,
     "discharges": switch.discharges,
+    "watchdog-window": window.bridges_and_ends,
     "cut-or-shorted": loops.cut_or_shorted,
     "nothing-feeds-back": pi.nothing_feeds_back,
     "software-cannot-grant": pi.software_cannot_grant,

@@ -125,6 +125,30 @@ MUTANTS = (
         "C1=- C2=-",
     ),
     Mutant(
+        "an edge lasts no longer than the vault may be late",
+        "watchdog-window",
+        "value = 330e3",
+        "value = 240e3",
+    ),
+    Mutant(
+        "an edge lasts long after the vault's death",
+        "watchdog-window",
+        "value = 330e3",
+        "value = 470e3",
+    ),
+    Mutant(
+        "a ceramic capacitor that loses half of its value sets the time",
+        "watchdog-window",
+        "value = 100e-9\ntolerance = 0.05",
+        "value = 100e-9\ntolerance = 0.5",
+    ),
+    Mutant(
+        "nothing sets the time of an edge",
+        "watchdog-window",
+        "C7  100n-film     1=WD_TIME",
+        "C7  100n-film     1=WD_TIME_",
+    ),
+    Mutant(
         "nothing stands for the far end of the ladder",
         "cut-or-shorted",
         "D1=WINDOW_LOW D2=GND",

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from interlock.meaning import END_OHM
+from interlock.meaning import END_OHM, PULSE_MS
 from interlock.spice.models import node
 
 Steps = Sequence[tuple[float, float]]  # from this millisecond on, this level
 EDGE_S = 5e-6  # of a contact or a pin
+HIGH_MS = 0.05  # of a pulse of the watchdog: software drives it high and low at once
 PI_OHM = 33.0  # of a pin of the Pi
 PI_V = 3.3
 SENSOR_OHM = 13.2  # a sensor that takes 250 mA
@@ -29,7 +30,7 @@ class World:
     pi_v: Steps = ((0, PI_V),)
     token: Steps = ((0, 1),)  # 1: the card's contact is closed
     case: Steps = ((0, 1),)  # 1: the case is shut
-    period_ms: float = 10.0  # of the watchdog
+    period_ms: float = PULSE_MS  # of the watchdog
     alive: tuple[float, float] = (1.0, 1e9)  # from, to: the edges of the watchdog
     stuck: float = 0.0  # where the watchdog's pin stays then, 0 or 1
     spi: str = "busy"  # or all lines of the Pi are held "high", MISO as well, or "low"
@@ -49,11 +50,11 @@ def course(steps: Steps, scale: float = 1.0) -> str:
 
 def beats(world: World) -> Steps:
     """The watchdog's pin, edge by edge."""
-    start, end = world.alive
-    at, level, found = start, 1.0, [(0.0, 0.0)]
+    at, end = world.alive
+    found = [(0.0, 0.0)]
     while at < min(end, world.stop_ms):
-        found.append((at, level))
-        at, level = at + world.period_ms / 2, 1.0 - level
+        found += [(at, 1.0), (at + HIGH_MS, 0.0)]
+        at += world.period_ms
     if end < world.stop_ms:
         found.append((max(end, found[-1][0] + 0.1), world.stuck))
     return found

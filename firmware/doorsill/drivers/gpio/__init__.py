@@ -1,1 +1,1 @@
-"""Single lines of the machine: the key switch and the consent lamp."""
+"""Single lines of the machine: key switch, consent lamp, the board's watchdog."""

@@ -1,8 +1,9 @@
-"""GPIO lines in memory: the fakes beside ``line.py`` and ``lamp.py``."""
+"""GPIO lines in memory: the fakes beside ``line.py`` and ``output.py``."""
 
 from __future__ import annotations
 
 import threading
+import time
 
 
 class FakeLine:
@@ -61,10 +62,13 @@ class FakeOutput:
         self.held: bool | None = None  # level of a short circuit
         self.gone = False
         self.released = False
+        self.rises: list[float] = []  # monotonic s of each rising edge
 
     def write(self, on: bool) -> None:
         """Drive it; OSError once the chip is gone."""
         self._require()
+        if on and not self.on:
+            self.rises.append(time.monotonic())
         self.on = on
 
     def read(self) -> bool:

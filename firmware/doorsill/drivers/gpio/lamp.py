@@ -11,50 +11,14 @@ vault that is killed leaves the line to the kernel; the next start puts it out f
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
 
-from doorsill.drivers.gpio.line import parse_place, request_line
-from doorsill.errors import ConfigError, UntrustedError
+from doorsill.drivers.gpio.line import parse_place
+from doorsill.drivers.gpio.output import GpiodOutput, Output
+from doorsill.errors import UntrustedError
 
-try:
-    from gpiod import LineSettings
-    from gpiod.line import Direction, Value
-except ImportError:
-    raise ConfigError("a lamp needs gpiod: pip install 'doorsill[pi]'") from None
-
-
-class Output(Protocol):
-    """One line that we drive; the fake in ``fake.py`` is another."""
-
-    def write(self, on: bool) -> None:
-        """Drive it; OSError where the chip is gone."""
-
-    def read(self) -> bool:
-        """What it is driven to; OSError where the chip is gone."""
-
-    def release(self) -> None:
-        """Give it back."""
-
-
-class GpiodOutput:
-    """A line of the chip at ``/dev/gpiochipN``, or of the chip with that label."""
-
-    def __init__(self, chip: str, offset: int) -> None:
-        self._offset = offset
-        settings = LineSettings(direction=Direction.OUTPUT, output_value=Value.INACTIVE)
-        self._request = request_line("lamp_line", chip, offset, settings)
-
-    def write(self, on: bool) -> None:
-        """See :class:`Output`."""
-        self._request.set_value(self._offset, Value.ACTIVE if on else Value.INACTIVE)
-
-    def read(self) -> bool:
-        """See :class:`Output`."""
-        return bool(self._request.get_value(self._offset) is Value.ACTIVE)
-
-    def release(self) -> None:
-        """See :class:`Output`."""
-        self._request.release()
+OPTION = "lamp_line"
+REAL = partial(GpiodOutput, OPTION)  # opens a line of the kernel
 
 
 class ConsentLamp:
@@ -84,12 +48,10 @@ class ConsentLamp:
             self._output.release()
 
 
-def open_lamp(
-    option: str, opener: Callable[[str, int], Output] = GpiodOutput
-) -> ConsentLamp:
+def open_lamp(option: str, opener: Callable[[str, int], Output] = REAL) -> ConsentLamp:
     """Open the lamp that ``consent.lamp_line = "CHIP:OFFSET"`` names, dark.
 
     Raises ConfigError where there is no such line, UntrustedError where the lamp does
     not go out.
     """
-    return ConsentLamp(opener(*parse_place("lamp_line", option)))
+    return ConsentLamp(opener(*parse_place(OPTION, option)))
