@@ -64,6 +64,21 @@ def test_after_one_command_a_camera_has_all_it_needs(
     assert not [each for each in left if secret.encode() in each.read_bytes()]
 
 
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_services_of_other_users_may_read_what_they_need(
+    fleet: FleetWorld, tmp_path: Path, umask: int
+) -> None:
+    """The unit that renews has 0077, and a person's shell may have it as well."""
+    to, before = tmp_path / "camera", os.umask(umask)
+    try:
+        join_all(fleet, Stage(to, "enrol"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(to.stat().st_mode) == 0o755
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in to.iterdir()}
+    assert modes == dict.fromkeys(FILES, 0o644) | {"device.key": 0o600}
+
+
 def test_a_configuration_that_is_there_keeps_its_camera(
     fleet: FleetWorld, tmp_path: Path
 ) -> None:
@@ -89,13 +104,13 @@ def test_a_cut_at_any_write_loses_nothing_and_wastes_no_voucher(
     """Before and after each file is put, and before the stage goes."""
     real, left = durable.put, 0
 
-    def cut_put(path: Path, data: bytes, *, private: bool = False) -> None:
+    def cut_put(path: Path, data: bytes, mode: int | None = None) -> None:
         nonlocal left
         left -= 1
         if left == 0:
             path.with_name(f"{path.name}.new").write_bytes(data[: len(data) // 2])
             raise PowerCutError
-        real(path, data, private=private)
+        real(path, data, mode)
 
     cuts = 0
     for cuts in range(1, 60):

@@ -8,15 +8,23 @@ from pathlib import Path
 
 from doorsill.errors import ConfigError
 
+OWNER_ALONE = 0o600  # mode of a secret
+FOR_ALL = 0o644  # mode of what another user must read, as a service does
 
-def put(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Write ``path``, whole or not at all; ``private``: for its owner alone."""
+
+def put(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Write ``path``, whole or not at all.
+
+    It has exactly ``mode``; without one that of any new file, less the umask.
+    """
     temporary = path.with_name(f"{path.name}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    mode = 0o600 if private else 0o644
     try:
         temporary.unlink(missing_ok=True)  # left by a power cut
-        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+        handle = os.open(temporary, flags, FOR_ALL if mode is None else mode)
+        with os.fdopen(handle, "wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

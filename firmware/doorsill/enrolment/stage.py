@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from doorsill.documents.durable import put, wipe
+from doorsill.documents.durable import FOR_ALL, OWNER_ALONE, put, wipe
 from doorsill.documents.folders import make_folder
 from doorsill.documents.reading import read_file, read_if_there
 
@@ -35,7 +35,9 @@ class Stage:
     def __init__(self, target: Path, name: str) -> None:
         self.target = target
         self.folder = target / name
-        make_folder(target)
+        if not target.exists():
+            make_folder(target)
+            target.chmod(0o755)  # services of other users read there, see _mode
         shutil.rmtree(self._done, ignore_errors=True)  # left by a power cut
 
     @property
@@ -53,13 +55,18 @@ class Stage:
     def put(self, name: str, data: bytes) -> None:
         """Make it: whole and on disk when this returns."""
         make_folder(self.folder, 0o700)
-        put(self.folder / name, data, private=name in PRIVATE)
+        put(self.folder / name, data, _mode(name))
 
     def finish(self) -> None:
         """Put all in place and remove the stage; READY must be set."""
         for name in FILES:
             if (data := read_if_there(self.folder / name)) is not None:
-                put(self.target / name, data, private=name in PRIVATE)
+                put(self.target / name, data, _mode(name))
         wipe(self.folder / "voucher")
         self.folder.rename(self._done)
         shutil.rmtree(self._done, ignore_errors=True)
+
+
+def _mode(name: str) -> int:
+    """Whatever umask a unit or a person has: all but a secret is for every service."""
+    return OWNER_ALONE if name in PRIVATE else FOR_ALL

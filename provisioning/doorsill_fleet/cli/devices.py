@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from doorsill.documents.durable import put
+from doorsill.documents.durable import OWNER_ALONE, put
 from doorsill.documents.files import require_new
 from doorsill.documents.voucher import Voucher, root_mark
 from doorsill.errors import UplinkError
@@ -202,8 +202,8 @@ def _write(chain: Chain, made: list[HandedOut], table: Path, sheet: Path) -> Non
         Label(each, Voucher(host, places.port, each.serial, each.secret, mark))
         for each in made
     ]
-    put(table, as_csv(labels), private=True)
-    put(sheet, as_pdf(labels), private=True)
+    put(table, as_csv(labels), OWNER_ALONE)
+    put(sheet, as_pdf(labels), OWNER_ALONE)
 
 
 def _paths(out: Path) -> tuple[Path, Path]:
