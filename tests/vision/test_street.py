@@ -286,6 +286,7 @@ def test_some_minutes_of_everything_with_given_faults() -> None:
     assert score.worst <= 0.05
 
 
+@pytest.mark.timeout(600)  # make long: four streets, one after the other
 def test_some_minutes_of_everything_with_the_measured_faults() -> None:
     scene = replace(HOUR, seconds=420.0, per_minute=14.0)
     seeds = 4 if LONG else 1
