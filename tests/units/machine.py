@@ -97,8 +97,12 @@ class Machine:
         return self.journal("-u", unit, "-n", "15") + "\n" + left
 
     def drop_in(self, service: str, text: str) -> None:
-        """A drop-in for a unit of ours, until the next boot; "" takes it back."""
-        folder = self.inside(f"run/systemd/system/doorsill-{service}.service.d")
+        """A drop-in for a service of ours, as :meth:`drop_in_for`."""
+        self.drop_in_for(f"doorsill-{service}.service", text)
+
+    def drop_in_for(self, unit: str, text: str) -> None:
+        """A drop-in for ``unit``, until the next boot; "" takes it back."""
+        folder = self.inside(f"run/systemd/system/{unit}.d")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "test.conf").write_text(text)
         self.systemctl("daemon-reload")

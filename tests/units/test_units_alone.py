@@ -14,6 +14,7 @@ import pytest
 from places import ROOT
 
 from .machine import Machine
+from .probe import ATTEMPTS, OF_ROOT
 from .shop import Shop
 from .test_units import until_active
 
@@ -32,7 +33,14 @@ ExecStart={PYTHON} {PROBE}
 LOOP_CONTROL, HIDRAW = (10, 237), (245, 0)
 BOUND = {"bind to a free port", "bind to port 8080"}
 REACHED = ("open", "No such device", "No such device or address")
-STATE = {"policy": "policy", "uplink": "outbox", "vault": "vault"}
+STATE = {
+    "policy": "/var/lib/doorsill/policy",
+    "uplink": "/var/lib/doorsill/outbox",
+    "vault": "/var/lib/doorsill/vault",
+    "renew": "/etc/doorsill",
+    "renewed": "/etc/doorsill",
+}
+AS_ROOT = ("renew", "renewed")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +54,7 @@ def ready(machine: Machine, shop: Shop) -> Machine:
         if line.endswith(" hidraw")
     )
     machine.node("hidraw0", int(major), 0, "doorsill-token")
+    machine.inside("etc/doorsill/fleet.json").touch()  # renew's condition
     machine.systemctl("start", "doorsill.target")
     until_active(machine, "vision", "uplink", "vault")
     return machine
@@ -58,21 +67,24 @@ def reached(said: str) -> set[str]:
 
 
 def control(machine: Machine, service: str) -> set[str]:
-    user = ["-p", f"User=doorsill-{service}", "-p", "Group=doorsill"]
-    user += ["-p", "SupplementaryGroups=video doorsill-token"]
-    state = f"/var/lib/doorsill/{STATE[service]}" if service in STATE else ""
-    user += ["-p", f"Environment=PROBE_STATE={state}"]
+    user = ["-p", f"Environment=PROBE_STATE={STATE.get(service, '')}"]
+    if service not in AS_ROOT:
+        user += ["-p", f"User=doorsill-{service}", "-p", "Group=doorsill"]
+        user += ["-p", "SupplementaryGroups=video doorsill-token"]
     return reached(machine.run("systemd-run", "--wait", "-Pq", *user, PYTHON, PROBE))
 
 
 def under_its_unit(machine: Machine, service: str, more: str = "") -> set[str]:
     unit = f"doorsill-{service}"
     machine.systemctl("stop", unit)
+    if service in AS_ROOT:
+        more += f"Environment=PROBE_STATE={STATE[service]}\n"
     machine.drop_in(service, INSTEAD + more)
     machine.systemctl("start", unit)
     said = machine.journal("-u", unit, "-o", "cat", "-n", "10")
     machine.drop_in(service, "")
-    machine.systemctl("start", unit)
+    if service not in AS_ROOT:
+        machine.systemctl("start", unit)
     return reached(said)
 
 
@@ -99,23 +111,31 @@ def under_its_unit(machine: Machine, service: str, more: str = "") -> set[str]:
             {"pcscd", "vision's counts", "FIDO2 key"},
             id="vault with devices: to its FIDO2 key as well, and still no camera",
         ),
+        pytest.param(
+            "renew",
+            "",
+            {"broker", "listen", "write /etc/doorsill"},
+            id="renew: to the fleet, and into one folder",
+        ),
+        pytest.param("renewed", "", {"systemd"}, id="renewed: systemd alone"),
     ],
 )
 def test_a_unit_alone_lets_a_process_do(
     ready: Machine, service: str, drop_in: str, may: set[str]
 ) -> None:
-    if service == "uplink" and "-BPF_FRAMEWORK" in ready.systemctl("--version"):
+    if service in ("uplink", "renew") and "-BPF_FRAMEWORK" in ready.systemctl(
+        "--version"
+    ):
         may = may | BOUND  # Debian 12's systemd leaves SocketBindDeny= to the process
     more = (UNITS / drop_in).read_text() if drop_in else ""
     assert under_its_unit(ready, service, more) == may
 
 
-@pytest.mark.parametrize("service", ["policy", "vision", "uplink", "vault"])
+@pytest.mark.parametrize("service", ["policy", "vision", "uplink", "vault", "renew"])
 def test_control_without_its_unit_every_way_is_open(
     ready: Machine, service: str
 ) -> None:
-    from .probe import ATTEMPTS
-
-    shut = set(ATTEMPTS) - control(ready, service)
+    ways = ATTEMPTS | OF_ROOT if service in AS_ROOT else ATTEMPTS
+    shut = set(ways) - control(ready, service)
     print(f"as doorsill-{service}, without its unit, shut: {shut or 'nothing'}")
     assert not shut
