@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BOARD := ngspice device-tree-compiler
 PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd man-db zsh openssl openssh-client git \
-            e2fsprogs btrfs-progs ffmpeg $(BOARD)
+            e2fsprogs btrfs-progs ffmpeg mtools fdisk $(BOARD)
 DEMO_SECONDS ?= 60
 # The tests wait more than they compute: two workers for each processor.
 WORKERS ?= $(shell n=$$(( 2 * $$(nproc) )); echo $$(( n < 8 ? n : 8 )))
