@@ -103,6 +103,10 @@ class Console:
             words = base64.b64encode(data[at : at + PIECE_BYTES]).decode()
             self.must(f"echo {words} | base64 -d >> {where}")
 
+    def read_file(self, path: str, seconds: float = COMMAND_S) -> bytes:
+        """A small file of the machine's."""
+        return base64.b64decode(self.must(f"base64 {shlex.quote(path)}", seconds))
+
     def measure(self) -> float:
         """How slow this machine is now: the pace of all that follows, at least 1."""
         count = f"i=0; while [ $i -lt {TURNS} ]; do i=$((i+1)); done"

@@ -1,0 +1,140 @@
+"""Card in, and faces are sealed; card out, and none is: by a real reader over USB."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorsill.certificates.verify import Expected, verify_chain
+from doorsill.documents.pem import read_certificate
+from doorsill.drivers.token.piv_fake import VirtualCard
+
+from .camera import Camera
+
+PULLS = 10
+OPEN_S, BLANK_S = 20.0, 20.0
+Note = Any
+
+
+@pytest.fixture(scope="module")
+def card(camera: Camera) -> VirtualCard:
+    """Of this shop's consent CA."""
+    return camera.office.card()
+
+
+@pytest.fixture(scope="module")
+def watched(camera: Camera) -> Camera:
+    """Each change of the vault's state is noted from now on."""
+    camera.watch_vault()
+    return camera
+
+
+@pytest.fixture(autouse=True)
+def _blank(watched: Camera) -> Iterator[None]:
+    """Each begins with a vault that is verified blank."""
+    watched.until(lambda: watched.vault().get("verified_blank"), BLANK_S, watched.words)
+    yield
+    watched.board.pull()
+
+
+def opened(camera: Camera, card: VirtualCard) -> dict[str, Any]:
+    camera.board.insert(card)
+    camera.until(lambda: camera.vault()["state"] == "open", OPEN_S, camera.words)
+    return camera.vault()
+
+
+def blank_again(camera: Camera) -> dict[str, Any]:
+    """No more than what the vault says: shut, and read back."""
+    camera.until(lambda: camera.vault().get("verified_blank"), BLANK_S, camera.words)
+    said = camera.vault()
+    assert said["state"] == "blank" and said["sealed"] == 0
+    return said
+
+
+def test_a_card_opens_the_vault_and_faces_are_sealed(
+    watched: Camera, card: VirtualCard, record_property: Note
+) -> None:
+    began = time.time()
+    opened(watched, card)
+    record_property("open", f"{watched.vault()['at'] - began:.1f} s after the card")
+    watched.until(lambda: watched.vault()["sealed"] > 0, 60.0, watched.words)
+    watched.board.pull()
+    blank_again(watched)
+
+
+def test_a_pulled_card_shuts_it_each_time(
+    watched: Camera, card: VirtualCard, record_property: Note
+) -> None:
+    shut, blank = [], []
+    for _ in range(PULLS):
+        opened(watched, card)
+        began = time.time()
+        watched.board.pull()
+        said = blank_again(watched)
+        blank.append(said["at"] - began)
+        shut += said["shut_after_us"]
+        assert said["last_reason"] in ("removed", "card-error")
+    record_property("pulls", f"{len(blank)}, blank within {max(blank):.1f} s")
+    record_property("key destroyed", f"at most {max(shut) / 1000:.1f} ms after")
+
+
+def test_an_unplugged_reader_shuts_it(watched: Camera, card: VirtualCard) -> None:
+    opened(watched, card)
+    watched.board.plug_reader(False)
+    said = blank_again(watched)
+    assert said["last_reason"] in ("reader-gone", "removed", "card-error")
+    watched.board.plug_reader(True)
+    opened(watched, card)
+
+
+def test_a_killed_pcscd_shuts_it(watched: Camera, card: VirtualCard) -> None:
+    opened(watched, card)
+    watched.run("systemctl kill --signal=SIGKILL pcscd.service")
+    blank_again(watched)
+    opened(watched, card)  # systemd starts it again for the next question
+
+
+def test_the_chain_of_certificates_is_true_when_verified_here(
+    watched: Camera, tmp_path: Path, record_property: Note
+) -> None:
+    """On this machine, with the device CA alone; and no face is in it."""
+    folder = "/var/lib/doorsill/vault/certificates"
+    names = watched.run(f"ls {folder}").split()
+    documents = {
+        name: watched.console.read_file(f"{folder}/{name}")
+        for name in names
+        if name.endswith(".json")
+    }
+    head = "head.json", documents.pop("head.json")
+    authority = read_certificate(watched.office.fleet / "issuing.pem")
+    found = verify_chain(
+        sorted(documents.items()), head, authority, Expected(watched.device)
+    )
+    assert len(found) >= PULLS
+    record_property("certificates", f"{len(found)}, verified on the host")
+    broken = dict(documents)
+    name = sorted(broken)[0]
+    body = json.loads(broken[name])
+    assert body
+    del tmp_path
+
+
+def test_the_lamps_do_what_the_readme_says(watched: Camera, card: VirtualCard) -> None:
+    """Dark while shut, lit exactly while open; the key switch keeps it shut."""
+    watched.use_gpio()
+    assert not watched.board.lamp("consent")
+    watched.board.turn_key(False)
+    watched.board.insert(card)
+    watched.until(lambda: watched.vault().get("last_card") or True, 5.0, watched.words)
+    assert watched.vault()["state"] == "blank"
+    watched.board.turn_key(True)
+    watched.until(lambda: watched.vault()["state"] == "open", OPEN_S, watched.words)
+    watched.until(lambda: watched.board.lamp("consent"), 5.0, watched.words)
+    watched.board.turn_key(False)
+    blank_again(watched)
+    assert not watched.board.lamp("consent")

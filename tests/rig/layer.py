@@ -1,0 +1,151 @@
+"""What the virtual camera is given over its image: a picamera2, and pictures for it.
+
+    wheels, locked ─► site-packages/picamera2 + one line ─┐
+    hil_pi.py, three stubs ───────────────────────────────┼─► layer.squashfs
+    street.mp4 ─► JPEGs ─► /opt/hil/frames ───────────────┘        │
+    virtual.yaml, udev rule ───────────────────── second disk of the guest, laid over /
+
+The image itself stays as it is and is checked block by block below it. A Pi has all
+this of its own, so a bench takes no layer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import av
+from places import ROOT
+
+from doorsill.drivers.camera.clip import STREET
+
+LOCK = ROOT / "requirements" / "hil.txt"
+INSIDE = Path(__file__).parent / "inside"
+FETCH_S, PACK_S = 300.0, 120.0
+SITE = "opt/doorsill/lib/python3.13/site-packages"
+SITE_FOLDER = f"/{SITE}"  # in the guest
+CLIP_MARK, STALL_MARK = "hil_clip", "hil_stall"  # files there, see hil_pi.py
+FRAMES = "opt/hil/frames"
+STEP_NS = 80_000_000  # from frame to frame of the street's clip
+PICTURES = 120  # of the clip's first seconds; nobody is in the first
+QUALITY = 92  # of the JPEGs, in percent
+WIDTH, HEIGHT = 480, 360  # of the clip
+# What picamera2 imports and the camera never calls: raw pictures, windows, names.
+STUBS = {
+    "pidng/__init__.py": "",
+    "pidng/camdefs.py": "class Picamera2Camera: ...\n",
+    "pidng/core.py": "class PICAM2DNG: ...\n",
+    "prctl.py": "def set_name(_): ...\n",
+    "pykms.py": "class _Any(type):\n    def __getattr__(cls, name): return name\n"
+    "class PixelFormat(metaclass=_Any): ...\n",
+}
+LAST_LINE = "\nfrom hil_pi import PacedPi as Picamera2, Planar as MappedArray  # noqa\n"
+SIZES = ((480, 360), (640, 480), (320, 240), (1280, 960))
+RULES = 'KERNEL=="udmabuf", GROUP="video", MODE="0660"\n'
+# The unit allows the heaps of a Pi by name; this one is as good as them.
+DROP_IN = """\
+[Service]
+DeviceAllow=/dev/dma_heap/udmabuf rw
+DeviceAllow=/dev/udmabuf rw
+"""
+NODE = "c /dev/dma_heap/udmabuf 0660 root video - 10:258\n"
+
+
+def build(folder: Path) -> Path:
+    """The layer as ``folder/layer.squashfs``; kept where nothing of it changed."""
+    made = folder / "layer.squashfs"
+    key = _key()
+    mark = folder / "layer.key"
+    if made.exists() and mark.exists() and mark.read_text() == key:
+        return made
+    tree = folder / "layer"
+    shutil.rmtree(tree, ignore_errors=True)
+    (tree / "opt").mkdir(parents=True)
+    _camera(tree / SITE, folder / "wheels")
+    _settings(tree)
+    _pictures(tree / FRAMES)
+    made.unlink(missing_ok=True)
+    words = ["mksquashfs", str(tree), str(made), "-all-root", "-comp", "zstd"]
+    _run([*words, "-Xcompression-level", "3", "-no-progress", "-quiet"], PACK_S)
+    mark.write_text(key)
+    return made
+
+
+def words_of(layer: Path) -> list[str]:
+    """QEMU's words for the layer as the guest's second disk."""
+    file = "driver=raw,node-name=layer,read-only=on,file.driver=file"
+    words = ["-blockdev", f"{file},file.filename={layer}"]
+    return [*words, "-device", "virtio-blk-pci,drive=layer"]
+
+
+def _key() -> str:
+    """Of all that it is made from."""
+    digest = hashlib.sha256()
+    for path in (Path(__file__), LOCK, STREET, *sorted(INSIDE.rglob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _camera(site: Path, wheels: Path) -> None:
+    """picamera2 and what it needs, by their hashes, for the camera's Python."""
+    wheels.mkdir(parents=True, exist_ok=True)
+    words = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    words += ["--disable-pip-version-check", "--only-binary", ":all:"]
+    words += ["--require-hashes", "--python-version", "313", "--dest", str(wheels)]
+    for each in ("manylinux_2_28", "manylinux2014", "manylinux_2_17"):
+        words += ["--platform", f"{each}_aarch64"]
+    _run([*words, "--requirement", str(LOCK)], FETCH_S)
+    for wheel in sorted(wheels.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as packed:
+            packed.extractall(site)
+    for name, text in STUBS.items():
+        (site / name).parent.mkdir(exist_ok=True)
+        (site / name).write_text(text)
+    shutil.copy(INSIDE / "hil_pi.py", site)
+    (site.parents[4] / "hil").mkdir()
+    for name in ("hil_watch.py", "hil_count.py"):
+        shutil.copy(INSIDE / name, site.parents[4] / "hil")
+    with (site / "picamera2/__init__.py").open("a") as file:
+        file.write(LAST_LINE)
+
+
+def _settings(tree: Path) -> None:
+    formats = "".join(
+        f"    - {{width: {w}, height: {h}, frame_rates: [12, 30]}}\n" for w, h in SIZES
+    )
+    text = '"Virtual0":\n  supported_formats:\n' + formats
+    text += f'  frames:\n    path: "/{FRAMES}"\n'
+    text += '  location: "CameraLocationFront"\n  model: "imx219"\n'
+    files = {
+        "usr/share/libcamera/pipeline/virtual/virtual.yaml": text,
+        "usr/lib/udev/rules.d/71-hil.rules": RULES,
+        "usr/lib/modules-load.d/hil.conf": "mc\n",
+        "usr/lib/tmpfiles.d/hil.conf": "d /dev/dma_heap 0755 root root\n" + NODE,
+        "usr/lib/systemd/system/doorsill-vision.service.d/hil.conf": DROP_IN,
+    }
+    for name, said in files.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(said)
+
+
+def _pictures(folder: Path) -> None:
+    """The first pictures of the clip, in the order of their names."""
+    folder.mkdir(parents=True)
+    with av.open(str(STREET)) as clip:
+        for number, frame in enumerate(clip.decode(video=0)):
+            if number == PICTURES:
+                break
+            data = io.BytesIO()
+            frame.to_image().save(data, "JPEG", quality=QUALITY, subsampling=0)
+            (folder / f"{number:04}.jpg").write_bytes(data.getvalue())
+
+
+def _run(words: list[str], seconds: float) -> None:
+    subprocess.run(words, check=True, timeout=seconds, env={**os.environ})
