@@ -48,6 +48,22 @@ def wipe(path: Path) -> None:
         raise ConfigError(f"cannot wipe {path}: {error.strerror}") from None
 
 
+def overwrite(path: Path, data: bytes) -> None:
+    """Write ``data`` over a file of just that length, and nothing else of the disk.
+
+    On a FAT, where a rename that is cut can lose both names, this alone is safe.
+    """
+    try:
+        with path.open("r+b") as file:
+            if os.fstat(file.fileno()).st_size != len(data):
+                raise ConfigError(f"{path} has changed meanwhile")
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ConfigError(f"cannot overwrite {path}: {error.strerror}") from None
+
+
 def _sync(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
