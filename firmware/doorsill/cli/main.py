@@ -34,6 +34,10 @@ COMMANDS = {
         "doorsill.cli.arguments.enrol",
         "join the fleet with a voucher, or renew the certificate",
     ),
+    "first-boot": (
+        "doorsill.cli.arguments.first_boot",
+        "bring a flashed card into service; what systemd starts",
+    ),
     "status": ("doorsill.cli.arguments.status", "say what a technician needs to know"),
     "policy": (
         "doorsill.cli.arguments.policy",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ from doorsill.enrolment.fleet_server import (
     read_certificates,
 )
 from doorsill.enrolment.stage import READY, Stage
-from doorsill.errors import UntrustedError, UplinkError
+from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.policy import document
 from doorsill.policy.acceptance import accept
 from doorsill.policy.store import read_public_key
@@ -51,23 +52,36 @@ class Wait(UplinkError):
         self.after_s = after_s
 
 
+class PolicyWait(Wait):
+    """The fleet has the camera, and no policy for it yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the person at the camera said."""
 
     camera: str  # DRIVER[:SOURCE], where there is no configuration yet
+    site: str = ""  # the shop in which the camera hangs, if that is known
 
 
-def join(stage: Stage, voucher: Voucher, wanted: Wanted, now: float) -> tuple[str, str]:
+def join(
+    stage: Stage,
+    voucher: Voucher,
+    wanted: Wanted,
+    now: float,
+    used: Callable[[], None] = lambda: None,
+) -> tuple[str, str]:
     """Take the next steps until all is in place; site and name of this camera.
 
-    Raises UplinkError where it has to be called again.
+    ``used`` is called once the voucher has brought its certificate, and before anything
+    is in place. Raises UplinkError where it has to be called again.
     """
     if not stage.has(READY):
         server = _meet(stage, voucher, now)
         key = key_of(stage)
         if not stage.has("device.crt"):
             stage.put("device.crt", _certify(server, voucher, key))
+        used()
         _start(stage, server, key, wanted)
         stage.put(READY, b"")
     site, device = names_of(read_pem_chain(stage.read("device.crt"))[0])
@@ -140,12 +154,14 @@ def _meet(stage: Stage, voucher: Voucher, now: float) -> FleetServer:
         issuing = [each for each in found if each != root]
         for each in issuing:
             require_issued(each, [root])
-        where = {"host": voucher.host, "port": voucher.port, "serial": voucher.serial}
-        stage.put("fleet.json", json.dumps(where).encode() + b"\n")
         pem = serialization.Encoding.PEM
         stage.put("root.pem", root.public_bytes(pem))
         both = [each.public_bytes(pem) for each in (*issuing, root)]
         stage.put("ca.pem", b"".join(both))
+    where = {"host": voucher.host, "port": voucher.port, "serial": voucher.serial}
+    said = json.dumps(where).encode() + b"\n"
+    if not stage.has("fleet.json") or stage.read("fleet.json") != said:
+        stage.put("fleet.json", said)
     authorities = stage.read("ca.pem").decode("ascii")
     return FleetServer(voucher.host, voucher.port, authorities, now, floor_of([]))
 
@@ -170,10 +186,15 @@ def _start(stage: Stage, server: FleetServer, key: PrivateKey, wanted: Wanted) -
     require_answer(answer)
     broker, charter, policy = _read_start(answer.body, stage)
     place = document.Place(*names_of(ours))
+    if wanted.site not in ("", place.site):
+        raise ConfigError(
+            f"site = {wanted.site}, and the office knows this camera as {place.device} "
+            f"of {place.site}; write the right site, or take the card to the other shop"
+        )
     stage.put("controller.key.pub", charter.controller_key)
     stage.put("consent-ca.pem", charter.consent_ca)
     if policy is None:
-        raise Wait(f"the fleet has no signed policy for {place.site} yet")
+        raise PolicyWait(f"the fleet has no signed policy for {place.site} yet")
     signer = read_public_key(stage.folder / "controller.key.pub")
     accept(None, policy, signer, place, server.now)
     stage.put("policy.json", policy)

@@ -62,6 +62,10 @@ class Stage:
         for name in FILES:
             if (data := read_if_there(self.folder / name)) is not None:
                 put(self.target / name, data, _mode(name))
+        self.drop()
+
+    def drop(self) -> None:
+        """Remove the stage with all that is in it, at once."""
         wipe(self.folder / "voucher")
         self.folder.rename(self._done)
         shutil.rmtree(self._done, ignore_errors=True)

@@ -1,0 +1,332 @@
+"""From doorsill.txt to a camera that counts, with the real server of the office."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from children import DIES_AT
+from fleets import SITE, VALID, FleetWorld, fleet_world
+from limits import LONG, PROGRAM_S
+
+from doorsill.device import identity
+from doorsill.documents.boot.file import NAME, BootFile, Network, Wifi, write_boot_file
+from doorsill.documents.boot.steps import STATUS_NAME, Step
+from doorsill.documents.voucher import Voucher
+from doorsill.enrolment.stage import FILES
+from doorsill.services.first_boot import SAVED_NAME, USED_NAME, FirstBoot, Places
+from doorsill_fleet.registry import devices
+from doorsill_fleet.registry.register import transaction
+
+DAY_S = 86400.0
+
+
+@dataclass
+class Machine:
+    """A machine that starts what it is asked to start, and remembers."""
+
+    started: int = 0
+    networks: int = 0
+    runs: bool = True  # what is started
+
+    def take_network(self) -> None:
+        self.networks += 1
+
+    def start_counting(self) -> None:
+        self.started += 1
+
+    def counts(self) -> bool:
+        return self.runs and self.started > 0
+
+
+@dataclass
+class Card:
+    """A camera's card, on a desk or in the camera."""
+
+    folder: Path
+    machine: Machine = field(default_factory=Machine)
+    now: float = 0.0  # s, monotonic
+
+    def __post_init__(self) -> None:
+        (self.folder / "boot").mkdir(parents=True)
+        synchronised = self.folder / "run/systemd/timesync/synchronized"
+        synchronised.parent.mkdir(parents=True)
+        synchronised.touch()
+        self.first = self.booted()
+
+    @property
+    def boot(self) -> Path:
+        return self.folder / "boot"
+
+    @property
+    def target(self) -> Path:
+        return self.folder / "etc"
+
+    def booted(self) -> FirstBoot:
+        """Power comes."""
+        places = Places(self.boot, self.target, self.folder)
+        self.first = FirstBoot(places, self.machine, Shown())
+        self.first.set_saved_network()
+        return self.first
+
+    def write(self, file: BootFile) -> None:
+        (self.boot / NAME).write_bytes(write_boot_file(file))
+
+    def play(self, within_s: float) -> None:
+        """Its turns, by its own clock."""
+        ends = self.now + within_s
+        while self.now <= ends:
+            self.now += self.first.turn(self.now)
+
+    @property
+    def status(self) -> str:
+        return (self.boot / STATUS_NAME).read_text()
+
+    @property
+    def text(self) -> bytes:
+        return (self.boot / NAME).read_bytes()
+
+    def secrets_left(self, voucher: Voucher) -> list[Path]:
+        parts = [e.encode() for e in voucher.text().rpartition("/")[2].split("-")[:4]]
+        files = [each for each in self.folder.rglob("*") if each.is_file()]
+        return [e for e in files if any(part in e.read_bytes() for part in parts)]
+
+
+class Shown:
+    """A lamp that remembers the steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def show(self, step: Step) -> None:
+        self.steps.append(step.word)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetWorld]:
+    with fleet_world(tmp_path_factory.mktemp("fleet")) as world, world.serving():
+        yield world
+
+
+def enrolments(fleet: FleetWorld, voucher: Voucher) -> int:
+    with transaction(fleet.register) as session:
+        return len(devices.certificates(session, voucher.serial))
+
+
+def a_file(fleet: FleetWorld) -> tuple[BootFile, Voucher]:
+    voucher = fleet.voucher(fleet.add()[0])
+    return BootFile(SITE, voucher, camera="video:/dev/video0"), voucher
+
+
+def test_a_flashed_card_becomes_a_camera_that_counts(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    card = Card(tmp_path / "card")
+    file, voucher = a_file(fleet)
+    card.write(file)
+    size = len(card.text)
+    card.play(30)
+    assert identity.load(card.target).site == SITE
+    assert {each.name for each in card.target.iterdir()} == {
+        *FILES, USED_NAME, SAVED_NAME,
+    }  # fmt: skip
+    assert 'driver = "video"' in (card.target / "doorsill.toml").read_text()
+    assert "now:   it counts\nlamp:  lit\n" in card.status
+    assert card.secrets_left(voucher) == [] and len(card.text) == size
+    assert card.machine.started == 1 and enrolments(fleet, voucher) == 1
+    assert isinstance(card.first.lamp, Shown)
+    assert card.first.lamp.steps == ["fleet", "starts", "counts"]
+
+
+def test_a_typo_is_said_beside_the_file_and_corrected_it_goes_on(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    card = Card(tmp_path / "card")
+    file, voucher = a_file(fleet)
+    card.write(file)
+    good = card.text
+    (card.boot / NAME).write_bytes(good.replace(b"site =", b"sight ="))
+    card.play(60)
+    assert "a person is needed\nlamp:  flickers" in card.status
+    assert (
+        "line 5: 'sight' is not a key of this file; did you mean site?" in card.status
+    )
+    assert card.machine.started == 0 and enrolments(fleet, voucher) == 0
+    (card.boot / NAME).write_bytes(good)
+    card.booted()
+    card.play(30)
+    assert "it counts" in card.status
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [(None, "there is no doorsill.txt"), ("doorsill.txt.txt", "its name must be")],
+)
+def test_a_card_without_the_file_says_so(
+    tmp_path: Path, name: str | None, words: str
+) -> None:
+    card = Card(tmp_path / "card")
+    if name:
+        (card.boot / name).write_text("site = x\n")
+    card.play(30)
+    assert words in card.status
+
+
+def test_a_day_without_a_server_and_then_it_comes_back_by_itself(
+    tmp_path: Path,
+) -> None:
+    with fleet_world(tmp_path) as world:
+        card = Card(tmp_path / "card")
+        file, voucher = a_file(world)
+        card.write(file)
+        card.play(600)
+        card.now += DAY_S
+        card.play(120)
+        assert "it waits for the network" in card.status
+        assert "does not answer" in card.status and voucher.text().encode() in card.text
+        with world.serving():
+            card.play(120)
+        assert "it counts" in card.status and enrolments(world, voucher) == 1
+
+
+def test_an_office_without_a_policy_is_waited_for_and_the_voucher_is_gone(
+    tmp_path: Path,
+) -> None:
+    with fleet_world(tmp_path) as world, world.serving():
+        (world.chain.folder / "policies" / f"{SITE}.json").unlink()
+        card = Card(tmp_path / "card")
+        file, voucher = a_file(world)
+        card.write(file)
+        card.play(60)
+        assert "it waits for its policy\nlamp:  flashes 5 times" in card.status
+        assert b"doorsill://" not in card.text
+        card.booted()
+        world.sign_policy(attributes=False)
+        card.play(60)
+        assert "it counts" in card.status and enrolments(world, voucher) == 1
+
+
+def test_a_used_voucher_needs_a_person_and_another_one_goes_on(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    card, other = Card(tmp_path / "card"), Card(tmp_path / "other")
+    file, voucher = a_file(fleet)
+    for each in (card, other):
+        each.write(file)
+        each.play(30)
+    assert "the fleet refuses: this voucher was used on" in other.status
+    assert other.machine.started == 0
+    other.write(a_file(fleet)[0])
+    other.play(30)
+    assert "it counts" in other.status and enrolments(fleet, voucher) == 1
+
+
+def test_a_card_in_the_wrong_shop_does_not_count(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    card = Card(tmp_path / "card")
+    file, voucher = a_file(fleet)
+    card.write(replace(file, site="lisbon-9"))
+    card.play(30)
+    assert "site = lisbon-9, and the office knows this camera as" in card.status
+    assert card.machine.started == 0 and not (card.target / "device.crt").exists()
+    (card.boot / NAME).write_bytes(card.text.replace(b"lisbon-9", SITE.encode()))
+    card.play(30)
+    assert "it counts" in card.status and enrolments(fleet, voucher) == 1
+
+
+def test_a_clock_at_1970_is_waited_for_and_then_done_without(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    card = Card(tmp_path / "card")
+    (card.folder / "run/systemd/timesync/synchronized").unlink()
+    route = card.folder / "proc/net/route"
+    route.parent.mkdir(parents=True)
+    route.write_text("Iface\tDestination\tGateway\neth0\t00000000\t0102A8C0\n")
+    card.write(a_file(fleet)[0])
+    card.play(100)
+    assert "it waits for the right time" in card.status
+    card.play(200)
+    assert "it counts" in card.status
+
+
+def test_what_a_person_says_of_the_network_is_set_and_outlives_a_typo(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    card = Card(tmp_path / "card")
+    file, _ = a_file(fleet)
+    card.write(replace(file, network=Network(Wifi("Shop", "12345678", "PT"))))
+    card.play(30)
+    supplicant = card.folder / "run/doorsill-wifi/wpa_supplicant.conf"
+    assert 'psk="12345678"' in supplicant.read_text() and card.machine.networks == 1
+    supplicant.unlink()  # /run is empty after power has gone
+    (card.boot / NAME).write_bytes(card.text.replace(b"wifi =", b"wify ="))
+    card.booted()
+    card.play(30)
+    assert 'psk="12345678"' in supplicant.read_text()
+    assert "it counts" in card.status and "did you mean wifi?" in card.status
+
+
+def test_a_voucher_of_later_enrols_again_and_the_camera_counts_meanwhile(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    card = Card(tmp_path / "card")
+    file, voucher = a_file(fleet)
+    card.write(file)
+    card.play(30)
+    before = identity.load(card.target).certificate
+    with transaction(fleet.register) as session:
+        again = devices.replace(session, voucher.serial, datetime.now(UTC), VALID)
+    card.write(replace(file, voucher=fleet.voucher(again)))
+    card.booted()
+    card.play(30)
+    assert identity.load(card.target).certificate != before
+    assert "it counts" in card.status and b"doorsill://" not in card.text
+
+
+PROGRAM = (
+    DIES_AT
+    + """
+sys.path[:0] = sys.argv[3:4]
+from doorsill.services.first_boot import FirstBoot, Places
+class Machine:
+    def take_network(self): pass
+    def start_counting(self): sys.exit(0)
+    def counts(self): return False
+first = FirstBoot(Places(folder / "boot", folder / "etc", folder), Machine())
+first.set_saved_network()
+for turn in range(20):
+    first.turn(turn * 100.0)
+sys.exit(1)
+"""
+)
+
+
+@pytest.mark.timeout(300)
+def test_power_may_go_at_each_step_and_there_is_one_enrolment(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    """Killed at every so many calls that touch the disk, then booted to the end."""
+    died = 0
+    for at in range(1, 100_000, 3 if LONG else 17):
+        card = Card(tmp_path / str(at))
+        file, voucher = a_file(fleet)
+        card.write(file)
+        words = [sys.executable, "-c", PROGRAM, str(card.folder), str(at)]
+        done = subprocess.run(
+            words, capture_output=True, timeout=PROGRAM_S, check=False
+        )
+        if done.returncode == 0:
+            break
+        assert done.returncode == -9, done.stderr
+        died += 1
+        card.play(60)
+        assert "it counts" in card.status, at
+        assert enrolments(fleet, voucher) == 1 and card.secrets_left(voucher) == [], at
+        identity.load(card.target)
+    assert died > 10
