@@ -86,7 +86,7 @@ class Street:
         self.scene = scene
         self.line = scene.eye.line(DOOR_M / 2)
         self._random = np.random.default_rng(seed)
-        self._floor = Floor(self._random)
+        self.floor = Floor(self._random)
         self._arrivals = Arrivals(self._random)
         self._detect = _make_detector(scene, self._random)
         self.at_the_line: list[tuple[float, Behaviour]] = []  # a sample, for blame
@@ -100,7 +100,7 @@ class Street:
     @property
     def truth(self) -> list[TrueCrossing]:
         """Everybody who had gone over the line and left by now, in order of time."""
-        return sorted(self._floor.truth, key=lambda each: each.time)
+        return sorted(self.floor.truth, key=lambda each: each.time)
 
     def __iter__(self) -> Iterator[tuple[float, Detections]]:
         scene = self.scene
@@ -109,12 +109,12 @@ class Street:
             # Nobody sets out so late that they would be cut off by the end.
             if now < scene.seconds - 20.0:
                 self._arrive(now)
-            self._floor.step(now, scene.frame_s)
+            self.floor.step(now, scene.frame_s)
             if frame % 5 == 0:
                 self._sample(now)
             dark = _within(now, scene.dark_every_s, scene.dark_s)
-            yield now, self._detect(self._floor, now, dark)
-        self._floor.finish()
+            yield now, self._detect(self.floor, now, dark)
+        self.floor.finish()
 
     def _arrive(self, now: float) -> None:
         scene = self.scene
@@ -131,11 +131,11 @@ class Street:
 
     def _admit(self, behaviour: Behaviour) -> None:
         for person, start in self._arrivals.party(behaviour):
-            self._floor.enter(person, start)
+            self.floor.enter(person, start)
 
     def _sample(self, now: float) -> None:
-        for row in np.flatnonzero(np.abs(self._floor.at[:, 1]) < 1.0).tolist():
-            self.at_the_line.append((now, self._floor.people[row].behaviour))
+        for row in np.flatnonzero(np.abs(self.floor.at[:, 1]) < 1.0).tolist():
+            self.at_the_line.append((now, self.floor.people[row].behaviour))
 
 
 def _make_detector(scene: Scene, random: np.random.Generator) -> Detect:

@@ -56,6 +56,7 @@ MEASUREMENTS = {
     "clips": Measurement("door.clips", 0.5),
     "hour": Measurement("tracking.hour", 3),
     "hard": Measurement("tracking.hard", 3),
+    "bad": Measurement("bad.rows", 8),
     "memory": Measurement("door.memory", 2),
     "kill": Measurement("outbox.kill_nine", 3),
     "staff": Measurement("staff.rows", 1),

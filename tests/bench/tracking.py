@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 from bench.peers import (
@@ -27,7 +28,7 @@ from bench.rows import Row
 
 from doorsill.evaluation.measure import Share
 from doorsill.values import Detections, Direction
-from doorsill_street.people import TrueCrossing
+from doorsill_street.people import Behaviour, TrueCrossing
 from doorsill_street.score import Score
 from doorsill_street.street import HARD, HOUR, Scene, Street
 
@@ -36,6 +37,15 @@ HELD_OUT_HOURS = (101, 301, 302, 401, 402)
 HELD_OUT_CROWDS = (101, 102, 103, 301, 302, 303, 304, 401)
 PEOPLE, FEW = 20, 5
 FRAMES = 1500
+
+
+class Seen(Protocol):
+    """Frames with a truth, seen by all counters alike."""
+
+    frames: Frames
+    line: Line
+    truth: list[TrueCrossing]
+    at_the_line: list[tuple[float, Behaviour]]
 
 
 class Shown:
@@ -50,7 +60,7 @@ class Shown:
         self.ours: Make = partial(Ours, born=street.born)
 
 
-def judge(make: Make, shows: Sequence[Shown]) -> Score:
+def judge(make: Make, shows: Sequence[Seen]) -> Score:
     score = Score()
     for shown in shows:
         counted, _ = drive(make(shown.line), shown.frames)
@@ -58,7 +68,7 @@ def judge(make: Make, shows: Sequence[Shown]) -> Score:
     return score
 
 
-def best(settings: Sequence[Make], shows: Sequence[Shown]) -> Score:
+def best(settings: Sequence[Make], shows: Sequence[Seen]) -> Score:
     return min((judge(make, shows) for make in settings), key=lambda each: each.worst)
 
 

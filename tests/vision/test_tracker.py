@@ -108,6 +108,60 @@ def test_a_flash_is_never_confirmed() -> None:
         assert not tracker.update(spot, row * 0.08).confirmed.any()
 
 
+def test_false_boxes_here_and_there_are_nobody() -> None:
+    tracker, rng, born = Tracker(), np.random.default_rng(6), 0
+    for row in range(600):  # in every third frame one near a place
+        near = 0.5 + rng.normal(0, 0.01, (1, 2))
+        frame = seen(near) if row % 3 == 0 else Detections.none()
+        tracks = tracker.update(frame, row * 0.08)
+        assert not tracks.confirmed.any()
+        born += len(tracks.ids)
+    assert born > 300  # negative control: they began tracks
+
+
+def test_who_is_seen_in_three_pictures_of_four_is_soon_believed() -> None:
+    rng, waits = np.random.default_rng(7), []
+    for _ in range(100):
+        tracker = Tracker()
+        for row in range(40):
+            at = [(0.3 + 0.005 * row, 0.5)] if row == 0 or rng.random() < 0.75 else []
+            tracks = tracker.update(seen(at), row * 0.08)
+            if tracks.confirmed.any():
+                waits.append(row * 0.08)
+                break
+    assert len(waits) >= 98 and np.median(waits) < 0.5 and np.quantile(waits, 0.9) < 1.5
+
+
+def test_a_believed_track_stays_so_through_misses() -> None:
+    tracker = Tracker()
+    follow(tracker, [seen([(0.5, 0.5)])] * 5)
+    for row in range(30):
+        frame = seen([(0.5, 0.5)]) if row % 3 == 0 else Detections.none()
+        assert tracker.update(frame, 5.4 + row * 0.08).confirmed.all()
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        pytest.param(1, id="somebody just lost, badly placed"),
+        pytest.param(3, id="and so again"),
+        pytest.param(8, id="until it is taken for them"),
+    ],
+)
+def test_beside_who_was_just_lost_nobody_begins(frames: int) -> None:
+    tracker = Tracker()
+    follow(tracker, [seen([(0.5, 0.5)])] * 12)
+    for row in range(frames):
+        aside = 0.5 + 0.75 * WIDE  # too far to be the same, too near to be another
+        tracks = tracker.update(seen([(aside, 0.5)]), 5.0 + (12 + row) * 0.08)
+    assert len(tracks.ids) == 1
+
+
+def test_two_who_stand_side_by_side_are_two() -> None:
+    pair_of = [seen([(0.5, 0.5), (0.5 + 0.75 * WIDE, 0.5)])] * 4
+    assert follow(Tracker(), pair_of).confirmed.tolist() == [True, True]
+
+
 def test_who_walks_out_of_the_picture_is_let_go_at_once() -> None:
     tracker = Tracker()
     follow(tracker, [seen([(x, 0.6)]) for x in np.linspace(0.7, 0.99, 12)])

@@ -86,6 +86,7 @@ class Meetings:
         """Give each track the other's id, and all that was learned under that id."""
         one.id, other.id = other.id, one.id
         one.hits, other.hits = other.hits, one.hits
+        one.misses, other.misses = other.misses, one.misses
         one.scores, other.scores = other.scores, one.scores
         one.confirmed, other.confirmed = other.confirmed, one.confirmed
         one.met, other.met = other.met, one.met

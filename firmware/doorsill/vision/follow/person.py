@@ -24,7 +24,7 @@ FOOT_COST_LIMIT = 2.0  # cost of a foot in the wrong place at most
 SPREAD_COST = 1.5  # cost of a place whose variance is e times as large
 COST_LIMIT = 7.0  # a detection that costs this much is not taken for the track
 LOOSE_COST_LIMIT = 2.0  # COST_LIMIT where only the distance of the heads is weighed
-CONFIRM_HITS = 3  # detections, the first one included, that confirm a track
+CONFIRM_HITS = 3  # detections less misses, the first one included, that confirm a track
 CONFIRM_SCORES = 1.9  # least sum of their scores, the first one not included
 EXIT_S = 0.2  # a track outside the picture ends when unseen for longer than this
 DOUBT_S = 0.4  # an unconfirmed track ends when unseen for longer than this
@@ -32,6 +32,8 @@ COAST_S = 1.5  # a confirmed track ends when unseen for longer than this
 LEFT_S = 0.8  # a track that coasts out of the picture within this time has left
 EXIT_MARGIN = 1.0  # a track last seen this near to the edge has left, body widths
 TWIN_REACH = 0.3  # a detection nearer to a track's own is no new person, body widths
+LOST_REACH = 0.9  # a detection nearer to one just lost is no new person, body widths
+LOST_S = 0.4  # somebody not seen for less than this is just lost
 BELOW_GAIN = 0.12  # share of a new offset of foot and box that is learned, at least
 WIDTH_GAIN = 0.2  # share of a new width that is learned
 CALM_S = 0.4  # time constant of the speed that somebody had before a meeting
@@ -92,6 +94,7 @@ class Person:
     met: int = 0  # meetings that are not settled
     hits: int = 1  # detections, the first one included
     scores: float = 0.0  # sum of the detections' scores, the first one not included
+    misses: int = 0  # frames without a detection
     confirmed: bool = False
     p00: float = HEAD_VARIANCE  # variance of the place, squared body widths
     p01: float = 0.0  # covariance of place and speed, squared body widths per s
@@ -168,7 +171,17 @@ class Person:
         self.seen = now
         self.hits += 1
         self.scores += sighting.score
-        self.confirmed = self.hits >= CONFIRM_HITS and self.scores >= CONFIRM_SCORES
+        if not self.confirmed:
+            self.confirmed = self._is_believed()
+
+    def _is_believed(self) -> bool:
+        """Whether a new track is somebody: false boxes come here and there.
+
+        Somebody whom the detector sees in three pictures of four is soon seen far more
+        often than missed; a track of false boxes, one here and one there, never is.
+        """
+        enough = self.hits - self.misses >= CONFIRM_HITS
+        return enough and self.scores >= CONFIRM_SCORES
 
     def is_gone(self, now: float, aspect: float) -> bool:
         """Whether the track ends at ``now``; outside the picture it ends sooner.
@@ -196,5 +209,17 @@ class Person:
 
     def is_at(self, sighting: Sighting) -> bool:
         """Whether a detection is so near that it is the same person, seen twice."""
+        return self._is_within(TWIN_REACH * sighting.width, sighting)
+
+    def may_be(self, sighting: Sighting, now: float) -> bool:
+        """Whether a detection may be this person, who was lost just now, badly placed.
+
+        It is too far off to be taken for the track, and too near to be somebody else.
+        """
+        if not self.confirmed or now - self.seen >= LOST_S:
+            return False
+        return self._is_within(LOST_REACH * self.width, sighting)
+
+    def _is_within(self, reach: float, sighting: Sighting) -> bool:
         squared = (self.x - sighting.x) ** 2 + (self.y - sighting.y) ** 2
-        return squared <= (TWIN_REACH * sighting.width) ** 2
+        return squared <= reach * reach
