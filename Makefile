@@ -6,8 +6,8 @@ PY := $(VENV)/bin/python
 BIN := $(VENV)/bin
 STAMPS := .stamps
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-BOARD := ngspice device-tree-compiler
-PACKAGES := python3-venv python3-dev gcc pkg-config swig libpcsclite-dev \
+BOARD := ngspice device-tree-compiler python3 python3-venv python3-libfdt
+PACKAGES := python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd man-db zsh openssl openssh-client git \
             e2fsprogs btrfs-progs ffmpeg mtools fdisk $(BOARD)
 DEMO_SECONDS ?= 60
@@ -23,7 +23,7 @@ TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 
 # A misspelt variable would be ignored, and a misspelt target gets make's own words.
 VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
-             FUZZ_SECONDS STARTS ONLY FULL KICAD DAYS CAMERAS MAKEHUMAN WORK SCALE \
+             FUZZ_SECONDS STARTS ONLY FULL KICAD TREE DAYS CAMERAS MAKEHUMAN WORK SCALE \
              CYCLES DATA SUDO VENV PACKAGES
 GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
 STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
@@ -36,7 +36,7 @@ endif
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMPS)/python ## install what is needed and make .venv
+setup: $(STAMPS)/python $(STAMPS)/board ## install what is needed and make .venv
 
 $(STAMPS)/system: scripts/install-system
 	@mkdir -p $(STAMPS)
@@ -49,6 +49,14 @@ $(STAMPS)/python: $(STAMPS)/system requirements/dev.txt pyproject.toml provision
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 	  --editable . --editable provisioning
+	@touch $@
+
+# The schemas of device trees, with Debian's own Python: it has libfdt.
+$(STAMPS)/board: requirements/board.txt scripts/install-system
+	@mkdir -p $(STAMPS)
+	@SUDO="$(SUDO)" bash scripts/install-system $(BOARD)
+	@[ -x $(VENV)-board/bin/python ] || /usr/bin/python3 -m venv --system-site-packages $(VENV)-board
+	@$(VENV)-board/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/board.txt
 	@touch $@
 
 demo: setup ## count on the simulated street (DEMO_SECONDS= SOURCE= ...)
@@ -172,13 +180,11 @@ try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux
 	@$(SUDO) RELEASE=$(or $(RELEASE),trixie) bash scripts/try-deb $(T)
 
-# Rules, simulation, drawings and tables of the interlock; Python alone is enough for it.
-hw: ## the interlock, into hw/build (FULL=1 KICAD=1; 2 minutes)
-	@SUDO="$(SUDO)" bash scripts/install-system $(BOARD) python3 \
-	  $$(apt-cache show dt-schema >/dev/null 2>&1 && echo dt-schema)
+# Rules, simulation, drawings and tables of the interlock; TREE: of a real Pi, compiled.
+hw: $(STAMPS)/board ## the interlock, into hw/build (FULL=1 KICAD=1 TREE=; 2 minutes)
 	@$(if $(filter-out 0 no,$(KICAD)),SUDO="$(SUDO)" bash scripts/install-kicad)
 	@hw/doorsill-hw build --boards $(if $(filter-out 0 no,$(FULL)),500,60) \
-	  $(if $(filter-out 0 no,$(KICAD)),--kicad)
+	  $(addprefix --tree ,$(TREE)) $(if $(filter-out 0 no,$(KICAD)),--kicad)
 
 hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0)
 	@$(PY) -m pytest tests/hil
@@ -199,6 +205,9 @@ lock: ## resolve the locked requirements again (needs uv)
 	  lock --extra fleet -c requirements/dev.txt -o requirements/fleet.txt && \
 	  lock --extra train --extra fleet --extra dev -c requirements/dev.txt -o requirements/train.txt && \
 	  lock --extra pi --extra fleet --extra parquet --extra bench -o requirements/bench.txt
+	@echo "dtschema>=2025.8" | uv pip compile - --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-emit-package rfc3987 --no-emit-package pylibfdt \
+	  -c requirements/dev.txt -o requirements/board.txt
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-train $(STAMPS) dist build
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-train $(VENV)-board $(STAMPS) dist build

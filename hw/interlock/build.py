@@ -40,6 +40,7 @@ class Order:
 
     out: Path
     boards: int  # of the series
+    trees: Sequence[Path] = ()  # device trees of real boards, for the overlay
     kicad: bool = False  # it must judge the schematic; otherwise where it is installed
     say: Callable[[str], object] = print
 
@@ -47,9 +48,7 @@ class Order:
 def make(board: Board, order: Order) -> list[str]:
     """Make everything; gives what does not hold. Raises BoardError."""
     order.out.mkdir(parents=True, exist_ok=True)
-    broken = [*documents(board, order.out)]
-    if not overlay.can_validate():
-        order.say("the overlay was held to no schema: there is no dt-validate")
+    broken = [*documents(board, order)]
     if order.kicad or kicad_check.is_there():
         kicad_check.check(board, order.out / "interlock.kicad_sch", order.out)
         order.say("KiCad: no fault, and the same pins joined")
@@ -60,9 +59,9 @@ def make(board: Board, order: Order) -> list[str]:
     return broken
 
 
-def documents(board: Board, out: Path) -> list[str]:
+def documents(board: Board, order: Order) -> list[str]:
     """Rules, drawing, bill and connectors."""
-    found = judge(board)
+    found, out = judge(board), order.out
     sheet = lay_out(board)
     write(out / "schematic.svg", svg.draw(board, sheet))
     write(out / "interlock.kicad_sch", kicad.draw(board, sheet))
@@ -70,18 +69,19 @@ def documents(board: Board, out: Path) -> list[str]:
         out / "bill.md", f"{bill.bill_table(board)}\nPower lamp: {lamp.words(board)}\n"
     )
     write(out / "connectors.md", bill.connector_table(board))
-    linux(board, out)
+    linux(board, order)
     for lens in coverage.LENSES:
         drawn = coverage.draw(PLANNED_M, lens, PLANNED_DEGREES)
         write(out / f"coverage-{lens}.svg", drawn)
     return [f"{rule}: {each}" for rule, faults in found.items() for each in faults]
 
 
-def linux(board: Board, out: Path) -> None:
+def linux(board: Board, order: Order) -> None:
     """The overlay, checked and applied, and the EEPROM, made and read again."""
-    source = overlay.overlay(board)
+    source, out = overlay.overlay(board), order.out
     write(out / f"{overlay.NAME}-overlay.dts", source)
-    write(out / "applied.dts", overlay.check(source))
+    for name, tree in overlay.check_all(source, order.trees).items():
+        write(out / f"applied-{name}.dts", tree)
     image = eeprom.build()
     write(out / "eeprom.txt", eeprom.text())
     (out / "eeprom.eep").write_bytes(image)

@@ -56,6 +56,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--boards", type=int, default=BOARDS, help="of the series (default: 60)"
     )
+    made.add_argument(
+        "--tree",
+        type=Path,
+        action="append",
+        default=[],
+        help="device tree of a real board (.dtb), for the overlay; several times",
+    )
     made.add_argument("--kicad", action="store_true", help="KiCad must judge as well")
     rules.set_defaults(act=_rules)
     made.set_defaults(act=_build)
@@ -76,7 +83,9 @@ def _build(chosen: argparse.Namespace) -> int:
     if chosen.boards < 1:
         raise BoardError(f"--boards {chosen.boards} must be 1 or more")
     board = load_board(chosen.board, chosen.parts)
-    broken = build.make(board, build.Order(chosen.out, chosen.boards, chosen.kicad))
+    broken = build.make(
+        board, build.Order(chosen.out, chosen.boards, chosen.tree, chosen.kicad)
+    )
     for each in broken:
         print(f"BROKEN {each}", file=sys.stderr)
     print(f"written to {chosen.out}")
