@@ -6,10 +6,10 @@ PY := $(VENV)/bin/python
 BIN := $(VENV)/bin
 STAMPS := .stamps
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-BOARD := ngspice device-tree-compiler python3 python3-venv python3-libfdt
+CIRCUITS := ngspice device-tree-compiler python3 python3-venv python3-libfdt
 PACKAGES := python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd man-db zsh openssl openssh-client git \
-            e2fsprogs btrfs-progs ffmpeg mtools fdisk $(BOARD)
+            e2fsprogs btrfs-progs ffmpeg mtools fdisk $(CIRCUITS)
 DEMO_SECONDS ?= 60
 # The tests wait more than they compute: two workers for each processor.
 WORKERS ?= $(shell n=$$(( 2 * $$(nproc) )); echo $$(( n < 8 ? n : 8 )))
@@ -23,7 +23,7 @@ TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 
 # A misspelt variable would be ignored, and a misspelt target gets make's own words.
 VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
-             FUZZ_SECONDS STARTS ONLY FULL KICAD TREE DAYS CAMERAS MAKEHUMAN WORK SCALE \
+             BOARD FUZZ_SECONDS STARTS ONLY FULL KICAD TREE DAYS CAMERAS MAKEHUMAN WORK SCALE \
              CYCLES DATA SUDO VENV PACKAGES
 GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
 STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
@@ -54,7 +54,7 @@ $(STAMPS)/python: $(STAMPS)/system requirements/dev.txt pyproject.toml provision
 # The schemas of device trees, with Debian's own Python: it has libfdt.
 $(STAMPS)/board: requirements/board.txt scripts/install-system
 	@mkdir -p $(STAMPS)
-	@SUDO="$(SUDO)" bash scripts/install-system $(BOARD)
+	@SUDO="$(SUDO)" bash scripts/install-system $(CIRCUITS)
 	@[ -x $(VENV)-board/bin/python ] || /usr/bin/python3 -m venv --system-site-packages $(VENV)-board
 	@$(VENV)-board/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/board.txt
 	@touch $@
@@ -175,6 +175,16 @@ try-wheel: setup ## use the plain wheel in an empty environment (PYTHON=)
 
 deb: setup ## build the Debian packages in dist/ (ARCH= RELEASE=)
 	@cd firmware && ../$(PY) -m deb.build --release $(or $(RELEASE),trixie) --arch $(or $(ARCH),amd64)
+
+# Programs that make file systems; none of them needs root.
+IMAGE := genimage mtools dosfstools squashfs-tools cryptsetup-bin e2fsprogs kmod binutils zstd bmap-tools systemd
+
+image: setup ## build the operating system (BOARD=virt|pi4|pi5; 5 minutes)
+	@SUDO="$(SUDO)" bash scripts/install-system $(IMAGE)
+	@cd firmware && ../$(PY) -m image.build --board $(or $(BOARD),virt)
+
+image-lock: setup ## lock the packages of the image again (1 minute)
+	@cd firmware && ../$(PY) -m image.renew
 
 try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux

@@ -167,7 +167,7 @@ def _next(python: str) -> str:
     return f"{major}.{int(minor) + 1}"
 
 
-def _epoch() -> int:
+def epoch() -> int:
     """The time of the newest commit, or what SOURCE_DATE_EPOCH says."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(given)
@@ -186,7 +186,7 @@ def main() -> int:
     parser.add_argument("--revision", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     asked = parser.parse_args()
-    wanted = Wanted(asked.release, asked.arch, _epoch(), asked.revision)
+    wanted = Wanted(asked.release, asked.arch, epoch(), asked.revision)
     for path in build(wanted, asked.out, ROOT / "build" / "wheels"):
         size = path.stat().st_size / 1e6
         sys.stdout.write(f"{path}: {size:.1f} MB\n")
