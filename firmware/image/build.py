@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import hashlib
 import json
 import os
 import shutil
@@ -28,6 +27,7 @@ from image import (
     archive,
     bytecode,
     initramfs,
+    kept,
     layout,
     lock,
     modules,
@@ -36,20 +36,34 @@ from image import (
     verity,
 )
 from image import root as system_root
+from image.lock import Locked
 from image.steps import stage
 
 OUT = deb.ROOT / "build" / "image"
 BOARDS = ("virt", "pi4", "pi5")
 OPT = "opt/doorsill"
+PACKING = 6  # of gzip, for the kernel on the card: QEMU and a Pi read it so
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The folders of a build."""
+class Build:
+    """One image: for what board, where, and of which time (UTC s)."""
 
     board: str
-    out: Path  # what is made for this board
+    out: Path  # the folder of what is made
     cache: Path
+    epoch: int
+    packages: tuple[Locked, ...]
+
+    @property
+    def root(self) -> Path:
+        """The system as a folder."""
+        return self.out / "root"
+
+    @property
+    def parts(self) -> Path:
+        """A file for each partition."""
+        return self.out / "parts"
 
     @property
     def image(self) -> Path:
@@ -57,62 +71,76 @@ class Places:
         return self.out / f"doorsill-{self.board}.img"
 
 
-def build(board: str, out: Path, cache: Path, epoch: int) -> Path:
-    """The image for ``board`` below ``out``; ``cache`` keeps what the locks name."""
-    places = Places(board, out / board, cache)
-    places.out.mkdir(parents=True, exist_ok=True)
-    packages = lock.locked(lock.LOCK.read_text("utf-8"))
+def build(wanted: Build) -> Path:
+    """The image; an error where a package is not the locked one."""
+    wanted.parts.mkdir(parents=True, exist_ok=True)
     with stage("packages"):
-        archive.fetch(packages, cache / "packages")
-    base = base_root(packages, places)
-    root = places.out / "root"
-    with stage("the program"):
-        shutil.rmtree(root, ignore_errors=True)
-        shutil.copytree(base, root, symlinks=True)
-        add_program(root, epoch, places)
-    kernel = unpacked("virt", packages, places)
-    boot = unpacked("boot", packages, places)
+        archive.fetch(wanted.packages, wanted.cache / "packages")
+    make_root(wanted)
+    kernel = kept.unpacked("virt", wanted.packages, wanted.cache)
     with stage("settings, users and units"):
-        early, all_of_them = modules.wanted(board)
-        modules.copy(kernel, root, all_of_them)
-        system.lay(board, root)
-        system_root.set_up(root)
-        system.enable(root)
+        early, all_of_them = modules.wanted(wanted.board)
+        modules.copy(kernel, wanted.root, all_of_them)
+        system.lay(wanted.board, wanted.root)
+        system_root.set_up(wanted.root)
+        system.enable(wanted.root)
     with stage("the small system"):
-        small = initramfs.build(kernel, boot, root, early, layers=board == "virt")
-        (places.out / "initramfs").write_bytes(small)
-    parts = places.out / "parts"
-    parts.mkdir(exist_ok=True)
+        boot = kept.unpacked("boot", wanted.packages, wanted.cache)
+        layers = wanted.board == "virt"
+        small = initramfs.build(kernel, boot, wanted.root, early, layers)
+        (wanted.out / "initramfs").write_bytes(small)
     with stage("squashfs and its hashes"):
-        squashed = parts / "system_a.img"
-        verity.squash(root, squashed, epoch, {})
+        squashed = wanted.parts / "system_a.img"
+        verity.squash(wanted.root, squashed, wanted.epoch, {})
         verified = verity.protect(squashed, layout.size_of("system_a"))
     with stage("partitions"):
-        line = kernel_line(board, verified)
-        version = modules.release(kernel)
-        image = (modules.index(kernel) / "vmlinuz").read_bytes()
-        (places.out / "kernel").write_bytes(image)
-        packed = gzip.compress(image, 6, mtime=0)
-        inside = {
-            "kernel8.img": packed,
-            "initramfs8": small,
-            "cmdline.txt": line.encode(),
-        }
-        partitions.fat(parts / "boot_a.img", "boot_a", inside, epoch)
-        partitions.fat(parts / "bootconfig.img", "bootconfig", {}, epoch)
-        partitions.ext4(parts / "state.img", "state", layout.STATE_FOLDERS, epoch)
-        partitions.join(parts, places.image)
+        make_partitions(wanted, kernel, small, kernel_line(wanted.board, verified))
+    return wanted.image
+
+
+def make_root(wanted: Build) -> None:
+    """The locked system, and what the Debian package has, with byte code for it."""
+    base = kept.base_root(wanted.packages, wanted.cache)
+    native = kept.unpacked("native", wanted.packages, wanted.cache)
+    with stage("the program"):
+        shutil.rmtree(wanted.root, ignore_errors=True)
+        shutil.copytree(base, wanted.root, symlinks=True)
+        package = deb.Wanted("trixie", "arm64", wanted.epoch)
+        needed = environment.of_camera(deb.ROOT / "requirements", package.target)
+        foreign = environment.fetch(needed, package.target, wanted.cache / "wheels")
+        work = wanted.out / "deb"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        tree = deb.stage(files.CAMERA, package, foreign, work)
+        shutil.copytree(tree, wanted.root, symlinks=True, dirs_exist_ok=True)
+        shutil.rmtree(work)
+        bytecode.compile_below(native, wanted.root, OPT)
+
+
+def make_partitions(wanted: Build, kernel: Path, small: bytes, line: str) -> None:
+    """A file for each partition, the image, and a note of what is where."""
+    image = (modules.index(kernel) / "vmlinuz").read_bytes()
+    (wanted.out / "kernel").write_bytes(image)
+    inside = {
+        "kernel8.img": gzip.compress(image, PACKING, mtime=0),
+        "initramfs8": small,
+        "cmdline.txt": line.encode(),
+    }
+    parts, epoch = wanted.parts, wanted.epoch
+    partitions.fat(parts / "boot_a.img", "boot_a", inside, epoch)
+    partitions.fat(parts / "bootconfig.img", "bootconfig", {}, epoch)
+    partitions.ext4(parts / "state.img", "state", layout.STATE_FOLDERS, epoch)
+    partitions.join(parts, wanted.image)
     said = {
-        "board": board,
+        "board": wanted.board,
         "kernel": "kernel",
-        "kernel_version": version,
+        "kernel_version": modules.release(kernel),
         "initramfs": "initramfs",
         "kernel_line": line.strip(),
-        "image": places.image.name,
+        "image": wanted.image.name,
         "root": "root",
     }
-    (places.out / "image.json").write_text(json.dumps(said, indent=1) + "\n")
-    return places.image
+    (wanted.out / "image.json").write_text(json.dumps(said, indent=1) + "\n")
 
 
 def kernel_line(board: str, verified: verity.Verified) -> str:
@@ -122,63 +150,6 @@ def kernel_line(board: str, verified: verity.Verified) -> str:
     return " ".join(words) + "\n"
 
 
-def base_root(packages: list[lock.Locked], places: Places) -> Path:
-    """The system's packages, unpacked and with byte code; kept for the lock."""
-    folder = places.cache / f"root-{_key(packages, 'root', 'native')}"
-    if folder.exists():
-        return folder
-    native = unpacked("native", packages, places)
-    work = folder.with_suffix(".part")
-    shutil.rmtree(work, ignore_errors=True)
-    with stage("unpacking the system"):
-        system_root.unpack(_files(packages, "root", places), work)
-    with stage("byte code of Python's library"):
-        bytecode.compile_below(native, work, "usr/lib/python3.13", "usr/lib/python3")
-    return work.rename(folder)
-
-
-def unpacked(group: str, packages: list[lock.Locked], places: Places) -> Path:
-    """The packages of ``group`` in a folder of their own; kept for the lock."""
-    folder = places.cache / f"{group}-{_key(packages, group)}"
-    if not folder.exists():
-        work = folder.with_suffix(".part")
-        shutil.rmtree(work, ignore_errors=True)
-        with stage(f"unpacking {group}"):
-            bytecode.unpack_python(_files(packages, group, places), work)
-            work.rename(folder)
-    return folder
-
-
-def add_program(root: Path, epoch: int, places: Places) -> None:
-    """What the Debian package has, and byte code for it."""
-    wanted = deb.Wanted("trixie", "arm64", epoch)
-    needed = environment.of_camera(deb.ROOT / "requirements", wanted.target)
-    foreign = environment.fetch(needed, wanted.target, places.cache / "wheels")
-    work = places.out / "deb"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
-    tree = deb.stage(files.CAMERA, wanted, foreign, work)
-    shutil.copytree(tree, root, symlinks=True, dirs_exist_ok=True)
-    shutil.rmtree(work)
-    native = unpacked("native", lock.locked(lock.LOCK.read_text("utf-8")), places)
-    bytecode.compile_below(native, root, OPT)
-
-
-def _files(packages: list[lock.Locked], group: str, places: Places) -> list[Path]:
-    found = lock.of_group(packages, group)
-    return [places.cache / "packages" / each.file for each in found]
-
-
-def _key(packages: list[lock.Locked], *groups: str) -> str:
-    """Of what is kept: the lock's lines, and the code that unpacks them."""
-    digest = hashlib.sha256()
-    for each in lock.of_group(packages, *groups):
-        digest.update(f"{each.line()}\n".encode())
-    for module in (system_root, bytecode):
-        digest.update(Path(str(module.__file__)).read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def main() -> int:
     """Build, and say what was built."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
@@ -186,8 +157,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
     os.umask(0o022)
+    packages = tuple(lock.locked(lock.LOCK.read_text("utf-8")))
+    out = asked.out / asked.board
+    wanted = Build(asked.board, out, OUT / "cache", deb.epoch(), packages)
     try:
-        made = build(asked.board, asked.out, OUT / "cache", deb.epoch())
+        made = build(wanted)
     except DoorsillError as error:
         sys.stderr.write(f"image: {error}\n")
         return 2

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import shutil
 import stat
-import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -48,6 +47,7 @@ LEFT_OUT = (
     "./usr/lib/python3*/pydoc_data/*",
     "./usr/lib/python3*/turtledemo/*",
 )
+PIPE = 'set -o pipefail; dpkg-deb --fsys-tarfile "$0" | "$@"'
 AT_ONCE = 2  # packages that are unpacked side by side
 FOLDERS = {  # with their modes: what a running system mounts something on
     "boot": 0o755,
@@ -86,28 +86,27 @@ def unpack(packages: Sequence[Path], root: Path) -> None:
         (root / "usr" / name).mkdir()
         (root / name).symlink_to(f"usr/{name}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for done in [pool.submit(unpack_one, each, root) for each in packages]:
-            done.result()
+        for _ in pool.map(
+            lambda each: unpack_one(each, root), packages, timeout=PROGRAM_S
+        ):
+            pass
 
 
 def unpack_one(package: Path, into: Path, *only: str) -> None:
     """One package's files; ``only`` names patterns of those that are wanted."""
-    command = ["tar", "--extract", "--directory", str(into), "--no-same-owner"]
+    command: list[str | Path] = [
+        "tar",
+        "--extract",
+        "--directory",
+        into,
+        "--no-same-owner",
+    ]
     command += ["--preserve-permissions", "--keep-directory-symlink", "--wildcards"]
     command += [f"--exclude={each}" for each in LEFT_OUT]
-    with subprocess.Popen(
-        ["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE
-    ) as source:
-        done = subprocess.run(
-            [*command, *only],
-            stdin=source.stdout,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=PROGRAM_S,
-        )
-    if done.returncode != 0 or source.returncode not in (0, -13):
-        raise ConfigError(f"{package.name} cannot be unpacked: {done.stderr.strip()}")
+    try:
+        run(["bash", "-c", PIPE, package, *command, *only])
+    except ConfigError as error:
+        raise ConfigError(f"{package.name} cannot be unpacked: {error}") from None
 
 
 def set_up(root: Path) -> None:
