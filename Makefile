@@ -191,7 +191,7 @@ try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 	@$(SUDO) RELEASE=$(or $(RELEASE),trixie) bash scripts/try-deb $(T)
 
 # Rules, simulation, drawings and tables of the interlock; TREE: of a real Pi, compiled.
-hw: $(STAMPS)/board ## the interlock, into hw/build (FULL=1 KICAD=1 TREE=; 2 minutes)
+hw: $(STAMPS)/board ## the interlock, into hw/build (FULL=1 KICAD=1 TREE=; 2 min.)
 	@$(if $(filter-out 0 no,$(KICAD)),SUDO="$(SUDO)" bash scripts/install-kicad)
 	@hw/doorsill-hw build --boards $(if $(filter-out 0 no,$(FULL)),500,60) \
 	  $(addprefix --tree ,$(TREE)) $(if $(filter-out 0 no,$(KICAD)),--kicad)
