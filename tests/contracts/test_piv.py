@@ -538,5 +538,7 @@ def test_a_long_command_goes_out_in_chunks() -> None:
     exchange(transmit, Command(0xDB, 0x3F, 0xFF, b"x" * 600, answers=False), t0=True)
     assert [apdu[0] for apdu in sent] == [0x10, 0x10, 0x00]
     assert [apdu[4] for apdu in sent] == [255, 255, 90]
-    with pytest.raises(ApduError, match="0 bytes; the least is 2"):
+    with pytest.raises(ApduError, match="1 bytes; the least is 2"):
+        exchange(lambda _: b"\x90", Command(0xA4, 4, 0), t0=False)
+    with pytest.raises(ApduError, match="answered nothing; was it pulled"):
         exchange(lambda _: b"", Command(0xA4, 4, 0), t0=False)

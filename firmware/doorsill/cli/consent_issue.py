@@ -19,11 +19,14 @@ from doorsill.drivers.token.piv import PivToken
 from doorsill.drivers.token.piv_card import FACTORY_MANAGEMENT_KEY, PivCard
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards
+from doorsill.office.card_key import CardKey
 from doorsill.office.cards import Grant
-from doorsill.office.controller import secret
+from doorsill.office.controller import from_card, secret
 from doorsill.office.piv import Office, holder_before, make, with_one_card
+from doorsill.policy.store import read_public_key
 
 KEY_NAME, CA_NAME = "consent-ca.key", "consent-ca.pem"
+PUBLIC_NAME = f"{KEY_NAME}.pub"  # where the private half is on a card
 
 
 def make_ca(args: argparse.Namespace) -> int:
@@ -44,7 +47,7 @@ def make_ca(args: argparse.Namespace) -> int:
 
 def issue_card(args: argparse.Namespace) -> int:
     """Make the card in the reader, or enrol the FIDO2 key, and prove that it works."""
-    office = read_office(args.ca)
+    office = read_office(args.ca, args.ca_reader)
     grant = Grant(args.holder, args.site, args.purpose, _begins(args.begins), args.days)
     cards.require_within(office.ca, grant)
     if args.fido2:
@@ -74,14 +77,30 @@ def issue_card(args: argparse.Namespace) -> int:
     return 0
 
 
-def read_office(folder: Path) -> Office:
-    """The consent CA in ``folder``; ConfigError if a part of it is missing."""
+def read_office(folder: Path, reader: str = "") -> Office:
+    """The consent CA in ``folder``; ConfigError if a part of it is missing.
+
+    Its key may be on a PIV card, in ``reader``; that card then signs once, as a proof.
+    """
     path = folder / KEY_NAME
-    key = pem.read_key(path, lambda: secret(f"passphrase of {path}: ").encode())
+    key = _card_key(folder, reader) or pem.read_key(
+        path, lambda: secret(f"passphrase of {path}: ").encode()
+    )
     ca = pem.read_certificate(folder / CA_NAME)
     if ca.public_key() != key.public_key():
         raise ConfigError(f"{folder / KEY_NAME} is not the key of {CA_NAME} beside it")
     return Office(ca, key)
+
+
+def _card_key(folder: Path, reader: str) -> CardKey | None:
+    """The key whose public half alone is in ``folder``, or None."""
+    public = folder / PUBLIC_NAME
+    if (folder / KEY_NAME).exists() or not public.exists():
+        return None
+    found = read_public_key(public)
+    key = CardKey(found, from_card(found, reader, say, "the consent CA's"))
+    key.prove()
+    return key
 
 
 def _management_key(path: Path | None) -> bytes:

@@ -37,23 +37,28 @@ def from_file(path: Path) -> SignBytes:
     return lambda data: key.sign(data, ES256)
 
 
-def from_card(public: PublicKey, reader: str, say: Say) -> SignBytes:
+def from_card(
+    public: PublicKey, reader: str, say: Say, whose: str = "this controller's"
+) -> SignBytes:
     """Signs with the card that holds the private half of ``public``.
 
-    Its PIN is asked for once, however many documents are signed.
+    Its PIN is asked for once, however many documents are signed. ``whose`` it is, in
+    words for a person.
     """
     asked: list[str] = []
 
     def sign_bytes(data: bytes) -> bytes:
         if not asked:
-            asked.append(secret("PIN of the controller's card: "))
+            asked.append(secret(f"PIN of {whose} card: "))
         pin = asked[0]
-        signature = _with_card(reader, say, lambda card: _sign(card, pin, data))
+        signature = _with_card(
+            reader, say, lambda card: _sign(card, pin, data), "nothing was signed"
+        )
         try:
             public.verify(signature, data, ES256)
         except InvalidSignature:
             raise UntrustedError(
-                "the card in the reader is not this controller's"
+                f"the card in the reader is not {whose}: it has another key"
             ) from None
         return signature
 
@@ -77,7 +82,7 @@ def make_on_card(
         card.authenticate(management_key)
         return card.generate(SIGNATURE)
 
-    return _with_card(reader, say, make)
+    return _with_card(reader, say, make, "its key is not to be used")
 
 
 def management_key(path: Path | None) -> bytes:
@@ -129,13 +134,15 @@ def _has_key(card: PivCard, pin: str) -> bool:
     return True
 
 
-def _with_card(reader: str, say: Say, work: Callable[[PivCard], T]) -> T:
+def _with_card(
+    reader: str, say: Say, work: Callable[[PivCard], T], if_pulled: str
+) -> T:
     """With the one card in the readers whose names hold ``reader``."""
     from doorsill.drivers.token.piv import PivToken
     from doorsill.office.piv import with_one_card
 
     token = PivToken(reader)
     try:
-        return with_one_card(token, work, CARD_WAIT_S, say)
+        return with_one_card(token, work, CARD_WAIT_S, say, if_pulled)
     finally:
         token.close()

@@ -88,8 +88,12 @@ def with_one_card(
     work: Callable[[PivCard], T],
     wait_s: float,
     say: Callable[[str], None],
+    if_pulled: str = "the card opens nothing now",
 ) -> T:
-    """Wait for the one card and do ``work`` on it; ConfigError in a person's words."""
+    """Wait for the one card and do ``work`` on it; ConfigError in a person's words.
+
+    ``if_pulled`` says what it means that the work was not ended.
+    """
     try:
         in_time(wait_s + HANGS_S, HANGS, lambda: _await_card(token, wait_s, say))
         return in_time(WORK_S, HANGS, lambda: token.with_card(work))
@@ -98,7 +102,7 @@ def with_one_card(
     except TokenError as error:
         if error.reason in (Reason.REMOVED, Reason.READER_GONE, Reason.DAEMON_GONE):
             raise ConfigError(
-                f"{WORDS[error.reason]} half-way; the card opens nothing now. "
+                f"{WORDS[error.reason]} half-way; {if_pulled}. "
                 "Put it in and do the same again"
             ) from None
         raise ConfigError(str(error)) from None

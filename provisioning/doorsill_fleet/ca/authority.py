@@ -76,12 +76,14 @@ class Authority:
     _revoked: list[tuple[int, datetime]] = field(default_factory=list)
 
     @classmethod
-    def create(cls, name: str, now: datetime, below: int = 0) -> Authority:
-        """A new root, valid for ten years from ``now``.
+    def create(
+        cls, name: str, now: datetime, below: int = 0, key: PrivateKey | None = None
+    ) -> Authority:
+        """A new root, valid for ten years from ``now``; with a new key, or ``key``.
 
         ``below`` is how many CAs a chain may hold between the root and a device.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         builder = begin(named(name), named(name), key.public_key(), now, ROOT_VALID)
         return cls(_sign_authority(builder, key, below), key)
 

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from doorsill.errors import ConfigError
 from doorsill.office import controller
 from doorsill.process.holder import hold_alone
-from doorsill_fleet.office.chain import Ask, Chain, Places, make_chain, open_chain
+from doorsill_fleet.office.chain import Chain, Places, make_chain, open_chain
+from doorsill_fleet.office.person_keys import Ask, on_cards
 
 LOCK = "serve.lock"  # in the folder of a chain: one `serve` at a time
 
@@ -23,8 +24,9 @@ def init(args: argparse.Namespace) -> int:
     hosts = tuple(dict.fromkeys(args.host or [socket.gethostname(), "localhost"]))
     broker, local = args.broker or hosts[0], args.broker is None
     places = Places(hosts, args.port, broker, args.broker_port, local)
-    made = make_chain(args.folder, places, datetime.now(UTC), _passphrase(args))
-    for line in _words(made, open_keys=args.no_passphrase):
+    cards = on_cards(args.card, args.reader, _say)
+    made = make_chain(args.folder, places, datetime.now(UTC), _passphrase(args), cards)
+    for line in _words(made, sorted(cards), open_keys=args.no_passphrase):
         sys.stdout.write(line + "\n")
     return 0
 
@@ -88,13 +90,18 @@ def _passphrase(args: argparse.Namespace) -> Ask:
     return ask
 
 
-def _words(made: Chain, *, open_keys: bool) -> list[str]:
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _words(made: Chain, cards: list[str], *, open_keys: bool) -> list[str]:
     folder, places = made.folder, made.places
     keys = f"{folder / 'safe'}: root, consent CA and controller's key"
     lines = [
         f"made {folder}: cameras enrol at {places.hosts[0]}:{places.port}",
         f"  into the safe, twice: {keys}",
         "    take that folder off this machine; sign policies where it is",
+        *(f"    the key of {each} is on its card, and nowhere else" for each in cards),
         f"  {folder / 'issuing.key'} stays: `serve` makes cameras with it",
     ]
     if not open_keys:
@@ -110,7 +117,7 @@ def _words(made: Chain, *, open_keys: bool) -> list[str]:
         install = f"doorsill-fleet broker install {made.broker}"
         lines.append(f"  {made.broker}  is for the broker: {install}")
     if open_keys:
-        lines.append("  no key has a passphrase: for a trial, and for nothing else")
+        lines.append("  no file has a passphrase: for a trial, and for nothing else")
     return lines
 
 

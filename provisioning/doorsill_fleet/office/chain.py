@@ -1,6 +1,7 @@
 """The folder of a chain of shops: its authorities, its broker, its register.
 
-    fleet/safe/root.key, consent-ca.key, controller.key     a person's: into the safe
+    fleet/safe/root.key, consent-ca.key, controller.key     a person's: into the safe;
+                                       .key.pub where the key is on a PIV card
     fleet/issuing.key, issuing.pem     signs cameras' certificates; `serve` needs it
     fleet/root.pem                     what every camera trusts
     fleet/charter.json                 the root's word: the controller, the consent CA
@@ -18,22 +19,22 @@ the controller's key, and that this key is the controller's is signed by the roo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorsill.documents import canonical, charter, pem
+from doorsill.documents.canonical import PrivateKey
 from doorsill.documents.durable import put
 from doorsill.documents.fields import HOST, PORT_MOST, Fields
 from doorsill.documents.reading import parse_toml, read_file
 from doorsill.errors import ConfigError
 from doorsill.office import cards
+from doorsill.office.card_key import CardKey
 from doorsill_fleet.broker.mosquitto import configuration, listener
 from doorsill_fleet.ca.authority import Authority, pem_of
 from doorsill_fleet.office.camera_folder import AT_THE_BROKER, READER
@@ -43,14 +44,20 @@ from doorsill_fleet.office.new_folder import (
     require_new,
     whole,
 )
+from doorsill_fleet.office.person_keys import (
+    CONSENT,
+    CONTROLLER,
+    ROOT,
+    Ask,
+    PersonKeys,
+    public_pem,
+)
 
 HOSTS_MOST = 64  # names and addresses of one server
 RENEW_BEFORE = timedelta(days=30)  # before a certificate of ours ends
 CONSENT_DAYS = 3650  # validity of the consent CA, in days
 READERS = (READER, f"{READER}-2")  # one for each worker that fills the store
-SECRETS = ("root", "issuing", "consent-ca", "controller")  # keys that a person guards
-
-Ask = Callable[[str], bytes]  # the passphrase for a key of this name; empty: none
+SECRETS = (ROOT, "issuing", CONSENT, CONTROLLER)  # keys that a person guards
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,39 +99,50 @@ class Chain:
         return read_file(path) if path.exists() else None
 
 
-def make_chain(folder: Path, places: Places, now: datetime, ask: Ask) -> Chain:
+def make_chain(
+    folder: Path,
+    places: Places,
+    now: datetime,
+    ask: Ask,
+    on_cards: Mapping[str, CardKey] | None = None,
+) -> Chain:
     """Make the folder; ConfigError if it exists, or a name cannot be one.
 
-    ``ask`` gives a new passphrase for each of SECRETS.
+    ``ask`` gives a new passphrase for each of SECRETS but those in ``on_cards``.
     """
     require_new(folder)
     for host in (*places.hosts, places.broker):
         require_host(host)
-    words = {name: ask(name) for name in SECRETS}
+    keys = PersonKeys(ask, on_cards or {})
+    words = keys.passphrases(SECRETS)
     with whole(folder) as part:
-        _fill(Chain(part, places), words, now)
+        _fill(Chain(part, places), keys, words, now)
         # The broker's settings name the folder in which they will lie.
         for path, text in settings(Chain(folder, places)).items():
             put(part / path.relative_to(folder), text)
     return Chain(folder, places)
 
 
-def _fill(made: Chain, words: dict[str, bytes], now: datetime) -> None:
-    """All but the broker's settings, in the folder of ``made``."""
-    root = Authority.create("doorsill root", now, below=1)
-    issuing = root.delegate("doorsill issuing", now)
+def _fill(
+    made: Chain, keys: PersonKeys, words: Mapping[str, bytes], now: datetime
+) -> None:
+    """All but the broker's settings, in the folder of ``made``.
+
+    The root signs last, so that a person with one reader puts each card in once.
+    """
     part, safe = made.folder, made.folder / "safe"
     for each in (safe, made.broker, part / "policies"):
         make_private(each)
-    pem.write_key(safe / "root.key", root.key, words["root"])
+    public = public_pem(keys.take(CONTROLLER, safe, words).public_key())
+    consent = _make_consent(keys.take(CONSENT, safe, words), safe, now)
+    key = keys.take(ROOT, safe, words)
+    root = Authority.create("doorsill root", now, below=1, key=key)
+    issuing = root.delegate("doorsill issuing", now)
     pem.write_key(part / "issuing.key", issuing.key, words["issuing"])
     put(part / "issuing.pem", pem_of(issuing.certificate))
     for each in (part, safe):
         put(each / "root.pem", pem_of(root.certificate))
-    controller = pem.create_key(safe / "controller.key", words["controller"])
-    public = _public(controller)
     put(part / "controller.key.pub", public)
-    consent = _make_consent(safe, now, words["consent-ca"])
     put(part / "consent-ca.pem", consent)
     said = charter.Charter(public, consent)
     put(part / "charter.json", canonical.seal(charter.body_of(said), root.key))
@@ -176,8 +194,7 @@ def _settings(places: Places) -> str:
     )
 
 
-def _make_consent(safe: Path, now: datetime, words: bytes) -> bytes:
-    key = pem.create_key(safe / "consent-ca.key", words)
+def _make_consent(key: PrivateKey, safe: Path, now: datetime) -> bytes:
     ca = cards.authority(key, "doorsill consent", now.timestamp(), CONSENT_DAYS)
     put(safe / "consent-ca.pem", pem_of(ca))
     return pem_of(ca)
@@ -239,9 +256,3 @@ def _write_with_chain(issued: Any, folder: Path, name: str, issuing: Authority) 
     issued.write(folder, name)
     both = pem_of(issued.certificate) + pem_of(issuing.certificate)
     put(folder / f"{name}.pem", both)
-
-
-def _public(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )

@@ -49,7 +49,9 @@ examples:
   doorsill consent issue --ca office --holder Ana --site porto-1 --purpose validation \\
       --fido2 ana.pem
 
-A card that was made before is replaced only with --overwrite, a file never.
+A card that was made before is replaced only with --overwrite, a file never. Where the
+CA's key is on a card (`doorsill-fleet init --card consent-ca=FILE`), it takes two
+readers: --reader names the one with the new card, --ca-reader that with the CA's.
 """
 STATUS = """\
 examples:
@@ -126,13 +128,23 @@ def _add_issue(actions: argparse._SubParsersAction[Any]) -> None:
         help="its first day (default: today)",
     )
     _add_wait(parser, ISSUE_WAIT_S)
-    add_reader(parser)
+    _add_readers(parser)
     add_management_key(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what is on the card"
     )
     parser.add_argument(
         "--fido2", type=Path, metavar="FILE", help="enrol a FIDO2 key, into FILE"
+    )
+
+
+def _add_readers(parser: argparse.ArgumentParser) -> None:
+    add_reader(parser)
+    parser.add_argument(
+        "--ca-reader",
+        default="",
+        metavar="TEXT",
+        help="a part of the name of the reader with the CA's own card",
     )
 
 

@@ -85,6 +85,8 @@ def _asking_for(length: int, frame: bytes) -> bytes:
 
 
 def _split(answer: bytes) -> tuple[bytes, int]:
+    if not answer:
+        raise ApduError("the card answered nothing; was it pulled?")
     if len(answer) < 2:
         raise ApduError(f"the card answered {len(answer)} bytes; the least is 2")
     return answer[:-2], int.from_bytes(answer[-2:], "big")

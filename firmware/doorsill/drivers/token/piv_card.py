@@ -208,6 +208,8 @@ def _reason(error: ApduError) -> Reason:
 
 
 def _words(what: str, error: ApduError) -> str:
+    if not error.status:
+        return f"{what}: {error}"
     words = {
         0x6982: "needs the PIN or the management key first",
         0x6983: "is blocked",

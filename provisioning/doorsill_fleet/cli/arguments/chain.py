@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from doorsill.commandline.options import add_reader
 from doorsill.commandline.parser import command
 from doorsill.commandline.values import some_text, whole
 
@@ -17,6 +18,8 @@ examples:
   doorsill-fleet init
   doorsill-fleet init --host fleet.stores.example --broker broker.stores.example
   doorsill-fleet init --folder trial --host localhost --no-passphrase
+  doorsill-fleet init --card root=root.pub --card consent-ca=consent.pub \\
+      --card controller=controller.pub
 
 Makes FOLDER, which must not exist: the root and the consent CA, the controller's key,
 the CA that makes cameras, and all that broker and server need. It asks for a
@@ -24,8 +27,13 @@ passphrase (8 characters or more, typed twice, in a terminal) for each of the fo
 that a person guards: root, issuing, consent-ca and controller. It is made whole or not
 at all; after a full disk or a power cut, run it again.
 
-These four keys are files. `doorsill policy key FILE --card` makes a controller's key on
-a PIV card, but `init` does not yet take one, nor a root or a consent CA on a card.
+root, consent-ca and controller may each be on a PIV card instead (slot 9C, P-256), a
+card for each. Make its key there first: `doorsill policy key root --card` writes
+root.pub; or with the card's own tool, whose public key or 9C certificate in PEM does
+as well. `init` asks for the PIN of each card, the root's last, and has it sign: nothing
+on a card is changed, and where one is wrong, pulled or missing, no folder is made. With
+one reader, change the card before you type its PIN. Later, `policy sign --card` and
+`doorsill consent issue --ca FOLDER/safe` use them; the root's is for the safe.
 """
 SERVE = """\
 examples:
@@ -68,6 +76,15 @@ def add_init(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--no-passphrase", action="store_true", help="keys that lie open: for a trial"
     )
+    parser.add_argument(
+        "--card",
+        type=_name_and_file,
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="the key of this name is on a card; FILE has its public half",
+    )
+    add_reader(parser)
 
 
 def add_serve(commands: argparse._SubParsersAction[Any]) -> None:
@@ -88,6 +105,13 @@ def add_serve(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="N",
         help="behind a port that is handed on (default: the one of `init`)",
     )
+
+
+def _name_and_file(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not NAME=FILE")
+    return name, Path(path)
 
 
 def add_folder(parser: argparse.ArgumentParser, words: str) -> None:
