@@ -6,10 +6,10 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from doorsill.commandline.ending import run_to_exit_code
-from doorsill.commandline.parser import Parser, done
+from doorsill.commandline.parser import Actions, Parser, done
 from doorsill.commandline.program import log_to_stderr, program
 from doorsill.process.stopping import deaf
 
@@ -99,20 +99,40 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    chosen = whole_parser().parse_args(arguments)
+    chosen = parser_for(arguments).parse_args(arguments)
     log_to_stderr(verbose=chosen.verbose)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # of its own inner life
     return done(chosen)
 
 
-def whole_parser() -> Parser:
-    """The parser with all of every command."""
-    about = "Brings doorsill's cameras into service and keeps what they count."
-    parser, commands = program("doorsill-fleet", about, EXAMPLES)
-    for declared, _ in COMMANDS.values():
-        module, _, function = declared.partition(":")
-        getattr(importlib.import_module(module), function)(commands)
+def parser_for(arguments: Sequence[str]) -> Parser:
+    """The parser; complete only for the command that ``arguments`` name."""
+    wanted = next((each for each in arguments if not each.startswith("-")), "")
+    parser, commands = _parser()
+    if wanted in COMMANDS:
+        _declare(wanted, commands)
+        return parser
+    for name, (_, words) in COMMANDS.items():
+        commands.add_parser(name, help=words, add_help=False)
     return parser
+
+
+def whole_parser() -> Parser:
+    """The parser with all of every command: for manual pages and completion."""
+    parser, commands = _parser()
+    for name in COMMANDS:
+        _declare(name, commands)
+    return parser
+
+
+def _parser() -> tuple[Parser, Actions[Any]]:
+    about = "Brings doorsill's cameras into service and keeps what they count."
+    return program("doorsill-fleet", about, EXAMPLES)
+
+
+def _declare(name: str, commands: Actions[Any]) -> None:
+    module, _, function = COMMANDS[name][0].partition(":")
+    getattr(importlib.import_module(module), function)(commands)
 
 
 if __name__ == "__main__":
