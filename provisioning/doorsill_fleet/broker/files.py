@@ -29,10 +29,13 @@ LOADED_AGAIN = {"access"}  # files that mosquitto reads again without a restart
 SYSTEMCTL_S = 60.0  # limit for one call of systemctl
 
 
-def furnish(folder: Path, root: Path = Path("/")) -> Iterator[str]:
+def furnish(
+    folder: Path, root: Path = Path("/"), *, restarts: bool = False
+) -> Iterator[str]:
     """Copy what is new, as root; say what was done, and restart mosquitto for it.
 
-    ``root`` other than / is laid out and nothing is started there.
+    ``root`` other than / is laid out and nothing is started there. ``restarts``: also
+    where nothing is new, as after a restart that failed.
     """
     owner = _owner()
     wanted = {root / FOLDER / name: read_file(folder / name) for name in FILES}
@@ -49,8 +52,9 @@ def furnish(folder: Path, root: Path = Path("/")) -> Iterator[str]:
         path.chmod(0o644 if path == root / CONF else 0o600)
         os.chown(path, *((0, 0) if path == root / CONF else owner))
         yield f"wrote {path}"
-    if root == Path("/") and changed:
-        yield _systemctl(verb({path.name for path in changed}))
+    if root == Path("/") and (changed or restarts):
+        names = {path.name for path in changed}
+        yield _systemctl("restart" if restarts else verb(names))
     elif not changed:
         yield "the broker has all of it already"
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import select
 import sys
 from datetime import UTC, datetime
 
+from doorsill.documents.fields import PORT_MOST
+from doorsill.errors import ConfigError
+from doorsill.process.stopping import listen
 from doorsill_fleet.broker import files
 from doorsill_fleet.broker.bridge import write_bridge
+from doorsill_fleet.broker.follow import LOOK_S, Follower
 from doorsill_fleet.broker.inspection import faults, refusals
 from doorsill_fleet.broker.members import write_access, write_revoked
 from doorsill_fleet.ca.keys import open_issuing
+from doorsill_fleet.cli.arguments.chain import PORT
 from doorsill_fleet.cli.opening import opened
 from doorsill_fleet.office.chain import complete, open_chain
+from doorsill_fleet.office.new_folder import require_host
 from doorsill_fleet.registry.devices import require_site
 
 
@@ -21,6 +29,33 @@ def install(args: argparse.Namespace) -> int:
     for each in files.furnish(args.files, args.root):
         _say(each)
     return 0
+
+
+def follow(args: argparse.Namespace) -> int:
+    """Obey the chain's list of revoked certificates, until a signal comes."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    server = place_of(args.server)
+
+    def apply() -> None:
+        for each in files.furnish(args.files, args.root, restarts=True):
+            _say(each)
+
+    follower, stop = Follower(args.files, server, apply), listen()
+    bell = stop.bell()
+    _say(f"follows the list of revoked certificates of {args.server}")
+    while not stop.asked:
+        follower.turn(datetime.now(UTC))
+        select.select([bell], [], [], LOOK_S)
+    return 0
+
+
+def place_of(text: str) -> tuple[str, int]:
+    """HOST or HOST:PORT, as `serve` is reached; ConfigError if it is neither."""
+    host, colon, port = text.partition(":")
+    require_host(host)
+    if colon and not (port.isdecimal() and 1 <= int(port) <= PORT_MOST):
+        raise ConfigError(f"{text[:60]!r} is not HOST:PORT")
+    return host, int(port) if colon else PORT
 
 
 def write(args: argparse.Namespace) -> int:
@@ -51,6 +86,9 @@ def bridge(args: argparse.Namespace) -> int:
         write_access(chain, session)
     _say(f"made {args.out}: all that the broker of {site} needs")
     _say(f"  there, as root: doorsill-fleet broker install {args.out}")
+    server = f"{chain.places.hosts[0]}:{chain.places.port}"
+    _say("  and as a service, for cameras that are revoked:")
+    _say(f"    doorsill-fleet broker follow {args.out} --server {server}")
     _say(f"  cameras of {site} that enrol from now on go to {args.host[0]}:{args.port}")
     return 0
 

@@ -28,7 +28,13 @@ from doorsill_fleet.policies.signed import last_version
 from doorsill_fleet.registry import devices
 from doorsill_fleet.registry.devices import HandedOut
 from doorsill_fleet.registry.handing_out import Label, as_csv, as_pdf
-from doorsill_fleet.registry.tables import Device, RetirementRow, Site, VoucherRow
+from doorsill_fleet.registry.tables import (
+    Device,
+    RetirementRow,
+    Site,
+    SiteBroker,
+    VoucherRow,
+)
 from doorsill_fleet.retirement import record
 
 OBEYS_WITHIN_S = 60.0  # limit for the local broker to obey a new list
@@ -231,6 +237,17 @@ def say_broker(chain: Chain, *, revokes: bool = False) -> None:
         _wait_until_it_obeys(chain)
         ends = "has ended its connection, and refuses a new one"
         _say(f"  the broker {ends if revokes else 'lets them in'}")
+    if revokes:
+        _say_own_brokers(chain)
+
+
+def _say_own_brokers(chain: Chain) -> None:
+    """Say how those of shops learn of it, if a shop has one."""
+    with opened(chain.folder) as (_, session):
+        sites = session.scalars(select(SiteBroker.site).order_by(SiteBroker.site)).all()
+    if sites:
+        _say(f"  the own broker of {', '.join(sites)} does so within a minute,")
+        _say("    where `doorsill-fleet broker follow` runs beside it")
 
 
 def _wait_until_it_obeys(chain: Chain) -> None:

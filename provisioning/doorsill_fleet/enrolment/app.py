@@ -4,6 +4,7 @@
     POST /.well-known/est/simpleenroll      a request; the voucher by HTTP Basic
     POST /.well-known/est/simplereenroll    a request, signed with the old key as well
     POST /doorsill/start                    signed: broker, charter and policy
+    GET  /doorsill/revoked                  the CA's list, to anybody: for brokers
 
 An answer that is no certificate is one plain sentence for the person at the camera.
 """
@@ -29,6 +30,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from doorsill.errors import ConfigError, DoorsillError, UntrustedError, UplinkError
+from doorsill_fleet.broker.follow import PATH as REVOKED
 from doorsill_fleet.enrolment.limits import BODY_BYTES, BODY_S, Refusals, origin
 from doorsill_fleet.enrolment.service import Enrolment
 
@@ -61,6 +63,7 @@ class Desk:
                 _post(f"{EST}/simpleenroll", self._guard(self._enrol)),
                 _post(f"{EST}/simplereenroll", self._guard(self._renew)),
                 _post("/doorsill/start", self._guard(self._start)),
+                Route(REVOKED, self._guard(self._revoked), methods=["GET"]),
             ]
         )
 
@@ -89,6 +92,11 @@ class Desk:
         of, proved = _proof(request)
         found = self.enrolment.start(of, proved, body, datetime.now(UTC))
         return Response(found, media_type="application/json")
+
+    def _revoked(self, request: Request, body: bytes) -> Response:
+        del request, body
+        found = (self.enrolment.chain.broker / "revoked.pem").read_bytes()
+        return Response(found, media_type="application/x-pem-file")
 
     def _guard(self, work: Work) -> Callable[[Request], Awaitable[Response]]:
         """``work`` within the bounds; its errors become a status and a sentence."""

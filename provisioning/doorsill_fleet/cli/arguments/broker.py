@@ -16,6 +16,7 @@ examples:
   doorsill-fleet broker check
   doorsill-fleet broker write
   doorsill-fleet broker install fleet/broker       on the broker's machine, as root
+  doorsill-fleet broker follow porto-1 --server fleet.stores.example:8443
 """
 WRITE = """\
 examples:
@@ -42,8 +43,23 @@ examples:
 
 A shop's own broker hands on to the chain's, and keeps what comes while the line is
 down: a million messages at most. Its cameras and its policies go through it. After a
-camera was added, replaced or revoked there, say the same again and install the folder:
-its keys stay, its lists are new.
+camera was added or replaced there, say the same again and install the folder: its keys
+stay, its lists are new. What was revoked it learns by itself, from `broker follow`.
+"""
+FOLLOW = """\
+examples:
+  doorsill-fleet broker follow porto-1 --server fleet.stores.example:8443
+  doorsill-fleet broker follow /etc/doorsill/porto-1 --server 192.0.2.10
+
+On the machine of a shop's own broker, as root and as a service: it asks the chain's
+`serve` each 15 seconds for the list of revoked certificates. One that is new, signed by
+the chain's CA and lacks nothing of the one before goes into FOLDER and to mosquitto,
+which is restarted: within a minute of `device revoke` the camera is cut off here as
+well, and its next connection is refused. While `serve` cannot be reached, the last list
+holds. It does the same beside the chain's broker, where that is on a machine of its
+own (`init --broker HOST`). In its unit:
+  ExecStart=/usr/bin/doorsill-fleet broker follow FOLDER --server HOST:PORT
+  Restart=always
 """
 INSTALL = """\
 examples:
@@ -71,11 +87,32 @@ def add_broker(commands: argparse._SubParsersAction[Any]) -> None:
         "--connect", action="store_true", help="try the running broker as well"
     )
     _add_bridge(below)
+    _add_follow(below)
     about = "put the broker's files where Debian's mosquitto looks for them"
     parser = command(below, "install", about, INSTALL, f"{WORK}:install")
     parser.add_argument(
         "files", type=Path, metavar="FOLDER", help="the folder `broker` that was made"
     )
+    _add_root(parser)
+
+
+def _add_follow(below: argparse._SubParsersAction[Any]) -> None:
+    about = "have a shop's own broker cut off each camera that is revoked"
+    parser = command(below, "follow", about, FOLLOW, f"{WORK}:follow")
+    parser.add_argument(
+        "files", type=Path, metavar="FOLDER", help="of `broker bridge`, copied there"
+    )
+    parser.add_argument(
+        "--server",
+        type=some_text,
+        required=True,
+        metavar="HOST[:PORT]",
+        help="where cameras enrol: `doorsill-fleet serve`",
+    )
+    _add_root(parser)
+
+
+def _add_root(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root",
         type=Path,
