@@ -20,7 +20,7 @@ from types import FrameType
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's pythonpath
 sys.path.insert(0, str(Path(__file__).parents[1] / "worlds"))
 from replay.plan import DOORS, FIRST, LAST
-from replay.play import Play
+from replay.play import Play, Stuck
 from rich.console import Console
 
 WHOLE = (LAST - FIRST).days + 1
@@ -74,10 +74,13 @@ def main(words: list[str]) -> int:
             return play.run()
     except OutOfTime:
         console.print(f"not within {args.within:g} s. {play.standing()}", markup=False)
-        return 1
+    except Stuck as error:
+        console.print(f"{error}. {play.standing()}", markup=False)
     except KeyboardInterrupt:
         console.print(f"stopped; the same command goes on from {folder}")
         return 130
+    console.print(f"the same command goes on from {folder}")
+    return 1
 
 
 if __name__ == "__main__":

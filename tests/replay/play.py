@@ -29,6 +29,10 @@ LOOK_S = 0.5  # between two looks at how far it is
 STILL_S = 180.0  # without a window, after which something is wrong
 
 
+class Stuck(Exception):
+    """Nothing moves; a machine that is busy with something else does it, too."""
+
+
 @dataclass
 class Play:
     """One replay in ``folder``."""
@@ -181,7 +185,7 @@ class Play:
             events.processes.note_time(events.broker.process)
             running = events.look(done / self.wanted, running)
             if time.monotonic() - moved > STILL_S:
-                raise RuntimeError(f"nothing moves: {done} of {self.wanted} windows")
+                raise Stuck(f"no window came for {STILL_S:g} s")
 
     def _progress(self) -> Progress:
         return Progress(

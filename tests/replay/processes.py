@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from limits import END_S, PROGRAM_S, wait_until
+from limits import END_S, LONG_S, wait_until
 from places import ROOT
 from processor import processor_s
 
@@ -67,7 +67,7 @@ class Processes:
         wait_until(
             lambda: ready.exists() or child.poll() is not None,
             lambda: f"{name} is connected; it says: {self.words(name) or 'nothing'}",
-            PROGRAM_S,
+            LONG_S,
         )
         if child.poll() is not None:
             raise RuntimeError(f"a worker ended: {self.words(name)}")

@@ -10,12 +10,11 @@ import signal
 import time
 from pathlib import Path
 
-from limits import END_S, wait_until
+from limits import END_S, PROGRAM_S, wait_until
 from replay.processes import Processes
 
 NAME = "whole-camera"
 FILMED_S = 25.0  # how long it films
-STARTS_S = 40.0  # for its first words
 SECTIONS = '\n[consent]\nca = "consent-ca.pem"\n'
 CAMERA = 'driver = "video"\nsource = "{film}"\nframe_rate = 3.0'
 
@@ -37,7 +36,7 @@ def last(processes: Processes, folder: Path) -> str:
     wait_until(
         lambda: "connected to the broker" in processes.words(NAME) or child.poll(),
         lambda: processes.words(NAME),
-        STARTS_S,
+        PROGRAM_S,
     )
     time.sleep(FILMED_S)
     child.send_signal(signal.SIGTERM)

@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from select import select
 
+from limits import PROGRAM_S
 from replay.clocks import Clocks
 
 from doorsill.process.stopping import listen
 from doorsill_fleet.ingest.subscriber import Part, Reader, Subscriber
 from doorsill_fleet.store.windows import Store
 
-READY_S = 30.0  # for the broker to answer
 LOOK_S = 5.0  # longest wait for a signal
 STORE = "store.db"
 
@@ -37,7 +37,7 @@ def main(folder: Path, name: str, part: Part) -> None:
     stop = listen()
     bell = stop.bell()
     subscriber.start()
-    if not subscriber.ready.wait(READY_S):
+    if not subscriber.ready.wait(PROGRAM_S):
         raise SystemExit(subscriber.away or "the broker was never reached")
     (folder / f"ready-{name}").touch()
     while not stop.asked:
