@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from fleets import SITE, enrolled, fleet_world
-from limits import END_S, wait_until
+from limits import END_S, PROGRAM_S, wait_until
 
 from doorsill.config import load_config
 from doorsill.policy.obedience import read_declaration
@@ -43,7 +43,9 @@ def at_work(folder: Path) -> Iterator[None]:
         child = subprocess.Popen(program, stdout=said, stderr=said)
     try:
         wait_until(
-            lambda: read_declaration(config.declaration("uplink")), log.read_text
+            lambda: read_declaration(config.declaration("uplink")),
+            log.read_text,
+            PROGRAM_S,
         )
         yield
     finally:

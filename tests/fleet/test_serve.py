@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from limits import END_S, wait_until
+from limits import END_S, PROGRAM_S, wait_until
 
 from doorsill_fleet.broker.mosquitto import free_port
 from doorsill_fleet.cli.main import run
@@ -38,7 +38,9 @@ def serving(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             stderr=said,
         )
     try:
-        wait_until(lambda: "cameras enrol at" in log.read_text(), log.read_text)
+        wait_until(
+            lambda: "cameras enrol at" in log.read_text(), log.read_text, PROGRAM_S
+        )
         yield child
     finally:
         child.terminate()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from broker import Device, publish
 from fleets import SITE, FleetWorld, enrolled, fleet_world
-from limits import END_S, wait_until
+from limits import END_S, PROGRAM_S, wait_until
 
 from doorsill.cli import main
 from doorsill.config import load_config
@@ -51,7 +51,7 @@ def receiving(fleet: FleetWorld, path: Path) -> Iterator[None]:
     with log.open("w") as said:
         child = subprocess.Popen(program, stdout=said, stderr=said)
         try:
-            wait_until(lambda: "connected" in log.read_text(), log.read_text)
+            wait_until(lambda: "connected" in log.read_text(), log.read_text, PROGRAM_S)
             yield
         finally:
             child.terminate()

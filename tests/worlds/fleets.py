@@ -20,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from limits import END_S, wait_until
+from limits import END_S, PROGRAM_S, wait_until
 from policies import BODY
 from sqlalchemy import Engine
 
@@ -105,6 +105,7 @@ class FleetWorld:
             wait_until(
                 lambda: b"cameras enrol at" in log.read_bytes()[begins:],
                 lambda: log.read_text(),
+                PROGRAM_S,
             )
             yield child
         finally:
