@@ -148,8 +148,8 @@ def overhead() -> Row:
         f"buffer to cell minus invoke, {PEOPLE[0]} to {PEOPLE[1]} people, "
         f"{len(ours)} frames, {how}",
         f"{median(ours)} µs on {median(bare)} µs: {share:.0%}",
-        target="<= 25 % of the invoke",
-        ok=share <= 0.25,
+        target="<= 15 % of the invoke",
+        ok=share <= 0.15,
     )
 
 

@@ -196,7 +196,14 @@ def hide_notes() -> Iterator[None]:
 class _TFLite:
     """Both runtimes have the same Python surface; this is the part that we use."""
 
-    __slots__ = ("_indices", "_input_index", "_interpreter", "_tensors", "input")
+    __slots__ = (
+        "_indices",
+        "_input_index",
+        "_interpreter",
+        "_tensors",
+        "_view",
+        "input",
+    )
 
     def __init__(self, interpreter: Any) -> None:
         inputs = interpreter.get_input_details()
@@ -206,6 +213,7 @@ class _TFLite:
         self._interpreter = interpreter
         self.input = _tensor(inputs[0])
         self._input_index = inputs[0]["index"]
+        self._view = interpreter.tensor(self._input_index)
         self._tensors = tuple(map(_tensor, details))
         self._indices = tuple(detail["index"] for detail in details)
 
@@ -228,7 +236,7 @@ class _TFLite:
         )
 
     def input_view(self) -> NDArray[Any]:
-        view: NDArray[Any] = self._interpreter.tensor(self._input_index)()
+        view: NDArray[Any] = self._view()
         return view
 
     def invoke(self) -> None:

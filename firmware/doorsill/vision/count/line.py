@@ -132,7 +132,9 @@ class LineCounter:
                 path.confirmed = True
                 self._take_over(path)
             if confirmed and not path.excluded:
-                self._book(track, path, squared, now, found)
+                for index, leg in enumerate(path.legs):
+                    if leg.level:  # of few people: the others cost no call
+                        self._book(track, path, index, squared[index], now, found)
 
     def _excludes(self, point: Point) -> bool:
         return any(inside(area, point) for area in self.exclude)
@@ -141,44 +143,50 @@ class LineCounter:
         self, track: int, path: Path, squared: list[float], found: list[Crossing]
     ) -> None:
         foot, wide = path.last.at, path.last.width
-        band, near = (BAND * wide) ** 2, (HANDOVER_NEAR * wide) ** 2
+        area = wide * wide
         for index, leg in enumerate(path.legs):
-            leg.near = squared[index] < near
-            if squared[index] <= band:
+            away = squared[index]
+            leg.near = away < HANDOVER_NEAR * HANDOVER_NEAR * area
+            if away <= BAND * BAND * area:
                 continue
-            moved = crossings(self.lines[index], leg.anchor, foot)
-            if moved:
-                if leg.level * moved < 0 and is_mirrored(
-                    path, leg.since, self._paths.values()
-                ):
-                    _count(index, leg.level, leg.since, track, found)
-                    leg.level = 0
-                leg.level += moved
-                leg.since = leg.left = path.last.time
+            x, y = foot[0] - leg.anchor[0], foot[1] - leg.anchor[1]
+            # Who is further from the line than from the anchor stepped over nothing.
+            if away <= x * x + y * y:
+                moved = crossings(self.lines[index], leg.anchor, foot)
+                if moved:
+                    self._move(track, path, index, moved, found)
             leg.anchor = foot
             leg.clear = True
+
+    def _move(
+        self, track: int, path: Path, index: int, moved: int, found: list[Crossing]
+    ) -> None:
+        """Take in a step over a line; a turn back may be a swap of two ids."""
+        leg = path.legs[index]
+        if leg.level * moved < 0 and is_mirrored(path, leg.since, self._paths.values()):
+            _count(index, leg.level, leg.since, track, found)
+            leg.level = 0
+        leg.level += moved
+        leg.since = leg.left = path.last.time
 
     def _book(
         self,
         track: int,
         path: Path,
-        squared: list[float],
+        index: int,
+        squared: float,
         now: float,
         found: list[Crossing],
     ) -> None:
-        at_line = (AT_LINE * path.last.width) ** 2
-        for index, leg in enumerate(path.legs):
-            if not leg.level:
-                continue
-            if squared[index] < at_line:
-                leg.left = now
-            held = now - leg.since >= HOLD_S and not self.exclude
-            if now - leg.left >= SETTLE_S or (
-                held and self._is_clear(path, squared[index])
-            ):
-                since = max(leg.since, now - DECIDED_WITHIN_S)
-                _count(index, leg.level, since, track, found)
-                leg.level = 0
+        """Book what a track did at one line, once it is sure not to be taken back."""
+        leg = path.legs[index]
+        if squared < (AT_LINE * path.last.width) ** 2:
+            leg.left = now
+        held = now - leg.since >= HOLD_S and not self.exclude
+        if now - leg.left >= SETTLE_S or (held and self._is_clear(path, squared)):
+            since = max(leg.since, now - DECIDED_WITHIN_S)
+            _count(index, leg.level, since, track, found)
+            leg.level = 0
 
     def _is_clear(self, path: Path, squared: float) -> bool:
         """Whether somebody is so far from a line that they will not turn back."""

@@ -123,8 +123,12 @@ class Tracker:
         """Learn how far off feet are, for some detectors guess them better."""
         below, seen = person.below, sighting.below
         off_x, off_y = below.foot_x - seen.foot_x, below.foot_y - seen.foot_y
-        squared = (off_x**2 + off_y**2) / person.width**2
-        variance = min(max(0.5 * squared, FOOT_VARIANCE_LEAST), FOOT_VARIANCE_MOST)
+        width = person.width
+        variance = 0.5 * (off_x * off_x + off_y * off_y) / (width * width)
+        if variance < FOOT_VARIANCE_LEAST:  # calls of min and max take longer
+            variance = FOOT_VARIANCE_LEAST
+        elif variance > FOOT_VARIANCE_MOST:
+            variance = FOOT_VARIANCE_MOST
         self._foot_variance += FOOT_GAIN * (variance - self._foot_variance)
 
     def _measure(self, detections: Detections) -> list[Sighting]:
