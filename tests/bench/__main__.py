@@ -54,6 +54,7 @@ MEASUREMENTS = {
     "overhead": Measurement("door.overhead", 0.5),
     "idle": Measurement("door.idle", 0.5),
     "clips": Measurement("door.clips", 0.5),
+    "variations": Measurement("variations.rows", 8),
     "hour": Measurement("tracking.hour", 3),
     "hard": Measurement("tracking.hard", 3),
     "bad": Measurement("bad.rows", 8),
