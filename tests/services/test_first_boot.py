@@ -245,7 +245,7 @@ def test_a_clock_at_1970_is_waited_for_and_then_done_without(
 ) -> None:
     card = Card(tmp_path / "card")
     (card.folder / "run/systemd/timesync/synchronized").unlink()
-    route = card.folder / "proc/net/route"
+    route = card.folder / "proc/self/net/route"
     route.parent.mkdir(parents=True)
     route.write_text("Iface\tDestination\tGateway\neth0\t00000000\t0102A8C0\n")
     card.write(a_file(fleet)[0])

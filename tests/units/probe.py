@@ -127,6 +127,7 @@ def read(path: str) -> Callable[[], None]:
 OF_ROOT: dict[str, Callable[[], None]] = {
     "write /etc": write("/etc"),
     "write /etc/doorsill": write("/etc/doorsill"),
+    "write /boot/firmware": write("/boot/firmware"),
     "write /var/lib/doorsill": write("/var/lib/doorsill"),
     "read the outbox": read("/var/lib/doorsill/outbox/outbox.db"),
     "systemd": connect("/run/systemd/private"),

@@ -39,8 +39,9 @@ STATE = {
     "vault": "/var/lib/doorsill/vault",
     "renew": "/etc/doorsill",
     "renewed": "/etc/doorsill",
+    "first-boot": "/etc/doorsill",
 }
-AS_ROOT = ("renew", "renewed")
+AS_ROOT = ("renew", "renewed", "first-boot")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,9 @@ def ready(machine: Machine, shop: Shop) -> Machine:
     )
     machine.node("hidraw0", int(major), 0, "doorsill-token")
     machine.inside("etc/doorsill/fleet.json").touch()  # renew's condition
+    machine.inside("boot/firmware").mkdir(
+        parents=True, exist_ok=True
+    )  # an image's, for first-boot
     machine.systemctl("start", "doorsill.target")
     until_active(machine, "vision", "uplink", "vault")
     return machine
@@ -118,14 +122,29 @@ def under_its_unit(machine: Machine, service: str, more: str = "") -> set[str]:
             id="renew: to the fleet, and into one folder",
         ),
         pytest.param("renewed", "", {"systemd"}, id="renewed: systemd alone"),
+        pytest.param(
+            "first-boot",
+            "",
+            {
+                "broker",
+                "listen",
+                "systemd",
+                "journal",
+                "write /etc/doorsill",
+                "write /boot/firmware",
+            },
+            id="first-boot: to the fleet and systemd, into two folders",
+        ),
     ],
 )
 def test_a_unit_alone_lets_a_process_do(
     ready: Machine, service: str, drop_in: str, may: set[str]
 ) -> None:
-    if service in ("uplink", "renew") and "-BPF_FRAMEWORK" in ready.systemctl(
-        "--version"
-    ):
+    if service in (
+        "uplink",
+        "renew",
+        "first-boot",
+    ) and "-BPF_FRAMEWORK" in ready.systemctl("--version"):
         may = may | BOUND  # Debian 12's systemd leaves SocketBindDeny= to the process
     more = (UNITS / drop_in).read_text() if drop_in else ""
     assert under_its_unit(ready, service, more) == may

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-IPV4, IPV6 = Path("proc/net/route"), Path("proc/net/ipv6_route")  # proc(5)
+# Not proc/net: a unit with ProcSubset=pid has no such link.
+OWN = Path("proc/self/net")
+IPV4, IPV6 = OWN / "route", OWN / "ipv6_route"  # proc(5)
 ANY, ANY_IPV6 = "00000000", "0" * 32  # the destination of a default route
 
 
