@@ -14,7 +14,7 @@ MEASURED_S = 1800.0  # for a program that the bench measures
 LONG_S = 280.0  # for one of a test that is marked to take longer
 END_S = 20.0  # for a thread or a process that was asked to end
 LOOK_S = 0.005  # between two looks
-WITHIN_S = 20.0  # for all else that a test waits for
+WITHIN_S = 60.0  # for all else that a test waits for, as for a program to be up
 LONG = bool(
     os.environ.get("DOORSILL_LONG")
 )  # make long: all of what else is tried in part
