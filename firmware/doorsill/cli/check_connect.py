@@ -28,7 +28,7 @@ from doorsill.services.uplink_opening import address_of, description_of
 from doorsill.uplink.answers import Answered
 from doorsill.uplink.causes import explain
 from doorsill.uplink.limits import Limits, limits_of, packet_bytes, remarks
-from doorsill.uplink.paho_client import Client, make_client, session
+from doorsill.uplink.paho_client import Client, close, make_client, session
 from doorsill.uplink.reasons import REASONS, TAKEN_OVER, refusal, words
 from doorsill.uplink.tls import Address
 from doorsill.wire.discovery import described_at
@@ -36,6 +36,7 @@ from doorsill.wire.messages import topic
 
 RESOLVE_S = 10.0  # limit for the broker's name to be looked up
 WITHIN_S = 10.0  # limit for the connection, and again for the answers
+LEAVE_S = 1.0  # limit for the broker to end what we leave
 STEP_S = 0.1  # between two checks
 FORBIDDEN = "check"  # no stream of ours, so no access list allows it
 LOOK = "look at the broker's access list: its own streams below the device's own name"
@@ -111,6 +112,14 @@ class Visit:
 
     def faults(self, site: str, described: bytes | None = None) -> list[Fault]:
         """Connect, publish two messages, leave; ``described`` is for Home Assistant."""
+        try:
+            return self._faults(site, described)
+        finally:
+            self._client.disconnect()
+            self._turn(lambda: self._client.socket() is None, LEAVE_S)
+            close(self._client)
+
+    def _faults(self, site: str, described: bytes | None) -> list[Fault]:
         where = self.address.where
         try:
             self._reach()
@@ -123,12 +132,8 @@ class Visit:
             ]
         if self._connected.is_failure:
             return [Fault(refusal(where, self._connected.value, self._properties))]
-        try:
-            limited = _limited(self._limits, site, self.address, described)
-            return self._try_access(site) + limited
-        finally:
-            self._client.disconnect()
-            self._turn(lambda: False, 1.0)
+        limited = _limited(self._limits, site, self.address, described)
+        return self._try_access(site) + limited
 
     def _reach(self) -> None:
         self._client.connect(

@@ -186,14 +186,14 @@ def _with_manifest(wanted: Known, target: Path) -> Path:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect as usual; an unreadable address leaves no socket open."""
+    """Follows a redirect as usual; one that cannot be followed leaves no socket open."""
 
     def http_error_302(  # type: ignore[no-untyped-def]
         self, req, fp, code, msg, headers
     ) -> Any:
         try:
             return super().http_error_302(req, fp, code, msg, headers)
-        except ValueError:  # an address that cannot be read
+        except BaseException:  # an address that cannot be read, a line that is cut
             fp.close()
             raise
 

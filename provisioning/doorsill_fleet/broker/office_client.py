@@ -70,6 +70,14 @@ class OfficeClient:
 
     def __enter__(self) -> OfficeClient:
         self._client = self._make()
+        try:
+            self._reach()
+        except BaseException:
+            close(self._client)
+            raise
+        return self
+
+    def _reach(self) -> None:
         session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = 0
         session.MaximumPacketSize = LARGEST_BYTES
@@ -82,7 +90,6 @@ class OfficeClient:
         self._until(lambda: self._connected is not None, "takes us and says nothing")
         if self._connected is not None and self._connected.is_failure:
             raise UplinkError(refusal(self.files.where, self._connected.value))
-        return self
 
     def __exit__(
         self,
