@@ -11,7 +11,7 @@ from broker import Site, make_site
 from hypothesis import HealthCheck, settings
 from small_disk import small_disk_at
 
-pytest_plugins = ["turns", "quick"]
+pytest_plugins = ["left_open", "turns", "quick"]
 # How long an example takes says what else the machine does: the limit is the test's.
 settings.register_profile(
     "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
