@@ -186,7 +186,7 @@ def _with_manifest(wanted: Known, target: Path) -> Path:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect as usual; one that cannot be followed leaves no socket open."""
+    """Follows a redirect as usual; a failed one leaves no socket open."""
 
     def http_error_302(  # type: ignore[no-untyped-def]
         self, req, fp, code, msg, headers
