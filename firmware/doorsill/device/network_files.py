@@ -12,6 +12,9 @@ from doorsill.documents.boot.file import Network, Wifi
 LINK = Path("run/systemd/network/10-doorsill.network")  # systemd.network(5)
 WIFI = Path("run/doorsill-wifi/wpa_supplicant.conf")  # wpa_supplicant.conf(5)
 CLOCK = Path("run/systemd/timesyncd.conf.d/doorsill.conf")  # timesyncd.conf(5)
+# A shop's router is to know the camera again, whose own id is made at each boot.
+SAME = ("ClientIdentifier=mac", "UseHostname=no", "SendHostname=no")
+QUIET = ("LLMNR=no", "MulticastDNS=no")  # nothing is said to the neighbours
 RAW_KEY_DIGITS = 64  # of a key of WPA, where no phrase is given
 FILES = (LINK, WIFI, CLOCK)
 
@@ -28,9 +31,9 @@ def network_files(network: Network) -> dict[Path, str]:
 
 def _link(network: Network) -> str:
     """With Wi-Fi the cable still works: whichever is there."""
-    lines = ["[Match]", "Type=ether wlan", "", "[Network]"]
+    lines = ["[Match]", "Type=ether wlan", "Kind=!*", "", "[Network]", *QUIET]
     if (static := network.static) is None:
-        lines += ["DHCP=yes"]
+        lines += ["DHCP=yes", "", "[DHCPv4]", *SAME]
     else:
         lines += [f"Address={static.address}", f"Gateway={static.gateway}"]
         lines += [f"DNS={each}" for each in static.dns]

@@ -27,6 +27,7 @@ HEAD = """\
 ABOUT_NETWORK = """
 # The network: a cable with DHCP, unless something else stands here.
 """
+TIME = "time-server"
 EXAMPLES = {
     "site": "site = porto-1",
     "server": "server = fleet.stores.example:8443",
@@ -38,7 +39,7 @@ EXAMPLES = {
     "address": "address = 192.0.2.17/24",
     "gateway": "gateway = 192.0.2.1",
     "dns": "dns = 192.0.2.53",
-    "time-server": "time-server = 192.0.2.123",
+    TIME: "time-server = 192.0.2.123",
 }  # every key, with a line of it
 WIFI = ("wifi", "wifi-password", "wifi-country")
 STATIC = ("address", "gateway", "dns")
@@ -100,15 +101,19 @@ def read_boot_file(data: bytes) -> BootFile:
         given.value("voucher", values.read_the_voucher, None),
         given.value("server", values.read_server, None),
         given.value("camera", values.read_camera, CAMERA),
-        Network(
-            _wifi(given),
-            _static(given),
-            given.value("time-server", values.read_time_server, ""),
-        ),
+        _network(given),
     )
     given.require("site")
     given.end()
     return file
+
+
+def read_network(data: bytes) -> Network:
+    """The lines of the network alone, for many cards; errors as of the whole file."""
+    given = Lines(data, {each: EXAMPLES[each] for each in (*WIFI, *STATIC, TIME)})
+    found = _network(given)
+    given.end()
+    return found
 
 
 def write_boot_file(file: BootFile) -> bytes:
@@ -151,11 +156,16 @@ def _network_lines(network: Network) -> list[str]:
         said = (static.address, static.gateway, " ".join(static.dns))
         rows += zip(STATIC, said, strict=True)
     if network.time_server:
-        rows.append(("time-server", network.time_server))
+        rows.append((TIME, network.time_server))
     there = {key for key, _ in rows}
-    remarks = [e for e in (*WIFI, *STATIC, "time-server") if e not in there]
+    remarks = [e for e in (*WIFI, *STATIC, TIME) if e not in there]
     lines = [f"{key} = {quoted(value)}\n" for key, value in rows]
     return lines + [f"# {EXAMPLES[each]}\n" for each in remarks]
+
+
+def _network(given: Lines) -> Network:
+    time_server = given.value(TIME, values.read_time_server, "")
+    return Network(_wifi(given), _static(given), time_server)
 
 
 def _wifi(given: Lines) -> Wifi | None:
