@@ -28,6 +28,10 @@ COMMANDS = {
         "doorsill_fleet.cli.arguments.devices:add_devices",
         "list the cameras, with what each one waits for",
     ),
+    "flash": (
+        "doorsill_fleet.cli.arguments.flash:add_flash",
+        "write cards: an image, verified, and what brings its camera into service",
+    ),
     "serve": (
         "doorsill_fleet.cli.arguments.chain:add_serve",
         "enrol cameras: certificates for vouchers, over HTTPS",
@@ -71,6 +75,7 @@ examples:
   doorsill-fleet site add porto-1
   doorsill-fleet device add --count 22 --site porto-1
   doorsill-fleet serve
+  doorsill-fleet flash /dev/sdb --image pi5.img --site porto-1 --voucher vouchers.csv
   doorsill-fleet policy edit porto-1
   doorsill-fleet ca stores --broker broker.porto-1.example
   doorsill-fleet camera stores porto-1 cam-01 --policy stores/porto-1.json

@@ -1,0 +1,1 @@
+"""Writes cards: an image, verified, and what brings its camera into service."""
