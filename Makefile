@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 CIRCUITS := ngspice device-tree-compiler python3 python3-venv python3-libfdt
 PACKAGES := python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd man-db zsh openssl openssh-client git \
-            e2fsprogs btrfs-progs ffmpeg mtools fdisk $(CIRCUITS)
+            e2fsprogs btrfs-progs ffmpeg mtools fdisk dosfstools zstd $(CIRCUITS)
 DEMO_SECONDS ?= 60
 # The tests wait more than they compute: two workers for each processor.
 WORKERS ?= $(shell n=$$(( 2 * $$(nproc) )); echo $$(( n < 8 ? n : 8 )))
@@ -24,7 +24,7 @@ TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 # A misspelt variable would be ignored, and a misspelt target gets make's own words.
 VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
              BOARD FUZZ_SECONDS STARTS ONLY FULL KICAD TREE DAYS CAMERAS MAKEHUMAN WORK SCALE \
-             CYCLES DATA SUDO VENV PACKAGES
+             CYCLES DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK PACKAGES
 GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
 STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
 ifneq ($(STRANGE),)
@@ -177,14 +177,22 @@ deb: setup ## build the Debian packages in dist/ (ARCH= RELEASE=)
 	@cd firmware && ../$(PY) -m deb.build --release $(or $(RELEASE),trixie) --arch $(or $(ARCH),amd64)
 
 # Programs that make file systems; none of them needs root.
-IMAGE := genimage mtools dosfstools squashfs-tools cryptsetup-bin e2fsprogs kmod binutils zstd bmap-tools systemd
+IMAGE_TOOLS := genimage mtools dosfstools squashfs-tools cryptsetup-bin e2fsprogs kmod binutils zstd bmap-tools systemd
 
 image: setup ## build the operating system (BOARD=virt|pi4|pi5; 5 minutes)
-	@SUDO="$(SUDO)" bash scripts/install-system $(IMAGE)
+	@SUDO="$(SUDO)" bash scripts/install-system $(IMAGE_TOOLS)
 	@cd firmware && ../$(PY) -m image.build --board $(or $(BOARD),virt)
 
 image-lock: setup ## lock the packages of the image again (1 minute)
 	@cd firmware && ../$(PY) -m image.renew
+
+# Reads the disk, asks, erases, writes, verifies; as root where DEVICE is a card reader.
+flash: setup ## write a card (DEVICE= SITE= VOUCHER= IMAGE= NETWORK=)
+	@for each in "DEVICE=$(DEVICE)" "SITE=$(SITE)" "VOUCHER=$(VOUCHER)"; do \
+	  [ "$${each#*=}" ] || { echo "make: $${each}? as: make flash DEVICE=/dev/sdb SITE=porto-1 VOUCHER=vouchers.csv" >&2; exit 2; }; done
+	@$(BIN)/doorsill-fleet flash $(DEVICE) --site "$(SITE)" --voucher "$(VOUCHER)" \
+	  --image "$(or $(IMAGE),build/image/pi5/doorsill-pi5.img)" \
+	  $(if $(SERVER),--server "$(SERVER)") $(if $(NETWORK),--network "$(NETWORK)")
 
 try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux

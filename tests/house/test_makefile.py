@@ -75,6 +75,15 @@ def test_a_part_of_the_tests_can_be_asked_for(words: list[str], command: str) ->
     assert done.stdout.splitlines()[-1].endswith(command)
 
 
+@pytest.mark.parametrize("missing", ["DEVICE", "SITE", "VOUCHER"])
+def test_a_card_is_written_only_where_all_is_said(missing: str) -> None:
+    given = {"DEVICE": "/dev/null", "SITE": "porto-1", "VOUCHER": "vouchers.csv"}
+    words = [f"{key}={value}" for key, value in given.items() if key != missing]
+    done = make("flash", *words, "--assume-old=setup")
+    assert done.returncode == 2
+    assert f"make: {missing}=? as: make flash DEVICE=/dev/sdb" in done.stderr
+
+
 def test_contributing_says_of_each_target_how_long_it_takes() -> None:
     rows = [
         line
