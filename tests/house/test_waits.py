@@ -15,6 +15,7 @@ ALLOWED = {
     "firmware/doorsill/office/piv.py _await_card": "a timer closes the token",
     "firmware/doorsill/cli/consent_issue.py _ask_pin": "a person types a PIN",
     "firmware/doorsill/cli/vault.py _line": "a person, or a pipe, gives a PIN",
+    "provisioning/doorsill_fleet/cli/flash.py _confirm": "a person types a card's name",
     "firmware/doorsill/office/controller.py secret": "a person types a passphrase",
     "firmware/doorsill/drivers/camera/video.py Recording._next": "one frame of a file "
     "is decoded; without the thread the caller itself would wait as long",
