@@ -64,6 +64,7 @@ MEASUREMENTS = {
     "consent": Measurement("consent.rows", 3),
     "enrol": Measurement("enrol.rows", 28),
     "ingest": Measurement("ingest.rows", 7),
+    "flash": Measurement("flash.rows", 1),
     "outage": Measurement("outbox.ninety_days", 12),
 }
 
