@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from doorsill.documents.boot.file import Static, Wifi, read_boot_file
 from doorsill.documents.boot.steps import STEPS
 from doorsill.documents.boot.values import Server
 from doorsill.documents.voucher import Voucher, new_secret, new_serial, root_mark
-from doorsill.errors import UntrustedError
+from doorsill.errors import ConfigError, UntrustedError
 from doorsill_fleet.cli.main import run
 from doorsill_fleet.flash import writing
 from doorsill_fleet.flash.labels import CardLabel, as_pdf, lamp_table
@@ -248,3 +249,49 @@ def test_the_label_s_back_has_every_pattern_of_the_lamp() -> None:
     assert len(set(patterns)) == len(patterns)
     pdf = as_pdf([CardLabel("porto-1", f"cam-{n}", "ds-00000000") for n in range(13)])
     assert pdf.count(b"/Type /Page\n") == 4  # two sheets, front and back
+
+
+@contextmanager
+def as_loop(file: Path) -> Iterator[Path]:
+    """A block device of the kernel with the content of ``file``; root's alone."""
+    try:
+        done = subprocess.run(
+            ["losetup", "--find", "--show", str(file)],
+            capture_output=True, text=True, timeout=PROGRAM_S, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no loop device here: {error}")
+    device = Path(done.stdout.strip())
+    try:
+        yield device
+    finally:
+        away = ["losetup", "--detach", str(device)]
+        subprocess.run(away, check=True, timeout=PROGRAM_S)
+
+
+def test_a_block_device_is_written_as_a_card(desk: list[str]) -> None:
+    with as_loop(make_card(Path("card"))) as device:
+        assert look(device).size == 40 * MEGA
+        assert run([*desk, str(device), "--voucher", "vouchers.csv"]) == 0
+    assert read_boot_file(boot_text(Path("card"))).voucher == voucher(1)
+
+
+def test_a_block_device_that_is_mounted_is_never_erased(
+    desk: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = make_card(Path("card"))
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(card)], check=True, timeout=PROGRAM_S)
+    with as_loop(card) as device:
+        place = tmp_path / "mounted"
+        place.mkdir()
+        mount = ["mount", str(device), str(place)]
+        if subprocess.run(mount, timeout=PROGRAM_S, check=False).returncode:
+            pytest.skip("nothing can be mounted here")
+        try:
+            words = [*desk, str(device), "--voucher", "vouchers.csv", "--any-disk"]
+            assert run(words) == 2
+            assert f"is in use ({place}); unmount it" in capsys.readouterr().err
+            with pytest.raises(ConfigError, match="Device or resource busy"):
+                writing.open_card(device)  # the kernel's own word, if ours were wrong
+        finally:
+            subprocess.run(["umount", str(place)], check=True, timeout=PROGRAM_S)

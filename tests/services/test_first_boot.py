@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from children import DIES_AT
+from children import DIES_AT, started
 from fleets import SITE, VALID, FleetWorld, fleet_world
-from limits import LONG, PROGRAM_S
+from limits import LONG, PROGRAM_S, wait_until
 
 from doorsill.device import identity
 from doorsill.documents.boot.file import NAME, BootFile, Network, Wifi, write_boot_file
@@ -313,7 +314,7 @@ def test_power_may_go_at_each_step_and_there_is_one_enrolment(
 ) -> None:
     """Killed at every so many calls that touch the disk, then booted to the end."""
     died = 0
-    for at in range(1, 100_000, 3 if LONG else 17):
+    for at in range(1, 100_000, 3 if LONG else 29):
         card = Card(tmp_path / str(at))
         file, voucher = a_file(fleet)
         card.write(file)
@@ -329,4 +330,42 @@ def test_power_may_go_at_each_step_and_there_is_one_enrolment(
         assert "it counts" in card.status, at
         assert enrolments(fleet, voucher) == 1 and card.secrets_left(voucher) == [], at
         identity.load(card.target)
-    assert died > 10
+    assert died > 6
+
+
+SYSTEMCTL = """\
+#!/bin/sh
+echo "$@" >> {folder}/asked
+case "$*" in *show*) echo active; echo active ;; esac
+"""
+
+
+def test_the_program_says_all_on_its_console_and_ends_with_a_signal(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    """As its unit starts it; a script for systemctl writes down what it is asked."""
+    card = Card(tmp_path / "card")
+    card.write(a_file(fleet)[0])
+    script = tmp_path / "systemctl"
+    script.write_text(SYSTEMCTL.format(folder=tmp_path))
+    script.chmod(0o755)
+    words = [sys.executable, "-m", "doorsill", "first-boot", "--boot", str(card.boot)]
+    words += ["--to", str(card.target), "--root", str(card.folder), "--lamp", "GPIO-no"]
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def counts() -> bool:
+        status = card.boot / STATUS_NAME
+        return status.exists() and "it counts" in status.read_text()
+
+    with started(words, env=env, stderr=subprocess.PIPE) as child:
+        wait_until(counts, within_s=PROGRAM_S)
+        child.terminate()
+        assert child.stderr is not None
+        said = child.communicate(timeout=PROGRAM_S)[1].decode()
+    assert child.returncode == 0
+    assert "no status lamp: there is no GPIO line named GPIO-no" in said
+    for words_said in ("it asks the office", f"enrolled as {SITE}", "it counts"):
+        assert words_said in said
+    asked = (tmp_path / "asked").read_text()
+    assert "--no-block try-restart systemd-networkd.service" in asked
+    assert "show --property=ActiveState --value doorsill-vision.service" in asked
