@@ -20,6 +20,7 @@ from card_images import (
     write_map,
 )
 from limits import PROGRAM_S
+from terminal import typed
 
 from doorsill.documents.boot.file import Static, Wifi, read_boot_file
 from doorsill.documents.boot.steps import STEPS
@@ -200,6 +201,26 @@ def test_nobody_there_to_ask_erases_nothing(
     assert "card  a file, 41.9 MB, has no partition" in said.out
     assert "--yes erases without asking" in said.err
     assert Path("card").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        pytest.param("card", 0, id="its name"),
+        pytest.param("yes", 2, id="another word"),
+        pytest.param("", 2, id="nothing"),
+    ],
+)
+def test_a_person_types_the_name_of_what_is_erased(
+    desk: list[str], tmp_path: Path, answer: str, code: int
+) -> None:
+    before = make_card(Path("card")).read_bytes()
+    desk.remove("--yes")
+    words = [*desk, "card", "--voucher", "vouchers.csv"]
+    ended, screen = typed(words, [("type card: ", answer)], tmp_path)
+    assert ended == code, screen
+    assert screen.index("has no partition") < screen.index("All that is on it is lost")
+    assert (Path("card").read_bytes() == before) is (code != 0)
 
 
 def test_an_image_that_is_no_camera_s_has_no_place_for_the_file(

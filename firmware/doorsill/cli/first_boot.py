@@ -5,29 +5,45 @@ from __future__ import annotations
 import argparse
 import logging
 import select
-import sys
 import time
 
-from doorsill.documents.boot.steps import Step
+from doorsill.documents.boot.steps import STARTS, Step
+from doorsill.drivers.gpio.status_lamp import StatusLamp, open_status_lamp
 from doorsill.errors import ConfigError
 from doorsill.process.stopping import Stop, listen
-from doorsill.services.first_boot import FirstBoot, Places, Showing
+from doorsill.services.first_boot import FirstBoot, Places
 from doorsill.services.first_boot_machine import Systemd
 
 log = logging.getLogger(__name__)
 
 
 class Lamp:
-    """The status lamp, or none where the machine has no such line."""
+    """The status lamp; its line may come later than we, or never."""
 
     def __init__(self, line: str) -> None:
-        from doorsill.drivers.gpio.status_lamp import open_status_lamp
-
-        self._lamp = open_status_lamp(line)
+        self._line = line
+        self._lamp: StatusLamp | None = None
+        self._step = STARTS
+        self._said = ""
 
     def show(self, step: Step) -> None:
         """Show its pattern."""
-        self._lamp.show(step.pattern)
+        self._step = step
+        if self._lamp is not None:
+            self._lamp.show(step.pattern)
+
+    def look(self) -> None:
+        """Look for the line, where it was not there; what is wrong is said once."""
+        if self._lamp is not None or not self._line:
+            return
+        try:
+            self._lamp = open_status_lamp(self._line)
+        except ConfigError as error:
+            if str(error) != self._said:
+                log.warning("no status lamp: %s", error)
+            self._said = str(error)
+        else:
+            self._lamp.show(self._step.pattern)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,21 +51,13 @@ def run(args: argparse.Namespace) -> int:
     stop = listen()
     logging.getLogger("doorsill").setLevel(logging.INFO)
     places = Places(args.boot, args.to, args.root)
-    first = FirstBoot(places, Systemd(), _lamp(args.lamp))
+    lamp = Lamp(args.lamp)
+    first = FirstBoot(places, Systemd(), lamp)
     first.set_saved_network()
     while not stop.asked:
+        lamp.look()
         _wait(stop, first.turn(time.monotonic()))
     return 0
-
-
-def _lamp(line: str) -> Showing | None:
-    if not line:
-        return None
-    try:
-        return Lamp(line)
-    except ConfigError as error:
-        sys.stderr.write(f"no status lamp: {error}\n")
-    return None
 
 
 def _wait(stop: Stop, seconds: float) -> None:
