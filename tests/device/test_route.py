@@ -29,7 +29,7 @@ def test_whether_there_is_a_way_out(
 ) -> None:
     for name, text in (("route", ipv4), ("ipv6_route", ipv6)):
         if text is not None:
-            path = tmp_path / "proc/net" / name
+            path = tmp_path / "proc/self/net" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "latin-1")
     assert has_route(tmp_path) is there
