@@ -25,6 +25,8 @@ from doorsill.wire.codec import encode
 from doorsill.wire.messages import LineInterval
 from doorsill_fleet.store.windows import Store
 
+# Its imports, and the end of its processes, come before and after on a busy machine.
+WITHIN = LONG_S - 4 * END_S
 PART = Part(doors(1), days(1))
 NOW = PART.until
 Change = Callable[[list[LineInterval]], None]
@@ -155,21 +157,25 @@ def test_what_a_power_cut_left_goes_out_although_no_day_is_new(tmp_path: Path) -
 def relive(*words: str) -> subprocess.CompletedProcess[str]:
     """One day of three cameras, whose program says where it stands at the limit."""
     of = ["--days", "1", "--cameras", "3", "--no-film", *words]
-    return subprocess.run(
-        [sys.executable, "-m", "tests.replay", *of],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LONG_S,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "tests.replay", *of],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=LONG_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:  # what it said is in no message of it
+        said = (error.stdout or b"").decode() + (error.stderr or b"").decode()
+        raise AssertionError(f"not within {LONG_S:g} s: {said}") from None
 
 
 @pytest.mark.timeout(300)  # a dozen programs start one after the other
 def test_three_cameras_relive_a_day(tmp_path: Path) -> None:
     """Enrolled, replayed, killed, stolen, judged: through the real broker and store."""
     own = tmp_path / "it"
-    done = relive("--folder", str(own), "--within", str(LONG_S - 2 * END_S))
+    done = relive("--folder", str(own), "--within", str(WITHIN))
     assert done.returncode == 0, done.stdout + done.stderr
     for word in (
         "1,800 of 1,800: 0 lost, 0 doubled",
