@@ -40,9 +40,8 @@ from doorsill.documents.sections import without_none
 from doorsill.drivers.camera.clip import STREET
 from doorsill.errors import UplinkError
 from doorsill.policy.obedience import read_declaration
-from doorsill.process.in_time import in_time
 from doorsill.services.children import WIPING, prepare
-from doorsill.uplink.paho_client import close
+from doorsill.uplink.paho_client import close, end_loop
 from doorsill.wire.messages import client as client_id
 from doorsill.wire.messages import topic
 from doorsill_fleet.broker.mosquitto import client_context, running_broker
@@ -265,7 +264,7 @@ def _kept(stage: Stage) -> set[str]:
         assert done.wait(WITHIN_S)
     finally:
         reader.disconnect()
-        in_time(END_S, "the reader did not end", reader.loop_stop)
+        end_loop(reader, END_S)
         close(reader)
     return kept
 

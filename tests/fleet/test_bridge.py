@@ -17,8 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from places import ROOT
 
 from doorsill.config import BrokerSection
-from doorsill.process.in_time import in_time
-from doorsill.uplink.paho_client import close
+from doorsill.uplink.paho_client import close, end_loop
 from doorsill.wire.codec import encode
 from doorsill.wire.discovery import describe, described_at
 from doorsill.wire.guard import DISCOVERY, EgressGuard
@@ -81,7 +80,7 @@ class Ear:
 
     def close(self) -> None:
         self._client.disconnect()
-        in_time(END_S, "the reader did not end", self._client.loop_stop)
+        end_loop(self._client, END_S)
         close(self._client)
 
 

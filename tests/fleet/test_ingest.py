@@ -21,8 +21,7 @@ from small_disk import fill
 from sqlalchemy import text
 
 from doorsill.privacy.floors import DAY_S
-from doorsill.process.in_time import in_time
-from doorsill.uplink.paho_client import close
+from doorsill.uplink.paho_client import close, end_loop
 from doorsill.wire.codec import decode, encode
 from doorsill.wire.messages import State, stream_of, topic
 from doorsill_fleet.broker.mosquitto import client_context
@@ -72,7 +71,7 @@ def shout(site: Site, name: str, where: str, payloads: list[bytes]) -> None:
         sent.wait_for_publish(60.0)
         assert sent.is_published()
     client.disconnect()
-    in_time(END_S, "the client did not end", client.loop_stop)
+    end_loop(client, END_S)
     close(client)
 
 

@@ -23,7 +23,7 @@ from replay.judge import Verdict
 
 from doorsill.drivers.camera.decoding import Source
 from doorsill.drivers.camera.upright import Scaler
-from doorsill.process.in_time import in_time
+from doorsill.uplink.paho_client import end_loop
 from doorsill.uplink.tls import Address
 from doorsill_fleet.broker.mosquitto import client_context
 
@@ -133,7 +133,7 @@ def _send(own: Address, row: bytes) -> None:
         time.sleep(1.0)  # the broker saves within a second
     finally:
         client.disconnect()
-        in_time(END_S, "the leaking client did not end", client.loop_stop)
+        end_loop(client, END_S)
 
 
 def verdict(found: set[str], control: set[str], packets: int) -> Verdict:

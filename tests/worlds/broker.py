@@ -19,9 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from doorsill.process.in_time import in_time
 from doorsill.uplink.answers import Answered, Event
-from doorsill.uplink.paho_client import close
+from doorsill.uplink.paho_client import close, end_loop
 from doorsill.uplink.patience import Timing
 from doorsill.uplink.publisher import Publisher
 from doorsill.uplink.tls import Address
@@ -172,5 +171,5 @@ class Listener:
 
     def close(self) -> None:
         self.client.disconnect()
-        in_time(END_S, "the listener did not end", self.client.loop_stop)
+        end_loop(self.client, END_S)
         close(self.client)

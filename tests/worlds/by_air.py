@@ -13,8 +13,7 @@ from limits import END_S, wait_until
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from doorsill.process.in_time import in_time
-from doorsill.uplink.paho_client import close
+from doorsill.uplink.paho_client import close, end_loop
 from doorsill.uplink.tls import Address
 from doorsill.wire.messages import POLICY, topic
 from doorsill_fleet.broker.child import RELOADING
@@ -63,7 +62,7 @@ def publishing(site: str, own: Address) -> Iterator[Office]:
         yield Office(client, site)
     finally:
         client.disconnect()
-        in_time(END_S, "a client did not end", client.loop_stop)
+        end_loop(client, END_S)
         close(client)
 
 

@@ -98,6 +98,20 @@ def close(client: mqtt.Client) -> None:
     client._reset_sockets()
 
 
+def end_loop(client: mqtt.Client, within_s: float) -> None:
+    """Wait for the thread that ``loop_start`` made; TimeoutError if it goes on.
+
+    paho's own ``loop_stop`` has no limit, and fails where the thread ends by itself
+    between its two looks at it, as it does after ``disconnect``.
+    """
+    thread = client._thread
+    client._thread_terminate = True
+    if thread is not None:
+        thread.join(within_s)
+        if thread.is_alive():
+            raise TimeoutError(f"the connection did not end within {within_s:g} s")
+
+
 def wait_between(client: mqtt.Client, least_s: float, most_s: float) -> None:
     """Set the seconds before a new try; they double up to ``most_s``.
 

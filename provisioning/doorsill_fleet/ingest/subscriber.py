@@ -31,9 +31,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from doorsill.errors import UplinkError
-from doorsill.process.in_time import in_time
 from doorsill.uplink.causes import Files, explain
-from doorsill.uplink.paho_client import close
+from doorsill.uplink.paho_client import close, end_loop
 from doorsill.uplink.reasons import refusal, words
 from doorsill_fleet.audit.shelf import Shelf
 from doorsill_fleet.broker.mosquitto import client_context
@@ -145,7 +144,7 @@ class Subscriber:
             log.error("what came is not on disk within %g s", STOP_WITHIN_S)
         self._client.disconnect()
         try:
-            in_time(STOP_WITHIN_S, "the connection did not end", self._client.loop_stop)
+            end_loop(self._client, STOP_WITHIN_S)
         except TimeoutError as error:
             log.error("%s", error)
         else:
