@@ -29,7 +29,7 @@ TURNED_BACK = {
 MIRRORED = {"no": [], "left-right": ["hflip"], "top-bottom": ["vflip"]}
 HELD_S = 4.0  # how long the last picture is held
 LATE_S = 7.0  # the time of the first picture
-LIMIT_S = 120.0  # a run of FFmpeg is over by then
+LIMIT_S = 900.0  # a run of FFmpeg is over by then, on a busy machine as well
 ENCODERS = {
     "h264": ["libx264", "-preset", "veryfast", "-crf", "16"],
     "hevc": ["libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"],
