@@ -21,6 +21,7 @@ def test_a_map_names_the_pieces_and_the_last_one_may_be_short() -> None:
         Piece(0, 2 * BLOCK, DIGEST),
         Piece(3 * BLOCK, 100, DIGEST),
     )
+    assert found.holes == (Piece(2 * BLOCK, BLOCK, None),)
     assert (found.image_bytes, found.mapped_bytes) == (3 * BLOCK + 100, 2 * BLOCK + 100)
 
 

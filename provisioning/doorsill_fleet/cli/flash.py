@@ -76,7 +76,8 @@ def _flash(image: Image, cards: Sequence[Card]) -> None:
     with Progress(*columns, console=Console(file=sys.stderr)) as shown:
 
         def progress_of(card: Card) -> Report:
-            total = 2 * image.map.mapped_bytes  # written, and read back
+            # All is looked at or written; what was written is read back.
+            total = image.map.image_bytes + image.map.mapped_bytes
             task = shown.add_task(card.path.name, total=total)
             return lambda count: shown.advance(task, count)
 

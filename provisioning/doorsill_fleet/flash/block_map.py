@@ -36,6 +36,14 @@ class BlockMap:
         """What is written."""
         return sum(each.size for each in self.pieces)
 
+    @property
+    def holes(self) -> tuple[Piece, ...]:
+        """What lies between the pieces: zeros in the image."""
+        ends = [0, *(each.first + each.size for each in self.pieces)]
+        starts = [*(each.first for each in self.pieces), self.image_bytes]
+        between = zip(ends, starts, strict=True)
+        return tuple(Piece(at, to - at, None) for at, to in between if to > at)
+
 
 def whole(image_bytes: int) -> BlockMap:
     """An image that has no map is one piece."""

@@ -19,6 +19,7 @@ from doorsill_fleet.flash.block_map import Piece
 from doorsill_fleet.flash.image import Image, Stream, opened
 
 CHUNK_BYTES = 4 << 20  # read and written at once
+ZEROS = bytes(CHUNK_BYTES)
 SYNC_BYTES = 64 << 20  # written between two waits for the card, so progress is true
 SPOILT_BYTES = 1 << 20  # at the front of a card that failed
 BLKFLSBUF = 0x1261  # drop what the kernel keeps of a disk: linux/fs.h
@@ -35,6 +36,7 @@ def write_image(image: Image, path: Path, progress: Progress) -> None:
     handle = open_card(path)
     try:
         with opened(image) as stream:
+            _clear(image, handle, progress)
             digests = _write(image, stream, handle, progress)
         forget(handle)
         _verify(image, handle, digests, progress)
@@ -65,6 +67,21 @@ def forget(handle: int) -> None:
             fcntl.ioctl(handle, BLKFLSBUF, 0)
     except OSError as error:
         raise _gone(error, "at its end") from None
+
+
+def _clear(image: Image, handle: int, progress: Progress) -> None:
+    """Zeros where the map has holes and the card had something.
+
+    A map may leave out what is zero: the end of a table of partitions, of a FAT, of a
+    bitmap. On a used card something else would stand there.
+    """
+    buffer = bytearray(CHUNK_BYTES)
+    for hole in image.map.holes:
+        for at, size in _chunks(hole):
+            _get(handle, memoryview(buffer)[:size], at)
+            if buffer[:size] != ZEROS[:size]:
+                _put(handle, memoryview(ZEROS)[:size], at)
+            progress(size)
 
 
 def _write(image: Image, stream: Stream, handle: int, progress: Progress) -> list[str]:
