@@ -35,12 +35,14 @@ from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.office import cards
 from doorsill.policy import document
 from doorsill.uplink.tls import Address
-from doorsill_fleet.broker.mosquitto import free_port
 from doorsill_fleet.cli.main import run
 from doorsill_fleet.office.chain import Chain, open_chain
 
+from .clock import serving
+
 SITE, PURPOSE = "shop-1", "validation"
 LISTENS = "127.0.0.1"
+FLEET_PORT, BROKER_PORT = 8443, 8883  # a camera lets out no others before it joins
 READY_S = 60.0
 READY = {"serve": "cameras enrol at", "receive": "connected to the broker"}
 MODULE = "doorsill_fleet.cli.main"
@@ -73,7 +75,7 @@ class Office:
 
     def found(self) -> None:
         """Make the chain, its shop and a policy with the street's line and consent."""
-        ports = ["--port", str(free_port()), "--broker-port", str(free_port())]
+        ports = ["--port", str(FLEET_PORT), "--broker-port", str(BROKER_PORT)]
         hosts = ["--host", self.host, "--host", "localhost"]
         self.command("init", *hosts, *ports, "--no-passphrase")
         self.command("site", "add", SITE)
@@ -143,6 +145,8 @@ class Office:
             "reader-store", "localhost", self.chain.places.broker_port,
             self.fleet / "ca.pem", own.with_suffix(".pem"), own.with_suffix(".key"),
         )  # fmt: skip
+        with contextlib.suppress(PermissionError):
+            self._running.enter_context(serving())
         listener = Listener(address, f"doorsill/{SITE}/#", self._hear)
         self._running.callback(listener.close)
 

@@ -39,6 +39,8 @@ NODES = ("/dev/dma_heap/udmabuf", "/dev/udmabuf")
 CLIP = Path(__file__).with_name("hil_clip")  # holds the clip's ns from frame to frame
 STALL = CLIP.with_name("hil_stall")  # while it is there no frame is given
 
+REPEATED = 4  # requests in a row get one picture: libcamera's image_frame_generator
+WITHIN_S = 30.0  # for a request that the virtual camera completes at once
 numbers = itertools.count()
 
 
@@ -110,7 +112,8 @@ def _metadata(self: Any) -> Any:
     """The time of the clip, or that at which a paced picture is handed over."""
     found = _said(self)
     if CLIP.exists():
-        found["SensorTimestamp"] = (self.hil_number + 1) * int(CLIP.read_text())
+        picture = self.hil_number // REPEATED
+        found["SensorTimestamp"] = (picture + 1) * int(CLIP.read_text())
     else:
         found["SensorTimestamp"] = time.monotonic_ns()
     return found
@@ -166,7 +169,22 @@ class PacedPi(Picamera2):
         if not CLIP.exists():
             time.sleep(max(0.0, self._due - time.monotonic()))
             self._due = time.monotonic() + self._step_s
-        return super().capture_request(wait=wait, **more)
+        while True:  # each picture once
+            request = super().capture_request(wait=WITHIN_S, **more)
+            if request.hil_number % REPEATED == 0:
+                return Ready(request) if wait is False else request
+            request.release()
+
+
+class Ready:
+    """A job that is done."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+
+    def get_result(self, timeout: float | None = None) -> Any:
+        """The request."""
+        return self._request
 
 
 class Stalled:

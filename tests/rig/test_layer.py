@@ -1,0 +1,42 @@
+"""What is laid over the image for a guest: pictures, settings, and nothing of ours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from .layer import FRAMES, HEIGHT, INSIDE, LOCK, PICTURES, WIDTH, pictures, settings
+
+
+def test_the_pictures_are_the_clip_s_first_in_the_order_of_their_names(
+    tmp_path: Path,
+) -> None:
+    pictures(tmp_path / "frames")
+    names = sorted(each.name for each in (tmp_path / "frames").iterdir())
+    assert names == [f"{number:04}.jpg" for number in range(PICTURES)]
+    with Image.open(tmp_path / "frames" / names[-1]) as last:
+        assert last.size == (WIDTH, HEIGHT)
+
+
+def test_libcamera_is_pointed_at_them(tmp_path: Path) -> None:
+    settings(tmp_path)
+    said = (tmp_path / "usr/share/libcamera/pipeline/virtual/virtual.yaml").read_text()
+    assert f'path: "/{FRAMES}"' in said
+    assert f"{{width: {WIDTH}, height: {HEIGHT}," in said
+
+
+def test_no_file_of_the_program_is_replaced(tmp_path: Path) -> None:
+    settings(tmp_path)
+    laid = [str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*")]
+    assert not [each for each in laid if "doorsill/" in each]
+    for each in INSIDE.glob("hil_*.py"):
+        assert not (INSIDE.parents[2] / "firmware/doorsill" / each.name).exists()
+
+
+def test_each_wheel_is_locked_by_its_hash() -> None:
+    named = re.findall(
+        r"(?m)^[a-z0-9]+==\S+ \\\n +--hash=sha256:[0-9a-f]{64}$", LOCK.read_text()
+    )
+    assert len(named) == len(re.findall(r"(?m)^[a-z]", LOCK.read_text())) > 3
