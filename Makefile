@@ -24,7 +24,7 @@ TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 # A misspelt variable would be ignored, and a misspelt target gets make's own words.
 VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
              BOARD FUZZ_SECONDS STARTS ONLY FULL KICAD TREE DAYS CAMERAS MAKEHUMAN WORK SCALE \
-             CYCLES DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK PACKAGES
+             CYCLES DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK PACKAGES BENCH
 GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
 STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
 ifneq ($(STRANGE),)
@@ -204,8 +204,12 @@ hw: $(STAMPS)/board ## the interlock, into hw/build (FULL=1 KICAD=1 TREE=; 2 min
 	@hw/doorsill-hw build --boards $(if $(filter-out 0 no,$(FULL)),500,60) \
 	  $(addprefix --tree ,$(TREE)) $(if $(filter-out 0 no,$(KICAD)),--kicad)
 
-hil: setup ## the tests for real hardware (DOORSILL_CAMERA=picamera:0)
-	@$(PY) -m pytest tests/hil
+# The image of `make image BOARD=virt`; it is made where there is none.
+hil: setup ## a virtual Pi in a shop, or one on the bench (BENCH= T=)
+	@SUDO="$(SUDO)" bash scripts/install-system qemu-system-arm squashfs-tools
+	@$(if $(BENCH),,[ -e build/image/virt/image.json ] || $(MAKE) --no-print-directory image BOARD=virt)
+	@mkdir -p build/hil
+	@$(if $(BENCH),BENCH="$(abspath $(BENCH))") $(PY) -m pytest --junitxml build/hil/junit.xml $(or $(T),tests/hil)
 
 units: setup ## the units under a real systemd, as root (RELEASE= T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux

@@ -24,6 +24,8 @@ PYTHON = "/opt/doorsill/bin/python -I"
 HIL = "/opt/hil"  # of the layer
 WATCHED = "/run/hil-vault"
 VAULT = "/run/doorsill/vault/vault.sock"
+PROGRAM = "/opt/doorsill/bin/doorsill"
+READER = "Gemplus"  # a part of the name of QEMU's reader
 CONFIGURATION = "/etc/doorsill/doorsill.toml"
 STARTED = re.compile(r"^\[ *([0-9.]+)\].*systemd\[1\]: (Started|Finished) (\S+)", re.M)
 
@@ -38,6 +40,7 @@ class Camera:
     serial: str = ""
     voucher: str = field(default="", repr=False)
     device: str = "cam-01"
+    by_hand: bool = False  # this image has no first boot
     on_at: float = 0.0  # when it was switched on, s after 1970
 
     @property
@@ -71,6 +74,31 @@ class Camera:
         self.console.login(LOGIN_S)
         self.stages["shell"] = time.time() - self.on_at
         self.console.measure()
+
+    def joins_by_itself(self) -> bool:
+        """Whether this image reads the boot file; an older one is enrolled by hand."""
+        return (
+            self.console.run("systemctl cat doorsill-first-boot >/dev/null 2>&1")[1]
+            == 0
+        )
+
+    def enrol_by_hand(self) -> None:
+        """What a technician types where no boot file is read."""
+        self.console.must(f"echo {self.voucher} > /run/voucher")
+        words = f"{PROGRAM} enrol --voucher /run/voucher --camera picamera --wait 120"
+        self.console.must(words, 120.0)
+        self.console.must("systemctl restart --no-block doorsill.target", 60.0)
+
+    def use_consent(self, more: str = "") -> None:
+        """A vault with the reader that this board has; both processes start again."""
+        said = f'[consent]\nca = "consent-ca.pem"\nreader = "{READER}"\n{more}'
+        before = self.console.read_file(CONFIGURATION).decode()
+        text = before.partition("[consent]")[0] + said
+        self.console.write_file(CONFIGURATION, text.encode())
+        self.run(
+            "systemctl daemon-reload; systemctl restart --no-block doorsill-vision"
+        )
+        self.console.must("systemctl restart doorsill-vault", 120.0)
 
     def until(
         self, done: Callable[[], Any], seconds: float, what: Callable[[], object]
@@ -155,13 +183,10 @@ class Camera:
         assert isinstance(self.board, Guest), "a Pi has them wired"
         chip = self.board.make_gpio()
         lamp, key = LAMPS["consent"], KEY
-        more = f'lamp_line = "{chip}:{lamp}"\ngpio_line = "{chip}:{key}"\n'
         self.console.must(
-            f"printf '%s' '{more}' >> {CONFIGURATION}; udevadm settle;"
-            " mkdir -p /run/systemd/system/doorsill-vault.service.d;"
+            "udevadm settle; mkdir -p /run/systemd/system/doorsill-vault.service.d;"
             " printf '[Service]\\nPrivateDevices=no\\nDeviceAllow=char-gpiochip rw\\n"
             "SupplementaryGroups=gpio\\n'"
-            " > /run/systemd/system/doorsill-vault.service.d/hil.conf;"
-            " systemctl daemon-reload; systemctl restart doorsill-vault",
-            120,
+            " > /run/systemd/system/doorsill-vault.service.d/hil.conf"
         )
+        self.use_consent(f'lamp_line = "{chip}:{lamp}"\ngpio_line = "{chip}:{key}"\n')

@@ -111,6 +111,10 @@ def camera(board: Board, office: Office) -> Camera:
     """Flashed, its boot file written, and switched on: no hand touches it then."""
     made = Camera(board, office)
     made.start()
+    made.login()
+    if not made.joins_by_itself():
+        made.by_hand = True
+        made.enrol_by_hand()
     return made
 
 

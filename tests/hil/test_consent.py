@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +12,13 @@ import pytest
 from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.documents.pem import read_certificate
 from doorsill.drivers.token.piv_fake import VirtualCard
+from doorsill.errors import UntrustedError
 
 from .camera import Camera
 
 PULLS = 10
+# Why a vault shut whose card was pulled; on a slow machine an answer may be late first.
+PULLED = ("removed", "card-error", "missed-beat")
 OPEN_S, BLANK_S = 20.0, 20.0
 Note = Any
 
@@ -30,6 +32,7 @@ def card(camera: Camera) -> VirtualCard:
 @pytest.fixture(scope="module")
 def watched(camera: Camera) -> Camera:
     """Each change of the vault's state is noted from now on."""
+    camera.use_consent()
     camera.watch_vault()
     return camera
 
@@ -73,21 +76,25 @@ def test_a_pulled_card_shuts_it_each_time(
     shut, blank = [], []
     for _ in range(PULLS):
         opened(watched, card)
-        began = time.time()
+        began = time.monotonic()
         watched.board.pull()
         said = blank_again(watched)
-        blank.append(said["at"] - began)
+        blank.append(time.monotonic() - began)
         shut += said["shut_after_us"]
-        assert said["last_reason"] in ("removed", "card-error")
-    record_property("pulls", f"{len(blank)}, blank within {max(blank):.1f} s")
-    record_property("key destroyed", f"at most {max(shut) / 1000:.1f} ms after")
+        assert said["last_reason"] in PULLED
+    record_property(
+        "pulls", f"{len(blank)}, heard to be blank within {max(blank):.1f} s"
+    )
+    middle, most = statistics.median(shut) / 1000, max(shut) / 1000
+    words = f"{middle:.1f} ms after it was seen to be gone, at most {most:.1f}"
+    record_property("key destroyed", words)
 
 
 def test_an_unplugged_reader_shuts_it(watched: Camera, card: VirtualCard) -> None:
     opened(watched, card)
     watched.board.plug_reader(False)
     said = blank_again(watched)
-    assert said["last_reason"] in ("reader-gone", "removed", "card-error")
+    assert said["last_reason"] in ("reader-gone", *PULLED)
     watched.board.plug_reader(True)
     opened(watched, card)
 
@@ -100,7 +107,7 @@ def test_a_killed_pcscd_shuts_it(watched: Camera, card: VirtualCard) -> None:
 
 
 def test_the_chain_of_certificates_is_true_when_verified_here(
-    watched: Camera, tmp_path: Path, record_property: Note
+    watched: Camera, record_property: Note
 ) -> None:
     """On this machine, with the device CA alone; and no face is in it."""
     folder = "/var/lib/doorsill/vault/certificates"
@@ -117,11 +124,12 @@ def test_the_chain_of_certificates_is_true_when_verified_here(
     )
     assert len(found) >= PULLS
     record_property("certificates", f"{len(found)}, verified on the host")
-    broken = dict(documents)
-    name = sorted(broken)[0]
-    body = json.loads(broken[name])
-    assert body
-    del tmp_path
+    name = min(documents)
+    other = documents[name].replace(watched.device.encode(), b"cam-99", 1)
+    assert other != documents[name]
+    changed = sorted((documents | {name: other}).items())
+    with pytest.raises(UntrustedError):  # the control
+        verify_chain(changed, head, authority, Expected(watched.device))
 
 
 def test_the_lamps_do_what_the_readme_says(watched: Camera, card: VirtualCard) -> None:
