@@ -51,6 +51,7 @@ PIPE = 'set -o pipefail; dpkg-deb --fsys-tarfile "$0" | "$@"'
 AT_ONCE = 2  # packages that are unpacked side by side
 FOLDERS = {  # with their modes: what a running system mounts something on
     "boot": 0o755,
+    "boot/firmware": 0o755,
     "dev": 0o755,
     "etc/doorsill": 0o755,
     "home": 0o755,
