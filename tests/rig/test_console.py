@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from select import select
 
 import pytest
 from limits import END_S, wait_until
@@ -16,6 +18,8 @@ from limits import END_S, wait_until
 from .console import MOST_PACE, Console
 from .errors import BenchError
 from .lines import Line, SocketLine, TtyLine
+
+LOOK_S = 0.02
 
 
 def _shell_at(handle: int) -> subprocess.Popen[bytes]:
@@ -30,60 +34,46 @@ def _shell_at(handle: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _carry(one: int, other: socket.socket) -> None:
-    """Bytes between a terminal and a socket, until one of them ends."""
-    with other:
-        listener = threading.Thread(target=_feed, args=(other, one), daemon=True)
-        listener.start()
-        try:
-            while data := os.read(one, 4096):
-                other.sendall(data)
-        except OSError:
-            return
-
-
-def _feed(other: socket.socket, one: int) -> None:
-    other.settimeout(END_S * 10)
-    try:
-        while data := other.recv(4096):
-            os.write(one, data)
-    except OSError:
-        return
+def _pump(one: int, other: int, ended: threading.Event) -> None:
+    """Bytes both ways between two handles, as a cable carries them."""
+    while not ended.is_set():
+        for source in select([one, other], [], [], LOOK_S)[0]:
+            try:
+                data = os.read(source, 4096)
+            except OSError:
+                return
+            if not data:
+                return
+            os.write(other if source == one else one, data)
 
 
 @pytest.fixture(params=["serial port", "socket of QEMU"])
 def line(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Line]:
     """A machine whose shell is at the other end."""
     master, slave = pty.openpty()
-    if request.param == "serial port":
-        # Two terminals in a row: the shell's own, and the cable's end here.
-        ours, theirs = socket.socketpair()
-        other_master, other_slave = pty.openpty()
-        port = os.ttyname(other_slave)
-        threads = [
-            threading.Thread(target=_carry, args=each, daemon=True)
-            for each in ((master, ours), (other_master, theirs))
-        ]
-        found: Line = TtyLine(Path(port), 115200)
-    else:
-        server = socket.socket(socket.AF_UNIX)
-        server.bind(str(tmp_path / "s"))
-        server.listen()
-        server.settimeout(END_S)
-        found = SocketLine(tmp_path / "s")
-        with server:
-            threads = [
-                threading.Thread(
-                    target=_carry, args=(master, server.accept()[0]), daemon=True
-                )
-            ]
-    shell = _shell_at(slave)
-    for each in threads:
-        each.start()
-    yield found
-    found.close()
-    shell.kill()
-    shell.wait(END_S)
+    with contextlib.ExitStack() as closing:
+        if request.param == "serial port":
+            far, near = pty.openpty()
+            found: Line = TtyLine(Path(os.ttyname(near)), 115200)
+            for each in (far, near):
+                closing.callback(os.close, each)
+        else:
+            with socket.socket(socket.AF_UNIX) as server:
+                server.bind(str(tmp_path / "s"))
+                server.listen()
+                server.settimeout(END_S)
+                found = SocketLine(tmp_path / "s")
+                taken = closing.enter_context(server.accept()[0])
+            far = taken.fileno()
+        shell, ended = _shell_at(slave), threading.Event()
+        pump = threading.Thread(target=_pump, args=(master, far, ended), daemon=True)
+        pump.start()
+        yield found
+        found.close()
+        shell.kill()
+        shell.wait(END_S)
+        ended.set()
+        pump.join(END_S)
     for handle in (slave, master):
         os.close(handle)
 
