@@ -22,16 +22,20 @@ from pathlib import Path
 
 from deb import build as deb
 from deb import environment, files
-from doorsill.errors import DoorsillError
+from doorsill.errors import DoorsillError, UntrustedError, UplinkError
 from image import (
     archive,
+    boards,
     bytecode,
     initramfs,
+    inputs,
     kept,
     layout,
     lock,
     modules,
     partitions,
+    publish,
+    sbom,
     system,
     verity,
 )
@@ -40,7 +44,6 @@ from image.lock import Locked
 from image.steps import stage
 
 OUT = deb.ROOT / "build" / "image"
-BOARDS = ("virt", "pi4", "pi5")
 OPT = "opt/doorsill"
 PACKING = 6  # of gzip, for the kernel on the card: QEMU and a Pi read it so
 
@@ -54,6 +57,8 @@ class Build:
     cache: Path
     epoch: int
     packages: tuple[Locked, ...]
+    given: tuple[Path, ...] = ()  # packages of others, for a Raspberry Pi
+    overlays: tuple[Path, ...] = ()  # compiled device tree overlays (.dtbo)
 
     @property
     def root(self) -> Path:
@@ -77,25 +82,61 @@ def build(wanted: Build) -> Path:
     with stage("packages"):
         archive.fetch(wanted.packages, wanted.cache / "packages")
     make_root(wanted)
-    kernel = kept.unpacked("virt", wanted.packages, wanted.cache)
+    kernel = kernel_of(wanted)
     with stage("settings, users and units"):
-        early, all_of_them = modules.wanted(wanted.board)
-        modules.copy(kernel, wanted.root, all_of_them)
-        system.lay(wanted.board, wanted.root)
-        system_root.set_up(wanted.root)
-        system.enable(wanted.root)
+        set_up(wanted, kernel)
     with stage("the small system"):
+        early, _ = modules.wanted(wanted.board)
         boot = kept.unpacked("boot", wanted.packages, wanted.cache)
         layers = wanted.board == "virt"
         small = initramfs.build(kernel, boot, wanted.root, early, layers)
         (wanted.out / "initramfs").write_bytes(small)
     with stage("squashfs and its hashes"):
         squashed = wanted.parts / "system_a.img"
-        verity.squash(wanted.root, squashed, wanted.epoch, {})
+        verity.squash(wanted.root, squashed, wanted.epoch)
         verified = verity.protect(squashed, layout.size_of("system_a"))
     with stage("partitions"):
-        make_partitions(wanted, kernel, small, kernel_line(wanted.board, verified))
+        make_partitions(wanted, kernel, small, verified)
+    with stage("block map, packed image, bill and catalogue"):
+        sizes = publish.publish(wanted.board, wanted.image, deb.VERSION, wanted.epoch)
+        bill = sbom.bill(
+            wanted.board, deb.VERSION, wanted.packages, wanted.root, wanted.given
+        )
+        wanted.image.with_name(f"{wanted.image.name}.cdx.json").write_text(bill)
+    mega = {name: f"{size / 1e6:.0f} MB {name}" for name, size in sizes.items()}
+    sys.stdout.write(f"image: {', '.join(mega.values())}\n")
     return wanted.image
+
+
+def kernel_of(wanted: Build) -> Path:
+    """The kernel's unpacked packages: Debian's, or what a person was given for a Pi."""
+    if wanted.board == "virt":
+        return kept.unpacked("virt", wanted.packages, wanted.cache)
+    folder = wanted.out / "given"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "usr/lib").mkdir(parents=True)
+    (folder / "lib").symlink_to("usr/lib")  # some of these packages know no /usr/lib
+    for each in wanted.given:
+        system_root.unpack_one(each, folder)
+    return folder
+
+
+def set_up(wanted: Build, kernel: Path) -> None:
+    """Modules, our settings, users, and what starts."""
+    _, all_of_them = modules.wanted(wanted.board)
+    modules.copy(kernel, wanted.root, all_of_them)
+    if (kernel / "usr/lib/firmware").exists():  # programs of a Pi's radio
+        inside = wanted.root / "usr/lib/firmware"
+        shutil.copytree(
+            kernel / "usr/lib/firmware", inside, symlinks=True, dirs_exist_ok=True
+        )
+    system.lay(wanted.board, wanted.root)
+    system_root.set_up(wanted.root)
+    system.enable(wanted.root)
+    # The clock starts no earlier than the image was made, whatever a battery says.
+    floor = wanted.root / "usr/lib/clock-epoch"
+    floor.touch()
+    os.utime(floor, (wanted.epoch, wanted.epoch))
 
 
 def make_root(wanted: Build) -> None:
@@ -117,18 +158,23 @@ def make_root(wanted: Build) -> None:
         bytecode.compile_below(native, wanted.root, OPT)
 
 
-def make_partitions(wanted: Build, kernel: Path, small: bytes, line: str) -> None:
+def make_partitions(
+    wanted: Build, kernel: Path, small: bytes, verified: verity.Verified
+) -> None:
     """A file for each partition, the image, and a note of what is where."""
-    image = (modules.index(kernel) / "vmlinuz").read_bytes()
+    board = boards.BOARDS[wanted.board]
+    line = boards.kernel_line(wanted.board, verified)
+    overlays = {each.stem: each for each in wanted.overlays}
+    inside = boards.boot_files(wanted.board, kernel, kernel, overlays)
+    inside |= {"initramfs8": small, "cmdline.txt": line.encode()}
+    image = kernel_image(kernel)
+    inside[board.kernel] = gzip.compress(image, PACKING, mtime=0)
     (wanted.out / "kernel").write_bytes(image)
-    inside = {
-        "kernel8.img": gzip.compress(image, PACKING, mtime=0),
-        "initramfs8": small,
-        "cmdline.txt": line.encode(),
-    }
     parts, epoch = wanted.parts, wanted.epoch
+    first = {"autoboot.txt": boards.AUTOBOOT.encode()}
     partitions.fat(parts / "boot_a.img", "boot_a", inside, epoch)
-    partitions.fat(parts / "bootconfig.img", "bootconfig", {}, epoch)
+    partitions.fat(parts / "boot_b.img", "boot_b", {}, epoch)
+    partitions.fat(parts / "bootconfig.img", "bootconfig", first, epoch)
     partitions.ext4(parts / "state.img", "state", layout.STATE_FOLDERS, epoch)
     partitions.join(parts, wanted.image)
     said = {
@@ -139,32 +185,86 @@ def make_partitions(wanted: Build, kernel: Path, small: bytes, line: str) -> Non
         "kernel_line": line.strip(),
         "image": wanted.image.name,
         "root": "root",
+        "epoch": epoch,
     }
     (wanted.out / "image.json").write_text(json.dumps(said, indent=1) + "\n")
 
 
-def kernel_line(board: str, verified: verity.Verified) -> str:
-    """What the kernel is started with."""
-    words = ["console=ttyAMA0"] if board == "virt" else []
-    words += ["quiet", "loglevel=4", "panic=10", verified.words("a")]
-    return " ".join(words) + "\n"
+def kernel_image(kernel: Path) -> bytes:
+    """The kernel, not packed: Debian has it beside its modules, others in /boot."""
+    inside = modules.index(kernel) / "vmlinuz"
+    path = inside if inside.exists() else next(kernel.glob("boot/vmlinuz-*"))
+    data = path.read_bytes()
+    return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+
+
+def own_lock(packages: tuple[Locked, ...], cache: Path) -> tuple[Locked, ...]:
+    """``packages``, or a lock of our own where the archive has dropped some of them.
+
+    For a machine that only tests: it says so, and what it builds is no release.
+    """
+    try:
+        archive.fetch(packages, cache / "packages")
+    except UplinkError as error:
+        sys.stdout.write(f"image: {error}\nimage: going on with a lock of our own\n")
+        wants = lock.wants(lock.WANTED.read_text("utf-8"))
+        found = tuple(archive.resolve(wants, cache / "apt"))
+        (cache / "packages.lock").write_text(lock.written(found))
+        return found
+    return packages
+
+
+def arguments() -> argparse.ArgumentParser:
+    """What a person may say."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--board", choices=boards.BOARDS, default="virt")
+    parser.add_argument("--out", type=Path, default=OUT, help="default: build/image")
+    parser.add_argument(
+        "--inputs",
+        type=Path,
+        default=OUT / "inputs",
+        help="Raspberry Pi's packages for pi4 and pi5; default: build/image/inputs",
+    )
+    parser.add_argument(
+        "--overlay",
+        type=Path,
+        action="append",
+        default=[],
+        help="a compiled device tree overlay (.dtbo) for pi4 and pi5; several times",
+    )
+    parser.add_argument(
+        "--own-lock",
+        action="store_true",
+        help="where the archive has dropped a version, take those that it has now",
+    )
+    return parser
 
 
 def main() -> int:
     """Build, and say what was built."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--board", choices=BOARDS, default="virt")
-    parser.add_argument("--out", type=Path, default=OUT)
-    asked = parser.parse_args()
+    asked = arguments().parse_args()
     os.umask(0o022)
-    packages = tuple(lock.locked(lock.LOCK.read_text("utf-8")))
-    out = asked.out / asked.board
-    wanted = Build(asked.board, out, OUT / "cache", deb.epoch(), packages)
+    cache, out = OUT / "cache", asked.out / asked.board
     try:
-        made = build(wanted)
+        packages = tuple(lock.locked(lock.LOCK.read_text("utf-8")))
+        wanted = inputs.inputs(inputs.LIST.read_text("utf-8"))
+        given = inputs.take(inputs.of_board(asked.board, wanted), asked.inputs)
+        if asked.own_lock:
+            packages = own_lock(packages, cache)
+        overlays = tuple(asked.overlay)
+        made = build(
+            Build(
+                asked.board, out, cache, deb.epoch(), packages, tuple(given), overlays
+            )
+        )
     except DoorsillError as error:
-        sys.stderr.write(f"image: {error}\n")
-        return 2
+        for each in error.args:
+            sys.stderr.write(f"image: {each}\n")
+        return 3 if isinstance(error, UntrustedError) else 2
     sys.stdout.write(f"image: {made}\n")
     return 0
 

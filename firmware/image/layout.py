@@ -47,7 +47,7 @@ TABLE = (
     Partition("vault", LINUX, 64 * MIB),
     Partition("state", LINUX, 128 * MIB),
 )
-BLANK = ("boot_b", "system_b", "vault")  # nothing is written there
+BLANK = ("system_b", "vault")  # nothing is written there
 LABELS = {"bootconfig": "DOORSILL", "boot_a": "BOOT_A", "boot_b": "BOOT_B"}
 STATE_FOLDERS = ("etc", "doorsill", "systemd")  # bound over the read-only system
 

@@ -42,6 +42,8 @@ LEFT_OUT = (
     "./etc/rc?.d/*",
     "./etc/cron*/*",
     "./etc/default/*",
+    "./usr/bin/su",
+    "./usr/sbin/sulogin",
     "./usr/lib/python3*/idlelib/*",
     "./usr/lib/python3*/ensurepip/*",
     "./usr/lib/python3*/pydoc_data/*",

@@ -36,7 +36,7 @@ def _processor_s() -> float:
 
 def run(
     command: Sequence[str | Path],
-    epoch: int = 0,
+    epoch: int | None = 0,
     cwd: Path | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> str:
@@ -46,12 +46,14 @@ def run(
     """
     words = [str(word) for word in command]
     fixed = {"PATH": PATH, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-    fixed["SOURCE_DATE_EPOCH"] = str(epoch)
+    inherited = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
+    if epoch is None:  # its arguments say it, and it takes only one of both
+        del inherited["SOURCE_DATE_EPOCH"]
     try:
         done = subprocess.run(
             words,
             cwd=cwd,
-            env={**os.environ, **fixed, **(settings or {})},
+            env={**inherited, **fixed, **(settings or {})},
             check=False,
             capture_output=True,
             text=True,

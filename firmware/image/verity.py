@@ -27,13 +27,8 @@ class Verified:
         return f"doorsill.slot={slot} doorsill.verity={self.blocks}:{self.root_hash}"
 
 
-def squash(
-    root: Path, image: Path, epoch: int, owned: dict[str, tuple[int, str]]
-) -> None:
-    """``root`` as a squashfs in which all is root's, but what ``owned`` names.
-
-    ``owned``: a path, with its mode and the id of its group.
-    """
+def squash(root: Path, image: Path, epoch: int) -> None:
+    """``root`` as a squashfs in which all is root's."""
     image.unlink(missing_ok=True)
     command: list[str | Path] = [
         "mksquashfs",
@@ -45,9 +40,9 @@ def squash(
     ]
     command += ["-comp", "zstd", "-Xcompression-level", LEVEL, "-b", "262144"]
     command += ["-all-root", "-quiet", "-processors", "2", "-no-exports"]
-    for path, (mode, group) in owned.items():
-        command += ["-p", f"{path} m {mode:o} 0 {group}"]
-    run(command, epoch)
+    # Of every file, and not only of those that are newer, as SOURCE_DATE_EPOCH does.
+    command += ["-mkfs-time", str(epoch), "-all-time", str(epoch)]
+    run(command, epoch=None)
 
 
 def protect(image: Path, most: int) -> Verified:

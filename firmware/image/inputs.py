@@ -1,0 +1,107 @@
+"""Files of others that a build for a Raspberry Pi is given, each with a pinned hash.
+
+inputs.txt ─► what to fetch ─► a folder ─► held against the hashes ─► unpacked
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from doorsill.errors import ConfigError, DoorsillError
+from image import lock
+
+LIST = Path(__file__).resolve().parent / "inputs.txt"
+UNPINNED = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One line of inputs.txt."""
+
+    board: str
+    file: str
+    sha256: str  # UNPINNED where nobody has said it
+    what: str
+
+
+def inputs(text: str) -> list[Input]:
+    """The list ``text``; ConfigError names the line that is wrong."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split(maxsplit=3)
+        if not words or words[0].startswith("#"):
+            continue
+        hashed = len(words) == 4 and (
+            words[2] == UNPINNED or lock.HASH.fullmatch(words[2])
+        )
+        if not hashed:
+            raise ConfigError(
+                f"inputs.txt, line {number}: board, file, SHA-256 and what belong there"
+            )
+        found.append(Input(*words))
+    return found
+
+
+def take(wanted: Iterable[Input], folder: Path) -> list[Path]:
+    """The files of ``wanted`` in ``folder``, each with its hash.
+
+    ConfigError says all that is to be fetched; UntrustedError that a file is another.
+    """
+    asked = list(wanted)
+    missing = [each for each in asked if not (folder / each.file).exists()]
+    if missing:
+        raise ConfigError(
+            *(f"{folder / each.file} is missing: {each.what}" for each in missing)
+        )
+    unpinned = [each.file for each in asked if each.sha256 == UNPINNED]
+    if unpinned:
+        raise ConfigError(
+            f"inputs.txt pins no hash of {', '.join(unpinned)}: check where the files "
+            f"came from, then `python -m image.inputs --pin {folder}`"
+        )
+    return [lock.check(folder / e.file, e.sha256, e.what) for e in asked]
+
+
+def pin(text: str, folder: Path) -> str:
+    """``text`` with the hashes of the files that lie in ``folder``."""
+    lines = []
+    for line in text.splitlines():
+        words = line.split(maxsplit=3)
+        if len(words) == 4 and words[0][0] != "#" and (folder / words[1]).exists():
+            data = (folder / words[1]).read_bytes()
+            sha256 = hashlib.sha256(data).hexdigest()
+            each = replace(Input(*words), sha256=sha256)
+            line = f"{each.board} {each.file} {each.sha256} {each.what}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def of_board(board: str, found: Sequence[Input]) -> list[Input]:
+    """Those that ``board`` needs."""
+    return [each for each in found if each.board == board]
+
+
+def main() -> int:
+    """Pin, or say what is to be fetched."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--pin", type=Path, metavar="FOLDER")
+    asked = parser.parse_args()
+    text = LIST.read_text("utf-8")
+    try:
+        for each in inputs(text):
+            sys.stdout.write(f"{each.board}: {each.file}: {each.what}\n")
+        if asked.pin:
+            LIST.write_text(pin(text, asked.pin), encoding="utf-8")
+    except DoorsillError as error:
+        sys.stderr.write(f"image: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Packages come by their hash, from a copy of ours or from the machine's archive."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from doorsill.errors import UntrustedError, UplinkError
+from image import archive
+from image.lock import Locked
+
+pytestmark = pytest.mark.skipif(
+    not Path(archive.HELPER).exists(), reason="needs apt's own program"
+)
+
+
+def package(name: str, data: bytes) -> Locked:
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Locked(
+        "root", name, "1:2~3", "arm64", len(data), sha256, "main", f"p/{name}"
+    )
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An archive of ours in a folder."""
+    folder = tmp_path / "mirror"
+    (folder / "p").mkdir(parents=True)
+    monkeypatch.setattr(archive, "bases", lambda: {"main": f"copy:{folder}"})
+    return folder
+
+
+def test_a_package_is_fetched_once(tmp_path: Path, mirror: Path) -> None:
+    dash = package("dash", b"a shell")
+    (mirror / "p/dash").write_bytes(b"a shell")
+    (found,) = archive.fetch([dash], tmp_path / "cache")
+    assert found.read_bytes() == b"a shell"
+    shutil.rmtree(mirror)  # dropped: our own copy is enough
+    assert archive.fetch([dash], tmp_path / "cache") == [found]
+
+
+def test_every_version_that_was_dropped_is_named(tmp_path: Path, mirror: Path) -> None:
+    (mirror / "p/dash").write_bytes(b"a shell")
+    asked = [package(name, b"a shell") for name in ("dash", "bash", "zsh")]
+    with pytest.raises(UplinkError) as caught:
+        archive.fetch(asked, tmp_path / "cache")
+    assert "bash 1:2~3, zsh 1:2~3" in str(caught.value)
+    assert "dash 1:2~3," not in str(caught.value)
+    assert "make image-lock" in str(caught.value)
+
+
+def test_an_archive_with_other_bytes_gives_nothing(
+    tmp_path: Path, mirror: Path
+) -> None:
+    (mirror / "p/dash").write_bytes(b"A shell")
+    with pytest.raises((UplinkError, UntrustedError)):
+        archive.fetch([package("dash", b"a shell")], tmp_path / "cache")
+
+
+def test_a_copy_with_a_changed_byte_is_refused(tmp_path: Path, mirror: Path) -> None:
+    dash = package("dash", b"a shell")
+    (mirror / "p/dash").write_bytes(b"a shell")
+    (found,) = archive.fetch([dash], tmp_path / "cache")
+    found.write_bytes(b"a Shell")
+    with pytest.raises(UntrustedError, match=r"dash 1:2~3"):
+        archive.fetch([dash], tmp_path / "cache")
+
+
+def test_it_is_the_machines_own_archive() -> None:
+    found = archive.bases()
+    assert "main" in found
+    assert all(not address.endswith("/") for address in found.values())

@@ -1,0 +1,338 @@
+"""What is inside an image, as README and SECURITY.md say it: looked at from outside.
+
+The image of ``make image BOARD=virt`` is looked at where it is there; without it the
+settings of the repository are, which are the same files.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from limits import PROGRAM_S
+from places import ROOT
+
+from deb import build, files
+from image import layout, lock, system, verity
+
+OUT = ROOT / "build" / "image" / "virt"
+UNITS = "usr/lib/systemd/system"
+SETTINGS = system.HERE / "system"
+SECRET = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{16}")
+# Examples in libraries' own sources and tests: words, and no key of anybody.
+SPEAKS_OF_KEYS = re.compile(r"(cryptography|/ssh|asymmetric|\.so(\.\d+)*$|\.rst$)")
+ALWAYS = {"nftables", "systemd-networkd", "systemd-resolved", "systemd-timesyncd"}
+
+
+def of_this_commit() -> bool:
+    """Whether the image that was built is of what stands in the repository now."""
+    path = OUT / "image.json"
+    if not path.exists():
+        return False
+    return bool(json.loads(path.read_text("utf-8")).get("epoch") == build.epoch())
+
+
+built = pytest.mark.skipif(
+    not of_this_commit(), reason="make image BOARD=virt builds one of this commit"
+)
+
+
+@pytest.fixture(scope="session")
+def said() -> dict[str, str]:
+    """image.json."""
+    found: dict[str, str] = json.loads((OUT / "image.json").read_text("utf-8"))
+    return found
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The system as a folder, from which the squashfs was made."""
+    return OUT / "root"
+
+
+def all_files(root: Path) -> Iterator[Path]:
+    for path in root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            yield path
+
+
+def holds_key(data: bytes) -> bool:
+    """Whether a private key is in ``data``; most files are said no to at once."""
+    return b"PRIVATE KEY-----" in data and SECRET.search(data) is not None
+
+
+def setting(root: Path, name: str) -> configparser.ConfigParser:
+    found = configparser.ConfigParser(strict=False, interpolation=None)
+    found.optionxform = str  # type: ignore[assignment,method-assign]
+    found.read(root / name)
+    return found
+
+
+@pytest.fixture(params=["repository", pytest.param("image", marks=built)])
+def either(request: pytest.FixtureRequest) -> Path:
+    """Our settings as they stand in the repository, and as they came into the image."""
+    return SETTINGS if request.param == "repository" else OUT / "root"
+
+
+def test_nothing_is_swapped_and_no_memory_is_dumped(either: Path) -> None:
+    assert "swap" not in (either / "etc/fstab").read_text("utf-8").split()
+    manager = setting(either, "etc/systemd/system.conf.d/doorsill.conf")["Manager"]
+    assert manager["DefaultLimitCORE"] == "0"
+    assert manager["DumpCore"] == "no"
+    sysctl = (either / "etc/sysctl.d/90-doorsill.conf").read_text("utf-8")
+    assert "kernel.core_pattern = |/bin/false\n" in sysctl
+    assert "fs.suid_dumpable = 0\n" in sysctl
+
+
+def test_the_journal_is_not_kept(either: Path) -> None:
+    journal = setting(either, "etc/systemd/journald.conf.d/doorsill.conf")["Journal"]
+    assert journal["Storage"] == "volatile"
+
+
+def test_what_is_written_is_in_memory_but_for_three_folders(either: Path) -> None:
+    lines = (either / "etc/fstab").read_text("utf-8").splitlines()
+    rows = [line.split() for line in lines if line and line[0] != "#"]
+    kept = {row[1] for row in rows if row[0].startswith("/state/")}
+    assert kept == {"/etc/doorsill", "/var/lib/doorsill", "/var/lib/systemd"}
+    assert {row[1] for row in rows if row[2] == "tmpfs"} == {"/var", "/tmp"}  # noqa: S108
+    assert {row[0].split("/")[2] for row in rows if row[1] in kept} == set(
+        layout.STATE_FOLDERS
+    )
+
+
+def test_the_clock_has_a_floor_that_is_kept(either: Path) -> None:
+    clock = setting(either, "etc/systemd/timesyncd.conf.d/doorsill.conf")["Time"]
+    assert clock["SaveIntervalSec"] == "10min"
+    assert "/state/systemd /var/lib/systemd " in (either / "etc/fstab").read_text()
+
+
+def test_the_neighbours_hear_nothing(either: Path) -> None:
+    resolve = setting(either, "etc/systemd/resolved.conf.d/doorsill.conf")["Resolve"]
+    assert (resolve["LLMNR"], resolve["MulticastDNS"]) == ("no", "no")
+
+
+def test_only_five_kinds_of_packets_leave_each_from_one_user(either: Path) -> None:
+    text = (either / "etc/nftables.conf").read_text("utf-8")
+    chains = dict(re.findall(r"chain (\w+) \{(.*?)\n  \}", text, flags=re.DOTALL))
+    for chain in ("in", "forward", "out"):
+        assert "policy drop;" in chains[chain]
+    lines = [line.strip() for line in chains["out"].splitlines()]
+    out = [each for each in lines if each.startswith("meta skuid")]
+    users = [each.split()[2].strip('"') for each in out]
+    assert users == [
+        "systemd-network",
+        "systemd-resolve",
+        "systemd-timesync",
+        "doorsill-uplink",
+        "0",
+    ]
+    assert [line for line in chains["in"].splitlines() if "tcp" in line] == []
+
+
+def test_every_service_that_keeps_state_waits_for_it() -> None:
+    for name in ("vision", "uplink", "policy", "vault", "renew"):
+        folder = SETTINGS / UNITS / f"doorsill-{name}.service.d"
+        text = (folder / "state.conf").read_text("utf-8")
+        assert "RequiresMountsFor=/etc/doorsill /var/lib/doorsill\n" in text
+
+
+@built
+def test_the_kernels_filter_reads_the_rules(root: Path) -> None:
+    program = shutil.which("nft") or shutil.which("nft", path="/usr/sbin")
+    if program is None or os.geteuid() != 0:
+        pytest.skip("needs nft, as root")
+    users = (root / "etc/passwd").read_text("utf-8").splitlines()
+    ids = {line.split(":")[0]: line.split(":")[2] for line in users}
+    text = (root / "etc/nftables.conf").read_text("utf-8")
+    for name in re.findall(r'skuid "([\w-]+)"', text):
+        assert name in ids, name
+        text = text.replace(f'"{name}"', ids[name])
+    done = subprocess.run(
+        ["unshare", "--net", program, "--check", "--file", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
+    if "rotocol not supported" in done.stderr:
+        pytest.skip("this machine's kernel has no nftables")
+    assert done.returncode == 0, done.stderr
+
+
+@built
+def test_the_files_of_the_package_are_the_files_of_the_image(root: Path) -> None:
+    for each in files.of_package(files.CAMERA):
+        path = root / each.target
+        assert os.path.lexists(path), each.target
+        plain = each.kind == "file" and not each.made and path.suffix != ".gz"
+        if plain and "sysusers" not in path.parent.name:
+            assert path.read_bytes() == (files.FIRMWARE / each.source).read_bytes()
+        if each.kind == "file":
+            assert stat.S_IMODE(path.stat().st_mode) == each.mode
+
+
+@built
+def test_nobody_has_a_password_and_ours_have_no_shell(root: Path) -> None:
+    for line in (root / "etc/shadow").read_text("utf-8").splitlines():
+        assert line.split(":")[1] == "!*"
+    people = [
+        line.split(":") for line in (root / "etc/passwd").read_text().splitlines()
+    ]
+    ours = {row[0]: row for row in people if row[0].startswith("doorsill-")}
+    assert {"doorsill-vision", "doorsill-uplink", "doorsill-policy"} <= set(ours)
+    assert "doorsill-vault" in ours
+    assert {row[6] for row in ours.values()} == {"/usr/sbin/nologin"}
+    assert len({row[2] for row in people}) == len(people)
+    assert [row[0] for row in people if row[2] == "0"] == ["root"]
+    assert stat.S_IMODE((root / "etc/shadow").stat().st_mode) == 0o640
+
+
+@built
+def test_nothing_gains_rights_and_nothing_is_everybodys_to_write(root: Path) -> None:
+    for path in root.rglob("*"):
+        if path.is_symlink():
+            continue
+        mode = path.stat().st_mode
+        if path.is_file():
+            assert not mode & (stat.S_ISUID | stat.S_ISGID), path
+            assert not mode & stat.S_IWOTH, path
+        assert not mode & stat.S_IWOTH or mode & stat.S_ISVTX, path
+
+
+@built
+def test_nobody_logs_in_but_on_the_serial_line_of_a_virtual_camera(root: Path) -> None:
+    programs = {path.name for path in (root / "usr").glob("*bin/*")}
+    assert programs & {"sshd", "login", "su", "sudo", "telnetd", "dropbear"} == set()
+    wanted = {path.name for path in (root / "etc/systemd/system").rglob("*.wants/*")}
+    assert not [name for name in wanted if "getty" in name]
+    for name in ("getty.target", "serial-getty@.service", "emergency.service"):
+        assert (root / "etc/systemd/system" / name).readlink() == Path("/dev/null")
+    assert "serial-shell.service" in wanted
+    for board in ("pi4", "pi5"):
+        assert not list((system.HERE / f"system-{board}").rglob("serial-shell*"))
+
+
+@built
+def test_what_is_started_is_what_the_preset_names(root: Path) -> None:
+    started = {
+        path.name
+        for path in (root / "etc/systemd/system").rglob("*.wants/*")
+        if path.suffix in (".service", ".target", ".timer", ".path")
+    }
+    named = set()
+    for path in (root / "usr/lib/systemd/system-preset").glob("00-doorsill*"):
+        named |= set(re.findall(r"(?m)^enable (\S+)", path.read_text("utf-8")))
+    allowed = named | {
+        "systemd-networkd-wait-online.service",
+        "systemd-network-generator.service",
+        "doorsill.target",
+        *(Path(e.target).name for e in files.of_package(files.CAMERA)),
+    }
+    assert started <= allowed
+    assert {f"{each}.service" for each in ALWAYS} <= started
+
+
+@built
+def test_no_key_and_no_token_is_in_it(root: Path) -> None:
+    found = [
+        str(path.relative_to(root))
+        for path in all_files(root)
+        if holds_key(path.read_bytes())
+        and not SPEAKS_OF_KEYS.search(str(path.relative_to(root)))
+    ]
+    assert found == []
+    assert list(root.rglob("*.key")) == []
+    assert (root / "etc/machine-id").read_bytes() == b""
+    assert list((root / "etc/doorsill").iterdir()) == []
+
+
+def test_the_search_for_keys_finds_one(tmp_path: Path) -> None:
+    """The control: a search that finds nothing anywhere would pass as well."""
+    path = tmp_path / "device.key"
+    path.write_bytes(b"x\n-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n")
+    assert holds_key(path.read_bytes())
+
+
+@built
+def test_byte_code_is_there_for_all_that_a_camera_loads(root: Path) -> None:
+    """A read-only system compiles at each start what was not compiled before."""
+    site = root / "opt/doorsill/lib/python3.13/site-packages/doorsill"
+    for source in site.rglob("*.py"):
+        made = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
+        assert made.exists(), source
+        assert made.read_bytes()[4:8] == b"\x01\0\0\0"  # never compared with its source
+    assert list((root / "usr/lib/python3.13/__pycache__").glob("*.pyc"))
+
+
+@built
+def test_the_kernel_line_names_the_hash_of_the_system(said: dict[str, str]) -> None:
+    match = re.search(r"doorsill\.verity=(\d+):([0-9a-f]{64})", said["kernel_line"])
+    assert match is not None
+    image = OUT / "parts" / "system_a.img"
+    words = ["veritysetup", "verify", str(image), str(image), match[2]]
+    words += ["--no-superblock", "--salt=-", f"--data-blocks={match[1]}"]
+    words += [f"--hash-offset={int(match[1]) * verity.BLOCK}", "--hash=sha256"]
+    words += ["--data-block-size=4096", "--hash-block-size=4096"]
+    done = subprocess.run(words, check=False, capture_output=True, timeout=PROGRAM_S)
+    assert done.returncode == 0, done.stderr
+
+
+@built
+def test_the_image_is_small_enough_and_has_all_beside_it(said: dict[str, str]) -> None:
+    image = OUT / said["image"]
+    assert image.with_name(f"{image.name}.zst").stat().st_size <= layout.PACKED_MOST
+    text = image.with_name(f"{image.name}.bmap").read_text("utf-8")
+    blocks = re.search(r"<MappedBlocksCount>\s*(\d+)", text)
+    assert blocks is not None
+    assert int(blocks[1]) * 4096 <= layout.IMAGE_MOST
+    assert (OUT / "os_list.json").exists()
+
+
+@built
+def test_the_bill_names_every_package_of_the_system(said: dict[str, str]) -> None:
+    text = (OUT / f"{said['image']}.cdx.json").read_text("utf-8")
+    named = {each["name"] for each in json.loads(text)["components"]}
+    packages = lock.locked(lock.LOCK.read_text("utf-8"))
+    assert {e.package for e in lock.of_group(packages, "root", "virt")} <= named
+    assert {"paho-mqtt", "numpy", "ai-edge-litert", "doorsill"} <= named
+
+
+@built
+@pytest.mark.skipif(
+    not Path("/usr/bin/systemd-analyze").exists(), reason="needs systemd-analyze"
+)
+def test_every_unit_of_ours_verifies_and_is_shut(root: Path) -> None:
+    for path in sorted((root / UNITS).glob("doorsill*.service")):
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", f"--root={root}", path.name],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PROGRAM_S,
+        )
+        about = [line for line in done.stderr.splitlines() if "doorsill" in line]
+        assert about == [], path.name
+        if path.name != "doorsill-wifi.service":  # the network is its work
+            assert exposure(path) <= 2.5, path.name
+
+
+def exposure(unit: Path) -> float:
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
+    found = re.search(r"level for \S+: ([0-9.]+)", done.stdout)
+    assert found is not None, done.stderr
+    return float(found[1])
