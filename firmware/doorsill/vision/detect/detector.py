@@ -1,7 +1,8 @@
 """From a camera's buffer to people: prepare, invoke, decode.
 
 A driver delivers the picture at a size that fits into the input, so preparing is one
-pass that writes into the interpreter's own memory: no copy of a picture is ever made.
+pass that writes into the interpreter's own memory: no copy of a picture is made. Where
+a picture lies between bars (``bars``), its inside is drawn larger, and let go of.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from doorsill.drivers.camera.camera import content_size
 from doorsill.drivers.model.interpreter import Interpreter, Output
 from doorsill.errors import ConfigError
 from doorsill.models.manifest import Scaling
 from doorsill.values import Detections, Frame, Pixels
+from doorsill.vision.detect.bars import BarWatch, Inside
 from doorsill.vision.detect.letterbox import Letterbox
 from doorsill.vision.follow.tracker import BIRTH_SCORE
 
@@ -72,6 +75,9 @@ class NetDetector:
         self._signed = dtype == np.int8
         self._floats = _Floats(scaling or Scaling()) if dtype == np.float32 else None
         self._place = Letterbox(self.fit, self.fit)
+        self._bars = BarWatch()
+        self._laid: tuple[tuple[int, ...], Inside | None] | None = None
+        self._pick: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
         self.stages = Stages()
 
     def detect(self, frame: Frame) -> Detections:
@@ -95,10 +101,12 @@ class NetDetector:
         stored = self._interpreter.input_view()[0]
         if self._floats is None:
             stored = stored.view(np.uint8)
-        height, width = pixels.shape[:2]
-        if self._place.content != (width, height):
-            self._place = Letterbox(self.fit, (width, height))
+        inside = self._bars.inside(pixels)
+        if self._laid != (pixels.shape, inside):
+            self._lay(pixels.shape, inside)
             stored[...] = self._grey()
+        if self._pick is not None:
+            pixels = pixels[self._pick]
         window = stored[self._place.rows, self._place.columns]
         if self._floats is not None:
             self._floats.write(pixels, window)
@@ -106,6 +114,22 @@ class NetDetector:
             np.bitwise_xor(pixels, TO_INT8, out=window)
         else:
             np.copyto(window, pixels)
+
+    def _lay(self, shape: tuple[int, ...], inside: Inside | None) -> None:
+        """Decide where pictures of ``shape`` lie in the input."""
+        height, width = shape[:2]
+        if inside is None:
+            self._place, self._pick = Letterbox(self.fit, (width, height)), None
+        else:
+            top, bottom, left, right = inside
+            size = content_size((right - left, bottom - top), self.fit)
+            self._place = Letterbox(self.fit, size).within((width, height), inside)
+            columns, rows = size
+            self._pick = (
+                _nearest(top, bottom, rows)[:, None],
+                _nearest(left, right, columns),
+            )
+        self._laid = shape, inside
 
     def _grey(self) -> Any:
         """``GREY`` as the input stores it."""
@@ -117,6 +141,12 @@ class NetDetector:
         """Leave nobody in the input: the next frame may be long in coming."""
         stored = self._interpreter.input_view()[0]
         stored[self._place.rows, self._place.columns] = 0
+
+
+def _nearest(start: int, end: int, count: int) -> NDArray[np.intp]:
+    """The pixels from ``start`` to ``end`` that ``count`` new ones are taken from."""
+    steps = (np.arange(count) + 0.5) * (end - start) / count
+    return start + steps.astype(np.intp)
 
 
 class _Floats:

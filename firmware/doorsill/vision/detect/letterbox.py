@@ -14,6 +14,7 @@ import numpy as np
 
 from doorsill.errors import ConfigError
 from doorsill.values import Detections
+from doorsill.vision.detect.bars import Inside
 
 
 class Letterbox:
@@ -39,6 +40,20 @@ class Letterbox:
         self.rows = slice(top, top + inner_height)
         self.scale = (width / inner_width, height / inner_height)
         self.shift = (left / inner_width, top / inner_height)
+
+    def within(self, picture: tuple[int, int], inside: Inside) -> Letterbox:
+        """The same place, for a picture of which only ``inside`` is in the input.
+
+        ``picture`` is its width and height in pixels.
+        """
+        (width, height), (top, bottom, left, right) = picture, inside
+        wide, tall = (right - left) / width, (bottom - top) / height
+        self.scale = (self.scale[0] * wide, self.scale[1] * tall)
+        self.shift = (
+            self.shift[0] * wide - left / width,
+            self.shift[1] * tall - top / height,
+        )
+        return self
 
     def to_picture(self, found: Detections) -> Detections:
         """From fractions of the input to fractions of the picture.
