@@ -62,6 +62,7 @@ MEASUREMENTS = {
     "kill": Measurement("outbox.kill_nine", 3),
     "staff": Measurement("staff.rows", 1),
     "consent": Measurement("consent.rows", 3),
+    "watchdog": Measurement("watchdog.pulses", 0.5),
     "enrol": Measurement("enrol.rows", 28),
     "ingest": Measurement("ingest.rows", 7),
     "flash": Measurement("flash.rows", 1),

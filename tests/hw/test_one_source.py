@@ -11,7 +11,7 @@ from interlock.build import deck_of
 from interlock.drawing import svg
 from interlock.drawing.sheet import lay_out
 from interlock.errors import BoardError
-from interlock.netlist import BOARD, Board, load_board, read_board
+from interlock.netlist import BOARD, OPEN, Board, load_board, read_board
 from interlock.parts import CATALOGUE, read_parts
 from interlock.spice.scenarios import SCENARIOS
 
@@ -96,6 +96,17 @@ def test_every_symbol_is_drawn_once_and_every_open_end_named() -> None:
     for one, two, net in sheet.wires:
         on_it = {s.net for s in sheet.spots if s.at in (one, two)}
         assert on_it == {net}
+
+
+def test_a_pin_that_is_left_open_is_crossed_out() -> None:
+    board = load_board()
+    sheet = lay_out(board)
+    left_open = [each for each in sheet.spots if each.net == OPEN]
+    assert [(each.drawn.placed.ref, each.end.pin) for each in left_open] == [
+        ("RN4", "D1"),
+        ("RN4", "D2"),
+    ]
+    assert svg.draw(board, sheet).count(svg.CUT) == 2 * len(left_open)
 
 
 def test_a_part_without_a_place_is_an_error() -> None:

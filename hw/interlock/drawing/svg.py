@@ -9,12 +9,13 @@ from interlock.drawing.places import FRAMES
 from interlock.drawing.sheet import Drawn, Sheet, Spot
 from interlock.drawing.symbols import Point
 from interlock.meaning import GROUND, RAIL, SUPPLIES
-from interlock.netlist import Board
+from interlock.netlist import OPEN, Board
 from interlock.values import spell
 
 UNIT = 10.0  # pixels
 WIDE, TALL = 165, 119  # units of the sheet
 INK, WIRE, NAME, GATED = "#1b1b1b", "#1f6f43", "#1d4e89", "#fdf0e6"
+CUT = "#b3261e"  # of a pin that is left open
 STYLE = (
     "text{font-family:DejaVu Sans,Verdana,sans-serif;font-size:9px;fill:#1b1b1b}"
     ".room{font-size:12px;font-weight:bold}.says{font-size:9px;fill:#555}"
@@ -37,6 +38,7 @@ def draw(board: Board, sheet: Sheet) -> str:
         *(line for each in sheet.drawn for line in _symbol(each)),
         *(line for each in sheet.named for line in _name(each, sheet)),
         *_dots(sheet),
+        *(line for each in sheet.spots if each.net == OPEN for line in _cross(each)),
         "</svg>",
         "",
     ]
@@ -127,6 +129,13 @@ def _ground(spot: Spot) -> Iterator[str]:
     for step, half in enumerate((0.8, 0.5, 0.2)):
         low = y + 0.3 * step
         yield _line(((x - half, low), (x + half, low)), INK)
+
+
+def _cross(spot: Spot) -> Iterator[str]:
+    """A pin that is left open on purpose, as every drawing marks it."""
+    x, y = spot.at
+    for rise in (-0.35, 0.35):
+        yield _line(((x - 0.35, y - rise), (x + 0.35, y + rise)), CUT)
 
 
 def _dots(sheet: Sheet) -> Iterator[str]:

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from interlock.spice.scenarios import Check
 from interlock.spice.study import Result
 
-WIDE, STRIP, LEFT, TOP = 900, 120, 130, 66  # pixels
+WIDE, STRIP, LEFT, TOP = 900, 120, 145, 66  # pixels
 VOLTS = 5.5  # that a strip shows at most
 POINTS = 1500  # of a curve
 LINE, LIMIT, BAD = "#1d4e89", "#1f6f43", "#b3261e"

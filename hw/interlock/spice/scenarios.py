@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from interlock.meaning import RAIL
+from interlock.meaning import LATE_MS, RAIL
 from interlock.spice.deck import Measure
 from interlock.spice.world import World
 
@@ -134,6 +134,15 @@ SCENARIOS = (
         ),
         "The one-shot's own time over temperature: K of its data sheet, within 15 %.",
         "Function generator at pin 15, 5 to 50 Hz; note where the rail breaks.",
+        (RAIL, "WATCHDOG", "WD_TIME", "WD_OK"),
+    ),
+    Scenario(
+        "watchdog-late",
+        "The vault's pulses come as late as it calls late: the rail stays",
+        World(120, period_ms=LATE_MS, alive=(10, 1e9)),
+        (least("never_below", RAIL, MEMORY_V, 20, 120),),
+        "How late a busy Pi is: `make bench ONLY=watchdog` says it of a machine.",
+        "Logic analyser at pin 15 for a day of work: the longest gap.",
         (RAIL, "WATCHDOG", "WD_TIME", "WD_OK"),
     ),
     Scenario(
