@@ -331,3 +331,30 @@ def test_a_disk_that_is_full_is_red_before_anything_is_lost(
     found = findings(shop[1])["disk"]
     assert found.light == light
     assert ("make room" in found.step) == (light != "green")
+
+
+@pytest.mark.parametrize(
+    ("watchdog", "says"),
+    [
+        pytest.param(True, [], id="it beats"),
+        pytest.param(None, [], id="there is no board"),
+        pytest.param(False, ["the interlock board gets no pulses"], id="it is gone"),
+    ],
+)
+def test_a_board_without_pulses_is_a_fault(
+    shop: tuple[Stage, Config], watchdog: bool | None, says: list[str]
+) -> None:
+    answer = {
+        "state": "blank",
+        "verified_blank": False,
+        "without_power": True,
+        "lamp": None,
+        "reader": "ready",
+        "reader_name": "reader",
+        "card_in": False,
+        "watchdog": watchdog,
+    }
+    looked = Shop(shop[1], datetime.now(UTC), vault=answer)
+    found = [each for each in status_asked.vault(looked) if each.light == "red"]
+    assert [each.says.split(",")[0] for each in found] == says
+    assert all("look at the board" in each.step for each in found)

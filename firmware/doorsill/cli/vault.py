@@ -48,6 +48,12 @@ def list_vault(args: argparse.Namespace) -> int:
         _say(f"SHUT: {UNPOWERED}")
     else:
         _say("SHUT, but not verified blank; see the newest certificate")
+    if answer["watchdog"] is False:
+        _say("the interlock board gets NO pulses, so the memory has no power")
+    if answer["late_pulses"]:
+        _say(
+            f"{answer['late_pulses']} pulses of the board came late: a busy processor?"
+        )
     if answer["last_reason"]:
         _say(f"closed last because {WORDS[Reason(answer['last_reason'])]}")
     if answer["certificate"]:
