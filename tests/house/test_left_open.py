@@ -13,45 +13,50 @@ from places import ROOT, TESTS
 
 OPEN = "socket.create_server(('127.0.0.1', 0))"
 LEFT = {
-    "listening": f"left.append({OPEN})",
-    "a pair": "left.extend(socket.socketpair())",
     "in a circle": f"a = [{OPEN}]\n    a.append(a)",
-    "paho's own": "left.append(mqtt.Client(mqtt.CallbackAPIVersion.VERSION2))\n"
-    "    left[0].loop()",
+    "by an error that is kept": "try:\n        failing()\n"
+    "    except ValueError as error:\n        error.itself = error",
 }
 CLOSED = {
     "with": f"with {OPEN}:\n        pass",
-    "soon, by a thread": f"a = {OPEN}\n    threading.Timer(0.2, a.close).start()",
-    "of a fixture": "lasting.getsockname()",
+    "before it lies in a circle": f"a = [{OPEN}]\n    a[0].close()\n    a.append(a)",
+    "of a fixture, later": f"lasting.append({OPEN})",
 }
 SUITE = """
-import gc, socket, threading
+import gc, socket
 import pytest
-from paho.mqtt import client as mqtt
 
-left = []
 gc.disable()
 
 @pytest.fixture(scope="module")
 def lasting():
-    with {open} as made:
-        yield made
+    made = [{open}]
+    yield made
+    for each in made:
+        each.close()
+
+def failing():
+    a = {open}
+    raise ValueError
 
 def test_first(lasting):
     {body}
 
 def test_next(lasting):
     pass
+
+def test_last(lasting):
+    gc.collect()
 """
 
 
 def run(tmp_path: Path, body: str) -> str:
-    """What a pytest run of ours says of two tests, the first with this body."""
+    """What a pytest run of ours says of three tests, the first with this body."""
     (tmp_path / "test_it.py").write_text(SUITE.format(open=OPEN, body=body))
     done = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"),
-            "--rootdir", str(tmp_path), "-p", "left_open", "-W", "default", "-rE",
+            "--rootdir", str(tmp_path), "-p", "left_open", "-rE",
             "-p", "pytest_timeout", str(tmp_path),
         ],
         capture_output=True,
@@ -71,8 +76,8 @@ def run(tmp_path: Path, body: str) -> str:
 @pytest.mark.parametrize("body", [pytest.param(LEFT[each], id=each) for each in LEFT])
 def test_negative_control_a_socket_that_is_left(tmp_path: Path, body: str) -> None:
     said = run(tmp_path, body)
-    assert "2 passed, 1 error" in said, said
-    assert "ERROR test_it.py::test_first" in said and "the test left" in said
+    assert "3 passed, 1 error" in said, said
+    assert "ERROR test_it.py::test_first" in said and "to the collector" in said
 
 
 @pytest.mark.parametrize(
@@ -80,4 +85,4 @@ def test_negative_control_a_socket_that_is_left(tmp_path: Path, body: str) -> No
 )
 def test_what_is_closed_in_time_is_no_fault(tmp_path: Path, body: str) -> None:
     said = run(tmp_path, body)
-    assert "2 passed" in said and "error" not in said, said
+    assert "3 passed" in said and "error" not in said, said

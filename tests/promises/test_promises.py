@@ -124,7 +124,8 @@ def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
     """By the imports: TLS and MQTT come into two files of what runs at a door.
 
     ``models fetch``, ``check --connect`` and ``enrol`` are commands that a person
-    gives; none of our processes loads them.
+    gives, first boot enrols once before anything counts; none of our processes at a
+    door loads them.
     """
     commands = {
         "models/fetch.py": ["cli/models.py"],
@@ -145,7 +146,12 @@ def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
     for command, users in commands.items():
         name = f"doorsill.{command.removesuffix('.py').replace('/', '.')}"
         assert users_of({name}, imported) == users
-    room = ["cli/enrol.py", "enrolment/renewing.py"]
+    room = [
+        "cli/enrol.py",
+        "enrolment/first_steps.py",
+        "enrolment/renewing.py",
+        "services/first_boot.py",
+    ]
     assert users_of(enrolment, imported) == room
 
 
