@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from doorsill.documents.durable import put
+from doorsill.documents.durable import FOR_ALL, OWNER_ALONE, put
 from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError
 
@@ -48,8 +48,7 @@ def furnish(
     (root / FOLDER).mkdir(mode=0o700, exist_ok=True)
     os.chown(root / FOLDER, *owner)
     for path in sorted(changed):
-        put(path, wanted[path])
-        path.chmod(0o644 if path == root / CONF else 0o600)
+        put(path, wanted[path], FOR_ALL if path == root / CONF else OWNER_ALONE)
         os.chown(path, *((0, 0) if path == root / CONF else owner))
         yield f"wrote {path}"
     if root == Path("/") and (changed or restarts):
