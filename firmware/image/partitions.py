@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from doorsill.errors import ConfigError
@@ -81,6 +81,19 @@ def ext4(path: Path, name: str, folders: tuple[str, ...], epoch: int) -> None:
     settings = {"E2FSPROGS_FAKE_TIME": str(epoch)}
     run([*command, path, f"{layout.size_of(name) // 1024}k"], epoch, settings=settings)
     shutil.rmtree(work)
+    script = path.with_suffix(".debugfs")
+    script.write_text("\n".join(_times(folders, epoch)) + "\n")
+    run(["debugfs", "-w", "-f", script, path], epoch, settings=settings)
+    script.unlink()
+
+
+def _times(folders: Iterable[str], epoch: int) -> Iterator[str]:
+    """For debugfs: every folder is of ``epoch``. mke2fs copies the change times."""
+    yield f"set_current_time @{epoch}"
+    for folder in ("/", "/lost+found", *(f"/{each}" for each in folders)):
+        for each in ("atime", "mtime", "ctime", "crtime"):
+            yield f"set_inode_field {folder} {each} @{epoch}"
+            yield f"set_inode_field {folder} {each}_extra 0"
 
 
 def join(parts: Path, image: Path) -> None:

@@ -6,11 +6,12 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from limits import PROGRAM_S
+from limits import PROGRAM_S, wait_until
 
 from doorsill.errors import ConfigError
 from image import layout, partitions
@@ -62,6 +63,8 @@ def test_state_has_its_folders_and_is_the_same_twice(tmp_path: Path) -> None:
         path = tmp_path / f"{name}.img"
         partitions.ext4(path, "state", layout.STATE_FOLDERS, EPOCH)
         made.append(path)
+        second = int(time.time())
+        wait_until(lambda: int(time.time()) > second)  # noqa: B023
     assert made[0].read_bytes() == made[1].read_bytes()
     listed = said("debugfs", "-R", "ls -p /", made[0])
     for each in layout.STATE_FOLDERS:
