@@ -209,7 +209,7 @@ hil: setup ## a virtual Pi in a shop, or one on the bench (BENCH= T=)
 	@SUDO="$(SUDO)" bash scripts/install-system qemu-system-arm squashfs-tools
 	@$(if $(BENCH),,[ -e build/image/virt/image.json ] || $(MAKE) --no-print-directory image BOARD=virt)
 	@mkdir -p build/hil
-	@$(if $(BENCH),BENCH="$(abspath $(BENCH))") $(PY) -m pytest --junitxml build/hil/junit.xml $(or $(T),tests/hil)
+	@$(if $(BENCH),BENCH="$(abspath $(BENCH))") $(PY) -m pytest -o junit_family=xunit1 --junitxml build/hil/junit.xml $(or $(T),tests/hil)
 
 units: setup ## the units under a real systemd, as root (RELEASE= T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux
