@@ -195,7 +195,8 @@ def test_one_that_is_not_done_says_where_it_stands(tmp_path: Path) -> None:
     said = " ".join(done.stdout.split())
     assert "not within 0.5 s. It stands at:" in said
     assert 'File "' in done.stderr  # where in the program
-    assert own.exists() and str(own) not in running()
+    assert own.exists()
+    wait_until(lambda: str(own) not in running(), running)
 
 
 def running() -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import traceback
@@ -47,6 +48,18 @@ def limit(within_s: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@contextlib.contextmanager
+def no_child_left() -> Iterator[None]:
+    """OutOfTime may come where a process has begun and nobody has its name yet."""
+    try:
+        yield
+    finally:
+        for each in Path("/proc/self/task").glob("*/children"):
+            for child in each.read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGKILL)
+
+
 def main(words: list[str]) -> int:
     """Replay, judge, show."""
     parser = argparse.ArgumentParser(prog="make replay", description=__doc__)
@@ -70,7 +83,7 @@ def main(words: list[str]) -> int:
     films = not args.no_film
     play = Play(folder.absolute(), args.cameras, args.days, console, films)
     try:
-        with limit(args.within):
+        with no_child_left(), limit(args.within):
             return play.run()
     except OutOfTime:
         console.print(f"not within {args.within:g} s. {play.standing()}", markup=False)
