@@ -27,7 +27,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         commands, "first-boot", words, EPILOG, "doorsill.cli.first_boot:run"
     )
     for name, default, about in (
-        ("--boot", "/boot", "the boot partition, mounted"),
+        ("--boot", "/boot/firmware", "the boot partition, mounted"),
         ("--to", "/etc/doorsill", "where a camera's files are"),
         ("--root", "/", "where run/ and proc/ are"),
     ):
