@@ -81,6 +81,7 @@ def test_a_camera_at_work_takes_what_was_signed_and_says_so(
                 row = newest(session, SITE, made.device)
                 assert row is not None and row.version == 2
                 digest = row.digest
-            for process in ("vision", "uplink"):
-                assert read_declaration(config.declaration(process)) == digest
+            places = [config.declaration(each) for each in ("vision", "uplink")]
+            # Each starts again with it; that it is in force is said before that.
+            wait_until(lambda: {read_declaration(each) for each in places} == {digest})
         assert run(["policy", "status", *own]) == 0
