@@ -2,7 +2,7 @@
 
 A Raspberry Pi reads autoboot.txt on the first partition, which names the slot;
 `tryboot` starts the other one once. It then reads config.txt of that slot. QEMU is
-given the same files by whoever starts it.
+given the same files where it is started.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ def config(board: str, overlays: Sequence[str] = ()) -> str:
 
 
 def boot_files(
-    board: str, kernel: Path, firmware: Path, overlays: Mapping[str, Path]
+    board: str, given: Path, overlays: Mapping[str, Path]
 ) -> dict[str, bytes]:
     """What a slot's boot partition has beside kernel, small system and kernel line.
 
-    ``kernel`` and ``firmware`` are unpacked packages. ConfigError where an overlay
+    ``given`` has the unpacked packages. ConfigError where an overlay
     names a label that a tree of the board has not, or where a file is not there.
     """
     if board == "virt":
@@ -87,11 +87,11 @@ def boot_files(
     wanted = BOARDS[board]
     found: dict[str, bytes] = {}
     for name in (*wanted.trees, *wanted.firmware):
-        found[name] = _one(name, (kernel, firmware)).read_bytes()
-    for path in sorted(kernel.rglob("overlays/*.dtb*")):
+        found[name] = _one(name, given).read_bytes()
+    for path in sorted(given.rglob("overlays/*.dtb*")):
         found[f"overlays/{path.name}"] = path.read_bytes()
     for name, path in overlays.items():
-        require_labels(path, [_one(each, (kernel,)) for each in wanted.trees])
+        require_labels(path, [_one(each, given) for each in wanted.trees])
         found[f"overlays/{name}.dtbo"] = path.read_bytes()
     found["config.txt"] = config(board, list(overlays)).encode()
     return found
@@ -116,9 +116,8 @@ def _names(tree: Path, node: str) -> set[str]:
     return set(run(["fdtget", "-p", tree, node]).split())
 
 
-def _one(name: str, folders: Sequence[Path]) -> Path:
-    for folder in folders:
-        found = sorted(folder.rglob(name))
-        if found:
-            return found[0]
-    raise ConfigError(f"{name} is in none of the packages that were given")
+def _one(name: str, folder: Path) -> Path:
+    found = sorted(folder.rglob(name))
+    if not found:
+        raise ConfigError(f"{name} is in none of the packages that were given")
+    return found[0]

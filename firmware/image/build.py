@@ -165,7 +165,7 @@ def make_partitions(
     board = boards.BOARDS[wanted.board]
     line = boards.kernel_line(wanted.board, verified)
     overlays = {each.stem: each for each in wanted.overlays}
-    inside = boards.boot_files(wanted.board, kernel, kernel, overlays)
+    inside = boards.boot_files(wanted.board, kernel, overlays)
     inside |= {"initramfs8": small, "cmdline.txt": line.encode()}
     image = kernel_image(kernel)
     inside[board.kernel] = gzip.compress(image, PACKING, mtime=0)

@@ -6,7 +6,6 @@ inputs.txt ─► what to fetch ─► a folder ─► held against the hashes �
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -73,9 +72,7 @@ def pin(text: str, folder: Path) -> str:
     for line in text.splitlines():
         words = line.split(maxsplit=3)
         if len(words) == 4 and words[0][0] != "#" and (folder / words[1]).exists():
-            data = (folder / words[1]).read_bytes()
-            sha256 = hashlib.sha256(data).hexdigest()
-            each = replace(Input(*words), sha256=sha256)
+            each = replace(Input(*words), sha256=lock.sha256_of(folder / words[1]))
             line = f"{each.board} {each.file} {each.sha256} {each.what}"
         lines.append(line)
     return "\n".join(lines) + "\n"

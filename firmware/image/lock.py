@@ -108,14 +108,19 @@ def of_group(packages: Sequence[Locked], *groups: str) -> list[Locked]:
 
 def check(path: Path, sha256: str, what: str) -> Path:
     """``path`` itself; UntrustedError where its bytes are not those of ``sha256``."""
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(path)
     if found != sha256:
         raise UntrustedError(
             f"{path}: these are not the bytes of {what}: SHA-256 {found}, "
             f"the pinned one is {sha256}; remove the file and run this again"
         )
     return path
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:

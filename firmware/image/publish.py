@@ -6,7 +6,6 @@ web server: "Use custom" there, with the address of the file.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from xml.etree import ElementTree
 
 from doorsill.errors import ConfigError
 from image import layout
+from image.lock import sha256_of
 from image.steps import run
 
 LEVEL = "-3"  # of zstd: nearly all is packed already
@@ -73,17 +73,12 @@ def catalogue(
                 "url": packed.name,
                 "bmap_url": f"{image.name}.bmap",
                 "extract_size": image.stat().st_size,
-                "extract_sha256": _sha256(image),
+                "extract_sha256": sha256_of(image),
                 "image_download_size": packed.stat().st_size,
-                "image_download_sha256": _sha256(packed),
+                "image_download_sha256": sha256_of(packed),
                 "release_date": f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%d}",
                 "devices": DEVICES[board],
                 "init_format": "none",
             }
         ],
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

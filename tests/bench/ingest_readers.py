@@ -18,18 +18,21 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from doorsill.uplink.paho_client import end_loop
 from doorsill_fleet.broker.mosquitto import client_context
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.store.windows import Store
 
 KEPT, ROWS, READY = "kept", "rows.json", "ready"
 STREAM = "/interval"
+ENDS_WITHIN_S = 20.0  # for the connection, once it was asked to
 TABLE = """
 PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
 CREATE TABLE windows (device TEXT, line INT, start INT, epoch INT, count_in INT,
@@ -108,7 +111,7 @@ def loop(reader: Reader, folder: Path, note: Callable[[str, bytes], None]) -> An
     client.loop_start()
     if not subscribed.wait(20):
         raise SystemExit("the broker was never reached")
-    return client.loop_stop
+    return partial(end_loop, client, ENDS_WITHIN_S)
 
 
 def main(which: str, folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doorsill.documents.fields import Fields
+from doorsill.documents.fields import Fields, split_place
 from doorsill.documents.sections import option, read_section
 
 
@@ -91,3 +91,24 @@ def test_all_problems_are_noted_at_once() -> None:
 )
 def test_what_is_no_table_is_one_problem(table: object, says: str) -> None:
     assert read(table) == (None, [says])
+
+
+@pytest.mark.parametrize(
+    ("text", "usual", "place"),
+    [
+        pytest.param("shop:8443", 0, ("shop", 8443), id="both"),
+        pytest.param("shop", 8883, ("shop", 8883), id="the usual port"),
+        pytest.param("[2001:db8::1]:443", 0, ("2001:db8::1", 443), id="IPv6"),
+        pytest.param("[::1]", 8883, ("::1", 8883), id="IPv6 alone"),
+        pytest.param("shop", 0, None, id="no port"),
+        pytest.param("shop:0", 8883, None, id="port 0"),
+        pytest.param("shop:65536", 8883, None, id="no such port"),
+        pytest.param("shop:\u0661", 8883, None, id="digits of another script"),
+        pytest.param("2001:db8::1:443", 0, None, id="IPv6 without brackets"),
+        pytest.param("", 8883, None, id="nothing"),
+    ],
+)
+def test_a_place_is_a_host_and_a_port(
+    text: str, usual: int, place: tuple[str, int] | None
+) -> None:
+    assert split_place(text, usual) == place

@@ -49,7 +49,7 @@ def given(tmp_path: Path) -> Path:
 def test_a_pi_finds_its_kernel_its_trees_and_the_overlays(
     board: str, given: Path
 ) -> None:
-    found = boards.boot_files(board, given, given, {})
+    found = boards.boot_files(board, given, {})
     wanted = boards.BOARDS[board]
     assert {*wanted.trees, *wanted.firmware, "overlays/imx219.dtbo"} <= set(found)
     config = found["config.txt"].decode()
@@ -59,14 +59,14 @@ def test_a_pi_finds_its_kernel_its_trees_and_the_overlays(
 
 
 def test_qemu_is_given_its_files_by_whoever_starts_it(given: Path) -> None:
-    assert boards.boot_files("virt", given, given, {}) == {}
+    assert boards.boot_files("virt", given, {}) == {}
 
 
 def test_an_overlay_of_ours_is_named_in_the_configuration(
     given: Path, tmp_path: Path
 ) -> None:
     overlay = compiled(tmp_path / "ours.dtbo", OVERLAY % "gpio")
-    found = boards.boot_files("pi5", given, given, {"ours": overlay})
+    found = boards.boot_files("pi5", given, {"ours": overlay})
     assert found["overlays/ours.dtbo"] == overlay.read_bytes()
     assert found["config.txt"].decode().endswith("\ndtoverlay=ours\n")
 
@@ -76,14 +76,14 @@ def test_an_overlay_that_names_a_missing_label_is_refused(
 ) -> None:
     overlay = compiled(tmp_path / "bad.dtbo", OVERLAY % "gpoi")
     with pytest.raises(ConfigError, match=r"bad\.dtbo names gpoi.*bcm2711-rpi-4-b"):
-        boards.boot_files("pi4", given, given, {"bad": overlay})
+        boards.boot_files("pi4", given, {"bad": overlay})
 
 
 def test_a_package_without_the_boards_tree_is_refused(given: Path) -> None:
     for path in given.rglob("bcm2712-rpi-5-b.dtb"):
         path.unlink()
     with pytest.raises(ConfigError, match=r"bcm2712-rpi-5-b\.dtb is in none"):
-        boards.boot_files("pi5", given, given, {})
+        boards.boot_files("pi5", given, {})
 
 
 def test_tryboot_starts_the_other_slot_once() -> None:

@@ -6,14 +6,12 @@ is put back at the end.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from broker import Listener
 from fleets import SITE, VALID, FleetWorld, fleet_world, new_key, request
@@ -25,6 +23,7 @@ from doorsill_fleet.ca.authority import pem_of, pem_of_key, reader_name
 from doorsill_fleet.registry import devices
 from doorsill_fleet.registry.register import transaction
 
+from .listening import Listening
 from .machine import Machine
 
 PROGRAM = "/opt/doorsill/bin/doorsill"
@@ -34,14 +33,13 @@ DUE_DAYS = 300  # age of a certificate that is past two thirds of its life
 
 
 @dataclass
-class FleetShop:
+class FleetShop(Listening):
     """What stands beside the machine, and what is done to its files."""
 
     machine: Machine
     world: FleetWorld
     work: Path
     serial: str = ""
-    _listener: Listener | None = None
     _server: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -102,21 +100,7 @@ class FleetShop:
             reader_name("store"), places.broker, places.broker_port,
             folder / "ca.pem", *names,
         )  # fmt: skip
-        self._listener = Listener(own, f"doorsill/{SITE}/#")
-
-    def stop_listening(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-
-    def heard(self, stream: str) -> list[dict[str, Any]]:
-        """All messages of a stream so far, oldest first."""
-        assert self._listener is not None
-        return [json.loads(each) for each in self._listener.on(f"/{stream}")]
-
-    def state(self) -> str:
-        """The newest ``state`` at the broker."""
-        return str(self.heard("state")[-1]["state"]) if self.heard("state") else ""
+        self.listener = Listener(own, f"doorsill/{SITE}/#")
 
 
 @contextmanager

@@ -6,7 +6,6 @@ run there as Debian's own units, with a virtual reader (vpcd).
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from doorsill_fleet.ca.authority import OFFICE
 from doorsill_fleet.stage.consent import ConsentStage
 from doorsill_fleet.stage.shop import DEVICE, READER, SITE, Stage
 
+from .listening import Listening
 from .machine import until
 
 PORT = 8883
@@ -43,7 +43,7 @@ VALUES = {
 }
 
 
-class Shop:
+class Shop(Listening):
     """All in ``/etc`` of the tree ``root``, a card, and a reader at the broker."""
 
     def __init__(self, root: Path) -> None:
@@ -54,7 +54,6 @@ class Shop:
         line = street_truth()["line"]
         lines = ((tuple(line[:2]), tuple(line[2:])),)
         self.stage = Stage(self._work, lines, consent=self.consent.policy)
-        self._listener: Listener | None = None
         vpcd = cast(PrivatePcscd, SimpleNamespace(port=VPCD_PORT))
         self._slot = VirtualSlot(vpcd)
 
@@ -119,21 +118,7 @@ class Shop:
         self.stop_listening()
         names = [self._work / each for each in (f"{READER}.pem", f"{READER}.key")]
         address = Address(READER, HOST, PORT, self._work / "broker/ca.pem", *names)
-        self._listener = Listener(address, f"doorsill/{SITE}/#")
-
-    def stop_listening(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-
-    def heard(self, stream: str) -> list[dict[str, Any]]:
-        """All messages of a stream so far, oldest first."""
-        assert self._listener is not None
-        return [json.loads(each) for each in self._listener.on(f"/{stream}")]
-
-    def state(self) -> str:
-        """The newest ``state`` at the broker."""
-        return str(self.heard("state")[-1]["state"]) if self.heard("state") else ""
+        self.listener = Listener(address, f"doorsill/{SITE}/#")
 
     def until_state(self, state: str, within_s: float) -> float:
         """Wait for it; the seconds it took."""

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from doorsill.commandline.ending import run_to_exit_code
 from doorsill.commandline.parser import Actions, Parser, done
-from doorsill.commandline.program import log_to_stderr, program
+from doorsill.commandline.program import declare, log_to_stderr, named, program
 from doorsill.errors import ConfigError
 from doorsill.process.stopping import deaf
 
@@ -91,13 +91,14 @@ def _run(arguments: Sequence[str]) -> int:
 def parser_for(arguments: Sequence[str]) -> Parser:
     """The parser; complete only for the command that ``arguments`` name."""
     parser, commands = _parser()
-    wanted = next((each for each in arguments if not each.startswith("-")), "")
-    known = COMMANDS if wanted in COMMANDS else COMMANDS | plugins()
-    if wanted in known:
-        importlib.import_module(known[wanted][0]).add_parser(commands)
-        return parser
-    for name, (_, help_text) in known.items():
-        commands.add_parser(name, help=help_text, add_help=False)
+    known = COMMANDS if named(arguments) in COMMANDS else COMMANDS | plugins()
+
+    def whole(name: str) -> None:
+        importlib.import_module(known[name][0]).add_parser(commands)
+
+    declare(
+        arguments, commands, {name: said for name, (_, said) in known.items()}, whole
+    )
     return parser
 
 

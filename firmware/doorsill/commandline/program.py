@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from doorsill.commandline.parser import Actions, Parser
@@ -18,6 +19,29 @@ def program(name: str, about: str, examples: str) -> tuple[Parser, Actions[Any]]
         "-V", "--version", action=_Version, nargs=0, help="version, commit and models"
     )
     return parser, parser.add_subparsers(metavar="COMMAND", required=True)
+
+
+def declare(
+    arguments: Sequence[str],
+    commands: Actions[Any],
+    known: Mapping[str, str],
+    whole: Callable[[str], None],
+) -> None:
+    """Add the command that ``arguments`` name by ``whole``; else each with its words.
+
+    So one that is used loads nothing of the others.
+    """
+    wanted = named(arguments)
+    if wanted in known:
+        whole(wanted)
+        return
+    for name, words in known.items():
+        commands.add_parser(name, help=words, add_help=False)
+
+
+def named(arguments: Sequence[str]) -> str:
+    """The command that ``arguments`` name; empty if they name none."""
+    return next((each for each in arguments if not each.startswith("-")), "")
 
 
 def log_to_stderr(*, verbose: bool) -> None:

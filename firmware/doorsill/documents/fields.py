@@ -16,6 +16,19 @@ from typing import Any
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,16}")
 HOST = r"[A-Za-z0-9.:-]{1,253}"  # a host name or an address
 PORT_MOST = 65535
+PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:]+)(:(?P<port>[0-9]{1,5}))?")
+
+
+def split_place(text: str, usual: int = 0) -> tuple[str, int] | None:
+    """Host and port of ``HOST:PORT``, an address of IPv6 in brackets; None: neither.
+
+    ``usual`` is the port of a host alone, where that may be said.
+    """
+    found = PLACE.fullmatch(text)
+    port = int(found["port"] or usual) if found else 0
+    if found is None or not 0 < port <= PORT_MOST:
+        return None
+    return found["host"].strip("[]"), port
 
 
 class Fields:

@@ -104,15 +104,15 @@ class FirstBoot:
     def _look(self, now: float) -> Seen:
         file, problems = self._read()
         enrolled = (self.places.target / "device.crt").is_file()
-        routed = has_route(self.places.root)
+        routed, stage = has_route(self.places.root), self._stage()
         if self._since is None and routed:
             self._since = now
         return Seen(
             file=file,
             problems=problems,
             enrolled=enrolled,
-            underway=self._stage().has("voucher"),
-            ready=self._stage().has(READY),
+            underway=stage.has("voucher"),
+            ready=stage.has(READY),
             used=self._is_used(file),
             wiped_not=self._notes != (),
             routed=routed,

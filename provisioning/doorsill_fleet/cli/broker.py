@@ -8,7 +8,7 @@ import select
 import sys
 from datetime import UTC, datetime
 
-from doorsill.documents.fields import PORT_MOST
+from doorsill.documents.fields import split_place
 from doorsill.errors import ConfigError
 from doorsill.process.stopping import listen
 from doorsill_fleet.broker import files
@@ -51,11 +51,11 @@ def follow(args: argparse.Namespace) -> int:
 
 def place_of(text: str) -> tuple[str, int]:
     """HOST or HOST:PORT, as `serve` is reached; ConfigError if it is neither."""
-    host, colon, port = text.partition(":")
-    require_host(host)
-    if colon and not (port.isdecimal() and 1 <= int(port) <= PORT_MOST):
-        raise ConfigError(f"{text[:60]!r} is not HOST:PORT")
-    return host, int(port) if colon else PORT
+    found = split_place(text, PORT)
+    if found is None:
+        raise ConfigError(f"{text[:60]!r} must be HOST or HOST:PORT")
+    require_host(found[0])
+    return found
 
 
 def write(args: argparse.Namespace) -> int:

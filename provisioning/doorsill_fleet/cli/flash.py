@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from doorsill.commandline.ending import EXIT_CODES
 from doorsill.documents.boot.file import BootFile, Network, read_network
-from doorsill.documents.boot.values import read_server, read_site
+from doorsill.documents.boot.values import Server, read_server, read_site
 from doorsill.documents.durable import put
 from doorsill.documents.reading import read_file
 from doorsill.documents.voucher import Voucher
@@ -54,7 +54,9 @@ def _boot_file(args: argparse.Namespace, voucher: Voucher) -> BootFile:
             network = read_network(read_file(args.network))
         except ConfigError as error:
             raise error.of(args.network) from None
-    server = read_server(args.server or f"{voucher.host}:{voucher.port}")
+    server = Server(voucher.host, voucher.port)
+    if args.server:
+        server = read_server(args.server)
     return BootFile(args.site, voucher, server, args.camera, network)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from doorsill.commandline.ending import run_to_exit_code
 from doorsill.commandline.parser import Actions, Parser, done
-from doorsill.commandline.program import log_to_stderr, program
+from doorsill.commandline.program import declare, log_to_stderr, program
 from doorsill.process.stopping import deaf
 
 # The module and function that declare each command; imported when it is used.
@@ -112,13 +112,9 @@ def _run(arguments: Sequence[str]) -> int:
 
 def parser_for(arguments: Sequence[str]) -> Parser:
     """The parser; complete only for the command that ``arguments`` name."""
-    wanted = next((each for each in arguments if not each.startswith("-")), "")
     parser, commands = _parser()
-    if wanted in COMMANDS:
-        _declare(wanted, commands)
-        return parser
-    for name, (_, words) in COMMANDS.items():
-        commands.add_parser(name, help=words, add_help=False)
+    known = {name: words for name, (_, words) in COMMANDS.items()}
+    declare(arguments, commands, known, lambda name: _declare(name, commands))
     return parser
 
 

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from rich.console import Console
 
 from doorsill.documents import pem
+from doorsill.documents.fields import split_place
 from doorsill.errors import ConfigError, UplinkError
 from doorsill.process.holder import hold_alone
 from doorsill.process.stopping import listen
@@ -30,12 +31,11 @@ from doorsill_fleet.store.windows import Store
 
 log = logging.getLogger(__name__)
 
-PORT, PORT_MOST = 8883, 65_535  # default and highest TCP port
+PORT = 8883  # where a broker usually listens, with TLS
 UPDATE_S = 1.0  # between two updates of the view
 SAY_S = 600.0  # between two log lines without a terminal
 DEVICES_MOST = 10_000  # devices whose last message is remembered
 PART = re.compile(r"(\d{1,2})/(\d{1,2})")
-PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:]+)(:(?P<port>\d{1,5}))?")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -100,16 +100,14 @@ def store_of(
 
 def reader_of(args: argparse.Namespace) -> Reader:
     """The broker, our name and our files; ConfigError names the file or option."""
-    found = PLACE.fullmatch(args.broker)
-    port = int(found["port"] or PORT) if found else 0
-    if found is None or not 0 < port <= PORT_MOST:
+    found = split_place(args.broker, PORT)
+    if found is None:
         raise ConfigError(f"--broker {args.broker} must be HOST or HOST:PORT")
     if not args.ca.is_file():
         raise ConfigError(f"--ca {args.ca} is not there; it holds the broker's CA")
     name = reader_named(args.certificate)
     pem.read_key(args.key)
-    host = found["host"].strip("[]")
-    return Reader(name, host, port, args.ca, args.certificate, args.key)
+    return Reader(name, *found, args.ca, args.certificate, args.key)
 
 
 def reader_named(path: Path) -> str:

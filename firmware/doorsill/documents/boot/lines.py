@@ -68,9 +68,12 @@ class Lines:
     def end(self) -> None:
         """ConfigError with all problems, in the order of their lines."""
         if self._problems:
-            told = sorted(self._problems, key=lambda each: each[0])
+            ordered = sorted(self._problems, key=lambda each: each[0])
             raise ConfigError(
-                *(f"line {number}: {text}" if number else text for number, text in told)
+                *(
+                    f"line {number}: {text}" if number else text
+                    for number, text in ordered
+                )
             )
 
     def _text_lines(self, data: bytes) -> Iterator[tuple[int, str]]:

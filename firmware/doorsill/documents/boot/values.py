@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from doorsill.documents.fields import DEVICE_ID, HOST, PORT_MOST, shown
+from doorsill.documents.fields import DEVICE_ID, HOST, shown, split_place
 from doorsill.documents.voucher import Voucher, read_voucher
 from doorsill.errors import ConfigError
 
@@ -42,13 +42,12 @@ def read_site(text: str) -> str:
 
 def read_server(text: str) -> Server:
     """HOST:PORT; an address of IPv6 in brackets."""
-    host, colon, port = text.rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not re.fullmatch(HOST, host) or not _is_port(port):
+    found = split_place(text)
+    if found is None or not re.fullmatch(HOST, found[0]):
         raise ConfigError(
             f"server = {shown(text)} must be HOST:PORT, as fleet.stores.example:8443"
         )
-    return Server(host, int(port))
+    return Server(*found)
 
 
 def read_camera(text: str) -> str:
@@ -155,7 +154,3 @@ def require_reachable(address: str, gateway: str) -> None:
     net = ipaddress.ip_interface(address).network
     if ipaddress.ip_address(gateway) not in net:
         raise ConfigError(f"gateway = {gateway} is not in the network of {address}")
-
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and 0 < int(text[:6]) <= PORT_MOST
