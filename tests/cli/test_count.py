@@ -109,10 +109,11 @@ def test_cars_are_nobody() -> None:
 def test_the_street_is_counted_as_its_truth_says() -> None:
     truth = street_truth()
     line = ",".join(f"{each:g}" for each in truth["line"])
-    found = counted(str(STREET), "--line", line)
+    found, wrong = counted(str(STREET), "--line", line), 0
     for direction in ("in", "out"):
         true = sum(each["direction"] == direction for each in truth["crossings"])
-        assert abs(found["lines"][0][direction] - true) <= 0.15 * true
+        wrong += abs(found["lines"][0][direction] - true)
+    assert wrong <= 1  # of 39
 
 
 def test_json_says_where_the_time_went() -> None:

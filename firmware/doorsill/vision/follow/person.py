@@ -32,8 +32,6 @@ COAST_S = 1.5  # a confirmed track ends when unseen for longer than this
 LEFT_S = 0.8  # a track that coasts out of the picture within this time has left
 EXIT_MARGIN = 1.0  # a track last seen this near to the edge has left, body widths
 TWIN_REACH = 0.3  # a detection nearer to a track's own is no new person, body widths
-LOST_REACH = 0.9  # a detection nearer to one just lost is no new person, body widths
-LOST_S = 0.4  # somebody not seen for less than this is just lost
 BELOW_GAIN = 0.12  # share of a new offset of foot and box that is learned, at least
 WIDTH_GAIN = 0.2  # share of a new width that is learned
 CALM_S = 0.4  # time constant of the speed that somebody had before a meeting
@@ -209,17 +207,5 @@ class Person:
 
     def is_at(self, sighting: Sighting) -> bool:
         """Whether a detection is so near that it is the same person, seen twice."""
-        return self._is_within(TWIN_REACH * sighting.width, sighting)
-
-    def may_be(self, sighting: Sighting, now: float) -> bool:
-        """Whether a detection may be this person, who was lost just now, badly placed.
-
-        It is too far off to be taken for the track, and too near to be somebody else.
-        """
-        if not self.confirmed or now - self.seen >= LOST_S:
-            return False
-        return self._is_within(LOST_REACH * self.width, sighting)
-
-    def _is_within(self, reach: float, sighting: Sighting) -> bool:
         squared = (self.x - sighting.x) ** 2 + (self.y - sighting.y) ** 2
-        return squared <= reach * reach
+        return squared <= (TWIN_REACH * sighting.width) ** 2

@@ -88,7 +88,7 @@ class Tracker:
         gone, partner = self._drop_gone(partner, now)
         ended += [person.id for person in gone]
         left = [person.id for person in gone if person.has_left(now, self._aspect)]
-        born = self._find_born(partner, sightings, now)
+        born = _find_born(self._people, partner, sightings, self._birth_score)
         if born:
             self._people += [self._begin(sightings[row], now) for row in born]
             partner += born
@@ -156,30 +156,6 @@ class Tracker:
             sightings.append(Sighting(head_x, head_y, below, width, score))
         return sightings
 
-    def _find_born(
-        self, partner: Sequence[int], sightings: Sequence[Sighting], now: float
-    ) -> list[int]:
-        """Rows of detections that begin a track: sure, and nobody's whom we follow."""
-        taken = set(partner)
-        born = [
-            row
-            for row, sighting in enumerate(sightings)
-            if sighting.score >= self._birth_score and row not in taken
-        ]
-        if not born:
-            return born
-        rows = list(zip(self._people, partner, strict=True))
-        found = [person for person, row in rows if row >= 0]
-        lost = [person for person, row in rows if row < 0]
-        born = [
-            row
-            for row in born
-            if not any(each.is_at(sightings[row]) for each in found)
-            and not any(each.may_be(sightings[row], now) for each in lost)
-        ]
-        born.sort(key=lambda row: -sightings[row].score)
-        return born[: TRACKS_LIMIT - len(self._people)]
-
     def _begin(self, seen: Sighting, now: float) -> Person:
         return Person(self._new_id(), seen.x, seen.y, seen.below, seen.width, now)
 
@@ -204,3 +180,26 @@ class Tracker:
             ended=ended,
             left=left,
         )
+
+
+def _find_born(
+    people: Sequence[Person],
+    partner: Sequence[int],
+    sightings: Sequence[Sighting],
+    least_score: float,
+) -> list[int]:
+    """Rows of detections that begin a track: sure, nobody's, and nobody's twin."""
+    taken = set(partner)
+    born = [
+        row
+        for row, sighting in enumerate(sightings)
+        if sighting.score >= least_score and row not in taken
+    ]
+    if not born:
+        return born
+    found = [p for p, row in zip(people, partner, strict=True) if row >= 0]
+    born = [
+        row for row in born if not any(each.is_at(sightings[row]) for each in found)
+    ]
+    born.sort(key=lambda row: -sightings[row].score)
+    return born[: TRACKS_LIMIT - len(people)]
