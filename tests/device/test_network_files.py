@@ -23,8 +23,12 @@ def link(network: Network) -> str:
 
 def test_a_cable_needs_no_word() -> None:
     found = network_files(Network())
-    assert set(found) == set(FILES) and found[WIFI] == found[CLOCK] == ""
-    assert "Type=ether wlan\n" in found[LINK] and "DHCP=yes\n" in found[LINK]
+    assert found == dict.fromkeys(FILES, "")
+
+
+def test_a_radio_asks_for_its_address_and_the_cable_still_works() -> None:
+    text = link(Network(SHOP))
+    assert "Type=ether wlan\n" in text and "DHCP=yes\n" in text
 
 
 def test_a_fixed_address_is_asked_of_nobody() -> None:

@@ -16,7 +16,15 @@ from fleets import SITE, VALID, FleetWorld, fleet_world
 from limits import LONG, PROGRAM_S, wait_until
 
 from doorsill.device import identity
-from doorsill.documents.boot.file import NAME, BootFile, Network, Wifi, write_boot_file
+from doorsill.device.network_files import CLOCK, LINK, WIFI
+from doorsill.documents.boot.file import (
+    NAME,
+    BootFile,
+    Network,
+    Static,
+    Wifi,
+    write_boot_file,
+)
 from doorsill.documents.boot.steps import STATUS_NAME, Step
 from doorsill.documents.voucher import Voucher
 from doorsill.enrolment.stage import FILES
@@ -25,6 +33,7 @@ from doorsill_fleet.registry import devices
 from doorsill_fleet.registry.register import transaction
 
 DAY_S = 86400.0
+STATIC = Static("192.0.2.17/24", "192.0.2.1", ("192.0.2.1",))
 
 
 @dataclass
@@ -32,11 +41,11 @@ class Machine:
     """A machine that starts what it is asked to start, and remembers."""
 
     started: int = 0
-    networks: int = 0
+    networks: list[Path] = field(default_factory=list)  # files to be read again
     runs: bool = True  # what is started
 
-    def take_network(self) -> None:
-        self.networks += 1
+    def take_network(self, changed: list[Path]) -> None:
+        self.networks += changed
 
     def start_counting(self) -> None:
         self.started += 1
@@ -264,13 +273,39 @@ def test_what_a_person_says_of_the_network_is_set_and_outlives_a_typo(
     card.write(replace(file, network=Network(Wifi("Shop", "12345678", "PT"))))
     card.play(30)
     supplicant = card.folder / "run/doorsill-wifi/wpa_supplicant.conf"
-    assert 'psk="12345678"' in supplicant.read_text() and card.machine.networks == 1
+    assert 'psk="12345678"' in supplicant.read_text()
+    assert card.machine.networks == [LINK, WIFI]
     supplicant.unlink()  # /run is empty after power has gone
     (card.boot / NAME).write_bytes(card.text.replace(b"wifi =", b"wify ="))
     card.booted()
     card.play(30)
     assert 'psk="12345678"' in supplicant.read_text()
     assert "it counts" in card.status and "did you mean wifi?" in card.status
+
+
+@pytest.mark.parametrize(
+    ("network", "changed"),
+    [
+        pytest.param(Network(), [], id="a cable with DHCP"),
+        pytest.param(Network(time_server="192.0.2.1"), [CLOCK], id="a time server"),
+        pytest.param(Network(static=STATIC), [LINK], id="a fixed address"),
+        pytest.param(Network(Wifi("Shop", "", "PT")), [LINK, WIFI], id="a radio"),
+    ],
+)
+def test_only_what_the_file_asks_for_is_read_again(
+    tmp_path: Path, network: Network, changed: list[Path]
+) -> None:
+    """At each boot, as /run is empty then: a restart takes a camera off its network."""
+    card = Card(tmp_path / "card")
+    card.write(BootFile(SITE, None, network=network))
+    card.play(5)
+    assert card.machine.networks == changed
+    card.booted()
+    card.play(5)
+    assert card.machine.networks == changed, "once"
+    card.write(BootFile(SITE, None))
+    card.play(5)
+    assert card.machine.networks == changed * 2, "as it was before"
 
 
 def test_a_voucher_of_later_enrols_again_and_the_camera_counts_meanwhile(
@@ -296,7 +331,7 @@ PROGRAM = (
 sys.path[:0] = sys.argv[3:4]
 from doorsill.services.first_boot import FirstBoot, Places
 class Machine:
-    def take_network(self): pass
+    def take_network(self, changed): pass
     def start_counting(self): sys.exit(0)
     def counts(self): return False
 first = FirstBoot(Places(folder / "boot", folder / "etc", folder), Machine())
@@ -345,7 +380,8 @@ def test_the_program_says_all_on_its_console_and_ends_with_a_signal(
 ) -> None:
     """As its unit starts it; a script for systemctl writes down what it is asked."""
     card = Card(tmp_path / "card")
-    card.write(a_file(fleet)[0])
+    file, _ = a_file(fleet)
+    card.write(replace(file, network=Network(time_server="192.0.2.1")))
     script = tmp_path / "systemctl"
     script.write_text(SYSTEMCTL.format(folder=tmp_path))
     script.chmod(0o755)
@@ -367,5 +403,6 @@ def test_the_program_says_all_on_its_console_and_ends_with_a_signal(
     for words_said in ("it asks the office", f"enrolled as {SITE}", "it counts"):
         assert words_said in said
     asked = (tmp_path / "asked").read_text()
-    assert "--no-block try-restart systemd-networkd.service" in asked
+    assert "--no-block try-restart systemd-timesyncd.service" in asked
+    assert "networkd" not in asked and "wifi" not in asked
     assert "show --property=ActiveState --value doorsill-vision.service" in asked

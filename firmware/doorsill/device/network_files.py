@@ -1,6 +1,7 @@
 """The network that a person named, as files of systemd-networkd and wpa_supplicant.
 
-They are made again at each start, below /run: the root of a camera is read-only.
+A cable whose address comes by DHCP needs none: the system itself has that. They are
+made again at each start, below /run: the root of a camera is read-only.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def network_files(network: Network) -> dict[Path, str]:
     """Each of FILES, below the root, with its text; empty where none is needed."""
     wifi, server = network.wifi, network.time_server
     return {
-        LINK: _link(network),
+        LINK: _link(network) if wifi is not None or network.static else "",
         WIFI: "" if wifi is None else _supplicant(wifi),
         CLOCK: f"[Time]\nNTP={server}\n" if server else "",
     }

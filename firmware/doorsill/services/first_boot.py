@@ -47,8 +47,8 @@ SAVED_NAME = "network.txt"  # the last file that was right, without its voucher
 class Machine(Protocol):
     """What only the machine can do."""
 
-    def take_network(self) -> None:
-        """Have the network's files read again."""
+    def take_network(self, changed: list[Path]) -> None:
+        """Have those of the network's files read again that changed."""
 
     def start_counting(self) -> None:
         """Start the processes, if they do not run."""
@@ -159,16 +159,16 @@ class FirstBoot:
 
     def set_network(self, file: BootFile) -> None:
         """Write the network's files where they differ, and have them read."""
-        changed = False
+        changed = []
         for name, text in network_files(file.network).items():
             path = self.places.root / name
             if (read_if_there(path) or b"") != text.encode():
                 make_folder(path.parent)
                 mode = OWNER_ALONE if name == WIFI else FOR_ALL
                 put(path, text.encode(), mode)
-                changed = True
+                changed.append(name)
         if changed:
-            self.machine.take_network()
+            self.machine.take_network(changed)
 
     def _is_used(self, file: BootFile | None) -> bool:
         if file is None or file.voucher is None:

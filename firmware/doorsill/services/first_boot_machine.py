@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import logging
 import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from doorsill.device.network_files import CLOCK, LINK, WIFI
 
 log = logging.getLogger(__name__)
 
 SYSTEMCTL_S = 20.0  # for an answer of systemd
 TARGET = "doorsill.target"
 COUNTING = ("doorsill-vision.service", "doorsill-uplink.service")
-NETWORK = ("systemd-networkd.service", "systemd-timesyncd.service")
-WIFI = "doorsill-wifi.service"
+READERS = {  # of each of the network's files, and how it is read again
+    LINK: ("try-restart", "systemd-networkd.service"),
+    CLOCK: ("try-restart", "systemd-timesyncd.service"),
+    # Nothing where no Wi-Fi is wanted: its condition.
+    WIFI: ("restart", "doorsill-wifi.service"),
+}
 
 
 class Systemd:
     """See :class:`doorsill.services.first_boot.Machine`."""
 
-    def take_network(self) -> None:
-        """Have the network's files read again."""
-        _ask("try-restart", *NETWORK)
-        _ask("restart", WIFI)  # nothing where no Wi-Fi is wanted: its condition
+    def take_network(self, changed: Iterable[Path]) -> None:
+        """Have those of the network's files read again that changed."""
+        for each in changed:
+            _ask(*READERS[each])
 
     def start_counting(self) -> None:
         """Start the processes, if they do not run."""
