@@ -62,7 +62,7 @@ def work() -> Iterator[Path]:
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="hil-") as folder:
         yield Path(folder)
-        for log in ("console.log", "qemu.log", "serve.log"):
+        for log in ("serial.log", "shell.log", "console.log", "qemu.log", "serve.log"):
             if (Path(folder) / log).exists():
                 (OUT / log).write_bytes((Path(folder) / log).read_bytes())
 

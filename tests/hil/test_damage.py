@@ -82,6 +82,6 @@ def test_a_system_whose_first_block_has_another_bit_does_not_start(
     flip(guest.disk(), system_of(guest) + 8)
     camera.board.power_on()
     camera.console.pace = 8.0
-    camera.console.wait(b"does not verify or is no system", STOPPED_S)
+    camera.board.wait_said("does not verify or is no system", STOPPED_S)
     camera.board.power_off()
     flip(guest.disk(), system_of(guest) + 8)

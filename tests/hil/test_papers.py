@@ -68,7 +68,7 @@ def flashed(camera: Camera) -> Any:
 def status_says(camera: Camera, words: str) -> None:
     """On the serial console, which says the same as the file beside the boot file."""
     camera.console.pace = max(camera.console.pace, 1.0)
-    camera.console.wait(words.encode(), READY_S + SAID_S)
+    camera.board.wait_said(words, READY_S + SAID_S)
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,16 @@ class Board(Protocol):
 
     @property
     def console(self) -> Console:
-        """Its serial console, while it is on."""
+        """A shell on it, while it is on."""
 
     def power_on(self) -> None:
         """5 V; returns at once."""
 
     def power_off(self) -> None:
         """Cut its power, in whatever it does."""
+
+    def wait_said(self, words: str, seconds: float) -> None:
+        """Until it said ``words`` by itself since power-on; ``seconds`` times pace."""
 
     def boot_files(self) -> BootPartition:
         """The partition that a laptop shows; the board is off."""

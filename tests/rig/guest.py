@@ -1,7 +1,8 @@
 """A virtual Pi: our image in ``qemu-system-aarch64``, with reader, card, write log.
 
     image ─copy─► disk.img ─► blklogwrites ─► virtio-blk    every write is in the log
-    serial ─► Console        QMP ─► reader in and out, link up and down
+    port "hil" ─► Console    QMP ─► reader in and out, link up and down
+    serial ─► serial.log     what kernel and units say mixes into no answer
     usb-ccid ◄─VSCARD─► CardLine    10.0.2.2 there is this machine's loopback
 
 QEMU has no Pi 4 or 5, so the machine is ``virt`` with the Pi 4's processor: what a
@@ -23,14 +24,17 @@ from .board import Missing
 from .card import CardLine
 from .console import Console
 from .errors import BenchError
+from .layer import PORT
 from .lines import SocketLine
 from .mux import BootPartition, partitions
 from .qmp import Monitor
+from .said import Said
 
 PROGRAM = "qemu-system-aarch64"
 PROCESSORS, MEMORY_MB = 2, 1536
 HOST = "10.0.2.2"  # as QEMU's user network calls this machine
 END_S = 20.0
+SERIAL = "serial.log"  # of all its starts
 SIM = "/sys/devices/platform/gpio-sim.0"  # of the first chip that was made
 
 
@@ -63,10 +67,14 @@ class Guest:
     _monitor: Monitor | None = None
     _card: CardLine | None = None
     _readers: int = 0
+    said: Said = field(init=False)  # on its serial line
+
+    def __post_init__(self) -> None:
+        self.said = Said(self.folder / SERIAL)
 
     @property
     def console(self) -> Console:
-        """Its serial console; BenchError while it is off."""
+        """A shell on a line of its own; BenchError while it is off."""
         if self._console is None:
             raise BenchError("the guest is off")
         return self._console
@@ -111,8 +119,9 @@ class Guest:
         if self._process is not None:
             raise BenchError("the guest is on")
         self.starts += 1
-        for name in ("serial", "qmp", "reader"):
+        for name in ("shell", "qmp", "reader"):
             (self.folder / name).unlink(missing_ok=True)
+        self.said.begin()
         self.log.unlink(missing_ok=True)
         self.log.touch()
         words = command(self.image, self.disk(), self.folder, self.log)
@@ -133,8 +142,8 @@ class Guest:
             raise BenchError(f"{error}; QEMU said: {said_last}") from error
 
     def _connect(self) -> None:
-        line = SocketLine(self.folder / "serial")
-        self._console = Console(line, self.folder / "console.log")
+        line = SocketLine(self.folder / "shell")
+        self._console = Console(line, self.folder / "shell.log")
         self._monitor = Monitor(self.folder / "qmp")
         self._card = CardLine(self.folder / "reader")
 
@@ -157,6 +166,10 @@ class Guest:
     def since(self) -> float:
         """Seconds since it was switched on."""
         return time.monotonic() - self.began
+
+    def wait_said(self, words: str, seconds: float) -> None:
+        """On its serial line, of which nothing is typed."""
+        self.said.wait(words, seconds * self.console.pace)
 
     def insert(self, card: VirtualCard | None = None) -> None:
         """Put ``card`` in; it must be a T=0 card."""
@@ -210,12 +223,14 @@ class Guest:
 
     def make_gpio(self) -> str:
         """Give it a chip with the lines of a Pi's header; the chip's label."""
-        lines = "modprobe configfs; modprobe gpio-sim; cd /sys/kernel/config/gpio-sim"
-        said, code = self.console.run(
-            f"{lines} && mkdir -p hat/bank && echo {GPIO_LINES} > hat/bank/num_lines"
-            f" && echo {CHIP} > hat/bank/label && echo 1 > hat/live; r=$?; cd /; "
-            "(exit $r)"
-        )
+        folder = "/sys/kernel/config/gpio-sim/hat"
+        lines = [f"mkdir -p {folder}/bank", f"cd {folder}/bank"]
+        lines += [f"echo {GPIO_LINES} > num_lines", f"echo {CHIP} > label"]
+        for number in range(GPIO_LINES):  # as a Pi's device tree names them
+            lines += [f"mkdir line{number}", f"echo GPIO{number} > line{number}/name"]
+        lines += ["echo 1 > ../live"]
+        ways = "modprobe -a configfs gpio-sim && ( " + " && ".join(lines) + " )"
+        said, code = self.console.run(ways)
         if code:
             raise Missing(f"this guest's kernel has no gpio-sim: {said}")
         return CHIP
@@ -226,9 +241,9 @@ class Guest:
         self.blank()
 
 
-GPIO_LINES, CHIP = 32, "hil-header"
+GPIO_LINES, CHIP = 28, "hil-header"
 KEY = 17  # as on the interlock board: pin 11
-LAMPS = {"consent": 27, "status": 22}
+LAMPS = {"consent": 27, "status": 24}
 
 
 def command(image: Image, disk: Path, folder: Path, log: Path) -> list[str]:
@@ -249,8 +264,12 @@ def command(image: Image, disk: Path, folder: Path, log: Path) -> list[str]:
         "-device", "virtio-rng-pci,rng=rng",
         "-device", "qemu-xhci,id=xhci", "-device", "usb-ccid,id=ccid0,bus=xhci.0",
     ]  # fmt: skip
-    for kind, name in (("serial", "serial"), ("qmp", "qmp")):
-        words += [f"-{kind}", f"unix:{folder / name},server=on,wait=off"]
+    serial = f"file,path={folder / SERIAL},append=on,id=serial"
+    words += ["-chardev", serial, "-serial", "chardev:serial"]
+    words += ["-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"]
+    words += ["-chardev", f"socket,path={folder / 'shell'},server=on,wait=off,id=shell"]
+    words += ["-device", "virtio-serial-pci"]
+    words += ["-device", f"virtserialport,chardev=shell,name={PORT}"]
     words += ["-chardev", f"socket,path={folder / 'reader'},server=on,wait=off,id=slot"]
     return [*words, "-device", "ccid-card-passthru,chardev=slot,bus=ccid0.0"]
 

@@ -47,7 +47,30 @@ STUBS = {
 }
 LAST_LINE = "\nfrom hil_pi import PacedPi as Picamera2, Planar as MappedArray  # noqa\n"
 SIZES = ((480, 360), (640, 480), (320, 240), (1280, 960))
-RULES = 'KERNEL=="udmabuf", GROUP="video", MODE="0660"\n'
+PORT = "hil"  # of the guest's virtio-serial, where the tests' shell is
+SHELL = "hil-shell.service"
+RULES = f"""\
+KERNEL=="udmabuf", GROUP="video", MODE="0660"
+SUBSYSTEM=="virtio-ports", ATTR{{name}}=="{PORT}", TAG+="systemd", \\
+  ENV{{SYSTEMD_WANTS}}+="{SHELL}"
+"""
+# A line of its own: what the kernel and our units say mixes into no answer.
+SHELL_UNIT = f"""\
+[Unit]
+Description=a shell for the tests
+IgnoreOnIsolate=yes
+
+[Service]
+Environment=HOME=/root TERM=dumb "PS1=hil-shell# "
+WorkingDirectory=/root
+ExecStart=/usr/bin/bash --norc --noprofile --noediting -i
+StandardInput=file:/dev/virtio-ports/{PORT}
+StandardOutput=file:/dev/virtio-ports/{PORT}
+StandardError=file:/dev/virtio-ports/{PORT}
+KillMode=process
+Restart=always
+RestartSec=1
+"""
 # The unit allows the heaps of a Pi by name; this one is as good as them.
 DROP_IN = """\
 [Service]
@@ -145,6 +168,7 @@ def settings(tree: Path) -> None:
         "usr/lib/modules-load.d/hil.conf": "mc\n",
         "usr/lib/tmpfiles.d/hil.conf": "d /dev/dma_heap 0755 root root\n" + NODE,
         "usr/lib/systemd/system/doorsill-vision.service.d/hil.conf": DROP_IN,
+        f"usr/lib/systemd/system/{SHELL}": SHELL_UNIT,
         "etc/systemd/system.conf.d/90-hil.conf": PATIENCE,
     }
     for name, said in files.items():

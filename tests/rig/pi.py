@@ -6,6 +6,7 @@ driven with fakes (``test_pi.py``).
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -91,6 +92,10 @@ class Pi:
             self._console.close()
             self._console = None
             time.sleep(self.dark_s)
+
+    def wait_said(self, words: str, seconds: float) -> None:
+        """On its one serial line."""
+        self.console.wait(re.escape(words.encode()), seconds)
 
     def since(self) -> float:
         """Seconds since it was switched on."""

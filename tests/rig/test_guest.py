@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from .errors import BenchError
-from .guest import Guest, Image, command
+from .guest import SERIAL, Guest, Image, command
+from .layer import PORT
 
 
 @pytest.fixture
@@ -24,6 +25,19 @@ def test_every_write_to_the_card_goes_through_the_log(
     nodes = [words[at + 1] for at, each in enumerate(words) if each == "-blockdev"]
     assert any("blklogwrites,node-name=card,file=raw,log=logfile" in x for x in nodes)
     assert [each for each in words if "drive=" in each] == ["virtio-blk-pci,drive=card"]
+
+
+def test_what_it_says_by_itself_mixes_into_no_answer(
+    image: Image, tmp_path: Path
+) -> None:
+    """The shell is on a line of its own; kernel and units have the serial one."""
+    words = command(image, tmp_path / "disk", tmp_path, tmp_path / "log")
+    assert words[words.index("-serial") + 1] == "chardev:serial"
+    lines = [words[at + 1] for at, each in enumerate(words) if each == "-chardev"]
+    named = dict(each.partition(",path=")[::2] for each in lines)
+    assert named["file"] == f"{tmp_path / SERIAL},append=on,id=serial"
+    assert f"{tmp_path / 'shell'},server=on,wait=off,id=shell" in " ".join(lines)
+    assert f"virtserialport,chardev=shell,name={PORT}" in words
 
 
 def test_a_guest_has_its_own_card_and_a_new_one_when_asked(

@@ -7,7 +7,18 @@ from pathlib import Path
 
 from PIL import Image
 
-from .layer import FRAMES, HEIGHT, INSIDE, LOCK, PICTURES, WIDTH, pictures, settings
+from .layer import (
+    FRAMES,
+    HEIGHT,
+    INSIDE,
+    LOCK,
+    PICTURES,
+    PORT,
+    SHELL,
+    WIDTH,
+    pictures,
+    settings,
+)
 
 
 def test_the_pictures_are_the_clip_s_first_in_the_order_of_their_names(
@@ -25,6 +36,15 @@ def test_libcamera_is_pointed_at_them(tmp_path: Path) -> None:
     said = (tmp_path / "usr/share/libcamera/pipeline/virtual/virtual.yaml").read_text()
     assert f'path: "/{FRAMES}"' in said
     assert f"{{width: {WIDTH}, height: {HEIGHT}," in said
+
+
+def test_a_shell_for_the_tests_starts_where_their_line_is(tmp_path: Path) -> None:
+    settings(tmp_path)
+    rules = (tmp_path / "usr/lib/udev/rules.d/71-hil.rules").read_text()
+    rule = rules.replace("\\\n", "").splitlines()[-1]
+    assert f'ATTR{{name}}=="{PORT}"' in rule and f'SYSTEMD_WANTS}}+="{SHELL}"' in rule
+    unit = (tmp_path / "usr/lib/systemd/system" / SHELL).read_text()
+    assert unit.count(f"=file:/dev/virtio-ports/{PORT}\n") == 3
 
 
 def test_no_file_of_the_program_is_replaced(tmp_path: Path) -> None:
