@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
@@ -165,9 +166,12 @@ def _parsed(said: str, group: str, known: dict[str, str]) -> Iterator[Locked]:
 def fetch(packages: Sequence[Locked], cache: Path) -> list[Path]:
     """The files of ``packages`` in ``cache``, each with the lock's hash.
 
-    UplinkError names every version that the archive no longer has.
+    A copy with other bytes is fetched again. UplinkError names every version that the
+    archive no longer has.
     """
     cache.mkdir(parents=True, exist_ok=True)
+    for each in packages:
+        _drop_if_spoilt(cache / each.file, each.sha256)
     missing = [each for each in packages if not (cache / each.file).exists()]
     if missing:
         _download(missing, cache)
@@ -182,6 +186,12 @@ def fetch(packages: Sequence[Locked], cache: Path) -> list[Path]:
         lock.check(cache / each.file, each.sha256, f"{each.package} {each.version}")
         for each in packages
     ]
+
+
+def _drop_if_spoilt(path: Path, sha256: str) -> None:
+    if path.exists() and lock.sha256_of(path) != sha256:
+        sys.stdout.write(f"image: {path.name} has other bytes than the lock says\n")
+        path.unlink()
 
 
 def _download(missing: Sequence[Locked], cache: Path) -> None:

@@ -32,6 +32,7 @@ from image import (
     kept,
     layout,
     lock,
+    made_of,
     modules,
     partitions,
     publish,
@@ -59,6 +60,7 @@ class Build:
     packages: tuple[Locked, ...]
     given: tuple[Path, ...] = ()  # packages of others, for a Raspberry Pi
     overlays: tuple[Path, ...] = ()  # compiled device tree overlays (.dtbo)
+    made_of: str = ""  # see made_of.digest
 
     @property
     def root(self) -> Path:
@@ -103,6 +105,8 @@ def build(wanted: Build) -> Path:
             wanted.board, deb.VERSION, wanted.packages, wanted.root, wanted.given
         )
         wanted.image.with_name(f"{wanted.image.name}.cdx.json").write_text(bill)
+    booted = (wanted.image.name, "kernel", "initramfs")
+    made_of.note(wanted.out, booted, wanted.made_of)
     mega = {name: f"{size / 1e6:.0f} MB {name}" for name, size in sizes.items()}
     sys.stdout.write(f"image: {', '.join(mega.values())}\n")
     return wanted.image
@@ -187,7 +191,7 @@ def make_partitions(
         "root": "root",
         "epoch": epoch,
     }
-    (wanted.out / "image.json").write_text(json.dumps(said, indent=1) + "\n")
+    (wanted.out / made_of.NOTE).write_text(json.dumps(said, indent=1) + "\n")
 
 
 def kernel_image(kernel: Path) -> bytes:
@@ -241,6 +245,11 @@ def arguments() -> argparse.ArgumentParser:
         action="store_true",
         help="where the archive has dropped a version, take those that it has now",
     )
+    parser.add_argument(
+        "--if-changed",
+        action="store_true",
+        help="leave an image that a build of these sources and locks would not change",
+    )
     return parser
 
 
@@ -253,14 +262,18 @@ def main() -> int:
         packages = tuple(lock.locked(lock.LOCK.read_text("utf-8")))
         wanted = inputs.inputs(inputs.LIST.read_text("utf-8"))
         given = inputs.take(inputs.of_board(asked.board, wanted), asked.inputs)
+        overlays = tuple(asked.overlay)
+        digest = made_of.digest(deb.ROOT, (*given, *overlays))
+        if asked.if_changed and made_of.is_current(out, digest):
+            sys.stdout.write(f"image: nothing changed since {out} was built\n")
+            return 0
         if asked.own_lock:
             packages = own_lock(packages, cache)
-        overlays = tuple(asked.overlay)
-        made = build(
-            Build(
-                asked.board, out, cache, deb.epoch(), packages, tuple(given), overlays
-            )
-        )
+        built = Build(
+            asked.board, out, cache, deb.epoch(), packages, tuple(given), overlays,
+            digest,
+        )  # fmt: skip
+        made = build(built)
     except DoorsillError as error:
         for each in error.args:
             sys.stderr.write(f"image: {each}\n")

@@ -7,22 +7,13 @@ say that they are never compared with their source: they are the same in every b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from image.root import unpack_one
 from image.steps import run
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 LOADER = "ld-linux-x86-64.so.2"
 PYTHON = "usr/bin/python3.13"
-
-
-def unpack_python(packages: Sequence[Path], folder: Path) -> None:
-    """The Python of ``packages`` below ``folder``."""
-    folder.mkdir(parents=True)
-    for each in packages:
-        unpack_one(each, folder)
 
 
 def compile_below(python: Path, root: Path, *folders: str) -> None:
@@ -41,6 +32,7 @@ def compile_below(python: Path, root: Path, *folders: str) -> None:
         libraries,
         python / PYTHON,
         "-I",
+        "-B",  # it stays as it was unpacked
         "-m",
     ]
     command += ["compileall", "-q", "-q", "-s", root, "-p", "/"]

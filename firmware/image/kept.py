@@ -1,4 +1,7 @@
-"""What a build keeps for the next one: packages, unpacked, as the lock names them."""
+"""What a build keeps for the next one: packages, unpacked, as the lock names them.
+
+What has another byte than it was made with is made again.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from image import bytecode, root
+from image import bytecode, intact, modules, root
 from image.lock import Locked, of_group
 from image.steps import stage
 
@@ -17,7 +20,7 @@ PYTHON = ("usr/lib/python3.13", "usr/lib/python3")  # the library, and Debian's 
 def base_root(packages: Sequence[Locked], cache: Path) -> Path:
     """The system's packages, unpacked and with byte code."""
     folder = cache / f"root-{_key(packages, 'root', 'native')}"
-    if folder.exists():
+    if intact.is_intact(folder):
         return folder
     native = unpacked("native", packages, cache)
     work = _fresh(folder)
@@ -25,24 +28,35 @@ def base_root(packages: Sequence[Locked], cache: Path) -> Path:
         root.unpack(_files(packages, "root", cache), work)
     with stage("byte code of Python's library"):
         bytecode.compile_below(native, work, *PYTHON)
-    return work.rename(folder)
+    return _keep(work, folder)
 
 
 def unpacked(group: str, packages: Sequence[Locked], cache: Path) -> Path:
     """The packages of ``group`` in a folder of their own."""
     folder = cache / f"{group}-{_key(packages, group)}"
-    if not folder.exists():
-        work = _fresh(folder)
-        with stage(f"unpacking {group}"):
-            bytecode.unpack_python(_files(packages, group, cache), work)
-            work.rename(folder)
-    return folder
+    if intact.is_intact(folder):
+        return folder
+    work = _fresh(folder)
+    with stage(f"unpacking {group}"):
+        work.mkdir(parents=True)
+        for each in _files(packages, group, cache):
+            root.unpack_one(each, work)
+        if group == "virt":
+            modules.index(work)  # which is kept as well
+    return _keep(work, folder)
 
 
 def _fresh(folder: Path) -> Path:
     work = folder.with_suffix(".part")
     shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     return work
+
+
+def _keep(work: Path, folder: Path) -> Path:
+    work.rename(folder)
+    intact.seal(folder)
+    return folder
 
 
 def _files(packages: Sequence[Locked], group: str, cache: Path) -> list[Path]:

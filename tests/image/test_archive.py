@@ -60,12 +60,17 @@ def test_an_archive_with_other_bytes_gives_nothing(
         archive.fetch([package("dash", b"a shell")], tmp_path / "cache")
 
 
-def test_a_copy_with_a_changed_byte_is_refused(tmp_path: Path, mirror: Path) -> None:
+def test_a_copy_with_a_changed_byte_is_fetched_again(
+    tmp_path: Path, mirror: Path
+) -> None:
     dash = package("dash", b"a shell")
     (mirror / "p/dash").write_bytes(b"a shell")
     (found,) = archive.fetch([dash], tmp_path / "cache")
     found.write_bytes(b"a Shell")
-    with pytest.raises(UntrustedError, match=r"dash 1:2~3"):
+    assert archive.fetch([dash], tmp_path / "cache")[0].read_bytes() == b"a shell"
+    found.write_bytes(b"a Shell")
+    shutil.rmtree(mirror)  # and it is not taken where there is no other
+    with pytest.raises(UplinkError, match=r"dash 1:2~3"):
         archive.fetch([dash], tmp_path / "cache")
 
 
