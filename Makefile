@@ -204,10 +204,10 @@ hw: $(STAMPS)/board ## the interlock, into hw/build (FULL=1 KICAD=1 TREE=; 2 min
 	@hw/doorsill-hw build --boards $(if $(filter-out 0 no,$(FULL)),500,60) \
 	  $(addprefix --tree ,$(TREE)) $(if $(filter-out 0 no,$(KICAD)),--kicad)
 
-# The image of `make image BOARD=virt`; it is made where there is none.
+# The image of `make image BOARD=virt`, built where a lock, a source or a byte changed.
 hil: setup ## a virtual Pi in a shop, or one on the bench (BENCH= T=)
-	@SUDO="$(SUDO)" bash scripts/install-system qemu-system-arm squashfs-tools
-	@$(if $(BENCH),,[ -e build/image/virt/image.json ] || $(MAKE) --no-print-directory image BOARD=virt)
+	@SUDO="$(SUDO)" bash scripts/install-system qemu-system-arm $(IMAGE_TOOLS)
+	@$(if $(BENCH),,cd firmware && ../$(PY) -m image.build --board virt --if-changed --own-lock)
 	@mkdir -p build/hil
 	@$(if $(BENCH),BENCH="$(abspath $(BENCH))") $(PY) -m pytest -o junit_family=xunit1 --junitxml build/hil/junit.xml $(or $(T),tests/hil)
 

@@ -16,18 +16,22 @@ import io
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import av
 from places import ROOT
 
+from deb import environment
 from doorsill.drivers.camera.clip import STREET
+from image import bytecode, intact, kept, lock
+from image.build import own_lock
 
+TARGET = environment.Target("3.13", "aarch64")
+CACHE = ROOT / "build" / "image" / "cache"  # of the image's own build
 LOCK = ROOT / "requirements" / "hil.txt"
 INSIDE = Path(__file__).parent / "inside"
-FETCH_S, PACK_S = 300.0, 120.0
+PACK_S = 300.0
 SITE = "opt/doorsill/lib/python3.13/site-packages"
 SITE_FOLDER = f"/{SITE}"  # in the guest
 CLIP_MARK, STALL_MARK = "hil_clip", "hil_stall"  # files there, see hil_pi.py
@@ -78,27 +82,30 @@ DeviceAllow=/dev/dma_heap/udmabuf rw
 DeviceAllow=/dev/udmabuf rw
 """
 # An emulated processor is ten times slower, and more where it shares this machine's.
+# The last file has the last word, and the image's own is doorsill.conf.
 PATIENCE = "[Manager]\nDefaultTimeoutStartSec=15min\nDefaultDeviceTimeoutSec=15min\n"
 NODE = "c /dev/dma_heap/udmabuf 0660 root video - 10:258\n"
 
 
 def build(folder: Path) -> Path:
-    """The layer as ``folder/layer.squashfs``; kept where nothing of it changed."""
+    """The layer as ``folder/layer.squashfs``; kept while no source and byte changed."""
     made = folder / "layer.squashfs"
     key = _key()
     mark = folder / "layer.key"
-    if made.exists() and mark.exists() and mark.read_text() == key:
+    if mark.exists() and mark.read_text() == key and intact.is_intact(made):
         return made
+    mark.unlink(missing_ok=True)
     tree = folder / "layer"
     shutil.rmtree(tree, ignore_errors=True)
     (tree / "opt").mkdir(parents=True)
-    _camera(tree / SITE, folder / "wheels")
-    _compile(tree)
+    camera_files(tree / SITE, folder / "wheels")
+    byte_code(tree)
     settings(tree)
     pictures(tree / FRAMES)
     made.unlink(missing_ok=True)
     words = ["mksquashfs", str(tree), str(made), "-all-root", "-comp", "zstd"]
     _run([*words, "-Xcompression-level", "3", "-no-progress", "-quiet"], PACK_S)
+    intact.seal(made)
     mark.write_text(key)
     return made
 
@@ -113,21 +120,16 @@ def words_of(layer: Path) -> list[str]:
 def _key() -> str:
     """Of all that it is made from."""
     digest = hashlib.sha256()
-    for path in (Path(__file__), LOCK, STREET, *sorted(INSIDE.rglob("*.py"))):
+    sources = (Path(__file__), LOCK, lock.LOCK, STREET, *sorted(INSIDE.rglob("*.py")))
+    for path in sources:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _camera(site: Path, wheels: Path) -> None:
+def camera_files(site: Path, wheels: Path) -> None:
     """picamera2 and what it needs, by their hashes, for the camera's Python."""
-    wheels.mkdir(parents=True, exist_ok=True)
-    words = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    words += ["--disable-pip-version-check", "--only-binary", ":all:"]
-    words += ["--require-hashes", "--python-version", "313", "--dest", str(wheels)]
-    for each in ("manylinux_2_28", "manylinux2014", "manylinux_2_17"):
-        words += ["--platform", f"{each}_aarch64"]
-    _run([*words, "--requirement", str(LOCK)], FETCH_S)
-    for wheel in sorted(wheels.glob("*.whl")):
+    wanted = list(environment.pinned(LOCK.read_text("utf-8"), TARGET))
+    for wheel in environment.fetch(wanted, TARGET, wheels):
         with zipfile.ZipFile(wheel) as packed:
             packed.extractall(site)
     for name, text in STUBS.items():
@@ -141,18 +143,12 @@ def _camera(site: Path, wheels: Path) -> None:
         file.write(LAST_LINE)
 
 
-def _compile(tree: Path) -> None:
-    """Byte code by the Python that compiled the image's: without it picamera2 is read
-    anew at each start, which takes a guest a minute."""
-    for python in sorted((ROOT / "build/image/cache").glob("native-*"))[-1:]:
-        libraries = python / "usr/lib/x86_64-linux-gnu"
-        loader = libraries / "ld-linux-x86-64.so.2"
-        words = [str(loader), "--library-path", str(libraries)]
-        words += [str(python / "usr/bin/python3.13"), "-I", "-m", "compileall"]
-        words += ["-q", "-q", "-s", str(tree), "-p", "/"]
-        words += ["--invalidation-mode", "unchecked-hash", str(tree / "opt")]
-        home = {"PYTHONHOME": str(python / "usr"), "PYTHONHASHSEED": "0"}
-        subprocess.run(words, check=False, timeout=FETCH_S, env={**os.environ, **home})
+def byte_code(tree: Path) -> None:
+    """By the Python that compiles the image's: without it picamera2 is read again at
+    each start, which takes a guest a minute."""
+    packages = lock.of_group(lock.locked(lock.LOCK.read_text("utf-8")), "native")
+    native = kept.unpacked("native", own_lock(tuple(packages), CACHE), CACHE)
+    bytecode.compile_below(native, tree, "opt")
 
 
 def settings(tree: Path) -> None:
@@ -169,7 +165,7 @@ def settings(tree: Path) -> None:
         "usr/lib/tmpfiles.d/hil.conf": "d /dev/dma_heap 0755 root root\n" + NODE,
         "usr/lib/systemd/system/doorsill-vision.service.d/hil.conf": DROP_IN,
         f"usr/lib/systemd/system/{SHELL}": SHELL_UNIT,
-        "etc/systemd/system.conf.d/90-hil.conf": PATIENCE,
+        "etc/systemd/system.conf.d/zz-hil.conf": PATIENCE,
     }
     for name, said in files.items():
         path = tree / name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from .layer import (
@@ -16,6 +18,7 @@ from .layer import (
     PORT,
     SHELL,
     WIDTH,
+    build,
     pictures,
     settings,
 )
@@ -53,6 +56,32 @@ def test_no_file_of_the_program_is_replaced(tmp_path: Path) -> None:
     assert not [each for each in laid if "doorsill/" in each]
     for each in INSIDE.glob("hil_*.py"):
         assert not (INSIDE.parents[2] / "firmware/doorsill" / each.name).exists()
+
+
+@pytest.mark.skipif(not shutil.which("mksquashfs"), reason="needs squashfs-tools")
+def test_it_is_made_again_where_a_byte_or_a_source_of_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    def camera(site: Path, wheels: Path) -> None:
+        made.append(site)
+
+    monkeypatch.setattr("rig.layer.camera_files", camera)
+    monkeypatch.setattr("rig.layer.byte_code", lambda tree: None)
+    lock = tmp_path / "hil.txt"
+    lock.write_text("picamera2==0.3.38")
+    monkeypatch.setattr("rig.layer.LOCK", lock)
+    layer = build(tmp_path)
+    assert build(tmp_path) == layer and len(made) == 1, "kept"
+    data = bytearray(layer.read_bytes())
+    data[-5000] ^= 1
+    layer.write_bytes(data)
+    build(tmp_path)
+    assert len(made) == 2 and layer.read_bytes() != bytes(data)
+    lock.write_text("picamera2==0.3.39")
+    build(tmp_path)
+    assert len(made) == 3
 
 
 def test_each_wheel_is_locked_by_its_hash() -> None:
