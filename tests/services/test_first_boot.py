@@ -26,9 +26,11 @@ from doorsill.documents.boot.file import (
     write_boot_file,
 )
 from doorsill.documents.boot.steps import STATUS_NAME, Step
+from doorsill.documents.boot.values import Server
 from doorsill.documents.voucher import Voucher
 from doorsill.enrolment.stage import FILES
 from doorsill.services.first_boot import SAVED_NAME, USED_NAME, FirstBoot, Places
+from doorsill.services.first_boot_ports import FOLDER
 from doorsill_fleet.registry import devices
 from doorsill_fleet.registry.register import transaction
 
@@ -42,10 +44,16 @@ class Machine:
 
     started: int = 0
     networks: list[Path] = field(default_factory=list)  # files to be read again
+    filters: bool = True  # it lets out what was written
+    opened: int = 0
     runs: bool = True  # what is started
 
     def take_network(self, changed: list[Path]) -> None:
         self.networks += changed
+
+    def open_ports(self) -> bool:
+        self.opened += self.filters
+        return self.filters
 
     def start_counting(self) -> None:
         self.started += 1
@@ -92,6 +100,12 @@ class Card:
         ends = self.now + within_s
         while self.now <= ends:
             self.now += self.first.turn(self.now)
+
+    @property
+    def ports(self) -> dict[str, str]:
+        """What it has written for the filter of packets."""
+        folder = self.folder / FOLDER
+        return {each.name: each.read_text() for each in folder.glob("*")}
 
     @property
     def status(self) -> str:
@@ -151,6 +165,34 @@ def test_a_flashed_card_becomes_a_camera_that_counts(
     assert card.machine.started == 1 and enrolments(fleet, voucher) == 1
     assert isinstance(card.first.lamp, Shown)
     assert card.first.lamp.steps == ["fleet", "starts", "counts"]
+
+
+def test_what_its_files_name_is_let_out_before_it_is_needed(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    card = Card(tmp_path / "card")
+    file, voucher = a_file(fleet)
+    card.write(file)
+    card.first.turn(0.0)
+    assert card.ports == {"boot": f"{voucher.port}\n"} and card.machine.opened == 1
+    card.play(30)
+    broker = fleet.chain.places.broker_port
+    assert card.ports == {"broker": f"{broker}\n", "fleet": f"{voucher.port}\n"}
+    opened = card.machine.opened
+    card.play(60)
+    assert card.machine.opened == opened  # once for each change
+    card.write(replace(file, voucher=None, server=Server("10.0.0.5", 12443)))
+    card.play(30)
+    assert "boot" not in card.ports  # nobody is asked there: it has joined
+
+
+def test_a_filter_that_does_not_answer_is_asked_again(tmp_path: Path) -> None:
+    card = Card(tmp_path / "card")
+    card.machine.filters = False
+    card.play(30)
+    card.machine.filters = True
+    card.play(30)
+    assert card.machine.opened == 1
 
 
 def test_a_typo_is_said_beside_the_file_and_corrected_it_goes_on(
@@ -332,6 +374,7 @@ sys.path[:0] = sys.argv[3:4]
 from doorsill.services.first_boot import FirstBoot, Places
 class Machine:
     def take_network(self, changed): pass
+    def open_ports(self): return True
     def start_counting(self): sys.exit(0)
     def counts(self): return False
 first = FirstBoot(Places(folder / "boot", folder / "etc", folder), Machine())
@@ -371,7 +414,7 @@ def test_power_may_go_at_each_step_and_there_is_one_enrolment(
 SYSTEMCTL = """\
 #!/bin/sh
 echo "$@" >> {folder}/asked
-case "$*" in *show*) echo active; echo active ;; esac
+case "$*" in *LoadState*) echo loaded ;; *show*) echo active; echo active ;; esac
 """
 
 
@@ -405,4 +448,5 @@ def test_the_program_says_all_on_its_console_and_ends_with_a_signal(
     asked = (tmp_path / "asked").read_text()
     assert "--no-block try-restart systemd-timesyncd.service" in asked
     assert "networkd" not in asked and "wifi" not in asked
+    assert asked.splitlines().count("start doorsill-ports.service") > 1
     assert "show --property=ActiveState --value doorsill-vision.service" in asked

@@ -35,6 +35,7 @@ from doorsill.enrolment.first_steps import (
 from doorsill.enrolment.joining import Wanted, join
 from doorsill.enrolment.stage import READY, Stage
 from doorsill.errors import ConfigError, DoorsillError
+from doorsill.services.first_boot_ports import FOLDER, write_ports
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,9 @@ class Machine(Protocol):
 
     def take_network(self, changed: list[Path]) -> None:
         """Have those of the network's files read again that changed."""
+
+    def open_ports(self) -> bool:
+        """Let out the ports that were written; whether that was done."""
 
     def start_counting(self) -> None:
         """Start the processes, if they do not run."""
@@ -85,6 +89,7 @@ class FirstBoot:
     _since: float | None = None  # when there was a route first, s, monotonic
     _started: float | None = None  # when counting was started first, s, monotonic
     _data: bytes | None = None  # the file as it was last looked at
+    _ports_open: bool = False
     _said: tuple[Step, tuple[str, ...]] | None = None
     _notes: tuple[str, ...] = field(default=())  # what went wrong beside the way
 
@@ -103,6 +108,7 @@ class FirstBoot:
 
     def _look(self, now: float) -> Seen:
         file, problems = self._read()
+        self._open_ports(file)
         enrolled = (self.places.target / "device.crt").is_file()
         routed, stage = has_route(self.places.root), self._stage()
         if self._since is None and routed:
@@ -122,6 +128,12 @@ class FirstBoot:
             idle_s=now - (now if self._started is None else self._started),
             trouble=self._trouble,
         )
+
+    def _open_ports(self, file: BootFile | None) -> None:
+        """Before the fleet is asked and the uplink started: the filter lets out."""
+        folder = self.places.root / FOLDER
+        if write_ports(folder, file, self._stage()) or not self._ports_open:
+            self._ports_open = self.machine.open_ports()
 
     def _read(self) -> tuple[BootFile | None, tuple[str, ...]]:
         """The file, or what is wrong with it; a change of it ends a wait."""

@@ -20,6 +20,7 @@ READERS = {  # of each of the network's files, and how it is read again
     # Nothing where no Wi-Fi is wanted: its condition.
     WIFI: ("restart", "doorsill-wifi.service"),
 }
+PORTS = "doorsill-ports.service"
 
 
 class Systemd:
@@ -28,28 +29,35 @@ class Systemd:
     def take_network(self, changed: Iterable[Path]) -> None:
         """Have those of the network's files read again that changed."""
         for each in changed:
-            _ask(*READERS[each])
+            _ask("--no-block", *READERS[each])
+
+    def open_ports(self) -> bool:
+        """Let out the ports that were written; whether that was done."""
+        if _ask("show", "--property=LoadState", "--value", PORTS) == "not-found\n":
+            return True  # a machine with a filter of its own, or none
+        return _ask("start", PORTS) is not None  # it does one thing and ends
 
     def start_counting(self) -> None:
         """Start the processes, if they do not run."""
-        _ask("start", TARGET)
+        _ask("--no-block", "start", TARGET)
 
     def counts(self) -> bool:
         """Whether vision and uplink have said that they are ready."""
         said = _ask("show", "--property=ActiveState", "--value", *COUNTING)
-        return said.split() == ["active"] * len(COUNTING)
+        return (said or "").split() == ["active"] * len(COUNTING)
 
 
-def _ask(verb: str, *words: str) -> str:
-    """What systemctl prints; empty, and a line in the log, where it fails."""
-    command = ["systemctl", "--no-block", verb, *words]
+def _ask(*words: str) -> str | None:
+    """What systemctl prints; None, and a line in the log, where it fails."""
+    command = ["systemctl", *words]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=SYSTEMCTL_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        log.warning("systemctl %s: %s", verb, error)
-        return ""
+        log.warning("systemctl %s: %s", " ".join(words), error)
+        return None
     if done.returncode:
-        log.warning("systemctl %s: %s", verb, done.stderr.strip())
+        log.warning("systemctl %s: %s", " ".join(words), done.stderr.strip())
+        return None
     return done.stdout

@@ -1,0 +1,186 @@
+"""The filter of packets of the image, on a real kernel: what gets out, and in."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+from filtered import CAMERA, SHOP, Cable, Try, cable
+from limits import PROGRAM_S
+
+from image import system
+
+RULES = system.HERE / "system/etc/nftables.conf"
+OPEN = system.HERE / "system/usr/lib/doorsill/open-ports"
+# Users by number: those of the rules, the camera's others, and somebody.
+USERS = {
+    "systemd-network": 3001,
+    "systemd-resolve": 3002,
+    "systemd-timesync": 3003,
+    "doorsill-uplink": 3004,
+    "doorsill-vision": 3005,
+    "doorsill-vault": 3006,
+    "nobody": 65534,
+    "root": 0,
+}
+BROKER, FLEET, BOOT = 10883, 9443, 12443
+PORTS = (22, 53, 67, 80, 123, 443, 547, 853, 5353, 8443, 8883, BROKER, FLEET, BOOT)
+NAMED = {"broker": f"{BROKER}\n", "fleet": f"{FLEET}\n", "boot": f"{BOOT}\n"}
+TRIES: tuple[Try, ...] = tuple(product(USERS.values(), ("tcp", "udp"), PORTS))
+ANSWER_S, NO_ANSWER_S = (
+    30.0,
+    1.5,
+)  # what is refused is said at once; what comes in is not
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or any(shutil.which(p) is None for p in ("nft", "ip", "nsenter")),
+    reason="needs root, nft, iproute2 and util-linux",
+)
+
+
+def allowed(*, broker: int | None, fleet: set[int]) -> set[Try]:
+    """What README and SECURITY.md say that gets out."""
+    root, resolve = USERS["root"], USERS["systemd-resolve"]
+    found: set[Try] = {(resolve, "tcp", 53), (resolve, "udp", 53)}
+    found |= {(USERS["systemd-network"], "udp", port) for port in (67, 547)}
+    found.add((USERS["systemd-timesync"], "udp", 123))
+    found |= {(root, "tcp", port) for port in fleet}
+    if broker is not None:
+        found.add((USERS["doorsill-uplink"], "tcp", broker))
+    return found
+
+
+def rules() -> str:
+    """The image's, with users by number: this machine has others."""
+    text = RULES.read_text("utf-8")
+    return re.sub(r'"([\w-]+)"(?= )', lambda name: str(USERS[name[1]]), text)
+
+
+@pytest.fixture(scope="module")
+def line() -> Iterator[Cable]:
+    with cable(PORTS) as found:
+        if "not supported" in found.camera.run("nft", "list", "ruleset").stderr:
+            pytest.skip("this machine's kernel has no nftables")
+        yield found
+
+
+@pytest.fixture
+def shut(line: Cable) -> Cable:
+    """The camera as it starts: the rules alone."""
+    line.camera.must("nft", "--file", "-", given=rules())
+    return line
+
+
+def write(folder: Path, **texts: str) -> Path:
+    """What the first boot has written."""
+    for name, text in texts.items():
+        (folder / name).write_bytes(text.encode("latin-1"))
+    return folder
+
+
+def test_control_without_rules_everything_gets_everywhere(line: Cable) -> None:
+    line.camera.must("nft", "flush", "ruleset")
+    assert line.out(TRIES, ANSWER_S) == set(TRIES)
+    into = [(0, kind, port) for kind, port in product(("tcp", "udp"), PORTS)]
+    assert line.into(into, ANSWER_S) == set(into)
+
+
+def test_a_camera_that_has_no_server_yet_reaches_none(shut: Cable) -> None:
+    assert shut.out(TRIES, ANSWER_S) == allowed(broker=None, fleet=set())
+
+
+def test_the_ports_that_its_files_name_are_let_out_each_from_one_user(
+    shut: Cable, tmp_path: Path
+) -> None:
+    shut.camera.must("sh", OPEN, write(tmp_path, **NAMED))
+    assert shut.out(TRIES, ANSWER_S) == allowed(broker=BROKER, fleet={FLEET, BOOT})
+    (tmp_path / "boot").unlink()  # the voucher is used
+    write(tmp_path, broker="8883\n")  # the office has moved its broker
+    shut.camera.must("sh", OPEN, tmp_path)
+    assert shut.out(TRIES, ANSWER_S) == allowed(broker=8883, fleet={FLEET})
+
+
+def test_nothing_gets_in_whatever_is_let_out(shut: Cable, tmp_path: Path) -> None:
+    shut.camera.must("sh", OPEN, write(tmp_path, **NAMED))
+    into = [(0, kind, port) for kind, port in product(("tcp", "udp"), PORTS)]
+    assert shut.into(into, NO_ANSWER_S) == set()
+    for address in CAMERA:
+        asked = shut.shop.run("ping", "-c", "1", "-W", "1", address)
+        assert asked.returncode != 0, asked.stdout
+
+
+@pytest.mark.parametrize("address", SHOP)
+def test_what_is_refused_is_refused_at_once(shut: Cable, address: str) -> None:
+    """And not after two minutes, in which a process would hang."""
+    ask = f"import socket; socket.create_connection(({address!r}, 80), timeout=60)"
+    done = shut.camera.run("timeout", "20", "python3", "-c", ask)
+    assert done.returncode == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        pytest.param("22 }; flush ruleset; #\n", "broker", id="rules for the broker"),
+        pytest.param("22 }; flush ruleset; #\n", "boot", id="rules in doorsill.txt"),
+        pytest.param("", "fleet", id="empty"),
+        pytest.param("0\n", "fleet", id="zero"),
+        pytest.param("65536\n", "fleet", id="too large"),
+        pytest.param("99999999999999999999\n", "fleet", id="far too large"),
+        pytest.param("08883\n", "fleet", id="octal"),
+        pytest.param("0x22b3\n", "fleet", id="hexadecimal"),
+        pytest.param("-1\n", "fleet", id="negative"),
+        pytest.param("+22\n", "fleet", id="with a sign"),
+        pytest.param("8883.\n", "fleet", id="a typo"),
+        pytest.param(" 8883\n", "fleet", id="a blank"),
+        pytest.param("8883\n22\n", "fleet", id="two lines"),
+        pytest.param("8883-65535\n", "fleet", id="a range"),
+        pytest.param("mqtts\n", "fleet", id="a name"),
+        pytest.param("22 }; flush ruleset; #\n", "fleet", id="rules"),
+        pytest.param("8883\nflush ruleset\n", "fleet", id="rules below"),
+        pytest.param("$(nft flush ruleset)\n", "fleet", id="a command"),
+        pytest.param("`nft flush ruleset`\n", "fleet", id="another command"),
+        pytest.param("*\n", "fleet", id="a pattern"),
+        pytest.param("\xef\xbb\xbf8883\n", "fleet", id="a byte order mark"),
+        pytest.param("8883\r\n", "fleet", id="a line end of Windows"),
+        pytest.param("9" * 100_000, "fleet", id="long"),
+    ],
+)
+def test_what_is_no_port_is_refused_and_the_rules_of_before_stay(
+    shut: Cable, tmp_path: Path, text: str, name: str
+) -> None:
+    shut.camera.must("sh", OPEN, write(tmp_path, **NAMED))
+    before = shut.camera.must("nft", "list", "ruleset")
+    others = {"broker": "1000", "fleet": "1001", "boot": "1002", name: text}
+    done = shut.camera.run("sh", OPEN, write(tmp_path, **others))
+    assert done.returncode == 2
+    assert f"{tmp_path}/{name} holds no port from 1 to 65535" in done.stderr
+    assert shut.camera.must("nft", "list", "ruleset") == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_refused(shut: Cable, tmp_path: Path, kind: str) -> None:
+    if kind == "folder":
+        (tmp_path / "fleet").mkdir()
+    else:
+        os.mkfifo(tmp_path / "fleet")
+    done = shut.camera.run("sh", OPEN, tmp_path)
+    assert done.returncode == 2 and "fleet holds no port" in done.stderr
+
+
+def test_a_filter_that_is_not_there_is_an_error(line: Cable, tmp_path: Path) -> None:
+    line.camera.must("nft", "flush", "ruleset")
+    done = line.camera.run("sh", OPEN, write(tmp_path, **NAMED))
+    assert done.returncode not in (0, 2)
+    assert line.camera.must("nft", "list", "ruleset") == ""
+
+
+def test_the_shell_finds_no_fault() -> None:
+    done = ["dash", "-n", str(OPEN)]
+    subprocess.run(done, check=True, timeout=PROGRAM_S)
+    assert os.access(OPEN, os.X_OK)
