@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fleets import SITE, FleetWorld, fleet_world
-from limits import PROGRAM_S, wait_until
+from limits import END_S, PROGRAM_S, wait_until
 
 from doorsill.cells import HealthCell, LineCell, Picture, ZoneCell
 from doorsill.channels.cell_link import Received
@@ -19,6 +19,7 @@ from doorsill_fleet.broker.mosquitto import Broker, configuration
 from doorsill_fleet.cli import health
 from doorsill_fleet.cli.main import run
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
+from doorsill_fleet.registry.handing_out import Label, as_csv
 from doorsill_fleet.stage.simulated import FRAME_S, SimulatedVision
 from doorsill_fleet.store.windows import Store
 
@@ -104,6 +105,41 @@ def test_vouchers_become_cameras_that_count(
     said = capsys.readouterr().out.splitlines()
     assert [line.split()[3] for line in said] == ["amber", "amber"]
     assert all("stopped" in line for line in said)
+
+
+def test_one_that_is_started_before_the_server_waits_for_it(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    """Both are typed one behind the other, and the server takes longer to start."""
+    made = fleet.add()
+    table = tmp_path / "vouchers.csv"
+    table.write_bytes(as_csv([Label(e, fleet.voucher(e)) for e in made]))
+    log = tmp_path / "log"
+    words = ["simulate", str(table), "--to", str(tmp_path / "it"), "--seconds", "1"]
+    command = [sys.executable, "-m", "doorsill_fleet.cli.main", *words]
+    with log.open("wb") as said:
+        child = subprocess.Popen(command, stdout=said, stderr=said)
+    try:
+        wait_until(lambda: b"next try" in log.read_bytes(), log.read_text, PROGRAM_S)
+        with fleet.serving():
+            wait_until(
+                lambda: b"1 cameras are enrolled" in log.read_bytes(),
+                log.read_text,
+                PROGRAM_S,
+            )
+    finally:
+        child.terminate()
+        child.wait(END_S)
+
+
+def test_one_that_need_not_wait_names_the_server_that_is_not_there(
+    fleet: FleetWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "vouchers.csv"
+    table.write_bytes(as_csv([Label(e, fleet.voucher(e)) for e in fleet.add()]))
+    words = ["simulate", str(table), "--to", str(tmp_path / "it"), "--wait", "0"]
+    assert run(words) == 5
+    assert "does not answer" in capsys.readouterr().err
 
 
 def typed(words: list[str]) -> str:

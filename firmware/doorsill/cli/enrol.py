@@ -5,25 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from doorsill.documents.durable import wipe
 from doorsill.documents.reading import read_file, read_if_there
 from doorsill.documents.voucher import LONGEST, Voucher, read_voucher
-from doorsill.enrolment.joining import Wait, Wanted, join
+from doorsill.enrolment.again import again
+from doorsill.enrolment.joining import Wanted, join
 from doorsill.enrolment.renewing import renew
 from doorsill.enrolment.stage import READY, Stage
-from doorsill.errors import UplinkError
 from doorsill.office.controller import secret
 
 # Where a technician leaves a voucher on the card of a Raspberry Pi, in a computer.
 BOOT = (Path("/boot/firmware/doorsill-voucher.txt"), Path("/boot/doorsill-voucher.txt"))
-LEAST_WAIT_S, MOST_WAIT_S = 2.0, 60.0  # between two tries
-
-T = TypeVar("T")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,7 +38,7 @@ def _join(args: argparse.Namespace) -> int:
     def step() -> tuple[str, str]:
         return join(stage, _staged(stage), wanted, time.time())
 
-    site, device = _again(step, args.wait)
+    site, device = again(step, args.wait, sys.stderr.write)
     _say(f"enrolled as {site} {device}; key, certificate and policy are in {args.to}")
     _say(f"  next: doorsill check --config {args.to / 'doorsill.toml'}")
     return 0
@@ -51,7 +46,11 @@ def _join(args: argparse.Namespace) -> int:
 
 def _renew(args: argparse.Namespace) -> int:
     stage = Stage(args.to, "renewal")
-    due = _again(lambda: renew(stage, datetime.now(UTC).timestamp()), args.wait)
+    due = again(
+        lambda: renew(stage, datetime.now(UTC).timestamp()),
+        args.wait,
+        sys.stderr.write,
+    )
     if due is None:
         _say("the certificate is not yet at two thirds of its life; nothing was done")
     else:
@@ -82,22 +81,6 @@ def _voucher_text(given: Path | None, stage: Stage) -> str:
     text = data.decode("utf-8-sig", "replace").strip()
     read_voucher(text)
     return text
-
-
-def _again(step: Callable[[], T], within_s: float) -> T:
-    """``step`` until it works; UplinkError if it does not within ``within_s``."""
-    ends, wait = time.monotonic() + within_s, LEAST_WAIT_S
-    while True:
-        try:
-            return step()
-        except UplinkError as error:
-            asked = error.after_s if isinstance(error, Wait) else None
-            pause = min(asked or wait, MOST_WAIT_S)
-            if time.monotonic() + pause > ends:
-                raise
-            sys.stderr.write(f"{error}; next try in {pause:g} s, nothing is lost\n")
-            time.sleep(pause)
-            wait = min(wait * 2, MOST_WAIT_S)
 
 
 def _say(text: str) -> None:

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     folders = []
     for number, (name, voucher) in enumerate(wanted, 1):
         with console.status(f"enrols camera {number} of {len(wanted)}"):
-            folders.append(_joined(args.to / name, voucher))
+            folders.append(_joined(args.to / name, voucher, args.wait))
     sys.stdout.write(f"{len(folders)} cameras are enrolled; they count\n")
     sys.stdout.flush()
     cameras = [SimulatedCamera(each, _dice()) for each in folders]
@@ -67,10 +67,13 @@ def vouchers(path: Path) -> Iterator[tuple[str, Voucher]]:
             raise error.of(path) from None
 
 
-def _joined(folder: Path, voucher: Voucher) -> Path:
-    """The folder of a camera that is enrolled; a voucher is good once."""
+def _joined(folder: Path, voucher: Voucher, wait_s: float) -> Path:
+    """The folder of a camera that is enrolled; a voucher is good once.
+
+    A fleet that does not answer yet is asked again for ``wait_s``.
+    """
     if not (folder / "device.crt").exists():
-        enrol(folder, voucher)
+        enrol(folder, voucher, wait_s, sys.stderr.write)
     return folder
 
 

@@ -21,6 +21,7 @@ from doorsill.cells import Cell, HealthCell, Picture, Quality
 from doorsill.channels.cell_link import Received
 from doorsill.config import load_config
 from doorsill.documents.voucher import Voucher
+from doorsill.enrolment.again import again
 from doorsill.enrolment.joining import Wanted, join
 from doorsill.enrolment.stage import Stage
 from doorsill.policy.document import Policy
@@ -62,17 +63,25 @@ HEALTH_S = 60.0  # between two accounts of a vision
 NOBODY = ZoneTotals(0, 0, 0, 0)
 
 
-def enrol(folder: Path, voucher: Voucher) -> tuple[str, str]:
-    """Join the fleet with ``voucher`` as `doorsill enrol` does: site and device.
+def enrol(
+    folder: Path,
+    voucher: Voucher,
+    wait_s: float = 0.0,
+    say: Callable[[str], object] = lambda _: None,
+) -> tuple[str, str]:
+    """Join the fleet with ``voucher`` as `doorsill enrol` does it: site and device.
 
-    Raises UplinkError if the fleet does not answer, any other error if it refuses.
+    Raises UplinkError if the fleet does not answer within ``wait_s``, any other error
+    if it refuses.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / CONFIGURATION
     if not path.exists():
         path.write_text(FIRST, encoding="ascii")
     stage = Stage(folder, "enrol")
-    return join(stage, voucher, Wanted("street"), time.time())
+    return again(
+        lambda: join(stage, voucher, Wanted("street"), time.time()), wait_s, say
+    )
 
 
 def policy_of(folder: Path) -> Policy:

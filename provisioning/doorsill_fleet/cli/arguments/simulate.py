@@ -9,6 +9,7 @@ from typing import Any
 from doorsill.commandline.parser import command
 from doorsill.commandline.values import number
 
+WAIT_S = 300.0  # for a server that starts at the same moment, on a busy machine
 EPILOG = """\
 examples:
   doorsill-fleet simulate vouchers.csv
@@ -17,7 +18,7 @@ examples:
 For a trial of the office on one machine: each voucher of the table that `device add`
 wrote becomes a camera, enrolled as `doorsill enrol` does it, that sends what a real one
 sends. Nobody is filmed: a die says who comes. Started again, it takes the cameras that
-are in FOLDER. `doorsill-fleet serve` must run for those that are not enrolled yet.
+are in FOLDER. Those that are not enrolled yet wait for `doorsill-fleet serve`.
 SIGTERM or Ctrl-C stops: the open minute is closed and sent first.
 Exit code: 0 stopped when asked to; 2 a file or an option is wrong; 3 refused by the
 fleet; 5 the fleet or the broker was never reached.
@@ -39,6 +40,13 @@ def add_simulate(commands: argparse._SubParsersAction[Any]) -> None:
         default=Path("cameras"),
         metavar="FOLDER",
         help="where the cameras' files are",
+    )
+    parser.add_argument(
+        "--wait",
+        type=number(0.0),
+        default=WAIT_S,
+        metavar="S",
+        help="longest wait for `serve` to answer",
     )
     parser.add_argument(
         "--seconds",
