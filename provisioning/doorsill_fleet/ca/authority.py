@@ -40,7 +40,7 @@ from doorsill_fleet.ca.parts import (
     usage,
 )
 
-NAME = re.compile(r"[a-z0-9-]{1,16}")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 # Prefixes of the names of those who are no devices: a device's name has no colon.
 READER, BRIDGE = "reader:", "bridge:"
 OFFICE = "office:policy"  # who writes policies
@@ -247,7 +247,8 @@ def require_name(name: str) -> str:
     """Return ``name`` if a site, device or reader may have it; else ConfigError."""
     if not NAME.fullmatch(name):
         raise ConfigError(
-            f"the name {name[:40]!r} must be 1 to 16 characters of a-z, 0-9 and -"
+            f"the name {name[:40]!r} must be 1 to 16 characters of a-z, 0-9 and -, "
+            "and begin with no -"
         )
     return name
 
