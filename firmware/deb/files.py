@@ -1,6 +1,6 @@
 """The one list of files of an installed doorsill (``files.txt``), read and laid out.
 
-    python -m deb.files ROOT      put the camera's files below ROOT, without the program
+    python -m deb.files ROOT [PACKAGE]   put its files below ROOT, without the program
 
 The standard library alone, so that a machine without our environment can do it.
 """
@@ -130,16 +130,17 @@ def _missing(folder: Path) -> Iterator[Path]:
 
 
 def main() -> int:
-    """Lay out the camera's files, for scripts/install-units."""
-    if len(sys.argv) != 2:
-        sys.stderr.write("usage: python -m deb.files ROOT\n")
+    """Lay out a package's files, the camera's if none is named: for install-units."""
+    package = sys.argv[2] if len(sys.argv) == 3 else CAMERA
+    if len(sys.argv) not in (2, 3) or package not in (CAMERA, OFFICE):
+        sys.stderr.write(f"usage: python -m deb.files ROOT [{CAMERA} | {OFFICE}]\n")
         return 2
     root = Path(os.path.realpath(sys.argv[1]))
-    here = [each for each in of_package(CAMERA) if each.kind != "link"]
+    here = [each for each in of_package(package) if each.kind != "link"]
     from deb import pages  # which needs this module's folder, and no other package
 
     with tempfile.TemporaryDirectory() as folder:
-        lay(here, root, pages.make(CAMERA, Path(folder)))
+        lay(here, root, pages.make(package, Path(folder)))
     return 0
 
 

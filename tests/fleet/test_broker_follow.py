@@ -28,6 +28,7 @@ from doorsill_fleet.broker.follow import LIST, OBEYED, Follower, require_grown, 
 from doorsill_fleet.broker.mosquitto import free_port
 from doorsill_fleet.ca.authority import Authority
 from doorsill_fleet.cli.main import run
+from doorsill_fleet.office.chain import SERVER
 
 NOW = datetime.now(UTC)
 YEAR = timedelta(days=365)
@@ -79,8 +80,7 @@ def following(shop: Shop, log: Path) -> Iterator[None]:
     """`doorsill-fleet broker follow`, a process, for a root folder of its own."""
     root = log.parent / "root"
     (root / "etc/mosquitto/conf.d").mkdir(parents=True)
-    server = f"localhost:{shop.fleet.chain.places.port}"
-    words = ["broker", "follow", str(shop.folder), "--server", server, "--root"]
+    words = ["broker", "follow", str(shop.folder), "--root"]  # it names the server
     command = [sys.executable, "-m", "doorsill_fleet.cli.main", *words, str(root)]
     with log.open("wb") as said:
         child = subprocess.Popen(command, stdout=said, stderr=said)
@@ -242,6 +242,23 @@ def test_a_server_that_cannot_be_one_is_a_sentence(shop: Shop, server: str) -> N
         assert run(words) == 2
     except SystemExit as error:  # argparse
         assert error.code == 2
+
+
+def test_a_folder_that_names_no_server_is_a_sentence(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop.folder / SERVER).unlink()
+    assert run(["broker", "follow", str(shop.folder)]) == 2
+    assert "say it, with --server HOST:PORT" in capsys.readouterr().err
+
+
+def test_the_folder_of_each_broker_names_the_server(
+    shop: Shop,
+) -> None:
+    chain = shop.fleet.chain
+    for folder in (chain.broker, shop.folder):
+        said = (folder / SERVER).read_text()
+        assert said == f"{chain.places.hosts[0]}:{chain.places.port}\n"
 
 
 def test_a_list_only_grows() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import stat
 import subprocess
@@ -257,3 +258,22 @@ def test_the_register_is_shut_before_anything_is_in_it(
     finally:
         os.umask(before)
     assert seen == [0o600]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root writes into another's folder")
+def test_root_does_not_write_into_the_folder_of_a_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What root writes there the service could not read, and cameras would be out."""
+    folder = tmp_path / "fleet"
+    own = ["--folder", str(folder)]
+    assert run(["init", *own, "--host", "localhost", "--no-passphrase"]) == 0
+    nobody = pwd.getpwnam("nobody").pw_uid
+    os.chown(folder, nobody, -1)
+    capsys.readouterr()
+    for words in (["devices"], ["site", "add", "porto-1"], ["broker", "write"]):
+        assert run([*words, *own]) == 2
+        said = capsys.readouterr().err
+        assert f"{folder} is nobody's" in said and "runuser -u nobody" in said
+    os.chown(folder, 0, -1)
+    assert run(["devices", *own]) == 0

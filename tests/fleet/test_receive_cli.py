@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from broker import FAST, SITE, Device, Site, device, publish
+from fleets import fleet_world
 from limits import wait_until
 from workers import arguments, receiving, stopped
 
+from doorsill_fleet.broker import local
 from doorsill_fleet.cli.main import run
 
 WINDOWS = 300
@@ -179,3 +181,52 @@ def test_help_has_examples_that_parse(capsys: pytest.CaptureFixture[str]) -> Non
     assert "examples:" in said and "visitors.csv" in said
     assert run(["recieve"]) == 2
     assert "did you mean receive?" in capsys.readouterr().err
+
+
+NEEDED = ("fleet.toml", "ca.pem", "reader-store.pem", "reader-store.key")
+
+
+def test_a_chains_folder_or_four_files_of_it_say_all_that_is_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    with fleet_world(tmp_path) as fleet:
+        chain = fleet.chain
+        for each in NEEDED:
+            (copied / each).write_bytes((chain.folder / each).read_bytes())
+            (copied / each).chmod(0o600)
+        with local.running(chain.broker, chain.places.broker_port):
+            for folder in (chain.folder, copied):
+                store = ["--store", str(tmp_path / f"{folder.name}.db")]
+                words = ["receive", "--folder", str(folder), *store, "--seconds", "3"]
+                assert run(words) == 0, capsys.readouterr().err
+                assert "0 new, 0 came again" in capsys.readouterr().out
+
+
+def test_a_second_worker_takes_the_chains_second_reader(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fleet_world(tmp_path) as fleet:
+        store = ["--store", str(tmp_path / "a.db"), "--seconds", "1"]
+        words = ["receive", "--folder", str(fleet.chain.folder), *store]
+        assert run([*words, "--part", "2/2"]) == 5  # nobody listens there
+    assert (tmp_path / "a.db.store-2.lock").exists()
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        pytest.param(["--folder", "none"], "none is no fleet", id="no folder"),
+        pytest.param([], "one of the arguments --broker --folder", id="neither"),
+        pytest.param(
+            ["--folder", "a", "--broker", "b"], "not allowed with", id="two places"
+        ),
+    ],
+)
+def test_where_the_broker_is_has_to_be_said_once(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["receive", *words, "--csv", "a.csv"]) == 2
+    assert says in capsys.readouterr().err

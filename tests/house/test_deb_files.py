@@ -14,10 +14,11 @@ LINE = "doorsill 0644 root usr/share/x deb/copyright"
 SYSTEMD = FIRMWARE / "systemd"
 
 
-def test_every_file_that_systemd_needs_is_in_the_list_once() -> None:
+@pytest.mark.parametrize("folder", ["systemd", "../provisioning/systemd"])
+def test_every_file_that_systemd_needs_is_in_the_list_once(folder: str) -> None:
     listed = [each.source for each in entries(LIST.read_text("utf-8"))]
-    here = {f"systemd/{each.name}" for each in SYSTEMD.iterdir()}
-    assert here == {each for each in listed if each.startswith("systemd/")}
+    here = {f"{folder}/{each.name}" for each in (FIRMWARE / folder).iterdir()}
+    assert here == {each for each in listed if each.startswith(f"{folder}/")}
     assert len([each for each in listed if each in here]) == len(here)
 
 

@@ -5,24 +5,23 @@ That they run is shown under a real systemd: ``make units`` (``tests/units``).
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
+import systemd_units
 from limits import PROGRAM_S
 from places import ROOT
+from systemd_units import CAMERA as UNITS
+from systemd_units import SYSTEM, exposure, sysusers, verified
 
 from doorsill.cli.main import parser_for
 from doorsill.config import INSTALLED, read_config
 from doorsill.documents import pem
 
-UNITS = ROOT / "firmware" / "systemd"
-SYSTEM = Path("/usr/lib/systemd/system")  # of this machine: the targets ours stand on
 SERVICES = ("policy", "vision", "uplink", "vault")
 EVERY = sorted(
     each.stem.removeprefix("doorsill-") for each in UNITS.glob("doorsill-*.service")
@@ -38,20 +37,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@cache
 def settings(service: str) -> dict[str, list[str]]:
     """What a unit says: each key with its values in their order."""
-    found: dict[str, list[str]] = {}
-    for line in (UNITS / f"doorsill-{service}.service").read_text().splitlines():
-        key, separator, value = line.partition("=")
-        if separator and not line.startswith("#"):
-            found.setdefault(key, []).append(value)
-    return found
+    return systemd_units.settings(UNITS / f"doorsill-{service}.service")
 
 
 def words(service: str, key: str) -> list[str]:
     """All values of ``key`` as words, whichever line they stand on."""
-    return " ".join(settings(service).get(key, [])).split()
+    return systemd_units.words(UNITS / f"doorsill-{service}.service", key)
 
 
 def installed(root: Path) -> Path:
@@ -71,19 +64,6 @@ def installed(root: Path) -> Path:
     return root
 
 
-def verified(root: Path, *units: str) -> str:
-    """What ``systemd-analyze verify`` complains of; it asks man for the manual page."""
-    done = subprocess.run(
-        ["systemd-analyze", "verify", f"--root={root}", *units],
-        env={**os.environ, "MANPATH": str(root / "usr/share/man")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PROGRAM_S,
-    )
-    return done.stdout + done.stderr
-
-
 def analysed(*words: str) -> str:
     """What ``systemd-analyze`` makes of a time; it must know it."""
     done = subprocess.run(
@@ -95,20 +75,6 @@ def analysed(*words: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def exposure(unit: Path) -> float:
-    """systemd's own score: 0 is shut, 10 is open."""
-    done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PROGRAM_S,
-    )
-    found = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
-    assert found, done.stdout + done.stderr
-    return float(found[1])
 
 
 EXPOSED = {
@@ -183,17 +149,6 @@ def test_vision_is_told_which_user_asks_for_faces() -> None:
     """In a user namespace every other user is nobody, and nobody is not the vault."""
     lines = (UNITS / "doorsill-vision.service").read_text().splitlines()
     assert not any(line.startswith("PrivateUsers") for line in lines)
-
-
-def sysusers(file: Path, root: Path) -> subprocess.CompletedProcess[str]:
-    (root / "etc").mkdir(exist_ok=True)
-    return subprocess.run(
-        ["systemd-sysusers", "--dry-run", f"--root={root}", str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PROGRAM_S,
-    )
 
 
 def test_systemd_makes_every_user_and_group_that_the_units_name(tmp_path: Path) -> None:

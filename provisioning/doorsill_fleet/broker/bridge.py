@@ -21,7 +21,7 @@ from doorsill_fleet.broker.child import LOOPBACK
 from doorsill_fleet.broker.mosquitto import access_list, configuration, listener
 from doorsill_fleet.ca.authority import Authority, bridge_name, pem_of
 from doorsill_fleet.office.camera_folder import AT_THE_BROKER
-from doorsill_fleet.office.chain import Chain
+from doorsill_fleet.office.chain import SERVER, Chain, server_of
 from doorsill_fleet.office.new_folder import require_host, require_new, whole
 from doorsill_fleet.registry.devices import devices, is_in_service
 from doorsill_fleet.registry.tables import SiteBroker
@@ -72,6 +72,7 @@ def write_bridge(
 def _write_lists(
     chain: Chain, session: Session, site: str, port: int, folder: Path
 ) -> None:
+    put(folder / SERVER, server_of(chain.places))
     for name in ("ca.pem", "revoked.pem"):
         put(folder / name, (chain.broker / name).read_bytes())
     put(folder / "access", access(session, site).encode())

@@ -7,8 +7,10 @@ import logging
 import select
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 from doorsill.documents.fields import split_place
+from doorsill.documents.reading import read_file
 from doorsill.errors import ConfigError
 from doorsill.process.stopping import listen
 from doorsill_fleet.broker import files
@@ -19,9 +21,11 @@ from doorsill_fleet.broker.members import write_access, write_revoked
 from doorsill_fleet.ca.keys import open_issuing
 from doorsill_fleet.cli.arguments.chain import PORT
 from doorsill_fleet.cli.opening import opened
-from doorsill_fleet.office.chain import complete, open_chain
+from doorsill_fleet.office.chain import SERVER, complete, open_chain
 from doorsill_fleet.office.new_folder import require_host
 from doorsill_fleet.registry.devices import require_site
+
+PLACE_BYTES = 300  # of a host and a port
 
 
 def install(args: argparse.Namespace) -> int:
@@ -34,7 +38,8 @@ def install(args: argparse.Namespace) -> int:
 def follow(args: argparse.Namespace) -> int:
     """Obey the chain's list of revoked certificates, until a signal comes."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    server = place_of(args.server)
+    said = args.server or server_in(args.files)
+    server = place_of(said)
 
     def apply() -> None:
         for each in files.furnish(args.files, args.root, restarts=True):
@@ -42,11 +47,22 @@ def follow(args: argparse.Namespace) -> int:
 
     follower, stop = Follower(args.files, server, apply), listen()
     bell = stop.bell()
-    _say(f"follows the list of revoked certificates of {args.server}")
+    _say(f"follows the list of revoked certificates of {said}")
     while not stop.asked:
         follower.turn(datetime.now(UTC))
         select.select([bell], [], [], LOOK_S)
     return 0
+
+
+def server_in(folder: Path) -> str:
+    """Where `serve` is, as the folder of a broker says; ConfigError if it does not."""
+    path = folder / SERVER
+    if not path.exists():
+        raise ConfigError(
+            f"{path} is not there, which names the chain's server: say it, with "
+            "--server HOST:PORT"
+        )
+    return read_file(path, PLACE_BYTES).decode("ascii", "replace").strip()
 
 
 def place_of(text: str) -> tuple[str, int]:
@@ -86,9 +102,8 @@ def bridge(args: argparse.Namespace) -> int:
         write_access(chain, session)
     _say(f"made {args.out}: all that the broker of {site} needs")
     _say(f"  there, as root: doorsill-fleet broker install {args.out}")
-    server = f"{chain.places.hosts[0]}:{chain.places.port}"
-    _say("  and as a service, for cameras that are revoked:")
-    _say(f"    doorsill-fleet broker follow {args.out} --server {server}")
+    _say("  and as a service, for cameras that are revoked (broker follow --help):")
+    _say(f"    doorsill-fleet broker follow {args.out}")
     _say(f"  cameras of {site} that enrol from now on go to {args.host[0]}:{args.port}")
     return 0
 

@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from doorsill.errors import ConfigError
 from doorsill.office import controller
 from doorsill.process.holder import hold_alone
+from doorsill_fleet.ca.keys import WORDS
 from doorsill_fleet.office.chain import Chain, Places, make_chain, open_chain
 from doorsill_fleet.office.person_keys import Ask, on_cards
 
+STORE = "/etc/credstore.encrypted"  # where systemd looks for a unit's credentials
 LOCK = "serve.lock"  # in the folder of a chain: one `serve` at a time
 
 
@@ -107,9 +109,10 @@ def _words(made: Chain, cards: list[str], *, open_keys: bool) -> list[str]:
     if not open_keys:
         lines += [
             "    after a reboot it asks for the passphrase, or systemd hands it over:",
+            f"      mkdir -p {STORE}",
             "      systemd-ask-password -n | systemd-creds encrypt "
-            "--name=issuing.passphrase - issuing.passphrase.cred",
-            "      LoadCredentialEncrypted=issuing.passphrase:FILE in its unit",
+            f"--name={WORDS} - {STORE}/{WORDS}",
+            "      systemctl enable --now doorsill-fleet",
         ]
     if places.local:
         lines.append("  `serve` runs the broker as well; elsewhere: init --broker HOST")

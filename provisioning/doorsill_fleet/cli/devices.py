@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -152,13 +152,20 @@ def list_devices(args: argparse.Namespace) -> int:
     now = datetime.now(UTC).timestamp()
     verdicts = health.verdicts(args.store, int(now)) if args.store else None
     with opened(args.folder) as (_, session):
-        for each in devices.devices(session, args.site):
-            who = f"{each.serial}  {each.site:16}  {each.name:16}"
+        found = devices.devices(session, args.site)
+        site, name = _widest(e.site for e in found), _widest(e.name for e in found)
+        for each in found:
+            who = f"{each.serial}  {each.site:{site}}  {each.name:{name}}"
             words = _next(session, each, now)
             if verdicts is not None and each.state == "active":
                 words = health.words(verdicts, each.site, each.name)
             _say(f"{who}  {words}")
     return 0
+
+
+def _widest(names: Iterable[str]) -> int:
+    """Columns for these names: a terminal has 80, and the words want the rest."""
+    return max(map(len, names), default=1)
 
 
 def _next(session: Session, device: Device, now: float) -> str:

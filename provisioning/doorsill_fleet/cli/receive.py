@@ -25,6 +25,7 @@ from doorsill_fleet.audit.shelf import Shelf
 from doorsill_fleet.ca.authority import READER, require_name
 from doorsill_fleet.ingest.quarantine import Quarantine
 from doorsill_fleet.ingest.subscriber import Part, Reader, Subscriber
+from doorsill_fleet.office.chain import READERS, places_in
 from doorsill_fleet.store.csv import CsvStore
 from doorsill_fleet.store.engine import shown, url_of
 from doorsill_fleet.store.windows import Store
@@ -45,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     if args.csv and not args.csv.parent.is_dir():
         folder = args.csv.parent
         raise ConfigError(f"{args.csv} cannot be written: there is no folder {folder}")
-    reader, part = reader_of(args), part_of(args)
+    part = part_of(args)
+    reader = reader_of(args, part)
     store, where, aside = store_of(args, reader)
     with contextlib.closing(store):
         receiving = Receiving(Subscriber(reader, store, part=part), where, aside)
@@ -98,16 +100,34 @@ def store_of(
     return store, shown(store.engine), "its table quarantine"
 
 
-def reader_of(args: argparse.Namespace) -> Reader:
+def reader_of(args: argparse.Namespace, part: Part) -> Reader:
     """The broker, our name and our files; ConfigError names the file or option."""
+    place = broker_of(args)
+    folder, own = args.folder or Path(), f"reader-{_reader_for(part)}"
+    ca = args.ca or folder / "ca.pem"
+    certificate = args.certificate or folder / f"{own}.pem"
+    key = args.key or folder / f"{own}.key"
+    if not ca.is_file():
+        raise ConfigError(f"--ca {ca} is not there; it holds the broker's CA")
+    name = reader_named(certificate)
+    pem.read_key(key)
+    return Reader(name, *place, ca, certificate, key)
+
+
+def broker_of(args: argparse.Namespace) -> tuple[str, int]:
+    """Host and port: as typed, or as the chain's folder says."""
+    if args.folder is not None:
+        places = places_in(args.folder)
+        return places.broker, places.broker_port
     found = split_place(args.broker, PORT)
     if found is None:
         raise ConfigError(f"--broker {args.broker} must be HOST or HOST:PORT")
-    if not args.ca.is_file():
-        raise ConfigError(f"--ca {args.ca} is not there; it holds the broker's CA")
-    name = reader_named(args.certificate)
-    pem.read_key(args.key)
-    return Reader(name, *found, args.ca, args.certificate, args.key)
+    return found
+
+
+def _reader_for(part: Part) -> str:
+    """The chain has a reader for each of two workers; a third needs files as typed."""
+    return READERS[min(part.number, len(READERS)) - 1]
 
 
 def reader_named(path: Path) -> str:

@@ -42,6 +42,7 @@ from doorsill_fleet.office.new_folder import (
     make_private,
     require_host,
     require_new,
+    require_own,
     whole,
 )
 from doorsill_fleet.office.person_keys import (
@@ -57,6 +58,7 @@ HOSTS_MOST = 64  # names and addresses of one server
 RENEW_BEFORE = timedelta(days=30)  # before a certificate of ours ends
 CONSENT_DAYS = 3650  # validity of the consent CA, in days
 READERS = (READER, f"{READER}-2")  # one for each worker that fills the store
+SERVER = "server"  # in a broker's folder: where `serve` is, for `broker follow`
 SECRETS = (ROOT, "issuing", CONSENT, CONTROLLER)  # keys that a person guards
 
 
@@ -151,14 +153,20 @@ def _fill(
 
 
 def open_chain(folder: Path) -> Chain:
-    """The chain in ``folder``; ConfigError if there is none."""
+    """The chain in ``folder``; ConfigError if there is none, or another user has it."""
+    require_own(folder)
+    return Chain(folder, places_in(folder))
+
+
+def places_in(folder: Path) -> Places:
+    """What ``folder`` says of server and broker; ConfigError if it is no fleet's."""
     path = folder / "fleet.toml"
     if not path.is_file():
         raise ConfigError(
             f"{folder} is no fleet; make one: doorsill-fleet init --folder {folder}"
         )
     try:
-        return Chain(folder, _places(parse_toml(read_file(path))))
+        return _places(parse_toml(read_file(path)))
     except ConfigError as error:
         raise error.of(path) from None
 
@@ -229,7 +237,13 @@ def settings(chain: Chain) -> dict[Path, bytes]:
     return {
         chain.broker / "doorsill.conf": ("\n".join(conf) + "\n").encode(),
         chain.broker / "mosquitto.conf": own.encode(),
+        chain.broker / SERVER: server_of(chain.places),
     }
+
+
+def server_of(places: Places) -> bytes:
+    """A line with host and port of `serve`."""
+    return f"{places.hosts[0]}:{places.port}\n".encode()
 
 
 def complete(chain: Chain, issuing: Authority, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import re
 import shutil
 from collections.abc import Iterator
@@ -22,6 +23,32 @@ def require_new(folder: Path) -> None:
         raise ConfigError(f"{folder} exists; an authority is never overwritten")
     if not folder.absolute().parent.is_dir():
         raise ConfigError(f"there is no folder {folder.absolute().parent}")
+
+
+def require_own(folder: Path) -> None:
+    """ConfigError where we are root and ``folder`` is another user's.
+
+    What root writes there is root's, and a service of that user could not read it.
+    """
+    try:
+        owner = folder.stat().st_uid
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ConfigError(f"cannot look into {folder}: {error.strerror}") from None
+    if os.geteuid() == 0 != owner:
+        name = _user(owner)
+        raise ConfigError(
+            f"{folder} is {name}'s; do it as that user: "
+            f"runuser -u {name} -- doorsill-fleet …"
+        )
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Open a database by its URL; what one kind of database alone needs stands here.
 
     sqlite:////var/lib/doorsill/store.db       a file: WAL, every commit on the disk
-    postgresql+psycopg://office@host/doorsill  where its driver is installed
+    postgresql+psycopg://office@host/doorsill  its tables fit; not tried yet
 
 A commit is on the disk when it returns: SQLite's ``synchronous`` is FULL, and
 PostgreSQL does so by itself.
@@ -49,8 +49,10 @@ def open_engine(url: URL) -> Engine:
     try:
         return create_engine(url, pool_pre_ping=True)
     except (NoSuchModuleError, ImportError) as error:
-        why = f"no driver for {url.drivername} is installed: {error}"
-        raise ConfigError(why) from None
+        raise ConfigError(
+            f"no driver for {url.drivername} is installed: {error}; a store is a "
+            "SQLite file today, and nobody has tried PostgreSQL yet"
+        ) from None
 
 
 def insert(engine: Engine, table: Table) -> Any:

@@ -16,7 +16,7 @@ examples:
   doorsill-fleet broker check
   doorsill-fleet broker write
   doorsill-fleet broker install fleet/broker       on the broker's machine, as root
-  doorsill-fleet broker follow porto-1 --server fleet.stores.example:8443
+  doorsill-fleet broker follow porto-1             beside a shop's own broker, as root
 """
 WRITE = """\
 examples:
@@ -48,18 +48,20 @@ stay, its lists are new. What was revoked it learns by itself, from `broker foll
 """
 FOLLOW = """\
 examples:
-  doorsill-fleet broker follow porto-1 --server fleet.stores.example:8443
-  doorsill-fleet broker follow /etc/doorsill/porto-1 --server 192.0.2.10
+  doorsill-fleet broker follow porto-1
+  doorsill-fleet broker follow porto-1 --server 192.0.2.10:8443
 
-On the machine of a shop's own broker, as root and as a service: it asks the chain's
-`serve` each 15 seconds for the list of revoked certificates. One that is new, signed by
-the chain's CA and lacks nothing of the one before goes into FOLDER and to mosquitto,
+On the machine of a shop's own broker, as root: it asks the chain's `serve`, which the
+folder names in the file `server`, each 15 seconds for the list of revoked certificates.
+One that is new, signed by the chain's CA and lacks nothing of the one before goes into
+FOLDER and to mosquitto,
 which is restarted: within a minute of `device revoke` the camera is cut off here as
 well, and its next connection is refused. While `serve` cannot be reached, the last list
 holds. It does the same beside the chain's broker, where that is on a machine of its
-own (`init --broker HOST`). In its unit:
-  ExecStart=/usr/bin/doorsill-fleet broker follow FOLDER --server HOST:PORT
-  Restart=always
+own (`init --broker HOST`). As a service, with Debian's package:
+  install -d /etc/doorsill-fleet
+  cp -rT porto-1 /etc/doorsill-fleet/broker
+  systemctl enable --now doorsill-fleet-follow
 """
 INSTALL = """\
 examples:
@@ -105,9 +107,8 @@ def _add_follow(below: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--server",
         type=some_text,
-        required=True,
         metavar="HOST[:PORT]",
-        help="where cameras enrol: `doorsill-fleet serve`",
+        help="where cameras enrol, `doorsill-fleet serve` (default: as FOLDER says)",
     )
     _add_root(parser)
 

@@ -42,8 +42,13 @@ examples:
 
 Cameras that run `doorsill enrol` get their certificates here, over HTTPS (TLS 1.3).
 The issuing key lies in FOLDER. Its passphrase comes from systemd
-(LoadCredentialEncrypted=issuing.passphrase:FILE), or is asked for; the key itself may
-come from there, too (issuing.key). SIGTERM or Ctrl-C stops it.
+(LoadCredentialEncrypted=issuing.passphrase), or is asked for; the key itself may come
+from there, too (issuing.key). SIGTERM or Ctrl-C stops it.
+
+As a service, with Debian's package, in /var/lib/doorsill-fleet, as its user:
+  cd /var/lib/doorsill-fleet
+  runuser -u doorsill-fleet -- doorsill-fleet init --folder chain --host HOST
+  systemctl enable --now doorsill-fleet doorsill-fleet-receive
 """
 
 

@@ -11,24 +11,26 @@ from doorsill.commandline.values import number, some_text
 
 EPILOG = """\
 examples:
+  doorsill-fleet receive --folder fleet --store visitors.db
   doorsill-fleet receive --broker broker.example --csv visitors.csv
   doorsill-fleet receive --broker broker.example:8883 --store visitors.db \\
       --ca ca.pem --certificate store.pem --key store.key --site porto-1
-  doorsill-fleet receive --broker broker.example \\
-      --store postgresql+psycopg://office@db.example/doorsill
 
-`doorsill-fleet ca` made the three files. The certificate is a reader's: its common
-name is reader:NAME, the key has mode 0600, and the broker's access list lets it read
-doorsill/<site>/#. The broker keeps what is sent while this program is away, for 90 days
-and as far as its own limits go.
+`doorsill-fleet init` made all that is wanted, in the folder of the chain; a folder with
+its fleet.toml, ca.pem, reader-store.pem and reader-store.key is enough, on any machine.
+`doorsill-fleet ca` made the three files alone. The certificate is a reader's: its
+common name is reader:NAME, the key has mode 0600, and the broker's access list lets it
+read doorsill/<site>/#. The broker keeps what is sent while this program is away, for
+90 days and as far as its own limits go.
 
 A row of the CSV is one minute of one line or zone, once, however often it is sent.
 Beside visitors.csv stand visitors.csv.index (what is in it), visitors.attributes.csv
 once there are such reports, and visitors.csv.quarantine.jsonl with what was no message
 of a camera. To begin a new file, stop, move visitors.csv away and start again.
 
-A store is a SQLite file by its path, or a database by its URL. Two workers may fill one
-store: --part 1/2 and --part 2/2, each with its own reader's certificate. Start both
+A store is a SQLite file, by its path. (PostgreSQL is to follow, by its URL; nobody has
+tried it yet.) Two workers may fill one store: --part 1/2 and --part 2/2, each with its
+own reader's certificate (with --folder the second takes reader-store-2). Start both
 before cameras send; what one has yet to keep waits for it at the broker, so start it
 again if it ends. Nothing is lost, and nothing counts twice.
 
@@ -48,12 +50,18 @@ def add_receive(commands: argparse._SubParsersAction[Any]) -> None:
         EPILOG,
         "doorsill_fleet.cli.receive:run",
     )
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument(
         "--broker",
         type=some_text,
-        required=True,
         metavar="HOST[:PORT]",
         help="where the cameras send to; its certificate names HOST (port 8883)",
+    )
+    where.add_argument(
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="of `doorsill-fleet init`: names the broker, and has the three files",
     )
     _add_files(parser)
     parser.add_argument(
@@ -96,6 +104,5 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         ("--certificate", "reader-store.pem", "our certificate, PEM"),
         ("--key", "reader-store.key", "its key, PEM, mode 0600"),
     ):
-        parser.add_argument(
-            name, type=Path, default=Path(file), metavar="FILE", help=words
-        )
+        default = f"{words} (default: {file}, in FOLDER)"
+        parser.add_argument(name, type=Path, metavar="FILE", help=default)
