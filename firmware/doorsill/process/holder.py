@@ -10,6 +10,7 @@ from pathlib import Path
 from doorsill.errors import ConfigError
 
 LOCKS = Path("/proc/locks")  # proc_locks(5)
+MOUNTS = Path("/proc/self/mountinfo")  # proc_pid_mountinfo(5)
 RUN_LOCK = "doorsill.lock"  # in the run folder: only one `doorsill run` may hold it
 
 
@@ -19,21 +20,42 @@ def holder_of(path: Path) -> int | None:
     Raises ConfigError if this user may not inspect ``path``.
     """
     try:
-        found = path.stat()
+        wanted = _name_of(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise ConfigError(
             f"cannot look at {path}: {error.strerror}; run as root"
         ) from None
-    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
-    wanted = f"{device}:{found.st_ino}"
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in LOCKS.read_text("ascii").splitlines():
             words = line.split()
             if words[1] == "FLOCK" and words[5] == wanted and words[4] != "0":
                 return int(words[4])
     return None
+
+
+def _name_of(path: Path) -> str:
+    """Device and inode of ``path`` as LOCKS has them: hexadecimal, and decimal.
+
+    btrfs and overlay (a container) give stat(2) another device, so it is asked of the
+    mount below; OSError if ``path`` is not there.
+    """
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        found = os.fstat(handle)
+        about = Path(f"/proc/self/fdinfo/{handle}").read_text("ascii")
+    finally:
+        os.close(handle)
+    said = dict(each.split(":", 1) for each in about.splitlines())
+    inode = said.get("ino", str(found.st_ino)).strip()  # Linux 5.14
+    device = os.major(found.st_dev), os.minor(found.st_dev)
+    for line in MOUNTS.read_text(errors="replace").splitlines():
+        number, _, place = line.split()[:3]
+        if number == said["mnt_id"].strip():
+            major, _, minor = place.partition(":")
+            device = int(major), int(minor)
+    return f"{device[0]:02x}:{device[1]:02x}:{inode}"
 
 
 def hold_alone(path: Path) -> int:
