@@ -109,12 +109,16 @@ def revoke(session: Session, serial: str, now: datetime, why: str) -> int:
 
 
 def replace(
-    session: Session, serial: str, now: datetime, valid: timedelta
+    session: Session,
+    serial: str,
+    now: datetime,
+    valid: timedelta,
+    why: str = "replaced",
 ) -> HandedOut:
     """Another board or card of the same name: certificates end, a new voucher."""
     device = require_device(session, serial)
     _require_in_use(device)
-    _take_back(session, device, now, "replaced")
+    _take_back(session, device, now, why)
     device.state = EXPECTED
     return hand_out(session, device, now, valid)
 
@@ -133,7 +137,7 @@ def move(
     name = device.name if device.name not in taken else None
     device.name = name or next(each for each in names if each not in taken)
     device.site = site
-    return replace(session, serial, now, valid)
+    return replace(session, serial, now, valid, f"moved to {site}")
 
 
 def retire(session: Session, serial: str, now: datetime) -> list[str]:
