@@ -219,7 +219,7 @@ def test_a_second_worker_takes_the_chains_second_reader(
     ("words", "says"),
     [
         pytest.param(["--folder", "none"], "none is no fleet", id="no folder"),
-        pytest.param([], "one of the arguments --broker --folder", id="neither"),
+        pytest.param([], "--broker or --folder is required", id="neither"),
         pytest.param(
             ["--folder", "a", "--broker", "b"], "not allowed with", id="two places"
         ),
