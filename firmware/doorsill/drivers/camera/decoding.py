@@ -44,7 +44,8 @@ class Source:
         self.count = 0  # frames so far
         self.stamp: float | None = None  # of the last frame, s
         self.first: float | None = None  # of the first frame, s
-        self.ends = 0.0  # when the last picture that was read is over, s
+        self._ends = 0.0  # when the last picture that was read is over, s
+        self._all_ends = 0.0  # when the last of anything is over: sound goes on, s
         self._strict = strict
         try:
             self.container: Any = av.open(_address(url), timeout=timeout_s, **how)
@@ -66,7 +67,9 @@ class Source:
         self.interval = (
             self._every or declared
         )  # from frame to frame, s; 1/25 if unknown
-        self._tick = float(self.stream.time_base or 0)  # unit of its stamps, s
+        # Units of the stamps, by stream, s; one that begins later has none here.
+        streams = self.container.streams
+        self._ticks = {each.index: float(each.time_base or 0) for each in streams}
 
     @property
     def pixel_aspect(self) -> float:
@@ -79,26 +82,39 @@ class Source:
         return ratio if 0.1 < ratio < 10 else 1.0
 
     @property
+    def fields_apart(self) -> bool:
+        """Whether each frame that is marked as interlaced is one field, half as high.
+
+        HEVC has no other interlaced pictures (H.265, D.3.3), and FFmpeg does not weave
+        them.
+        """
+        return bool(self.stream.codec_context.name == "hevc")
+
+    @property
     def length(self) -> float | None:
         """Seconds of video that the file says it holds; None where it does not say."""
         stream, container = self.stream, self.container
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
-        if container.duration and len(container.streams) == 1:
-            return float(container.duration) / 1e6
-        return None
+        return float(container.duration) / 1e6 if container.duration else None
 
     @property
-    def declared_end(self) -> float | None:
-        """The stamp, s, at which the file says that its video ends; None: not said."""
-        length = self.length
+    def missing(self) -> float:
+        """Seconds from the end of what was read to the end that the file declares.
+
+        Where it declares one end for picture and sound together, both are looked at: of
+        a file that is cut short neither gets there. 0 where it declares none.
+        """
+        length, stream = self.length, self.stream
         if length is None or self._every is not None:
-            return None
-        if self.stream.duration and self.stream.time_base:
-            return float((self.stream.start_time or 0) * self.stream.time_base) + length
+            return 0.0
+        if stream.duration and stream.time_base:
+            start = float((stream.start_time or 0) * stream.time_base)
+            return start + length - self._ends
+        start = float(self.container.start_time or 0) / 1e6
         if "matroska" in self.container.format.name:
-            return length  # its duration is the time of its end
-        return float(self.container.start_time or 0) / 1e6 + length
+            start = 0.0  # its duration is the time of its end
+        return start + length - max(self._ends, self._all_ends)
 
     def next(self) -> Any | None:
         """The next decoded frame, its time in ``stamp``; None at the end.
@@ -137,12 +153,19 @@ class Source:
         self.container.close()
 
     def _decode(self) -> Iterator[Any]:
-        """Frames as they come. How long a picture lasts stands in its packet alone."""
-        for packet in self.container.demux(self.stream):
+        """Frames as they come. How long a picture lasts stands in its packet alone.
+
+        A packet without a byte says that the picture before is still shown.
+        """
+        for packet in self.container.demux():
+            ours = packet.stream is self.stream
             if packet.pts is not None and packet.duration:
-                over = (packet.pts + packet.duration) * self._tick
-                self.ends = max(self.ends, over)
-            yield from packet.decode()
+                tick = self._ticks.get(packet.stream_index, 0.0)
+                over = (packet.pts + packet.duration) * tick
+                self._all_ends = max(self._all_ends, over)
+                self._ends = max(self._ends, over) if ours else self._ends
+            if ours and (packet.size or packet.dts is None):
+                yield from packet.decode()
 
     def _may_lose(self, damaged: int) -> bool:
         """Whether one more damaged packet, the ``damaged``-th in a row, may be lost."""
@@ -159,7 +182,7 @@ class Source:
             self.stamp += self.interval  # no stamp, or one that goes back
         else:
             self.stamp = float(stamp)
-        self.ends = max(self.ends, self.stamp + self.interval)
+        self._ends = max(self._ends, self.stamp + self.interval)
         self.count += 1
 
     def _video_stream(self) -> Any:
@@ -177,6 +200,9 @@ class Source:
         width, height = (getattr(chosen, side, 0) for side in ("width", "height"))
         if chosen.codec_context is None:
             raise CameraError(f"{self.name} is in a codec that is not known here")
+        if not width or not height:
+            kind = self.container.format.name
+            raise CameraError(f"{self.name} holds no picture that can be read ({kind})")
         if not (0 < width <= LONGEST_SIDE and 0 < height <= LONGEST_SIDE):
             size = f"{width}x{height}"
             limit = f"1 to {LONGEST_SIDE} pixels a side are possible"

@@ -15,11 +15,13 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
+import av
 import numpy as np
 from av.filter import Graph
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from doorsill.drivers.camera.camera import Size, content_size
+from doorsill.errors import CameraError
 from doorsill.values import Pixels
 
 MATRIX = "DISPLAYMATRIX"  # FFmpeg's name of the side data
@@ -62,10 +64,16 @@ def orientation_of(matrix: bytes | None) -> Orientation:
 class Scaler:
     """Scales and converts in one pass; the result is a view of libswscale's buffer."""
 
-    def __init__(self, fit: Size, pixel_aspect: float = 1.0) -> None:
-        """``pixel_aspect`` is the width of a stored pixel / its height."""
+    def __init__(
+        self, fit: Size, pixel_aspect: float = 1.0, *, fields_apart: bool = False
+    ) -> None:
+        """``pixel_aspect`` is the width of a stored pixel / its height.
+
+        ``fields_apart``: an interlaced frame is one field, half as high as the picture.
+        """
         self._fit = fit
         self._pixel_aspect = pixel_aspect
+        self._fields_apart = fields_apart
         self._reformatter = VideoReformatter()
         self._field = FirstField()
         self._turned = AS_STORED
@@ -73,16 +81,28 @@ class Scaler:
         self._asked = False  # whether that frame may still be in memory
 
     def pixels(self, frame: Any) -> Pixels:
-        """(height, width, 3) uint8 RGB, upright, aspect kept, inside ``fit``."""
+        """(height, width, 3) uint8 RGB, upright, aspect kept, inside ``fit``.
+
+        Raises CameraError where FFmpeg cannot convert such a picture.
+        """
         turned = self._orientation(frame)
-        shape = (frame.width * self._pixel_aspect, frame.height)
+        half = frame.interlaced_frame and self._fields_apart
+        shape = (frame.width * self._pixel_aspect, frame.height * (2 if half else 1))
         fit = self._fit[::-1] if turned.transpose else self._fit
         width, height = content_size(shape, fit)
-        if frame.interlaced_frame:
-            frame = self._field.of(frame)
-        scaled = self._reformatter.reformat(
-            frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1
-        )
+        try:
+            if frame.interlaced_frame and not half:
+                frame = self._field.of(frame)
+            scaled = self._reformatter.reformat(
+                frame,
+                width,
+                height,
+                "rgb24",
+                interpolation=Interpolation.AREA,
+                threads=1,
+            )
+        except (av.FFmpegError, OSError) as error:
+            raise CameraError(_unlike(frame, error)) from error
         plane = scaled.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         return turned.turn(rows[:height, : width * 3].reshape(height, width, 3))
@@ -90,18 +110,30 @@ class Scaler:
     def _orientation(self, frame: Any) -> Orientation:
         """How ``frame`` is shown; its matrix is read only where it may have changed.
 
+        What a key frame says holds until the next one: a stream may say it once.
+
         In PyAV a frame and its side data hold each other once the side data was read,
         so the picture would stay in memory until the collector runs. It runs here, with
         the next frame.
         """
-        if frame.rotation != self._rotation:
+        rotation = frame.rotation
+        silent = not rotation and not frame.key_frame and self._rotation is not None
+        if rotation != self._rotation and not silent:
             matrix = frame.side_data.get(MATRIX) if len(frame.side_data) else None
             self._turned = orientation_of(None if matrix is None else bytes(matrix))
-            self._rotation, self._asked = frame.rotation, True
+            self._rotation, self._asked = rotation, True
         elif self._asked:
             gc.collect()
             self._asked = False
         return self._turned
+
+
+def _unlike(frame: Any, error: Exception) -> str:
+    return (
+        f"pictures of {frame.width} x {frame.height} in {frame.format.name}, colour "
+        f"space {int(frame.colorspace)} (H.273), cannot be converted here: "
+        f"{getattr(error, 'strerror', None) or error}"
+    )
 
 
 class FirstField:

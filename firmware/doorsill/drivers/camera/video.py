@@ -104,7 +104,9 @@ class LiveVideo:
 
     def __init__(self, source: Source, fit: Size, frame_rate: float | None) -> None:
         self._source = source
-        self._scaler = Scaler(fit, source.pixel_aspect)
+        self._scaler = Scaler(
+            fit, source.pixel_aspect, fields_apart=source.fields_apart
+        )
         self._rate = FrameRate(frame_rate)
         self._clock = SourceClock()
         self._time = float("-inf")  # of the last delivered frame, s
@@ -144,7 +146,9 @@ class Recording:
     ) -> None:
         self._path = path
         self._source = source
-        self._scaler = Scaler(fit, source.pixel_aspect)
+        self._scaler = Scaler(
+            fit, source.pixel_aspect, fields_apart=source.fields_apart
+        )
         self._rate = rate
         self._live = live
         self._origin = begins  # the time of stamp 0, s
@@ -212,8 +216,7 @@ class Recording:
         source = self._source
         if source.count == 0:
             raise CameraError(f"{source.name} holds no frame")
-        end, reached = source.declared_end, source.ends
-        if end is not None and end - reached > MISSING_S:
+        if source.missing > MISSING_S:
             raise CameraError(
                 f"{source.name} is cut short {source.where()}: "
                 f"{source.length:.1f} s declared"

@@ -1,0 +1,119 @@
+"""What a file says of its pictures, in the ways of containers and codecs."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from limits import PROGRAM_S
+
+from doorsill.drivers.camera.opening import open_camera
+from doorsill.errors import CameraError
+from doorsill.values import Pixels
+
+FIT = (320, 256)
+SCENE = ("-f", "lavfi", "-i", "testsrc=s=320x192:r=10:d=4")
+LONGER_SOUND = ("-f", "lavfi", "-i", "sine=d=6")
+X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "100")
+X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params")
+VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8")
+ONCE_TURNED = ("-bsf:v", "h264_metadata=display_orientation=insert:rotate=90")
+
+
+def made(path: Path, *options: str) -> Path:
+    """A recording of four seconds, 320 x 192, by FFmpeg's own tool."""
+    command = ["ffmpeg", "-v", "error", "-nostdin", *SCENE, *options, str(path)]
+    subprocess.run(command, check=True, timeout=PROGRAM_S)
+    return path
+
+
+def seen(path: Path) -> list[Pixels]:
+    """All pictures of a recording; raises what its camera raises."""
+    camera = open_camera("video", str(path), FIT, live=False)
+    pictures = []
+    try:
+        while (frame := camera.read()) is not None:
+            pictures.append(frame.pixels.copy())
+            frame.release()
+    finally:
+        camera.close()
+    return pictures
+
+
+SOUNDING = [
+    pytest.param("door.mkv", (*X264, "-c:a", "flac"), id="matroska"),
+    pytest.param("door.webm", (*VP8, "-c:a", "libvorbis"), id="webm"),
+    pytest.param("door.flv", (*X264, "-c:a", "aac"), id="flash video"),
+    pytest.param("door.mov", (*X264, "-c:a", "aac"), id="quicktime"),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), SOUNDING)
+def test_sound_that_goes_on_is_no_cut(
+    tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
+    assert len(seen(made(tmp_path / name, *LONGER_SOUND, *options))) == 40
+
+
+@pytest.mark.parametrize(("name", "options"), SOUNDING[:3])
+@pytest.mark.parametrize("share", [0.4, 0.6])
+def test_a_cut_shows_where_one_end_is_declared_for_picture_and_sound(
+    tmp_path: Path, name: str, options: tuple[str, ...], share: float
+) -> None:
+    path = made(tmp_path / name, *LONGER_SOUND, *options)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(CameraError, match=rf"{name} is (cut short|damaged) after fra"):
+        seen(path)
+
+
+def test_a_packet_without_a_byte_is_no_damage(tmp_path: Path) -> None:
+    """Theora's way to say that the picture is still the same."""
+    still = ("-vf", "trim=end_frame=1,loop=39:1,setpts=N/10/TB", "-c:v", "libtheora")
+    path = made(tmp_path / "door.ogv", *still)
+    assert 0 < len(seen(path)) <= 40
+
+
+def test_a_field_that_comes_alone_is_as_high_as_its_picture(tmp_path: Path) -> None:
+    """HEVC stores the two fields apart, so each frame is half as high."""
+    fields = ("-vf", "tinterlace=interleave_bottom,setfield=bff,separatefields")
+    coded = (*fields, *X265, "log-level=none:interlace=bff")
+    pictures = seen(made(tmp_path / "door.mkv", *coded))
+    assert pictures[0].shape == (192, 320, 3)
+    woven = seen(made(tmp_path / "whole.mkv", *X265, "log-level=none"))
+    difference = np.abs(pictures[0].astype(int) - woven[0]).mean()
+    assert difference < 6  # the same picture, of half the rows
+
+
+def test_who_is_turned_once_stays_turned(tmp_path: Path) -> None:
+    """An H.264 stream says at its key frame alone how it is to be shown."""
+    path = made(tmp_path / "door.h264", "-r", "10", *X264, *ONCE_TURNED)
+    assert {each.shape for each in seen(path)} == {(256, 154, 3)}
+
+
+def test_colours_that_cannot_be_converted_are_one_sentence(tmp_path: Path) -> None:
+    stored = ("-pix_fmt", "yuv444p", "-c:v", "ffv1", "-colorspace", "ycgco")
+    with pytest.raises(CameraError, match=r"yuv444p, colour space 8 .* converted here"):
+        seen(made(tmp_path / "door.mkv", *stored))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param("door.webp", ("-c:v", "libwebp"), id="a picture that moves"),
+        pytest.param("door.ts", (), id="a stream without its parameters"),
+    ],
+)
+def test_a_file_without_a_picture_that_can_be_read_says_so(
+    tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
+    path = tmp_path / name
+    if options:
+        made(path, *options)
+    else:  # no sequence parameters come before the first of its pictures, nor later
+        whole = made(path, *X264).read_bytes()
+        head, rest = whole[: 3 * 188], whole[len(whole) // 2 // 188 * 188 :]
+        path.write_bytes(head + rest)
+    with pytest.raises(CameraError, match=rf"{name} holds no picture that can be read"):
+        seen(path)
