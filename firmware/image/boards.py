@@ -109,6 +109,15 @@ def require_labels(overlay: Path, trees: Sequence[Path]) -> None:
             )
 
 
+def choose_radio(firmware: Path) -> None:
+    """The program of a Pi's radio, of two: a script of the package would choose it."""
+    name = firmware / "cypress/cyfmac43455-sdio.bin"
+    usual = name.with_name("cyfmac43455-sdio-standard.bin")
+    if usual.exists() and not name.exists():
+        name.unlink(missing_ok=True)  # a link into /etc/alternatives
+        name.symlink_to(usual.name)
+
+
 def _names(tree: Path, node: str) -> set[str]:
     nodes = run(["fdtget", "-l", tree, "/"]).split()
     if node.strip("/") not in nodes:

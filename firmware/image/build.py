@@ -35,6 +35,7 @@ from image import (
     made_of,
     modules,
     partitions,
+    picamera,
     publish,
     sbom,
     system,
@@ -134,6 +135,7 @@ def set_up(wanted: Build, kernel: Path) -> None:
         shutil.copytree(
             kernel / "usr/lib/firmware", inside, symlinks=True, dirs_exist_ok=True
         )
+        boards.choose_radio(inside)
     system.lay(wanted.board, wanted.root)
     system_root.set_up(wanted.root)
     system.enable(wanted.root)
@@ -152,6 +154,7 @@ def make_root(wanted: Build) -> None:
         shutil.copytree(base, wanted.root, symlinks=True)
         package = deb.Wanted("trixie", "arm64", wanted.epoch)
         needed = environment.of_camera(deb.ROOT / "requirements", package.target)
+        needed += picamera.wanted(deb.ROOT / "requirements", package.target)
         foreign = environment.fetch(needed, package.target, wanted.cache / "wheels")
         work = wanted.out / "deb"
         shutil.rmtree(work, ignore_errors=True)
@@ -159,6 +162,7 @@ def make_root(wanted: Build) -> None:
         tree = deb.stage(files.CAMERA, package, foreign, work)
         shutil.copytree(tree, wanted.root, symlinks=True, dirs_exist_ok=True)
         shutil.rmtree(work)
+        picamera.lay(wanted.root / "opt/doorsill" / package.target.site)
         bytecode.compile_below(native, wanted.root, OPT)
 
 

@@ -1,4 +1,4 @@
-"""Files of others that a build for a Raspberry Pi is given, each with a pinned hash.
+"""Packages of others that a build for a Raspberry Pi is given, each with a pinned hash.
 
 inputs.txt ─► what to fetch ─► a folder ─► held against the hashes ─► unpacked
 """
@@ -6,6 +6,7 @@ inputs.txt ─► what to fetch ─► a folder ─► held against the hashes �
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from image import lock
 
 LIST = Path(__file__).resolve().parent / "inputs.txt"
 UNPINNED = "-"
+EPOCH = re.compile(r"_\d+%3a")  # of a version, as `apt-get download` names a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,21 @@ class Input:
     """One line of inputs.txt."""
 
     board: str
-    file: str
+    path: str  # below the archive
     sha256: str  # UNPINNED where nobody has said it
     what: str
+
+    @property
+    def file(self) -> str:
+        """Its name there."""
+        return self.path.rpartition("/")[2]
+
+    def inside(self, folder: Path) -> Path | None:
+        """Where it lies in ``folder``, as the archive or as apt has named it."""
+        for path in sorted(folder.glob("*.deb")):
+            if EPOCH.sub("_", path.name) == self.file:
+                return path
+        return None
 
 
 def inputs(text: str) -> list[Input]:
@@ -40,7 +54,7 @@ def inputs(text: str) -> list[Input]:
         )
         if not hashed:
             raise ConfigError(
-                f"inputs.txt, line {number}: board, file, SHA-256 and what belong there"
+                f"inputs.txt, line {number}: board, path, SHA-256 and what belong there"
             )
         found.append(Input(*words))
     return found
@@ -51,19 +65,35 @@ def take(wanted: Iterable[Input], folder: Path) -> list[Path]:
 
     ConfigError says all that is to be fetched; UntrustedError that a file is another.
     """
-    asked = list(wanted)
-    missing = [each for each in asked if not (folder / each.file).exists()]
+    asked = [(each, each.inside(folder)) for each in wanted]
+    missing = [_missing(each, folder) for each, path in asked if path is None]
     if missing:
-        raise ConfigError(
-            *(f"{folder / each.file} is missing: {each.what}" for each in missing)
-        )
-    unpinned = [each.file for each in asked if each.sha256 == UNPINNED]
+        raise ConfigError(*missing, TRUST)
+    unpinned = [each.file for each, _ in asked if each.sha256 == UNPINNED]
     if unpinned:
         raise ConfigError(
             f"inputs.txt pins no hash of {', '.join(unpinned)}: check where the files "
             f"came from, then `python -m image.inputs --pin {folder}`"
         )
-    return [lock.check(folder / e.file, e.sha256, e.what) for e in asked]
+    return [
+        lock.check(path, each.sha256, f"{each.file} ({each.what})")
+        for each, path in asked
+        if path is not None
+    ]
+
+
+def _missing(each: Input, folder: Path) -> str:
+    hashed = "" if each.sha256 == UNPINNED else f", SHA-256 {each.sha256}"
+    return (
+        f"{folder / each.file} is missing: {each.what}. Fetch {each.path} from "
+        f"Raspberry Pi's archive (release trixie){hashed}"
+    )
+
+
+TRUST = (
+    "nobody here could reach that archive: at the first fetch, hold these hashes "
+    "against its signed index, as `apt-get download` does on a Raspberry Pi OS"
+)
 
 
 def pin(text: str, folder: Path) -> str:
@@ -71,9 +101,11 @@ def pin(text: str, folder: Path) -> str:
     lines = []
     for line in text.splitlines():
         words = line.split(maxsplit=3)
-        if len(words) == 4 and words[0][0] != "#" and (folder / words[1]).exists():
-            each = replace(Input(*words), sha256=lock.sha256_of(folder / words[1]))
-            line = f"{each.board} {each.file} {each.sha256} {each.what}"
+        each = Input(*words) if len(words) == 4 and words[0][0] != "#" else None
+        path = each.inside(folder) if each else None
+        if each is not None and path is not None:
+            pinned = replace(each, sha256=lock.sha256_of(path))
+            line = f"{pinned.board} {pinned.path} {pinned.sha256} {pinned.what}"
         lines.append(line)
     return "\n".join(lines) + "\n"
 
@@ -91,7 +123,7 @@ def main() -> int:
     text = LIST.read_text("utf-8")
     try:
         for each in inputs(text):
-            sys.stdout.write(f"{each.board}: {each.file}: {each.what}\n")
+            sys.stdout.write(f"{each.board}: {each.path}: {each.what}\n")
         if asked.pin:
             LIST.write_text(pin(text, asked.pin), encoding="utf-8")
     except DoorsillError as error:

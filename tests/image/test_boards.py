@@ -106,6 +106,25 @@ def test_the_kernel_line_is_one_line_with_slot_and_root_hash(board: str) -> None
     assert ("console=" in line) == (board == "virt")
 
 
+@pytest.mark.parametrize("dangling", [True, False])
+def test_the_radios_program_is_chosen_as_the_packages_script_would(
+    tmp_path: Path, dangling: bool
+) -> None:
+    folder = tmp_path / "cypress"
+    folder.mkdir()
+    (folder / "cyfmac43455-sdio-standard.bin").write_bytes(b"standard")
+    (folder / "cyfmac43455-sdio-minimal.bin").write_bytes(b"minimal")
+    name = folder / "cyfmac43455-sdio.bin"
+    if dangling:
+        name.symlink_to("/etc/alternatives/cyfmac43455-sdio.bin")
+    boards.choose_radio(tmp_path)
+    assert name.read_bytes() == b"standard" and not name.readlink().is_absolute()
+    name.unlink()
+    name.write_bytes(b"a file of its own")
+    boards.choose_radio(tmp_path)
+    assert name.read_bytes() == b"a file of its own"
+
+
 @pytest.mark.parametrize("board", ["pi4", "pi5"])
 def test_picamera2_finds_the_link_to_its_memory(board: str) -> None:
     (rules,) = (system.HERE / f"system-{board}/usr/lib/udev").rglob("*.rules")

@@ -1,7 +1,7 @@
-"""What the virtual camera is given over its image: a picamera2, and pictures for it.
+"""What the virtual camera is given over its image: a shim, and pictures for it.
 
-    wheels, locked ─► site-packages/picamera2 + one line ─┐
-    hil_pi.py, three stubs ───────────────────────────────┼─► layer.squashfs
+    picamera2/__init__.py of the image + one line ────────┐
+    hil_pi.py ────────────────────────────────────────────┼─► layer.squashfs
     street.mp4 ─► JPEGs ─► /opt/hil/frames ───────────────┘        │
     virtual.yaml, udev rule ───────────────────── second disk of the guest, laid over /
 
@@ -24,12 +24,12 @@ from places import ROOT
 
 from deb import environment
 from doorsill.drivers.camera.clip import STREET
-from image import bytecode, intact, kept, lock
+from image import bytecode, intact, kept, lock, picamera
 from image.build import own_lock
 
 TARGET = environment.Target("3.13", "aarch64")
 CACHE = ROOT / "build" / "image" / "cache"  # of the image's own build
-LOCK = ROOT / "requirements" / "hil.txt"
+LOCK = ROOT / "requirements" / picamera.LOCK
 INSIDE = Path(__file__).parent / "inside"
 PACK_S = 300.0
 SITE = "opt/doorsill/lib/python3.13/site-packages"
@@ -40,15 +40,6 @@ STEP_NS = 80_000_000  # from frame to frame of the street's clip
 PICTURES = 120  # of the clip's first seconds; nobody is in the first
 QUALITY = 92  # of the JPEGs, in percent
 WIDTH, HEIGHT = 480, 360  # of the clip
-# What picamera2 imports and the camera never calls: raw pictures, windows, names.
-STUBS = {
-    "pidng/__init__.py": "",
-    "pidng/camdefs.py": "class Picamera2Camera: ...\n",
-    "pidng/core.py": "class PICAM2DNG: ...\n",
-    "prctl.py": "def set_name(_): ...\n",
-    "pykms.py": "class _Any(type):\n    def __getattr__(cls, name): return name\n"
-    "class PixelFormat(metaclass=_Any): ...\n",
-}
 LAST_LINE = "\nfrom hil_pi import PacedPi as Picamera2, Planar as MappedArray  # noqa\n"
 SIZES = ((480, 360), (640, 480), (320, 240), (1280, 960))
 PORT = "hil"  # of the guest's virtio-serial, where the tests' shell is
@@ -127,14 +118,12 @@ def _key() -> str:
 
 
 def camera_files(site: Path, wheels: Path) -> None:
-    """picamera2 and what it needs, by their hashes, for the camera's Python."""
-    wanted = list(environment.pinned(LOCK.read_text("utf-8"), TARGET))
-    for wheel in environment.fetch(wanted, TARGET, wheels):
-        with zipfile.ZipFile(wheel) as packed:
-            packed.extractall(site)
-    for name, text in STUBS.items():
-        (site / name).parent.mkdir(exist_ok=True)
-        (site / name).write_text(text)
+    """The shim, and the image's picamera2 with one line more, that takes it."""
+    locked = environment.pinned(LOCK.read_text("utf-8"), TARGET)
+    wanted = [each for each in locked if each.name == "picamera2"]
+    (wheel,) = environment.fetch(wanted, TARGET, wheels)
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extract("picamera2/__init__.py", site)
     shutil.copy(INSIDE / "hil_pi.py", site)
     (site.parents[3] / "hil").mkdir()
     for name in ("hil_watch.py", "hil_count.py", "hil_canary.py"):
