@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 CIRCUITS := ngspice device-tree-compiler python3 python3-venv python3-libfdt
 PACKAGES := python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd man-db zsh openssl openssh-client git \
-            e2fsprogs btrfs-progs ffmpeg mtools fdisk dosfstools zstd $(CIRCUITS)
+            e2fsprogs btrfs-progs ffmpeg mtools fdisk dosfstools zstd nftables iproute2 $(CIRCUITS)
 DEMO_SECONDS ?= 60
 # The tests wait more than they compute: two workers for each processor.
 WORKERS ?= $(shell n=$$(( 2 * $$(nproc) )); echo $$(( n < 8 ? n : 8 )))
@@ -24,7 +24,7 @@ TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 # A misspelt variable would be ignored, and a misspelt target gets make's own words.
 VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
              BOARD FUZZ_SECONDS STARTS ONLY FULL KICAD TREE DAYS CAMERAS MAKEHUMAN WORK SCALE \
-             CYCLES DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK PACKAGES BENCH
+             CYCLES DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK PACKAGES BENCH OWN_LOCK
 GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
 STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
 ifneq ($(STRANGE),)
@@ -179,9 +179,11 @@ deb: setup ## build the Debian packages in dist/ (ARCH= RELEASE=)
 # Programs that make file systems; none of them needs root.
 IMAGE_TOOLS := genimage mtools dosfstools squashfs-tools cryptsetup-bin e2fsprogs kmod binutils zstd bmap-tools systemd
 
+# OWN_LOCK=1: where the archive has dropped a locked version, take what it has now, and say
+# so: for a machine that tests.
 image: setup ## build the operating system (BOARD=virt|pi4|pi5; 5 minutes)
 	@SUDO="$(SUDO)" bash scripts/install-system $(IMAGE_TOOLS)
-	@cd firmware && ../$(PY) -m image.build --board $(or $(BOARD),virt)
+	@cd firmware && ../$(PY) -m image.build --board $(or $(BOARD),virt) $(if $(filter-out 0 no,$(OWN_LOCK)),--own-lock)
 
 image-lock: setup ## lock the packages of the image again (1 minute)
 	@cd firmware && ../$(PY) -m image.renew

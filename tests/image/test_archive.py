@@ -10,7 +10,8 @@ import pytest
 
 from doorsill.errors import UntrustedError, UplinkError
 from image import archive
-from image.lock import Locked
+from image.build import own_lock
+from image.lock import Locked, locked
 
 pytestmark = pytest.mark.skipif(
     not Path(archive.HELPER).exists(), reason="needs apt's own program"
@@ -72,6 +73,33 @@ def test_a_copy_with_a_changed_byte_is_fetched_again(
     shutil.rmtree(mirror)  # and it is not taken where there is no other
     with pytest.raises(UplinkError, match=r"dash 1:2~3"):
         archive.fetch([dash], tmp_path / "cache")
+
+
+def test_a_machine_that_tests_goes_on_with_a_lock_of_its_own_and_says_so(
+    tmp_path: Path,
+    mirror: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    newer = package("dash", b"a newer shell")
+    (mirror / "p/dash").write_bytes(b"a newer shell")
+    monkeypatch.setattr(archive, "resolve", lambda wants, folder: [newer])
+    found = own_lock((package("dash", b"a shell"),), tmp_path)
+    assert found == (newer,)
+    said = capsys.readouterr().out
+    assert "dash 1:2~3" in said and "going on with a lock of our own" in said
+    assert locked((tmp_path / "packages.lock").read_text()) == [newer]
+    assert archive.fetch(found, tmp_path / "packages")
+
+
+def test_a_lock_that_the_archive_still_has_is_kept(
+    tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dash = package("dash", b"a shell")
+    (mirror / "p/dash").write_bytes(b"a shell")
+    monkeypatch.setattr(archive, "resolve", lambda wants, folder: pytest.fail("asked"))
+    assert own_lock((dash,), tmp_path) == (dash,)
+    assert not (tmp_path / "packages.lock").exists()
 
 
 def test_it_is_the_machines_own_archive() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from built import OUT, built
 from limits import PROGRAM_S
 from places import ROOT
 
@@ -18,7 +18,6 @@ from deb.environment import Target
 from image import picamera, sbom
 
 TARGET = Target("3.13", "aarch64")
-IMAGE = ROOT / "build" / "image" / "virt"
 
 
 def test_each_wheel_is_locked_by_its_hash() -> None:
@@ -94,11 +93,9 @@ def imported(package: Path) -> Iterator[str]:
             yield from (each for each in found[:1] if not each.startswith("picamera2"))
 
 
-@pytest.mark.skipif(
-    not (IMAGE / "image.json").exists(), reason="make image BOARD=virt builds one"
-)
+@built
 def test_all_that_it_imports_is_in_the_image() -> None:
-    root = IMAGE / json.loads((IMAGE / "image.json").read_text("utf-8"))["root"]
+    root = OUT / "root"
     places = [root / sbom.SITE, root / "usr/lib/python3/dist-packages"]
     names = {each.partition(".")[0] for each in imported(places[0] / "picamera2")}
     assert {"libcamera", "numpy", "videodev2", "pidng", "prctl"} <= names
