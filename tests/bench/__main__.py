@@ -66,6 +66,7 @@ MEASUREMENTS = {
     "enrol": Measurement("enrol.rows", 28),
     "ingest": Measurement("ingest.rows", 7),
     "flash": Measurement("flash.rows", 1),
+    "start": Measurement("start.rows", 0.5),
     "outage": Measurement("outbox.ninety_days", 12),
 }
 
