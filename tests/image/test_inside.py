@@ -26,7 +26,7 @@ from image import layout, lock, system, verity
 UNITS = "usr/lib/systemd/system"
 SETTINGS = system.HERE / "system"
 SECRET = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{16}")
-VOUCHER = re.compile(rb"doorsill://[\w.\[\]:-]+/ds-[0-9a-z]{8}/[0-9A-Za-z]{4}-")
+VOUCHER = re.compile(rb"doorsill://[\w.\[\]:-]+/ds-[0-9a-z]{8}/(\w{4}-){2}")
 # Examples in libraries' own sources and tests: words, and no key of anybody.
 SPEAKS_OF_KEYS = re.compile(r"(cryptography|/ssh|asymmetric|\.so(\.\d+)*$|\.rst$)")
 ALWAYS = {"nftables", "systemd-networkd", "systemd-resolved", "systemd-timesyncd"}
@@ -72,8 +72,8 @@ def either(request: pytest.FixtureRequest) -> Path:
 def test_nothing_is_swapped_and_no_memory_is_dumped(either: Path) -> None:
     assert "swap" not in (either / "etc/fstab").read_text("utf-8").split()
     assert "swap.target" in system.NEVER
-    assert not [*either.rglob("*.swap"), *either.rglob("*zram*")]
-    assert not list(either.rglob("systemd-coredump*"))
+    for pattern in ("*.swap", "zram*.ko*", "*zram-generator*", "systemd-coredump*"):
+        assert list(either.rglob(pattern)) == []
     manager = setting(either, "etc/systemd/system.conf.d/doorsill.conf")["Manager"]
     assert manager["DefaultLimitCORE"] == "0"
     assert manager["DumpCore"] == "no"
@@ -171,7 +171,7 @@ def test_the_boot_partition_starts_what_is_checked(said: dict[str, str]) -> None
     assert not re.search(r"\b(init|rd\.break|systemd\.debug|single|root)\b", line)
     names = printed("mdir", "-b", "-i", parts / "boot_a.img", "::").split()
     assert {"::/kernel8.img", "::/initramfs8", "::/cmdline.txt"} <= set(names)
-    assert "File not found" in printed("mdir", "-b", "-i", parts / "boot_b.img", "::")
+    assert printed("mdir", "-b", "-i", parts / "boot_b.img", "::") == ""
 
 
 @built
@@ -308,7 +308,7 @@ def test_the_search_for_keys_finds_one(tmp_path: Path) -> None:
     path = tmp_path / "device.key"
     path.write_bytes(b"x\n-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n")
     assert holds_key(path.read_bytes())
-    assert VOUCHER.search(b"x doorsill://fleet.example:8443/ds-4k7q2m9x/AB3D-7K2M y")
+    assert VOUCHER.search(b"x doorsill://fleet.example:8443/ds-4k7q2m9x/AB3D-7K2M-9 y")
 
 
 @built
@@ -390,12 +390,15 @@ def test_every_unit_of_ours_verifies_and_is_shut(root: Path) -> None:
 @built
 @needs_systemd
 def test_every_unit_that_is_started_verifies(root: Path) -> None:
+    version = re.search(r"systemd (\d+)", printed("systemd-analyze", "--version"))
+    if version is None or int(version[1]) < 257:
+        pytest.skip("this machine's systemd is older than that of the image's units")
     started = {path.name for path in (root / "etc/systemd/system").rglob("*.wants/*")}
     assert [line for name in sorted(started) for line in faults(root, name)] == []
 
 
 def faults(root: Path, unit: str) -> list[str]:
-    """What systemd says against it; not what an older one of this machine knows not."""
+    """What systemd says against it."""
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", f"--root={root}", unit],
         capture_output=True,
@@ -403,8 +406,7 @@ def faults(root: Path, unit: str) -> list[str]:
         check=False,
         timeout=PROGRAM_S,
     )
-    lines = [line for line in done.stderr.splitlines() if unit in line]
-    return [line for line in lines if "Unknown key" not in line or "doorsill" in line]
+    return [line for line in done.stderr.splitlines() if unit in line]
 
 
 def exposure(unit: Path) -> float:
