@@ -27,10 +27,10 @@ SEEN = 77  # how it ends at its first frame; it may write nothing by then
 PROGRAM = f"""\
 import os, sys
 from doorsill.cli.main import main
-from doorsill.vision.door import Door
-def take(self, frame):
+from doorsill.vision.pipeline import Pipeline
+def step(self, frame):
     os._exit({SEEN})
-Door._take = take
+Pipeline.step = step
 sys.exit(main())
 """
 
