@@ -82,15 +82,20 @@ def ext4(path: Path, name: str, folders: tuple[str, ...], epoch: int) -> None:
     run([*command, path, f"{layout.size_of(name) // 1024}k"], epoch, settings=settings)
     shutil.rmtree(work)
     script = path.with_suffix(".debugfs")
-    script.write_text("\n".join(_times(folders, epoch)) + "\n")
+    script.write_text("\n".join(_inodes(folders, epoch)) + "\n")
     run(["debugfs", "-w", "-f", script, path], epoch, settings=settings)
     script.unlink()
 
 
-def _times(folders: Iterable[str], epoch: int) -> Iterator[str]:
-    """For debugfs: every folder is of ``epoch``. mke2fs copies the change times."""
+def _inodes(folders: Iterable[str], epoch: int) -> Iterator[str]:
+    """For debugfs: every folder is root's and of ``epoch``.
+
+    mke2fs copies change times and owner from here, whoever builds.
+    """
     yield f"set_current_time @{epoch}"
     for folder in ("/", "/lost+found", *(f"/{each}" for each in folders)):
+        for each in ("uid", "gid"):
+            yield f"set_inode_field {folder} {each} 0"
         for each in ("atime", "mtime", "ctime", "crtime"):
             yield f"set_inode_field {folder} {each} @{epoch}"
             yield f"set_inode_field {folder} {each}_extra 0"

@@ -17,6 +17,7 @@ from doorsill.errors import ConfigError
         pytest.param(0o022, id="Debian's umask"),
         pytest.param(0o077, id="of a unit that is shut"),
         pytest.param(0o000, id="none"),
+        pytest.param(0o777, id="which takes all away"),
     ]
 )
 def umask(request: pytest.FixtureRequest) -> Iterator[int]:
@@ -32,7 +33,7 @@ def test_a_mode_that_is_asked_for_does_not_hang_on_the_umask(
     path = tmp_path / "device.crt"
     put(path, b"old", mode)
     put(path, b"new", mode)
-    wanted = FOR_ALL & ~umask if mode is None else mode
+    wanted = FOR_ALL & ~umask | OWNER_ALONE if mode is None else mode
     assert path.stat().st_mode & 0o777 == wanted
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]

@@ -67,6 +67,7 @@ def test_state_has_its_folders_and_is_the_same_twice(tmp_path: Path) -> None:
         wait_until(lambda: int(time.time()) > second)  # noqa: B023
     assert made[0].read_bytes() == made[1].read_bytes()
     listed = said("debugfs", "-R", "ls -p /", made[0])
+    assert set(re.findall(r"^/\d+/\d+/(\d+/\d+)/", listed, re.M)) == {"0/0"}
     for each in layout.STATE_FOLDERS:
         assert f"/040755/0/0/{each}/" in listed
 

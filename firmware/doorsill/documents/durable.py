@@ -15,7 +15,8 @@ FOR_ALL = 0o644  # mode of what another user must read, as a service does
 def put(path: Path, data: bytes, mode: int | None = None) -> None:
     """Write ``path``, whole or not at all.
 
-    It has exactly ``mode``; without one that of any new file, less the umask.
+    It has exactly ``mode``; without one that of any new file, less the umask, but its
+    owner always reads and writes it.
     """
     temporary = path.with_name(f"{path.name}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -23,8 +24,8 @@ def put(path: Path, data: bytes, mode: int | None = None) -> None:
         temporary.unlink(missing_ok=True)  # left by a power cut
         handle = os.open(temporary, flags, FOR_ALL if mode is None else mode)
         with os.fdopen(handle, "wb") as file:
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
+            given = os.fstat(file.fileno()).st_mode & 0o777
+            os.fchmod(file.fileno(), given | OWNER_ALONE if mode is None else mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
