@@ -350,6 +350,25 @@ def test_a_policy_counts_as_the_device_would(
     assert (found["closed"] > 0) == closed
 
 
+HOURS = '[[hours]]\ndays = ["mon"]\nopens = "09:00"\ncloses = "20:00"'
+
+
+def test_hours_that_cannot_be_heeded_are_said_to_be_not(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(POLICY.format(more=HOURS))
+    options = ("--policy", str(policy), "--seconds", "1")
+    found = counted(str(STREET), *options)
+    assert found["closed"] == 0 and "give --starts" in found["remarks"][0]
+    assert "the opening hours of the policy are not heeded" in count(
+        str(STREET), *options
+    ).stdout.replace("\n", " ")
+    starts = ("--starts", "2026-11-23T09:00+00:00")
+    heeded = counted(str(STREET), *options, *starts)
+    assert not any("--starts" in each for each in heeded["remarks"])
+    both = count(str(STREET), str(STREET), *options, *starts)
+    assert both.returncode == 2 and "--starts is of one recording" in both.stderr
+
+
 @pytest.mark.parametrize(
     ("stdout", "environment", "code"),
     [

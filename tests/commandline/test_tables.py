@@ -43,6 +43,13 @@ def test_a_table_that_fits_is_one_and_takes_text_as_it_is() -> None:
     assert "[red]2" in text and "counted versus true" in text
 
 
+def test_a_title_and_a_head_are_text_as_well() -> None:
+    found = Rows("[b]a counting line", title="[/a][red].mp4")
+    found.add_row("1")
+    text = shown(found, 80)
+    assert "[/a][red].mp4" in text and "[b]a counting line" in text
+
+
 @pytest.mark.parametrize("width", [40, 20])
 def test_one_that_does_not_fit_goes_row_by_row_and_cuts_nothing(width: int) -> None:
     text = shown(table(), width)

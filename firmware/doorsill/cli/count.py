@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID, TextColumn
 
+from doorsill.cli.count_files import new_file
 from doorsill.cli.count_results import (
     Result,
     as_csv,
@@ -24,15 +22,16 @@ from doorsill.cli.count_results import (
     write_json,
     write_tables,
 )
-from doorsill.cli.count_wanted import Places, hours_of, places_of
+from doorsill.cli.count_wanted import Places, hours_of, places_of, unheeded
 from doorsill.commandline.ending import drop_output
+from doorsill.commandline.progress import progress
 from doorsill.config import ModelSection
 from doorsill.documents.files import require_apart, require_new
 from doorsill.drivers.camera.camera import Camera
 from doorsill.drivers.camera.opening import open_camera
 from doorsill.drivers.png import png_bytes
-from doorsill.errors import ConfigError
-from doorsill.evaluation.counting import Counted, Wanted, count, duration
+from doorsill.errors import CameraError, ConfigError
+from doorsill.evaluation.counting import Counted, Wanted, count, duration, nothing
 from doorsill.models.named import find
 from doorsill.services.detectors import open_detector
 from doorsill.vision.detect.detector import Detector
@@ -53,20 +52,23 @@ def run(args: argparse.Namespace) -> int:
         threads=args.threads,
         delegate=args.delegate,
     )
-    with contextlib.ExitStack() as files:
-        plot = files.enter_context(_replacing(args.save_plot))
-        table = files.enter_context(_replacing(args.csv))
-        detector = open_detector(section)
-        _try_each(detector, args)
-        results = list(_each(detector, places, args))
-        if plot is not None:
-            plot.write_bytes(_drawing(args.save_plot, results[0], places))
-        if table is not None:
-            table.write_text(as_csv(results, places), encoding="utf-8")
     model = {
         "name": args.model,
         "sha256": hashlib.sha256(find(args.model).read()).hexdigest(),
     }
+    with contextlib.ExitStack() as files:
+        plot = files.enter_context(new_file(args.save_plot))
+        table = files.enter_context(new_file(args.csv))
+        detector = open_detector(section)
+        _try_each(detector, args)
+        results = list(_each(detector, places, args))
+        unwritten = []
+        if plot is not None:
+            unwritten.append(plot.write(_drawing(args.save_plot, results[0], places)))
+        if table is not None:
+            # A name that is no UTF-8 is written in its own bytes.
+            rows = as_csv(results, places).encode("utf-8", "surrogateescape")
+            unwritten.append(table.write(rows))
     text = (
         write_json(as_json(results, places, model))
         if args.json
@@ -76,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     for each in results:
         if each.until:
             sys.stderr.write(f"doorsill: {each.source}: {each.until}\n")
+    if any(unwritten):
+        raise ConfigError(*filter(None, unwritten))
     return _exit_code(results)
 
 
@@ -97,33 +101,8 @@ def _require_room(args: argparse.Namespace) -> None:
     for each in written:
         require_apart(each, read)
         require_new(each, force=args.force)
-    if len(written) == 2 and written[0].absolute() == written[1].absolute():
+    if len(written) == 2 and written[0].resolve() == written[1].resolve():
         raise ConfigError(f"{args.csv} is --save-plot and --csv; give two names")
-
-
-@contextlib.contextmanager
-def _replacing(path: Path | None) -> Iterator[Path | None]:
-    """A file beside ``path``, opened before the work and moved to it at the end.
-
-    Raises ConfigError at once if nothing can be written there.
-    """
-    if path is None:
-        yield None
-        return
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
-    os.close(handle)
-    made = Path(name)
-    try:
-        yield made
-        made.chmod(0o644)
-        made.replace(path)
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        made.unlink(missing_ok=True)
 
 
 def _try_each(detector: Detector, args: argparse.Namespace) -> None:
@@ -141,11 +120,22 @@ def _open(source: str, detector: Detector, args: argparse.Namespace) -> Camera:
 def _each(
     detector: Detector, places: Places, args: argparse.Namespace
 ) -> Iterator[Result]:
-    """Count each recording in turn; none after an interruption."""
-    with _progress() as progress:
+    """Count each recording in turn; none after an interruption.
+
+    Of several, one that gives nothing costs no count of the others.
+    """
+    begun = False
+    with progress(TextColumn("{task.fields[people]}")) as shown:
         for source in args.source:
-            bar = _Bar.of(progress, source)
-            result = _one(source, detector, places, args, bar)
+            bar = _Bar.of(shown, source)
+            try:
+                result = _one(source, detector, places, args, bar)
+            except (CameraError, ConfigError, KeyboardInterrupt) as error:
+                wanted = not isinstance(error, KeyboardInterrupt)
+                if not begun and not (wanted and len(args.source) > 1):
+                    raise
+                result = Result(source, None, nothing(len(places.lines), error))
+            begun = True
             yield result
             if isinstance(result.counted.stopped, KeyboardInterrupt):
                 return
@@ -161,7 +151,7 @@ class _Bar:
     @classmethod
     def of(cls, progress: Progress, source: str) -> Self:
         """A new line below those that are there."""
-        title = f"counting {Path(source).name}"
+        title = f"counting {shown_name(source)}"
         return cls(progress, progress.add_task(title, total=None, people=""))
 
     def end_at(self, seconds: float | None) -> None:
@@ -194,7 +184,8 @@ def _one(
     try:
         length = duration(camera)
         bar.end_at(args.seconds or length)
-        return Result(source, length, count(camera, detector, wanted, bar.show))
+        counted = count(camera, detector, wanted, bar.show)
+        return Result(source, length, counted, unheeded(places.policy, args.starts))
     finally:
         camera.close()
 
@@ -208,8 +199,13 @@ def _drawing(path: Path, result: Result, places: Places) -> bytes:
         draw_svg,  # and all names of HTML, for those who draw
     )
 
-    title = f"Tracks of {Path(result.source).name}, and counting lines"
+    title = f"Tracks of {shown_name(result.source)}, and counting lines"
     return draw_svg(plot, places.lines, places.line_names, aspect, title).encode()
+
+
+def shown_name(source: str) -> str:
+    """The last part of a path, in characters that can be shown."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in Path(source).name)
 
 
 def _deliver(text: str, in_short: str) -> None:
@@ -236,16 +232,3 @@ def _exit_code(results: Sequence[Result]) -> int:
 
 def _people(counted: Counted) -> str:
     return "  ".join(f"in {each[0]} out {each[1]}" for each in counted.lines)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[people]}"),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )

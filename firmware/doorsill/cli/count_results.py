@@ -27,6 +27,7 @@ class Result:
     source: str
     length: float | None  # seconds of video, as its header states
     counted: Counted
+    unheeded: tuple[str, ...] = ()  # what of the policy was not heeded, in words
 
     @property
     def until(self) -> str:
@@ -41,7 +42,8 @@ class Result:
     def remarks(self) -> list[str]:
         """What to change so that the next recording counts better."""
         counted = self.counted
-        return list(remarks(counted.sights, counted.frames, counted.reached))
+        found = remarks(counted.sights, counted.frames, counted.reached)
+        return [*self.unheeded, *found]
 
 
 def totals(results: Sequence[Result]) -> list[list[int]]:

@@ -30,6 +30,10 @@ class Places:
 
 def places_of(args: argparse.Namespace) -> Places:
     """The lines of ``--line``, or all that ``--policy`` says; ConfigError for both."""
+    if args.starts is not None and args.policy is None:
+        raise ConfigError("--starts is for the hours of a policy: give --policy FILE")
+    if args.starts is not None and len(args.source) > 1:
+        raise ConfigError("--starts is of one recording; count several one by one")
     if args.policy is None:
         if not args.line:
             raise ConfigError(
@@ -58,6 +62,16 @@ def read_policy(path: Path) -> Policy:
     from doorsill.policy.file import read_unverified
 
     return read_unverified(path, preview)
+
+
+def unheeded(policy: Policy | None, starts: datetime | None) -> tuple[str, ...]:
+    """What ``policy`` says and the count could not heed, one sentence each."""
+    if policy is None or not policy.keeps_hours or starts is not None:
+        return ()
+    return (
+        "the opening hours of the policy are not heeded, since nothing says when the "
+        "recording begins: give --starts, such as 2026-11-23T09:00+01:00",
+    )
 
 
 def hours_of(

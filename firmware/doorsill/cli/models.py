@@ -15,11 +15,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress
 
 from doorsill.cli.arguments.models import BENCH_THREADS
 from doorsill.cli.count_results import on_page, write_json
+from doorsill.commandline.progress import progress
 from doorsill.commandline.tables import Rows
 from doorsill.documents.reading import read_file
 from doorsill.drivers.model.interpreter import RUNTIMES, Tensor
@@ -34,12 +34,6 @@ from doorsill.vision.detect.named import Model, model_named
 
 def _say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
-
-
-def _progress() -> Progress:
-    return Progress(
-        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
-    )
 
 
 def list_models(_: argparse.Namespace) -> int:
@@ -146,14 +140,14 @@ def _compare(args: argparse.Namespace) -> int:
     threads = args.threads or BENCH_THREADS[:1]
     if len(threads) > 1:
         raise ConfigError("--on CLIP takes one number of threads")
-    with _progress() as progress:
-        task = progress.add_task(f"{len(models)} models on {args.on}", total=None)
+    with progress() as shown:
+        task = shown.add_task(f"{len(models)} models on {args.on}", total=None)
         compared = compare.compare(
             models,
             args.on,
             args.line,
             labels,
-            lambda at, whole: progress.update(task, completed=at, total=whole),
+            lambda at, whole: shown.update(task, completed=at, total=whole),
             threads[0],
             args.delegate,
         )
@@ -222,10 +216,10 @@ def evaluate_models(args: argparse.Namespace) -> int:
         model = model_named(name)
         net = model.detector()
         _say(f"{model.title}, shares with 95 % Wilson intervals")
-        with _progress() as progress:
-            task = progress.add_task(model.title, total=frames)
+        with progress() as shown:
+            task = shown.add_task(model.title, total=frames)
 
-            def advance(bar: Progress = progress, which: int = int(task)) -> None:
+            def advance(bar: Progress = shown, which: int = int(task)) -> None:
                 bar.advance(which)  # type: ignore[arg-type]
 
             for clip, matches in measure.evaluate(net, labels, args.data, advance):
@@ -252,12 +246,12 @@ def fetch_models(args: argparse.Namespace) -> int:
     wanted = fetch.find_known(args.name)
     if wanted.unverified:
         sys.stderr.write(f"doorsill: {wanted.name}: {wanted.unverified}\n")
-    with _progress() as progress:
-        task = progress.add_task(wanted.name, total=None)
+    with progress() as shown:
+        task = shown.add_task(wanted.name, total=None)
         path = fetch.fetch(
             wanted,
             args.to,
-            lambda have, whole: progress.update(task, completed=have, total=whole),
+            lambda have, whole: shown.update(task, completed=have, total=whole),
             args.url,
         )
     _say(f"{path}: {wanted.about}; sha256 as pinned")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 BORDER = 3  # columns between two cells, with the line
@@ -23,7 +23,7 @@ PLAIN_TERMINALS = ("", "dumb")
 
 
 class Rows:
-    """A table with ``heads``; its cells are text, and never markup."""
+    """A table with ``heads`` and a ``title``; all is text, and never markup."""
 
     def __init__(self, *heads: str, title: str | None = None) -> None:
         self.heads, self.title = heads, title
@@ -38,7 +38,10 @@ class Rows:
     ) -> Iterator[RenderableType]:
         """Called by rich, which knows how wide the terminal is."""
         if self._width() <= options.max_width:
-            table = Table(*self.heads, title=self.title)
+            heads = (Column(Text(each)) for each in self.heads)
+            table = Table(
+                *heads, title=None if self.title is None else Text(self.title)
+            )
             for row in self.rows:
                 table.add_row(*map(Text, row))
             yield table

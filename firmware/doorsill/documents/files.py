@@ -14,6 +14,8 @@ def require_new(path: Path, *, force: bool | None = None) -> None:
         return
     if path.is_dir():
         raise ConfigError(f"cannot write {path}: it is a folder")
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"cannot write {path}: it is no file, and is not replaced")
     if not force:
         way = "" if force is None else ", or --force"
         raise ConfigError(f"{path} exists; give another name{way}")

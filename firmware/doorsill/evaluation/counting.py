@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from doorsill.drivers.camera.camera import Camera
-from doorsill.errors import CameraError
+from doorsill.errors import CameraError, ConfigError
 from doorsill.evaluation.plot import TrackPlot
 from doorsill.evaluation.sights import Sights
 from doorsill.values import Crossing, Frame
@@ -52,7 +52,8 @@ class Counted:
     plot: TrackPlot | None = None
     sights: Sights = field(default_factory=Sights)
     stages_ms: dict[str, float] = field(default_factory=dict)  # mean of a frame
-    stopped: CameraError | KeyboardInterrupt | None = None  # what ended it too soon
+    # What ended it too soon.
+    stopped: CameraError | ConfigError | KeyboardInterrupt | None = None
 
     @property
     def reached(self) -> float:
@@ -90,6 +91,11 @@ def count(
     counted.seconds = perf_counter() - begun
     run.finish()
     return counted
+
+
+def nothing(lines: int, why: CameraError | ConfigError | KeyboardInterrupt) -> Counted:
+    """What was counted at so many ``lines`` in a recording that gave no frame."""
+    return Counted([[0, 0] for _ in range(lines)], stopped=why)
 
 
 def begin(detector: Detector, wanted: Wanted) -> Run:
