@@ -21,6 +21,7 @@ from built import OUT, built
 from limits import PROGRAM_S
 
 from deb import files
+from doorsill.device.network_files import CLOCK, LINK
 from image import layout, lock, system, verity
 
 UNITS = "usr/lib/systemd/system"
@@ -102,6 +103,38 @@ def test_the_clock_has_a_floor_that_is_kept(either: Path) -> None:
     clock = setting(either, "etc/systemd/timesyncd.conf.d/doorsill.conf")["Time"]
     assert clock["SaveIntervalSec"] == "10min"
     assert "/state/systemd /var/lib/systemd " in (either / "etc/fstab").read_text()
+
+
+def test_names_are_looked_up_by_what_every_glibc_has(either: Path) -> None:
+    """A part that no package brought would leave broker and fleet without addresses."""
+    text = (either / "etc/nsswitch.conf").read_text("utf-8")
+    rows = dict(line.split(":") for line in text.splitlines() if line)
+    assert rows["hosts"].split() == ["files", "dns"]
+    assert {each for row in rows.values() for each in row.split()} == {"files", "dns"}
+
+
+def test_no_setting_of_the_image_hides_one_of_the_boot_file(either: Path) -> None:
+    """Of two files of one name systemd reads the one below /etc, never the other."""
+    for name in (LINK, CLOCK):
+        inside = name.relative_to("run/systemd")
+        for place in ("etc/systemd", "usr/lib/systemd"):
+            assert not (either / place / inside).exists()
+        assert (either / "etc/systemd" / inside.parent).is_dir(), "the control"
+
+
+@pytest.mark.skipif(not shutil.which("systemctl"), reason="needs systemd's programs")
+def test_what_is_never_started_stays_so_after_the_presets(tmp_path: Path) -> None:
+    """systemd 252 takes the masks of modprobe@fuse.service and its like away."""
+    units = tmp_path / UNITS
+    units.mkdir(parents=True)
+    (tmp_path / "usr/lib/tmpfiles.d").mkdir()
+    (tmp_path / "etc").mkdir()
+    for name in ("modprobe@.service", "multi-user.target"):
+        (units / name).write_text("[Unit]\n[Service]\nExecStart=true\n")
+    system.lay("virt", tmp_path)
+    system.enable(tmp_path)
+    for name in system.NEVER:
+        assert (tmp_path / "etc/systemd/system" / name).readlink() == Path("/dev/null")
 
 
 def test_the_neighbours_hear_nothing(either: Path) -> None:

@@ -12,7 +12,9 @@ from doorsill.documents.boot.file import Network, Wifi
 
 LINK = Path("run/systemd/network/10-doorsill.network")  # systemd.network(5)
 WIFI = Path("run/doorsill-wifi/wpa_supplicant.conf")  # wpa_supplicant.conf(5)
-CLOCK = Path("run/systemd/timesyncd.conf.d/doorsill.conf")  # timesyncd.conf(5)
+# Of two files of one name systemd reads the one below /etc, so no name here is one of
+# the image's own.
+CLOCK = Path("run/systemd/timesyncd.conf.d/boot-file.conf")  # timesyncd.conf(5)
 # A shop's router is to know the camera again, whose own id is made at each boot.
 SAME = ("ClientIdentifier=mac", "UseHostname=no", "SendHostname=no")
 QUIET = ("LLMNR=no", "MulticastDNS=no")  # nothing is said to the neighbours
