@@ -30,6 +30,11 @@ NEVER = {
     "modprobe@efi_pstore.service": "nothing of a crash is kept",
     "modprobe@fuse.service": "no file systems of users",
     "modprobe@drm.service": "no screen",
+    "sys-fs-fuse-connections.mount": "no file systems of users",
+    "systemd-journal-flush.service": "the journal stays in memory",
+    "systemd-network-generator.service": "the kernel line names no network",
+    "systemd-udev-load-credentials.service": "nobody gives it rules at the start",
+    "run-lock.mount": "no program of ours locks there",
     "sys-kernel-debug.mount": "nobody debugs the kernel",
     "sys-kernel-tracing.mount": "nobody traces the kernel",
     "dev-hugepages.mount": "nobody uses it",
@@ -55,6 +60,13 @@ def lay(board: str, root: Path) -> None:
     for name in ("system", f"system-{board}"):
         if (HERE / name).exists():
             shutil.copytree(HERE / name, root, symlinks=True, dirs_exist_ok=True)
+    _mask(root)
+    _keep_to_memory(root / "usr/lib/tmpfiles.d")
+    # An empty one: systemd makes an id for each boot, and keeps none.
+    (root / "etc/machine-id").write_bytes(b"")
+
+
+def _mask(root: Path) -> None:
     for unit in NEVER:
         for found in (root / UNITS).rglob(unit):
             found.unlink()
@@ -62,9 +74,6 @@ def lay(board: str, root: Path) -> None:
         mask.parent.mkdir(parents=True, exist_ok=True)
         mask.unlink(missing_ok=True)
         mask.symlink_to("/dev/null")
-    _keep_to_memory(root / "usr/lib/tmpfiles.d")
-    # An empty one: systemd makes an id for each boot, and keeps none.
-    (root / "etc/machine-id").write_bytes(b"")
 
 
 def _keep_to_memory(folder: Path) -> None:
@@ -78,4 +87,5 @@ def _keep_to_memory(folder: Path) -> None:
 def enable(root: Path) -> None:
     """Links of what the presets start."""
     run(["systemctl", f"--root={root}", "preset-all"])
+    _mask(root)  # the presets take those away that have a word after the @
     run(["systemctl", f"--root={root}", "set-default", "multi-user.target"])
