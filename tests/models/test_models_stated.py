@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import random
 import struct
+import zipfile
 
 import models_bent as bent
 import numpy as np
@@ -57,8 +59,29 @@ def test_labels_lie_in_a_zip_behind_the_model():
     assert read_stated(model).labels == ("???", "person", "", "cat")
 
 
-def test_a_label_file_may_be_of_any_system():
-    assert labels_of(b"a\r\nb\n\xff\n") == ("a", "b", "�")
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        pytest.param(b"a\r\nb\n\xff\n", ("a", "b", "�"), id="windows, Latin-1"),
+        pytest.param(b"\xef\xbb\xbfperson\ncar", ("person", "car"), id="with a mark"),
+        pytest.param("Person\ncar".encode("utf-16"), ("person", "car"), id="UTF-16"),
+        pytest.param(b"0  person\n2  car\n", ("person", "", "car"), id="numbered"),
+        pytest.param(b"0: cat\n1: person\n", ("cat", "person"), id="with colons"),
+        pytest.param(b"1 up\ntwo\n", ("1 up", "two"), id="one that is a number"),
+        pytest.param(b"99999 a\n", ("99999 a",), id="a number beyond any list"),
+        pytest.param(b"", (), id="empty"),
+    ],
+)
+def test_a_label_file_may_be_of_any_system(text, labels):
+    assert labels_of(text) == labels
+
+
+def test_of_several_files_behind_a_model_that_of_labels_is_read():
+    model = io.BytesIO(empty_model())
+    with zipfile.ZipFile(model, "a") as archive:
+        archive.writestr("README.txt", "a detector\nof things")
+        archive.writestr("labelmap.txt", "person\ncar")
+    assert read_stated(model.getvalue()).labels == ("person", "car")
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,14 @@ FORMS = [
         id="Model Maker's metadata and labels behind",
     ),
     pytest.param(lambda m: bent.raw(m), 0.01, id="raw, anchors by rule"),
+    pytest.param(lambda m: bent.raw_in_rows(m), 0.01, id="raw, boxes as n x 1 x 4"),
+    pytest.param(
+        lambda m: bent.with_labels_behind(
+            m, [f"{number}  {label}" for number, label in enumerate(COCO)]
+        ),
+        0,
+        id="labels with their numbers",
+    ),
     pytest.param(
         lambda m: bent.raw(m, scores_first=True), 0.01, id="raw, scores first"
     ),
@@ -181,6 +189,11 @@ WRONG = [
     pytest.param(
         lambda m: bent.with_labels_behind(m, ["cat", "dog"]),
         "none of the model's 2 labels is a person: cat, dog", id="cats and dogs",
+    ),
+    pytest.param(
+        lambda m: bent.with_results(m, [0, 2]),
+        "not the classes that its TFLite_Detection_PostProcess finds, of 91",
+        id="boxes and scores of anything",
     ),
     pytest.param(
         lambda m: bent.with_metadata(m, b"\xff" * 64), "metadata is damaged",

@@ -45,6 +45,40 @@ def test_the_order_of_the_outputs_does_not_matter(order, by):
     assert np.allclose(found_by(fake, said), [LEFT])
 
 
+@pytest.mark.parametrize(
+    ("columns", "person"),
+    [
+        pytest.param(91, 0, id="COCO with a background"),
+        pytest.param(80, 0, id="COCO without its gaps"),
+        pytest.param(2, 0, id="one kind and a background"),
+        pytest.param(21, 14, id="Pascal VOC"),
+    ],
+)
+def test_the_class_of_people_goes_by_the_number_of_kinds(columns, person):
+    results = ssd_results([OTHER, LEFT], [0.9, 0.8], [person + 1, person])
+    ends = Ends(kinds=columns)
+    fake = FakeInterpreter(outputs=results, post=range(4), ends=ends)
+    layout = layout_of(fake)
+    assert np.allclose(layout.decode(fake.outputs(), WHOLE).boxes, [LEFT])
+    assert layout.doubts == []
+
+
+def test_kinds_that_nobody_names_are_refused_and_not_guessed():
+    fake = FakeInterpreter(outputs=RESULTS, post=range(4), ends=Ends(kinds=4))
+    with pytest.raises(ConfigError, match=r"4 kinds of things .* person = N"):
+        layout_of(fake)
+    assert layout_of(fake, Stated(labels=("cat", "person"))).doubts == []
+    assert layout_of(fake, None, Overrides(1)).doubts == []
+
+
+def test_a_class_that_is_assumed_is_a_doubt():
+    """A finished detector without the operation: its classes may begin at 1."""
+    fake = FakeInterpreter(outputs=RESULTS[:3], names=NAMES[:3])
+    assert "class 0 is taken" in layout_of(fake).doubts[0]
+    assert layout_of(fake, Stated(labels=("person",))).doubts == []
+    assert layout_of(fake, None, Overrides(1)).doubts == []
+
+
 def test_classes_as_whole_numbers_are_no_scores():
     boxes, classes, scores, _ = RESULTS
     fake = FakeInterpreter(outputs=[boxes, scores, classes.astype(np.int32)])

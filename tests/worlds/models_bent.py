@@ -15,7 +15,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 FLOAT32, INT32, UINT8 = 0, 2, 3  # TensorType
-CAST, QUANTIZE, CUSTOM = 53, 114, 32  # BuiltinOperator
+CAST, QUANTIZE, CUSTOM, RESHAPE = 53, 114, 32, 22  # BuiltinOperator
 METADATA = b"TFLITE_METADATA"
 
 
@@ -55,6 +55,26 @@ def raw(model: bytes, *, scores_first: bool = False) -> bytes:
         graph.outputs = given[1::-1] if scores_first else given[:2]
 
     return changed(model, change)
+
+
+def raw_in_rows(model: bytes) -> bytes:
+    """Raw, with its boxes as 1 x n x 1 x 4: the first detectors were shipped so."""
+
+    def change(unpacked):
+        graph = unpacked.subgraphs[0]
+        old = graph.outputs[0]
+        boxes = graph.tensors[old]
+        shape = [1, boxes.shape[1], 1, 4]
+        made = _tensor(unpacked, "concat", shape, boxes.type)
+        graph.tensors[made].quantization = boxes.quantization
+        unpacked.buffers.append(schema.BufferT())
+        unpacked.buffers[-1].data = np.array(shape, "<i4").view(np.uint8)
+        sides = _tensor(unpacked, "sides", [4], INT32)
+        graph.tensors[sides].buffer = len(unpacked.buffers) - 1
+        graph.operators.append(_operator(unpacked, RESHAPE, [old, sides], [made]))
+        graph.outputs = [made, *graph.outputs[1:]]
+
+    return changed(raw(model), change)
 
 
 def with_float_input(model: bytes) -> bytes:

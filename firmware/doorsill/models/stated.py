@@ -11,7 +11,9 @@ object_detector_metadata_schema.fbs; tensorflow/lite/schema/schema.fbs.
 
 from __future__ import annotations
 
+import codecs
 import io
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +32,7 @@ BOX_FORMS = ("", "boundaries", "upper left", "centre")  # BoundingBoxType
 IMAGE = 2  # of the union ContentProperties
 BOX = 3  # of the union ContentProperties
 NORMALISATION = 1  # of the union ProcessUnitOptions
+NUMBERED = re.compile(r"(\d{1,5})\s*[\s:,]\s*(\S.*)")  # a label after its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ def _coding(options: Table) -> Coding | None:
 
 
 def _packed_labels(model: bytes) -> tuple[str, ...]:
-    """The labels in the zip behind the model: its first text file, one a line."""
+    """The labels in the zip behind the model: its file of labels, one a line."""
     if b"PK\x05\x06" not in model[-(1 << 16) - 22 :]:
         return ()
     import zipfile  # 1 MiB, for the few files that have one
@@ -160,7 +163,8 @@ def _packed_labels(model: bytes) -> tuple[str, ...]:
 
     try:
         with zipfile.ZipFile(io.BytesIO(model)) as archive:
-            for entry in archive.infolist():
+            entries = sorted(archive.infolist(), key=_is_no_label_file)
+            for entry in entries:
                 known = entry.compress_type in (
                     zipfile.ZIP_STORED,
                     zipfile.ZIP_DEFLATED,
@@ -180,7 +184,20 @@ def _packed_labels(model: bytes) -> tuple[str, ...]:
     return ()
 
 
+def _is_no_label_file(entry: Any) -> bool:
+    return "label" not in entry.filename.lower()
+
+
 def labels_of(text: bytes) -> tuple[str, ...]:
-    """The labels of a label file, one a line; an empty line keeps its number."""
-    lines = text.decode("utf-8", "replace").splitlines()
-    return tuple(line.strip().lower() for line in lines[:MOST_LABELS])
+    """The labels of a label file, one a line; an empty line keeps its number.
+
+    Where each line begins with its number, as in Coral's files, that number counts.
+    """
+    wide = text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    lines = text.decode("utf-16" if wide else "utf-8-sig", "replace").splitlines()
+    found = [line.strip().lower() for line in lines[:MOST_LABELS]]
+    numbered = [NUMBERED.fullmatch(label) for label in found if label]
+    places = {int(each[1]): each[2] for each in numbered if each is not None}
+    if not places or len(places) < len(numbered) or max(places) >= MOST_LABELS:
+        return tuple(found)
+    return tuple(places.get(number, "") for number in range(max(places) + 1))

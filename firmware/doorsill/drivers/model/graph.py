@@ -37,6 +37,7 @@ class Ends(NamedTuple):
     takes: str = ""  # the operation that the input goes into
     range: tuple[float, float] | None = None  # real numbers that it can take
     makers: tuple[str, ...] = ()  # the operation that made each output's numbers
+    kinds: int = 0  # columns of scores that an SSD's post-process takes; 0: it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,24 @@ class Graph:
         """The first operation and the last ones."""
         makers = [self._maker(self._source(index)) for index in self.outputs]
         names = tuple(each["op_name"] if each else "" for each in makers)
+        kinds = self._kinds()
         first = next((op for op in self._own() if self.input in op["inputs"]), None)
         if first is None:
-            return Ends("", None, names)
+            return Ends("", None, names, kinds)
         quantised = first["op_name"] == "QUANTIZE"
         made = self._range(int(first["outputs"][0])) if quantised else None
-        return Ends(first["op_name"], made, names)
+        return Ends(first["op_name"], made, names, kinds)
+
+    def _kinds(self) -> int:
+        """The last side of what the post-process takes as scores, its second input."""
+        taken = [op["inputs"] for op in self._own() if op["op_name"] == POST_PROCESS]
+        if not taken or len(taken[0]) < 2:
+            return 0
+        scores = int(taken[0][1])
+        for each in self.tensors():
+            if each["index"] == scores and len(each["shape"]):
+                return int(each["shape"][-1])
+        return 0
 
     def _own(self) -> list[dict[str, Any]]:
         """The model's own operations; those that a delegate runs are still listed."""

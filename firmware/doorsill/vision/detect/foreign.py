@@ -54,7 +54,7 @@ def foreign_detector(
         (words if sure else doubts).append(how)
     layout = layout_of(interpreter, said, overrides, lowest_score)
     detector = NetDetector(interpreter, layout.decode, scaling=scaling)
-    return Foreign(detector, (*words, *layout.words), tuple(doubts))
+    return Foreign(detector, (*words, *layout.words), (*doubts, *layout.doubts))
 
 
 def _scaling(interpreter: Interpreter, said: Stated) -> tuple[Scaling, str, bool]:

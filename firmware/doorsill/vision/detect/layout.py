@@ -19,8 +19,15 @@ from doorsill.errors import ConfigError
 from doorsill.models.manifest import Overrides
 from doorsill.models.stated import Coding, Stated
 from doorsill.vision.detect.anchors import by_rule, coding_of
+from doorsill.vision.detect.looks_like import look_of
 from doorsill.vision.detect.person_label import person_class, person_column
-from doorsill.vision.detect.ssd import LOWEST_SCORE, BoxForm, RawDecoder, SsdDecoder
+from doorsill.vision.detect.ssd import (
+    LOWEST_SCORE,
+    BoxForm,
+    RawDecoder,
+    SsdDecoder,
+    x_comes_first,
+)
 
 NAMES = {
     "classes": ("class", "categor", "label"),
@@ -28,6 +35,7 @@ NAMES = {
 }
 SQUEEZERS = ("LOGISTIC", "SOFTMAX")  # operations whose results lie in 0..1
 CORNERS = 0.99  # share of boxes that end after they begin, from which they are corners
+MOST_OF_ONE_KIND = 2  # columns of scores of a detector of one kind, with a background
 PIXEL_NOISE_SEED = 8  # of the noise that a model is tried with
 
 
@@ -37,6 +45,7 @@ class Layout:
 
     decode: SsdDecoder | RawDecoder
     words: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)  # what was assumed
 
 
 def layout_of(
@@ -66,7 +75,7 @@ class _Reader:
         self._net, self._said, self._overrides = interpreter, said, overrides
         self._lowest = lowest
         self._outputs = interpreter.outputs()
-        self._shapes = [output.tensor.shape for output in self._outputs]
+        self._shapes = [_plain(output.tensor.shape) for output in self._outputs]
         height, width = interpreter.input.shape[1:3]
         self._size = (width, height)
 
@@ -78,9 +87,21 @@ class _Reader:
             vectors, tables = self._beside(boxes)
             if len(vectors) >= 2:
                 return self._finished_layout(boxes, vectors)
+            if not tables and vectors:
+                self._require_one_kind()
             if tables or vectors:
                 return self._raw_layout(boxes, (tables or vectors)[0])
-        raise ConfigError(f"the model gives {self._found()}: {_kind(self._shapes)}")
+        raise ConfigError(f"the model gives {self._found()}: {look_of(self._shapes)}")
+
+    def _require_one_kind(self) -> None:
+        """Raise ConfigError where the file lacks the classes of what it found."""
+        kinds = self._net.ends.kinds
+        if kinds > MOST_OF_ONE_KIND:
+            raise ConfigError(
+                f"the model gives {self._found()}, and not the classes that its"
+                f" {POST_PROCESS} finds, of {kinds}: nobody knows which of them are"
+                " people; export it with all results"
+            )
 
     def _operation_layout(self, order: tuple[int, int, int, int]) -> Layout:
         boxes, classes, scores = (self._shapes[each] for each in order[:3])
@@ -113,7 +134,14 @@ class _Reader:
         if unsettled:
             words = ["finished: classes and scores by their numbers"]
         order = boxes, classes, scores, count
-        return self._ssd(order, words, self._form(), unsettled)
+        layout = self._ssd(order, words, self._form(), unsettled)
+        known = self._said.labels or self._net.ends.kinds
+        if not known and self._overrides.person is None:
+            layout.doubts.append(
+                "nothing says which of its classes is a person: class 0 is taken; a"
+                " manifest can say otherwise (person = N)"
+            )
+        return layout
 
     def _ssd(
         self,
@@ -124,7 +152,7 @@ class _Reader:
     ) -> Layout:
         person = self._overrides.person
         if person is None:
-            person, why = person_class(self._said.labels)
+            person, why = person_class(self._said.labels, self._net.ends.kinds)
             words.append(f"people are class {person}{why}")
         decode = SsdDecoder(order, form, person, self._lowest, unsettled)
         return Layout(decode, words)
@@ -204,7 +232,7 @@ class _Reader:
         if said.box_form:
             order = said.box_order or (0, 1, 2, 3)
             return BoxForm(self._size, order, said.box_form, said.pixels or None)
-        if sample is not None and _x_comes_first(sample):
+        if sample is not None and x_comes_first(sample.real().reshape(-1, 4)):
             return BoxForm(self._size, (0, 1, 2, 3))
         return BoxForm(self._size)
 
@@ -265,36 +293,8 @@ class _Reader:
         return " and ".join(" x ".join(map(str, shape)) for shape in self._shapes)
 
 
-def _x_comes_first(sample: Output) -> bool:
-    """Whether boxes begin with x: row by row over a grid, x changes faster than y."""
-    rows = sample.real().reshape(-1, 4)
-    middles = (rows[:, :2] + rows[:, 2:]) / 2
-    first, second = np.median(np.abs(np.diff(middles, axis=0)), axis=0)
-    return bool(first > second)
-
-
-def _kind(shapes: Sequence[tuple[int, ...]]) -> str:
-    """What the shapes look like, for somebody who took the wrong file."""
-    deep = [shape for shape in shapes if len(shape) == 4 and min(shape[1:3]) >= 8]
-    if deep and {shape[3] for shape in deep} == {1, 10}:
-        return "as our own detectors do: name the manifest (.toml) beside it"
-    if deep:
-        return (
-            "a map of the picture, as models for segmentation, poses or depth give it;"
-            " a detector gives boxes, n x 4, with classes and scores"
-        )
-    tables = [shape for shape in shapes if len(shape) == 3]
-    if any(shape[2] in (12, 16, 18) and shape[1] > 100 for shape in tables):
-        return "boxes with key points, as models for faces, hands and poses give them"
-    if len(shapes) == 1 and tables and max(tables[0]) >= 100 and min(tables[0][1:]) > 4:
-        return (
-            "all in one table, as YOLO gives it, which is not read here; export an SSD,"
-            " or boxes and scores apart"
-        )
-    if len(shapes) == 1 and prod(shapes[0]) == max(shapes[0], default=0) > 1:
-        return (
-            f"one row of {max(shapes[0])} numbers, as a model that names whole pictures"
-            " gives it (classification); a detector gives boxes, n x 4, with classes"
-            " and scores"
-        )
-    return "a detector gives boxes, n x 4, with classes and scores, n each"
+def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """``shape`` without a side of 1 before its last: 1 x n x 1 x 4 is 1 x n x 4."""
+    if len(shape) == 4 and shape[2] == 1 and shape[1] > 1:
+        return (shape[0], shape[1], shape[3])
+    return shape

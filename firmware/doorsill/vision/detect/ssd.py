@@ -139,6 +139,13 @@ class RawDecoder:
         return decode_boxes(written, self.coding.anchors[rows], self.coding)
 
 
+def x_comes_first(rows: Boxes) -> bool:
+    """Whether boxes begin with x: row by row over a grid, x changes faster than y."""
+    middles = (rows[:, :2] + rows[:, 2:]) / 2
+    first, second = np.median(np.abs(np.diff(middles, axis=0)), axis=0)
+    return bool(first > second)
+
+
 def decode_boxes(written: Boxes, anchors: Boxes, coding: Coding) -> Boxes:
     """(n, 4) corners of boxes written as y, x, height, width, relative to anchors.
 
