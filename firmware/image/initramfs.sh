@@ -36,14 +36,16 @@ blocks=${verity%%:*} hash=${verity#*:}
 [ "${#hash}" = 64 ] || stop "the kernel line has no root hash (doorsill.verity=BLOCKS:HASH)"
 
 # Say the device of the partition that is named $1, waiting for it $2 tenths of a second:
-# a card takes its time to appear.
+# a card takes its time to appear. Where $3 is a disk, only a partition of it counts.
 find_partition() {
   tries=0
   while :; do
     for each in /sys/class/block/*/uevent; do
-      if grep -qx "PARTNAME=$1" "$each" 2>/dev/null; then
-        each=${each%/uevent}
-        echo "${each##*/}"
+      grep -qx "PARTNAME=$1" "$each" 2>/dev/null || continue
+      each=${each%/uevent}
+      each=${each##*/}
+      if [ -z "$3" ] || [ "$(disk_of "$each")" = "$3" ]; then
+        echo "$each"
         return
       fi
     done
@@ -53,16 +55,22 @@ find_partition() {
   done
 }
 
+# Say the disk that the partition $1 is a part of.
+disk_of() {
+  basename "$(readlink -f "/sys/class/block/$1/..")"
+}
+
 part=$(find_partition "system_$slot" 300)
 [ -n "$part" ] || stop "no partition is named system_$slot"
-state=$(find_partition state 0)
+# State is on the same card: a stick with a partition of that name is somebody else's.
+disk=$(disk_of "$part")
+state=$(find_partition state 0 "$disk")
 
 # The card is larger than the image: what is left becomes part of "state". Once, and before
 # anything of the card is in use. SLACK: sectors of the table at the end, and of alignment.
 SLACK=16384
 grown=
 if [ -n "$state" ]; then
-  disk=$(basename "$(readlink -f "/sys/class/block/$state/..")")
   number=$(cat "/sys/class/block/$state/partition")
   end=$(($(cat "/sys/class/block/$state/start") + $(cat "/sys/class/block/$state/size")))
   if [ $(($(cat "/sys/class/block/$disk/size") - end)) -gt $SLACK ]; then
@@ -70,8 +78,8 @@ if [ -n "$state" ]; then
       blockdev --rereadpt "/dev/$disk" || say "the partition of state cannot grow"
     grown=yes
     # The table was read again, so the devices are other ones.
-    part=$(find_partition "system_$slot" 300)
-    state=$(find_partition state 100)
+    part=$(find_partition "system_$slot" 300 "$disk")
+    state=$(find_partition state 100 "$disk")
   fi
 fi
 
@@ -91,7 +99,7 @@ if [ -n "$state" ]; then
     say "state cannot be mounted"
   fi
 else
-  say "no partition is named state"
+  say "no partition of $disk is named state"
 fi
 umount /proc
 umount /sys

@@ -99,6 +99,13 @@ def test_what_is_written_is_in_memory_but_for_three_folders(either: Path) -> Non
     )
 
 
+def test_the_boot_file_is_read_from_a_card_of_ours(either: Path) -> None:
+    lines = (either / "etc/fstab").read_text("utf-8").splitlines()
+    (row,) = (line.split() for line in lines if "/boot/firmware" in line)
+    assert row[0] == f"/dev/disk/by-partuuid/{layout.identity('bootconfig')}"
+    assert set(row[3].split(",")) >= {"noauto", "nofail", "nosuid", "nodev", "noexec"}
+
+
 def test_the_clock_has_a_floor_that_is_kept(either: Path) -> None:
     clock = setting(either, "etc/systemd/timesyncd.conf.d/doorsill.conf")["Time"]
     assert clock["SaveIntervalSec"] == "10min"

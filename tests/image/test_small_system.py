@@ -85,6 +85,43 @@ def test_the_script_is_one_that_a_shell_reads(layers: bool) -> None:
     subprocess.run(["sh", "-n"], input=text.encode(), check=True, timeout=PROGRAM_S)
 
 
+def a_partition(sys: Path, disk: str, name: str, called: str) -> None:
+    """As the kernel shows one: a link into the folder of its disk."""
+    real = sys / "devices" / disk / name
+    real.mkdir(parents=True)
+    (real / "uevent").write_text(f"DEVNAME={name}\nPARTNAME={called}\n")
+    link = sys / "class/block" / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(real)
+
+
+def found(sys: Path, *words: str) -> str:
+    """What find_partition of the script says, of a kernel's files below ``sys``."""
+    text = initramfs.script(layers=False)
+    start, end = text.index("find_partition() {"), text.index("\npart=$(")
+    functions = text[start:end].replace("/sys/class/block", str(sys / "class/block"))
+    done = subprocess.run(
+        ["sh", "-c", f'{functions}\nfind_partition "$@"', "sh", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
+    return done.stdout.strip()
+
+
+def test_state_is_looked_for_on_the_disk_of_the_system_alone(tmp_path: Path) -> None:
+    """A stick with a partition of that name, as another camera's card has one."""
+    a_partition(tmp_path, "another", "another7", "state")
+    a_partition(tmp_path, "card", "card4", "system_a")
+    assert found(tmp_path, "system_a", "0") == "card4"
+    assert found(tmp_path, "state", "0", "card") == ""
+    a_partition(tmp_path, "card", "card7", "state")
+    assert found(tmp_path, "state", "0", "card") == "card7"
+    assert found(tmp_path, "state", "0", "another") == "another7"
+    assert found(tmp_path, "system_b", "0") == ""
+
+
 def test_only_a_virtual_camera_takes_a_layer() -> None:
     """A second system over the checked one is for tests, and for no camera."""
     assert "lowerdir" in initramfs.script(layers=True)
