@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,24 +10,13 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from filtered import CAMERA, SHOP, Cable, Try, cable
+from filtered import CAMERA, SHOP, USERS, Cable, Try, by_number, cable
 from limits import PROGRAM_S
 
 from image import system
 
 RULES = system.HERE / "system/etc/nftables.conf"
 OPEN = system.HERE / "system/usr/lib/doorsill/open-ports"
-# Users by number: those of the rules, the camera's others, and somebody.
-USERS = {
-    "systemd-network": 3001,
-    "systemd-resolve": 3002,
-    "systemd-timesync": 3003,
-    "doorsill-uplink": 3004,
-    "doorsill-vision": 3005,
-    "doorsill-vault": 3006,
-    "nobody": 65534,
-    "root": 0,
-}
 BROKER, FLEET, BOOT = 10883, 9443, 12443
 PORTS = (22, 53, 67, 80, 123, 443, 547, 853, 5353, 8443, 8883, BROKER, FLEET, BOOT)
 NAMED = {"broker": f"{BROKER}\n", "fleet": f"{FLEET}\n", "boot": f"{BOOT}\n"}
@@ -56,12 +44,6 @@ def allowed(*, broker: int | None, fleet: set[int]) -> set[Try]:
     return found
 
 
-def rules() -> str:
-    """The image's, with users by number: this machine has others."""
-    text = RULES.read_text("utf-8")
-    return re.sub(r'"([\w-]+)"(?= )', lambda name: str(USERS[name[1]]), text)
-
-
 @pytest.fixture(scope="module")
 def line() -> Iterator[Cable]:
     with cable(PORTS) as found:
@@ -73,7 +55,7 @@ def line() -> Iterator[Cable]:
 @pytest.fixture
 def shut(line: Cable) -> Cable:
     """The camera as it starts: the rules alone."""
-    line.camera.must("nft", "--file", "-", given=rules())
+    line.camera.must("nft", "--file", "-", given=by_number(RULES.read_text("utf-8")))
     return line
 
 
