@@ -283,6 +283,22 @@ def test_nobody_has_a_password_and_ours_have_no_shell(root: Path) -> None:
 
 
 @built
+def test_our_users_share_one_group_and_nobody_is_in_another(root: Path) -> None:
+    lines = (root / "etc/group").read_text("utf-8").splitlines()
+    groups = {row[0]: set(filter(None, row[3].split(","))) for row in map(_row, lines)}
+    ours = {"vision", "uplink", "policy", "vault"}
+    assert groups["doorsill"] == {f"doorsill-{each}" for each in ours}
+    assert {"doorsill-token", "gpio", "spi", "video"} <= set(groups)
+    for name, members in groups.items():
+        assert members <= groups["doorsill"], name  # nobody else is a member of any
+        assert name == "doorsill" or not members, name
+
+
+def _row(line: str) -> list[str]:
+    return line.split(":")
+
+
+@built
 def test_nothing_gains_rights_and_nothing_is_everybodys_to_write(root: Path) -> None:
     for path in root.rglob("*"):
         if path.is_symlink():
