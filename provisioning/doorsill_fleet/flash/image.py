@@ -34,7 +34,9 @@ class Image:
 def find_image(path: Path) -> Image:
     """The image with the ``.bmap`` beside it; ConfigError if it cannot be used."""
     if not path.is_file():
-        raise ConfigError(f"there is no image {path}; `make image BOARD=pi4|pi5|virt` makes one")
+        raise ConfigError(
+            f"there is no image {path}; `make image BOARD=pi4|pi5|virt` makes one"
+        )
     bare = path.with_suffix("") if path.suffix == ".zst" else path
     for beside in (bare.with_name(f"{bare.name}.bmap"), bare.with_suffix(".bmap")):
         if read_if_there(beside, MAP_BYTES_MOST) is not None:
