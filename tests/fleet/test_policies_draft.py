@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from doorsill.documents import canonical
 from doorsill.errors import ConfigError
 from doorsill.policy import document
 from doorsill.policy.draft import toml
+from doorsill_fleet.cli.main import parser_for
 from doorsill_fleet.policies.draft import FORMAT, first_text, part_text, read, text_of
 
 SITE, MEMBERS = "porto-1", ["cam-01", "cam-02"]
@@ -154,3 +156,13 @@ def test_a_value_of_any_kind_is_a_policy_or_a_sentence(name: str, value: Any) ->
     except ConfigError:
         return
     assert all(each.site == SITE for each in found.policies.values())
+
+
+def test_each_command_that_a_draft_names_is_one_that_takes_it() -> None:
+    """`doorsill policy sign` and `show` refuse a shop's draft: it has parts."""
+    text = first_text(SITE, MEMBERS)
+    assert "doorsill policy" not in text and "FILE" not in text
+    named = re.findall(r"doorsill-fleet (policy \w+ [\w-]+)", text)
+    assert {each.split()[1] for each in named} == {"diff", "sign", "push"}
+    for each in named:
+        assert parser_for(each.split()).parse_args(each.split()).site == SITE

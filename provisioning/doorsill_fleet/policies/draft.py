@@ -27,8 +27,16 @@ from doorsill.wire.messages import POLICY_LARGEST_BYTES
 FORMAT = "doorsill-site-policy/1"
 OWN = ("lines", "zones")  # what a camera may have of its own
 SIGNATURE = "s" * 86  # as long as a signature in a signed document
-FIRST_LINE = "# What this device may do."
-HEAD = "# What the cameras of this shop may do.\n#"
+# What a draft for one device says, and what this one says in its place.
+FIRST_LINE = "# What this device may do. Edit, then: doorsill policy sign FILE --key "
+FIRST_LINE += "controller.key"
+HEAD = """\
+# What the cameras of this shop may do. When it is as you want it:
+#   doorsill-fleet policy diff {site}      what it changes, and which way is IN
+#   doorsill-fleet policy sign {site}
+#   doorsill-fleet policy push {site}"""
+DRAWN = "`doorsill policy show FILE` draws it."
+SAID = "`doorsill-fleet policy diff {site}` says it."
 PARTS = "# Each camera has a part below, for what it sees; it may have zones as well."
 
 Body = dict[str, Any]
@@ -89,7 +97,9 @@ def first_text(site: str, members: Sequence[str]) -> str:
 def text_of(shared: Body, lines: Mapping[str, Any]) -> str:
     """``shared`` as TOML with its comments, and a part with ``lines`` for each name."""
     text = draft_text({**shared, "format": FORMAT})
-    text = text.replace(FIRST_LINE, HEAD, 1).replace(DEVICES, PARTS, 1)
+    site = shared["site"]
+    for own, ours in ((FIRST_LINE, HEAD), (DRAWN, SAID), (DEVICES, PARTS)):
+        text = text.replace(own, ours.replace("{site}", site), 1)
     return "\n".join([text, *(part_text(*each) for each in lines.items())])
 
 
