@@ -86,3 +86,19 @@ def test_a_revoked_camera_without_a_broker_is_said(
     line = Path(f"{out}.csv").read_text().splitlines()[1]
     assert run(["device", "revoke", line.split(",")[0], *own]) == 0
     assert "with `doorsill-fleet serve` it obeys this" in capsys.readouterr().out
+
+
+def test_a_broker_does_not_outlive_a_serve_that_is_killed(folder: Path) -> None:
+    """It would let revoked cameras in, and nobody would tell it otherwise."""
+    port = int((folder / "broker" / "mosquitto.conf").read_text().split()[1])
+
+    def is_gone() -> bool:
+        with socket.socket() as tried:
+            return tried.connect_ex(("127.0.0.1", port)) != 0
+
+    for _ in range(2):  # the second one finds its port free
+        with serving(folder) as child:
+            assert not is_gone()
+            child.kill()
+            child.wait(END_S)
+            wait_until(is_gone)

@@ -1,6 +1,8 @@
 """mosquitto as a child: started, stopped, restarted, and made to read its lists again.
 
-It is at work when it answers; what it says goes to ``log`` beside its configuration.
+It is at work when it answers; what it says goes to ``log`` beside its configuration. It
+ends with the process, and the thread, that started it: a broker that outlived a killed
+`serve` would go on letting in whom nobody takes back any more.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ class Child:
 
     def start(self) -> None:
         """Start it and wait until it answers; UplinkError if it does not."""
-        command = [_program(), "-c", str(self.folder / "mosquitto.conf")]
+        ends_with_us = [_program("setpriv", "util-linux"), "--pdeathsig", "TERM"]
+        program = [_program("mosquitto"), "-c", str(self.folder / "mosquitto.conf")]
+        command = [*ends_with_us, *program]
         self._set_log_aside()
         before = self._count_in_log(RUNNING)
         with (self.folder / "log").open("ab") as log:
@@ -114,10 +118,11 @@ class Child:
                 log.replace(self.folder / "log.1")
 
 
-def _program() -> str:
-    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+def _program(name: str, package: str = "") -> str:
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if found is None:
-        raise ConfigError("mosquitto is not installed; apt-get install mosquitto")
+        what = f"{name} is not installed; apt-get install {package or name}"
+        raise ConfigError(what)
     return found
 
 
