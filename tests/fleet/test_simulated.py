@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,12 +15,21 @@ from limits import END_S, PROGRAM_S, wait_until
 
 from doorsill.cells import HealthCell, LineCell, Picture, ZoneCell
 from doorsill.channels.cell_link import Received
+from doorsill.config import load_config
+from doorsill.policy.verdict import read_verdict
 from doorsill_fleet.broker.mosquitto import Broker, configuration
+from doorsill_fleet.broker.office_client import OfficeClient
 from doorsill_fleet.cli import health
 from doorsill_fleet.cli.main import run
 from doorsill_fleet.ingest.subscriber import Reader, Subscriber
 from doorsill_fleet.registry.handing_out import Label, as_csv
-from doorsill_fleet.stage.simulated import FRAME_S, SimulatedVision
+from doorsill_fleet.stage.simulated import (
+    FRAME_S,
+    SimulatedCamera,
+    SimulatedVision,
+    enrol,
+    policy_of,
+)
 from doorsill_fleet.store.windows import Store
 
 UTC = 1_800_000_000  # the start of a minute
@@ -105,6 +114,49 @@ def test_vouchers_become_cameras_that_count(
     said = capsys.readouterr().out.splitlines()
     assert [line.split()[3] for line in said] == ["amber", "amber"]
     assert all("stopped" in line for line in said)
+
+
+def test_a_policy_by_air_is_obeyed_and_another_is_refused_and_nothing_else_is_wrong(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    """As `policy push` of a trial waits for it; its disk is not full because of it."""
+    (made,), folder = fleet.add(), tmp_path / "it"
+    with fleet.serving():
+        enrol(folder, fleet.voucher(made))
+    documents = []
+    for version, site in ((6, SITE), (5, SITE)):
+        fleet.sign_policy(site, version=version)
+        path = fleet.chain.folder / "policies" / f"{site}.json"
+        documents.append(path.read_bytes())
+    with kept(fleet, tmp_path / "store.db") as subscriber:
+        camera = SimulatedCamera(folder, random.Random(7))
+        camera.start()
+
+        def until(done: Callable[[], bool]) -> None:
+            wait_until(done, lambda: camera.uplink.problems, between=camera.step)
+
+        try:
+            with OfficeClient.of(fleet.chain) as office:
+                for document, words in zip(
+                    documents, ("in_force", "rollback"), strict=True
+                ):
+                    office.publish(f"doorsill/{SITE}/{made.device}/policy", document)
+                    until(lambda: verdict_of(folder) == words)  # noqa: B023
+                assert policy_of(folder).version == 6
+                until(lambda: camera.is_connected)
+                heard = subscriber.kept.new
+                until(lambda: subscriber.kept.new > heard)
+                assert "disk" not in camera.uplink.problems
+                # What the office said is no message of a camera that breaks the rules.
+                assert subscriber.kept.rejected == 0
+        finally:
+            camera.leave()
+
+
+def verdict_of(folder: Path) -> str:
+    """The word of the last decision on what came by air."""
+    found = read_verdict(load_config(folder / "doorsill.toml").verdict)
+    return found.word if found else ""
 
 
 def test_one_that_is_started_before_the_server_waits_for_it(

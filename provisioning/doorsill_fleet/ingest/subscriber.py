@@ -34,6 +34,7 @@ from doorsill.errors import UplinkError
 from doorsill.uplink.causes import Files, explain
 from doorsill.uplink.paho_client import close, end_loop
 from doorsill.uplink.reasons import refusal, words
+from doorsill.wire.messages import POLICY
 from doorsill_fleet.audit.shelf import Shelf
 from doorsill_fleet.broker.mosquitto import client_context
 from doorsill_fleet.ca.authority import reader_name
@@ -90,6 +91,11 @@ class Part:
             return True
         sender = "/".join(topic.split("/")[1:3])
         return crc32(sender.encode()) % self.of == self.number - 1
+
+
+def _of_the_office(topic: str) -> bool:
+    """A policy is what the office says to a camera, and no message of that camera."""
+    return topic.count("/") == 3 and topic.endswith(f"/{POLICY}")
 
 
 @dataclass(slots=True)
@@ -240,7 +246,7 @@ class Subscriber:
         pairs = [
             (message.topic, bytes(message.payload))
             for message in batch
-            if self.part.holds(message.topic)
+            if self.part.holds(message.topic) and not _of_the_office(message.topic)
         ]
         while True:
             try:

@@ -19,12 +19,14 @@ from pathlib import Path
 
 from doorsill.cells import Cell, HealthCell, Picture, Quality
 from doorsill.channels.cell_link import Received
-from doorsill.config import load_config
+from doorsill.config import Config, load_config
 from doorsill.documents.voucher import Voucher
 from doorsill.enrolment.again import again
 from doorsill.enrolment.joining import Wanted, join
 from doorsill.enrolment.stage import Stage
+from doorsill.policy.arrival import decide
 from doorsill.policy.document import Policy
+from doorsill.policy.obedience import Obedience
 from doorsill.services.policies import store_of
 from doorsill.services.release import release_of
 from doorsill.services.uplink_loop import Uplink
@@ -96,7 +98,8 @@ def open_uplink(
 ) -> Uplink:
     """The uplink of the camera in ``folder``, with ``link`` in the place of vision."""
     config, policy = load_config(folder / CONFIGURATION), policy_of(folder)
-    config.outbox.parent.mkdir(parents=True, exist_ok=True)
+    for each in (config.outbox.parent, config.arrived.parent):
+        each.mkdir(parents=True, exist_ok=True)
     uplink = build(config, policy, release_of(config, policy), utc=utc)
     uplink.intake.connect = lambda: link
     uplink.lookout = lambda _: Device()
@@ -183,8 +186,14 @@ class SimulatedCamera:
     dice: random.Random
     vision: SimulatedVision = field(init=False)
     uplink: Uplink = field(init=False)
+    _config: Config = field(init=False)
+    _in_force: Obedience = field(init=False)  # the policy that it obeys
+    _arrived: Obedience = field(init=False)  # what came by air
 
     def __post_init__(self) -> None:
+        self._config = load_config(self.folder / CONFIGURATION)
+        self._in_force = Obedience(self._config.policy_in_force)
+        self._arrived = Obedience(self._config.arrived)
         policy = policy_of(self.folder)
         zones = sum(each.kind == "count" for each in policy.zones)
         self.vision = SimulatedVision(len(policy.lines), zones, self.dice)
@@ -205,9 +214,22 @@ class SimulatedCamera:
         self.uplink.delivery.publisher.start()
 
     def step(self) -> None:
-        """One turn; waits for nothing."""
+        """One turn; waits for nothing, but to start again under another policy."""
         self.vision.look(time.monotonic(), time.time())
         self.uplink.step(0)
+        self._obey()
+
+    def _obey(self) -> None:
+        """Decide on what came by air, as the policy process does; and obey it."""
+        if self._arrived.is_replaced():
+            self._arrived.renew()
+            config = self._config
+            decide(store_of(config), config.arrived, config.verdict, time.time())
+        if self._in_force.is_replaced():
+            self.leave()
+            self.vision.close()
+            self.__post_init__()
+            self.start()
 
     def leave(self) -> None:
         """Close the window, send what can be sent, say farewell."""
