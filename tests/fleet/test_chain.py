@@ -221,7 +221,7 @@ def test_killed_in_the_middle_it_is_made_by_a_second_run(
 def test_a_fault_in_the_middle_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chains.Authority, "issue_reader", lambda *_: 1 / 0)
+    monkeypatch.setattr(chains.Authority, "issue_own", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         make(tmp_path / "fleet")
     assert left_in(tmp_path) == set()

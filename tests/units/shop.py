@@ -104,7 +104,8 @@ class Shop(Listening):
     def push(self, document: bytes) -> None:
         """Publish a policy to the camera, as the office does."""
         now = datetime.now(UTC)
-        pem, key = self.stage.authority.issue_office(now).write(self._work, "office")
+        made = self.stage.authority.issue_own(OFFICE, (), now)
+        pem, key = made.write(self._work, "office")
         own = Address(OFFICE, HOST, PORT, self._work / "broker/ca.pem", pem, key)
         with publishing(SITE, own) as office:
             office.push(DEVICE, document)

@@ -19,10 +19,11 @@ from doorsill.documents.durable import put
 from doorsill.wire.messages import POLICY, STREAMS, topic
 from doorsill_fleet.broker.child import LOOPBACK
 from doorsill_fleet.broker.mosquitto import access_list, configuration, listener
-from doorsill_fleet.ca.authority import Authority, bridge_name, pem_of
+from doorsill_fleet.ca.authority import Authority, bridge_name, require_name
 from doorsill_fleet.office.camera_folder import AT_THE_BROKER
 from doorsill_fleet.office.chain import SERVER, Chain, server_of
 from doorsill_fleet.office.new_folder import require_host, require_new, whole
+from doorsill_fleet.office.own_certificates import Own, of_server, renew
 from doorsill_fleet.registry.devices import devices, is_in_service
 from doorsill_fleet.registry.tables import SiteBroker
 
@@ -47,26 +48,27 @@ def write_bridge(
 
     ``place`` is under which names, and at which port, cameras reach it. The register
     remembers the first name: cameras that enrol go there. If ``out`` is such a folder
-    already, its keys stay and its lists are written again. Raises ConfigError if it is
-    another one, or a name cannot be one.
+    already, its keys stay, its lists are written again, and a certificate that ends
+    soon is renewed. Raises ConfigError if it is another one, or a name cannot be one.
     """
     hosts, port = place
     for host in hosts:
         require_host(host)
     session.merge(SiteBroker(site=site, host=hosts[0], port=port))
     if (out / "bridge.pem").is_file():
+        renew(own(out, site, hosts), authority, now)
         _write_lists(chain, session, site, port, out)
         return
     require_new(out)
     with whole(out) as part:
-        for name, issued in (
-            ("broker", authority.issue_server(hosts, now)),
-            ("bridge", authority.issue_bridge(site, now)),
-        ):
-            issued.write(part, name)
-            both = pem_of(issued.certificate) + pem_of(authority.certificate)
-            put(part / f"{name}.pem", both)
+        renew(own(part, site, hosts), authority, now)
         _write_lists(chain, session, site, port, part)
+
+
+def own(folder: Path, site: str, hosts: list[str]) -> list[Own]:
+    """The certificates of a shop's own broker: for its cameras, and for the chain's."""
+    bridge = Own(folder, "bridge", bridge_name(require_name(site)))
+    return [of_server(folder, "broker", tuple(hosts)), bridge]
 
 
 def _write_lists(

@@ -24,7 +24,8 @@ from doorsill_fleet.broker.members import access
 from doorsill_fleet.broker.mosquitto import client_context
 from doorsill_fleet.broker.office_client import OfficeClient
 from doorsill_fleet.ca.authority import Authority
-from doorsill_fleet.office.chain import RENEW_BEFORE, Chain, settings
+from doorsill_fleet.office.chain import Chain, own, settings
+from doorsill_fleet.office.own_certificates import RENEW_BEFORE
 from doorsill_fleet.registry.devices import revoked
 
 TRY_S = 5.0  # for one handshake
@@ -48,10 +49,8 @@ def faults(chain: Chain, session: Session, now: datetime) -> list[str]:
         if not path.is_file() or path.read_bytes() != text
     ]
     found += _of_list(chain, session)
-    for name in ("broker.pem", "ca.pem"):
-        found += _of_certificate(chain.broker / name, now)
-    if not (chain.folder / "office.pem").is_file():
-        found.append(f"{chain.folder / 'office.pem'} is missing; make it: {AGAIN}")
+    for path in (chain.broker / "ca.pem", *(each.path for each in own(chain))):
+        found += _of_certificate(path, now)
     return found
 
 
@@ -72,6 +71,9 @@ def _of_list(chain: Chain, session: Session) -> Iterator[str]:
 
 
 def _of_certificate(path: Path, now: datetime) -> Iterator[str]:
+    if not path.exists():
+        yield f"{path} is missing; make it: {AGAIN}"
+        return
     try:
         ends = pem.read_certificate(path).not_valid_after_utc
     except DoorsillError as error:

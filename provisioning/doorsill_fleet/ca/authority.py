@@ -102,13 +102,26 @@ class Authority:
         """Issue for a broker at ``hosts``, names or addresses; ConfigError if none."""
         if not hosts:
             raise ConfigError("a server certificate needs one host name at least")
+        return self.issue_own(hosts[0], hosts, now)
+
+    def issue_own(self, name: str, hosts: Sequence[str], now: datetime) -> Issued:
+        """Issue for one of the fleet's own: a server at ``hosts``, or else a client."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        return Issued(self.certify_own(key.public_key(), name, hosts, now), key)
+
+    def certify_own(
+        self, key: PublicKey, name: str, hosts: Sequence[str], now: datetime
+    ) -> x509.Certificate:
+        """Certify ``key`` as :meth:`issue_own`; for one that is there already."""
+        if not hosts:
+            return self._certify(name, key, ExtendedKeyUsageOID.CLIENT_AUTH, now)
         names = x509.SubjectAlternativeName([general_name(host) for host in hosts])
-        return self._issue(hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, now, names)
+        return self._certify(name, key, ExtendedKeyUsageOID.SERVER_AUTH, now, names)
 
     def issue_device(self, site: str, device: str, now: datetime) -> Issued:
         """Issue for a device, with a key made here: only for tests and the demo."""
         name = client(require_name(site), require_name(device))
-        return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH, now)
+        return self.issue_own(name, (), now)
 
     def certify_device(
         self, request: bytes, site: str, device: str, now: datetime
@@ -140,16 +153,7 @@ class Authority:
     def issue_reader(self, name: str, now: datetime) -> Issued:
         """Issue for a subscriber called ``name``."""
         reader = reader_name(require_name(name))
-        return self._issue(reader, ExtendedKeyUsageOID.CLIENT_AUTH, now)
-
-    def issue_office(self, now: datetime) -> Issued:
-        """Issue for the office, which writes policies."""
-        return self._issue(OFFICE, ExtendedKeyUsageOID.CLIENT_AUTH, now)
-
-    def issue_bridge(self, site: str, now: datetime) -> Issued:
-        """Issue for the broker of ``site`` itself, which hands on to the chain's."""
-        name = bridge_name(require_name(site))
-        return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH, now)
+        return self.issue_own(reader, (), now)
 
     def revoke(self, certificate: x509.Certificate, now: datetime) -> None:
         """Revoke ``certificate``: brokers refuse it from the next list on."""
@@ -176,16 +180,6 @@ class Authority:
         path = folder / "ca.pem"
         path.write_bytes(pem_of(self.certificate))
         return path
-
-    def _issue(
-        self,
-        name: str,
-        purpose: x509.ObjectIdentifier,
-        now: datetime,
-        names: x509.SubjectAlternativeName | None = None,
-    ) -> Issued:
-        key = ec.generate_private_key(ec.SECP256R1())
-        return Issued(self._certify(name, key.public_key(), purpose, now, names), key)
 
     def _certify(
         self,

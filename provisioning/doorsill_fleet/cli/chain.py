@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from doorsill.errors import ConfigError
 from doorsill.office import controller
 from doorsill.process.holder import hold_alone
+from doorsill_fleet.ca.authority import Authority
 from doorsill_fleet.ca.keys import WORDS
-from doorsill_fleet.office.chain import Chain, Places, make_chain, open_chain
+from doorsill_fleet.office.chain import (
+    Chain,
+    Places,
+    complete,
+    make_chain,
+    open_chain,
+)
 from doorsill_fleet.office.person_keys import Ask, on_cards
+
+log = logging.getLogger(__name__)
 
 STORE = "/etc/credstore.encrypted"  # where systemd looks for a unit's credentials
 LOCK = "serve.lock"  # in the folder of a chain: one `serve` at a time
@@ -49,7 +60,9 @@ def serve(args: argparse.Namespace) -> int:
     register = open_register(chain.folder)
     desk = Desk(Enrolment(chain, register, authority))
     port = args.port or chain.places.port
-    made = server(desk.app(), chain.folder, args.listen, port)
+    upkeep = partial(_renew, chain, authority)
+    upkeep()  # the broker starts with what is new
+    made = server(desk.app(), chain.folder, args.listen, port, upkeep)
     # For a signal before uvicorn listens for it; it raises it again at its end.
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: setattr(made, "should_exit", True))
@@ -65,18 +78,22 @@ def serve(args: argparse.Namespace) -> int:
     return 0
 
 
+def _renew(chain: Chain, authority: Authority) -> None:
+    """Renew the fleet's own certificates where they end soon, and say so."""
+    for path in complete(chain, authority, datetime.now(UTC)):
+        log.info("renewed %s; a copy of it elsewhere wants the new one", path)
+
+
 @contextmanager
 def _own_broker(chain: Chain, listen: str) -> Iterator[None]:
     """The broker beside the server, if this chain has it run here."""
     from doorsill_fleet.broker.local import running
-    from doorsill_fleet.office.chain import write_settings
 
     if not chain.places.local:
         yield
         return
     port = chain.places.broker_port
     _require_free(listen, port)
-    write_settings(chain)
     with running(chain.broker.absolute(), port):
         sys.stdout.write(f"the broker listens at port {port}\n")
         yield

@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ from doorsill_fleet.office.new_folder import (
     require_own,
     whole,
 )
+from doorsill_fleet.office.own_certificates import Own, of_fleet, renew
 from doorsill_fleet.office.person_keys import (
     CONSENT,
     CONTROLLER,
@@ -55,7 +56,6 @@ from doorsill_fleet.office.person_keys import (
 )
 
 HOSTS_MOST = 64  # names and addresses of one server
-RENEW_BEFORE = timedelta(days=30)  # before a certificate of ours ends
 CONSENT_DAYS = 3650  # validity of the consent CA, in days
 READERS = (READER, f"{READER}-2")  # one for each worker that fills the store
 SERVER = "server"  # in a broker's folder: where `serve` is, for `broker follow`
@@ -209,23 +209,19 @@ def _make_consent(key: PrivateKey, safe: Path, now: datetime) -> bytes:
 
 
 def _make_servers(made: Chain, issuing: Authority, now: datetime) -> None:
-    """Certificates of the server, the broker and the reader; the broker's settings."""
-    places, broker = made.places, made.broker
+    """The fleet's own certificates, and the broker's two lists."""
     both = pem_of(issuing.certificate) + pem_of(made.root)
-    for each in (made.folder, broker):
+    for each in (made.folder, made.broker):
         put(each / "ca.pem", both)
-    _write_with_chain(
-        issuing.issue_server(places.hosts, now), made.folder, "server", issuing
-    )
-    hosts = list(dict.fromkeys((places.broker, *places.hosts)))
-    _write_with_chain(issuing.issue_server(hosts, now), broker, "broker", issuing)
-    for name in READERS:
-        reader = issuing.issue_reader(name, now)
-        _write_with_chain(reader, made.folder, f"reader-{name}", issuing)
-    _write_with_chain(issuing.issue_office(now), made.folder, "office", issuing)
-    put(broker / "access", b"")
+    renew(own(made), issuing, now)
+    put(made.broker / "access", b"")
     valid = issuing.certificate.not_valid_after_utc - now
-    put(broker / "revoked.pem", issuing.revocation_list(now, valid))
+    put(made.broker / "revoked.pem", issuing.revocation_list(now, valid))
+
+
+def own(chain: Chain) -> list[Own]:
+    """The certificates of the fleet itself."""
+    return of_fleet(chain.folder, chain.places.hosts, chain.places.broker, READERS)
 
 
 def settings(chain: Chain) -> dict[Path, bytes]:
@@ -246,16 +242,14 @@ def server_of(places: Places) -> bytes:
     return f"{places.hosts[0]}:{places.port}\n".encode()
 
 
-def complete(chain: Chain, issuing: Authority, now: datetime) -> None:
-    """Make what an older doorsill did not make, or what ends soon; and the settings."""
-    if not (chain.folder / "office.pem").is_file():
-        _write_with_chain(issuing.issue_office(now), chain.folder, "office", issuing)
-    ends = pem.read_certificate(chain.broker / "broker.pem").not_valid_after_utc
-    if ends - now < RENEW_BEFORE:
-        hosts = list(dict.fromkeys((chain.places.broker, *chain.places.hosts)))
-        made = issuing.issue_server(hosts, now)
-        _write_with_chain(made, chain.broker, "broker", issuing)
+def complete(chain: Chain, issuing: Authority, now: datetime) -> list[Path]:
+    """Make what an older doorsill did not make, or what ends soon; and the settings.
+
+    Returns the certificates that are new.
+    """
+    made = renew(own(chain), issuing, now)
     write_settings(chain)
+    return made
 
 
 def write_settings(chain: Chain) -> None:
@@ -263,10 +257,3 @@ def write_settings(chain: Chain) -> None:
     for path, text in settings(chain).items():
         if not path.exists() or path.read_bytes() != text:
             put(path, text)
-
-
-def _write_with_chain(issued: Any, folder: Path, name: str, issuing: Authority) -> None:
-    """Certificate and key; the CA's certificate follows the certificate."""
-    issued.write(folder, name)
-    both = pem_of(issued.certificate) + pem_of(issuing.certificate)
-    put(folder / f"{name}.pem", both)

@@ -44,7 +44,8 @@ examples:
 A shop's own broker hands on to the chain's, and keeps what comes while the line is
 down: a million messages at most. Its cameras and its policies go through it. After a
 camera was added or replaced there, say the same again and install the folder: its keys
-stay, its lists are new. What was revoked it learns by itself, from `broker follow`.
+stay, its lists are new, and so is a certificate that ends within a month (they last 398
+days). What was revoked it learns by itself, from `broker follow`.
 """
 FOLLOW = """\
 examples:
