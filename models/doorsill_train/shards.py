@@ -91,14 +91,20 @@ def save_shard(
 
 
 def between_bars(
-    planes: np.ndarray, rows: np.ndarray, top: int, grey: int
+    planes: np.ndarray, rows: np.ndarray, top: int, grey: int, side: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Planes and rows with bars of ``top`` pixels above and below."""
-    low, high = top, HEIGHT - top
-    planes, rows = planes.copy(), rows.copy()
-    planes[:, :low] = planes[:, high:] = grey
-    y0, y1 = rows[:, 1], rows[:, 3]
-    seen = (np.minimum(y1, high) - np.maximum(y0, low)) / np.maximum(y1 - y0, 1)
-    rows[:, labels.COLUMN["head_inside"]] *= np.clip(seen, 0, 1)
-    rows[:, [5, 7]] = np.clip(rows[:, [5, 7]], low, high)
-    return planes, rows[rows[:, 7] - rows[:, 5] > 3]
+    """Planes and rows with bars of ``top`` pixels above and below, ``side`` beside."""
+    planes, rows, hidden = planes.copy(), rows.copy(), np.ones(planes.shape[1:], bool)
+    hidden[top : HEIGHT - top, side : WIDTH - side] = False
+    planes[:, hidden] = grey
+    for first, low, high in ((0, side, WIDTH - side), (1, top, HEIGHT - top)):
+        start, end = rows[:, first], rows[:, first + 2]
+        seen = (np.minimum(end, high) - np.maximum(start, low)) / np.maximum(
+            end - start, 1
+        )
+        rows[:, labels.COLUMN["head_inside"]] *= np.clip(seen, 0, 1)
+        rows[:, [first + 4, first + 6]] = rows[:, [first + 4, first + 6]].clip(
+            low, high
+        )
+    wide, tall = labels.edges(rows).T
+    return planes, rows[(wide > 3) & (tall > 3)]

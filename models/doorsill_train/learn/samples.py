@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 
 from doorsill.vision.detect.heads import FOOT_OFFSET, PERSON_OFFSET, PERSON_SIZE
 from doorsill_train import labels
+from doorsill_train.learn import cameras
 from doorsill_train.shards import (
     COLUMNS,
     HEIGHT,
@@ -47,7 +48,8 @@ def encode(planes: np.ndarray, encoding: str) -> np.ndarray:
 
 def zoomed(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, ...]:
     """Random zoom, shift and letterbox; labels follow."""
-    scale = rng.uniform(1, 1.7) if rng.random() < 0.6 else rng.uniform(0.6, 1.0)
+    spans = ((1, 1.7), (0.6, 1.0), (0.38, 0.6))
+    scale = rng.uniform(*spans[rng.choice(3, p=(0.55, 0.3, 0.15))])
     aspect = np.exp(rng.normal(0, 0.06))
     sx, sy = scale * aspect, scale / aspect
     x = rng.uniform(min(0, WIDTH * (1 - sx)), max(0, WIDTH * (1 - sx)))
@@ -83,10 +85,14 @@ def zoomed(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, 
 
 
 def barred(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, ...]:
-    """A 16:9 camera: bars above and below, and what lay there cannot be seen."""
-    return between_bars(
-        planes, rows, int(rng.integers(8, 42)), int(rng.choice([0, 114, 128]))
-    )
+    """Bars above and below (a 16:9 camera), at the sides (a phone's), or all around.
+
+    What lay there cannot be seen.
+    """
+    kind, grey = rng.random(), int(rng.choice([0, 0, 114, 128, 255]))
+    top = int(rng.integers(8, 64)) if kind < 0.75 else 0
+    side = int(rng.integers(8, 84)) if kind > 0.5 else 0
+    return between_bars(planes, rows, top, grey, side)
 
 
 def mirrored(planes: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -180,7 +186,7 @@ def augment(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray,
     """One training view of a scene: planes (3 or 5, h, w) uint8 and its rows."""
     if rng.random() < 0.6:
         planes, rows = zoomed(planes, rows, rng)
-    if rng.random() < 0.2:
+    if rng.random() < 0.25:
         planes, rows = barred(planes, rows, rng)
     if rng.random() < 0.5:
         planes, rows = mirrored(planes, rows)
@@ -189,11 +195,18 @@ def augment(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray,
     planes = tones(planes, rng)
     if rng.random() < 0.25:
         planes = blotted(planes, rng)
-    if rng.random() < 0.65:
+    if rng.random() < 0.4:
         planes = filtered(planes, rng)
-    if rng.random() < 0.7:
+    if rng.random() < 0.5:
         planes = noisy(planes, rng)
-    return planes, rows
+    return filmed(planes, rng), rows
+
+
+def filmed(planes: np.ndarray, rng: Rng) -> np.ndarray:
+    """What a camera makes of the picture now; the old lumas stay as they are."""
+    shown = np.ascontiguousarray(np.moveaxis(planes[:3], 0, 2))
+    changed = np.moveaxis(cameras.through_a_camera(shown, rng), 2, 0)
+    return np.concatenate([changed, planes[3:]])
 
 
 CELL_Y, CELL_X = np.mgrid[:ROWS, :COLUMNS].astype(np.float32)
