@@ -11,7 +11,7 @@ from training import row
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
-from doorsill_train.learn import attributes, detector, net, samples  # noqa: E402
+from doorsill_train.learn import attributes, detector, grow, net, samples  # noqa: E402
 from doorsill_train.publish.export import converted  # noqa: E402
 from doorsill_train.publish.operators import operations  # noqa: E402
 from doorsill_train.shards import COLUMNS, HEIGHT, ROWS, WIDTH  # noqa: E402
@@ -35,8 +35,24 @@ def test_what_is_exported_is_made_of_what_an_edge_tpu_maps() -> None:
 
 def test_attributes_take_over_the_detector_s_first_layers(tmp_path: Path) -> None:
     weights = tmp_path / "detector.weights.h5"
-    net.build("s").save_weights(weights)
+    net.build().save_weights(weights)
     assert attributes.take_over(attributes.build(), weights) >= 8
+
+
+def test_a_network_that_grew_answers_as_before() -> None:
+    small = net.build("tiny")
+    for layer in small.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([w + 0.3 for w in layer.get_weights()])
+    image = np.random.default_rng(1).uniform(-1, 1, (1, HEIGHT, WIDTH, 3))
+    wide = grow.grown(small, "s")
+    for before, after in zip(small(image), wide(image), strict=True):
+        assert np.allclose(before, after, atol=1e-5)
+
+
+def test_a_network_does_not_shrink() -> None:
+    with pytest.raises(ValueError, match="holds no"):
+        grow.grown(net.build("s"), "tiny")
 
 
 def test_the_right_answer_loses_next_to_nothing() -> None:

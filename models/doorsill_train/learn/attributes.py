@@ -72,17 +72,34 @@ def asked(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, [*model.outputs, more])
 
 
+def first_of(
+    values: list[np.ndarray], shapes: list[tuple[int, ...]]
+) -> list[np.ndarray]:
+    """The first channels of each, or nothing where a layer is of another kind.
+
+    A kernel keeps its height and width.
+    """
+    if [v.ndim for v in values] != [len(shape) for shape in shapes]:
+        return []
+    for value, shape in zip(values, shapes, strict=True):
+        few = any(have < want for have, want in zip(value.shape, shape, strict=True))
+        if few or (value.ndim == 4 and value.shape[:2] != shape[:2]):
+            return []
+    rows = zip(values, shapes, strict=True)
+    return [value[tuple(slice(n) for n in shape)] for value, shape in rows]
+
+
 def take_over(model: keras.Model, weights: Path) -> int:
     """Copy the detector's first layers, passing over those ours lacks; how many."""
-    detector = net.build("s")
+    detector = net.build()
     detector.load_weights(weights)
     ours = [layer for layer in model.layers if layer.get_weights()]
     theirs = iter([layer for layer in detector.layers if layer.get_weights()])
     for number, mine in enumerate(ours):
         shapes = [v.shape for v in mine.get_weights()]
         for other in theirs:
-            if [v.shape for v in other.get_weights()] == shapes:
-                mine.set_weights(other.get_weights())
+            if part := first_of(other.get_weights(), shapes):
+                mine.set_weights(part)
                 break
         else:
             return number

@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--encoding", choices=samples.ENCODINGS, default="rgb")
-    parser.add_argument("--variant", choices=sorted(net.WIDTHS), default="s")
+    parser.add_argument("--variant", choices=sorted(net.WIDTHS), default=net.VARIANT)
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help="highest")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=Path, help="weights to start from")

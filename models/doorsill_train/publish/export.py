@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--worlds", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--encoding", choices=samples.ENCODINGS, default="rgb")
-    parser.add_argument("--variant", choices=sorted(net.WIDTHS), default="s")
+    parser.add_argument("--variant", choices=sorted(net.WIDTHS), default=net.VARIANT)
     args = parser.parse_args()
     model = net.build(args.variant)
     model.load_weights(args.weights)

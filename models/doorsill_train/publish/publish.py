@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, default=0.25)
     parser.add_argument("--sure", type=float, default=0.45, help="best F1, held out")
     parser.add_argument("--encoding", choices=samples.ENCODINGS, default="rgb")
-    parser.add_argument("--variant", choices=sorted(net.WIDTHS), default="s")
+    parser.add_argument("--variant", choices=sorted(net.WIDTHS), default=net.VARIANT)
     args = parser.parse_args()
     network = net.build(args.variant)
     network.load_weights(args.weights)

@@ -54,9 +54,9 @@ def normalisation(model: keras.Model, name: str) -> layers.BatchNormalization:
     return node.operation
 
 
-def recovered(found: Weights, examples: np.ndarray) -> keras.Model:
+def recovered(found: Weights, examples: np.ndarray, variant: str = "s") -> keras.Model:
     """examples (n, 256, 320, 3) in -1..1, to see what the normalisations get."""
-    model = net.build()
+    model = net.build(variant)
     pairs = []
     for layer in model.layers:
         if not isinstance(layer, layers.Conv2D):
@@ -86,10 +86,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path, required=True, help="a shipped .tflite")
     parser.add_argument("--worlds", type=Path, required=True)
+    parser.add_argument("--variant", choices=sorted(net.WIDTHS), default="s")
     parser.add_argument("--out", type=Path, required=True, help="a .weights.h5 file")
     args = parser.parse_args()
     examples = np.stack(calibration(args.worlds, "rgb", 160)).astype(np.float32) / 128
-    model = recovered(convolutions(args.file), examples)
+    model = recovered(convolutions(args.file), examples, args.variant)
     model.save_weights(args.out)
     print(f"{model.count_params()} parameters in {args.out}")
 
