@@ -69,6 +69,18 @@ def test_the_version_that_is_made_is_the_shipped_one(name: str) -> None:
     assert f'\nversion = "{version}"\n' in manifest
 
 
+@pytest.mark.parametrize("real", [True, False])
+def test_what_is_rendered_shows_photographs_unless_it_is_to_be_plain(
+    runs: list[tuple], tmp_path: Path, real: bool
+) -> None:
+    road, scale = everything.Road(tmp_path / "done"), everything.Scale(0.01)
+    everything.detector(road, scale, tmp_path, tmp_path, None, 0.0, real)
+    films = [run for run in runs if run[0].startswith("film.")]
+    assert len(films) == 3
+    assert all(("--photographs" in film) == real for film in films)
+    assert (runs[0][0] == "publish.photographs") == real
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1])
 def test_a_share_of_the_scenes_is_path_traced_if_asked_for(
     runs: list[tuple], tmp_path: Path, share: float

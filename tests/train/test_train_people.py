@@ -149,6 +149,12 @@ def test_legs_swing_against_each_other_and_come_back() -> None:
 
 
 def test_who_sits_does_not_walk() -> None:
+    for kind in gaits.LOW:
+        gait = gaits.sample_gait(np.random.default_rng(1), kind, 2)
+        early, late = gaits.pose(gait, 0.3), gaits.pose(gait, 2.3)
+        legs = [bone for bone in early if "leg" in bone]
+        assert len(legs) == 4
+        assert all(np.array_equal(early[bone], late[bone]) for bone in legs)
     gait = gaits.sample_gait(np.random.default_rng(1), "sit", 2)
     for bone in ("upperleg01.L", "lowerleg01.R"):
         assert np.array_equal(gaits.pose(gait, 0.3)[bone], gaits.pose(gait, 2.3)[bone])
@@ -166,7 +172,7 @@ def test_the_oldest_stoop_and_step_less_and_no_one_pushes_a_frame_by_chance() ->
     assert np.mean([g.swing for g in drawn[3]]) < np.mean([g.swing for g in drawn[0]])
     kinds = Counter(gaits.sample_gait(rng).kind for _ in range(2000))
     assert set(kinds) == set(gaits.KINDS)
-    assert kinds["walk"] / 2000 == pytest.approx(0.56, abs=0.04)
+    assert kinds["walk"] / 2000 == pytest.approx(0.54, abs=0.04)
 
 
 @pytest.mark.parametrize("kind", [*SIZES, "cane", "frame"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from doorsill_train import labels
 from doorsill_train.paint.camera import Camera
-from doorsill_train.paint.painter import Draw, Light
+from doorsill_train.paint.painter import TILE, Draw, Light
 from doorsill_train.paint.solids import COLUMNS
 from doorsill_train.shards import HEIGHT, WIDTH, save_shard
 
@@ -71,8 +71,8 @@ class NotingPainter:
         self.held.append(Held(vertices))
         return self.held[-1]
 
-    def set_picture(self, image: np.ndarray) -> None:
-        assert image.shape == (256, 256, 3)
+    def set_pictures(self, images: np.ndarray) -> None:
+        assert images.shape[1:] == (TILE, TILE, 3)
 
     def render(self, draws: list[Draw], camera: Camera, light: Light) -> np.ndarray:
         self.painted.append(draws)

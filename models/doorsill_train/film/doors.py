@@ -22,6 +22,7 @@ os.environ.setdefault("LP_NUM_THREADS", "1")
 
 from doorsill_street.measured import FRAME_S
 from doorsill_train.film.shops import Shop
+from doorsill_train.paint.photographs import Photographs
 from doorsill_train.paint.rasteriser import Renderer
 from doorsill_train.people.bodies import Atlas, load_atlas
 from doorsill_train.people.data import unpacked
@@ -34,10 +35,16 @@ EVERY = 8  # frames from picture to picture of a shop for training
 
 
 def film(
-    atlas: Atlas, renderer: Renderer, seed: int, folder: Path, pictures: int
+    atlas: Atlas,
+    renderer: Renderer,
+    seed: int,
+    folder: Path,
+    pictures: int,
+    photographs: Photographs | None = None,
 ) -> None:
     """Write one shop."""
-    shop, every = Shop(atlas, renderer, seed), 1 if is_held_out(seed) else EVERY
+    shop = Shop(atlas, renderer, seed, photographs)
+    every = 1 if is_held_out(seed) else EVERY
     frames, rows, serials, numbers = [], [], [], []
     first = round(EMPTY_S / FRAME_S)
     for number in range(first + pictures * every):
@@ -59,11 +66,12 @@ def film(
 def work(args: argparse.Namespace, seeds: list[int]) -> None:
     atlas = load_atlas(args.data, args.out / "atlas.pickle")
     renderer = Renderer()
+    photographs = Photographs(args.photographs) if args.photographs else None
     for number, seed in enumerate(seeds):
         if (args.out / f"{seed:06d}.frames.npy").exists():
             continue
         start = time.monotonic()
-        film(atlas, renderer, seed, args.out, args.pictures)
+        film(atlas, renderer, seed, args.out, args.pictures, photographs)
         took, left = time.monotonic() - start, len(seeds) - number - 1
         bar = "#" * round(20 * (number + 1) / len(seeds))
         print(
@@ -80,6 +88,7 @@ def main() -> None:
     parser.add_argument("--shops", type=int, default=0, help="for training")
     parser.add_argument("--held-out", type=int, default=0, help="never trained on")
     parser.add_argument("--pictures", type=int, default=100, help="per shop")
+    parser.add_argument("--photographs", type=Path, help="of real places, checked")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

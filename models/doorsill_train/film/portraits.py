@@ -41,7 +41,7 @@ from doorsill_train.people.bodies import Atlas, load_atlas
 from doorsill_train.people.data import unpacked
 from doorsill_train.people.people import cues, sample_person
 from doorsill_train.places import furniture
-from doorsill_train.places.rooms import sample_picture
+from doorsill_train.places.pictures import dead_leaves
 from doorsill_train.places.scenes import sample_light
 from doorsill_train.processes import in_processes
 from doorsill_train.shards import HELD_OUT, is_held_out
@@ -57,7 +57,7 @@ GAMMA = (np.linspace(0, 1, 4096) ** (1 / 2.2) * 255).astype(np.uint8)
 def surroundings(renderer: Renderer, rng: np.random.Generator) -> list[Draw]:
     """A floor and a wall behind or at a side, plain or busy."""
     if rng.random() < 0.1:
-        renderer.set_picture(sample_picture(rng))
+        renderer.set_pictures(dead_leaves(rng)[None])
     room = []
     z = -rng.uniform(0.8, 5)
     for low, high in (
@@ -212,7 +212,7 @@ def render_shard(
     atlas: Atlas, renderer: Renderer, seed: int, folder: Path, count: int
 ) -> None:
     rng = np.random.default_rng(seed + 5_000_000)
-    renderer.set_picture(sample_picture(rng))
+    renderer.set_pictures(dead_leaves(rng)[None])
     held_out = is_held_out(seed)
     made: list[tuple[np.ndarray, list[float]]] = []
     other: Posed | None = None

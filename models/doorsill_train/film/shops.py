@@ -22,14 +22,15 @@ from doorsill_train.film.lens import Lens, exposed
 from doorsill_train.film.truth import head_points, label
 from doorsill_train.paint.camera import Camera, look, place
 from doorsill_train.paint.painter import Draw, Mesh, Painter
+from doorsill_train.paint.photographs import Photographs
 from doorsill_train.people.bodies import Atlas
 from doorsill_train.people.gaits import STRIDE_M
 from doorsill_train.people.people import Person, sample_person
+from doorsill_train.places.pictures import Pictures
 from doorsill_train.places.rooms import (
     add_furniture,
     furnish,
     line_with_shelves,
-    sample_picture,
 )
 from doorsill_train.places.scene import Actor, Cast, Scene
 from doorsill_train.places.scenes import (
@@ -141,14 +142,20 @@ def camera_of(eye: Eye) -> Camera:
 class Shop:
     """A room with a door, a camera, and who comes."""
 
-    def __init__(self, atlas: Atlas, painter: Painter, seed: int) -> None:
+    def __init__(
+        self,
+        atlas: Atlas,
+        painter: Painter,
+        seed: int,
+        photographs: Photographs | None = None,
+    ) -> None:
         self.seed, self.painter = seed, painter
         rng = self.rng = np.random.default_rng(seed)
         unseen = is_held_out(seed)
         aisle = not unseen and rng.random() < AISLE_P
         self.eye = MOUNTED if unseen else mounted(rng, aisle)
         self.crowded = seed % 3 == 2
-        self.scene = self._room(aisle)
+        self.scene = self._room(aisle, Pictures(photographs))
         self.wardrobe = Wardrobe(atlas, painter, rng, unseen)
         self.floor, self.arrivals = Floor(rng), Arrivals(rng)
         self.walkers: dict[int, Walker] = {}
@@ -159,10 +166,10 @@ class Shop:
         self.empty = self._paint([])
         self.last = self.empty
 
-    def _room(self, aisle: bool) -> Scene:
+    def _room(self, aisle: bool, pictures: Pictures) -> Scene:
         rng, painter = self.rng, self.painter
-        painter.set_picture(sample_picture(rng))
-        light = sample_light(rng)
+        painter.set_pictures(pictures.of_scene(rng))
+        light = pictures.light(rng) or sample_light(rng)
         light.centre = np.array([0, 0, self.eye.back])
         scene = Scene("oblique", camera_of(self.eye), light, replace(light))
         scene.outdoors = bool(rng.random() < 0.15)

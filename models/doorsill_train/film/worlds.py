@@ -21,11 +21,13 @@ import numpy as np
 from doorsill_train import labels
 from doorsill_train.film.lens import Lens, exposed
 from doorsill_train.film.truth import head_points, label
+from doorsill_train.paint.photographs import Photographs
 from doorsill_train.paint.rasteriser import Renderer
 from doorsill_train.paint.tracer import Tracer
 from doorsill_train.people.bodies import Atlas, load_atlas
 from doorsill_train.people.data import unpacked
 from doorsill_train.people.people import Person, sample_person
+from doorsill_train.places.pictures import Pictures
 from doorsill_train.places.scene import Cast, Paint, Scene
 from doorsill_train.places.scenes import (
     actor_draws,
@@ -100,7 +102,9 @@ def render_shard(
     folder: Path,
     scenes: int = SCENES,
     share: Share | None = None,
+    photographs: Photographs | None = None,
 ) -> None:
+    pictures = Pictures(photographs)
     rng = np.random.default_rng(seed)
     held_out = is_held_out(seed)
     pool: list[Cast] = []
@@ -115,10 +119,11 @@ def render_shard(
             pool = (pool[fresh:] if i else []) + [
                 upload_person(p, renderer, rng) for p in people
             ]
-        scene = sample_scene(renderer, pool, rng)
+        scene = sample_scene(renderer, pool, rng, pictures=pictures)
         paint = share.of(seed, i) if share else None
         planes, found = picture(scene, renderer, rng, paint)
         free(scene)
+        pictures.still = np.moveaxis(planes[:3], 0, 2)
         frames.append(planes)
         rows.append(found)
         views.append(scene.view)
@@ -131,12 +136,13 @@ def render_shard(
 def work(args: argparse.Namespace, seeds: list[int]) -> None:
     atlas = load_atlas(args.data, args.out / "atlas.pickle")
     renderer = Renderer()
+    photographs = Photographs(args.photographs) if args.photographs else None
     share = Share(args.cycles, args.blender, renderer) if args.cycles else None
     for number, seed in enumerate(seeds):
         if (args.out / f"{seed:06d}.frames.npy").exists():
             continue
         start = time.monotonic()
-        render_shard(atlas, renderer, seed, args.out, args.scenes, share)
+        render_shard(atlas, renderer, seed, args.out, args.scenes, share, photographs)
         pace = (time.monotonic() - start) / args.scenes
         left = len(seeds) - number - 1
         bar = "#" * round(20 * (number + 1) / len(seeds))
@@ -163,6 +169,7 @@ def main() -> None:
         "--held-out", type=int, default=3, help="worlds never trained on"
     )
     parser.add_argument("--scenes", type=int, default=SCENES, help="per world")
+    parser.add_argument("--photographs", type=Path, help="of real places, checked")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument(
         "--cycles",

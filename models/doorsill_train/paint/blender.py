@@ -102,7 +102,7 @@ def flat_place(tree: Nodes, lying: bool) -> Any:
     return plane.outputs[0]
 
 
-def material(draw: dict[str, Any], picture: Any) -> Any:
+def material(draw: dict[str, Any], pictures: list[Any]) -> Any:
     """The vertex's own colour, mixed with the second one where the pattern says so."""
     made = bpy.data.materials.new("doorsill")
     made.use_nodes = True
@@ -117,7 +117,7 @@ def material(draw: dict[str, Any], picture: Any) -> Any:
     colour = attribute(tree, "colour").outputs["Color"]
     if kind == 7 and not draw["person"]:
         image = tree.nodes.new("ShaderNodeTexImage")
-        image.image = picture
+        image.image = pictures[draw["layer"]]
         place = scaled(tree, flat_place(tree, draw["lying"]), 0.35 * draw["scale"])
         linked(tree, place, image.inputs["Vector"])
         colour = mixed(tree, None, colour, image.outputs["Color"], "MULTIPLY")
@@ -199,9 +199,9 @@ def mesh(draw: dict[str, Any]) -> Any:
     return made
 
 
-def put(draw: dict[str, Any], picture: Any) -> None:
+def put(draw: dict[str, Any], pictures: list[Any]) -> None:
     data = mesh(draw)
-    data.materials.append(material(draw, picture))
+    data.materials.append(material(draw, pictures))
     item = bpy.data.objects.new("doorsill", data)
     item.matrix_world = draw["place"].T.tolist()
     item.visible_shadow = bool(draw["casts"])
@@ -266,9 +266,9 @@ def traced(job: dict[str, Any], work: Path) -> np.ndarray:
     """(h, w, 3) float32, linear light."""
     width, height = int(job["width"]), int(job["height"])
     settle(width, height)
-    picture = pattern_picture(job["picture"])
+    pictures = [pattern_picture(pixels) for pixels in job["pictures"]]
     for draw in job["draws"]:
-        put(draw, picture)
+        put(draw, pictures)
     lit(job)
     seen_from(job)
     scene, target = bpy.context.scene, work.with_suffix(".exr")

@@ -12,6 +12,8 @@ import numpy as np
 
 from doorsill_train.paint.camera import Camera
 
+LAYERS, TILE = 8, 256  # how many pictures a painter holds, and their edge in pixels
+
 
 class Mesh(Protocol):
     """A shape that a painter holds."""
@@ -30,6 +32,7 @@ class Draw:
     pattern: int = 0
     second: tuple[float, ...] = (0.5, 0.5, 0.5)
     scale: float = 1.0
+    layer: int = 0  # which of the painter's pictures pattern 7, or cloth 6, shows
     gloss: float = 0.0
     casts: bool = True
     mirror: float = 0.0  # of a floor at y = 0: how much of the scene it shows
@@ -50,7 +53,7 @@ class Painter(Protocol):
 
     def upload(self, vertices: np.ndarray, faces: np.ndarray | None = None) -> Mesh: ...
 
-    def set_picture(self, image: np.ndarray) -> None: ...
+    def set_pictures(self, images: np.ndarray) -> None: ...
 
     def render(self, draws: list[Draw], camera: Camera, light: Light) -> np.ndarray: ...
 

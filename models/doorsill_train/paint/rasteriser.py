@@ -15,7 +15,7 @@ import moderngl
 import numpy as np
 
 from doorsill_train.paint.camera import Camera, look
-from doorsill_train.paint.painter import Draw, Light
+from doorsill_train.paint.painter import LAYERS, TILE, Draw, Light
 from doorsill_train.paint.solids import COLUMNS
 from doorsill_train.shards import HEIGHT, WIDTH
 
@@ -81,15 +81,16 @@ class Renderer:
         self.shadow_map = gl.depth_texture((SHADOW, SHADOW))
         self.shadow_map.compare_func = ""
         self.shadow_buffer = gl.framebuffer(depth_attachment=self.shadow_map)
-        self.picture = gl.texture((256, 256), 3)
-        self.picture_pixels = np.zeros((256, 256, 3), np.uint8)
+        self.pictures = gl.texture_array((TILE, TILE, LAYERS), 3)
+        self.picture_pixels = np.full((LAYERS, TILE, TILE, 3), 128, np.uint8)
+        self.set_pictures(self.picture_pixels)
         gl.enable(moderngl.DEPTH_TEST)
 
-    def set_picture(self, image: np.ndarray) -> None:
-        """(256, 256, 3) uint8 for pattern 7."""
-        self.picture_pixels = image
-        self.picture.write(image.tobytes())
-        self.picture.build_mipmaps()
+    def set_pictures(self, images: np.ndarray) -> None:
+        """(n, TILE, TILE, 3) uint8, at most ``LAYERS``, for pattern 7 and cloth 6."""
+        self.picture_pixels = np.resize(images, self.picture_pixels.shape)
+        self.pictures.write(self.picture_pixels.tobytes())
+        self.pictures.build_mipmaps()
 
     def upload(self, vertices: np.ndarray, faces: np.ndarray | None = None) -> Uploaded:
         assert vertices.shape[1] == COLUMNS
@@ -110,7 +111,7 @@ class Renderer:
         """(h, w, 3) float32, linear light; draw the nearest first, it hides the rest"""
         self.cast_shadows(draws, light)
         self.shadow_map.use(0)
-        self.picture.use(1)
+        self.pictures.use(1)
         self.mirror_image.use(2)
         if any(draw.mirror for draw in draws):
             above = [draw for draw in draws if not draw.mirror]
@@ -138,7 +139,7 @@ class Renderer:
         program, flip = self.colour, np.diag([1.0, -1.0 if below else 1.0, 1.0, 1.0])
         self.multi.use()
         self.multi.clear(*light.sky, 1.0, depth=1.0)
-        for number, name in enumerate(("depth", "picture", "mirror")):
+        for number, name in enumerate(("depth", "pictures", "mirror")):
             program[name].value = number
         program["shadows"].value, program["below"].value = 1.0, float(below)
         for name in ("sun_to", "sky", "ground", "sun"):
@@ -152,6 +153,7 @@ class Renderer:
             palette = white if draw.palette is None else draw.palette.astype("f4")
             program["pal"].write(np.ascontiguousarray(palette).tobytes())
             program["pat"].value, program["freq"].value = draw.pattern, draw.scale
+            program["layer"].value = float(draw.layer)
             program["col2"].value = tuple(draw.second)
             program["gloss"].value = draw.gloss
             program["polish"].value = (draw.mirror, draw.haze)

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 X, Y, Z = (1.0, 0, 0), (0, 1.0, 0), (0, 0, 1.0)
-KINDS = ("walk", "stand", "phone", "push", "hold", "reach", "akimbo", "sit")
+KINDS = (
+    *("walk", "stand", "phone", "push", "hold", "reach", "akimbo", "sit"),
+    *("seat", "crouch"),  # on a chair, without wheels; on the heels, before a shelf
+)
+LOW = ("sit", "seat", "crouch")  # whose legs are folded
 FRAME = "frame"  # leans on a walking frame; never drawn by itself
-SHARES = (0.56, 0.1, 0.08, 0.08, 0.06, 0.05, 0.03, 0.04)
+SHARES = (0.54, 0.09, 0.07, 0.07, 0.05, 0.05, 0.03, 0.03, 0.045, 0.025)
 STRIDE_M = 1.4  # two steps of an adult
 LEAN_FORWARD = 3.0
 # by age band: how far the legs swing, and the rounding of the back (mean, spread)
@@ -50,6 +54,8 @@ def sample_gait(
         lift, elbow = rng.uniform(10, 20, 2), rng.uniform(25, 40, 2)
     elif kind in ("push", "sit"):
         lift, elbow = rng.uniform(20, 40, 2), rng.uniform(45, 65, 2)
+    elif kind in ("seat", "crouch"):
+        lift, elbow = rng.uniform(5, 45, 2), rng.uniform(20, 95, 2)
     elif kind == "hold":
         lift, elbow = rng.uniform(15, 35, 2), rng.uniform(65, 95, 2)
     elif kind == "akimbo":
@@ -59,7 +65,9 @@ def sample_gait(
     elif kind == "reach":
         lift[busy], elbow[busy] = rng.uniform(60, 120), rng.uniform(0, 40)
     nod = rng.normal(16 if kind == "phone" else 4, 8)
-    lean = rng.normal(LEAN_FORWARD, 3) + (rng.random() < 0.06) * rng.uniform(15, 50)
+    lean = rng.normal(LEAN_FORWARD + 18 * (kind == "crouch"), 3) + (
+        rng.random() < 0.06
+    ) * rng.uniform(15, 50)
     return Gait(
         kind, swing, pair(down), pair(elbow), pair(lift), lean,
         rng.normal(0, 3), (rng.normal(0, 20), nod, rng.normal(0, 4)), stoop,
@@ -84,6 +92,11 @@ def turn(axis: tuple[float, float, float], degrees: float) -> np.ndarray:
 def leg(gait: Gait, phase: float, side: str) -> dict[str, np.ndarray]:
     if gait.kind == "sit":
         return {f"upperleg01.{side}": turn(X, -88), f"lowerleg01.{side}": turn(X, 86)}
+    if gait.kind == "seat":
+        return {f"upperleg01.{side}": turn(X, -84), f"lowerleg01.{side}": turn(X, 82)}
+    if gait.kind == "crouch":
+        up = turn(X, -112) @ turn(Z, 9 if side == "L" else -9)
+        return {f"upperleg01.{side}": up, f"lowerleg01.{side}": turn(X, 138)}
     swing = gait.swing
     knee = swing * (12 + 34 * max(0.0, np.cos(phase)))  # bends while it swings forward
     return {

@@ -46,7 +46,7 @@ from doorsill_train.people.dress import (
     tipped,
     trousers_part,
 )
-from doorsill_train.people.gaits import Gait, pose, sample_gait
+from doorsill_train.people.gaits import LOW, Gait, pose, sample_gait
 from doorsill_train.people.skin import body_part, skin_colour
 from doorsill_train.people.style import (
     AIDS,
@@ -63,7 +63,7 @@ from doorsill_train.people.style import (
 )
 
 BANDS = ("child", "young adult", "adult", "older")
-AGES = ((-0.55, 0.2), (0.68, 1.15), (1.3, 1.6), (1.75, 2.0))  # Figure.age by band
+AGES = ((-0.8, 0.2), (0.68, 1.15), (1.3, 1.6), (1.75, 2.0))  # Figure.age by band
 WEIGHTS = ((-0.05, 0.4), (-0.05, 0.4), (0.25, 0.45), (0.2, 0.45))  # mean and spread
 CUES = (
     "years", "grey", "wrinkles", "stoop", "long hair", "no hair", "thin hair", "beard",
@@ -110,7 +110,7 @@ class Person:
             self.pair_at(bones, name) - lift
             for name in ("wrist", "upperarm01", "upperleg01")
         ]
-        if self.carried and self.gait.kind != "sit":
+        if self.carried and self.gait.kind not in LOW:
             extra = carried_solid(self.carried, *pairs).vertices(OWN_COLOUR)
             faces.append(np.arange(len(extra)).reshape(-1, 3) + count)
             vertices = np.concatenate([vertices, extra])
@@ -138,7 +138,7 @@ class Person:
 
 def sample_figure(rng: np.random.Generator) -> tuple[Figure, int]:
     """A figure and its apparent age band."""
-    band = int(rng.choice(4, p=[0.22, 0.27, 0.27, 0.24]))
+    band = int(rng.choice(4, p=[0.3, 0.25, 0.24, 0.21]))
     gender = float(np.clip(rng.choice([0.06, 0.94]) + rng.normal(0, 0.1), 0, 1))
     weight = float(np.clip(rng.normal(*WEIGHTS[band]), -0.9, 1))
     height = float(np.clip(rng.normal(0, 0.25), -0.6, 0.6))
@@ -207,7 +207,7 @@ def what_is_held(thing: str, kind: str | None) -> tuple[str, str | None]:
     """The thing and the gait that go together: hands that are busy hold no cane."""
     if thing == "frame" and kind in (None, "walk", "push"):
         return "frame", "frame"
-    if thing == "frame" or (kind in ("push", "hold", "sit") and thing != "handbag"):
+    if thing == "frame" or (kind in ("push", "hold", *LOW) and thing != "handbag"):
         return "none", kind
     if thing == "cane" and kind is None:
         return thing, "walk"

@@ -47,7 +47,7 @@ PALE_SHOES = (0.6, 0.5, 0.15, 0.15)
 MASCULINE_HATS = {
     "cap": (0.14, 0.13, 0.08, 0.07),
     "beanie": (0.1, 0.09, 0.05, 0.05),
-    "hood": (0.06, 0.06, 0.02, 0.01),
+    "hood": (0.1, 0.1, 0.05, 0.03),
     "fedora": (0.0, 0.01, 0.04, 0.14),
     "helmet": (0.04, 0.02, 0.02, 0.01),
     "turban": (0.01, 0.03, 0.03, 0.03),
@@ -55,7 +55,7 @@ MASCULINE_HATS = {
 FEMININE_HATS = {
     "cap": (0.08, 0.06, 0.04, 0.03),
     "beanie": (0.1, 0.09, 0.06, 0.07),
-    "hood": (0.05, 0.04, 0.02, 0.01),
+    "hood": (0.08, 0.07, 0.04, 0.03),
     "fedora": (0.01, 0.01, 0.02, 0.05),
     "helmet": (0.03, 0.02, 0.01, 0.0),
     "scarf": (0.02, 0.08, 0.09, 0.11),
@@ -246,10 +246,13 @@ def shoe_colour(rng: np.random.Generator, band: int) -> np.ndarray:
 
 
 def cloth_pattern(rng: np.random.Generator, style: Style) -> tuple[int, float]:
-    """Shader pattern (0 plain, 1-3 stripes and checks, 4 blotches, 5 a print)."""
-    weights = np.array([6.0, 2, 1, 1, 1, 1])
+    """Shader pattern: 0 plain, 1-3 stripes and checks, 4 blotches, 5 a print, 6 cloth.
+
+    Cloth shows one of the painter's pictures, in its colours or in the garment's.
+    """
+    weights = np.array([6.0, 2, 1, 1, 1, 1, 4])
     weights[5] += (3, 1.5, 0, 0)[style.band]
     weights[4] += (0.5, 0.5, 1, 3)[style.band] * (style.dressed == "female")
     weights[3] += (0, 0.5, 1, 1.5)[style.band]
-    kind = int(rng.choice(6, p=weights / weights.sum()))
+    kind = int(rng.choice(len(weights), p=weights / weights.sum()))
     return kind, float(rng.uniform(0.6, 4))

@@ -222,6 +222,34 @@ def wheelchair(rng: Rng) -> Solid:
     return s
 
 
+def seat(rng: Rng) -> Solid:
+    """What somebody sits on whose hips are at the origin: a chair, a stool, a bench."""
+    s, colour, kind = Solid(), muted(rng, 0.05, 0.8), rng.integers(3)
+    wide = rng.uniform(0.5, 0.9) if kind == 2 else rng.uniform(0.18, 0.26)
+    s.box((-wide, 0.36, -0.22), (wide, 0.41, 0.24), colour)
+    for x in (-wide + 0.03, wide - 0.03):
+        s.box((x - 0.02, 0, -0.2), (x + 0.02, 0.36, -0.16), muted(rng))
+        s.box((x - 0.02, 0, 0.18), (x + 0.02, 0.36, 0.22), muted(rng))
+    if kind != 1:
+        back = rng.uniform(0.6, 1.0)
+        s.box((-wide, 0.45, -0.26), (wide, back, -0.22), colour)
+    return s
+
+
+def dog(rng: Rng) -> Solid:
+    """Of any size, standing along z; its head is a ball that belongs to nobody."""
+    s, size, coat = Solid(), rng.uniform(0.5, 1.2), cloth_colour(rng)
+    s.ball((0, 0.45 * size, 0), (0.12 * size, 0.14 * size, 0.34 * size), coat)
+    s.ball((0, 0.68 * size, 0.36 * size), np.array([0.09, 0.1, 0.15]) * size, coat)
+    s.tube((0, 0.5 * size, 0.2 * size), (0, 0.66 * size, 0.34 * size), 0.06, coat)
+    s.tube((0, 0.5 * size, -0.3 * size), (0, 0.7 * size, -0.5 * size), 0.02, coat)
+    for x in (-0.08, 0.08):
+        for z in (-0.24, 0.24):
+            at = np.array([x, 0, z]) * size
+            s.tube(at, np.add(at, (0, 0.4 * size, 0)), 0.03 * size, coat)
+    return s
+
+
 def held_box(rng: Rng) -> Solid:
     s, (x, y, z) = Solid(), rng.uniform((0.12, 0.08, 0.1), (0.25, 0.2, 0.2))
     s.box((-x, -y, -z), (x, y, z), muted(rng))
@@ -247,7 +275,7 @@ def suitcase(rng: Rng) -> Solid:
 
 MAKERS = (
     *(pillar, shelf, chair, table, clothes_rack, mannequin, plant, tree, lamp),
-    *(balls, bin_, boxes, shoes, shopping_cart, pram, wheelchair, suitcase),
+    *(balls, bin_, boxes, shoes, shopping_cart, pram, wheelchair, suitcase, dog),
 )
 FURNITURE: dict[str, Callable[[Rng], Solid]] = {
     maker.__name__.strip("_"): maker for maker in MAKERS
@@ -255,6 +283,9 @@ FURNITURE: dict[str, Callable[[Rng], Solid]] = {
 INDOORS = (
     *("pillar", "shelf", "shelf", "shelf", "chair", "table", "clothes_rack"),
     *("mannequin", "plant", "lamp", "balls", "bin", "boxes", "boxes", "shoes"),
-    *("shopping_cart", "pram", "suitcase"),
+    *("shopping_cart", "pram", "suitcase", "suitcase", "dog", "wheelchair"),
 )
-OUTDOORS = ("pillar", "tree", "tree", "plant", "bin", "boxes", "lamp", "pram")
+OUTDOORS = (
+    *("pillar", "tree", "tree", "plant", "bin", "boxes", "lamp", "pram", "dog"),
+    *("suitcase", "mannequin"),
+)

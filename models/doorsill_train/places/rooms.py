@@ -13,42 +13,20 @@ import numpy as np
 from doorsill_train.paint.camera import Camera, place
 from doorsill_train.paint.painter import Draw, Painter
 from doorsill_train.paint.solids import Solid, muted, vivid
-from doorsill_train.places import furniture, vehicles, wares
+from doorsill_train.places import furniture, pictures, vehicles, wares
 from doorsill_train.places.scene import Scene
 from doorsill_train.shards import HEIGHT, WIDTH
 
 MIRROR_P = 0.22  # of the floors indoors
 ENTRANCE_P = 0.5  # of the doors: set out like a shop's, with glass and plants
+SHOWN = 7  # the pattern that is one of the painter's pictures
+SURFACES = (pictures.GOODS, pictures.GOODS, pictures.CLOTH, pictures.OTHER)
+HIDDEN_P = 0.15  # of the people: something stands before them
+HIDERS = (
+    *(furniture.shelf, furniture.table, furniture.boxes, furniture.clothes_rack),
+    *(furniture.shopping_cart, furniture.bin_, wares.pot, wares.bottles),
+)
 WARES_P = {"low": 0.35, "oblique": 0.45, "overhead": 0.6}  # of what stands about
-
-
-def sample_picture(rng: np.random.Generator) -> np.ndarray:
-    """Dead leaves: (256, 256, 3) of overlapping shapes at all scales, a busy wall."""
-    from PIL import Image, ImageDraw
-
-    image = Image.new("RGB", (256, 256), tuple(rng.integers(0, 256, 3).tolist()))
-    draw = ImageDraw.Draw(image)
-    mean, spread = muted(rng) * 200, rng.uniform(5, 30)
-    for _ in range(rng.integers(60, 500)):
-        size = np.exp(rng.uniform(np.log(4), np.log(90)))
-        x, y = rng.uniform(-20, 256, 2)
-        colour = np.clip(mean + rng.normal(0, spread, 3) + rng.normal(0, 40), 0, 255)
-        fill = tuple(int(c) for c in colour)
-        box = (x, y, x + size * rng.uniform(0.3, 1.5), y + size)
-        kind = rng.integers(4)
-        if kind == 0:
-            draw.ellipse(box, fill=fill)
-        elif kind == 1:
-            draw.polygon(
-                [tuple(p) for p in np.add((x, y), rng.uniform(0, size, (4, 2)))], fill
-            )
-        elif kind == 2:
-            draw.line(
-                (x, y, *(rng.uniform(0, 256, 2))), fill=fill, width=1 + int(size / 15)
-            )
-        else:
-            draw.rectangle(box, fill=fill)
-    return np.asarray(image)
 
 
 def furnish(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
@@ -69,6 +47,27 @@ def furnish(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
             set_out(scene, painter, door, rng)
 
 
+def pale(solid: Solid, rng: np.random.Generator) -> None:
+    """Colours as light as they go, so that the picture on them is seen as it is."""
+    keep = rng.uniform(0, 0.6)
+    solid.colours = [
+        colour * keep + (1 - keep) * np.ones(3) for colour in solid.colours
+    ]
+
+
+def surfaced(
+    solid: Solid, here: np.ndarray, painter: Painter, rng: np.random.Generator
+) -> Draw:
+    """A thing, plain, with a pattern, or with a picture on it as goods have."""
+    pattern = int(rng.choice([0, 0, 0, 1, 4, SHOWN, SHOWN, SHOWN]))
+    if pattern == SHOWN:
+        pale(solid, rng)
+    draw = Draw(painter.upload(solid.vertices()), here, pattern=pattern)
+    draw.second, draw.layer = tuple(muted(rng)), int(rng.choice(SURFACES))
+    draw.scale, draw.gloss = rng.uniform(1, 6), float(rng.choice([0, 0.1, 0.3]))
+    return draw
+
+
 def put(scene: Scene, painter: Painter, solid: Solid, **looks: Any) -> None:
     """Add a part of the room that throws no shadow; ``looks`` are those of a Draw."""
     mesh = painter.upload(solid.vertices())
@@ -84,7 +83,10 @@ def lay_floor(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
     if not scene.outdoors and rng.random() < MIRROR_P:
         polish = {"mirror": rng.uniform(0.3, 1.0), "haze": rng.uniform(0, 2.0)}
     polish |= {"scale": rng.uniform(0.4, 3), "gloss": rng.choice([0, 0.1, 0.3])}
-    pattern = int(rng.choice([0, 0, 1, 2, 3, 4, 4, 4, 6, 7]))
+    pattern = int(rng.choice([0, 0, 1, 2, 3, 4, 4, 6, SHOWN, SHOWN, SHOWN, SHOWN]))
+    if pattern == SHOWN:
+        pale(floor, rng)
+    polish |= {"layer": pictures.GROUND}
     put(scene, painter, floor, pattern=pattern, second=second, **polish)
 
 
@@ -93,8 +95,9 @@ def lay_mat(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
     mat, x, z = Solid(), rng.uniform(-2, 2), rng.uniform(-1, 3)
     high = (x + rng.uniform(0.5, 1.6), 0.012, z + rng.uniform(1, 3))
     mat.box((x - 0.6, 0, z), high, muted(rng))
-    pattern = int(rng.choice([0, 1, 7]))
-    put(scene, painter, mat, pattern=pattern, second=muted(rng), scale=6.0)
+    pattern, layer = int(rng.choice([0, 1, SHOWN])), pictures.SECOND_CLOTH
+    look = {"pattern": pattern, "layer": layer, "scale": 6.0}
+    put(scene, painter, mat, second=muted(rng), **look)
 
 
 def raise_walls(
@@ -104,8 +107,10 @@ def raise_walls(
     wall_z = rng.uniform(4, 14) if scene.view == "low" else rng.uniform(2.2, 8)
     scene.back_wall = max(scene.deep, wall_z)
     paint, z = muted(rng, 0.3, 0.95), scene.back_wall
-    busy = rng.random() < 0.45
-    pattern = int(rng.choice([5, 6, 6, 7, 7, 7] if busy else [0, 0, 0, 1, 4]))
+    busy = rng.random() < 0.55
+    kinds = [5, 6, SHOWN, SHOWN, SHOWN, SHOWN] if busy else [0, 0, 0, 1, 4]
+    pattern = int(rng.choice(kinds))
+    layer = pictures.VIEW if scene.outdoors and rng.random() < 0.5 else pictures.WALL
     second = np.clip(paint * rng.uniform(0.3, 1.2), 0, 1)
     scale = rng.uniform(0.5, 2.5)
     wall, door = Solid(), rng.uniform(-2, 2) if rng.random() < 0.5 else None
@@ -120,7 +125,9 @@ def raise_walls(
             x, depth = side * rng.uniform(1.8, 6), 0.2 * side
             low, high = min(x, x + depth), max(x, x + depth)
             wall.box((low, 0, -8), (high, 5, z), paint * 0.95)
-    put(scene, painter, wall, pattern=pattern, second=second, scale=scale)
+    if pattern == SHOWN:
+        pale(wall, rng)
+    put(scene, painter, wall, pattern=pattern, second=second, scale=scale, layer=layer)
     return door
 
 
@@ -147,8 +154,12 @@ def hang_posters(scene: Scene, painter: Painter, rng: np.random.Generator) -> No
         colour = muted(rng) if rng.random() < 0.6 else vivid(rng)
         posters.box((x, y, z - 0.02), high, colour)
     if posters.points:
-        pattern = int(rng.choice([0, 1, 7]))
-        put(scene, painter, posters, pattern=pattern, second=vivid(rng), scale=2.0)
+        pattern, layer = int(rng.choice([0, 1, SHOWN, SHOWN, SHOWN])), pictures.POSTER
+        if pattern == SHOWN:
+            pale(posters, rng)
+        scale = rng.uniform(1.2, 3.5)
+        look = {"pattern": pattern, "layer": layer, "scale": scale}
+        put(scene, painter, posters, second=vivid(rng), **look)
 
 
 def hang_door(
@@ -200,10 +211,24 @@ def line_with_shelves(
             half = float(max(np.abs(part[:, 0]).max() for part in solid.points))
             at = (row * side, along + half) if row else (along + half, end)
             turned = row * np.pi / 2  # open towards the aisle
-            draw = Draw(painter.upload(solid.vertices()), place(turned, *at))
-            draw.gloss = float(rng.choice([0, 0.1, 0.3]))
-            scene.room.append(draw)
+            scene.room.append(surfaced(solid, place(turned, *at), painter, rng))
             along += 2 * half + rng.choice([0.02, 0.02, 0.4])
+
+
+def hide_some(scene: Scene, painter: Painter, rng: np.random.Generator) -> None:
+    """Things between the camera and some of the people, who are seen in part."""
+    eye, taken = scene.camera.eye, [a.place[[0, 2], 3] for a in scene.actors]
+    for at in list(taken):
+        apart = eye[[0, 2]] - at
+        away, gap = float(np.hypot(*apart)), rng.uniform(0.45, 1.3)
+        if rng.random() >= HIDDEN_P or away < gap + 1.0:
+            continue
+        x, z = at + apart / away * gap
+        if any(np.hypot(*(other - (x, z))) < 0.4 for other in taken):
+            continue
+        solid = HIDERS[rng.integers(len(HIDERS))](rng)
+        turned = np.arctan2(*apart) + rng.choice([0, np.pi]) + rng.normal(0, 0.3)
+        scene.room.append(surfaced(solid, place(turned, x, z), painter, rng))
 
 
 def on_floor(camera: Camera, u: float, v: float, y: float) -> np.ndarray | None:
@@ -242,7 +267,5 @@ def add_furniture(scene: Scene, painter: Painter, rng: np.random.Generator) -> N
         if solid.top > scene.camera.eye[1] - 0.7 and near < radius + 1.6:
             continue
         turned = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.2)
-        draw = Draw(painter.upload(solid.vertices()), place(turned, at[0], at[2]))
-        draw.pattern, draw.second = int(rng.choice([0, 0, 0, 1, 4])), tuple(muted(rng))
-        draw.scale, draw.gloss = rng.uniform(1, 4), float(rng.choice([0, 0.1, 0.3]))
-        scene.room.append(draw)
+        here = place(turned, at[0], at[2])
+        scene.room.append(surfaced(solid, here, painter, rng))

@@ -14,8 +14,9 @@ from doorsill_train.paint.solids import Solid, cloth_colour
 from doorsill_train.people.gaits import STRIDE_M
 from doorsill_train.people.people import Person
 from doorsill_train.places import furniture
+from doorsill_train.places.pictures import CLOTH, SECOND_CLOTH, Pictures
 from doorsill_train.places.roads import build_road, moved, road_camera
-from doorsill_train.places.rooms import add_furniture, furnish, on_floor, sample_picture
+from doorsill_train.places.rooms import add_furniture, furnish, hide_some, on_floor
 from doorsill_train.places.scene import Actor, Cast, Paint, Scene
 from doorsill_train.shards import HEIGHT, WIDTH
 
@@ -25,6 +26,7 @@ VIEW_P = (0.28, 0.28, 0.44)
 ROAD_P = 0.13  # of the scenes: a road from above, most of them without a person
 PEOPLE_P = (0.15, 0.3, 0.23, 0.14, 0.09, 0.05, 0.04)  # none, one, ...
 STILL_P = 0.25
+DARK_P = 0.12  # of the people: dark from head to foot, hood and hat too
 BEYOND_P = 0.3  # of the people: may stand so that the edge cuts the head off
 
 
@@ -38,7 +40,8 @@ def sample_camera(rng: np.random.Generator) -> tuple[str, Camera]:
     else:
         span = (25, 62) if view == "oblique" else (66, 90)
         tilt, height = rng.uniform(*span), rng.uniform(2.3, 4.0)
-        head = np.exp(rng.uniform(np.log(14), np.log(58)))
+        span = (8, 20) if rng.random() < 0.25 else (14, 58)  # pixels
+        head = np.exp(rng.uniform(*np.log(span)))
         focal = head * (height - 1.55) / np.sin(np.radians(tilt)) / HEAD_M
         focal = np.clip(
             focal, 160 / np.tan(np.radians(55)), 160 / np.tan(np.radians(18))
@@ -77,7 +80,7 @@ def spot(scene: Scene, height: float, rng: np.random.Generator) -> np.ndarray | 
     camera = scene.camera
     beyond = 30 if rng.random() < BEYOND_P else 0  # pixels
     if scene.view == "low":
-        span = (10, 60) if rng.random() < 0.3 else (18, 48)
+        span = ((7.5, 14), (10, 90), (18, 48))[rng.choice(3, p=(0.25, 0.3, 0.45))]
         depth = camera.focal * HEAD_M / np.exp(rng.uniform(*np.log(span)))
         ray = camera.ray(rng.uniform(-beyond, WIDTH + beyond), HEIGHT / 2)
         at: np.ndarray = ray / np.hypot(ray[0], ray[2]) * depth
@@ -91,7 +94,7 @@ def spot(scene: Scene, height: float, rng: np.random.Generator) -> np.ndarray | 
     size = camera.focal * HEAD_M / max(depth, 0.01)
     inside = -beyond <= pixel[0] <= WIDTH + beyond
     inside &= -8 - beyond < pixel[1] < HEIGHT - 4
-    if depth < 0.4 or not inside or not 9 < size < 85 or at[2] > scene.back_wall - 0.2:
+    if depth < 0.4 or not inside or not 7 < size < 130 or at[2] > scene.back_wall - 0.2:
         return None
     return at
 
@@ -105,6 +108,8 @@ def props_for(cast: Cast, painter: Painter, rng: np.random.Generator) -> list[Me
         solids.append((maker(rng), np.array([0, 0, 0.95])))
     elif kind == "sit":
         solids.append((furniture.wheelchair(rng), np.zeros(3)))
+    elif kind == "seat":
+        solids.append((furniture.seat(rng), np.zeros(3)))
     elif kind == "hold":
         solids.append(
             (furniture.held_box(rng), np.add(cast.wrists.mean(axis=0), (0, 0, 0.1)))
@@ -127,8 +132,10 @@ def recoloured(
 ) -> tuple[np.ndarray, tuple[float, ...]]:
     """Other colours for somebody's clothes, and one for their pattern."""
     palette = person.palette.copy()
+    dark = rng.random() < DARK_P
     for slot in (3, 4, 5, 6, 10, 11, 12):
-        palette[slot] = cloth_colour(rng) ** 2.2
+        worn = np.full(3, rng.uniform(0.02, 0.2)) if dark else cloth_colour(rng)
+        palette[slot] = worn**2.2
     second = np.clip(palette[3] * rng.uniform(0.2, 2.0) + rng.normal(0, 0.05, 3), 0, 1)
     return palette, tuple(second)
 
@@ -173,9 +180,11 @@ def sample_scene(
     pool: list[Cast],
     rng: np.random.Generator,
     count: int | None = None,
+    pictures: Pictures | None = None,
 ) -> Scene:
-    painter.set_picture(sample_picture(rng))
-    light = sample_light(rng)
+    pictures = pictures or Pictures()
+    painter.set_pictures(pictures.of_scene(rng))
+    light = pictures.light(rng) or sample_light(rng)
     if count is None and rng.random() < ROAD_P:
         return road_scene(painter, pool, light, rng)
     view, camera = sample_camera(rng)
@@ -188,6 +197,7 @@ def sample_scene(
         count = int(rng.choice(len(PEOPLE_P), p=PEOPLE_P))
     add_people(scene, pool, painter, count, rng)
     add_furniture(scene, painter, rng)
+    hide_some(scene, painter, rng)
     return scene
 
 
@@ -212,8 +222,10 @@ def actor_draws(actor: Actor, number: int, before: bool) -> list[Draw]:
     person = actor.cast.person
     at = actor.earlier if before else actor.place
     mesh = actor.cast.before if before and not actor.still else actor.cast.now
-    draws = [Draw(mesh, at, number, actor.palette, person.pattern[0], actor.second,
-                  person.pattern[1], 0.03)]  # fmt: skip
+    kind, scale = person.pattern
+    layer = CLOTH if scale < 2 else SECOND_CLOTH
+    draws = [Draw(mesh, at, number, actor.palette, kind, actor.second,
+                  scale, layer, 0.03)]  # fmt: skip
     return draws + [Draw(m, at) for m in actor.props]
 
 

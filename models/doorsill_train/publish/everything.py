@@ -85,7 +85,13 @@ def commit() -> str:
 
 
 def detector(
-    road: Road, scale: Scale, data: Path, work: Path, start: Path | None, cycles: float
+    road: Road,
+    scale: Scale,
+    data: Path,
+    work: Path,
+    start: Path | None,
+    cycles: float,
+    photographs: bool = True,
 ) -> tuple[Path, Path]:
     """Worlds and a long run; the doors of shops and a second one; from the mean of
     both, with more worlds, a third.
@@ -94,14 +100,17 @@ def detector(
     """
     worlds, out, again = work / "worlds", work / "detector", work / "detector-doors"
     last, held_out = work / "detector-last", scale.of(HELD_OUT_WORLDS)
-    traced = ["--cycles", cycles] if cycles else []
+    real = ["--photographs", work / "photographs"] if photographs else []
+    if photographs:
+        road.run("photographs", "publish.photographs", "--out", real[-1])
+    traced = [*(["--cycles", cycles] if cycles else []), *real]
     rendered = ["--data", data, "--out", worlds, "--held-out", held_out,
                 "--scenes", scale.of(200, 30), *traced]  # fmt: skip
     road.run("worlds", "film.worlds", *rendered, "--worlds", scale.of(WORLDS))
     weights = ["--start", start] if start else []
     road.run("detector", "learn.detector", "--worlds", worlds, "--out", out,
              "--steps", scale.of(STEPS, 8), "--above", ABOVE, *weights)  # fmt: skip
-    shops = ["--shops", scale.of(SHOPS), "--pictures", scale.of(PICTURES, 10)]
+    shops = ["--shops", scale.of(SHOPS), "--pictures", scale.of(PICTURES, 10), *real]
     road.run("doors", "film.doors", "--data", data, "--out", worlds, *shops)
     road.run("detector-doors", "learn.detector", "--worlds", worlds, "--out", again,
              "--steps", scale.of(MORE_STEPS, 8), "--rate", MORE_RATE, "--above", ABOVE,
@@ -144,13 +153,17 @@ def main() -> None:
     parser.add_argument("--status", default="experimental")
     parser.add_argument("--start", type=Path, help="a detector's weights to go on from")
     parser.add_argument("--cycles", type=float, default=0.0, help="path-traced share")
+    plain = "without photographs: nothing is fetched, all surfaces are invented"
+    parser.add_argument("--plain", action="store_true", help=plain)
     args = parser.parse_args()
     scale = Scale(args.scale)
     work, out = scale.folders(args.work, args.out)
     (out / "eval").mkdir(parents=True, exist_ok=True)
     print(__doc__.split("\n\n")[2], flush=True)  # how long it takes
     road, made = Road(work / "done"), ["--status", args.status, "--commit", commit()]
-    first, weights = detector(road, scale, args.data, work, args.start, args.cycles)
+    first, weights = detector(
+        road, scale, args.data, work, args.start, args.cycles, not args.plain
+    )
     worlds = ["--worlds", work / "worlds"]
     road.run("publish", "publish.publish", "--weights", weights, *worlds, *made,
              *DETECTOR, "--out", out)  # fmt: skip
