@@ -7,6 +7,7 @@ step before, luma of the empty scene - and ``NNNNNN.labels.npz`` with the rows o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,14 +80,19 @@ def save_shard(
     rows: list[np.ndarray],
     **more: Sequence[object],
 ) -> None:
-    """The frames last, under their name only when whole: then the shard is there."""
+    """The frames last, each under its name only when whole: then the shard is there.
+
+    Two processes may make one shard, where a run was killed and its child goes on.
+    """
     path = folder / f"{seed:06d}"
-    partial = path.with_suffix(".part.npy")
     counts = [len(each) for each in rows]
     table = {name: np.array(each) for name, each in more.items()}
-    labels_path = path.with_suffix(".labels.npz")
-    np.savez(labels_path, rows=np.concatenate(rows), counts=np.array(counts), **table)  # type: ignore[arg-type]  # its own options have other names
-    np.save(partial, np.array(frames))
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    with partial.open("wb") as file:
+        np.savez(file, rows=np.concatenate(rows), counts=np.array(counts), **table)  # type: ignore[arg-type]  # its own options have other names
+    partial.replace(path.with_suffix(".labels.npz"))
+    with partial.open("wb") as file:
+        np.save(file, np.array(frames))
     partial.replace(path.with_suffix(".frames.npy"))
 
 

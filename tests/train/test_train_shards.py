@@ -122,3 +122,20 @@ def test_who_stands_behind_a_bar_is_not_in_the_picture() -> None:
     hidden = row(head_y0=0, head_y1=20, body_y0=0, body_y1=42)
     _, rows = between_bars(planes, np.concatenate([hidden, row()]), 40, 0)
     assert rows[:, labels.COLUMN["body_y1"]].tolist() == [200]
+
+
+def test_a_shard_that_two_processes_make_is_whole_at_every_moment(
+    tmp_path: Path,
+) -> None:
+    """The first one wrote half of it and is still alive while the second ends."""
+    save_world(tmp_path, 4, ["low"], grey=7)
+    halves = [
+        path.with_name(f"000004.{n}.part") for n, path in enumerate(tmp_path.iterdir())
+    ]
+    for half in halves:
+        half.write_bytes(b"half of it")
+    save_world(tmp_path, 4, ["low"], grey=7)
+    shards = Shards(tmp_path, held_out=False)
+    assert shards.get(0)[0].max() == 7
+    assert len(shards.index) == 1
+    assert all(half.read_bytes() == b"half of it" for half in halves)
