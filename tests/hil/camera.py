@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from limits import wait_until
-from rig.board import Board
+from rig.board import Board, Missing
 from rig.console import Console
-from rig.guest import KEY, LAMPS, Guest
+from rig.guest import KEY, LAMPS, PIN, Guest
+from rig.layer import CAMERAS, CLIP_MARK, FEW, FRAMES, SITE_FOLDER, STEP_NS
 from rig.office import SITE, Office
 
 LOGIN_S = 60.0  # from power-on to a shell, on a quiet machine
 READY_S = 75.0  # from power-on to `ready`, likewise
 WINDOW_S = 70.0  # from `ready` to a window: a minute's end, and ten seconds
+OPEN_S, BLANK_S = 20.0, 20.0  # from card in to open, from card out to read back
 UNKNOWN_PACE = 8.0  # until the machine has been measured
 LOOK_S = 0.5
 PYTHON = "/opt/doorsill/bin/python -I"
@@ -28,6 +31,10 @@ PROGRAM = "/opt/doorsill/bin/doorsill"
 READER = "Gemplus"  # a part of the name of QEMU's reader
 CONFIGURATION = "/etc/doorsill/doorsill.toml"
 STARTED = re.compile(r"^\[ *([0-9.]+)\].*systemd\[1\]: (Started|Finished) (\S+)", re.M)
+# What README tells a person to copy who has a lamp, a key switch or the interlock.
+DEVICES = "/usr/share/doc/doorsill/examples/doorsill-vault-devices.conf"
+TRACED = "/sys/kernel/tracing"
+PULSE = re.compile(r"(\d+\.\d+): gpio_value: (\d+) set 1")
 
 
 @dataclass
@@ -39,7 +46,7 @@ class Camera:
     stages: dict[str, float] = field(default_factory=dict)
     serial: str = ""
     voucher: str = field(default="", repr=False)
-    device: str = "cam-01"
+    device: str = ""
     by_hand: bool = False  # this image has no first boot
     on_at: float = 0.0  # when it was switched on, s after 1970
 
@@ -49,7 +56,7 @@ class Camera:
 
     def start(self) -> None:
         """A boot file with a voucher, then power: nothing is typed."""
-        self.serial, self.voucher = self.office.voucher()
+        self.serial, self.device, self.voucher = self.office.voucher()
         self.put_boot_file(f"site = {SITE}\nvoucher = {self.voucher}\n")
         self.switch_on()
 
@@ -60,9 +67,12 @@ class Camera:
 
     def put_boot_file(self, text: str) -> None:
         """What a technician writes on a laptop; the board is off."""
-        whole = f"{text}time-server = {self.board.host}\n".replace("\n", "\r\n")
         boot, work = self.board.boot_files(), self.office.folder
-        boot.write("doorsill.txt", whole.encode(), work)
+        boot.write("doorsill.txt", self.boot_text(text).encode(), work)
+
+    def boot_text(self, text: str) -> str:
+        """As a laptop's editor writes it; the time comes from this machine."""
+        return f"{text}time-server = {self.board.host}\n".replace("\n", "\r\n")
 
     def boot_file(self, name: str) -> str:
         """A file of the boot partition, as a laptop shows it; the board is off."""
@@ -88,6 +98,26 @@ class Camera:
         words = f"{PROGRAM} enrol --voucher /run/voucher --camera picamera --wait 120"
         self.console.must(words, 120.0)
         self.console.must("systemctl restart --no-block doorsill.target", 60.0)
+
+    def watch_vision(self, seconds: float) -> None:
+        """A watchdog as the unit has it, by this machine's pace, and another vision."""
+        unit = "/run/systemd/system/doorsill-vision.service.d"
+        limit = round(seconds * max(1.0, self.console.pace / 2))
+        self.console.must(
+            f"mkdir -p {unit}; printf '[Service]\\nWatchdogSec={limit}\\n'"
+            f" > {unit}/zz-watchdog.conf; systemctl daemon-reload"
+        )
+        self.console.must("systemctl restart doorsill-vision", 120.0)
+        self.until(lambda: self.active("vision"), READY_S, self.last_words)
+
+    def locks(self) -> list[str]:
+        """The locks that hold, as it says of itself."""
+        health = self.until(lambda: self.heard("health"), READY_S, self.last_words)
+        return list(health["locks"])
+
+    def clock_is_off(self) -> float:
+        """By how many seconds its clock is ahead of ours."""
+        return float(self.run("date +%s.%N")) - time.time()
 
     def use_consent(self, more: str = "") -> None:
         """A vault with the reader that this board has; both processes start again."""
@@ -178,15 +208,42 @@ class Camera:
         """Whether it is a guest, whose camera is one that a program plays."""
         return isinstance(self.board, Guest)
 
+    @contextlib.contextmanager
+    def clip(self) -> Iterator[None]:
+        """The camera is ours and plays the clip by its own time; vision rests."""
+        if not self.has_layer():
+            raise Missing("a Pi sees what stands before its lens, not our clip")
+        self.run("systemctl stop doorsill-vision", 60.0)
+        mark = f"{SITE_FOLDER}/{CLIP_MARK}"
+        self.console.must(f"echo {STEP_NS} > {mark} && {_play(FEW, FRAMES)}")
+        try:
+            yield
+        finally:
+            self.run(f"rm -f {mark}; {_play(FRAMES, FEW)}")
+            self.run("systemctl start --no-block doorsill-vision")
+
     def use_gpio(self) -> None:
-        """Lamp and key switch of the interlock, on a chip that a program plays."""
+        """Lamp, key switch and interlock, on a chip that a program plays."""
         assert isinstance(self.board, Guest), "a Pi has them wired"
         chip = self.board.make_gpio()
-        lamp, key = LAMPS["consent"], KEY
-        self.console.must(
-            "udevadm settle; mkdir -p /run/systemd/system/doorsill-vault.service.d;"
-            " printf '[Service]\\nPrivateDevices=no\\nDeviceAllow=char-gpiochip rw\\n"
-            "SupplementaryGroups=gpio\\n'"
-            " > /run/systemd/system/doorsill-vault.service.d/hil.conf"
+        folder = "/run/systemd/system/doorsill-vault.service.d"
+        self.console.must(f"udevadm settle; mkdir -p {folder}; cp {DEVICES} {folder}")
+        lines = {"lamp_line": LAMPS["consent"], "gpio_line": KEY, "watchdog_line": PIN}
+        wired = "".join(f'{name} = "{chip}:{at}"\n' for name, at in lines.items())
+        self.use_consent(wired)
+
+    def pulses(self, seconds: float) -> list[float]:
+        """When the interlock's pin rose within ``seconds``, s: the kernel says it."""
+        event = f"{TRACED}/events/gpio/gpio_value/enable"
+        said = self.console.must(
+            f"mountpoint -q {TRACED} || mount -t tracefs none {TRACED}; "
+            f"echo > {TRACED}/trace; echo 1 > {event}; sleep {seconds}; "
+            f"echo 0 > {event}; grep 'set 1' {TRACED}/trace | tail -n 400; true"
         )
-        self.use_consent(f'lamp_line = "{chip}:{lamp}"\ngpio_line = "{chip}:{key}"\n')
+        found = PULSE.findall(said)
+        return [float(at) for at, number in found if number == found[-1][1]]
+
+
+def _play(before: str, now: str) -> str:
+    """The words that give libcamera another folder of pictures."""
+    return f"sed -i 's|/{before}\"|/{now}\"|' /{CAMERAS}"

@@ -32,7 +32,17 @@ OUT = ROOT / "build/hil"
 BOOT = "bootconfig"  # the partition that a laptop shows
 LAYER = "doorsill.layer=/dev/vdb"
 # What needs a board as it was flashed comes first, what damages it last.
-ORDER = ("start", "consent", "crossings", "papers", "sandbox", "damage", "written")
+ORDER = (
+    "start",
+    "consent",
+    "interlock",
+    "crossings",
+    "sandbox",
+    "damage",
+    "written",
+    "papers",
+    "flashed",
+)
 
 
 def _turn(item: pytest.Item) -> int:

@@ -14,12 +14,11 @@ from doorsill.documents.pem import read_certificate
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import UntrustedError
 
-from .camera import Camera
+from .camera import BLANK_S, OPEN_S, Camera
 
 PULLS = 10
 # Why a vault shut whose card was pulled; on a slow machine an answer may be late first.
 PULLED = ("removed", "card-error", "missed-beat")
-OPEN_S, BLANK_S = 20.0, 20.0
 Note = Any
 
 
@@ -130,19 +129,3 @@ def test_the_chain_of_certificates_is_true_when_verified_here(
     changed = sorted((documents | {name: other}).items())
     with pytest.raises(UntrustedError):  # the control
         verify_chain(changed, head, authority, Expected(watched.device))
-
-
-def test_the_lamps_do_what_the_readme_says(watched: Camera, card: VirtualCard) -> None:
-    """Dark while shut, lit exactly while open; the key switch keeps it shut."""
-    watched.use_gpio()
-    assert not watched.board.lamp("consent")
-    watched.board.turn_key(False)
-    watched.board.insert(card)
-    watched.until(lambda: watched.vault().get("last_card") or True, 5.0, watched.words)
-    assert watched.vault()["state"] == "blank"
-    watched.board.turn_key(True)
-    watched.until(lambda: watched.vault()["state"] == "open", OPEN_S, watched.words)
-    watched.until(lambda: watched.board.lamp("consent"), 5.0, watched.words)
-    watched.board.turn_key(False)
-    blank_again(watched)
-    assert not watched.board.lamp("consent")

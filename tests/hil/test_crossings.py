@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from rig.inside.hil_count import Some
-from rig.layer import CLIP_MARK, PICTURES, SITE_FOLDER, STALL_MARK, STEP_NS
+from rig.layer import CAMERAS, PICTURES, SITE_FOLDER, STALL_MARK
 
 from doorsill.config import ModelSection
 from doorsill.drivers.camera.clip import open_street, street_truth
@@ -34,36 +34,24 @@ def on_the_host() -> Crossings:
     return [(each.time - found.first, each.direction.name) for each in found.crossings]
 
 
-@pytest.fixture
-def alone(camera: Camera) -> Any:
-    """The camera is ours: vision is stopped, and starts again afterwards."""
-    if not camera.has_layer():
-        pytest.skip("a Pi sees what stands before its lens, not our clip")
-    camera.run("systemctl stop doorsill-vision", 60)
-    camera.console.must(f"echo {STEP_NS} > {SITE_FOLDER}/{CLIP_MARK}")
-    yield camera
-    camera.run(f"rm -f {SITE_FOLDER}/{CLIP_MARK}; systemctl start doorsill-vision", 60)
-
-
 def test_crossings_are_those_of_the_host_one_by_one(
-    alone: Camera, record_property: Note
+    camera: Camera, record_property: Note
 ) -> None:
     line = ",".join(str(each) for each in street_truth()["line"])
     program = f"{PYTHON} {HIL}/hil_count.py {line} {PICTURES}"
     as_vision = "setpriv --reuid=doorsill-vision --regid=doorsill --groups=video"
-    said, code = alone.console.run(f"{as_vision} {program} 2>/run/hil-count", COUNT_S)
-    assert code == 0, said + alone.run("tail -n 30 /run/hil-count")
+    with camera.clip():
+        said, code = camera.console.run(
+            f"{as_vision} {program} 2>/run/hil-count", COUNT_S
+        )
+        assert code == 0, said + camera.run("tail -n 30 /run/hil-count")
     found = json.loads(said.splitlines()[-1])
-    here, there = (
-        on_the_host(),
-        [(each["at"], each["direction"]) for each in found["crossings"]],
-    )
+    here = on_the_host()
+    there = [(each["at"], each["direction"]) for each in found["crossings"]]
     record_property("host", _shown(here))
     record_property("guest", _shown(there))
     rate = found["frames"] / found["seconds"]
-    record_property(
-        "rate", f"{rate:.2f} pictures a second, {found['gated']} were still"
-    )
+    record_property("rate", f"{rate:.2f} a second, {found['gated']} were still")
     assert found["frames"] == PICTURES
     assert len(here) >= 3, "the control: the piece has people"
     assert [each[1] for each in there] == [each[1] for each in here]
@@ -74,17 +62,43 @@ def test_crossings_are_those_of_the_host_one_by_one(
 def test_a_camera_that_stalls_is_said_and_comes_back(
     camera: Camera, record_property: Note
 ) -> None:
+    """As a ribbon cable that is loose: no frame comes."""
     if not camera.has_layer():
         pytest.skip("nobody pulls the ribbon cable of a Pi")
-    began = time.time()
-    camera.console.must(f"touch {SITE_FOLDER}/{STALL_MARK}")
-    said = "the camera stopped: no frame within 5 s"
+    mark = f"{SITE_FOLDER}/{STALL_MARK}"
+    goes(camera, f"touch {mark}", "the camera stopped: no frame within 5 s")
+    comes_back(camera, f"rm {mark}", record_property)
+
+
+def test_a_camera_that_is_gone_is_said_and_comes_back(
+    camera: Camera, record_property: Note
+) -> None:
+    """libcamera finds none, as when a cable is out at a start."""
+    if not camera.has_layer():
+        pytest.skip("nobody pulls the ribbon cable of a Pi")
+    away = f"mv /{CAMERAS} /{CAMERAS}.away"
+    goes(camera, f"{away}; systemctl kill -s KILL doorsill-vision", "no camera")
+    comes_back(camera, f"mv /{CAMERAS}.away /{CAMERAS}", record_property)
+
+
+def goes(camera: Camera, command: str, says: str) -> None:
+    """The camera goes, and vision says so in its journal and `state` at the broker."""
+    camera.until(lambda: camera.state() == "ready", STALLED_S, camera.last_words)
+    camera.console.must(command)
     camera.until(
-        lambda: said in camera.journal("doorsill-vision"), STALLED_S, camera.last_words
+        lambda: says in camera.journal("doorsill-vision").lower(),
+        STALLED_S,
+        camera.last_words,
     )
-    record_property("found gone", f"{time.time() - began:.0f} s after it stalled")
-    camera.console.must(f"rm {SITE_FOLDER}/{STALL_MARK}")
-    camera.until(lambda: camera.active("vision"), STALLED_S, camera.last_words)
+    camera.until(lambda: camera.state() != "ready", STALLED_S, camera.last_words)
+
+
+def comes_back(camera: Camera, command: str, record_property: Note) -> None:
+    """It is there again: nobody restarts anything."""
+    began = time.time()
+    camera.console.must(command)
+    camera.until(lambda: camera.state() == "ready", STALLED_S, camera.last_words)
+    record_property("ready again", f"{time.time() - began:.0f} s after it was back")
 
 
 def _shown(crossings: Crossings) -> str:

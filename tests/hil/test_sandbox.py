@@ -1,15 +1,13 @@
-"""What this kernel enforces: what may leave, who listens, with landlock and without."""
+"""What this kernel enforces: what may leave, who listens, and every lock."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from rig.guest import Guest
 
-from .camera import PYTHON, READY_S, Camera
+from .camera import PYTHON, Camera
 
-WITHOUT = "lsm=lockdown,capability,yama,bpf"  # on the kernel line
 Note = Any
 CONNECT = (
     "import socket,sys\n"
@@ -55,30 +53,17 @@ def test_nobody_listens_for_the_network(probed: Camera) -> None:
     assert [each for each in heard if not each.endswith((":68", ":546"))] == []
 
 
-def locks_of(camera: Camera) -> list[str]:
-    health = camera.until(lambda: camera.heard("health"), READY_S, camera.last_words)
-    return list(health["locks"])
+def test_a_name_is_found_for_each_who_asks(probed: Camera) -> None:
+    """By the shop's own server, through this machine's resolver."""
+    if not probed.has_layer():
+        pytest.skip("only a guest's router has a known name")
+    asks = "import socket; print(socket.gethostbyname('_gateway'))"
+    for user in ("root", "doorsill-uplink"):
+        as_user = f"setpriv --reuid={user} --regid=nogroup --clear-groups"
+        assert probed.run(f'{as_user} {PYTHON} -c "{asks}"') == probed.board.host
 
 
 def test_with_landlock_every_lock_holds(camera: Camera, record_property: Note) -> None:
-    locks = locks_of(camera)
-    record_property("locks", " ".join(locks))
-    assert "landlock" in " ".join(locks) and "seccomp" in " ".join(locks)
-
-
-def test_without_landlock_it_counts_and_says_so(
-    camera: Camera, record_property: Note
-) -> None:
-    if not isinstance(camera.board, Guest):
-        pytest.skip("a bench boots the kernel line of its card")
-    camera.board.power_off()
-    camera.board.more = WITHOUT
-    camera.switch_on()
-    camera.login()
-    camera.until(lambda: camera.state() == "ready", READY_S, camera.last_words)
-    locks = locks_of(camera)
-    camera.board.more = ""
-    record_property("locks", " ".join(locks))
-    assert "landlock" not in " ".join(locks) and "seccomp" in " ".join(locks)
-    health = camera.heard("health")
-    assert health is not None and "locks" not in health["problems"]
+    locks = " ".join(camera.locks())
+    record_property("locks", locks)
+    assert "landlock" in locks and "seccomp" in locks

@@ -218,8 +218,12 @@ class Guest:
 
     def lamp(self, name: str) -> bool:
         """Whether a lamp is lit: what gpio-sim says of its line."""
-        line = LAMPS[name]
-        return self.console.must(f"cat {SIM}/gpiochip*/sim_gpio{line}/value") == "1"
+        return self.line(LAMPS[name])
+
+    def line(self, number: int) -> bool:
+        """Whether a line of the header is high."""
+        where = f"{SIM}/gpiochip*/sim_gpio{number}/value"
+        return self.console.must(f"cat {where}") == "1"
 
     def make_gpio(self) -> str:
         """Give it a chip with the lines of a Pi's header; the chip's label."""
@@ -242,7 +246,7 @@ class Guest:
 
 
 GPIO_LINES, CHIP = 28, "hil-header"
-KEY = 17  # as on the interlock board: pin 11
+KEY, PIN = 17, 22  # as on the interlock board: pins 11, and 15 with its pulses
 LAMPS = {"consent": 27, "status": 24}
 
 

@@ -131,3 +131,12 @@ def partitions(disk: Path) -> list[tuple[str, int, int]]:
         )
         for each in table["partitions"]
     ]
+
+
+def flip(disk: Path, at: int) -> None:
+    """Turn the lowest bit of the byte ``at`` of ``disk``, as a card that ages does."""
+    with disk.open("r+b") as file:
+        file.seek(at)
+        (value,) = file.read(1)
+        file.seek(at)
+        file.write(bytes([value ^ 1]))

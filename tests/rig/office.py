@@ -25,7 +25,7 @@ from broker import Listener
 from by_air import publishing
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from limits import END_S, wait_until
+from limits import END_S, PROGRAM_S, wait_until
 
 from doorsill.documents import canonical, pem
 from doorsill.documents.durable import put
@@ -116,13 +116,21 @@ class Office:
             },
         }
 
-    def voucher(self) -> tuple[str, str]:
-        """A new camera's serial number and its voucher."""
+    def voucher(self) -> tuple[str, str, str]:
+        """A new camera's serial number, its name and its voucher."""
         out = self.folder / f"labels-{time.monotonic_ns()}"
         self.command("device", "add", "--site", SITE, "--out", str(out))
         with out.with_suffix(".csv").open() as file:
             row = next(csv.DictReader(file))
-        return row["serial"], row["voucher"]
+        return row["serial"], row["device"], row["voucher"]
+
+    def use(self, voucher: str) -> None:
+        """Another machine, here, enrols with it: whose label was seen by somebody."""
+        path = self.folder / "used.txt"
+        path.write_text(voucher.replace(f"//{self.host}:", "//localhost:") + "\n")
+        words = [sys.executable, "-m", "doorsill", "enrol", "--voucher", str(path)]
+        words += ["--to", str(self.folder / "other"), "--camera", "street"]
+        subprocess.run(words, check=True, timeout=PROGRAM_S, stdout=subprocess.DEVNULL)
 
     def card(self) -> VirtualCard:
         """A consent card of this office, as ``doorsill consent issue`` leaves it."""

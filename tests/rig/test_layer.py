@@ -9,6 +9,9 @@ import pytest
 from PIL import Image
 
 from .layer import (
+    CAMERAS,
+    EVERY,
+    FEW,
     FRAMES,
     HEIGHT,
     INSIDE,
@@ -25,17 +28,19 @@ from .layer import (
 def test_the_pictures_are_the_clip_s_first_in_the_order_of_their_names(
     tmp_path: Path,
 ) -> None:
-    pictures(tmp_path / "frames")
-    names = sorted(each.name for each in (tmp_path / "frames").iterdir())
+    pictures(tmp_path)
+    names = sorted(each.name for each in (tmp_path / FRAMES).iterdir())
     assert names == [f"{number:04}.jpg" for number in range(PICTURES)]
-    with Image.open(tmp_path / "frames" / names[-1]) as last:
+    few = sorted(each.name for each in (tmp_path / FEW).iterdir())
+    assert few == names[::EVERY]
+    with Image.open(tmp_path / FRAMES / names[-1]) as last:
         assert last.size == (WIDTH, HEIGHT)
 
 
 def test_libcamera_is_pointed_at_them(tmp_path: Path) -> None:
     settings(tmp_path)
-    said = (tmp_path / "usr/share/libcamera/pipeline/virtual/virtual.yaml").read_text()
-    assert f'path: "/{FRAMES}"' in said
+    said = (tmp_path / CAMERAS).read_text()
+    assert f'path: "/{FEW}"' in said
     assert f"{{width: {WIDTH}, height: {HEIGHT}," in said
 
 

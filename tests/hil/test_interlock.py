@@ -1,0 +1,90 @@
+"""Key switch, consent lamp and the interlock's pulses: the real vault on real lines.
+
+A program plays the chip (gpio-sim), and the kernel says what each line does.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from rig.guest import PIN, Guest
+
+from doorsill.drivers.token.piv_fake import VirtualCard
+
+from .camera import BLANK_S, OPEN_S, READY_S, Camera
+
+LISTENED_S = 2.0
+LEAST = 20  # pulses in that time, on a quiet machine: an emulated loop is slow
+LAMP_S = 5.0
+Note = Any
+
+
+@pytest.fixture(scope="module")
+def wired(camera: Camera) -> Camera:
+    """The vault of a camera whose header has all three; its card is out."""
+    if not camera.has_layer():
+        pytest.skip("a Pi's lines are watched on the bench: hw/bench.md")
+    camera.board.pull()
+    camera.use_gpio()
+    camera.watch_vault()
+    camera.until(lambda: camera.vault().get("verified_blank"), BLANK_S, camera.words)
+    return camera
+
+
+@pytest.fixture(scope="module")
+def card(camera: Camera) -> VirtualCard:
+    return camera.office.card()
+
+
+def test_a_key_that_is_turned_off_keeps_the_vault_shut(
+    wired: Camera, card: VirtualCard
+) -> None:
+    """And the lamp is lit exactly while it is open."""
+    assert not wired.board.lamp("consent")
+    wired.board.turn_key(False)
+    wired.board.insert(card)
+    wired.until(lambda: wired.vault()["card_in"], OPEN_S, wired.words)
+    assert wired.vault()["state"] == "blank"
+    wired.board.turn_key(True)
+    wired.until(lambda: wired.vault()["state"] == "open", OPEN_S, wired.words)
+    wired.until(lambda: wired.board.lamp("consent"), LAMP_S, wired.words)
+    wired.board.turn_key(False)
+    wired.until(lambda: wired.vault().get("verified_blank"), BLANK_S, wired.words)
+    assert not wired.board.lamp("consent")
+    assert wired.vault()["last_reason"] == "line-low"
+    wired.board.pull()
+
+
+def test_the_status_lamp_is_lit_while_it_counts(wired: Camera) -> None:
+    """It found its line by name, which came after it had started."""
+    wired.until(lambda: wired.state() == "ready", READY_S, wired.last_words)
+    wired.until(lambda: wired.board.lamp("status"), READY_S, wired.last_words)
+
+
+def test_the_vault_pulses_while_its_loop_lives(
+    wired: Camera, record_property: Note
+) -> None:
+    rises = wired.pulses(LISTENED_S)
+    assert len(rises) > LEAST / wired.console.pace
+    gaps = sorted(b - a for a, b in pairwise(rises))
+    middle = gaps[len(gaps) // 2] * 1e3
+    record_property("pulses", f"{len(rises)}, half within {middle:.1f} ms")
+    record_property("late", f"{wired.vault()['late_pulses']} of them, it says")
+
+
+@pytest.mark.parametrize("signal", ["STOP", "KILL"])
+def test_a_vault_that_hangs_or_dies_gives_no_pulse_more(
+    wired: Camera, signal: str
+) -> None:
+    """The pin rests low: the memory's power is gone 33 ms later."""
+    assert isinstance(wired.board, Guest)
+    wired.until(lambda: wired.pulses(LISTENED_S), READY_S, wired.words)
+    wired.run("systemctl mask --runtime doorsill-vault")  # it is not started again
+    wired.run(f"systemctl kill -s {signal} doorsill-vault; sleep 0.1")
+    assert wired.pulses(LISTENED_S) == []
+    assert not wired.board.line(PIN)
+    wired.run("systemctl kill -s KILL doorsill-vault")
+    wired.run("systemctl unmask --runtime doorsill-vault")
+    wired.run("systemctl restart --no-block doorsill-vault")
