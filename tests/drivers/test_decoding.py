@@ -92,6 +92,32 @@ def test_who_is_turned_once_stays_turned(tmp_path: Path) -> None:
     assert {each.shape for each in seen(path)} == {(256, 154, 3)}
 
 
+@pytest.mark.parametrize(
+    ("size", "same"),
+    [
+        pytest.param("160x96", True, id="half as large"),
+        pytest.param("320x196", True, id="a few rows more"),
+        pytest.param("160x120", False, id="four to three"),
+        pytest.param("192x320", False, id="upright"),
+    ],
+)
+def test_a_picture_may_change_its_size_and_not_its_shape(
+    tmp_path: Path, size: str, same: bool
+) -> None:
+    """A line lies at shares of the picture, so of another view it says nothing."""
+    whole = tmp_path / "door.ts"
+    first = made(tmp_path / "first.ts", *X264, "-frames:v", "10").read_bytes()
+    other = ("-vf", f"scale={size.replace('x', ':')}", "-frames:v", "10")
+    whole.write_bytes(first + made(tmp_path / "other.ts", *other, *X264).read_bytes())
+    if same:
+        assert [each.shape for each in seen(whole)] == [(192, 320, 3)] * 20
+    else:
+        with pytest.raises(
+            CameraError, match=r"changes its shape on the way, from 1\.6"
+        ):
+            seen(whole)
+
+
 def test_colours_that_cannot_be_converted_are_one_sentence(tmp_path: Path) -> None:
     stored = ("-pix_fmt", "yuv444p", "-c:v", "ffv1", "-colorspace", "ycgco")
     with pytest.raises(CameraError, match=r"yuv444p, colour space 8 .* converted here"):

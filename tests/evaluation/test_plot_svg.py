@@ -54,6 +54,52 @@ def test_in_stands_on_the_side_that_it_leads_to(
     assert (at["IN"] > at["OUT"]) == to_the_right
 
 
+EDGES = [
+    pytest.param(((0.0, 0.0), (0.0, 1.0)), id="left, IN beyond it"),
+    pytest.param(((0.02, 1.0), (0.02, 0.0)), id="left, OUT beyond it"),
+    pytest.param(((1.0, 1.0), (1.0, 0.0)), id="right, IN beyond it"),
+    pytest.param(((0.97, 0.0), (0.97, 1.0)), id="right, OUT beyond it"),
+    pytest.param(((1.0, 0.0), (0.0, 0.0)), id="top, IN beyond it"),
+    pytest.param(((0.0, 1.0), (1.0, 1.0)), id="bottom, IN beyond it"),
+    pytest.param(((0.0, 0.0), (0.02, 0.0)), id="a short one in the corner"),
+    pytest.param(((0.0, 0.02), (0.0, 0.0)), id="and upright"),
+    pytest.param(((1.0, 0.0), (1.0, 0.02)), id="in the other corner"),
+]
+GLYPH = 20.0  # width of a letter of IN and OUT at most, units of the drawing
+
+
+@pytest.mark.parametrize("line", EDGES)
+@pytest.mark.parametrize("aspect", [16 / 9, 1.0, 9 / 16, 4.0])
+def test_words_of_a_line_at_an_edge_are_whole_and_clear_of_numbers(
+    line: Path, aspect: float
+) -> None:
+    root = drawn(TrackPlot(), line, aspect=aspect)
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    at = {
+        each.text: (float(each.attrib["x"]), float(each.attrib["y"]))
+        for each in root.iter(f"{SVG}text")
+    }
+    legend = min(y for text, (_, y) in at.items() if text and " " in text) - 28
+    for word in ("IN", "OUT"):
+        x, y = at[word]
+        half = GLYPH * len(word) / 2
+        assert half <= x <= width - half and 20 <= y <= legend, (word, x, y)
+    tip = root.find(f".//{SVG}path[@class='line lead']")
+    assert tip is not None
+    ends = [float(each) for each in re.findall(r"[\d.-]+", tip.attrib["d"])]
+    assert min(ends) >= 0 and max(ends[::2]) <= width and max(ends[1::2]) <= height
+
+
+@pytest.mark.parametrize("aspect", [9 / 16, 0.3, 1.0])
+def test_the_legend_of_an_upright_picture_is_whole(aspect: float) -> None:
+    root = drawn(TrackPlot(), LINE, aspect=aspect)
+    width = float(root.attrib["viewBox"].split()[2])
+    for each in root.iter(f"{SVG}text"):
+        if each.text in {said for _, said in LEGEND}:
+            # A letter of DejaVu Sans, a wide one, takes 0.51 of its size on average.
+            assert float(each.attrib["x"]) + 28 * 0.51 * len(each.text) <= width
+
+
 @pytest.mark.parametrize(
     ("direction", "kind"),
     [(Direction.IN, "in"), (Direction.OUT, "out"), (None, "none")],

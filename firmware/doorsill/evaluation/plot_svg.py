@@ -24,7 +24,11 @@ WIDTH = 860.0  # of the picture's frame at most; all lengths are units of the dr
 TALLEST = 1000.0  # height of the picture's frame at most
 LEFT = 70.0  # margin left of the frame
 TOP = 60.0  # margin above the frame
-RIGHT = 30.0  # margin right of the frame
+RIGHT = 60.0  # margin right of the frame: the arrow of a line at its edge fits in
+LEAST_WIDTH = 830.0  # of the drawing: the legend takes as much
+WORD_ROOM = 34.0  # from the middle of IN or OUT to the edge of the drawing, at least
+WORD_NUDGE = 12.0  # how far a word may be moved towards its arrow
+WORD_ASIDE = 52.0  # how far along the line a word goes that finds no room across it
 BELOW = 0.15  # room for feet below the picture, share of the picture's height
 LEGEND_ROW = 40.0  # height of a row of the legend
 SMOOTH = 1.2  # a point that lies nearer to its neighbours' line is left out
@@ -78,7 +82,7 @@ def draw_svg(
     """
     width, height = _frame(aspect)
     below = TOP + height * (1 + BELOW)
-    size = (LEFT + width + RIGHT, below + LEGEND_ROW * (len(LEGEND) + 1.5))
+    size = (_whole_width(width), below + LEGEND_ROW * (len(LEGEND) + 1.5))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]:.0f} '
         f'{size[1]:.0f}" width="100%" role="img">',
@@ -102,6 +106,10 @@ def draw_svg(
 def _frame(aspect: float) -> tuple[float, float]:
     width = min(WIDTH, TALLEST * aspect)
     return width, width / aspect
+
+
+def _whole_width(width: float) -> float:
+    return max(LEFT + width + RIGHT, LEAST_WIDTH)
 
 
 def _paths(plot: TrackPlot, width: float, height: float) -> list[str]:
@@ -158,8 +166,8 @@ def _line(line: Sequence[Point], name: str, width: float, height: float) -> list
         f'<polyline class="line" points="{text}"/>',
         f'<path class="line lead" d="M{middle[0]:.0f} {middle[1]:.0f}'
         f'L{tip[0]:.0f} {tip[1]:.0f}"/>',
-        _text("side", "IN", _move(middle, right, 80)),
-        _text("side", "OUT", _move(middle, right, -44)),
+        _text("side", "IN", _word_at(middle, right, 80, width, height)),
+        _text("side", "OUT", _word_at(middle, right, -44, width, height)),
         _text("name", name, _keep_inside(_move(points[0], along, 60), width, height)),
     ]
 
@@ -173,6 +181,21 @@ def _text(kind: str, text: str, at: Point) -> str:
 
 def _move(point: Point, direction: Point, by: float) -> Point:
     return point[0] + direction[0] * by, point[1] + direction[1] * by
+
+
+def _word_at(
+    middle: Point, right: Point, by: float, width: float, height: float
+) -> Point:
+    """Where a word is on one side of a line: across it, or else inside and beside."""
+    x, y = _move(middle, right, by)
+    inside = (
+        min(max(x, WORD_ROOM), _whole_width(width) - WORD_ROOM),
+        min(max(y, WORD_ROOM / 2), TOP + height * (1 + BELOW) - WORD_ROOM / 2),
+    )
+    if math.dist(inside, (x, y)) < WORD_NUDGE:
+        return inside
+    back = (-right[1], right[0])  # to the line's start: away from the middle's number
+    return _move(inside, back, WORD_ASIDE)
 
 
 def _keep_inside(point: Point, width: float, height: float) -> Point:

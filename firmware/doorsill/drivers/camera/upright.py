@@ -24,6 +24,7 @@ from doorsill.drivers.camera.camera import Size, content_size
 from doorsill.errors import CameraError
 from doorsill.values import Pixels
 
+SAME_SHAPE = 0.03  # pictures whose aspects differ by this share at most are one view
 MATRIX = "DISPLAYMATRIX"  # FFmpeg's name of the side data
 
 
@@ -77,19 +78,21 @@ class Scaler:
         self._reformatter = VideoReformatter()
         self._field = FirstField()
         self._turned = AS_STORED
+        self._shown: Size | None = None  # width and height of the first picture
         self._rotation: int | None = None  # of the frame whose matrix was read
         self._asked = False  # whether that frame may still be in memory
 
     def pixels(self, frame: Any) -> Pixels:
         """(height, width, 3) uint8 RGB, upright, aspect kept, inside ``fit``.
 
-        Raises CameraError where FFmpeg cannot convert such a picture.
+        Raises CameraError where FFmpeg cannot convert such a picture, or where it has
+        another shape than the first.
         """
         turned = self._orientation(frame)
         half = frame.interlaced_frame and self._fields_apart
         shape = (frame.width * self._pixel_aspect, frame.height * (2 if half else 1))
         fit = self._fit[::-1] if turned.transpose else self._fit
-        width, height = content_size(shape, fit)
+        width, height = self._as_the_first(content_size(shape, fit), turned, frame)
         try:
             if frame.interlaced_frame and not half:
                 frame = self._field.of(frame)
@@ -106,6 +109,26 @@ class Scaler:
         plane = scaled.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         return turned.turn(rows[:height, : width * 3].reshape(height, width, 3))
+
+    def _as_the_first(self, size: Size, turned: Orientation, frame: Any) -> Size:
+        """The first picture's size, for each that has its shape.
+
+        ``size`` is that of ``frame`` as it is stored. A line is laid in one picture: of
+        another shape it is another view.
+        """
+        shown = size[::-1] if turned.transpose else size
+        if self._shown is None:
+            self._shown = shown
+        if shown != self._shown:
+            before, now = (each[0] / each[1] for each in (self._shown, shown))
+            if abs(now / before - 1) > SAME_SHAPE:
+                raise CameraError(
+                    f"the picture changes its shape on the way, from {before:.2f} to "
+                    f"{now:.2f} times as wide as high ({frame.width} x {frame.height} "
+                    "stored), so a line in it means something else; count each part "
+                    "alone"
+                )
+        return self._shown[::-1] if turned.transpose else self._shown
 
     def _orientation(self, frame: Any) -> Orientation:
         """How ``frame`` is shown; its matrix is read only where it may have changed.
