@@ -25,7 +25,9 @@ def put(path: Path, data: bytes, mode: int | None = None) -> None:
         handle = os.open(temporary, flags, FOR_ALL if mode is None else mode)
         with os.fdopen(handle, "wb") as file:
             given = os.fstat(file.fileno()).st_mode & 0o777
-            os.fchmod(file.fileno(), given | OWNER_ALONE if mode is None else mode)
+            wanted = given | OWNER_ALONE if mode is None else mode
+            if given != wanted:  # a process may be shut to the call, and not need it
+                os.fchmod(file.fileno(), wanted)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
