@@ -24,7 +24,7 @@ TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 # A misspelt variable would be ignored, and a misspelt target gets make's own words.
 VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
              BOARD FUZZ_SECONDS STARTS ONLY FULL KICAD TREE DAYS CAMERAS MAKEHUMAN WORK SCALE \
-             CYCLES DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK PACKAGES BENCH OWN_LOCK
+             CYCLES DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK PACKAGES BENCH OWN_LOCK ANY_DISK
 GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
 STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
 ifneq ($(STRANGE),)
@@ -189,12 +189,14 @@ image-lock: setup ## lock the packages of the image again (1 minute)
 	@cd firmware && ../$(PY) -m image.renew
 
 # Reads the disk, asks, erases, writes, verifies; as root where DEVICE is a card reader.
+# ANY_DISK=1: what is no card, or has over 512 GB.
 flash: setup ## write a card (DEVICE= SITE= VOUCHER= IMAGE= NETWORK=)
 	@for each in "DEVICE=$(DEVICE)" "SITE=$(SITE)" "VOUCHER=$(VOUCHER)"; do \
 	  [ "$${each#*=}" ] || { echo "make: $${each}? as: make flash DEVICE=/dev/sdb SITE=porto-1 VOUCHER=vouchers.csv" >&2; exit 2; }; done
 	@$(BIN)/doorsill-fleet flash $(DEVICE) --site "$(SITE)" --voucher "$(VOUCHER)" \
 	  --image "$(or $(IMAGE),build/image/pi5/doorsill-pi5.img)" \
-	  $(if $(SERVER),--server "$(SERVER)") $(if $(NETWORK),--network "$(NETWORK)")
+	  $(if $(SERVER),--server "$(SERVER)") $(if $(NETWORK),--network "$(NETWORK)") \
+	  $(if $(filter-out 0 no,$(ANY_DISK)),--any-disk)
 
 try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)
 	@SUDO="$(SUDO)" bash scripts/install-system mmdebstrap systemd-container iproute2 util-linux

@@ -84,6 +84,28 @@ def test_a_card_is_written_only_where_all_is_said(missing: str) -> None:
     assert f"make: {missing}=? as: make flash DEVICE=/dev/sdb" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("word", "option"),
+    [
+        pytest.param("IMAGE=a b.img", '--image "a b.img"', id="an image"),
+        pytest.param("SERVER=10.0.0.5:443", '--server "10.0.0.5:443"', id="a server"),
+        pytest.param("NETWORK=net.txt", '--network "net.txt"', id="a network"),
+        pytest.param("ANY_DISK=1", "--any-disk", id="the second word"),
+        pytest.param("ANY_DISK=0", "", id="no second word"),
+        pytest.param("DEVICE=/dev/sdb /dev/sdc", "flash /dev/sdb /dev/sdc", id="two"),
+    ],
+)
+def test_what_is_said_of_a_card_is_said_to_the_fleets_command(
+    word: str, option: str
+) -> None:
+    given = ["DEVICE=/dev/sdb", "SITE=porto-1", "VOUCHER=v.csv", word]
+    done = make("--dry-run", "flash", *given)
+    assert done.returncode == 0, done.stderr
+    command = " ".join(done.stdout.partition("doorsill-fleet ")[2].split())
+    assert option in command
+    assert ("--any-disk" in command) == (word == "ANY_DISK=1")
+
+
 def test_contributing_says_of_each_target_how_long_it_takes() -> None:
     rows = [
         line

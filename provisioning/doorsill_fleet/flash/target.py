@@ -84,12 +84,12 @@ def require_erasable(target: Target, needed: int, *, any_disk: bool) -> None:
     if target.size > LARGE_BYTES:
         raise ConfigError(
             f"{where} has {bytes_text(target.size)}, which is more than a card has; if "
-            "it is one, say --any-disk"
+            "it is one, say --any-disk (make flash: ANY_DISK=1)"
         )
     if target.fixed:
         raise ConfigError(
             f"{where} ({target.model}) is a disk of this machine, and no card; if you "
-            "mean it, say --any-disk"
+            "mean it, say --any-disk (make flash: ANY_DISK=1)"
         )
 
 
