@@ -28,6 +28,7 @@ from doorsill.documents.boot.file import (
 from doorsill.documents.boot.steps import STATUS_NAME, Step
 from doorsill.documents.boot.values import Server
 from doorsill.documents.voucher import Voucher
+from doorsill.enrolment.first_steps import IDLE_S
 from doorsill.enrolment.stage import FILES
 from doorsill.services.first_boot import SAVED_NAME, USED_NAME, FirstBoot, Places
 from doorsill.services.first_boot_ports import FOLDER
@@ -323,6 +324,26 @@ def test_what_a_person_says_of_the_network_is_set_and_outlives_a_typo(
     card.play(30)
     assert 'psk="12345678"' in supplicant.read_text()
     assert "it counts" in card.status and "did you mean wifi?" in card.status
+
+
+def test_a_restart_after_hours_calls_no_person_until_it_takes_minutes(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    """As of vision for another policy, or of one that its watchdog ended."""
+    card = Card(tmp_path / "card")
+    card.write(a_file(fleet)[0])
+    card.play(3600)
+    assert "it counts" in card.status
+    card.machine.runs = False
+    card.play(IDLE_S / 2)
+    assert "the camera starts" in card.status
+    card.machine.runs = True
+    card.play(30)
+    card.machine.runs = False
+    card.play(IDLE_S / 2)
+    assert "the camera starts" in card.status
+    card.play(IDLE_S)
+    assert "a person is needed" in card.status, "the control"
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class Seen:
     clock_set: bool  # by the network, since the start
     clock_waited_s: float
     counts: bool  # the processes run
-    idle_s: float  # since they were started first, where they do not run
+    idle_s: float  # since they were started and did not run yet
     trouble: Trouble | None
 
 

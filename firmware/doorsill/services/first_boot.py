@@ -87,7 +87,7 @@ class FirstBoot:
     _trouble: Trouble | None = None
     _failures: int = 0
     _since: float | None = None  # when there was a route first, s, monotonic
-    _started: float | None = None  # when counting was started first, s, monotonic
+    _started: float | None = None  # when counting was started, s, monotonic
     _data: bytes | None = None  # the file as it was last looked at
     _ports_open: bool = False
     _said: tuple[Step, tuple[str, ...]] | None = None
@@ -113,6 +113,9 @@ class FirstBoot:
         routed, stage = has_route(self.places.root), self._stage()
         if self._since is None and routed:
             self._since = now
+        counts = enrolled and self.machine.counts()
+        if counts:  # a restart of later is no fault until it has taken as long
+            self._started = None
         return Seen(
             file=file,
             problems=problems,
@@ -124,7 +127,7 @@ class FirstBoot:
             routed=routed,
             clock_set=is_synchronised(self.places.root),
             clock_waited_s=now - (now if self._since is None else self._since),
-            counts=enrolled and self.machine.counts(),
+            counts=counts,
             idle_s=now - (now if self._started is None else self._started),
             trouble=self._trouble,
         )
