@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from limits import PROGRAM_S
 
 from doorsill.drivers.camera.opening import open_camera
-from doorsill.errors import CameraError
+from doorsill.errors import CameraError, ConfigError
 from doorsill.values import Pixels
 
 FIT = (320, 256)
@@ -143,3 +144,14 @@ def test_a_file_without_a_picture_that_can_be_read_says_so(
         path.write_bytes(head + rest)
     with pytest.raises(CameraError, match=rf"{name} holds no picture that can be read"):
         seen(path)
+
+
+def test_a_recording_may_lie_in_the_memory_that_looks_like_a_device(
+    tmp_path: Path,
+) -> None:
+    """A path is a file at a desk; in service only a camera is opened below /dev."""
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        path = made(Path(folder) / "a:b.mp4", *X264, "-frames:v", "5")
+        assert len(seen(path)) == 5
+        with pytest.raises(ConfigError, match="is no camera but a file"):
+            open_camera("video", str(path), FIT)

@@ -36,8 +36,16 @@ def seen(*people: tuple[int, float, float], confirmed: bool = True) -> Seen:
     return Seen(found, tracks if confirmed else EMPTY, [], True)
 
 
-def said(sights: Sights, frames: int = 100, seconds: float = 10.0) -> str:
-    return " | ".join(remarks(sights, frames, seconds))
+def said(sights: Sights) -> str:
+    return " | ".join(remarks(sights))
+
+
+def at_times(*steps: float) -> Sights:
+    """Frames that came so many seconds after each other."""
+    sights = Sights()
+    for time in np.cumsum([0.0, *steps]):
+        sights.steps.note(float(time))
+    return sights
 
 
 def test_a_good_picture_is_not_worth_a_word() -> None:
@@ -97,8 +105,32 @@ def test_people_who_are_never_followed_are_told_from_nobody() -> None:
 def test_below_three_frames_a_second_people_cannot_be_followed(
     rate: float, expected: bool
 ) -> None:
-    found = said(Sights(), frames=31, seconds=30 / rate)
+    found = said(at_times(*[1 / rate] * 30))
     assert ("cannot be followed below 3" in found) == expected
+
+
+FAST = [0.1] * 200
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"),
+    [
+        pytest.param([*FAST, 600.0, *FAST, 3600.0, *FAST], "", id="breaks between"),
+        pytest.param([*FAST, 1000.0, *FAST], "", id="one stamp that is wild"),
+        pytest.param([*FAST, 0.5, 0.5, *FAST], "", id="a hiccup"),
+        pytest.param([*FAST, *[1.0] * 9], "for 9 of 29 s", id="slow at the end"),
+        pytest.param([*[1.0] * 9, *FAST], "for 9 of 29 s", id="slow at first"),
+        pytest.param([*FAST, *[5.0] * 2], "for 10 of 30 s", id="a picture that stalls"),
+        pytest.param([300.0] * 9, "0.0033 frames a second", id="a time lapse"),
+        pytest.param([0.333, 0.334] * 9, "", id="three, with rounded stamps"),
+        pytest.param([], "", id="one frame"),
+    ],
+)
+def test_a_part_that_is_slow_is_named_and_a_break_is_none(
+    steps: list[float], sentence: str
+) -> None:
+    found = said(at_times(*steps))
+    assert sentence in found and bool(sentence) == bool(found)
 
 
 @pytest.mark.parametrize(

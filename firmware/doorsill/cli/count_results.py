@@ -41,9 +41,7 @@ class Result:
     @property
     def remarks(self) -> list[str]:
         """What to change so that the next recording counts better."""
-        counted = self.counted
-        found = remarks(counted.sights, counted.frames, counted.reached)
-        return [*self.unheeded, *found]
+        return [*self.unheeded, *remarks(self.counted.sights)]
 
 
 def totals(results: Sequence[Result]) -> list[list[int]]:

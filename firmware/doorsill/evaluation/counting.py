@@ -139,6 +139,7 @@ class Run:
             return False
         counted.last = frame.time
         counted.frames += 1
+        counted.sights.steps.note(frame.time)
         if wanted.is_open is not None and not wanted.is_open(at):
             counted.closed += 1
             frame.release()

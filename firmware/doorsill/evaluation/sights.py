@@ -18,6 +18,9 @@ from doorsill.values import Frame
 from doorsill.vision.pipeline import Seen
 
 LEAST_RATE = 3.0  # frames a second: below it people cannot be followed
+SAME_STEP = 0.01  # share by which a step may be longer: stamps are rounded
+BREAK_S = 10.0  # a longer time without a frame is a break, as where motion is recorded
+SLOW_SHARE = 0.1  # share of the time below LEAST_RATE from which it is remarked
 LEAST_HEAD = 9.0  # height of a head in the model's input, pixels: lower ones are missed
 PEOPLE_LIMIT = 20_000  # people who are remembered by number; a recording may be long
 LOOK_AT = 50  # frames in which bars are looked for
@@ -28,9 +31,36 @@ PART = 0.5  # share of the people from which a fault is the camera's
 
 
 @dataclass(slots=True)
+class Steps:
+    """How long it was from frame to frame: sums over a recording."""
+
+    count: int = 0
+    slow: int = 0  # of them, those that are too long to follow people
+    seconds: float = 0.0  # all together
+    slow_s: float = 0.0  # of the slow ones that are no break
+    running_s: float = 0.0  # of all that are no break
+    _last: float | None = None  # time of the last frame, s
+
+    def note(self, time: float) -> None:
+        """Add a frame of this ``time``, s."""
+        step = 0.0 if self._last is None else time - self._last
+        self._last = time
+        if step <= 0:
+            return
+        self.count += 1
+        self.seconds += step
+        slow = step * LEAST_RATE > 1.0 + SAME_STEP
+        self.slow += slow
+        if step <= BREAK_S:
+            self.running_s += step
+            self.slow_s += step * slow
+
+
+@dataclass(slots=True)
 class Sights:
     """Sums over a recording."""
 
+    steps: Steps = field(default_factory=Steps)
     followed: dict[int, bool] = field(default_factory=dict)  # id: feet seen inside?
     unconfirmed: int = 0  # frames with detections of which nobody was followed
     heads: list[float] = field(default_factory=list)  # heights, pixels
@@ -93,22 +123,29 @@ class Sights:
                 self.heads.append((bottom - top) * self._height)
 
 
-def remarks(sights: Sights, frames: int, seconds: float) -> Iterator[str]:
-    """What to change so that the next recording counts better, one sentence each.
-
-    ``frames`` and ``seconds`` of video were read.
-    """
+def remarks(sights: Sights) -> Iterator[str]:
+    """What to change so that the next recording counts better, one sentence each."""
     yield from itertools.chain(
-        _of_the_rate(frames, seconds), _of_the_picture(sights), _of_people(sights)
+        _of_the_rate(sights.steps), _of_the_picture(sights), _of_people(sights)
     )
 
 
-def _of_the_rate(frames: int, seconds: float) -> Iterator[str]:
-    if frames > 1 and seconds > 0 and (frames - 1) / seconds < LEAST_RATE:
-        rate = (frames - 1) / seconds
+def _of_the_rate(steps: Steps) -> Iterator[str]:
+    """Of the frames as they mostly come; a part in which they come slowly counts too.
+
+    An average would not do: breaks make it small, and a fast part hides a slow one.
+    """
+    if 2 * steps.slow > steps.count:
         yield (
-            f"{rate:.2g} frames a second: people cannot be followed below "
-            f"{LEAST_RATE:g}, so this count is not to be trusted; record 10 or more"
+            f"{steps.count / steps.seconds:.2g} frames a second: people cannot be "
+            f"followed below {LEAST_RATE:g}, so this count is not to be trusted; "
+            "record 10 or more"
+        )
+    elif steps.slow_s > SLOW_SHARE * steps.running_s:
+        yield (
+            f"for {steps.slow_s:.0f} of {steps.running_s:.0f} s there were fewer than "
+            f"{LEAST_RATE:g} frames a second: people cannot be followed there, so this "
+            "count is not to be trusted; record 10 or more all the time"
         )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import av
 from av.format import Flags
 from av.stream import Disposition
 
+from doorsill.drivers.nodes import is_device
 from doorsill.errors import CameraError, ConfigError
 
 LONGEST_SIDE = 8192  # of a picture, pixels
@@ -249,7 +251,8 @@ def _worth(stream: Any) -> int:
 
 def _address(url: str) -> str:
     """What FFmpeg is asked for: a path is a file, even if it has a colon."""
-    return url if url.startswith((*ADDRESSES, "/dev/")) else f"file:{url}"
+    plain = url.startswith(ADDRESSES) or is_device(url)
+    return f"file:{url}" if not plain or Path(url).is_file() else url
 
 
 def short_name(url: str) -> str:

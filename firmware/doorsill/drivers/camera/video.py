@@ -49,7 +49,8 @@ def open_video(
         options = {"rtsp_transport": "tcp"}
         found = Source(source, strict=False, timeout_s=SILENCE_S, options=options)
         return LiveVideo(found, fit, frame_rate)
-    if is_device(source):
+    # At a desk a recording may lie in /dev/shm; a device opens cameras there alone.
+    if is_device(source) and (live or not Path(source).is_file()):
         return LiveVideo(_webcam(source, frame_rate), fit, frame_rate)
     if "://" in source and not Path(source).is_file():
         known = "a file, rtsp://, rtsps:// and /dev/video0 are"
