@@ -23,6 +23,19 @@ def test_each_is_kept_once(tmp_path: Path) -> None:
     assert shelf.of("shop-1", "cam-02") == []
 
 
+def test_several_folders_are_read_as_one_and_a_copy_is_no_second(
+    tmp_path: Path,
+) -> None:
+    first, second = Shelf(tmp_path / "a"), Shelf(tmp_path / "b")
+    both = Shelf(tmp_path / "a", (tmp_path / "b",))
+    assert both.of("shop-1", "cam-01") == []  # neither is there yet
+    second.keep([(TOPIC, encode(replace(CERTIFICATE, counter=8)))])
+    for each in (first, second):
+        each.keep([(TOPIC, encode(CERTIFICATE))])
+    assert [each.counter for each in both.of("shop-1", "cam-01")] == [7, 8]
+    assert str(both) == f"{tmp_path}/a or {tmp_path}/b"
+
+
 def test_another_of_the_same_number_lies_beside_it_up_to_a_bound(
     tmp_path: Path,
 ) -> None:

@@ -178,7 +178,7 @@ def receiving(case: Case) -> Iterator[None]:
     words = [
         RECEIVES, "receive",
         "--broker", f"localhost:{case.fleet.chain.places.broker_port}",
-        "--store", folder / "store.db", "--ca", folder / "ca.pem",
+        "--store", folder.parent / "visitors.db", "--ca", folder / "ca.pem",
         "--certificate", folder / "reader-store.pem",
         "--key", folder / "reader-store.key",
     ]  # fmt: skip

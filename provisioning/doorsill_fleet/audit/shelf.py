@@ -26,9 +26,14 @@ MOST = 20_000  # certificates of one device; its chain has no more
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The folder with the certificates of all devices."""
+    """The folder with the certificates of all devices; ``also``: others to read."""
 
     folder: Path
+    also: tuple[Path, ...] = ()
+
+    def __str__(self) -> str:
+        """Where it looks, for a person."""
+        return " or ".join(map(str, (self.folder, *self.also)))
 
     def keep(self, messages: Iterable[tuple[str, bytes]]) -> None:
         """Keep what is a certificate among (topic, payload) pairs.
@@ -48,8 +53,12 @@ class Shelf:
 
     def of(self, site: str, device: str) -> list[Certificate]:
         """Every certificate of one device, by number; UplinkError for a bad file."""
+        names: dict[str, Path] = {}  # a copy in another folder is the same message
+        for folder in (self.folder, *self.also):
+            for path in (folder / site / device).glob("*.json"):
+                names.setdefault(path.name, path)
         found = []
-        for path in sorted((self.folder / site / device).glob("*.json")):
+        for path in map(names.__getitem__, sorted(names)):
             try:
                 message = decode(CERTIFICATE, path.read_bytes())
             except (OSError, UntrustedError) as error:

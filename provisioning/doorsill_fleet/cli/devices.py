@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -159,8 +161,21 @@ def list_devices(args: argparse.Namespace) -> int:
             words = _next(session, each, now)
             if verdicts is not None and each.state == "active":
                 words = health.words(verdicts, each.site, each.name)
-            _say(f"{who}  {words}")
+            _say(folded(f"{who}  ", words))
     return 0
+
+
+def folded(who: str, words: str) -> str:
+    """A camera's line; in a terminal, words that are too long go on below themselves.
+
+    A pipe gets one line for each camera.
+    """
+    if not sys.stdout.isatty():
+        return who + words
+    columns = shutil.get_terminal_size().columns
+    return textwrap.fill(
+        words, columns, initial_indent=who, subsequent_indent=" " * len(who)
+    )
 
 
 def _widest(names: Iterable[str]) -> int:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -49,6 +50,7 @@ from doorsill_fleet.retirement.record import (
     seal,
 )
 
+CERTIFICATES = "certificates"  # the folder of `receive`, see :func:`shelf_of`
 LOOK_S = 1.0  # between two looks at what came home
 
 
@@ -83,13 +85,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _leaving(args: argparse.Namespace, chain: Chain) -> Leaving:
-    shelf = Shelf(args.certificates or chain.folder / "certificates")
+    given = args.certificates
+    shelf = Shelf(given) if given is not None else shelf_of(chain.folder)
     with opened(args.folder) as (_, session):
         device = devices.require_device(session, args.serial)
         if device.state == RETIRED:
             raise ConfigError(f"{device.serial} is retired already; device show has it")
         found = evidence(chain, session, device, shelf, args.medium or [])
         return Leaving(device.serial, device.state, found)
+
+
+def shelf_of(folder: Path) -> Shelf:
+    """Where `receive` keeps certificates: beside its store, in ``folder`` or above."""
+    return Shelf(folder / CERTIFICATES, (folder.absolute().parent / CERTIFICATES,))
 
 
 def _ending_without_wait(args: argparse.Namespace, leaving: Leaving) -> Ending | None:
@@ -155,7 +163,7 @@ def _wait(
 ) -> list[str]:
     """What is still owed when the time is over; empty as soon as nothing is."""
     ends = time.monotonic() + args.wait
-    where = str(leaving.evidence.shelf.folder)
+    where = str(leaving.evidence.shelf)
     while missing := owed(leaving.evidence.judge(), digests, where):
         left = ends - time.monotonic()
         if left <= 0:

@@ -169,7 +169,7 @@ def _add_retire(below: argparse._SubParsersAction[Any]) -> None:
         "--certificates",
         type=Path,
         metavar="FOLDER",
-        help="where `receive` keeps them (default: FOLDER/certificates)",
+        help="where `receive` keeps them (default: in FOLDER, or beside it)",
     )
     parser.add_argument(
         "--medium",
