@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doorsill.documents.fields import Fields, split_place
+from doorsill.documents.fields import Fields, place_text, split_place
 from doorsill.documents.sections import option, read_section
 
 
@@ -112,3 +112,5 @@ def test_a_place_is_a_host_and_a_port(
     text: str, usual: int, place: tuple[str, int] | None
 ) -> None:
     assert split_place(text, usual) == place
+    if place is not None:
+        assert split_place(place_text(*place)) == place

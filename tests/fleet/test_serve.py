@@ -15,6 +15,7 @@ from limits import END_S, PROGRAM_S, wait_until
 
 from doorsill_fleet.broker.mosquitto import free_port
 from doorsill_fleet.cli.main import run
+from doorsill_fleet.office.chain import open_chain
 
 
 @pytest.fixture
@@ -28,12 +29,14 @@ def folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def serving(
+    folder: Path, listen: str = "127.0.0.1"
+) -> Iterator[subprocess.Popen[bytes]]:
     log = folder.parent / "serve.log"
     program = [sys.executable, "-m", "doorsill_fleet.cli.main", "serve"]
     with log.open("wb") as said:
         child = subprocess.Popen(
-            [*program, "--folder", str(folder), "--listen", "127.0.0.1"],
+            [*program, "--folder", str(folder), "--listen", listen],
             stdout=said,
             stderr=said,
         )
@@ -102,3 +105,19 @@ def test_a_broker_does_not_outlive_a_serve_that_is_killed(folder: Path) -> None:
             child.kill()
             child.wait(END_S)
             wait_until(is_gone)
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_cameras_may_come_by_ipv6(folder: Path) -> None:
+    ports = open_chain(folder).places
+    with serving(folder, "::"):
+        for port in (ports.port, ports.broker_port):
+            socket.create_connection(("::1", port), timeout=END_S).close()

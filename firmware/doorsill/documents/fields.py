@@ -31,6 +31,11 @@ def split_place(text: str, usual: int = 0) -> tuple[str, int] | None:
     return found["host"].strip("[]"), port
 
 
+def place_text(host: str, port: int) -> str:
+    """``HOST:PORT`` as :func:`split_place` reads it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Fields:
     """One table; each method reads one option, and ``end`` notes unknown ones."""
 

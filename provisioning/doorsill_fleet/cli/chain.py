@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
+from doorsill.documents.fields import place_text
 from doorsill.errors import ConfigError
 from doorsill.office import controller
 from doorsill.process.holder import hold_alone
@@ -117,7 +118,7 @@ def _words(made: Chain, cards: list[str], *, open_keys: bool) -> list[str]:
     folder, places = made.folder, made.places
     keys = f"{folder / 'safe'}: root, consent CA and controller's key"
     lines = [
-        f"made {folder}: cameras enrol at {places.hosts[0]}:{places.port}",
+        f"made {folder}: cameras enrol at {place_text(places.hosts[0], places.port)}",
         f"  into the safe, twice: {keys}",
         "    take that folder off this machine; sign policies where it is",
         *(f"    the key of {each} is on its card, and nowhere else" for each in cards),
@@ -144,7 +145,9 @@ def _words(made: Chain, cards: list[str], *, open_keys: bool) -> list[str]:
 def _require_free(host: str, port: int) -> None:
     """ConfigError if the port cannot be listened on."""
     try:
-        with socket.create_server((host, port)):
+        family = socket.getaddrinfo(host, port, flags=socket.AI_PASSIVE)[0][0]
+        with socket.create_server((host, port), family=family):
             return
     except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        why = f"cannot listen on {place_text(host, port)}: {error.strerror}"
+        raise ConfigError(why) from None

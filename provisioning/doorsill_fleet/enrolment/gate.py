@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from doorsill.documents.fields import place_text
 from doorsill.errors import ConfigError
 from doorsill_fleet.enrolment.limits import INSIDE_MOST, INSIDE_OF_ONE, origin
 
@@ -39,7 +40,7 @@ class Gate(socket.socket):
             self.listen(BACKLOG)
         except OSError as error:
             self.close()
-            why = f"cannot listen on {host}:{port}: {error.strerror}"
+            why = f"cannot listen on {place_text(host, port)}: {error.strerror}"
             raise ConfigError(why) from None
         self.setblocking(False)
         self._inside_s = inside_s

@@ -30,7 +30,7 @@ from cryptography import x509
 from doorsill.documents import canonical, charter, pem
 from doorsill.documents.canonical import PrivateKey
 from doorsill.documents.durable import put
-from doorsill.documents.fields import HOST, PORT_MOST, Fields
+from doorsill.documents.fields import HOST, PORT_MOST, Fields, place_text
 from doorsill.documents.reading import parse_toml, read_file
 from doorsill.errors import ConfigError
 from doorsill.office import cards
@@ -239,7 +239,7 @@ def settings(chain: Chain) -> dict[Path, bytes]:
 
 def server_of(places: Places) -> bytes:
     """A line with host and port of `serve`."""
-    return f"{places.hosts[0]}:{places.port}\n".encode()
+    return f"{place_text(places.hosts[0], places.port)}\n".encode()
 
 
 def complete(chain: Chain, issuing: Authority, now: datetime) -> list[Path]:
