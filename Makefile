@@ -24,7 +24,7 @@ TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 # A misspelt variable would be ignored, and a misspelt target gets make's own words.
 VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
              BOARD FUZZ_SECONDS STARTS ONLY FULL KICAD TREE DAYS CAMERAS MAKEHUMAN WORK SCALE \
-             CYCLES DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK PACKAGES BENCH OWN_LOCK ANY_DISK
+             CYCLES PLAIN DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK PACKAGES BENCH OWN_LOCK ANY_DISK
 GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
 STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
 ifneq ($(STRANGE),)
@@ -135,9 +135,9 @@ MAKEHUMAN ?= ../shared/data/makehuman/makehuman-cc0.tar.xz
 WORK ?= build/train
 SCALE ?= 1
 
-train: $(STAMPS)/train ## make the shipped models again (SCALE= WORK=; 4.5 hours)
+train: $(STAMPS)/train ## make the models again (SCALE= WORK= PLAIN=; 8 hours)
 	@$(TRAIN) -m doorsill_train.publish.everything --data "$(MAKEHUMAN)" --work "$(WORK)" --scale $(SCALE) \
-	  $(if $(CYCLES),--cycles $(CYCLES))
+	  $(if $(CYCLES),--cycles $(CYCLES)) $(if $(filter-out 0 no,$(PLAIN)),--plain)
 
 # Those of the networks want TensorFlow, which `make setup` leaves out.
 test-train: $(STAMPS)/train ## pass the training's tests, with TensorFlow (T=)

@@ -169,3 +169,11 @@ def test_now_and_then_an_earlier_scene_is_on_a_poster() -> None:
     rng = np.random.default_rng(4)
     posters = [not kept.of_scene(rng)[pictures.POSTER].any() for _ in range(200)]
     assert np.mean(posters) == pytest.approx(pictures.STILL_P, abs=0.06)
+
+
+def test_a_client_that_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match="comes by npm, which is not installed"):
+        photographs.fetched("@some/thing", tmp_path)

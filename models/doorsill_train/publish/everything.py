@@ -2,15 +2,18 @@
 
 ``python -m doorsill_train.publish.everything --data DATA --work FOLDER``
 
-Four and a half hours on two quiet cores, from measured paces: rendering 25 minutes,
-detector 65, doors 15, the detector again 50, more worlds 15 and the detector once more
-40, portraits 10, attributes 25; with ``--scale 0.01`` four minutes.
+About eight hours on two quiet cores: rendering 25 minutes, detector 125, doors 15,
+the detector again 95, more worlds 15 and the detector once more 75, portraits 10,
+attributes 25, and a gigabyte of packages. The paces of the detector are those measured
+on the narrower network, times what the wider one computes more. With ``--scale 0.01
+--plain`` four minutes.
 
 Every step goes on where it was stopped, and one that has ended is not run again while
 its arguments stay the same (``FOLDER/done``). ``--start WEIGHTS`` trains the detector
 on instead of from nothing, for example from what ``publish.recover`` reads out of a
 shipped file. ``--scale 0.01`` goes the whole road with a hundredth of all worlds,
 scenes, people and steps, in a folder of its own, never over what is shipped.
+``--plain`` fetches no photographs: all surfaces are invented (docs/training.md).
 ``--cycles 0.1`` has a tenth of the detector's scenes path-traced (`make cycles` first).
 
 Weights differ in their last digits from one processor to the next, so the models will

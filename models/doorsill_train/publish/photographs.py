@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import subprocess
 import tarfile
 import zipfile
@@ -67,12 +68,20 @@ def read_table(table: Path = TABLE) -> list[Picture]:
 
 
 def fetched(package: str, folder: Path) -> Path:
-    """The package's file, downloaded unless it is there. CalledProcessError if not."""
+    """The package's file, downloaded unless it is there.
+
+    CalledProcessError where it cannot be had, SystemExit where the client is missing.
+    """
     npm = package.startswith("@")
     pattern = f"{package[1:].replace('/', '-')}-*.tgz" if npm else f"{package}_*.deb"
     if not list(folder.glob(pattern)):
         print(f"fetching {package}", flush=True)
         command = ["npm", "pack", "--silent"] if npm else ["apt-get", "-q", "download"]
+        if shutil.which(command[0]) is None:
+            raise SystemExit(
+                f"{package} comes by {command[0]}, which is not installed: install it, "
+                "or render without photographs (--plain, make train PLAIN=1)"
+            )
         subprocess.run([*command, package], cwd=folder, check=True)
     return max(folder.glob(pattern))
 
