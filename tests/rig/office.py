@@ -42,7 +42,7 @@ from .clock import serving
 
 SITE, PURPOSE = "shop-1", "validation"
 LISTENS = "127.0.0.1"
-FLEET_PORT, BROKER_PORT = 8443, 8883  # a camera lets out no others before it joins
+FLEET_PORT, BROKER_PORT = 8443, 8883  # the usual ones
 READY_S = 60.0
 READY = {"serve": "cameras enrol at", "receive": "connected to the broker"}
 MODULE = "doorsill_fleet.cli.main"
