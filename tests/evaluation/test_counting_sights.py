@@ -123,6 +123,11 @@ FAST = [0.1] * 200
         pytest.param([*FAST, *[5.0] * 2], "for 10 of 30 s", id="a picture that stalls"),
         pytest.param([300.0] * 9, "0.0033 frames a second", id="a time lapse"),
         pytest.param([0.333, 0.334] * 9, "", id="three, with rounded stamps"),
+        pytest.param(
+            [0.001] * 60, "1000 frames a second: no camera", id="a false rate"
+        ),
+        pytest.param([1 / 240] * 60, "", id="slow motion"),
+        pytest.param([*FAST, 0.0001, 0.0001], "", id="two that came at once"),
         pytest.param([], "", id="one frame"),
     ],
 )

@@ -18,6 +18,7 @@ from doorsill.values import Frame
 from doorsill.vision.pipeline import Seen
 
 LEAST_RATE = 3.0  # frames a second: below it people cannot be followed
+MOST_RATE = 480.0  # frames a second; no camera over a door is faster
 SAME_STEP = 0.01  # share by which a step may be longer: stamps are rounded
 BREAK_S = 10.0  # a longer time without a frame is a break, as where motion is recorded
 SLOW_SHARE = 0.1  # share of the time below LEAST_RATE from which it is remarked
@@ -36,6 +37,7 @@ class Steps:
 
     count: int = 0
     slow: int = 0  # of them, those that are too long to follow people
+    fast: int = 0  # of them, those that are too short to be true
     seconds: float = 0.0  # all together
     slow_s: float = 0.0  # of the slow ones that are no break
     running_s: float = 0.0  # of all that are no break
@@ -51,6 +53,7 @@ class Steps:
         self.seconds += step
         slow = step * LEAST_RATE > 1.0 + SAME_STEP
         self.slow += slow
+        self.fast += step * MOST_RATE < 1.0 - SAME_STEP
         if step <= BREAK_S:
             self.running_s += step
             self.slow_s += step * slow
@@ -135,7 +138,13 @@ def _of_the_rate(steps: Steps) -> Iterator[str]:
 
     An average would not do: breaks make it small, and a fast part hides a slow one.
     """
-    if 2 * steps.slow > steps.count:
+    if 2 * steps.fast > steps.count:
+        yield (
+            f"{steps.count / steps.seconds:.4g} frames a second: no camera films a "
+            "door like that, so the times of its pictures are wrong, and this count "
+            "with them; say how many there are a second, such as --frame-rate 12.5"
+        )
+    elif 2 * steps.slow > steps.count:
         yield (
             f"{steps.count / steps.seconds:.2g} frames a second: people cannot be "
             f"followed below {LEAST_RATE:g}, so this count is not to be trusted; "
