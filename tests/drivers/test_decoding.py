@@ -120,7 +120,14 @@ def test_a_picture_may_change_its_size_and_not_its_shape(
 
 
 def test_colours_that_cannot_be_converted_are_one_sentence(tmp_path: Path) -> None:
-    stored = ("-pix_fmt", "yuv444p", "-c:v", "ffv1", "-colorspace", "ycgco")
+    stored = (
+        "-pix_fmt",
+        "yuv444p",
+        "-c:v",
+        "ffv1",
+        "-vf",
+        "setparams=colorspace=ycgco",
+    )
     with pytest.raises(CameraError, match=r"yuv444p, colour space 8 .* converted here"):
         seen(made(tmp_path / "door.mkv", *stored))
 
@@ -128,7 +135,7 @@ def test_colours_that_cannot_be_converted_are_one_sentence(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        pytest.param("door.webp", ("-c:v", "libwebp"), id="a picture that moves"),
+        pytest.param("door.webp", ("-c:v", "libwebp_anim"), id="a picture that moves"),
         pytest.param("door.ts", (), id="a stream without its parameters"),
     ],
 )

@@ -124,8 +124,8 @@ def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
     """By the imports: TLS and MQTT come into two files of what runs at a door.
 
     ``models fetch``, ``check --connect`` and ``enrol`` are commands that a person
-    gives, first boot enrols once before anything counts; none of our processes at a
-    door loads them.
+    gives, first boot enrols once before anything counts (and reads there which ports it
+    has to reach); none of our processes at a door loads them.
     """
     commands = {
         "models/fetch.py": ["cli/models.py"],
@@ -148,9 +148,11 @@ def test_only_the_publisher_can_put_a_byte_on_the_network() -> None:
         assert users_of({name}, imported) == users
     room = [
         "cli/enrol.py",
+        "enrolment/again.py",
         "enrolment/first_steps.py",
         "enrolment/renewing.py",
         "services/first_boot.py",
+        "services/first_boot_ports.py",
     ]
     assert users_of(enrolment, imported) == room
 

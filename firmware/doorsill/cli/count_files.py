@@ -7,6 +7,7 @@ the count is printed all the same.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -47,8 +48,10 @@ def new_file(named: Path | None) -> Iterator[NewFile | None]:
         return
     try:
         place = named.resolve()
+        if place.is_symlink():  # Python 3.13 resolves a circle to itself
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         handle, name = tempfile.mkstemp(dir=place.parent, prefix=".doorsill-")
-    except (OSError, RuntimeError) as error:  # the second one: links in a circle
+    except (OSError, RuntimeError) as error:  # the second: a circle before 3.13
         why = getattr(error, "strerror", None) or error
         raise ConfigError(f"cannot write {named}: {why}") from None
     os.close(handle)
