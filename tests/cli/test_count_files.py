@@ -226,3 +226,9 @@ def test_a_start_without_a_policy_is_refused() -> None:
     record(Path("door.mp4"), frames=3)
     done = count("door.mp4", "--starts", "2026-11-23T09:00+01:00")
     assert done.returncode == 2 and "give --policy FILE" in done.stderr
+
+
+def test_a_thumbnail_is_no_recording_to_count_in() -> None:
+    record(Path("door.mp4"), frames=3, size=(64, 36))
+    done = count("door.mp4", "--json")
+    assert "64 x 36 pixels" in json.loads(done.stdout)["remarks"][0]

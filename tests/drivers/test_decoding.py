@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -117,6 +118,45 @@ def test_a_picture_may_change_its_size_and_not_its_shape(
             CameraError, match=r"changes its shape on the way, from 1\.6"
         ):
             seen(whole)
+
+
+def with_exif(jpegs: bytes, orientation: int) -> bytes:
+    """The JPEGs of a stream, each with Exif data as a camera writes it."""
+    entry = struct.pack("<HHIHH", 0x112, 3, 1, orientation, 0)
+    data = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    segment = b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data
+    start = b"\xff\xd8"
+    return b"".join(start + segment + each for each in jpegs.split(start)[1:])
+
+
+@pytest.mark.parametrize(
+    ("orientation", "shape"),
+    [
+        pytest.param(1, (192, 320, 3), id="upright"),
+        pytest.param(3, (192, 320, 3), id="upside down"),
+        pytest.param(6, (256, 154, 3), id="a quarter clockwise"),
+        pytest.param(8, (256, 154, 3), id="and the other way"),
+    ],
+)
+def test_the_exif_data_of_a_jpeg_turns_it(
+    tmp_path: Path, orientation: int, shape: tuple[int, ...]
+) -> None:
+    options = ("-c:v", "mjpeg", "-q:v", "3", "-frames:v", "3", "-f", "mjpeg")
+    plain = made(tmp_path / "plain.mjpeg", *options)
+    turned = tmp_path / "turned.mjpeg"
+    turned.write_bytes(with_exif(plain.read_bytes(), orientation))
+    camera = open_camera("video", str(turned), FIT, live=False, declared_rate=10.0)
+    frame = camera.read()
+    assert frame is not None and frame.pixels.shape == shape
+    corner = {1: (0, 0), 3: (-1, -1), 6: (0, -1), 8: (-1, 0)}[orientation]
+    source = open_camera("video", str(plain), FIT, live=False, declared_rate=10.0)
+    first = source.read()
+    assert first is not None
+    assert np.abs(frame.pixels[corner].astype(int) - first.pixels[0, 0]).max() < 24
+    for each in (frame, first):
+        each.release()
+    camera.close()
+    source.close()
 
 
 def test_colours_that_cannot_be_converted_are_one_sentence(tmp_path: Path) -> None:

@@ -109,6 +109,21 @@ def test_below_three_frames_a_second_people_cannot_be_followed(
     assert ("cannot be followed below 3" in found) == expected
 
 
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        pytest.param((64, 36), True, id="a thumbnail"),
+        pytest.param((96, 54), False, id="the smallest that counts right"),
+        pytest.param((54, 96), False, id="and upright"),
+        pytest.param(None, False, id="a live source"),
+    ],
+)
+def test_a_picture_of_few_pixels_is_named(
+    stored: tuple[int, int] | None, expected: bool
+) -> None:
+    assert ("64 x 36 pixels" in said(Sights(stored=stored))) == expected
+
+
 FAST = [0.1] * 200
 
 

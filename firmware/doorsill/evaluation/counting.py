@@ -79,6 +79,7 @@ def count(
     """
     run = begin(detector, wanted)
     counted = run.counted
+    counted.sights.stored = getattr(camera, "stored", None)
     begun = perf_counter()
     try:
         while (frame := run.read(camera)) is not None and run.take(frame):

@@ -24,6 +24,7 @@ BREAK_S = 10.0  # a longer time without a frame is a break, as where motion is r
 SLOW_SHARE = 0.1  # share of the time below LEAST_RATE from which it is remarked
 LEAST_HEAD = 9.0  # height of a head in the model's input, pixels: lower ones are missed
 PEOPLE_LIMIT = 20_000  # people who are remembered by number; a recording may be long
+LEAST_PIXELS = 5000  # of a stored picture, all together; 96 x 54 still counts right
 LOOK_AT = 50  # frames in which bars are looked for
 BAR_LEVELS = 12  # a row or column that spans fewer levels holds no picture, of 256
 EVERY = 4  # from sample to sample of a row or column, pixels
@@ -64,6 +65,7 @@ class Sights:
     """Sums over a recording."""
 
     steps: Steps = field(default_factory=Steps)
+    stored: tuple[int, int] | None = None  # width, height of a picture in the file
     followed: dict[int, bool] = field(default_factory=dict)  # id: feet seen inside?
     unconfirmed: int = 0  # frames with detections of which nobody was followed
     heads: list[float] = field(default_factory=list)  # heights, pixels
@@ -159,6 +161,13 @@ def _of_the_rate(steps: Steps) -> Iterator[str]:
 
 
 def _of_the_picture(sights: Sights) -> Iterator[str]:
+    width, height = sights.stored or (LEAST_PIXELS, 1)
+    if width * height < LEAST_PIXELS:
+        yield (
+            f"its pictures are {width} x {height} pixels: people cannot be told from "
+            "each other in so few, so this count is not to be trusted; record 160 x 90 "
+            "or more"
+        )
     if sights.bars > MOSTLY:
         yield (
             f"bars without a picture take {sights.bars:.0%} of it, so people are seen "

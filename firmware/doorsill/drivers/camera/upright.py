@@ -45,6 +45,12 @@ class Orientation:
 
 
 AS_STORED = Orientation()
+QUARTERS = (  # clockwise turns of 90 degrees, by their number
+    AS_STORED,
+    Orientation(transpose=True, flip_x=True),
+    Orientation(flip_x=True, flip_y=True),
+    Orientation(transpose=True, flip_y=True),
+)
 
 
 def orientation_of(matrix: bytes | None) -> Orientation:
@@ -60,6 +66,18 @@ def orientation_of(matrix: bytes | None) -> Orientation:
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return Orientation(False, a < 0, d < 0)
     return Orientation(True, c < 0, b < 0)
+
+
+def _read_orientation(frame: Any) -> Orientation:
+    """What a frame itself says; PyAV refuses all of it for one kind it does not know.
+
+    Such as the Exif data of a JPEG: then its angle alone is known, and no mirror.
+    """
+    try:
+        matrix = frame.side_data.get(MATRIX) if len(frame.side_data) else None
+    except ValueError:
+        return QUARTERS[round(-frame.rotation / 90) % 4]
+    return orientation_of(None if matrix is None else bytes(matrix))
 
 
 class Scaler:
@@ -142,8 +160,7 @@ class Scaler:
         rotation = frame.rotation
         silent = not rotation and not frame.key_frame and self._rotation is not None
         if rotation != self._rotation and not silent:
-            matrix = frame.side_data.get(MATRIX) if len(frame.side_data) else None
-            self._turned = orientation_of(None if matrix is None else bytes(matrix))
+            self._turned = _read_orientation(frame)
             self._rotation, self._asked = rotation, True
         elif self._asked:
             gc.collect()

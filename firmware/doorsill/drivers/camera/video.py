@@ -177,6 +177,11 @@ class Recording:
         """Seconds that the file says it holds; None where it does not say."""
         return self._source.length
 
+    @property
+    def stored(self) -> Size:
+        """Width and height of a picture in the file, pixels."""
+        return self._source.stream.width, self._source.stream.height
+
     def close(self) -> None:
         """Let go of the file."""
         if self._pool is not None:
