@@ -128,6 +128,18 @@ def test_what_cannot_be_compared_is_a_sentence(arguments, sentence, capsys):
     assert sentence in said and said.count("\n") == 1
 
 
+def test_a_raw_recording_is_compared_once_its_rate_is_known(short, tmp_path, capsys):
+    raw = tmp_path / "short.mjpeg"
+    few = ["-frames:v", "6", "-f", "mjpeg", str(raw)]
+    command = ["ffmpeg", "-v", "error", "-i", str(short), *few]
+    subprocess.run(command, check=True, timeout=PROGRAM_S)
+    bench = ["models", "bench", "detector", "--on", str(raw)]
+    assert main.run(bench) == 2
+    assert "--frame-rate 12.5" in capsys.readouterr().err
+    assert main.run([*bench, "--frame-rate", "10", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["models"][0]["pictures"] == 6
+
+
 def test_labels_of_other_clips_are_named(short):
     with pytest.raises(ConfigError, match=r"no clip short\.mp4; they hold: a\.mp4"):
         compare.compare(

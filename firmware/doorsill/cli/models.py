@@ -115,8 +115,10 @@ def bench_models(args: argparse.Namespace) -> int:
     """Measure each model with each runtime that is installed, or on a recording."""
     if args.on is not None:
         return _compare(args)
-    if args.line or args.labels or args.json:
-        raise ConfigError("--line, --labels and --json need a recording: --on CLIP")
+    if args.line or args.labels or args.json or args.frame_rate:
+        raise ConfigError(
+            "--line, --labels, --frame-rate and --json need a recording: --on CLIP"
+        )
     models = [model_named(name) for name in args.models]
     table = Rows("model", "runtime", "threads", "median ms", "p95 ms")
     for model in models:
@@ -150,6 +152,7 @@ def _compare(args: argparse.Namespace) -> int:
             lambda at, whole: shown.update(task, completed=at, total=whole),
             threads[0],
             args.delegate,
+            args.frame_rate,
         )
     rows = [each.row() for each in compared]
     if args.json:

@@ -123,9 +123,11 @@ def compare(
     tell: Callable[[float, float | None], None],
     threads: int = 1,
     delegate: str = "",
+    declared_rate: float | None = None,
 ) -> list[Compared]:
     """Run all ``models`` on ``clip``; ``tell`` gets the seconds so far and the length.
 
+    ``declared_rate`` is the frames a second of a recording that does not say it.
     Raises ConfigError where a model is no detector or the labels hold no such clip,
     CameraError where the clip is damaged.
     """
@@ -135,7 +137,11 @@ def compare(
         for model in models:
             net = model.counting_detector(threads, delegate)
             detector = Watched(net, _sure(model), truth)
-            compared.append(_begin(model, detector, clip, lines))
+            camera = open_camera(
+                "video", clip, detector.fit, declared_rate=declared_rate, live=False
+            )
+            run = begin(detector, Wanted(list(lines), every_frame=True))
+            compared.append(Compared(model, detector, camera, run))
         turn = list(compared)
         while turn:
             turn = [each for each in turn if each.step()][::-1]
@@ -147,14 +153,6 @@ def compare(
         for each in compared:
             each.camera.close()
     return compared
-
-
-def _begin(
-    model: Model, detector: Watched, clip: str, lines: Sequence[tuple[Point, ...]]
-) -> Compared:
-    camera = open_camera("video", clip, detector.fit, live=False)
-    wanted = Wanted(list(lines), every_frame=True)
-    return Compared(model, detector, camera, begin(detector, wanted))
 
 
 def _sure(model: Model) -> float:

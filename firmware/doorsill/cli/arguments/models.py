@@ -7,7 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from doorsill.commandline.options import MOST_THREADS, add_delegate, add_line
+from doorsill.commandline.options import (
+    MOST_THREADS,
+    add_delegate,
+    add_line,
+    rate_argument,
+)
 from doorsill.commandline.parser import Parser, command
 from doorsill.commandline.values import whole
 
@@ -142,6 +147,12 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     add_line(bench, words)
     bench.add_argument(
         "--labels", type=Path, metavar="FILE", help="with --on: who is really there"
+    )
+    bench.add_argument(
+        "--frame-rate",
+        type=rate_argument,
+        metavar="N",
+        help="with --on: pictures a second of a recording that does not say it",
     )
     bench.add_argument(
         "--json", action="store_true", help="with --on: print one JSON object"
