@@ -14,7 +14,7 @@ import pytest
 
 from doorsill.errors import ConfigError
 from doorsill_fleet.broker import files as broker_files
-from doorsill_fleet.broker.files import CONF, FOLDER, furnish
+from doorsill_fleet.broker.files import CONF, FOLDER, REVOKED, furnish, furnish_list
 from doorsill_fleet.office import camera_folder
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -54,6 +54,18 @@ def test_a_second_time_only_what_is_new_is_written(root: Path, files: Path) -> N
     assert list(furnish(files, root)) == ["the broker has all of it already"]
     (files / "access").write_text("user porto-1_cam-01\n")
     assert list(furnish(files, root)) == [f"wrote {root / FOLDER / 'access'}"]
+
+
+def test_a_list_of_revoked_ones_brings_no_older_rights_back(
+    root: Path, files: Path
+) -> None:
+    """What `broker follow` keeps may be older than what was installed since."""
+    list(furnish(files, root))
+    (root / FOLDER / "access").write_text("user porto-1_cam-22\n")
+    (files / REVOKED).write_bytes(b"a list")
+    assert list(furnish_list(files, root)) == [f"wrote {root / FOLDER / REVOKED}"]
+    assert (root / FOLDER / REVOKED).read_bytes() == b"a list"
+    assert (root / FOLDER / "access").read_text() == "user porto-1_cam-22\n"
 
 
 @pytest.mark.parametrize(

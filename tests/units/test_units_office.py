@@ -212,6 +212,8 @@ def test_a_camera_that_is_revoked_is_on_the_list_of_a_shops_own_broker_in_time(
     machine.run("install", "-d", "/etc/doorsill-fleet")
     machine.run("cp", "-rT", f"{HOME}/shop", "/etc/doorsill-fleet/broker")
     machine.systemctl("start", "mosquitto.service")
+    own = "/etc/doorsill-fleet/broker"
+    assert "mosquitto: restarted" in machine.run(PROGRAM, "broker", "install", own)
     machine.systemctl("start", FOLLOW)
     listed = machine.inside("etc/mosquitto/doorsill/revoked.pem")
     until(listed.exists, READY_S, lambda: office.journal(FOLLOW))

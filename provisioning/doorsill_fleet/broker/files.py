@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from doorsill.documents.durable import FOR_ALL, OWNER_ALONE, put
@@ -24,24 +24,38 @@ FOLDER, CONF = (
 )
 FILES = ("ca.pem", "broker.pem", "broker.key", "access")
 # Of a chain: an office that admits by hand has no list, and not each has a bridge.
-MORE = ("revoked.pem", "bridge.pem", "bridge.key")
+REVOKED = "revoked.pem"
+MORE = (REVOKED, "bridge.pem", "bridge.key")
 LOADED_AGAIN = {"access"}  # files that mosquitto reads again without a restart
 SYSTEMCTL_S = 60.0  # limit for one call of systemctl
 
 
-def furnish(
-    folder: Path, root: Path = Path("/"), *, restarts: bool = False
-) -> Iterator[str]:
+def furnish(folder: Path, root: Path = Path("/")) -> Iterator[str]:
     """Copy what is new, as root; say what was done, and restart mosquitto for it.
 
-    ``root`` other than / is laid out and nothing is started there. ``restarts``: also
-    where nothing is new, as after a restart that failed.
+    ``root`` other than / is laid out and nothing is started there.
     """
-    owner = _owner()
     wanted = {root / FOLDER / name: read_file(folder / name) for name in FILES}
     there = [name for name in MORE if (folder / name).exists()]
     wanted |= {root / FOLDER / name: read_file(folder / name) for name in there}
     wanted[root / CONF] = read_file(folder / "doorsill.conf")
+    yield from _furnish(wanted, root, restarts=False)
+
+
+def furnish_list(folder: Path, root: Path = Path("/")) -> Iterator[str]:
+    """As :func:`furnish`, the list of revoked certificates alone; always a restart.
+
+    The folder may be older than what was installed since: an access list of then would
+    shut out the cameras of today.
+    """
+    wanted = {root / FOLDER / REVOKED: read_file(folder / REVOKED)}
+    yield from _furnish(wanted, root, restarts=True)
+
+
+def _furnish(
+    wanted: Mapping[Path, bytes], root: Path, *, restarts: bool
+) -> Iterator[str]:
+    owner = _owner()
     changed = {path for path, data in wanted.items() if not _is(path, data)}
     if not (root / CONF).parent.is_dir():
         raise ConfigError(f"{(root / CONF).parent} is not there: apt install mosquitto")

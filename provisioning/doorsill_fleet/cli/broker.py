@@ -42,7 +42,7 @@ def follow(args: argparse.Namespace) -> int:
     server = place_of(said)
 
     def apply() -> None:
-        for each in files.furnish(args.files, args.root, restarts=True):
+        for each in files.furnish_list(args.files, args.root):
             _say(each)
 
     follower, stop = Follower(args.files, server, apply), listen()

@@ -60,9 +60,11 @@ which is restarted: within a minute of `device revoke` the camera is cut off her
 well, and its next connection is refused. While `serve` cannot be reached, the last list
 holds. It does the same beside the chain's broker, where that is on a machine of its
 own (`init --broker HOST`). As a service, with Debian's package:
+  doorsill-fleet broker install porto-1
   install -d /etc/doorsill-fleet
   cp -rT porto-1 /etc/doorsill-fleet/broker
   systemctl enable --now doorsill-fleet-follow
+It hands the list on and nothing else: rights of new cameras come with `broker install`.
 """
 INSTALL = """\
 examples:
