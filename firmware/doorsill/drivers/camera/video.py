@@ -17,6 +17,7 @@ from typing import Any
 from doorsill.drivers.camera.camera import Camera, Size
 from doorsill.drivers.camera.decoding import ADDRESSES, Source
 from doorsill.drivers.camera.pace import LATE_S, FrameRate, SourceClock
+from doorsill.drivers.camera.unfinished import is_unfinished
 from doorsill.drivers.camera.upright import Scaler
 from doorsill.drivers.nodes import camera_node, is_device
 from doorsill.errors import CameraError, ConfigError
@@ -95,7 +96,13 @@ def open_recording(
         raise ConfigError(f"the recording {source!r} {why}")
     if path.stat().st_size == 0:
         raise CameraError(f"{path.name} is empty: 0 bytes")
-    found = Source(source, strict=True, rate=declared_rate)
+    try:
+        found = Source(source, strict=True, rate=declared_rate)
+    except CameraError as error:
+        if is_unfinished(path):
+            why = "it was never finished: it has no index (moov)"
+            raise CameraError(f"{path.name} cannot be opened: {why}") from error
+        raise
     rate = FrameRate(frame_rate)
     return Recording(path, found, fit, rate, live=live, begins=begins)
 
