@@ -21,6 +21,7 @@ from systemd_units import SYSTEM, exposure, sysusers, verified
 from doorsill.cli.main import parser_for
 from doorsill.config import INSTALLED, read_config
 from doorsill.documents import pem
+from doorsill.process.room import find_openings
 
 SERVICES = ("policy", "vision", "uplink", "vault")
 EVERY = sorted(
@@ -164,6 +165,16 @@ def test_systemd_makes_every_user_and_group_that_the_units_name(tmp_path: Path) 
     groups = re.findall(r"(?m)^SupplementaryGroups=(.*)$", drop_in)[0].split()
     rules = re.findall(r'GROUP="([\w-]+)"', (UNITS / "70-doorsill.rules").read_text())
     assert {*groups, *rules} <= made
+
+
+def test_a_vault_that_sees_devices_makes_no_name_among_them() -> None:
+    """Else it finds itself in no room, and does not start."""
+    drop_in = (UNITS / "doorsill-vault-devices.conf").read_text().splitlines()
+    assert {"PrivateDevices=no", "ReadOnlyPaths=/dev"} <= set(drop_in)
+    shown = "1 1 0:5 / /dev {} - devtmpfs udev rw"  # of /proc/self/mountinfo
+    said = "/dev (devtmpfs) can be written"
+    assert said in find_openings(shown.format("rw,nosuid"), ()), "the control"
+    assert said not in find_openings(shown.format("ro,nosuid"), ())
 
 
 def test_negative_control_a_colon_in_a_name_is_seen(tmp_path: Path) -> None:
