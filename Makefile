@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 CIRCUITS := ngspice device-tree-compiler python3 python3-venv python3-libfdt
 PACKAGES := python3-dev gcc pkg-config swig libpcsclite-dev \
             mosquitto pcscd vsmartcard-vpcd opensc systemd man-db zsh openssl openssh-client git \
-            e2fsprogs btrfs-progs ffmpeg mtools fdisk dosfstools zstd nftables iproute2 \
+            e2fsprogs btrfs-progs ffmpeg mtools fdisk dosfstools zstd nftables iproute2 iputils-ping \
             poppler-utils zbar-tools $(CIRCUITS)
 DEMO_SECONDS ?= 60
 # The tests wait more than they compute: two workers for each processor.
