@@ -120,14 +120,14 @@ class Camera:
         return float(self.run("date +%s.%N")) - time.time()
 
     def use_consent(self, more: str = "") -> None:
-        """A vault with the reader that this board has; both processes start again."""
+        """A vault with the reader that this board has; vision gives it its faces."""
         said = f'[consent]\nca = "consent-ca.pem"\nreader = "{READER}"\n{more}'
         before = self.console.read_file(CONFIGURATION).decode()
         text = before.partition("[consent]")[0] + said
         self.console.write_file(CONFIGURATION, text.encode())
-        self.run(
-            "systemctl daemon-reload; systemctl restart --no-block doorsill-vision"
-        )
+        self.run("systemctl daemon-reload")
+        if "[consent]" not in before:
+            self.run("systemctl restart --no-block doorsill-vision")
         self.console.must("systemctl restart doorsill-vault", 120.0)
 
     def until(
