@@ -343,3 +343,30 @@ def test_an_error_of_the_system_is_a_sentence_and_with_verbose_a_traceback(
     assert says in capsys.readouterr().err
     with pytest.raises(OSError, match=re.escape(error.strerror)):
         run_to_exit_code("doorsill", fail, lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code", "said"),
+    [
+        pytest.param("--version", ">&-", 2, "cannot be written", id="no output"),
+        pytest.param("count --help", ">&-", 2, "cannot be written", id="of a help"),
+        pytest.param("count none.mp4 --line 0,0,1,1", "2>&-", 2, "", id="no errors"),
+        pytest.param("--version", "2>&-", 0, "doorsill 0", id="none needed"),
+        pytest.param("--version", "<&-", 0, "doorsill 0", id="no input"),
+        pytest.param("--version", "<&- >&- 2>&-", 2, "", id="nothing at all"),
+    ],
+)
+def test_a_stream_that_was_closed_is_no_traceback(
+    arguments: str, closed: str, code: int, said: str
+) -> None:
+    """As some schedulers and services start a program."""
+    command = f"exec {sys.executable} -m doorsill {arguments} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROGRAM_S,
+    )
+    assert "Traceback" not in done.stderr and done.returncode == code, done.stderr
+    assert said in done.stdout + done.stderr

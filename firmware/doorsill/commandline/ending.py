@@ -36,6 +36,7 @@ def run_to_exit_code(
 
     If ``verbose`` is true, an unexpected error of the system keeps its traceback.
     """
+    _replace_closed_streams()
     for stream in (
         sys.stdout,
         sys.stderr,
@@ -58,6 +59,21 @@ def run_to_exit_code(
             raise
         return _of_the_system(program, error)
     return code
+
+
+def _replace_closed_streams() -> None:
+    """Put something in the place of a standard stream that was closed (``>&-``).
+
+    A file that is opened later would get its number, and what is printed would go into
+    it. What is written to standard output still fails: its result is lost otherwise.
+    """
+    ways = {"stdin": os.O_RDONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}
+    for name, flags in ways.items():
+        if getattr(sys, name) is not None:
+            continue
+        handle = os.open(os.devnull, flags)  # the lowest number that is free
+        mode = "r" if name == "stdin" else "w"
+        setattr(sys, name, os.fdopen(handle, mode, encoding="utf-8"))
 
 
 def _flushed(work: Callable[[], int]) -> int:
