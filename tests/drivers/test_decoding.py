@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import av
 import numpy as np
 import pytest
 from limits import PROGRAM_S
@@ -166,31 +167,31 @@ def test_colours_that_cannot_be_converted_are_one_sentence(tmp_path: Path) -> No
         "-c:v",
         "ffv1",
         "-vf",
-        "setparams=colorspace=ycgco",
+        "format=yuv444p,setparams=colorspace=ycgco",
     )
     with pytest.raises(CameraError, match=r"yuv444p, colour space 8 .* converted here"):
         seen(made(tmp_path / "door.mkv", *stored))
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        pytest.param("door.webp", ("-c:v", "libwebp_anim"), id="a picture that moves"),
-        pytest.param("door.ts", (), id="a stream without its parameters"),
-    ],
-)
-def test_a_file_without_a_picture_that_can_be_read_says_so(
-    tmp_path: Path, name: str, options: tuple[str, ...]
-) -> None:
-    path = tmp_path / name
-    if options:
-        made(path, *options)
-    else:  # no sequence parameters come before the first of its pictures, nor later
-        whole = made(path, *X264).read_bytes()
-        head, rest = whole[: 3 * 188], whole[len(whole) // 2 // 188 * 188 :]
-        path.write_bytes(head + rest)
-    with pytest.raises(CameraError, match=rf"{name} holds no picture that can be read"):
+def test_a_stream_without_its_parameters_is_one_sentence(tmp_path: Path) -> None:
+    """None come before the first of its pictures, nor later."""
+    path = tmp_path / "door.ts"
+    whole = made(path, *X264).read_bytes()
+    path.write_bytes(whole[: 3 * 188] + whole[len(whole) // 2 // 188 * 188 :])
+    with pytest.raises(CameraError, match=r"door.ts holds no picture that can be read"):
         seen(path)
+
+
+def test_a_picture_that_moves_is_read_or_said(tmp_path: Path) -> None:
+    """PyAV 19 (Python 3.12 and later) knows animated WebP, PyAV 18 does not."""
+    path = made(tmp_path / "door.webp", "-c:v", "libwebp_anim")
+    if int(av.__version__.split(".")[0]) >= 19:
+        assert len(seen(path)) == 40
+    else:
+        with pytest.raises(
+            CameraError, match=r"webp holds no picture that can be read"
+        ):
+            seen(path)
 
 
 def test_a_recording_may_lie_in_the_memory_that_looks_like_a_device(
