@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,8 +27,10 @@ from doorsill_fleet.enrolment.app import EST
 from doorsill_fleet.office.chain import Chain, Places, make_chain
 
 from .machine import Machine, until
+from .shop import Shop
 from .test_units import READY_S
 
+BROKER = "etc/mosquitto"  # of Debian's package
 HOME, USER = "/var/lib/doorsill-fleet", "doorsill-fleet"
 PROGRAM = "/opt/doorsill/bin/doorsill-fleet"
 OFFICE, RECEIVE, FOLLOW = (
@@ -141,17 +144,25 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(root: Path) -> Iterator[Office]:
-    """A machine of its own, as it is switched off and on again."""
-    machine = Machine(root)
-    machine.boot()
+def office(
+    machine: Machine, shop: Shop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Office]:
+    """The machine as an office; Debian's mosquitto is the shop's again afterwards."""
+    shop.stop_listening()
+    before = tmp_path_factory.mktemp("etc") / "mosquitto"
     machine.systemctl("disable", "--now", "mosquitto.service")
+    shutil.copytree(machine.inside(BROKER), before)
     found = Office(machine, free_port(), free_port())
     found.found()
     try:
         yield found
     finally:
-        machine.off()
+        machine.systemctl("disable", "--now", OFFICE, RECEIVE, FOLLOW)
+        machine.systemctl("stop", "mosquitto.service")
+        shutil.rmtree(machine.inside(BROKER))
+        shutil.copytree(before, machine.inside(BROKER))
+        machine.systemctl("enable", "--now", "mosquitto.service")
+        shop.listen()
 
 
 def test_without_its_passphrase_it_says_so_and_is_not_tried_for_ever(
