@@ -75,6 +75,8 @@ def test_a_class_that_is_assumed_is_a_doubt():
     """A finished detector without the operation: its classes may begin at 1."""
     fake = FakeInterpreter(outputs=RESULTS[:3], names=NAMES[:3])
     assert "class 0 is taken" in layout_of(fake).doubts[0]
+    fake.ends = Ends(kinds=91)  # something was done to what the operation gave
+    assert "class 0 is taken" in layout_of(fake).doubts[0]
     assert layout_of(fake, Stated(labels=("person",))).doubts == []
     assert layout_of(fake, None, Overrides(1)).doubts == []
 

@@ -135,8 +135,8 @@ class _Reader:
             words = ["finished: classes and scores by their numbers"]
         order = boxes, classes, scores, count
         layout = self._ssd(order, words, self._form(), unsettled)
-        known = self._said.labels or self._net.ends.kinds
-        if not known and self._overrides.person is None:
+        # Behind the operation, or without one, classes may be numbered in any way.
+        if not self._said.labels and self._overrides.person is None:
             layout.doubts.append(
                 "nothing says which of its classes is a person: class 0 is taken; a"
                 " manifest can say otherwise (person = N)"
