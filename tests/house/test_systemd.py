@@ -170,11 +170,16 @@ def test_systemd_makes_every_user_and_group_that_the_units_name(tmp_path: Path) 
 def test_a_vault_that_sees_devices_makes_no_name_among_them() -> None:
     """Else it finds itself in no room, and does not start."""
     drop_in = (UNITS / "doorsill-vault-devices.conf").read_text().splitlines()
-    assert {"PrivateDevices=no", "ReadOnlyPaths=/dev"} <= set(drop_in)
-    shown = "1 1 0:5 / /dev {} - devtmpfs udev rw"  # of /proc/self/mountinfo
+    assert {"PrivateDevices=no", "BindReadOnlyPaths=/dev"} <= set(drop_in)
+    lower = "330 327 0:9 / /dev rw,nosuid,relatime - devtmpfs dev rw"  # of mountinfo
+    upper = "363 330 0:9 / /dev ro,nosuid,relatime - devtmpfs dev rw"
+    beside = "363 330 0:9 / /dev/more ro,nosuid,relatime - devtmpfs dev rw"
     said = "/dev (devtmpfs) can be written"
-    assert said in find_openings(shown.format("rw,nosuid"), ()), "the control"
-    assert said not in find_openings(shown.format("ro,nosuid"), ())
+    assert said not in find_openings(f"{lower}\n{upper}", ())
+    for table in (lower, f"{lower}\n{beside}", upper.replace("ro,", "rw,")):
+        assert said in find_openings(table, ()), "the control"
+    root = f"{lower}\n{upper}".replace(" /dev ", " / ")
+    assert "/ (devtmpfs) can be written" in find_openings(root, ())
 
 
 def test_negative_control_a_colon_in_a_name_is_seen(tmp_path: Path) -> None:

@@ -82,11 +82,11 @@ def find_openings(
 
     ``table`` is the text of /proc/self/mountinfo; see proc_pid_mountinfo(5). A tmpfs
     below ``visible``, as the runtime folder of a unit, is no disk and may be written.
+    Where one lies on another at the same place, the lower one is out of reach.
     """
     found = []
-    for line in table.splitlines():
-        before, _, after = line.partition(" - ")
-        place, options = before.split(" ")[4:6]
+    for before, after in _uncovered(table):
+        place, options = before[4:6]
         kind, _, of_all = after.split(" ")[:3]
         harmless = [*writable, *(Path("/dev", name) for name in HARMLESS_DEVICES)]
         if kind in KERNEL_FILES or _below(Path(place), harmless):
@@ -96,6 +96,22 @@ def find_openings(
         if "rw" in options.split(",") and "rw" in of_all.split(","):
             found.append(f"{place} ({kind}) can be written")
     return found + [f"{each} is in sight" for each in STRANGERS if each.exists()]
+
+
+def _uncovered(table: str) -> list[tuple[list[str], str]]:
+    """The fields before and the words after the dash, of each mount to be reached.
+
+    The root is reached in any case: a path that begins there does not step up to what
+    was laid on it later.
+    """
+    rows = []
+    for line in table.splitlines():
+        before, _, after = line.partition(" - ")
+        rows.append((before.split(" "), after))
+    places = {row[0]: row[4] for row, _ in rows}
+    laid_on = [row for row, _ in rows if row[4] != "/"]
+    covered = {row[1] for row in laid_on if places.get(row[1]) == row[4]}
+    return [(row, after) for row, after in rows if row[0] not in covered]
 
 
 def left_by_unit(writable: Sequence[Path], visible: Sequence[Path]) -> list[str]:
