@@ -175,7 +175,13 @@ def test_a_vault_that_sees_devices_makes_no_name_among_them() -> None:
     upper = "363 330 0:9 / /dev ro,nosuid,relatime - devtmpfs dev rw"
     beside = "363 330 0:9 / /dev/more ro,nosuid,relatime - devtmpfs dev rw"
     said = "/dev (devtmpfs) can be written"
-    assert said not in find_openings(f"{lower}\n{upper}", ())
+    inner = "331 330 0:34 / /dev/shm rw,nosuid - tmpfs tmpfs rw"
+    hidden = find_openings(f"{lower}\n{inner}\n{upper}", ())
+    assert not [each for each in hidden if each.endswith("can be written")]
+    later = inner.replace("331 330", "364 363")  # in what lies on top
+    assert "/dev/shm (tmpfs) can be written" in find_openings(  # noqa: S108
+        f"{lower}\n{upper}\n{later}", ()
+    )
     for table in (lower, f"{lower}\n{beside}", upper.replace("ro,", "rw,")):
         assert said in find_openings(table, ()), "the control"
     root = f"{lower}\n{upper}".replace(" /dev ", " / ")

@@ -110,8 +110,12 @@ def _uncovered(table: str) -> list[tuple[list[str], str]]:
         rows.append((before.split(" "), after))
     places = {row[0]: row[4] for row, _ in rows}
     laid_on = [row for row, _ in rows if row[4] != "/"]
-    covered = {row[1] for row in laid_on if places.get(row[1]) == row[4]}
-    return [(row, after) for row, after in rows if row[0] not in covered]
+    found = {row[1] for row in laid_on if places.get(row[1]) == row[4]}
+    away: set[str] = set()
+    while found - away:  # and what lies in the folders of one that is covered
+        away |= found
+        found = {r[0] for r in laid_on if r[1] in away and places[r[1]] != r[4]}
+    return [(row, after) for row, after in rows if row[0] not in away]
 
 
 def left_by_unit(writable: Sequence[Path], visible: Sequence[Path]) -> list[str]:
