@@ -28,6 +28,7 @@ from doorsill_fleet.ingest.subscriber import Part, Reader, Subscriber
 from doorsill_fleet.office.chain import READERS, places_in
 from doorsill_fleet.store.csv import CsvStore
 from doorsill_fleet.store.engine import shown, url_of
+from doorsill_fleet.store.retention import Retention
 from doorsill_fleet.store.windows import Store
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         receiving = Receiving(Subscriber(reader, store, part=part), where, aside)
         receiving.subscriber.heard = receiving.heard
         receiving.subscriber.shelf = Shelf(shelf_of(args))
+        receiving.retention = retention_of(args, store)
         try:
             receiving.last(args.seconds)
         finally:
@@ -78,6 +80,15 @@ def part_of(args: argparse.Namespace) -> Part:
     if args.csv and args.part:
         raise ConfigError("--part is for a --store; a CSV file has one writer")
     return Part(int(found[1]), int(found[2]))
+
+
+def retention_of(args: argparse.Namespace, store: CsvStore | Store) -> Retention | None:
+    """What deletes by itself; ConfigError for a CSV file, which a person cuts."""
+    if args.keep_days is None:
+        return None
+    if isinstance(store, CsvStore):
+        raise ConfigError("--keep-days is for a --store; a CSV file is not cut")
+    return Retention(store.engine, args.keep_days)
 
 
 def store_of(
@@ -150,6 +161,7 @@ class Receiving:
     subscriber: Subscriber
     where: str  # the rows go
     aside: str  # messages of no camera go
+    retention: Retention | None = None
     _devices: dict[str, float] = field(
         default_factory=dict
     )  # last message, s, monotonic
@@ -178,12 +190,23 @@ class Receiving:
                 select.select([bell], [], [], left)
                 shown.update(self.progress())
                 self._say(console.is_terminal)
+                self._forget()
 
     def _say(self, terminal: bool) -> None:
         now = time.monotonic()
         if not terminal and now - self._said_at >= SAY_S:
             self._said_at = now
             log.info("%s", self.progress())
+
+    def _forget(self) -> None:
+        """Delete what is too old; where the disk fails, later."""
+        if self.retention is None:
+            return
+        try:
+            for each in self.retention.forget(int(time.time())):
+                log.info("%s", each.said("deleted"))
+        except UplinkError as error:
+            log.error("%s; what is too old is deleted later", error)
 
     def progress(self) -> str:
         """One line."""

@@ -7,6 +7,7 @@ again, for its key is gone, and the next deletion takes it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, select
@@ -26,6 +27,16 @@ class Deleted:
     rows: int
     oldest: int  # UTC s, start of the first and of the last row
     newest: int
+
+    def said(self, verb: str) -> str:
+        """A sentence: how much of what, from when to when."""
+        span = f"from {utc(self.oldest)} to {utc(self.newest)}"
+        return f"{verb} {self.rows} rows of {self.name}, {span}"
+
+
+def utc(seconds: int) -> str:
+    """UTC s as a person reads it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def would_delete(engine: Engine, part: Part) -> list[Deleted]:

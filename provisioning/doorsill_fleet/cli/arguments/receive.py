@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from doorsill.commandline.parser import command
-from doorsill.commandline.values import number, some_text
+from doorsill.commandline.values import number, some_text, whole
+
+DAYS_MOST = 36_500  # a century
 
 EPILOG = """\
 examples:
-  doorsill-fleet receive --folder fleet --store visitors.db
+  doorsill-fleet receive --folder fleet --store visitors.db --keep-days 400
   doorsill-fleet receive --broker broker.example --csv visitors.csv
   doorsill-fleet receive --broker broker.example:8883 --store visitors.db \\
       --ca ca.pem --certificate store.pem --key store.key --site porto-1
@@ -98,6 +100,13 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     )
     kept.add_argument(
         "--sqlite", type=Path, metavar="FILE", help="the same as --store FILE"
+    )
+    parser.add_argument(
+        "--keep-days",
+        type=whole(1, DAYS_MOST),
+        metavar="DAYS",
+        help="delete windows that are older, once a day, and note what went "
+        "(default: `delete` is a person's)",
     )
     for name, file, words in (
         ("--ca", "ca.pem", "the CA of the broker's certificate, PEM"),
