@@ -22,6 +22,7 @@ import pytest
 from children import started
 from limits import END_S, LONG, LONG_S, PROGRAM_S
 from places import SHARED
+from terminal import DRAWS, drawn
 
 from doorsill.cli import main
 from doorsill.commandline.options import line_argument
@@ -243,7 +244,7 @@ def test_ctrl_c_ends_with_what_was_counted_until_then(tmp_path: Path) -> None:
         [*command, "--line", STREET_LINE],
         stdout=subprocess.PIPE,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        env=DRAWS,
     ) as child:
         os.close(theirs)
         shown = b""
@@ -252,9 +253,7 @@ def test_ctrl_c_ends_with_what_was_counted_until_then(tmp_path: Path) -> None:
             shown += os.read(ours, 4096)
         child.send_signal(signal.SIGINT)
         found = json.loads(child.communicate(timeout=END_S)[0])
-        with contextlib.suppress(OSError):  # how a terminal says that it is closed
-            while select.select([ours], [], [], END_S)[0]:
-                shown += os.read(ours, 4096)
+        shown += drawn(ours)
     os.close(ours)
     assert child.returncode == 130
     assert found["stopped"].startswith("interrupted; what is counted here is the first")
@@ -434,13 +433,10 @@ def test_in_a_terminal_it_shows_how_far_it_is_and_what_it_counted() -> None:
         [*command, "0,0.5,1,0.5", "--seconds", "5", "--json"],
         stdout=subprocess.PIPE,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        env=DRAWS,
     ) as child:
         os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # how a terminal says that it is closed
-            while select.select([ours], [], [], END_S)[0]:
-                shown += os.read(ours, 4096)
+        shown = drawn(ours)
         assert json.loads(child.communicate(timeout=END_S)[0])["frames"] > 0
     os.close(ours)
     assert child.returncode == 0, shown

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import pty
-import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import pytest
 from children import started
 from limits import END_S
 from recordings import record
+from terminal import DRAWS, drawn
 
 from doorsill.cli import main
 from doorsill.cli.count_files import NewFile, new_file
@@ -82,13 +82,10 @@ def test_a_terminal_shows_how_far_it_is_whatever_a_recording_is_called(
         command,
         stdout=subprocess.PIPE,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        env=DRAWS,
     ) as child:
         os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # how a terminal says that it is closed
-            while select.select([ours], [], [], END_S)[0]:
-                shown += os.read(ours, 4096)
+        shown = drawn(ours)
         assert json.loads(child.communicate(timeout=END_S)[0])["frames"] == 12
     os.close(ours)
     assert child.returncode == 0 and b"counting" in shown, shown

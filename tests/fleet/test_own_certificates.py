@@ -18,6 +18,7 @@ from doorsill_fleet.ca.authority import Authority, pem_of
 from doorsill_fleet.cli.main import run
 from doorsill_fleet.enrolment import serving
 from doorsill_fleet.enrolment.serving import server
+from doorsill_fleet.office import own_certificates
 from doorsill_fleet.office.chain import Chain, Places, complete, make_chain, own
 
 NOW = datetime.now(UTC)
@@ -54,6 +55,25 @@ def test_a_month_before_its_end_each_is_made_again_with_its_key_and_names(
     for each in own(chain):
         assert len(pem.read_chain(each.path)) == 2  # the CA's is behind it
     assert complete(chain, issuing, late) == []
+
+
+@pytest.mark.parametrize("step", ["write_private", "put"])
+def test_a_power_cut_between_certificate_and_key_leaves_none_without_its_ca(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Of a pair that is new, and of one whose key is gone."""
+    chain, issuing = made(tmp_path)
+    for each in own(chain):
+        for end in (".key", ".pem") if each.name == "office" else (".key",):
+            each.path.with_suffix(end).unlink()
+        with monkeypatch.context() as cut:
+            cut.setattr(own_certificates, step, lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                complete(chain, issuing, NOW)
+        assert each.path in complete(chain, issuing, NOW)
+        certificate, key = each.path, each.path.with_suffix(".key")
+        assert len(pem.read_chain(certificate)) == 2
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
 
 
 def test_one_that_a_power_cut_left_without_its_key_is_made_whole(

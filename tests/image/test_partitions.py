@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from limits import PROGRAM_S, wait_until
+from children import printed
+from limits import wait_until
 
 from doorsill.errors import ConfigError
 from image import layout, partitions
@@ -25,17 +25,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def said(*words: str | Path) -> str:
-    done = subprocess.run(
-        [str(word) for word in words],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=PROGRAM_S,
-    )
-    return done.stdout
-
-
 def test_a_boot_partition_has_its_files_and_is_the_same_twice(tmp_path: Path) -> None:
     made = []
     for name in ("one", "two"):
@@ -44,8 +33,8 @@ def test_a_boot_partition_has_its_files_and_is_the_same_twice(tmp_path: Path) ->
         made.append(path)
     assert made[0].read_bytes() == made[1].read_bytes()
     assert made[0].stat().st_size == layout.size_of("bootconfig")
-    assert said("mtype", "-i", made[0], "::overlays/a.dtbo") == "an overlay"
-    listed = said("mdir", "-i", made[0], "::")
+    assert printed("mtype", "-i", made[0], "::overlays/a.dtbo") == "an overlay"
+    listed = printed("mdir", "-i", made[0], "::")
     assert "DOORSILL" in listed
     dates = set(re.findall(r"\d{4}-\d{2}-\d{2}", listed))
     assert dates == {f"{datetime.fromtimestamp(EPOCH, UTC):%Y-%m-%d}"}
@@ -66,7 +55,7 @@ def test_state_has_its_folders_and_is_the_same_twice(tmp_path: Path) -> None:
         second = int(time.time())
         wait_until(lambda: int(time.time()) > second)  # noqa: B023
     assert made[0].read_bytes() == made[1].read_bytes()
-    listed = said("debugfs", "-R", "ls -p /", made[0])
+    listed = printed("debugfs", "-R", "ls -p /", made[0])
     assert set(re.findall(r"^/\d+/\d+/(\d+/\d+)/", listed, re.M)) == {"0/0"}
     for each in layout.STATE_FOLDERS:
         assert f"/040755/0/0/{each}/" in listed
@@ -82,7 +71,7 @@ def test_the_whole_card_has_the_table(tmp_path: Path) -> None:
                 file.write(each.name.encode())
                 file.truncate(each.size)
     partitions.join(parts, tmp_path / "card.img")
-    table = json.loads(said("sfdisk", "--json", tmp_path / "card.img"))
+    table = json.loads(printed("sfdisk", "--json", tmp_path / "card.img"))
     found = table["partitiontable"]["partitions"]
     assert [each["name"] for each in found] == [each.name for each in layout.TABLE]
     assert [each["uuid"].lower() for each in found] == [e.id for e in layout.TABLE]

@@ -10,13 +10,13 @@ import gzip
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from built import OUT, built
-from limits import LONG, PROGRAM_S
+from children import printed
+from limits import LONG
 
 from deb import build as deb
 from image import boards, build, layout, lock, modules
@@ -37,22 +37,11 @@ pytestmark = [
 ]
 
 
-def run(*words: str | Path) -> str:
-    done = subprocess.run(
-        [str(word) for word in words],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=PROGRAM_S,
-    )
-    return done.stdout
-
-
 def compiled(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     source = path.with_suffix(".dts")
     source.write_text(text)
-    run("dtc", "-q", "-@", "-O", "dtb", "-o", path, source)
+    printed("dtc", "-q", "-@", "-O", "dtb", "-o", path, source)
     source.unlink()
 
 
@@ -61,7 +50,7 @@ def packed(folder: Path, name: str) -> Path:
     (folder / "DEBIAN").mkdir()
     (folder / "DEBIAN/control").write_text(CONTROL.format(name=name))
     path = folder.parent / f"{name}.deb"
-    run("dpkg-deb", "--root-owner-group", "-Znone", "--build", folder, path)
+    printed("dpkg-deb", "--root-owner-group", "-Znone", "--build", folder, path)
     return path
 
 
@@ -72,7 +61,7 @@ def kernel(board: str, work: Path) -> Path:
     (below / "kernel/drivers").mkdir(parents=True)
     empty = work / "empty.c"
     empty.write_text("int nothing;\n")
-    run("gcc", "-c", "-o", work / "empty.o", empty)
+    printed("gcc", "-c", "-o", work / "empty.o", empty)
     for name in modules.wanted(board)[1]:
         shutil.copy(work / "empty.o", below / "kernel/drivers" / f"{name}.ko")
     for name in ("modules.builtin", "modules.order", "modules.builtin.modinfo"):
@@ -123,12 +112,14 @@ def made(
 
 
 def inside(made: Build, part: str, name: str) -> str:
-    return run("mtype", "-i", made.parts / f"{part}.img", f"::{name}")
+    return printed("mtype", "-i", made.parts / f"{part}.img", f"::{name}")
 
 
 def test_a_pi_image_has_all_that_its_board_looks_for(made: Build) -> None:
     board = boards.BOARDS[made.board]
-    names = set(run("mdir", "-b", "-/", "-i", made.parts / "boot_a.img", "::").split())
+    names = set(
+        printed("mdir", "-b", "-/", "-i", made.parts / "boot_a.img", "::").split()
+    )
     wanted = {board.kernel, "initramfs8", "cmdline.txt", "config.txt"}
     wanted |= {*board.trees, *board.firmware}
     wanted |= {"overlays/imx708.dtbo", "overlays/interlock.dtbo"}

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from limits import END_S, LOOK_S
+from limits import END_S, LOOK_S, PROGRAM_S
 
 
 @contextmanager
@@ -52,6 +52,18 @@ def started(
         for pipe in (child.stdin, child.stdout, child.stderr):
             if pipe is not None:
                 pipe.close()
+
+
+def printed(*words: str | Path) -> str:
+    """What a program prints that must end well."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=PROGRAM_S,
+    )
+    return done.stdout
 
 
 def first_line(child: subprocess.Popen[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from limits import PROGRAM_S
+from limits import END_S, PROGRAM_S
 
 # getpass speaks to the terminal that controls the process, so it gets one.
 PROGRAM = """
@@ -20,6 +20,18 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from doorsill_fleet.cli.main import main
 main(sys.argv[1:])
 """
+
+# For a program that draws on a terminal, whatever the tests run in.
+DRAWS = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+
+
+def drawn(ours: int) -> bytes:
+    """All that comes to a terminal until nobody has its other end open."""
+    shown = b""
+    with suppress(OSError):  # how a terminal says that it is closed
+        while select.select([ours], [], [], END_S)[0]:
+            shown += os.read(ours, 4096)
+    return shown
 
 
 def typed(

@@ -164,8 +164,8 @@ def _of_the_picture(sights: Sights) -> Iterator[str]:
     width, height = sights.stored or (LEAST_PIXELS, 1)
     if width * height < LEAST_PIXELS:
         yield (
-            f"its pictures are {width} x {height} pixels: people cannot be told from "
-            "each other in so few, so this count is not to be trusted; record 160 x 90 "
+            f"its pictures are {width} x {height} pixels: people cannot be kept "
+            "apart in so few, so this count is not to be trusted; record 160 x 90 "
             "or more"
         )
     if sights.bars > MOSTLY:

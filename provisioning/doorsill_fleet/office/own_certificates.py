@@ -18,7 +18,9 @@ from doorsill_fleet.ca.authority import (
     Authority,
     Issued,
     pem_of,
+    pem_of_key,
     reader_name,
+    write_private,
 )
 
 RENEW_BEFORE = timedelta(days=30)  # before a certificate of ours ends
@@ -76,6 +78,10 @@ def _renew(own: Own, issuing: Authority, now: datetime) -> bool:
 
 
 def _write(issued: Issued, own: Own, issuing: Authority) -> None:
-    """Certificate and key; the CA's certificate follows the certificate."""
-    issued.write(own.folder, own.name)
+    """Key, then certificate with the CA's behind it: cut between, both are made again.
+
+    A certificate without its key goes first, so that it never stands beside another's.
+    """
+    own.path.unlink(missing_ok=True)
+    write_private(own.folder / f"{own.name}.key", pem_of_key(issued.key))
     put(own.path, pem_of(issued.certificate) + pem_of(issuing.certificate))
