@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 SYSTEMCTL_S = 20.0  # for an answer of systemd
 TARGET = "doorsill.target"
 COUNTING = ("doorsill-vision.service", "doorsill-uplink.service")
+ON_THEIR_WAY = {"active", "activating", "reloading"}
 READERS = {  # of each of the network's files, and how it is read again
     LINK: ("try-restart", "systemd-networkd.service"),
     CLOCK: ("try-restart", "systemd-timesyncd.service"),
@@ -38,13 +39,22 @@ class Systemd:
         return _ask("start", PORTS) is not None  # it does one thing and ends
 
     def start_counting(self) -> None:
-        """Start the processes, if they do not run."""
-        _ask("--no-block", "start", TARGET)
+        """Start the processes, unless they run or are about to.
+
+        Each start of the target decides on the policy again, beside two that begin.
+        """
+        states = _states()
+        if len(states) < len(COUNTING) or set(states) - ON_THEIR_WAY:
+            _ask("--no-block", "start", TARGET)
 
     def counts(self) -> bool:
         """Whether vision and uplink have said that they are ready."""
-        said = _ask("show", "--property=ActiveState", "--value", *COUNTING)
-        return (said or "").split() == ["active"] * len(COUNTING)
+        return _states() == ["active"] * len(COUNTING)
+
+
+def _states() -> list[str]:
+    """Of vision and uplink; [] where systemd does not answer."""
+    return (_ask("show", "--property=ActiveState", "--value", *COUNTING) or "").split()
 
 
 def _ask(*words: str) -> str | None:

@@ -1,0 +1,45 @@
+"""What the first boot asks of systemd: a ``systemctl`` that notes it stands in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from doorsill.services.first_boot_machine import TARGET, Systemd
+
+PROGRAM = """#!/bin/sh
+echo "$*" >> "$(dirname "$0")/asked"
+if [ "$1" = show ]; then cat "$(dirname "$0")/states"; fi
+"""
+
+
+@pytest.fixture
+def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a program that answers ``states`` and writes ``asked``."""
+    program = tmp_path / "systemctl"
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path
+
+
+def started(folder: Path, states: str) -> bool:
+    (folder / "states").write_text(states)
+    Systemd().start_counting()
+    return f"--no-block start {TARGET}" in (folder / "asked").read_text()
+
+
+@pytest.mark.parametrize("states", ["activating activating", "active activating"])
+def test_what_is_about_to_run_is_not_started_again(
+    systemctl: Path, states: str
+) -> None:
+    """On a slow machine it takes longer than until the next look."""
+    assert not started(systemctl, states.replace(" ", "\n\n"))
+
+
+@pytest.mark.parametrize(
+    "states", ["inactive inactive", "active failed", "deactivating active", ""]
+)
+def test_what_does_not_run_is_started(systemctl: Path, states: str) -> None:
+    assert started(systemctl, states.replace(" ", "\n\n"))
