@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -128,16 +127,20 @@ def camera(board: Board, office: Office) -> Camera:
     return made
 
 
-@pytest.fixture(autouse=True)
-def _measured(request: pytest.FixtureRequest) -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    request.node.user_properties.append(("seconds", time.monotonic() - began))
+def _spent(terminalreporter: Any) -> dict[str, float]:
+    """Seconds of each test, with all that was set up for it, as a start."""
+    spent: dict[str, float] = {}
+    for reports in terminalreporter.stats.values():
+        for each in reports:
+            if hasattr(each, "duration"):
+                at = each.nodeid
+                spent[at] = spent.get(at, 0.0) + each.duration
+    return spent
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """The table that a person reads, and the same as JSON."""
-    rows = []
+    rows, spent = [], _spent(terminalreporter)
     for outcome in ("passed", "failed", "skipped", "error"):
         for each in terminalreporter.stats.get(outcome, []):
             if not hasattr(each, "when") or (
@@ -145,7 +148,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             ):
                 continue
             name = each.nodeid.rpartition("::")[2].removeprefix("test_")
-            rows.append((name.replace("_", " "), outcome, dict(each.user_properties)))
+            found = {"seconds": spent[each.nodeid], **dict(each.user_properties)}
+            rows.append((name.replace("_", " "), outcome, found))
     if not rows:
         return
     OUT.mkdir(parents=True, exist_ok=True)
@@ -154,6 +158,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     write = terminalreporter.write_line
     write("")
     for name, outcome, found in rows:
-        write(f"{outcome:8}{found.pop('seconds', 0.0):7.1f} s  {name}")
+        write(f"{outcome:8}{found.pop('seconds'):7.1f} s  {name}")
         for key, value in found.items():
             write(f"{'':19}{key}: {value}")

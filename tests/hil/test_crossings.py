@@ -59,6 +59,13 @@ def test_crossings_are_those_of_the_host_one_by_one(
         assert abs(one[0] - other[0]) <= APART_S
 
 
+def test_vision_takes_the_kernels_of_its_processor(camera: Camera) -> None:
+    """Where it cannot read /proc/cpuinfo, XNNPACK is left out: 3 times slower."""
+    said = camera.run("journalctl --no-pager -b -u doorsill-vision", 30)
+    assert "Camera started" in said, "the control: what its libraries say is there"
+    assert "Error in cpuinfo" not in said
+
+
 def test_a_camera_that_stalls_is_said_and_comes_back(
     camera: Camera, record_property: Note
 ) -> None:
@@ -66,7 +73,7 @@ def test_a_camera_that_stalls_is_said_and_comes_back(
     if not camera.has_layer():
         pytest.skip("nobody pulls the ribbon cable of a Pi")
     mark = f"{SITE_FOLDER}/{STALL_MARK}"
-    goes(camera, f"touch {mark}", "the camera stopped: no frame within 5 s")
+    goes(camera, f"touch {mark}", "the camera stopped: it gives no frames")
     comes_back(camera, f"rm {mark}", record_property)
 
 

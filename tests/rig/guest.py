@@ -256,7 +256,7 @@ def command(image: Image, disk: Path, folder: Path, log: Path) -> list[str]:
     logged = f"driver=file,node-name=logfile,filename={log}"
     both = "driver=blklogwrites,node-name=card,file=raw,log=logfile,log-sector-size=512"
     words = [
-        PROGRAM, "-M", "virt", "-cpu", "cortex-a72", "-smp", str(PROCESSORS),
+        PROGRAM, "-M", "virt", "-cpu", "cortex-a76", "-smp", str(PROCESSORS),
         "-m", str(MEMORY_MB), "-display", "none", "-nodefaults",
         "-kernel", str(image.kernel), "-initrd", str(image.initrd),
         "-append", image.append,
