@@ -10,7 +10,11 @@ from limits import wait_until
 
 from doorsill.documents.boot.steps import COUNTS, MEND, STEPS, Step
 from doorsill.drivers.gpio.fake import FakeOutput
-from doorsill.drivers.gpio.status_lamp import StatusLamp, open_status_lamp
+from doorsill.drivers.gpio.status_lamp import (
+    SoughtLamp,
+    StatusLamp,
+    open_status_lamp,
+)
 from doorsill.errors import ConfigError
 
 
@@ -77,3 +81,67 @@ def test_a_lamp_that_vanishes_is_said_once_and_nothing_stops(
 def test_a_line_that_is_not_there_is_a_sentence(line: str) -> None:
     with pytest.raises(ConfigError, match="there is no GPIO"):
         open_status_lamp(line)
+
+
+class Header:
+    """A chip whose line comes and goes; each time it is another one."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Seen] = []
+        self.there = False
+
+    def open(self, line: str) -> StatusLamp:
+        if not self.there:
+            raise ConfigError(f"there is no GPIO line named {line}")
+        self.outputs.append(Seen())
+        return StatusLamp(self.outputs[-1], again_s=0.01)
+
+    def go(self) -> None:
+        self.there, self.outputs[-1].gone = False, True
+
+    def lit(self) -> bool:
+        return bool(self.outputs[-1].levels) and self.outputs[-1].levels[-1]
+
+
+def test_a_line_that_comes_late_goes_and_comes_again_shows_the_step_each_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Also one that goes while the lamp is lit for an hour."""
+    caplog.set_level("INFO")
+    header = Header()
+    lamp = SoughtLamp("GPIO24", header.open)
+    lamp.show(COUNTS)
+    for times in (1, 2, 3):
+        for _ in range(3):
+            lamp.look()
+        assert len(header.outputs) == times - 1
+        header.there = True
+        lamp.look()
+        wait_until(header.lit)
+        lamp.look()
+        assert len(header.outputs) == times, "one at a time"
+        header.go()
+        wait_until(lambda: header.outputs[-1].released)
+    assert caplog.text.count("no status lamp: there is no GPIO line") == 3
+    assert caplog.text.count("the status lamp is on GPIO24") == 3
+
+
+def test_a_step_that_came_while_the_line_was_away_is_shown_when_it_is_back() -> None:
+    header = Header()
+    header.there = True
+    lamp = SoughtLamp("GPIO24", header.open)
+    lamp.look()
+    wait_until(lambda: header.outputs[0].levels)
+    header.go()
+    wait_until(lambda: header.outputs[0].released)
+    lamp.show(COUNTS)
+    header.there = True
+    wait_until(lambda: lamp.look() or len(header.outputs) == 2)
+    wait_until(header.lit)
+
+
+def test_without_a_name_no_line_is_sought() -> None:
+    header = Header()
+    header.there = True
+    SoughtLamp("", header.open).look()
+    assert header.outputs == []

@@ -138,8 +138,12 @@ def request_line(name: str, chip: str, offset: int, settings: Any) -> Any:
 def _path_of(name: str, chip: str) -> str:
     if chip.startswith("/dev/"):
         return chip
+    refused = ""
     for path in sorted(Path("/dev").glob("gpiochip*")):
-        with gpiod.Chip(str(path)) as found:
-            if found.get_info().label == chip:
-                return str(path)
-    raise ConfigError(f"consent.{name}: there is no GPIO chip labelled {chip}")
+        try:
+            with gpiod.Chip(str(path)) as found:
+                if found.get_info().label == chip:
+                    return str(path)
+        except OSError as error:  # it went meanwhile, or is not ours to open
+            refused = f"; {path}: {error.strerror}"
+    raise ConfigError(f"consent.{name}: there is no GPIO chip labelled {chip}{refused}")
