@@ -39,6 +39,8 @@ dtparam=watchdog=on
 dtoverlay=disable-bt
 """
 SERIAL = "console=ttyAMA0"
+# A Pi's firmware switches it off; then no unit's MemoryMax= holds.
+MEMORY_LIMITS = "cgroup_enable=memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ BOARDS = {
 
 def kernel_line(board: str, verified: Verified, slot: str = "a") -> str:
     """One line: a second one would not be read."""
-    words = [SERIAL] if board == "virt" else []
+    words = [SERIAL if board == "virt" else MEMORY_LIMITS]
     words += ["quiet", "loglevel=4", "panic=10", verified.words(slot)]
     return " ".join(words) + "\n"
 

@@ -104,6 +104,8 @@ def test_the_kernel_line_is_one_line_with_slot_and_root_hash(board: str) -> None
     assert line.count("\n") == 1
     assert f"doorsill.slot=b doorsill.verity=12:{HASH}" in line
     assert ("console=" in line) == (board == "virt")
+    # Else a Pi's firmware has it off, and no unit's MemoryMax= holds.
+    assert ("cgroup_enable=memory" in line.split()) == (board != "virt")
 
 
 @pytest.mark.parametrize("dangling", [True, False])

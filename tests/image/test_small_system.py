@@ -49,6 +49,32 @@ def test_each_board_says_what_is_early(board: str) -> None:
     assert {"dm_verity", "squashfs", "ext4"} <= set(early) <= set(all_of_them)
 
 
+# What systemd asks for by itself, and what the rules of the filter stand on.
+ASKED_FOR = {"autofs4", "nf_tables", "nft_ct", "nf_log_syslog", "vfat"}
+# What a Pi has as modules where Debian has it built in, or has no such device.
+OF_A_PI = {
+    "pi4": {"bcm2835_unicam_legacy", "bcm2835_isp", "i2c_bcm2835", "i2c_mux_pinctrl"},
+    "pi5": {"rp1_cfe_downstream", "pisp_be", "i2c_designware_platform"},
+}
+CAMERA_3, RADIO = {"imx708", "dw9807_vcm"}, {"brcmfmac", "brcmfmac_wcc"}
+
+
+@pytest.mark.parametrize("board", ["virt", "pi4", "pi5"])
+def test_what_systemd_and_the_filter_ask_for_is_on_every_board(board: str) -> None:
+    _, names = modules.wanted(board)
+    assert set(names) >= ASKED_FOR and len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("board", OF_A_PI)
+def test_a_pi_has_what_nothing_else_loads(board: str) -> None:
+    """The hash of dm-verity: its driver asks for it when no program could load it."""
+    early, names = modules.wanted(board)
+    assert early.index("sha256") < early.index("dm_verity")
+    assert OF_A_PI[board] | CAMERA_3 | RADIO | {"ipv6", "uvcvideo", "spidev"} <= set(
+        names
+    )
+
+
 def archive() -> bytes:
     found = Archive()
     found.folder("dev")
