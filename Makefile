@@ -25,7 +25,7 @@ TARGETS := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 # A misspelt variable would be ignored, and a misspelt target gets make's own words.
 VARIABLES := T RELEASE AS_USER DO ARCH PYTHON DEMO_SECONDS SOURCE LINE TOKEN WORKERS \
              BOARD FUZZ_SECONDS STARTS ONLY FULL KICAD TREE DAYS CAMERAS MAKEHUMAN WORK SCALE \
-             CYCLES PLAIN DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK PACKAGES BENCH OWN_LOCK ANY_DISK
+             CYCLES PLAIN DATA SUDO VENV DEVICE SITE VOUCHER IMAGE SERVER NETWORK WIRING PACKAGES BENCH OWN_LOCK ANY_DISK
 GIVEN := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
 STRANGE := $(filter-out $(VARIABLES) SHELL MAKEFLAGS,$(GIVEN))
 ifneq ($(STRANGE),)
@@ -196,7 +196,7 @@ flash: setup ## write a card (DEVICE= SITE= VOUCHER= IMAGE= NETWORK=)
 	  [ "$${each#*=}" ] || { echo "make: $${each}? as: make flash DEVICE=/dev/sdb SITE=porto-1 VOUCHER=vouchers.csv" >&2; exit 2; }; done
 	@$(BIN)/doorsill-fleet flash $(DEVICE) --site "$(SITE)" --voucher "$(VOUCHER)" \
 	  --image "$(or $(IMAGE),build/image/pi5/doorsill-pi5.img)" \
-	  $(if $(SERVER),--server "$(SERVER)") $(if $(NETWORK),--network "$(NETWORK)") \
+	  $(if $(SERVER),--server "$(SERVER)") $(if $(NETWORK),--network "$(NETWORK)") $(if $(WIRING),--wiring "$(WIRING)") \
 	  $(if $(filter-out 0 no,$(ANY_DISK)),--any-disk)
 
 try-deb: deb ## install them in a fresh Debian, as root (RELEASE= T=)

@@ -14,10 +14,12 @@ from doorsill.documents.boot.file import (
     Wifi,
     no_file,
     read_boot_file,
+    read_wired,
     without_voucher,
     write_boot_file,
 )
 from doorsill.documents.boot.values import Server
+from doorsill.documents.boot.wiring import KEYS, Wiring
 from doorsill.documents.voucher import Voucher, new_secret, root_mark
 from doorsill.errors import ConfigError
 
@@ -61,6 +63,24 @@ GOOD = write_boot_file(FILE)
             ),
             id="a static address of IPv6",
         ),
+        pytest.param(
+            replace(
+                FILE,
+                wiring=Wiring(
+                    'uTrust 3700 "F"',
+                    "pinctrl-rp1:27",
+                    "/dev/gpiochip0:17",
+                    "pinctrl-rp1:22",
+                    "/dev/spidev0.0",
+                    "GPIO25",
+                ),
+            ),
+            id="all that can be wired",
+        ),
+        pytest.param(
+            replace(FILE, wiring=Wiring("ACR 39", "pinctrl-bcm2711:27")),
+            id="a reader and a consent lamp",
+        ),
     ],
 )
 def test_what_the_office_writes_is_what_the_camera_reads(file: BootFile) -> None:
@@ -93,6 +113,7 @@ def said(data: bytes) -> tuple[str, ...]:
 
 TEXT = f"site = porto-1\nvoucher = {VOUCHER.text()}\n".encode()
 WIFI = TEXT + b"wifi = Shop\nwifi-password = 12345678\nwifi-country = PT\n"
+READER = TEXT + b"reader = uTrust 3700\n"
 STATIC = TEXT + b"address = 192.0.2.17/24\ngateway = 192.0.2.1\ndns = 192.0.2.53\n"
 
 
@@ -211,6 +232,49 @@ STATIC = TEXT + b"address = 192.0.2.17/24\ngateway = 192.0.2.1\ndns = 192.0.2.53
             STATIC.replace(b"2.53", b"2.530"), "line 5: ", "dns = '192", id="dns"
         ),
         pytest.param(TEXT + b"time-server = a b\n", "line 3: ", "a name or", id="time"),
+        pytest.param(
+            READER + b"consent-lamb = pinctrl-rp1:27\n",
+            "line 4: ",
+            "did you mean consent-lamp?",
+            id="a lamb",
+        ),
+        pytest.param(
+            READER + b"key_switch = pinctrl-rp1:17\n",
+            "line 4: ",
+            "did you mean key-switch?",
+            id="a switch with an underscore",
+        ),
+        pytest.param(
+            TEXT + b"key-switch = pinctrl-rp1:17\n",
+            "line 3: ",
+            "key-switch needs reader as well; add a line: reader = uTrust 3700",
+            id="a switch of no vault",
+        ),
+        pytest.param(
+            READER + b"consent-lamp = GPIO27\n",
+            "line 4: ",
+            "must be CHIP:LINE, as pinctrl-rp1:27 on a Pi 5 and pinctrl-bcm2711:27",
+            id="a pin without its chip",
+        ),
+        pytest.param(
+            READER + b"interlock = pinctrl-rp1:pin 15\n", "line 4: ", "LINE", id="pin"
+        ),
+        pytest.param(
+            READER + b"interlock = a:22\nconsent-lamp = a:22\n",
+            "line 4: ",
+            "interlock and consent-lamp are both 'a:22'",
+            id="one pin for two",
+        ),
+        pytest.param(
+            READER + b"memory = spi:/dev/spidev0.0\n",
+            "line 4: ",
+            "as /dev/spidev0.0",
+            id="a memory",
+        ),
+        pytest.param(
+            TEXT + b"status-lamp = 24:\n", "line 3: ", "as GPIO24", id="status lamp"
+        ),
+        pytest.param(TEXT + b"reader =\n", "line 3: ", "a part of", id="no reader"),
         pytest.param(TEXT[15:], "", "site is missing; add a line: site", id="no site"),
         pytest.param(bytes(1 << 17), "", "131072 bytes; the limit is", id="large"),
     ],
@@ -221,6 +285,19 @@ def test_a_fault_has_its_line_what_is_wrong_and_what_to_do(
     (found,) = said(data)
     assert found.startswith(line) and words in found
     assert CODE[:9] not in found  # a code is never shown
+
+
+def test_each_key_stands_in_a_new_file_with_an_example_that_is_right() -> None:
+    """A person takes the # away; what is wired is nothing until then."""
+    assert read_boot_file(GOOD).wiring == Wiring()
+    text = GOOD.decode()
+    assert all(f"\n# {example}\n" in text for example in KEYS.values())
+    found = read_boot_file(text.replace("\n# reader", "\nreader").encode())
+    assert found.wiring == Wiring("uTrust 3700")
+    lines = "".join(f"{each}\n" for each in KEYS.values())
+    assert read_wired(lines.encode()).interlock == "pinctrl-rp1:22"
+    with pytest.raises(ConfigError, match="'wifi' is not a key of this file"):
+        read_wired(b"wifi = Shop\n")
 
 
 def test_all_faults_are_said_at_once_in_the_order_of_their_lines() -> None:

@@ -88,12 +88,14 @@ class Header:
 
     def __init__(self) -> None:
         self.outputs: list[Seen] = []
+        self.lines: list[str] = []
         self.there = False
 
     def open(self, line: str) -> StatusLamp:
         if not self.there:
             raise ConfigError(f"there is no GPIO line named {line}")
         self.outputs.append(Seen())
+        self.lines.append(line)
         return StatusLamp(self.outputs[-1], again_s=0.01)
 
     def go(self) -> None:
@@ -145,3 +147,16 @@ def test_without_a_name_no_line_is_sought() -> None:
     header.there = True
     SoughtLamp("", header.open).look()
     assert header.outputs == []
+
+
+def test_another_line_takes_over_and_that_of_before_goes_dark() -> None:
+    header = Header()
+    header.there = True
+    lamp = SoughtLamp("GPIO24", header.open)
+    for line in ("pinctrl-rp1:25", "pinctrl-rp1:25", ""):
+        lamp.use(line)
+        lamp.look()
+        lamp.show(COUNTS)
+        wait_until(header.lit)
+    assert header.lines == ["pinctrl-rp1:25", "GPIO24"], "each once, the usual one last"
+    assert not header.outputs[0].on and header.outputs[0].released

@@ -146,6 +146,18 @@ def test_the_next_step(seen: dict[str, Any], step: Step, act: Act) -> None:
     assert (plan.step, plan.act) == (step, act)
 
 
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_state_of_another_shops_camera_is_named_and_it_counts(counts: bool) -> None:
+    """A card that was carried elsewhere; another voucher would bring it there."""
+    seen = replace(FRESH, file=WIPED, enrolled=True, counts=counts, site="lisbon-9")
+    plan = decide(seen, NOW)
+    assert plan.step == (COUNTS if counts else STARTS)
+    assert "this is a camera of lisbon-9, for which it counts" in plan.words[0]
+    assert "device move" in plan.words[0]
+    assert decide(replace(seen, site=WIPED.site), NOW).words == ()
+    assert decide(replace(seen, file=FRESH.file), NOW).words == ()
+
+
 def test_what_is_wrong_is_said() -> None:
     assert decide(replace(FRESH, **WRONG), NOW).words == ("line 3: a typo",)
     assert decide(replace(FRESH, file=WIPED), NOW).words == NO_VOUCHER

@@ -25,6 +25,7 @@ from terminal import typed
 from doorsill.documents.boot.file import Static, Wifi, read_boot_file
 from doorsill.documents.boot.steps import STEPS
 from doorsill.documents.boot.values import Server
+from doorsill.documents.boot.wiring import Wiring
 from doorsill.documents.voucher import Voucher, new_secret, new_serial, root_mark
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill_fleet.cli.main import run
@@ -159,9 +160,24 @@ def test_the_network_of_the_shop_goes_on_the_card(
     assert file.server == Server("10.0.0.5", 443)
 
 
+def test_what_is_wired_to_the_cameras_goes_on_each_card(desk: list[str]) -> None:
+    make_card(Path("a")), make_card(Path("b"))
+    Path("pins.txt").write_text("reader = uTrust\nkey-switch = pinctrl-rp1:17\n")
+    own = ["--voucher", "vouchers.csv", "--wiring", "pins.txt"]
+    assert run([*desk, "a", "b", *own]) == 0
+    for name in ("a", "b"):
+        file = read_boot_file(boot_text(Path(name)))
+        assert file.wiring == Wiring("uTrust", key_switch="pinctrl-rp1:17")
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
+        pytest.param(
+            ["card", "--wiring", "typo.txt"],
+            "typo.txt: line 1: 'wify' is not a key of this file; known: reader,",
+            id="a typo in what is wired",
+        ),
         pytest.param(["small"], "1.0 MB, and the image needs 33.6 MB", id="too small"),
         pytest.param(["none"], "cannot look at none: No such file", id="no card"),
         pytest.param(["/dev/null"], "/dev/null is no disk and no file", id="no disk"),

@@ -17,9 +17,12 @@ from rig.guest import KEY, LAMPS, PIN, Guest
 from rig.layer import CAMERAS, CLIP_MARK, FEW, FRAMES, SITE_FOLDER, STEP_NS
 from rig.office import SITE, Office
 
+from doorsill.documents.boot.steps import STATUS_NAME
+
 LOGIN_S = 60.0  # from power-on to a shell, on a quiet machine
 READY_S = 75.0  # from power-on to `ready`, likewise
 WINDOW_S = 70.0  # from `ready` to a window: a minute's end, and ten seconds
+TAKEN_S = 60.0  # from another boot file to a vault that was started again
 OPEN_S, BLANK_S = 20.0, 20.0  # from card in to open, from card out to read back
 UNKNOWN_PACE = 8.0  # until the machine has been measured
 LOOK_S = 0.5
@@ -29,10 +32,8 @@ WATCHED = "/run/hil-vault"
 VAULT = "/run/doorsill/vault/vault.sock"
 PROGRAM = "/opt/doorsill/bin/doorsill"
 READER = "Gemplus"  # a part of the name of QEMU's reader
-CONFIGURATION = "/etc/doorsill/doorsill.toml"
+BOOT = "/boot/firmware"  # the boot partition, mounted
 STARTED = re.compile(r"^\[ *([0-9.]+)\].*systemd\[1\]: (Started|Finished) (\S+)", re.M)
-# What README tells a person to copy who has a lamp, a key switch or the interlock.
-DEVICES = "/usr/share/doc/doorsill/examples/doorsill-vault-devices.conf"
 TRACED = "/sys/kernel/tracing"
 PULSE = re.compile(r"(\d+\.\d+): gpio_value: (\d+) set 1")
 
@@ -119,16 +120,31 @@ class Camera:
         """By how many seconds its clock is ahead of ours."""
         return float(self.run("date +%s.%N")) - time.time()
 
-    def use_consent(self, more: str = "") -> None:
-        """A vault with the reader that this board has; vision gives it its faces."""
-        said = f'[consent]\nca = "consent-ca.pem"\nreader = "{READER}"\n{more}'
-        before = self.console.read_file(CONFIGURATION).decode()
-        text = before.partition("[consent]")[0] + said
-        self.console.write_file(CONFIGURATION, text.encode())
-        self.run("systemctl daemon-reload")
-        if "[consent]" not in before:
-            self.run("systemctl restart --no-block doorsill-vision")
-        self.console.must("systemctl restart doorsill-vault", 120.0)
+    def use_consent(self, **wired: str) -> None:
+        """A vault with this board's reader and what is ``wired``, as README says it.
+
+        By lines of the boot file, which first boot takes over: it may look ten seconds
+        later, so a file that is half written is never there.
+        """
+        if self.by_hand:
+            raise Missing("this image reads no boot file")
+        rows = {"reader": READER, **wired}
+        lines = [f"{key.replace('_', '-')} = {value}\n" for key, value in rows.items()]
+        text = self.boot_text(f"site = {SITE}\n{''.join(lines)}")
+        self.console.write_file("/run/hil-boot", text.encode())
+        before = self.vaults_run()
+        self.console.must(
+            f"cp /run/hil-boot {BOOT}/new && mv {BOOT}/new {BOOT}/doorsill.txt"
+        )
+        self.until(
+            lambda: self.vaults_run() != before and self.active("vault"),
+            TAKEN_S,
+            lambda: f"{self.run(f'cat {BOOT}/{STATUS_NAME}')}\n{self.last_words()}",
+        )
+
+    def vaults_run(self) -> str:
+        """Which start of the vault this is."""
+        return self.run("systemctl show --value -p InvocationID doorsill-vault")
 
     def until(
         self, done: Callable[[], Any], seconds: float, what: Callable[[], object]
@@ -226,11 +242,9 @@ class Camera:
         """Lamp, key switch and interlock, on a chip that a program plays."""
         assert isinstance(self.board, Guest), "a Pi has them wired"
         chip = self.board.make_gpio()
-        folder = "/run/systemd/system/doorsill-vault.service.d"
-        self.console.must(f"udevadm settle; mkdir -p {folder}; cp {DEVICES} {folder}")
-        lines = {"lamp_line": LAMPS["consent"], "gpio_line": KEY, "watchdog_line": PIN}
-        wired = "".join(f'{name} = "{chip}:{at}"\n' for name, at in lines.items())
-        self.use_consent(wired)
+        self.console.must("udevadm settle")
+        lines = {"consent_lamp": LAMPS["consent"], "key_switch": KEY, "interlock": PIN}
+        self.use_consent(**{name: f"{chip}:{at}" for name, at in lines.items()})
 
     def pulses(self, seconds: float) -> list[float]:
         """When the interlock's pin rose within ``seconds``, s: the kernel says it."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rig.guest import PIN, Guest
 
+from doorsill.drivers.gpio.status_lamp import AGAIN_S
 from doorsill.drivers.token.piv_fake import VirtualCard
 
 from .camera import BLANK_S, OPEN_S, READY_S, Camera
@@ -36,6 +37,15 @@ def wired(camera: Camera) -> Camera:
 @pytest.fixture(scope="module")
 def card(camera: Camera) -> VirtualCard:
     return camera.office.card()
+
+
+def test_its_unit_sees_pins_and_nothing_else_of_dev(wired: Camera) -> None:
+    """Which four lines of doorsill.txt have asked for; before, it saw no device."""
+    show = "systemctl show --value doorsill-vault -p"
+    assert wired.run(f"{show} DeviceAllow") == "char-gpiochip rw"
+    assert wired.run(f"{show} SupplementaryGroups") == "gpio"
+    assert wired.run(f"{show} DropInPaths").count("/run/systemd/generator/") == 1
+    assert wired.run(f"{show} NeedDaemonReload") == "no"
 
 
 def test_a_key_that_is_turned_off_keeps_the_vault_shut(
@@ -88,3 +98,23 @@ def test_a_vault_that_hangs_or_dies_gives_no_pulse_more(
     wired.run("systemctl kill -s KILL doorsill-vault")
     wired.run("systemctl unmask --runtime doorsill-vault")
     wired.run("systemctl restart --no-block doorsill-vault")
+
+
+def test_a_status_lamp_whose_chip_went_is_lit_again(wired: Camera) -> None:
+    """As one that is plugged in again; the vault rests meanwhile, and starts anew."""
+    board = wired.board
+    assert isinstance(board, Guest)
+    said = "journalctl --no-pager -u doorsill-first-boot | grep -c 'status lamp is on'"
+    before = int(wired.run(said))
+    wired.run("systemctl stop doorsill-vault")
+    board.plug_gpio(False)
+    wired.until(
+        lambda: "status lamp is gone" in wired.journal("doorsill-first-boot"),
+        LAMP_S + AGAIN_S,
+        wired.last_words,
+    )
+    board.plug_gpio(True)
+    wired.until(lambda: int(wired.run(said)) > before, READY_S, wired.last_words)
+    wired.until(lambda: wired.board.lamp("status"), READY_S, wired.last_words)
+    wired.run("udevadm settle; systemctl restart --no-block doorsill-vault")
+    wired.until(lambda: wired.active("vault"), READY_S, wired.words)

@@ -90,6 +90,7 @@ def test_a_card_is_written_only_where_all_is_said(missing: str) -> None:
         pytest.param("IMAGE=a b.img", '--image "a b.img"', id="an image"),
         pytest.param("SERVER=10.0.0.5:443", '--server "10.0.0.5:443"', id="a server"),
         pytest.param("NETWORK=net.txt", '--network "net.txt"', id="a network"),
+        pytest.param("WIRING=pins.txt", '--wiring "pins.txt"', id="what is wired"),
         pytest.param("ANY_DISK=1", "--any-disk", id="the second word"),
         pytest.param("ANY_DISK=0", "", id="no second word"),
         pytest.param("DEVICE=/dev/sdb /dev/sdc", "flash /dev/sdb /dev/sdc", id="two"),

@@ -239,6 +239,11 @@ class Guest:
             raise Missing(f"this guest's kernel has no gpio-sim: {said}")
         return CHIP
 
+    def plug_gpio(self, plugged: bool) -> None:
+        """Take that chip away under whoever uses it, or give it back."""
+        live = "/sys/kernel/config/gpio-sim/hat/live"
+        self.console.must(f"echo {int(plugged)} > {live}")
+
     def close(self) -> None:
         """Off, and its disk is gone; console and log of writes stay."""
         self.power_off()

@@ -27,11 +27,13 @@ from doorsill.documents.boot.file import (
 )
 from doorsill.documents.boot.steps import STATUS_NAME, Step
 from doorsill.documents.boot.values import Server
+from doorsill.documents.boot.wiring import Wiring
 from doorsill.documents.voucher import Voucher
 from doorsill.enrolment.first_steps import IDLE_S
 from doorsill.enrolment.stage import FILES
 from doorsill.services.first_boot import SAVED_NAME, USED_NAME, FirstBoot, Places
 from doorsill.services.first_boot_ports import FOLDER
+from doorsill.services.first_boot_wiring import ALL, VAULT
 from doorsill_fleet.registry import devices
 from doorsill_fleet.registry.register import transaction
 
@@ -48,6 +50,9 @@ class Machine:
     filters: bool = True  # it lets out what was written
     opened: int = 0
     runs: bool = True  # what is started
+    answers: bool = True  # it takes another configuration
+    taken: list[str] = field(default_factory=list)  # what it then started again
+    taken_before_start: bool = False
 
     def take_network(self, changed: list[Path]) -> None:
         self.networks += changed
@@ -55,6 +60,12 @@ class Machine:
     def open_ports(self) -> bool:
         self.opened += self.filters
         return self.filters
+
+    def take_settings(self, unit: str) -> bool:
+        if self.answers:
+            self.taken.append(unit)
+            self.taken_before_start = not self.started
+        return self.answers
 
     def start_counting(self) -> None:
         self.started += 1
@@ -127,6 +138,10 @@ class Shown:
 
     def __init__(self) -> None:
         self.steps: list[str] = []
+        self.line = ""
+
+    def use(self, line: str) -> None:
+        self.line = line
 
     def show(self, step: Step) -> None:
         self.steps.append(step.word)
@@ -293,6 +308,40 @@ def test_a_card_in_the_wrong_shop_does_not_count(
     assert "it counts" in card.status and enrolments(fleet, voucher) == 1
 
 
+def test_a_camera_without_a_camera_calls_a_person_and_counts_when_it_is_there(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    """Its processes begin and end, again and again, and are never called active."""
+    card = Card(tmp_path / "card")
+    card.machine.runs = False
+    card.write(a_file(fleet)[0])
+    card.play(IDLE_S / 2)
+    assert "the camera starts" in card.status
+    card.play(IDLE_S)
+    assert "a person is needed\nlamp:  flickers" in card.status
+    assert "is its ribbon in place?" in card.status
+    card.machine.runs = True
+    card.play(30)
+    assert "it counts" in card.status
+
+
+def test_a_state_partition_of_another_shops_camera_is_named(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    card = Card(tmp_path / "card")
+    file, _ = a_file(fleet)
+    card.write(file)
+    card.play(30)
+    card.write(replace(file, voucher=None, site="lisbon-9"))
+    card.booted()
+    card.play(30)
+    assert f"site = lisbon-9, and this is a camera of {SITE}" in card.status
+    assert "now:   it counts" in card.status
+    card.write(replace(file, voucher=None))
+    card.play(30)
+    assert "lisbon-9" not in card.status
+
+
 def test_a_clock_at_1970_is_waited_for_and_then_done_without(
     fleet: FleetWorld, tmp_path: Path
 ) -> None:
@@ -346,6 +395,49 @@ def test_a_restart_after_hours_calls_no_person_until_it_takes_minutes(
     assert "a person is needed" in card.status, "the control"
 
 
+def test_what_is_wired_is_in_the_configuration_before_it_counts(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    """Each change is taken once; a reader that goes for good is a line less, later."""
+    card = Card(tmp_path / "card")
+    file, _ = a_file(fleet)
+    wiring = Wiring("uTrust", key_switch="chip:17", status_lamp="chip:25")
+    card.write(replace(file, wiring=wiring))
+    card.play(30)
+    text = (card.target / "doorsill.toml").read_text()
+    assert 'reader = "uTrust"\ngpio_line = "chip:17"\n' in text
+    assert card.machine.taken == [ALL] and card.machine.taken_before_start
+    assert isinstance(card.first.lamp, Shown) and card.first.lamp.line == "chip:25"
+    card.write(replace(file, voucher=None, wiring=replace(wiring, key_switch="")))
+    card.booted()
+    card.play(30)
+    assert card.machine.taken == [ALL, VAULT] and "it counts" in card.status
+    (card.boot / NAME).write_bytes(write_boot_file(BootFile(SITE, None)))
+    card.machine.answers = False
+    card.play(30)
+    assert "[consent]" not in (card.target / "doorsill.toml").read_text()
+    card.machine.answers = True
+    card.booted()  # killed before systemd answered
+    card.play(30)
+    assert card.machine.taken == [ALL, VAULT, ALL] and "it counts" in card.status
+    assert isinstance(card.first.lamp, Shown) and card.first.lamp.line == ""
+
+
+def test_a_configuration_that_a_person_wrote_is_named_and_the_camera_counts(
+    fleet: FleetWorld, tmp_path: Path
+) -> None:
+    card = Card(tmp_path / "card")
+    file, _ = a_file(fleet)
+    card.write(file)
+    card.play(30)
+    path = card.target / "doorsill.toml"
+    path.write_text(path.read_text() + '[consent]\nca = "a"\n')
+    card.write(replace(file, voucher=None, wiring=Wiring("uTrust")))
+    card.play(30)
+    assert "now:   it counts" in card.status
+    assert "has a [consent] of its own" in card.status and not card.machine.taken
+
+
 @pytest.mark.parametrize(
     ("network", "changed"),
     [
@@ -396,6 +488,7 @@ from doorsill.services.first_boot import FirstBoot, Places
 class Machine:
     def take_network(self, changed): pass
     def open_ports(self): return True
+    def take_settings(self, unit): return True
     def start_counting(self): sys.exit(0)
     def counts(self): return False
 first = FirstBoot(Places(folder / "boot", folder / "etc", folder), Machine())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from doorsill.services import first_boot_wiring
 from doorsill.services.first_boot_machine import TARGET, Systemd
 
 PROGRAM = """#!/bin/sh
@@ -43,3 +44,31 @@ def test_what_is_about_to_run_is_not_started_again(
 )
 def test_what_does_not_run_is_started(systemctl: Path, states: str) -> None:
     assert started(systemctl, states.replace(" ", "\n\n"))
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"),
+    [
+        pytest.param(
+            first_boot_wiring.ALL, f"--no-block try-restart {TARGET}", id="all"
+        ),
+        pytest.param(
+            first_boot_wiring.VAULT,
+            "--no-block restart doorsill-vault.service",
+            id="the vault, also one that had ended for a wrong pin",
+        ),
+    ],
+)
+def test_devices_are_shown_to_units_before_they_start_again(
+    systemctl: Path, unit: str, words: str
+) -> None:
+    assert Systemd().take_settings(unit)
+    asked = (systemctl / "asked").read_text()
+    assert asked == f"daemon-reload\n{words}\n"
+
+
+def test_a_systemd_that_does_not_answer_starts_nothing_again(systemctl: Path) -> None:
+    program = systemctl / "systemctl"
+    program.write_text(PROGRAM + 'if [ "$1" = daemon-reload ]; then exit 1; fi\n')
+    assert not Systemd().take_settings(first_boot_wiring.VAULT)
+    assert (systemctl / "asked").read_text() == "daemon-reload\n"

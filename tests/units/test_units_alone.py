@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from places import ROOT
 
 from .machine import Machine
 from .probe import ATTEMPTS, OF_ROOT
@@ -20,7 +19,6 @@ from .test_units import until_active
 
 PROBE = "/opt/doorsill/probe.py"
 PYTHON = "/opt/doorsill/bin/python"
-UNITS = ROOT / "firmware/systemd"
 INSTEAD = f"""\
 [Service]
 Type=oneshot
@@ -78,11 +76,12 @@ def control(machine: Machine, service: str) -> set[str]:
     return reached(machine.run("systemd-run", "--wait", "-Pq", *user, PYTHON, PROBE))
 
 
-def under_its_unit(machine: Machine, service: str, more: str = "") -> set[str]:
+def under_its_unit(machine: Machine, service: str) -> set[str]:
     unit = f"doorsill-{service}"
     machine.systemctl("stop", unit)
+    more = ""
     if service in AS_ROOT:
-        more += f"Environment=PROBE_STATE={STATE[service]}\n"
+        more = f"Environment=PROBE_STATE={STATE[service]}\n"
     machine.drop_in(service, INSTEAD + more)
     machine.systemctl("start", unit)
     said = machine.journal("-u", unit, "-o", "cat", "-n", "10")
@@ -93,7 +92,7 @@ def under_its_unit(machine: Machine, service: str, more: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("service", "drop_in", "may"),
+    ("service", "named", "may"),
     [
         pytest.param("policy", "", set(), id="policy: nothing"),
         pytest.param("vision", "", set(), id="vision: nothing but its camera"),
@@ -111,9 +110,15 @@ def under_its_unit(machine: Machine, service: str, more: str = "") -> set[str]:
         ),
         pytest.param(
             "vault",
-            "doorsill-vault-devices.conf",
+            'token = "fido2"',
             {"pcscd", "vision's counts", "FIDO2 key"},
-            id="vault with devices: to its FIDO2 key as well, and still no camera",
+            id="vault with a FIDO2 key: to that as well, and still no camera",
+        ),
+        pytest.param(
+            "vault",
+            'gpio_line = "none:17"',
+            {"pcscd", "vision's counts"},
+            id="vault with a key switch: to a pin, and to no FIDO2 key",
         ),
         pytest.param(
             "renew",
@@ -138,16 +143,24 @@ def under_its_unit(machine: Machine, service: str, more: str = "") -> set[str]:
     ],
 )
 def test_a_unit_alone_lets_a_process_do(
-    ready: Machine, service: str, drop_in: str, may: set[str]
+    ready: Machine, shop: Shop, service: str, named: str, may: set[str]
 ) -> None:
+    """``named``: what its configuration says in [consent] beside the card."""
     if service in (
         "uplink",
         "renew",
         "first-boot",
     ) and "-BPF_FRAMEWORK" in ready.systemctl("--version"):
         may = may | BOUND  # Debian 12's systemd leaves SocketBindDeny= to the process
-    more = (UNITS / drop_in).read_text() if drop_in else ""
-    assert under_its_unit(ready, service, more) == may
+    text = shop.example()
+    shop.configure(
+        text.replace("[consent]\n", f"[consent]\n{named}\n"), ready.inside("")
+    )
+    try:
+        assert under_its_unit(ready, service) == may
+    finally:
+        shop.configure(text, ready.inside(""))
+        ready.systemctl("daemon-reload")
 
 
 @pytest.mark.parametrize("service", ["policy", "vision", "uplink", "vault", "renew"])

@@ -67,6 +67,7 @@ class Seen:
     counts: bool  # the processes run
     idle_s: float  # since they were started and did not run yet
     trouble: Trouble | None
+    site: str = ""  # whose camera it is; "" if it is nobody's yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,20 @@ def _enrolling(seen: Seen, now: float) -> Plan:
 
 def _running(seen: Seen) -> Plan:
     """It is enrolled; what is wrong in the file is said beside that."""
+    words = seen.problems + _elsewhere(seen)
     if seen.counts:
-        return Plan(COUNTS, seen.problems, Act.LOOK)
+        return Plan(COUNTS, words, Act.LOOK)
     if seen.idle_s > IDLE_S:
-        return Plan(MEND, (NOT_COUNTING, *seen.problems), Act.START)
-    return Plan(STARTS, seen.problems, Act.START)
+        return Plan(MEND, (NOT_COUNTING, *words), Act.START)
+    return Plan(STARTS, words, Act.START)
+
+
+def _elsewhere(seen: Seen) -> tuple[str, ...]:
+    """A camera that was carried to another shop goes on counting for the first one."""
+    if seen.file is None or seen.site in ("", seen.file.site):
+        return ()
+    return (
+        f"site = {seen.file.site}, and this is a camera of {seen.site}, for which it "
+        "counts. To move it: doorsill-fleet device move SERIAL, and its new voucher "
+        f"here; else write site = {seen.site}",
+    )

@@ -36,6 +36,7 @@ from doorsill.enrolment.joining import Wanted, join
 from doorsill.enrolment.stage import READY, Stage
 from doorsill.errors import ConfigError, DoorsillError
 from doorsill.services.first_boot_ports import FOLDER, write_ports
+from doorsill.services.first_boot_wiring import DUE, site_of, write_wiring
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,12 @@ class Machine(Protocol):
     def open_ports(self) -> bool:
         """Let out the ports that were written; whether that was done."""
 
+    def take_settings(self, unit: str) -> bool:
+        """Have the configuration's devices shown to units, then ``unit`` started again.
+
+        Whether that was done.
+        """
+
     def start_counting(self) -> None:
         """Start the processes, if they do not run."""
 
@@ -63,6 +70,9 @@ class Machine(Protocol):
 
 class Showing(Protocol):
     """The status lamp."""
+
+    def use(self, line: str) -> None:
+        """Its line from now on; "" for the usual one."""
 
     def show(self, step: Step) -> None:
         """Show the step's pattern from now on."""
@@ -110,6 +120,8 @@ class FirstBoot:
         file, problems = self._read()
         self._open_ports(file)
         enrolled = (self.places.target / "device.crt").is_file()
+        if file is not None and enrolled:
+            problems += self._take_wiring(file)
         routed, stage = has_route(self.places.root), self._stage()
         if self._since is None and routed:
             self._since = now
@@ -130,6 +142,7 @@ class FirstBoot:
             counts=counts,
             idle_s=now - (now if self._started is None else self._started),
             trouble=self._trouble,
+            site=site_of(self.places.target / "doorsill.toml") if enrolled else "",
         )
 
     def _open_ports(self, file: BootFile | None) -> None:
@@ -137,6 +150,17 @@ class FirstBoot:
         folder = self.places.root / FOLDER
         if write_ports(folder, file, self._stage()) or not self._ports_open:
             self._ports_open = self.machine.open_ports()
+
+    def _take_wiring(self, file: BootFile) -> tuple[str, ...]:
+        """Before counting is started, and when a person changes it; what is wrong."""
+        path, due = self.places.target / "doorsill.toml", self.places.root / DUE
+        try:
+            unit = write_wiring(path, file.wiring, due)
+            if unit is not None and self.machine.take_settings(unit):
+                due.unlink()
+        except ConfigError as error:
+            return tuple(map(str, error.args))
+        return ()
 
     def _read(self) -> tuple[BootFile | None, tuple[str, ...]]:
         """The file, or what is wrong with it; a change of it ends a wait."""
@@ -151,24 +175,29 @@ class FirstBoot:
         except OSError as error:
             return None, (f"cannot read {self.places.boot}: {error.strerror}",)
         if data != self._data:
-            self._take_network(file)
+            self._take(file)
             self._data, self._trouble, self._failures = data, None, 0
         return file, ()
 
-    def _take_network(self, file: BootFile) -> None:
+    def _take(self, file: BootFile) -> None:
         saved = boot.write_boot_file(replace(file, voucher=None))
         path = self.places.target / SAVED_NAME
         if read_if_there(path) != saved:
             make_folder(self.places.target)
             put(path, saved, OWNER_ALONE)
+        self._set(file)
+
+    def _set(self, file: BootFile) -> None:
         self.set_network(file)
+        if self.lamp is not None:
+            self.lamp.use(file.wiring.status_lamp)
 
     def set_saved_network(self) -> None:
         """As it was when the file was right last: a typo later cuts no camera off."""
         data = read_if_there(self.places.target / SAVED_NAME)
         try:
             if data is not None:
-                self.set_network(boot.read_boot_file(data))
+                self._set(boot.read_boot_file(data))
         except ConfigError as error:
             log.warning("%s: %s", SAVED_NAME, error)
 

@@ -38,6 +38,17 @@ class Systemd:
             return True  # a machine with a filter of its own, or none
         return _ask("start", PORTS) is not None  # it does one thing and ends
 
+    def take_settings(self, unit: str) -> bool:
+        """Have the configuration's devices shown to units, then ``unit`` started again.
+
+        All of them only where they run; the vault also where it had ended. Whether that
+        was done.
+        """
+        if _ask("daemon-reload") is None:
+            return False
+        verb = "try-restart" if unit == TARGET else "restart"
+        return _ask("--no-block", verb, unit) is not None
+
     def start_counting(self) -> None:
         """Start the processes, unless they run or are about to.
 

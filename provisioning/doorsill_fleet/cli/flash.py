@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from doorsill.commandline.ending import EXIT_CODES
-from doorsill.documents.boot.file import BootFile, Network, read_network
+from doorsill.documents.boot.file import (
+    BootFile,
+    Network,
+    read_network,
+    read_wired,
+)
 from doorsill.documents.boot.values import Server, read_server, read_site
+from doorsill.documents.boot.wiring import Wiring
 from doorsill.documents.durable import put
 from doorsill.documents.reading import read_file
 from doorsill.documents.voucher import Voucher
@@ -23,6 +31,8 @@ from doorsill_fleet.flash.looking import look
 from doorsill_fleet.flash.target import require_erasable
 from doorsill_fleet.flash.vouchers import Chosen, choose, note_flashed
 from doorsill_fleet.flash.writing import Progress as Report
+
+T = TypeVar("T")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,16 +58,22 @@ def run(args: argparse.Namespace) -> int:
 
 def _boot_file(args: argparse.Namespace, voucher: Voucher) -> BootFile:
     """What goes on the card, as the command line says it."""
-    network = Network()
-    if args.network is not None:
-        try:
-            network = read_network(read_file(args.network))
-        except ConfigError as error:
-            raise error.of(args.network) from None
+    network = _lines_of(args.network, read_network) or Network()
+    wiring = _lines_of(args.wiring, read_wired) or Wiring()
     server = Server(voucher.host, voucher.port)
     if args.server:
         server = read_server(args.server)
-    return BootFile(args.site, voucher, server, args.camera, network)
+    return BootFile(args.site, voucher, server, args.camera, network, wiring)
+
+
+def _lines_of(path: Path | None, read: Callable[[bytes], T]) -> T | None:
+    """What ``read`` makes of lines for every card; None where no file is named."""
+    if path is None:
+        return None
+    try:
+        return read(read_file(path))
+    except ConfigError as error:
+        raise error.of(path) from None
 
 
 def _confirm(cards: Sequence[Card], yes: bool) -> None:

@@ -14,6 +14,8 @@ from doorsill.documents.boot.steps import STEPS
 from doorsill_fleet.registry.handing_out import COLUMNS, MARGIN_MM, ROWS
 
 HEAD_POINTS, TEXT_POINTS, TABLE_POINTS = 14.0, 9.0, 7.0  # sizes of the letters
+# Which of the lamps the table is about.
+LAMP = "status lamp: GPIO 24, or as doorsill.txt says (status-lamp)"
 DARK = ("dark", "no power, or no image on the card", "look at the supply")
 
 
@@ -80,7 +82,7 @@ def _back(canvas: Canvas, x: float, y: float, width: float, height: float) -> No
     canvas.setLineWidth(0.3)
     canvas.rect(x, y, width, height)
     canvas.setFont("Helvetica-Bold", TABLE_POINTS)
-    canvas.drawString(x + 3 * mm, y + height - 5 * mm, "status lamp")
+    canvas.drawString(x + 3 * mm, y + height - 5 * mm, LAMP)
     canvas.setFont("Helvetica", TABLE_POINTS * 0.85)
     for row, (lamp, says, do) in enumerate(lamp_table(), 1):
         at = y + height - 5 * mm - row * 3.9 * mm

@@ -13,6 +13,13 @@ from dataclasses import dataclass, field, replace
 from doorsill.documents.boot import values
 from doorsill.documents.boot.lines import Lines, quoted
 from doorsill.documents.boot.values import Server
+from doorsill.documents.boot.wiring import (
+    ABOUT,
+    KEYS,
+    Wiring,
+    read_wiring,
+    wiring_rows,
+)
 from doorsill.documents.reading import BOM
 from doorsill.documents.voucher import Voucher
 from doorsill.errors import ConfigError
@@ -40,6 +47,7 @@ EXAMPLES = {
     "gateway": "gateway = 192.0.2.1",
     "dns": "dns = 192.0.2.53",
     TIME: "time-server = 192.0.2.123",
+    **KEYS,
 }  # every key, with a line of it
 WIFI = ("wifi", "wifi-password", "wifi-country")
 STATIC = ("address", "gateway", "dns")
@@ -84,6 +92,7 @@ class BootFile:
     server: Server | None = None  # where the fleet is, if not where the voucher says
     camera: str = CAMERA  # DRIVER[:SOURCE]
     network: Network = field(default_factory=Network)
+    wiring: Wiring = field(default_factory=Wiring)
 
     @property
     def way(self) -> Voucher | None:
@@ -102,6 +111,7 @@ def read_boot_file(data: bytes) -> BootFile:
         given.value("server", values.read_server, None),
         given.value("camera", values.read_camera, CAMERA),
         _network(given),
+        read_wiring(given),
     )
     given.require("site")
     given.end()
@@ -116,6 +126,14 @@ def read_network(data: bytes) -> Network:
     return found
 
 
+def read_wired(data: bytes) -> Wiring:
+    """The lines of what is wired alone, for many cards; errors as of the whole file."""
+    given = Lines(data, KEYS)
+    found = read_wiring(given)
+    given.end()
+    return found
+
+
 def write_boot_file(file: BootFile) -> bytes:
     """The text that :func:`read_boot_file` reads as ``file``."""
     rows = [("site", file.site)]
@@ -125,7 +143,9 @@ def write_boot_file(file: BootFile) -> bytes:
         rows.append(("voucher", file.voucher.text()))
     rows.append(("camera", file.camera))
     lines = [f"{key} = {quoted(value)}\n" for key, value in rows]
-    lines += [ABOUT_NETWORK, *_network_lines(file.network)]
+    network = (*WIFI, *STATIC, TIME)
+    lines += [ABOUT_NETWORK, *_said(_network_rows(file.network), network)]
+    lines += [ABOUT, *_said(wiring_rows(file.wiring), tuple(KEYS))]
     return (HEAD + "".join(lines)).encode()
 
 
@@ -148,7 +168,14 @@ def _overwritten(line: bytes) -> bytes:
     return USED[:room].ljust(room) + end
 
 
-def _network_lines(network: Network) -> list[str]:
+def _said(rows: list[tuple[str, str]], keys: tuple[str, ...]) -> list[str]:
+    """``rows`` as lines; a remark with an example for each of ``keys`` not there."""
+    there = {key for key, _ in rows}
+    lines = [f"{key} = {quoted(value)}\n" for key, value in rows]
+    return lines + [f"# {EXAMPLES[each]}\n" for each in keys if each not in there]
+
+
+def _network_rows(network: Network) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if (wifi := network.wifi) is not None:
         rows += zip(WIFI, (wifi.name, wifi.password, wifi.country), strict=True)
@@ -157,10 +184,7 @@ def _network_lines(network: Network) -> list[str]:
         rows += zip(STATIC, said, strict=True)
     if network.time_server:
         rows.append((TIME, network.time_server))
-    there = {key for key, _ in rows}
-    remarks = [e for e in (*WIFI, *STATIC, TIME) if e not in there]
-    lines = [f"{key} = {quoted(value)}\n" for key, value in rows]
-    return lines + [f"# {EXAMPLES[each]}\n" for each in remarks]
+    return rows
 
 
 def _network(given: Lines) -> Network:

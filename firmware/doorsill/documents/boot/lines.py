@@ -52,14 +52,26 @@ class Lines:
 
     def require_together(self, keys: tuple[str, ...]) -> None:
         """All of these must be there, if one of them is."""
-        there = [each for each in keys if each in self._given]
         for key in keys:
-            if there and key not in there and not self._lost:
-                number, _ = self._given[there[0]]
-                example = self._examples[key]
-                self.note(
-                    number, f"{there[0]} needs {key} as well; add a line: {example}"
-                )
+            self.require_with(key, *keys)
+
+    def require_with(self, key: str, *others: str) -> None:
+        """``key`` must be there, if one of ``others`` is."""
+        there = [each for each in others if each in self._given]
+        if there and key not in self._given and not self._lost:
+            number, _ = self._given[there[0]]
+            example = self._examples[key]
+            self.note(number, f"{there[0]} needs {key} as well; add a line: {example}")
+
+    def require_different(self, *keys: str) -> None:
+        """No two of these may have one value."""
+        seen: dict[str, str] = {}
+        for key in keys:
+            if key in self._given:
+                number, value = self._given[key]
+                first = seen.setdefault(value, key)
+                if first != key:
+                    self.note(number, f"{key} and {first} are both {value[:40]!a}")
 
     def note(self, number: int, problem: str) -> None:
         """Note a problem; line 0 is the file as a whole."""

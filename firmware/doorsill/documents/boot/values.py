@@ -15,6 +15,10 @@ PASSWORD = re.compile(r"[ -~]{8,63}|[0-9A-Fa-f]{64}")  # WPA: a phrase, or its k
 COUNTRY = re.compile(r"[A-Z]{2}")  # ISO 3166
 CAMERA = re.compile(r"(picamera|street|video):?[!-~]{0,200}")
 NAME_SERVERS_MOST = 3  # resolv.conf(5)
+READER_MOST = 80  # characters of a card reader's name
+CHIP = r"[A-Za-z0-9_./-]{1,64}"  # a GPIO chip's label or device file, a line's name
+PIN = re.compile(rf"{CHIP}:[0-9]{{1,4}}")
+MEMORY = re.compile(r"/dev/spidev[0-9]{1,3}\.[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,45 @@ def read_time_server(text: str) -> str:
     """A name or an address."""
     if not re.fullmatch(HOST, text):
         raise ConfigError(f"time-server = {shown(text)} must be a name or an address")
+    return text
+
+
+def read_reader(text: str) -> str:
+    """A part of a card reader's name."""
+    if not 0 < len(text) <= READER_MOST or not text.isprintable():
+        raise ConfigError(
+            f"reader = {shown(text)} must be a part of the card reader's name, as it "
+            "is printed on it, of at most 80 characters"
+        )
+    return text
+
+
+def read_pin(key: str, text: str) -> str:
+    """CHIP:LINE."""
+    if not PIN.fullmatch(text):
+        raise ConfigError(
+            f"{key} = {shown(text)} must be CHIP:LINE, as pinctrl-rp1:27 on a Pi 5 and "
+            "pinctrl-bcm2711:27 on a Pi 4, for GPIO 27"
+        )
+    return text
+
+
+def read_status_lamp(text: str) -> str:
+    """The name of a line, or CHIP:LINE."""
+    if not re.fullmatch(CHIP, text) and not PIN.fullmatch(text):
+        raise ConfigError(
+            f"status-lamp = {shown(text)} must be the name of a line, as GPIO24, or "
+            "CHIP:LINE"
+        )
+    return text
+
+
+def read_memory(text: str) -> str:
+    """The device file of a memory at an SPI bus."""
+    if not MEMORY.fullmatch(text):
+        raise ConfigError(
+            f"memory = {shown(text)} must be the interlock's, as /dev/spidev0.0"
+        )
     return text
 
 

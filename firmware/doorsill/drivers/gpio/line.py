@@ -146,4 +146,7 @@ def _path_of(name: str, chip: str) -> str:
                     return str(path)
         except OSError as error:  # it went meanwhile, or is not ours to open
             refused = f"; {path}: {error.strerror}"
-    raise ConfigError(f"consent.{name}: there is no GPIO chip labelled {chip}{refused}")
+    raise ConfigError(
+        f"consent.{name}: there is no GPIO chip labelled {chip}{refused}; the vault's "
+        "unit sees chips from the next start or `systemctl daemon-reload` on"
+    )

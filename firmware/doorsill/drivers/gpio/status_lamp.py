@@ -99,7 +99,7 @@ class SoughtLamp:
         self, line: str, opener: Callable[[str], StatusLamp] | None = None
     ) -> None:
         """``line`` as in :func:`open_status_lamp`, the usual opener; "" for none."""
-        self._line = line
+        self._usual = self._line = line
         self._opener = opener or open_status_lamp
         self._lamp: StatusLamp | None = None
         self._step = STARTS
@@ -110,6 +110,14 @@ class SoughtLamp:
         self._step = step
         if self._lamp is not None:
             self._lamp.show(step.pattern)
+
+    def use(self, line: str) -> None:
+        """Its line from now on, "" for the usual one; that of before goes dark."""
+        wanted = line or self._usual
+        if wanted != self._line and self._lamp is not None:
+            self._lamp.close()
+            self._lamp = None
+        self._line = wanted
 
     def look(self) -> None:
         """Look for the line where there is none; to be called again and again."""

@@ -19,8 +19,9 @@ examples:
 Erases the card, after it has said what is on it: writes what the image's .bmap names,
 reads it back, and puts doorsill.txt on the boot partition. A disk that is in use is
 never erased. With a table of `device add` each card takes the next voucher that no card
-has. A file for --network has lines such as: wifi = Shop. Needs mtools and fdisk, and
-zstd for a packed image; a card reader is root's.
+has. A file for --network has lines such as: wifi = Shop; one for --wiring, of cameras
+with a reader, a consent lamp or a key switch: reader = uTrust 3700. Needs mtools and
+fdisk, and zstd for a packed image; a card reader is root's.
 Exit code: 2 another card or image; 3 a byte is not what it must be.
 """
 
@@ -45,21 +46,19 @@ def add_flash(commands: argparse._SubParsersAction[Any]) -> None:
         help="where the fleet is, if not where the voucher says",
     )
     parser.add_argument(
-        "--network", type=Path, metavar="FILE", help="Wi-Fi or address, as doorsill.txt"
-    )
-    parser.add_argument(
         "--camera",
         default="picamera",
         metavar="DRIVER[:SOURCE]",
         help="picamera, or video:/dev/video0",
     )
-    parser.add_argument(
-        "--label",
-        type=Path,
-        default=Path("label.pdf"),
-        metavar="FILE",
-        help="where the labels go",
-    )
+    for name, default, about in (
+        ("--network", None, "Wi-Fi or address, as doorsill.txt"),
+        ("--wiring", None, "reader and pins, as doorsill.txt"),
+        ("--label", Path("label.pdf"), "where the labels go"),
+    ):
+        parser.add_argument(
+            name, type=Path, default=default, metavar="FILE", help=about
+        )
     parser.add_argument(
         "--any-disk",
         action="store_true",
