@@ -160,6 +160,7 @@ def make_root(wanted: Build) -> None:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         tree = deb.stage(files.CAMERA, package, foreign, work)
+        system_root.leave_out(tree)
         shutil.copytree(tree, wanted.root, symlinks=True, dirs_exist_ok=True)
         shutil.rmtree(work)
         picamera.lay(wanted.root / "opt/doorsill" / package.target.site)

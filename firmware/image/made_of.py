@@ -16,14 +16,13 @@ from pathlib import Path
 from image import intact
 
 NOTE = "image.json"
-# Below the repository: all that a build reads.
+# Below the repository: what comes into an image and what makes it; no README does.
 SOURCES = (
     "firmware",
     "models",
     "requirements",
     "hatch_build.py",
     "pyproject.toml",
-    "README.md",
 )
 LEFT_OUT = ("__pycache__", ".egg-info")  # parts of a path: what tools leave there
 

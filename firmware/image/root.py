@@ -13,6 +13,7 @@ import shutil
 import stat
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from doorsill.errors import ConfigError
@@ -80,6 +81,23 @@ LINKS = {  # what scripts of packages would link
 }
 # Bits that let a program gain rights by being started.
 GAINING = stat.S_ISUID | stat.S_ISGID
+
+
+def is_left_out(name: str) -> bool:
+    """Whether the file ``name``, below the root, is one that LEFT_OUT names."""
+    return any(fnmatchcase(f"./{name}", each) for each in LEFT_OUT)
+
+
+def leave_out(tree: Path) -> None:
+    """Take out of a package of ours what is left out of Debian's.
+
+    The README stands in the program's own metadata as well.
+    """
+    for path in sorted(tree.rglob("*"), reverse=True):
+        if is_left_out(str(path.relative_to(tree))):
+            path.rmdir() if path.is_dir() else path.unlink()
+    for path in tree.glob("opt/*/lib/python3*/site-packages/doorsill-*/METADATA"):
+        path.write_text(path.read_text("utf-8").partition("\n\n")[0] + "\n")
 
 
 def unpack(packages: Sequence[Path], root: Path) -> None:

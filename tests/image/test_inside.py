@@ -23,6 +23,7 @@ from limits import PROGRAM_S
 from deb import files
 from doorsill.device.network_files import CLOCK, LINK
 from image import layout, lock, system, verity
+from image.root import is_left_out, leave_out
 
 UNITS = "usr/lib/systemd/system"
 SETTINGS = system.HERE / "system"
@@ -256,14 +257,34 @@ def test_the_kernels_filter_reads_the_rules(root: Path) -> None:
 
 @built
 def test_the_files_of_the_package_are_the_files_of_the_image(root: Path) -> None:
+    """But for what is left out of every package: who reads a page has no shell here."""
     for each in files.of_package(files.CAMERA):
         path = root / each.target
+        if is_left_out(str(each.target)):
+            assert not os.path.lexists(path), each.target
+            continue
         assert os.path.lexists(path), each.target
         plain = each.kind == "file" and not each.made and path.suffix != ".gz"
         if plain and "sysusers" not in path.parent.name:
             assert path.read_bytes() == (files.FIRMWARE / each.source).read_bytes()
         if each.kind == "file":
             assert stat.S_IMODE(path.stat().st_mode) == each.mode
+
+
+def test_the_readme_is_left_out_and_the_licence_is_not(tmp_path: Path) -> None:
+    """So another README makes no other image."""
+    site = "opt/doorsill/lib/python3.13/site-packages/doorsill-0.1.0.dist-info"
+    kept = ("usr/share/doc/doorsill/copyright", "usr/bin/doorsill")
+    gone = ("usr/share/doc/doorsill/README.md", "usr/share/man/man1/doorsill.1.gz")
+    for name in (*kept, *gone, f"{site}/METADATA"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("Name: doorsill\nVersion: 1\n\n# doorsill\n")
+    leave_out(tmp_path)
+    left = {str(e.relative_to(tmp_path)) for e in all_files(tmp_path)}
+    assert left == {*kept, f"{site}/METADATA"}
+    text = (tmp_path / site / "METADATA").read_text()
+    assert text == "Name: doorsill\nVersion: 1\n"
+    assert not (tmp_path / "usr/share/man/man1").exists()
 
 
 @built
