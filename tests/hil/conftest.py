@@ -22,7 +22,7 @@ from rig.layer import build, words_of
 from rig.office import Office
 from rig.pi import Pi, parts_of
 
-from .camera import Camera
+from .camera import Camera, Clip
 
 HERE = Path(__file__).parent
 LIMIT_S = 900.0  # of one test; the guest's own pace stretches what it waits for
@@ -33,6 +33,7 @@ LAYER = "doorsill.layer=/dev/vdb"
 # What needs a board as it was flashed comes first, what damages it last.
 ORDER = (
     "start",
+    "outage",
     "consent",
     "interlock",
     "crossings",
@@ -125,6 +126,14 @@ def camera(board: Board, office: Office) -> Camera:
         made.by_hand = True
         made.enrol_by_hand()
     return made
+
+
+@pytest.fixture(scope="session")
+def played(camera: Camera) -> Clip:
+    """The clip's first seconds through the camera of the guest, once for all tests."""
+    if not camera.has_layer():
+        pytest.skip("a Pi sees what stands before its lens, not our clip")
+    return camera.play_clip()
 
 
 def _spent(terminalreporter: Any) -> dict[str, float]:

@@ -36,6 +36,8 @@ def test_its_first_window_comes_to_the_broker(
     window = camera.heard("interval")
     assert window is not None and window["end"] > window["start"]
     record_property("first window", f"{camera.stages['window']:.0f} s after power-on")
+    camera.console.measure()  # it was measured while all of it started
+    record_property("pace now", f"{camera.console.pace:.1f}")
     record_property("it says", f"{window['coverage_s']} s covered, {window['quality']}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -10,12 +9,9 @@ from rig.guest import Guest
 from rig.layer import EVERY
 from rig.writes import search
 
-from .camera import HIL, PYTHON, Camera
+from .camera import FACES, LEAK, Camera, Clip
 
-FRAMES = (48, 84, 96)  # of the clip: somebody is near the line
 LEAST = 20  # pieces of faces, or the search would prove nothing
-CANARY_S = 120.0
-LEAK = "/run/hil-leak"
 Needles = list[tuple[str, bytes]]
 Note = Any
 
@@ -28,16 +24,11 @@ def guest(camera: Camera) -> Guest:
 
 
 @pytest.fixture(scope="module")
-def faces(camera: Camera, guest: Guest) -> Needles:
+def faces(guest: Guest, played: Clip) -> Needles:
     """Pieces of the faces that vision saw, as it saw them."""
-    numbers = " ".join(map(str, FRAMES))
-    program = f"{PYTHON} {HIL}/hil_canary.py {numbers} {LEAK} 2>/run/hil-canary"
-    with camera.clip():
-        said = camera.console.must(program, CANARY_S)
-    found = [bytes.fromhex(each) for each in json.loads(said.splitlines()[-1])]
-    assert len(found) >= LEAST
-    assert all(each % EVERY == 0 for each in FRAMES), "vision has seen them as well"
-    return [(each.hex(), each) for each in found]
+    assert len(played.faces) >= LEAST
+    assert all(each % EVERY == 0 for each in FACES), "vision has seen them as well"
+    return [(each.hex(), each) for each in played.faces]
 
 
 def test_no_face_is_in_all_that_was_written(

@@ -39,7 +39,7 @@ FRAMES = "opt/hil/frames"  # all of the piece, for who asks for the clip
 FEW = "opt/hil/few"  # what vision sees else: a camera that decodes all starts too late
 CAMERAS = "usr/share/libcamera/pipeline/virtual/virtual.yaml"
 STEP_NS = 80_000_000  # from frame to frame of the street's clip
-PICTURES = 120  # of the clip's first seconds; nobody is in the first
+PICTURES = 100  # of the clip's first seconds; nobody is in the first
 EVERY = 12  # of them is one of the few
 QUALITY = 92  # of the JPEGs, in percent
 WIDTH, HEIGHT = 480, 360  # of the clip
@@ -131,7 +131,7 @@ def camera_files(site: Path, wheels: Path) -> None:
         packed.extract("picamera2/__init__.py", site)
     shutil.copy(INSIDE / "hil_pi.py", site)
     (site.parents[3] / "hil").mkdir()
-    for name in ("hil_watch.py", "hil_count.py", "hil_canary.py"):
+    for name in ("hil_watch.py", "hil_clip.py"):
         shutil.copy(INSIDE / name, site.parents[3] / "hil")
     with (site / "picamera2/__init__.py").open("a") as file:
         file.write(LAST_LINE)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from limits import END_S, PROGRAM_S, wait_until
 
 from doorsill.documents import canonical, pem
 from doorsill.documents.durable import put
+from doorsill.documents.voucher import read_voucher
 from doorsill.drivers.camera.clip import street_truth
 from doorsill.drivers.token.piv_card import PRESENCE, SEALING
 from doorsill.drivers.token.piv_fake import VirtualCard
@@ -127,7 +128,7 @@ class Office:
     def use(self, voucher: str) -> None:
         """Another machine, here, enrols with it: whose label was seen by somebody."""
         path = self.folder / "used.txt"
-        path.write_text(voucher.replace(f"//{self.host}:", "//localhost:") + "\n")
+        path.write_text(replace(read_voucher(voucher), host="localhost").text() + "\n")
         words = [sys.executable, "-m", "doorsill", "enrol", "--voucher", str(path)]
         words += ["--to", str(self.folder / "other"), "--camera", "street"]
         subprocess.run(words, check=True, timeout=PROGRAM_S, stdout=subprocess.DEVNULL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -243,6 +244,27 @@ def test_a_card_without_the_file_says_so(
         (card.boot / name).write_text("site = x\n")
     card.play(30)
     assert words in card.status
+
+
+def test_what_the_console_says_stands_on_the_card_already(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who reads it there may pull the power at once."""
+    card, seen = Card(tmp_path), list[tuple[str, bool]]()
+
+    class Reader(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            status = card.boot / STATUS_NAME
+            there = status.read_text() if status.exists() else ""
+            seen.append((record.getMessage(), "a person is needed" in there))
+
+    heard, reader = logging.getLogger("doorsill.services.first_boot"), Reader()
+    heard.addHandler(reader)
+    with caplog.at_level(logging.INFO):
+        card.play(5)
+    heard.removeHandler(reader)
+    said = [there for words, there in seen if words.startswith("a person is needed")]
+    assert said == [True]
 
 
 def test_a_day_without_a_server_and_then_it_comes_back_by_itself(

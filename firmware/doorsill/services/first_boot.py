@@ -281,16 +281,19 @@ class FirstBoot:
         return Stage(self.places.target, "enrol")
 
     def _say(self, plan: Plan) -> None:
-        """By lamp, on the console and on the card, when it has changed."""
+        """On the card, by lamp and on the console, when it has changed.
+
+        The card comes first: who reads the console may pull the power then.
+        """
         said = plan.step, plan.words + self._notes
         if said == self._said:
             return
         self._said = said
-        if self.lamp is not None:
-            self.lamp.show(plan.step)
-        log.info("%s: %s", plan.step.says, "; ".join(said[1]) or plan.step.do)
         text = status_text(plan.step, said[1], time.time())
         try:
             put(self.places.boot / STATUS_NAME, text.encode())
         except ConfigError as error:
             log.warning("%s", error)
+        if self.lamp is not None:
+            self.lamp.show(plan.step)
+        log.info("%s: %s", plan.step.says, "; ".join(said[1]) or plan.step.do)

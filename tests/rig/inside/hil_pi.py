@@ -7,7 +7,8 @@ What a Pi has and the guest has not is put in its place, and nothing else:
 * single-plane YUV 4:2:0 of the image processor: the virtual camera gives NV12, which is
   rearranged where picamera2 maps a buffer;
 * a clock: the virtual camera completes a request at once and knows no rate. Pictures
-  come at the rate that was asked for, with the time of their handing over; while the
+  come at the rate that was asked for, but no faster than an emulated processor can
+  follow, with the time of their handing over; while the
   file CLIP is there, each picture in order, as fast as it is taken, at the clip's time.
 
 ``picamera2/__init__.py`` of the guest's layer ends with one line that takes PacedPi and
@@ -40,6 +41,7 @@ CLIP = Path(__file__).with_name("hil_clip")  # holds the clip's ns from frame to
 STALL = CLIP.with_name("hil_stall")  # while it is there no frame is given
 
 REPEATED = 4  # requests in a row get one picture: libcamera's image_frame_generator
+LEAST_STEP_S = 0.7  # between two paced pictures: one processor of two is for the rest
 WITHIN_S = 30.0  # for a request that the virtual camera completes at once
 numbers = itertools.count()
 
@@ -160,7 +162,7 @@ class PacedPi(Picamera2):
             self.camera_config[name]["format"] = "YUV420"
         self._max_queue_len = 1 << 10
         limits = self.camera_config["controls"].get("FrameDurationLimits", (80000, 0))
-        self._step_s, self._due = limits[0] / 1e6, 0.0
+        self._step_s, self._due = max(limits[0] / 1e6, LEAST_STEP_S), 0.0
 
     def capture_request(self, wait: Any = None, **more: Any) -> Any:
         """The next one, not before its time and not while the camera is stalled."""
