@@ -45,6 +45,25 @@ def test_what_a_power_cut_left_is_not_in_the_way(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["a"]
 
 
+def test_it_is_synced_under_its_own_name_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A FAT writes an entry of no bytes at a rename, and the length with the file.
+
+    That a power cut then leaves it whole is seen on a virtual Pi (tests/hil).
+    """
+    path, named, real = tmp_path / "status", list[bool](), os.fsync
+
+    def noted(handle: int) -> None:
+        here = path.exists() and path.stat().st_ino == os.fstat(handle).st_ino
+        named.append(here)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    put(path, b"it counts")
+    assert named == [False, True, False], "before the rename, after it, the folder"
+
+
 def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_bytes(b"untouched")

@@ -66,6 +66,7 @@ class Camera:
     voucher: str = field(default="", repr=False)
     device: str = ""
     by_hand: bool = False  # this image has no first boot
+    has_vault: bool = False
     on_at: float = 0.0  # when it was switched on, s after 1970
 
     @property
@@ -273,13 +274,27 @@ class Camera:
             self.run(f"rm -f {mark}; {_play(FRAMES, FEW)}")
             self.run("systemctl start --no-block doorsill-vision")
 
-    def use_gpio(self) -> None:
+    def give_vault(self) -> None:
+        """A vault with a reader, once; a guest's has every line, and its key is on.
+
+        What is wired to a Pi its bench knows. Each change of the vault's state is
+        noted from now on.
+        """
+        if self.has_vault:
+            return
+        if isinstance(self.board, Guest):
+            self.use_consent(**self._lines(self.board.make_gpio()))
+            self.board.turn_key(True)
+        else:
+            self.use_consent()
+        self.watch_vault()
+        self.has_vault = True
+
+    def _lines(self, chip: str) -> dict[str, str]:
         """Lamp, key switch and interlock, on a chip that a program plays."""
-        assert isinstance(self.board, Guest), "a Pi has them wired"
-        chip = self.board.make_gpio()
         self.console.must("udevadm settle")
         lines = {"consent_lamp": LAMPS["consent"], "key_switch": KEY, "interlock": PIN}
-        self.use_consent(**{name: f"{chip}:{at}" for name, at in lines.items()})
+        return {name: f"{chip}:{at}" for name, at in lines.items()}
 
     def pulses(self, seconds: float) -> list[float]:
         """When the interlock's pin rose within ``seconds``, s: the kernel says it."""

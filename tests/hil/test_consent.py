@@ -31,8 +31,7 @@ def card(camera: Camera) -> VirtualCard:
 @pytest.fixture(scope="module")
 def watched(camera: Camera) -> Camera:
     """Each change of the vault's state is noted from now on."""
-    camera.use_consent()
-    camera.watch_vault()
+    camera.give_vault()
     return camera
 
 

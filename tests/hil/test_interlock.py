@@ -5,6 +5,7 @@ A program plays the chip (gpio-sim), and the kernel says what each line does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -23,15 +24,15 @@ Note = Any
 
 
 @pytest.fixture(scope="module")
-def wired(camera: Camera) -> Camera:
+def wired(camera: Camera) -> Iterator[Camera]:
     """The vault of a camera whose header has all three; its card is out."""
     if not camera.has_layer():
         pytest.skip("a Pi's lines are watched on the bench: hw/bench.md")
     camera.board.pull()
-    camera.use_gpio()
-    camera.watch_vault()
+    camera.give_vault()
     camera.until(lambda: camera.vault().get("verified_blank"), BLANK_S, camera.words)
-    return camera
+    yield camera
+    camera.run("systemctl stop doorsill-vault")  # its pulses keep a processor busy
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,8 @@ def card(camera: Camera) -> VirtualCard:
 def test_its_unit_sees_pins_and_nothing_else_of_dev(wired: Camera) -> None:
     """Which four lines of doorsill.txt have asked for; before, it saw no device."""
     show = "systemctl show --value doorsill-vault -p"
-    assert wired.run(f"{show} DeviceAllow") == "char-gpiochip rw"
+    seen = set(wired.run(f"{show} DeviceAllow").splitlines())
+    assert seen - {"char-rtc r"} == {"char-gpiochip rw"}  # ProtectClock= adds that
     assert wired.run(f"{show} SupplementaryGroups") == "gpio"
     assert wired.run(f"{show} DropInPaths").count("/run/systemd/generator/") == 1
     assert wired.run(f"{show} NeedDaemonReload") == "no"
@@ -85,11 +87,9 @@ def test_the_vault_pulses_while_its_loop_lives(
 
 
 def test_a_vault_that_hangs_gives_no_pulse_and_goes_on(wired: Camera) -> None:
-    """The pin rests low: the memory's power is gone 33 ms later."""
-    assert isinstance(wired.board, Guest)
+    """33 ms after the last pulse the memory has no power."""
     wired.run("systemctl kill -s STOP doorsill-vault; sleep 0.1")
-    assert wired.pulses(LISTENED_S) == []
-    assert not wired.board.line(PIN)
+    assert wired.pulses(LISTENED_S) == []  # high or low: the board hears edges alone
     wired.run("systemctl kill -s CONT doorsill-vault")
     wired.until(lambda: wired.pulses(LISTENED_S), READY_S, wired.words)
 
@@ -104,12 +104,12 @@ def test_a_vault_that_dies_gives_no_pulse(wired: Camera) -> None:
 
 
 def test_a_status_lamp_whose_chip_went_is_lit_again(wired: Camera) -> None:
-    """As one that is plugged in again; the vault rests meanwhile, and starts anew."""
+    """As one that is plugged in again; the vault rests meanwhile."""
     board = wired.board
     assert isinstance(board, Guest)
     said = "journalctl --no-pager -u doorsill-first-boot | grep -c 'status lamp is on'"
     before = int(wired.run(said))
-    wired.run("systemctl stop doorsill-vault")
+    wired.run("systemctl stop doorsill-vault")  # dead already, if nobody left one out
     board.plug_gpio(False)
     wired.until(
         lambda: "status lamp is gone" in wired.journal("doorsill-first-boot"),
@@ -119,5 +119,3 @@ def test_a_status_lamp_whose_chip_went_is_lit_again(wired: Camera) -> None:
     board.plug_gpio(True)
     wired.until(lambda: int(wired.run(said)) > before, READY_S, wired.last_words)
     wired.until(lambda: wired.board.lamp("status"), READY_S, wired.last_words)
-    wired.run("udevadm settle; systemctl restart --no-block doorsill-vault")
-    wired.until(lambda: wired.active("vault"), READY_S, wired.words)

@@ -31,7 +31,8 @@ def put(path: Path, data: bytes, mode: int | None = None) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            temporary.replace(path)
+            os.fsync(file.fileno())  # a FAT's new name says "empty" until now
         _sync(path.parent)
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from None
