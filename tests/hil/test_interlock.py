@@ -109,7 +109,7 @@ def test_a_status_lamp_whose_chip_went_is_lit_again(wired: Camera) -> None:
     assert isinstance(board, Guest)
     said = "journalctl --no-pager -u doorsill-first-boot | grep -c 'status lamp is on'"
     before = int(wired.run(said))
-    wired.run("systemctl stop doorsill-vault")  # dead already, if nobody left one out
+    wired.run("systemctl stop doorsill-vault")
     board.plug_gpio(False)
     wired.until(
         lambda: "status lamp is gone" in wired.journal("doorsill-first-boot"),
