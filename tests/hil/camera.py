@@ -53,6 +53,7 @@ class Clip:
     rate: float  # a second, of the guest's clock
     crossings: list[tuple[float, str]]  # s of the clip, way
     faces: list[bytes]  # pieces of the faces in FACES
+    contract: dict[str, str]  # each clause of every camera, and what is wrong with it
 
 
 @dataclass
@@ -260,6 +261,7 @@ class Camera:
             found["frames"] / found["seconds"],
             [(each["at"], each["direction"]) for each in found["crossings"]],
             [bytes.fromhex(each) for each in found["faces"]],
+            found["contract"],
         )
 
     @contextlib.contextmanager

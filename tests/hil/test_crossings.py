@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from camera_contract import CONTRACT
 from rig.inside.hil_clip import Some
 from rig.layer import PICTURES
 
@@ -27,6 +28,11 @@ def on_the_host() -> Crossings:
     found = count(Some(camera, PICTURES), detector, Wanted([((x0, y0), (x1, y1))]))
     camera.close()
     return [(each.time - found.first, each.direction.name) for each in found.crossings]
+
+
+def test_the_driver_holds_to_the_contract_of_every_camera(played: Clip) -> None:
+    """On libcamera and picamera2, as the fake ones do in tests/contracts."""
+    assert played.contract == {each.__name__: "" for each in CONTRACT}
 
 
 def test_crossings_are_those_of_the_host_one_by_one(

@@ -31,6 +31,7 @@ TARGET = environment.Target("3.13", "aarch64")
 CACHE = ROOT / "build" / "image" / "cache"  # of the image's own build
 LOCK = ROOT / "requirements" / picamera.LOCK
 INSIDE = Path(__file__).parent / "inside"
+CONTRACT = ROOT / "tests" / "worlds" / "camera_contract.py"
 PACK_S = 300.0
 SITE = "opt/doorsill/lib/python3.13/site-packages"
 SITE_FOLDER = f"/{SITE}"  # in the guest
@@ -116,8 +117,8 @@ def words_of(layer: Path) -> list[str]:
 def _key() -> str:
     """Of all that it is made from."""
     digest = hashlib.sha256()
-    sources = (Path(__file__), LOCK, lock.LOCK, STREET, *sorted(INSIDE.rglob("*.py")))
-    for path in sources:
+    sources = (Path(__file__), LOCK, lock.LOCK, STREET, CONTRACT)
+    for path in (*sources, *sorted(INSIDE.rglob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -131,8 +132,8 @@ def camera_files(site: Path, wheels: Path) -> None:
         packed.extract("picamera2/__init__.py", site)
     shutil.copy(INSIDE / "hil_pi.py", site)
     (site.parents[3] / "hil").mkdir()
-    for name in ("hil_watch.py", "hil_clip.py"):
-        shutil.copy(INSIDE / name, site.parents[3] / "hil")
+    for path in (INSIDE / "hil_watch.py", INSIDE / "hil_clip.py", CONTRACT):
+        shutil.copy(path, site.parents[3] / "hil")
     with (site / "picamera2/__init__.py").open("a") as file:
         file.write(LAST_LINE)
 
