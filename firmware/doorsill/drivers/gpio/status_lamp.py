@@ -24,9 +24,7 @@ log = logging.getLogger(__name__)
 Pattern = Iterable[tuple[bool, float]]  # lit or dark, and for how many seconds
 OPTION = "status_line"  # what a refused line is called
 ENDS_WITHIN_S = 5.0  # for its thread
-AGAIN_S = (
-    5.0  # a level is written again after this time, so that a chip that went shows
-)
+AGAIN_S = 5.0  # a level is written again then, so that a chip that went shows
 
 
 class StatusLamp:
