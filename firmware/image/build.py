@@ -34,6 +34,7 @@ from image import (
     lock,
     made_of,
     modules,
+    native,
     partitions,
     picamera,
     publish,
@@ -47,7 +48,6 @@ from image.steps import stage
 
 OUT = deb.ROOT / "build" / "image"
 OPT = "opt/doorsill"
-PACKING = 6  # of gzip, for the kernel on the card: QEMU and a Pi read it so
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,11 @@ class Build:
     def root(self) -> Path:
         """The system as a folder."""
         return self.out / "root"
+
+    @property
+    def tools(self) -> Path:
+        """The lock's own programs, which run here: see native.py."""
+        return kept.unpacked("native", self.packages, self.cache)
 
     @property
     def parts(self) -> Path:
@@ -93,10 +98,12 @@ def build(wanted: Build) -> Path:
         boot = kept.unpacked("boot", wanted.packages, wanted.cache)
         layers = wanted.board == "virt"
         small = initramfs.build(kernel, boot, wanted.root, early, layers)
+        small = native.packed(wanted.tools, small)
         (wanted.out / "initramfs").write_bytes(small)
     with stage("squashfs and its hashes"):
         squashed = wanted.parts / "system_a.img"
-        verity.squash(wanted.root, squashed, wanted.epoch)
+        program = native.command(wanted.tools, native.MKSQUASHFS)
+        verity.squash(wanted.root, squashed, wanted.epoch, program)
         verified = verity.protect(squashed, layout.size_of("system_a"))
     with stage("partitions"):
         make_partitions(wanted, kernel, small, verified)
@@ -129,7 +136,8 @@ def kernel_of(wanted: Build) -> Path:
 def set_up(wanted: Build, kernel: Path) -> None:
     """Modules, our settings, users, and what starts."""
     _, all_of_them = modules.wanted(wanted.board)
-    modules.copy(kernel, wanted.root, all_of_them)
+    depmod = native.command(wanted.tools, native.DEPMOD)
+    modules.copy(kernel, wanted.root, all_of_them, depmod)
     if (kernel / "usr/lib/firmware").exists():  # programs of a Pi's radio
         inside = wanted.root / "usr/lib/firmware"
         shutil.copytree(
@@ -148,7 +156,6 @@ def set_up(wanted: Build, kernel: Path) -> None:
 def make_root(wanted: Build) -> None:
     """The locked system, and what the Debian package has, with byte code for it."""
     base = kept.base_root(wanted.packages, wanted.cache)
-    native = kept.unpacked("native", wanted.packages, wanted.cache)
     with stage("the program"):
         shutil.rmtree(wanted.root, ignore_errors=True)
         shutil.copytree(base, wanted.root, symlinks=True)
@@ -164,7 +171,7 @@ def make_root(wanted: Build) -> None:
         shutil.copytree(tree, wanted.root, symlinks=True, dirs_exist_ok=True)
         shutil.rmtree(work)
         picamera.lay(wanted.root / "opt/doorsill" / package.target.site)
-        bytecode.compile_below(native, wanted.root, OPT)
+        bytecode.compile_below(wanted.tools, wanted.root, OPT)
 
 
 def make_partitions(
@@ -177,7 +184,8 @@ def make_partitions(
     inside = boards.boot_files(wanted.board, kernel, overlays)
     inside |= {"initramfs8": small, "cmdline.txt": line.encode()}
     image = kernel_image(kernel)
-    inside[board.kernel] = gzip.compress(image, PACKING, mtime=0)
+    # A Pi and QEMU read it so.
+    inside[board.kernel] = native.packed(wanted.tools, image)
     (wanted.out / "kernel").write_bytes(image)
     parts, epoch = wanted.parts, wanted.epoch
     first = {"autoboot.txt": boards.AUTOBOOT.encode()}

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from image import native
 from image.steps import run
-
-LIBRARIES = "usr/lib/x86_64-linux-gnu"
-LOADER = "ld-linux-x86-64.so.2"
-PYTHON = "usr/bin/python3.13"
 
 
 def compile_below(python: Path, root: Path, *folders: str) -> None:
@@ -22,20 +19,11 @@ def compile_below(python: Path, root: Path, *folders: str) -> None:
     A module that is not valid in 3.13 has none, and nothing is said: some packages
     bring such files for other versions.
     """
-    libraries = python / LIBRARIES
-    loader = next(
-        p for p in (libraries / LOADER, python / "lib64" / LOADER) if p.exists()
-    )
-    command: list[str | Path] = [
-        loader,
-        "--library-path",
-        libraries,
-        python / PYTHON,
-        "-I",
-        "-B",  # it stays as it was unpacked
-        "-m",
-    ]
-    command += ["compileall", "-q", "-q", "-s", root, "-p", "/"]
+    command = native.command(python, native.PYTHON)
+    command += ["-I", "-B", "-m"]  # it stays as it was unpacked
+    # A link into /etc, where this machine may have a file of its own.
+    command += ["compileall", "-q", "-q", "-x", "/sitecustomize.py$"]
+    command += ["-s", root, "-p", "/"]
     command += ["--invalidation-mode", "unchecked-hash"]
     settings = {"PYTHONHOME": str(python / "usr"), "PYTHONHASHSEED": "0"}
     paths = [root / each for each in folders]

@@ -5,7 +5,6 @@ It is made here, file by file, and not by a tool that would have to run on the c
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 from image import elf, modules
@@ -17,7 +16,6 @@ FOLDERS = ("bin", "m", "proc", "sys", "dev", "usr", "usr/lib", "etc")
 MULTIARCH = "usr/lib/aarch64-linux-gnu"
 # Beside busybox: for the check of each block, the table of partitions, and state.
 PROGRAMS = ("dmsetup", "sfdisk", "e2fsck", "resize2fs")
-PACKING = 6  # of gzip: the kernel unpacks it at each boot
 
 
 def script(layers: bool) -> str:
@@ -29,7 +27,7 @@ def script(layers: bool) -> str:
 def build(
     kernel: Path, boot: Path, root: Path, early: list[str], layers: bool
 ) -> bytes:
-    """The packed archive.
+    """The archive, to be packed.
 
     ``kernel``, ``boot`` and ``root`` are unpacked packages: modules; busybox and
     dmsetup; everything else.
@@ -49,7 +47,7 @@ def build(
         archive.file(f"m/{modules.plain(path)}.ko", modules.data(folder, path))
     names = " ".join(modules.plain(path) for path in order)
     archive.file("modules", f"{names}\n".encode())
-    return gzip.compress(archive.finish(), PACKING, mtime=0)
+    return archive.finish()
 
 
 def _add_programs(archive: Archive, roots: list[Path]) -> None:

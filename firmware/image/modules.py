@@ -84,8 +84,13 @@ def closure(folder: Path, names: Iterable[str]) -> list[str]:
     return order
 
 
-def copy(kernel: Path, root: Path, names: Sequence[str]) -> None:
-    """``names`` and what they need from ``kernel`` into ``root``, with their index."""
+def copy(
+    kernel: Path, root: Path, names: Sequence[str], depmod: Sequence[str | Path]
+) -> None:
+    """``names`` and what they need from ``kernel`` into ``root``, with their index.
+
+    ``depmod`` starts the program that writes it.
+    """
     folder = index(kernel)
     target = root / "usr/lib/modules" / folder.name
     for path in closure(folder, names):
@@ -94,7 +99,7 @@ def copy(kernel: Path, root: Path, names: Sequence[str]) -> None:
     for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
         if (folder / name).exists():
             shutil.copyfile(folder / name, target / name)
-    run(["depmod", "--basedir", root, folder.name])
+    run([*depmod, "--basedir", root, folder.name])
 
 
 def data(folder: Path, path: str) -> bytes:

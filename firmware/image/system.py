@@ -67,9 +67,11 @@ def lay(board: str, root: Path) -> None:
 
 
 def _mask(root: Path) -> None:
-    for unit in NEVER:
-        for found in (root / UNITS).rglob(unit):
+    # Every name is looked at: Python 3.11 finds no link by its name that leads nowhere.
+    for found in sorted((root / UNITS).rglob("*")):
+        if found.name in NEVER:
             found.unlink()
+    for unit in NEVER:
         mask = root / "etc/systemd/system" / unit
         mask.parent.mkdir(parents=True, exist_ok=True)
         mask.unlink(missing_ok=True)
@@ -89,3 +91,9 @@ def enable(root: Path) -> None:
     run(["systemctl", f"--root={root}", "preset-all"])
     _mask(root)  # the presets take those away that have a word after the @
     run(["systemctl", f"--root={root}", "set-default", "multi-user.target"])
+    # systemctl of Debian 12 writes /lib, that of Debian 13 /usr/lib.
+    for link in sorted((root / "etc/systemd/system").rglob("*")):
+        if link.is_symlink() and str(link.readlink()).startswith("/lib/"):
+            target = f"/usr{link.readlink()}"
+            link.unlink()
+            link.symlink_to(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,17 +28,12 @@ class Verified:
         return f"doorsill.slot={slot} doorsill.verity={self.blocks}:{self.root_hash}"
 
 
-def squash(root: Path, image: Path, epoch: int) -> None:
-    """``root`` as a squashfs in which all is root's."""
+def squash(
+    root: Path, image: Path, epoch: int, program: Sequence[str | Path] = ("mksquashfs",)
+) -> None:
+    """``root`` as a squashfs in which all is root's; ``program`` starts mksquashfs."""
     image.unlink(missing_ok=True)
-    command: list[str | Path] = [
-        "mksquashfs",
-        root,
-        image,
-        "-noappend",
-        "-no-progress",
-        "-no-xattrs",
-    ]
+    command = [*program, root, image, "-noappend", "-no-progress", "-no-xattrs"]
     command += ["-comp", "zstd", "-Xcompression-level", LEVEL, "-b", "262144"]
     command += ["-all-root", "-quiet", "-processors", "2", "-no-exports"]
     # Of every file, and not only of those that are newer, as SOURCE_DATE_EPOCH does.

@@ -137,12 +137,17 @@ def test_what_is_never_started_stays_so_after_the_presets(tmp_path: Path) -> Non
     units.mkdir(parents=True)
     (tmp_path / "usr/lib/tmpfiles.d").mkdir()
     (tmp_path / "etc").mkdir()
-    for name in ("modprobe@.service", "multi-user.target"):
+    for name in ("modprobe@.service", "multi-user.target", "getty.target"):
         (units / name).write_text("[Unit]\n[Service]\nExecStart=true\n")
+    wants = units / "multi-user.target.wants"
+    wants.mkdir()
+    for name in ("getty.target", "systemd-logind.service"):
+        (wants / name).symlink_to(f"../{name}")
     system.lay("virt", tmp_path)
     system.enable(tmp_path)
     for name in system.NEVER:
         assert (tmp_path / "etc/systemd/system" / name).readlink() == Path("/dev/null")
+    assert list(wants.iterdir()) == [], "also one that leads nowhere"
 
 
 def test_the_neighbours_hear_nothing(either: Path) -> None:
@@ -342,6 +347,13 @@ def test_nobody_logs_in_but_on_the_serial_line_of_a_virtual_camera(root: Path) -
     assert "serial-shell.service" in wanted
     for board in ("pi4", "pi5"):
         assert not list((system.HERE / f"system-{board}").rglob("serial-shell*"))
+
+
+@built
+def test_a_link_is_the_same_whichever_systemctl_has_made_it(root: Path) -> None:
+    links = [p for p in (root / "etc/systemd/system").rglob("*") if p.is_symlink()]
+    targets = {str(each.readlink()) for each in links}
+    assert {each.split("/")[1] for each in targets if each[0] == "/"} == {"usr", "dev"}
 
 
 @built
