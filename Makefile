@@ -136,9 +136,9 @@ MAKEHUMAN ?= ../shared/data/makehuman/makehuman-cc0.tar.xz
 WORK ?= build/train
 SCALE ?= 1
 
-train: $(STAMPS)/train ## make the models again (SCALE= WORK= PLAIN=; 8 hours)
+train: $(STAMPS)/train ## make the models again (SCALE= WORK= PLAIN= ONWARD=; 8 hours)
 	@$(TRAIN) -m doorsill_train.publish.everything --data "$(MAKEHUMAN)" --work "$(WORK)" --scale $(SCALE) \
-	  $(if $(CYCLES),--cycles $(CYCLES)) $(if $(filter-out 0 no,$(PLAIN)),--plain)
+	  $(if $(CYCLES),--cycles $(CYCLES)) $(if $(ONWARD),--onward $(ONWARD)) $(if $(filter-out 0 no,$(PLAIN)),--plain)
 
 # Those of the networks want TensorFlow, which `make setup` leaves out.
 test-train: $(STAMPS)/train ## pass the training's tests, with TensorFlow (T=)

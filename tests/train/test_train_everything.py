@@ -81,6 +81,33 @@ def test_what_is_rendered_shows_photographs_unless_it_is_to_be_plain(
     assert (runs[0][0] == "publish.photographs") == real
 
 
+@pytest.mark.parametrize("real", [True, False])
+def test_a_short_run_goes_on_from_the_shipped_file(
+    runs: list[tuple], tmp_path: Path, real: bool
+) -> None:
+    file = MODELS / "detector.tflite"
+    road, scale = everything.Road(tmp_path / "done"), everything.Scale(1.0)
+    everything.onward(road, scale, tmp_path, tmp_path, file, real)
+    assert [run[0] for run in runs if run[0].startswith("learn.")] == ["learn.detector"]
+    options = {run[0]: dict(zip(run[1::2], run[2::2], strict=True)) for run in runs}
+    assert options["publish.recover"]["--file"] == file
+    start = options["publish.recover"]["--out"]
+    assert options["learn.detector"]["--start"] == start
+    assert len({options[run].get("--variant") for run in options}) == 2  # one, or none
+    assert ("publish.photographs" in options) == real
+
+
+def test_a_short_run_writes_over_nothing_shipped(
+    runs: list[tuple], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ["--data", tmp_path, "--work", tmp_path, "--onward", "x.tflite"]
+    monkeypatch.setattr("sys.argv", ["everything", *map(str, told)])
+    everything.main()
+    written = [run for run in runs if run[0].startswith(("publish.publish", "judge."))]
+    assert len(written) == 2
+    assert all(MODELS not in Path(str(a)).parents for run in written for a in run)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1])
 def test_a_share_of_the_scenes_is_path_traced_if_asked_for(
     runs: list[tuple], tmp_path: Path, share: float

@@ -11,7 +11,14 @@ from training import row
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
-from doorsill_train.learn import attributes, detector, grow, net, samples  # noqa: E402
+from doorsill_train.learn import (  # noqa: E402
+    attributes,
+    detector,
+    grow,
+    mean,
+    net,
+    samples,
+)
 from doorsill_train.publish.export import converted  # noqa: E402
 from doorsill_train.publish.operators import operations  # noqa: E402
 from doorsill_train.shards import COLUMNS, HEIGHT, ROWS, WIDTH  # noqa: E402
@@ -53,6 +60,26 @@ def test_a_network_that_grew_answers_as_before() -> None:
 def test_a_network_does_not_shrink() -> None:
     with pytest.raises(ValueError, match="holds no"):
         grow.grown(net.build("s"), "tiny")
+
+
+def test_a_mean_lies_between_both() -> None:
+    one, other = net.build("tiny"), net.build("tiny")
+    before, there = one.get_weights(), other.get_weights()
+    mean.mean_of(one, other, 0.25)
+    for a, b, got in zip(before, there, one.get_weights(), strict=True):
+        assert np.allclose(got, 0.75 * a + 0.25 * b, atol=1e-6)
+
+
+def test_normalisations_are_measured_again() -> None:
+    model = net.build("tiny")
+    seen = keras.Model(model.input, model.layers[1].output)  # the first convolution
+    pictures = np.random.default_rng(2).uniform(-1, 1, (3, 2, HEIGHT, WIDTH, 3))
+    found = seen(pictures.reshape(6, HEIGHT, WIDTH, 3)).numpy()
+    mean.measure_again(model, pictures.astype(np.float32))
+    norm = model.layers[2]
+    assert np.allclose(norm.moving_mean, found.mean((0, 1, 2)), atol=1e-3)
+    assert np.allclose(norm.moving_variance, found.var((0, 1, 2)), atol=1e-3)
+    assert norm.momentum == 0.97, "a run that goes on learns as before"
 
 
 def test_the_right_answer_loses_next_to_nothing() -> None:

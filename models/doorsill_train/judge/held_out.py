@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--worlds", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="the float weights, to compare")
+    parser.add_argument("--variant", default="s", help="of the weights: s, m or tiny")
     parser.add_argument("--limit", type=int, default=10_000)
     args = parser.parse_args()
     manifest = registry.load_manifest(args.manifest)
@@ -67,7 +68,7 @@ def main() -> None:
     if args.weights:
         from doorsill_train.learn import net
 
-        model = net.build()
+        model = net.build(args.variant)
         model.load_weights(args.weights)
         found = measure(float_detector(model), held, *settings)
         print("float", json.dumps(found))
