@@ -22,7 +22,7 @@ import numpy as np
 from keras import layers
 
 from doorsill_train.learn import net
-from doorsill_train.publish.export import calibration
+from doorsill_train.learn.samples import calibration
 
 PICTURES, AT_ONCE = 1920, 32  # that the normalisations are measured over
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -287,3 +288,9 @@ def stream(
             planes, rows = augment(planes, rows, rng)
             image = encode(planes, encoding)
             yield (image.astype(np.int16) - 128).astype(np.int8), target(rows)
+
+
+def calibration(worlds: Path, encoding: str, count: int = 150) -> list[np.ndarray]:
+    """Augmented samples, (256, 320, 3) int8, of worlds for training alone."""
+    samples = stream(Shards(worlds, held_out=False), encoding, seed=99)
+    return [next(samples)[0] for _ in range(count)]

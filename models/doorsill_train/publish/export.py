@@ -18,9 +18,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from doorsill_train.learn import samples
+from doorsill_train.learn.samples import ENCODINGS, calibration
 from doorsill_train.publish.operators import operations
-from doorsill_train.shards import Shards
 
 
 def converted(model: keras.Model, examples: list[np.ndarray]) -> bytes:
@@ -43,12 +42,6 @@ def converted(model: keras.Model, examples: list[np.ndarray]) -> bytes:
     return model_bytes
 
 
-def calibration(worlds: Path, encoding: str, count: int = 150) -> list[np.ndarray]:
-    """Augmented samples from training worlds, never from held-out ones."""
-    stream = samples.stream(Shards(worlds, held_out=False), encoding, seed=99)
-    return [next(stream)[0] for _ in range(count)]
-
-
 def main() -> None:
     from doorsill_train.learn import net
 
@@ -58,7 +51,7 @@ def main() -> None:
     )
     parser.add_argument("--worlds", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--encoding", choices=samples.ENCODINGS, default="rgb")
+    parser.add_argument("--encoding", choices=ENCODINGS, default="rgb")
     parser.add_argument("--variant", choices=sorted(net.WIDTHS), default=net.VARIANT)
     args = parser.parse_args()
     model = net.build(args.variant)

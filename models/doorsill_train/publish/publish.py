@@ -13,7 +13,8 @@ import argparse
 from pathlib import Path
 
 from doorsill_train.learn import net, samples
-from doorsill_train.publish.export import calibration, converted
+from doorsill_train.learn.samples import calibration
+from doorsill_train.publish.export import converted
 from doorsill_train.publish.manifests import (
     input_section,
     model_section,

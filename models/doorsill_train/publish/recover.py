@@ -20,7 +20,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from doorsill_train.learn import net
-from doorsill_train.publish.export import calibration
+from doorsill_train.learn.samples import calibration
 
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # kernel (h, w, in, out), bias
 
