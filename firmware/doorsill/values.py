@@ -118,6 +118,8 @@ class Tracks:
     confirmed: NDArray[np.bool_]  # (n,)
     ended: tuple[int, ...] = ()  # ids that ended in this frame, no longer in ``ids``
     left: tuple[int, ...] = ()  # those of ``ended`` who walked out of the picture
+    # Of those of ``ended`` that were a second track of somebody: that person's other.
+    merged: tuple[tuple[int, int], ...] = ()
 
 
 class Direction(IntEnum):

@@ -39,7 +39,12 @@ from dataclasses import dataclass, field
 
 from doorsill.values import Crossing, Direction, Tracks
 from doorsill.vision import geometry
-from doorsill.vision.count.loose_ends import HANDOVER_S, LastSeen, LooseEnds
+from doorsill.vision.count.loose_ends import (
+    ENTRY_MARGIN,
+    HANDOVER_S,
+    LastSeen,
+    LooseEnds,
+)
 from doorsill.vision.count.paths import Broken, Path, begin, find_successor
 from doorsill.vision.count.swaps import count_oncoming, is_mirrored
 from doorsill.vision.geometry import Point, Segments, crossings, inside
@@ -52,7 +57,6 @@ HOLD_S = 0.6  # least time past the line before a crossing is booked
 SETTLE_S = 8.0  # a crossing is booked this long after the foot was last at the line
 AT_LINE = 1.0  # a foot nearer than this is still at the line, body widths
 HANDOVER_NEAR = 3.0  # a broken id is handed over this near to the line, body widths
-ENTRY_MARGIN = 0.2  # who begins this near to the picture's edge comes in, body widths
 DECIDED_WITHIN_S = SETTLE_S + 4.0  # no crossing is reported later than this
 DEFAULT_ASPECT = 4 / 3  # width over height of a picture
 
@@ -93,6 +97,8 @@ class LineCounter:
         if ids:
             self._follow(ids, tracks, now, found)
         if len(self._paths) > len(ids) or tracks.ended:
+            for twin, other in tracks.merged:
+                self._merge(self._paths.pop(twin, None), self._paths.get(other))
             alive = set(ids)
             for track in [each for each in self._paths if each not in alive]:
                 self._end(track, now, track in tracks.left, found)
@@ -164,8 +170,7 @@ class LineCounter:
         """Take in a step over a line; a turn back may be a swap of two ids."""
         leg = path.legs[index]
         if leg.level * moved < 0 and is_mirrored(path, leg.since, self._paths.values()):
-            _count(index, leg.level, leg.since, track, found)
-            leg.level = 0
+            _count(index, leg.book(), leg.since, track, found)
         leg.level += moved
         leg.since = leg.left = path.last.time
 
@@ -185,8 +190,7 @@ class LineCounter:
         held = now - leg.since >= HOLD_S and not self.exclude
         if now - leg.left >= SETTLE_S or (held and self._is_clear(path, squared)):
             since = max(leg.since, now - DECIDED_WITHIN_S)
-            _count(index, leg.level, since, track, found)
-            leg.level = 0
+            _count(index, leg.book(), since, track, found)
 
     def _is_clear(self, path: Path, squared: float) -> bool:
         """Whether somebody is so far from a line that they will not turn back."""
@@ -205,6 +209,16 @@ class LineCounter:
             if broken is not None:
                 path.inherit(broken, self.lines)
 
+    def _merge(self, twin: Path | None, path: Path | None) -> None:
+        """One person had two tracks: what one has booked, the other does not book."""
+        if twin is None or path is None:
+            return
+        for line, ended, leg in zip(self.lines, twin.legs, path.legs, strict=True):
+            if leg.level * ended.booked > 0:
+                leg.level = 0
+            elif crossings(line, leg.anchor, ended.anchor) * ended.booked > 0:
+                leg.anchor = ended.anchor
+
     def _end(
         self, track: int, now: float, left_picture: bool, found: list[Crossing]
     ) -> None:
@@ -216,8 +230,7 @@ class LineCounter:
             if path.excluded or (leg.near and not left_picture):
                 continue
             since = max(leg.since, now - DECIDED_WITHIN_S)
-            _count(index, leg.level, since, track, found)
-            leg.level = 0
+            _count(index, leg.book(), since, track, found)
         if left_picture and not path.excluded:
             return
         earliest = now + HANDOVER_S - DECIDED_WITHIN_S

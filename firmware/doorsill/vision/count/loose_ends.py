@@ -21,6 +21,7 @@ HANDOVER_S = 2.5  # time in which a new track may go on where another one broke
 BIRTH_REACH = 0.6  # from the way of a broken track to a birth, at first, body widths
 BIRTH_REACH_GAIN = 0.2  # growth of that reach, body widths a second
 BIRTH_REACH_LIMIT = 1.0  # that reach at most, body widths
+ENTRY_MARGIN = 0.2  # who begins this near to the picture's edge comes in, body widths
 LOOSE_ENDS_LIMIT = 64  # loose ends kept at most
 BRISK_SPEED = 0.8  # nobody this fast turns round unseen, body widths a second
 

@@ -27,11 +27,18 @@ class Leg:
     """One track at one line."""
 
     anchor: Point  # where the foot was last clear of the band, or else was born
+    booked: int = 0  # crossings that are booked: those in less those out
     level: int = 0  # crossings that are not booked: in above 0, out below
     since: float = 0.0  # when the level last changed
     left: float = 0.0  # when the foot was last at the line
     clear: bool = False  # whether the foot has ever been clear of the band
     near: bool = False  # whether the foot was last seen near the line
+
+    def book(self) -> int:
+        """Take the level as booked; gives it."""
+        level, self.level = self.level, 0
+        self.booked += level
+        return level
 
 
 @dataclass(frozen=True, slots=True)

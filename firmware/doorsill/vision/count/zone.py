@@ -70,6 +70,8 @@ class ZoneCounter:
             if confirmed
         }
         for zone in self._zones:
+            for twin, _ in tracks.merged:
+                zone.stays.pop(twin, None)
             _update_stays(zone, feet, now)
             if 0.0 < step <= STEP_LIMIT_S:
                 zone.area += step * len(zone.stays)

@@ -87,6 +87,9 @@ class Meetings:
         one.id, other.id = other.id, one.id
         one.hits, other.hits = other.hits, one.hits
         one.misses, other.misses = other.misses, one.misses
+        one.began, other.began = other.began, one.began
+        one.entered, other.entered = other.entered, one.entered
+        one.pictures, other.pictures = other.pictures, one.pictures
         one.scores, other.scores = other.scores, one.scores
         one.confirmed, other.confirmed = other.confirmed, one.confirmed
         one.met, other.met = other.met, one.met

@@ -34,6 +34,7 @@ EXIT_MARGIN = 1.0  # a track last seen this near to the edge has left, body widt
 TWIN_REACH = 0.3  # a detection nearer to a track's own is no new person, body widths
 BELOW_GAIN = 0.12  # share of a new offset of foot and box that is learned, at least
 WIDTH_GAIN = 0.2  # share of a new width that is learned
+PICTURES = 2**64 - 1  # a 1 for each picture that is remembered of a track
 CALM_S = 0.4  # time constant of the speed that somebody had before a meeting
 
 
@@ -94,6 +95,9 @@ class Person:
     scores: float = 0.0  # sum of the detections' scores, the first one not included
     misses: int = 0  # frames without a detection
     confirmed: bool = False
+    began: float = 0.0  # monotonic s of the first detection
+    entered: bool = False  # whether the track began at the edge of the picture
+    pictures: int = 1  # 1 for each in which it was found, 0 for each other; newest last
     p00: float = HEAD_VARIANCE  # variance of the place, squared body widths
     p01: float = 0.0  # covariance of place and speed, squared body widths per s
     p11: float = SPEED_VARIANCE  # of the speed, squared body widths per s squared
@@ -168,9 +172,22 @@ class Person:
             self.calm_y += learn * (self.speed_y - self.calm_y)
         self.seen = now
         self.hits += 1
+        self.pictures = (self.pictures << 1 | 1) & PICTURES
         self.scores += sighting.score
         if not self.confirmed:
             self.confirmed = self._is_believed()
+
+    def miss(self) -> None:
+        """Take in that this person was not found in a picture."""
+        self.misses += 1
+        self.pictures = self.pictures << 1 & PICTURES
+
+    def move_to(self, other: Person) -> None:
+        """Go on from the place, the speed and the looks of another track."""
+        self.x, self.y, self.width = other.x, other.y, other.width
+        self.speed_x, self.speed_y = other.speed_x, other.speed_y
+        self.p00, self.p01, self.p11 = other.p00, other.p01, other.p11
+        self.below, self.seen = other.below, other.seen
 
     def _is_believed(self) -> bool:
         """Whether a new track is somebody: false boxes come here and there.

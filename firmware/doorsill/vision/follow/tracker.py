@@ -25,9 +25,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from doorsill.values import Detections, Tracks
+from doorsill.vision.count.loose_ends import ENTRY_MARGIN
 from doorsill.vision.follow.meetings import Meetings
 from doorsill.vision.follow.pairing import find_partners
 from doorsill.vision.follow.person import HEAD_VARIANCE, Below, Person, Sighting
+from doorsill.vision.follow.twins import Merged, merge_twins
+from doorsill.vision.geometry import touches_edge
 
 BIRTH_SCORE = 0.5  # least score of a detection that begins a track
 FOOT_VARIANCE = 0.3**2  # of a foot's place at first, squared body widths
@@ -83,10 +86,11 @@ class Tracker:
                 self._learn(person, sightings[row])
                 person.correct(sightings[row], now, foot_share)
             else:
-                person.misses += 1
+                person.miss()
+        merged = merge_twins(self._people, partner, now)
         swapped = self._meetings.settle(self._people, now)
         gone, partner = self._drop_gone(partner, now)
-        ended += [person.id for person in gone]
+        ended += [person.id for person in gone] + [twin for twin, _ in merged]
         left = [person.id for person in gone if person.has_left(now, self._aspect)]
         born = _find_born(self._people, partner, sightings, self._birth_score)
         if born:
@@ -94,7 +98,7 @@ class Tracker:
             partner += born
         if born or ended or swapped:
             self._ids = np.array([each.id for each in self._people], np.int64)
-        return self._tracks(partner, tuple(ended), tuple(left))
+        return self._tracks(partner, tuple(ended), tuple(left), tuple(merged))
 
     def _predict(self, now: float) -> list[int]:
         """Move everybody on to ``now``; gives the ids that end, after a long gap."""
@@ -157,10 +161,19 @@ class Tracker:
         return sightings
 
     def _begin(self, seen: Sighting, now: float) -> Person:
-        return Person(self._new_id(), seen.x, seen.y, seen.below, seen.width, now)
+        x, y, (_, _, left, top, right, bottom) = seen.x, seen.y, seen.below
+        person = Person(self._new_id(), x, y, seen.below, seen.width, now, began=now)
+        aspect, margin = self._aspect, ENTRY_MARGIN * seen.width
+        box = ((x + left) / aspect, y + top, (x + right) / aspect, y + bottom)
+        person.entered = touches_edge(box, aspect, margin)
+        return person
 
     def _tracks(
-        self, partner: list[int], ended: tuple[int, ...], left: tuple[int, ...]
+        self,
+        partner: list[int],
+        ended: tuple[int, ...],
+        left: tuple[int, ...],
+        merged: tuple[Merged, ...],
     ) -> Tracks:
         aspect = self._aspect
         numbers: list[float] = []
@@ -179,6 +192,7 @@ class Tracker:
             confirmed=np.array(confirmed, np.bool_),
             ended=ended,
             left=left,
+            merged=merged,
         )
 
 
