@@ -55,7 +55,7 @@ def test_what_is_sent_arrives_and_is_answered(site: Site, make: Make) -> None:
     with closing(Listener(site.address("store"), f"doorsill/{SITE}/cam-01/#")) as store:
         camera = make(site, "cam-01").connect()
         for number in range(200):
-            camera.wait(lambda: camera.publisher.room)
+            camera.wait(lambda: camera.publisher.room > 0)
             camera.send_interval(number)
         camera.wait(lambda: len(camera.answers) == 200)
         assert camera.answers == list(range(200))

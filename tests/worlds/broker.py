@@ -131,7 +131,7 @@ def reader(site: Site, name: str = "store") -> Reader:
 
 def publish(camera: Device, numbers: range) -> None:
     for number in numbers:
-        camera.wait(lambda: camera.publisher.room)
+        camera.wait(lambda: camera.publisher.room > 0)  # less than none after a restart
         camera.send_interval(number)
     last = numbers[-1]
     camera.wait(lambda: any(getattr(e, "tag", None) == last for e in camera.events))
