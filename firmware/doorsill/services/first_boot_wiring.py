@@ -3,7 +3,7 @@
     doorsill.txt ─► [consent] of doorsill.toml ─► doorsill-devices ─► the vault's unit
 
 The configuration stays on the device. systemd reads it at each start, and again when it
-is told to: then the vault's unit sees the devices that are named, and no other.
+is asked to: then the vault's unit sees the devices that are named, and no other.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ def merge_twins(people: list[Person], partner: list[int], now: float) -> list[Me
     """
     pairs = list(zip(people, partner, strict=True))
     lost = [each for each, row in pairs if row < 0 and each.confirmed]
+    if not lost:
+        return []
     found = [each for each, row in pairs if row >= 0 and each.confirmed]
     merged = []
     for one in lost:
