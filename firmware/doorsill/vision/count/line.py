@@ -135,8 +135,8 @@ class LineCounter:
             if detection >= 0:
                 self._step(track, path, squared, found)
             if confirmed and not path.confirmed:
-                path.confirmed = True
                 self._take_over(path)
+            path.confirmed = confirmed
             if confirmed and not path.excluded:
                 for index, leg in enumerate(path.legs):
                     if leg.level:  # of few people: the others cost no call

@@ -89,6 +89,7 @@ class Meetings:
         one.misses, other.misses = other.misses, one.misses
         one.began, other.began = other.began, one.began
         one.entered, other.entered = other.entered, one.entered
+        one.walked, other.walked = other.walked, one.walked
         one.pictures, other.pictures = other.pictures, one.pictures
         one.scores, other.scores = other.scores, one.scores
         one.confirmed, other.confirmed = other.confirmed, one.confirmed

@@ -35,6 +35,7 @@ TWIN_REACH = 0.3  # a detection nearer to a track's own is no new person, body w
 BELOW_GAIN = 0.12  # share of a new offset of foot and box that is learned, at least
 WIDTH_GAIN = 0.2  # share of a new width that is learned
 PICTURES = 2**64 - 1  # a 1 for each picture that is remembered of a track
+WALK_REACH = 1.5  # who is this far from where they rested has walked, body widths
 CALM_S = 0.4  # time constant of the speed that somebody had before a meeting
 
 
@@ -97,6 +98,11 @@ class Person:
     confirmed: bool = False
     began: float = 0.0  # monotonic s of the first detection
     entered: bool = False  # whether the track began at the edge of the picture
+    rest_x: float = 0.0  # of the head when it had last walked, picture heights
+    rest_y: float = 0.0  # of the head when it had last walked, picture heights
+    rested: float = 0.0  # when that was, monotonic s
+    walked: bool = False  # whether it has ever walked
+    thing: bool = False  # whether it stands where a thing is known to stand
     pictures: int = 1  # 1 for each in which it was found, 0 for each other; newest last
     p00: float = HEAD_VARIANCE  # variance of the place, squared body widths
     p01: float = 0.0  # covariance of place and speed, squared body widths per s
@@ -181,6 +187,17 @@ class Person:
         """Take in that this person was not found in a picture."""
         self.misses += 1
         self.pictures = self.pictures << 1 & PICTURES
+
+    def rest(self, now: float) -> None:
+        """Take in that this person walked until ``now``, monotonic s: is no thing."""
+        self.rest_x, self.rest_y, self.rested = self.x, self.y, now
+        self.walked, self.thing = True, False
+
+    def has_walked(self) -> bool:
+        """Whether this track is so far from where it rested that it has walked."""
+        reach = WALK_REACH * self.width
+        x, y = self.x - self.rest_x, self.y - self.rest_y
+        return x * x + y * y > reach * reach
 
     def move_to(self, other: Person) -> None:
         """Go on from the place, the speed and the looks of another track."""

@@ -13,8 +13,8 @@ long. Read ``person`` for one track, ``pairing`` for which detection is whose, a
 ``meetings`` for those who swap their ids.
 
 Time is an argument: nothing here depends on a frame rate. What people look like is not
-read. Ids are random, and neither an id nor anything else of a person outlives the
-track.
+read. Ids are random, and no id outlives its track; of a person who was lost, the place
+does for the seconds of a hand-over (``things``).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from doorsill.vision.count.loose_ends import ENTRY_MARGIN
 from doorsill.vision.follow.meetings import Meetings
 from doorsill.vision.follow.pairing import find_partners
 from doorsill.vision.follow.person import HEAD_VARIANCE, Below, Person, Sighting
+from doorsill.vision.follow.things import Things
 from doorsill.vision.follow.twins import Merged, merge_twins
 from doorsill.vision.geometry import touches_edge
 
@@ -67,6 +68,7 @@ class Tracker:
         self._people: list[Person] = []
         self._foot_variance = FOOT_VARIANCE
         self._meetings = Meetings()
+        self._things = Things()
         self._ids = np.empty(0, np.int64)  # of the people, in their order
 
     def __len__(self) -> int:
@@ -88,10 +90,13 @@ class Tracker:
             else:
                 person.miss()
         merged = merge_twins(self._people, partner, now)
+        self._things.update(self._people, partner, now)
         swapped = self._meetings.settle(self._people, now)
         gone, partner = self._drop_gone(partner, now)
         ended += [person.id for person in gone] + [twin for twin, _ in merged]
         left = [person.id for person in gone if person.has_left(now, self._aspect)]
+        for person in gone:
+            self._things.end(person, person.id in left)
         born = _find_born(self._people, partner, sightings, self._birth_score)
         if born:
             self._people += [self._begin(sightings[row], now) for row in born]
@@ -166,6 +171,8 @@ class Tracker:
         aspect, margin = self._aspect, ENTRY_MARGIN * seen.width
         box = ((x + left) / aspect, y + top, (x + right) / aspect, y + bottom)
         person.entered = touches_edge(box, aspect, margin)
+        person.rest_x, person.rest_y, person.rested = x, y, now
+        self._things.begin(person)
         return person
 
     def _tracks(
@@ -183,7 +190,7 @@ class Tracker:
             numbers += ((x + x0) / aspect, y + y0, (x + x1) / aspect, y + y1)
             numbers += ((x + foot_x) / aspect, y + foot_y)
         at = np.array(numbers, np.float32).reshape(-1, 6)
-        confirmed = [person.confirmed for person in self._people]
+        confirmed = [person.confirmed and not person.thing for person in self._people]
         return Tracks(
             ids=self._ids,
             boxes=at[:, :4],
