@@ -52,6 +52,11 @@ def merged(one: Person, other: Person) -> list[int]:
             old(pictures=0b1111_0000_0111),
             id="the young one is lost",
         ),
+        pytest.param(
+            old(pictures=0b1111_0000_0000_0100),
+            young(pictures=0b0111_1101_1111, began=9.1),
+            id="both were found once in eleven pictures: a false box",
+        ),
     ],
 )
 def test_the_older_track_goes_on_alone_where_the_person_was_found(
@@ -68,6 +73,11 @@ def test_the_older_track_goes_on_alone_where_the_person_was_found(
     [
         pytest.param(old(pictures=0b1111_0000_0100), young(), id="once both were seen"),
         pytest.param(old(), young(pictures=0b1101, began=9.4), id="too few pictures"),
+        pytest.param(
+            old(pictures=0b1111_0010_0000_0100),
+            young(pictures=0b0111_1101_1111, began=9.1),
+            id="twice both were seen",
+        ),
         pytest.param(old(), young(began=9.7), id="too young"),
         pytest.param(old(), young(entered=True), id="came in at the edge"),
         pytest.param(old(), young(x=0.5 + 2.1 * WIDE), id="too far"),
