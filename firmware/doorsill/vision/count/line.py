@@ -25,7 +25,8 @@ are taken to have walked on, and a level that comes back to 0 is booked each way
 foot was last clear of the band. A confirmed track born there soon after goes on from
 that place, not from its own (``loose_ends``). Where none does, the side on which the
 person was last seen is believed. Somebody who walked out of the picture has gone, and
-is booked at once; somebody who appears at its edge has come in there and takes up
+is booked at once, by the side on which they were last seen, unless somebody is so near
+that the two may be one; somebody who appears at its edge has come in there and takes up
 nothing.
 
 Unconfirmed tracks and tracks that start or end in an exclusion polygon never count.
@@ -45,7 +46,13 @@ from doorsill.vision.count.loose_ends import (
     LastSeen,
     LooseEnds,
 )
-from doorsill.vision.count.paths import Broken, Path, begin, find_successor
+from doorsill.vision.count.paths import (
+    Broken,
+    Path,
+    begin,
+    find_successor,
+    is_beside_another,
+)
 from doorsill.vision.count.swaps import count_oncoming, is_mirrored
 from doorsill.vision.geometry import Point, Segments, crossings, inside
 
@@ -171,8 +178,7 @@ class LineCounter:
         leg = path.legs[index]
         if leg.level * moved < 0 and is_mirrored(path, leg.since, self._paths.values()):
             _count(index, leg.book(), leg.since, track, found)
-        leg.level += moved
-        leg.since = leg.left = path.last.time
+        leg.step(moved, path.last.time)
 
     def _book(
         self,
@@ -226,9 +232,15 @@ class LineCounter:
         if not path.confirmed:
             return
         path.excluded = path.excluded or self._excludes(path.last.at)
+        alone = left_picture and not is_beside_another(path, self._paths.values())
         for index, leg in enumerate(path.legs):
             if path.excluded or (leg.near and not left_picture):
                 continue
+            if alone and leg.clear:  # out of the picture while in the band
+                leg.step(
+                    crossings(self.lines[index], leg.anchor, path.last.at),
+                    path.last.time,
+                )
             since = max(leg.since, now - DECIDED_WITHIN_S)
             _count(index, leg.book(), since, track, found)
         if left_picture and not path.excluded:

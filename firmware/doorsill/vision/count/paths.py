@@ -19,6 +19,7 @@ from doorsill.vision.geometry import Point, crossings
 
 TRAIL_S = 0.15  # least time between two places of a trail
 TRAIL_LIMIT = 40  # places of a trail at most
+ONE_REACH = 2.0  # between two tracks that may be of one person, body widths
 TURN_S = 0.7  # a turn is judged by the steps of this long before and after it
 
 
@@ -33,6 +34,12 @@ class Leg:
     left: float = 0.0  # when the foot was last at the line
     clear: bool = False  # whether the foot has ever been clear of the band
     near: bool = False  # whether the foot was last seen near the line
+
+    def step(self, moved: int, now: float) -> None:
+        """Take in a step over the line, or several; 0 is none."""
+        if moved:
+            self.level += moved
+            self.since = self.left = now
 
     def book(self) -> int:
         """Take the level as booked; gives it."""
@@ -137,6 +144,15 @@ def find_successor(lost: Path, others: Iterable[Path]) -> Path | None:
         if off is not None and (nearest is None or off < nearest[0]):
             nearest = (off, path)
     return None if nearest is None else nearest[1]
+
+
+def is_beside_another(path: Path, others: Iterable[Path]) -> bool:
+    """Whether somebody is so near that the two may be one person, seen twice."""
+    reach = ONE_REACH * path.last.width
+    return any(
+        other.confirmed and distance(other.last.head, path.last.head) < reach
+        for other in others
+    )
 
 
 def distance(one: Point, other: Point) -> float:
