@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from walks import FRAME_S, WIDE, Step, drive, tally, tracks_of
 
-from doorsill.values import Direction
+from doorsill.values import Crossing, Direction
 from doorsill.vision.count.line import SETTLE_S, LineCounter
 from doorsill.vision.count.loose_ends import (
     HANDOVER_S,
@@ -143,6 +144,30 @@ def test_who_appears_at_the_edge_takes_up_nothing(
     went = [*walk(B, 0.27), *at(*[0.27] * 8), *[{}] * 4]
     steps = [*went, *walk(0.27, B, track=2)]
     assert tally(drive(LineCounter(ACROSS), steps, tall=tall)) == truth
+
+
+@pytest.mark.parametrize(
+    ("last", "beside", "truth"),
+    [
+        pytest.param(0.51, None, (1, 0), id="past it"),
+        pytest.param(0.49, None, (0, 0), id="before it"),
+        pytest.param(
+            0.51, 0.56, (0, 0), id="somebody is beside: may be one, seen twice"
+        ),
+        pytest.param(0.51, 0.9, (1, 0), id="somebody is elsewhere"),
+    ],
+)
+def test_who_leaves_the_picture_within_the_band_went_where_they_were_last_seen(
+    last: float, beside: float | None, truth: tuple[int, int]
+) -> None:
+    counter, now, found = LineCounter(ACROSS), 10.0, list[Crossing]()
+    other: Step = {} if beside is None else {2: (beside, 0.4)}
+    for y in np.linspace(0.2, last, 20):
+        found += counter.update(tracks_of({1: (0.5, float(y)), **other}), now)
+        now += FRAME_S
+    gone = replace(tracks_of(other, ended=(1,)), left=(1,))
+    found += counter.update(gone, now)
+    assert tally(found) == truth
 
 
 def test_who_is_lost_on_the_way_out_does_not_come_in_at_once() -> None:

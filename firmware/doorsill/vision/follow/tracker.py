@@ -38,6 +38,7 @@ FOOT_VARIANCE = 0.3**2  # of a foot's place at first, squared body widths
 FOOT_VARIANCE_LEAST = 0.1**2  # of one foot, as it is learned from, at least
 FOOT_VARIANCE_MOST = 1.0  # of one foot, as it is learned from, at most
 FOOT_GAIN = 0.005  # share of one foot's variance that is learned
+BIRTHS_GAIN = 0.02  # share of a picture's new tracks that is learned
 WIDTH_LEAST = 0.005  # least width of a body, picture heights
 TRACKS_LIMIT = 64  # tracks at most
 STEP_LIMIT_S = 1.0  # all tracks are dropped after a longer gap between frames
@@ -67,6 +68,7 @@ class Tracker:
         self._time = 0.0  # of the last frame, monotonic s
         self._people: list[Person] = []
         self._foot_variance = FOOT_VARIANCE
+        self._births = 0.0  # tracks that begin in each picture, averaged
         self._meetings = Meetings()
         self._things = Things()
         self._ids = np.empty(0, np.int64)  # of the people, in their order
@@ -89,7 +91,7 @@ class Tracker:
                 person.correct(sightings[row], now, foot_share)
             else:
                 person.miss()
-        merged = merge_twins(self._people, partner, now)
+        merged = merge_twins(self._people, partner, now, self._births)
         self._things.update(self._people, partner, now)
         swapped = self._meetings.settle(self._people, now)
         gone, partner = self._drop_gone(partner, now)
@@ -98,6 +100,7 @@ class Tracker:
         for person in gone:
             self._things.end(person, person.id in left)
         born = _find_born(self._people, partner, sightings, self._birth_score)
+        self._births += BIRTHS_GAIN * (len(born) - self._births)
         if born:
             self._people += [self._begin(sightings[row], now) for row in born]
             partner += born
