@@ -16,13 +16,11 @@ STAY_MOST_S = 36_000  # of all who left one zone in one minute, summed
 
 
 class Age(IntEnum):
-    """Apparent age band."""
+    """Apparent age band. Two: four were told apart right in two of three only."""
 
     CHILD = 0
-    YOUNG_ADULT = 1
-    ADULT = 2
-    OLDER = 3
-    UNKNOWN = 4
+    ADULT = 1
+    UNKNOWN = 2
 
 
 class Expression(IntEnum):

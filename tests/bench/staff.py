@@ -25,7 +25,7 @@ def rows() -> Iterator[Row]:
                 was = guessed(crossings, epsilon, runs, days)
             yield Row(
                 f"one employee alone, {name}, epsilon {epsilon} a day: expression "
-                "(chance 50 %) and age band (chance 25 %) guessed right",
+                "(chance 50 %) and age band (chance 50 %) guessed right",
                 shown(guessed(crossings, epsilon, runs, days)),
                 {f"noise for {BEFORE}, not {CROSSINGS_OF_ONE}": shown(was)},
             )

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from limits import END_S
 
+from doorsill.cells import Age
 from doorsill.channels import cell_link
 from doorsill.channels.cell_link import (
     CellClient,
@@ -58,7 +59,7 @@ looks = st.builds(
     line=st.integers(0, 7),
     start=starts,
     end=starts,
-    ages=st.tuples(*[counts] * 5),
+    ages=st.tuples(*[counts] * len(Age)),
     expressions=st.tuples(*[counts] * 3),
 )
 healths = st.builds(HealthCell, starts, *[counts] * 9)

@@ -73,7 +73,7 @@ def test_a_notice_switches_the_attributes_on_and_the_sign_says_so(
     signed("new", "q.toml", "--site", "porto-1", "--notice", "sign-7", *ANA)
     signed("sign", "q.toml", "--key", "c.key", "--out", "q.json")
     sign = " ".join((tmp_path / "q.sign.txt").read_text().split())
-    assert "apparent age band and apparent gender expression" in sign
+    assert "who looks like a child and who like an adult, and apparent gender" in sign
     assert "at least 10 crossings" in sign and "Notice sign-7" in sign
 
 

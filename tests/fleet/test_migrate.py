@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from limits import END_S, PROGRAM_S
 from sqlalchemy import Engine, event, inspect, text
 from sqlalchemy.dialects import postgresql
@@ -20,7 +25,7 @@ from sqlalchemy.schema import CreateTable
 import doorsill_fleet.registry.tables  # noqa: F401 - whose tables are the store's too
 from doorsill.errors import ConfigError, UplinkError
 from doorsill_fleet.store.engine import open_engine, reading, url_of, writing
-from doorsill_fleet.store.migrate import upgrade
+from doorsill_fleet.store.migrate import STEPS, upgrade
 from doorsill_fleet.store.schema import Base
 
 # A child that is killed with the n-th statement that makes a table.
@@ -115,6 +120,43 @@ def test_a_store_of_a_newer_doorsill_is_refused_and_named(engine: Engine) -> Non
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigError, match=r"of a newer doorsill \(its step is 9999\)"):
         upgrade(engine)
+
+
+FOUR_BANDS = """INSERT INTO attributes (site, device, place, start, "end",
+    is_historical, doubt, received, firmware, model, policy, people, age_child,
+    age_young_adult, age_adult, age_older, age_unknown, expression_feminine,
+    expression_masculine, expression_unknown, k, epsilon_micro)
+    VALUES ('s', 'd', 0, :start, 9, 0, '', 9, '', '', '', 40, -2, 11, 21, 4, 6, 1, 2,
+    3, 10, 5)"""
+
+
+def test_four_age_bands_become_two_and_every_row_survives(engine: Engine) -> None:
+    with writing(engine) as connection:
+        configuration = Config()
+        configuration.set_main_option("script_location", str(STEPS))
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "0005")
+        for start in range(3):
+            connection.execute(text(FOUR_BANDS), {"start": start})
+    upgrade(engine)
+    query = "SELECT start, age_child, age_adult, age_unknown, k FROM attributes"
+    with reading(engine) as connection:
+        rows = [tuple(row) for row in connection.execute(text(query))]
+    assert rows == [(start, -2, 36, 6, 10) for start in range(3)]
+
+
+def test_the_step_to_two_age_bands_is_sql_that_postgresql_has() -> None:
+    configuration, said = Config(), io.StringIO()
+    configuration.set_main_option("script_location", str(STEPS))
+    step = ScriptDirectory.from_config(configuration).get_revision("0006")
+    context = MigrationContext.configure(
+        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": said}
+    )
+    with Operations.context(context):
+        step.module.upgrade()
+    assert said.getvalue().split(";")[1].strip() == (
+        "ALTER TABLE attributes DROP COLUMN age_young_adult"
+    )
 
 
 def test_every_table_can_be_made_in_postgresql() -> None:

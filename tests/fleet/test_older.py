@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +47,15 @@ PRAGMA user_version = 2;
 """
 
 
+def as_it_was() -> str:
+    """``ATTRIBUTES`` with the four age bands of its time."""
+    adults = {"age_young_adult": 11, "age_adult": 21, "age_older": 4}
+    table: dict[str, Any] = {}
+    for name, value in json.loads(encode(ATTRIBUTES)).items():
+        table |= adults if name == "age_adult" else {name: value}
+    return json.dumps({**table, "schema": 1}, separators=(",", ":"))
+
+
 def older_file(path: Path, device: str) -> list[tuple[str, bytes]]:
     """The file as it was, with one row in each table; and what was sent for them."""
     line: list[Any] = [
@@ -56,7 +67,7 @@ def older_file(path: Path, device: str) -> list[tuple[str, bytes]]:
         device, ZONE.zone, ZONE.start, ZONE.epoch, ZONE.visits, ZONE.dwell_s, ZONE.end,
         ZONE.occupancy_max, ZONE.occupancy_mean_milli, ZONE.coverage_s, "", 1,
     ]  # fmt: skip
-    looks = [device, 0, ATTRIBUTES.start, ATTRIBUTES.end, encode(ATTRIBUTES).decode()]
+    looks = [device, 0, ATTRIBUTES.start, ATTRIBUTES.end, as_it_was()]
     database = sqlite3.connect(path)
     database.executescript(OLDER)
     for table, row in (("line_windows", line), ("zone_windows", zone)):
@@ -85,6 +96,10 @@ def test_every_row_is_taken_over_and_comes_no_second_time(
     assert store.totals(device, 0) == (LINE.count_in, LINE.count_out)
     assert store.windows(device, 0) == [(LINE.start, 3, 2, "dark gap")]
     assert store.keep(sent) == Kept(repeated=3)
+    query = "SELECT age_child, age_adult FROM attributes"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        looks = database.execute(query).fetchall()
+    assert looks == [(ATTRIBUTES.age_child, ATTRIBUTES.age_adult)]
     fresh = replace(LINE, start=LINE.start + 60)
     assert store.keep([(sent[0][0], encode(fresh))]) == Kept(new=1)
     store.close()

@@ -48,7 +48,7 @@ RULES = AttributeRules(
 )
 LINE = LineCell(0, DAY, 60, True, 5, 3, 60_000, Quality.GOOD)
 ZONE = ZoneCell(0, DAY, 60, True, 3, 30, 2, 400, 60_000, Quality.GOOD)
-LOOKS = LooksCell(0, DAY, DAY + SLOT_S, (2, 3, 4, 1, 0), (4, 5, 1))
+LOOKS = LooksCell(0, DAY, DAY + SLOT_S, (2, 8, 0), (4, 5, 1))
 HEALTH = HealthCell(DAY, 100, 3, 12_500, 100, 100, 1000, 0)
 HEADS = np.array([[0.2, 0.2, 0.6, 0.6]], np.float32)
 PIXELS = np.zeros((64, 64, 3), np.uint8)

@@ -54,6 +54,7 @@ shape = "1x4"
 scale = 0.1
 zero = 0
 labels = ["child", "young adult", "adult", "older"]
+bands = ["child", "adult", "adult", "adult"]
 least_confidence = 0.6
 temperature = 1.2
 """
@@ -125,8 +126,48 @@ def test_no_model_may_say_more_of_a_person_than_age_and_expression(
 
 def test_the_words_for_age_are_fixed(tmp_path: Path) -> None:
     text = ATTRIBUTES.replace('"older"', '"pensioner"')
-    with pytest.raises(ConfigError, match="must be the 4 labels"):
+    with pytest.raises(ConfigError, match="age must be the labels child, adult, or"):
         registry.load_manifest(write(tmp_path, text))
+
+
+BAND_LINE = 'bands = ["child", "adult", "adult", "adult"]\n'
+
+
+@pytest.mark.parametrize(
+    "bands",
+    [
+        pytest.param("", id="none, and the labels are finer"),
+        pytest.param('bands = ["child", "adult", "adult"]\n', id="one too few"),
+        pytest.param('bands = ["child", "adult", "adult", "older"]\n', id="finer"),
+        pytest.param('bands = ["adult", "adult", "adult", "adult"]\n', id="only one"),
+    ],
+)
+def test_each_label_has_one_of_the_bands_that_may_be_told(
+    tmp_path: Path, bands: str
+) -> None:
+    text = ATTRIBUTES.replace(BAND_LINE, bands)
+    with pytest.raises(ConfigError, match="band for each of its 4 labels, and the ban"):
+        registry.load_manifest(write(tmp_path, text))
+
+
+def test_where_the_labels_are_the_bands_they_need_not_be_named(tmp_path: Path) -> None:
+    text = ATTRIBUTES.replace(BAND_LINE, "").replace("1x4", "1x2")
+    text = text.replace('"young adult", "adult", "older"', '"adult"')
+    (output,) = registry.load_manifest(write(tmp_path, text)).outputs
+    assert output.bands == output.labels == ("child", "adult")
+
+
+def test_two_outputs_that_the_file_could_exchange_are_an_error(tmp_path: Path) -> None:
+    two = AGE.replace(BAND_LINE, "").replace("1x4", "1x2")
+    age = two.replace('"young adult", "adult", "older"', '"adult"')
+    other = two.replace('"age"', '"expression"').replace(
+        '"child", "young adult", "adult", "older"', '"feminine", "masculine"'
+    )
+    text = ATTRIBUTES.replace(AGE, age + other)
+    with pytest.raises(ConfigError, match="two have the same shape and scale"):
+        registry.load_manifest(write(tmp_path, text))
+    apart = text.replace("scale = 0.1", "scale = 0.2", 1)
+    assert len(registry.load_manifest(write(tmp_path, apart)).outputs) == 2
 
 
 def test_a_manifest_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:

@@ -37,6 +37,12 @@ SENTENCES: list[tuple[str, dict[str, Any], str, str]] = [
         "are not estimated",
     ),
     (
+        "two bands of age",
+        {"attributes": True, "notice": "sign-7"},
+        "who looks like a child and who like an adult",
+        "age band",
+    ),
+    (
         "what noise does not hide",
         {"attributes": True, "notice": "sign-7"},
         "It does not hide somebody who crosses many times a day, such as staff.",

@@ -150,7 +150,7 @@ def looks_of(shop: Shop) -> Any:
     shop.vision.send(line(start, LOOKED_AT))
     shop.vision.send(line(start + SLOT_S, 1))
     shop.vision.send(
-        LooksCell(0, start, start + SLOT_S, (0, 0, LOOKED_AT, 0, 0), (LOOKED_AT, 0, 0))
+        LooksCell(0, start, start + SLOT_S, (0, LOOKED_AT, 0), (LOOKED_AT, 0, 0))
     )
     for minute in (1, 2):  # sent after the report, if there is one
         shop.vision.send(line(start + SLOT_S + 60 * minute, 1))

@@ -41,12 +41,8 @@ from doorsill.cli import main
 from doorsill.consent.reasons import WORDS, Reason
 from doorsill.documents import canonical
 from doorsill.errors import ConfigError, UntrustedError
-from doorsill.models.manifest import (
-    ALLOWED_ATTRIBUTES,
-    load_manifest,
-    manifests,
-    verified_model,
-)
+from doorsill.models.manifest import load_manifest, manifests, verified_model
+from doorsill.models.said import BANDS
 from doorsill.policy import acceptance, document
 from doorsill.policy.notice import notice_text
 from doorsill.privacy.budget import Ledger
@@ -351,7 +347,7 @@ def spans(people: list[int]) -> list[LooksCell]:
     pending, found = Pending(), []
     for slot, looked_at in enumerate(people):
         start = 20_000 * 86_400 + slot * SLOT_S
-        looks = Histogram(start, start + 60, (0, 0, looked_at, 0, 0), (looked_at, 0, 0))
+        looks = Histogram(start, start + 60, (0, looked_at, 0), (looked_at, 0, 0))
         pending, span = add(pending, looks, 1)
         if span is not None:
             cell = LooksCell(0, span.start, span.end, span.ages, span.expressions)
@@ -557,12 +553,12 @@ def test_a_device_does_only_what_its_signed_policy_allows() -> None:
 
 
 def test_no_identification_no_embedding_no_template_no_reidentification() -> None:
-    assert set(ALLOWED_ATTRIBUTES) == {"age", "expression"}
+    assert set(BANDS) == {"age", "expression"}
     for path in manifests():
         manifest = load_manifest(path)
         outputs = sum(math.prod(tensor.shape[1:]) for tensor in manifest.outputs)
         if manifest.kind == "attributes":
-            assert outputs == 6  # four ages, two expressions, and nothing else
+            assert outputs == 6  # four labels of age, two of expression, and no more
 
 
 def test_track_ids_are_random_in_memory_and_gone_when_the_track_ends() -> None:

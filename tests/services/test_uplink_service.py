@@ -619,7 +619,7 @@ def slots(count: int) -> list[LineCell | LooksCell]:
 
 
 def looks(start: int, **changes: Any) -> LooksCell:
-    found = LooksCell(0, start, start + SLOT_S, (1, 2, 8, 1, 1), (5, 6, 2))
+    found = LooksCell(0, start, start + SLOT_S, (1, 11, 1), (5, 6, 2))
     return replace(found, **changes)
 
 
@@ -640,11 +640,11 @@ def test_attributes_go_out_with_noise_and_their_cost_is_on_disk(shop: Shop) -> N
 @pytest.mark.parametrize(
     "odd",
     [
-        pytest.param(looks(MIDNIGHT, ages=(0, 0, 9, 0, 0), expressions=(9, 0, 0)),
+        pytest.param(looks(MIDNIGHT, ages=(0, 9, 0), expressions=(9, 0, 0)),
                      id="of fewer than k"),
-        pytest.param(looks(MIDNIGHT, ages=(0, 0, 14, 0, 0), expressions=(14, 0, 0)),
+        pytest.param(looks(MIDNIGHT, ages=(0, 14, 0), expressions=(14, 0, 0)),
                      id="of more than came in"),
-        pytest.param(looks(MIDNIGHT, ages=(3_000_000_000, 0, 0, 0, 0)),
+        pytest.param(looks(MIDNIGHT, ages=(3_000_000_000, 0, 0)),
                      id="not of the same people"),
         pytest.param(looks(MIDNIGHT, line=7), id="of no line of ours"),
         pytest.param(looks(MIDNIGHT, end=MIDNIGHT + 60), id="of a minute"),
@@ -700,9 +700,7 @@ def test_looks_never_touch_a_disk_without_noise(own_site: Site, tmp_path: Path) 
     for minute in range(6):
         shop.vision.send(cell(minute, count_in=599, count_out=0))
     shop.vision.send(replace(cell(0), start=MIDNIGHT + SLOT_S))
-    shop.vision.send(
-        looks(MIDNIGHT, ages=(0, 0, 3_141, 0, 0), expressions=(3_141, 0, 0))
-    )
+    shop.vision.send(looks(MIDNIGHT, ages=(0, 3_141, 0), expressions=(3_141, 0, 0)))
     shop.turn(lambda: len(shop.stored()) == 7 and not shop.vision.pending)
     assert shop.uplink.intake.refused == 0
     files = [path for path in shop.folder.iterdir() if path.name.startswith("outbox")]

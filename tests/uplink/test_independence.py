@@ -33,7 +33,7 @@ from doorsill.wire.messages import age_cells, expression_cells
 
 REPORTS = 2_000
 LATER = 1, 2  # reports after the one that is looked at
-AGES, EXPRESSIONS = (0, 3, 14, 2, 1), (11, 9, 0)  # two of the cells hold nobody
+AGES, EXPRESSIONS = (0, 19, 1), (11, 9, 0)  # two of the cells hold nobody
 UNKNOWN = 5  # who came in and was not looked at
 TRUTH = {
     **age_cells((*AGES[:-1], AGES[-1] + UNKNOWN)),
@@ -108,7 +108,7 @@ def test_every_cell_has_its_whole_noise_whatever_it_holds(values: Noise) -> None
 def shared(values: Noise) -> Noise:
     """Feminine and masculine with one noise: their difference is exact."""
     wrong = values.copy()
-    wrong[:, 6] = wrong[:, 5]
+    wrong[:, len(Age) + 1] = wrong[:, len(Age)]
     return wrong
 
 

@@ -204,7 +204,7 @@ def test_places_are_named_in_the_order_in_which_they_are_told() -> None:
 
 
 def looks(start: int, end: int, index: int = 0) -> LooksCell:
-    return LooksCell(index, start, end, (0, 0, 10, 0, 0), (10, 0, 0))
+    return LooksCell(index, start, end, (0, 10, 0), (10, 0, 0))
 
 
 @pytest.mark.parametrize(

@@ -321,7 +321,7 @@ def test_people_who_came_in_are_kept_by_line_and_slot_for_two_days() -> None:
 
 def looks(start: int, end: int, index: int = 0) -> LooksCell:
     at = (SLOT + start * SLOT_S, SLOT + end * SLOT_S)
-    return LooksCell(index, *at, (0, 0, 10, 0, 0), (10, 0, 0))
+    return LooksCell(index, *at, (0, 10, 0), (10, 0, 0))
 
 
 def slots(book: Book, count: int) -> Book:

@@ -57,8 +57,8 @@ class Scripted:
         )
 
 
-CLEAR = ([0.0, 0.0, 1.0, 0.0], [0.9, 0.1])
-DOUBT = ([0.3, 0.3, 0.2, 0.2], [0.5, 0.5])
+CLEAR = ([0.0, 1.0], [0.9, 0.1])
+DOUBT = ([0.5, 0.5], [0.5, 0.5])
 
 
 def show(
@@ -104,7 +104,7 @@ def test_a_track_is_averaged_over_its_frames(
 
 
 def test_one_bad_frame_does_not_decide() -> None:
-    reader = Scripted({0.1: CLEAR, 0.5: ([1.0, 0, 0, 0], [0.0, 1.0])})
+    reader = Scripted({0.1: CLEAR, 0.5: ([1.0, 0.0], [0.0, 1.0])})
     stage = looks(reader)
     for step in range(30):
         show(stage, step * STEP, (7, 0.5 if step == 0 else 0.1))

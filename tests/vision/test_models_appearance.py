@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from doorsill.drivers.model.interpreter import Output, Tensor
+from doorsill.models.manifest import Quantisation
 from doorsill.values import Age, Expression
 from doorsill.vision.attributes.appearance import (
     CROP_LENGTH,
@@ -28,12 +29,16 @@ class Stated:
 
     name: str
     shape: tuple[int, ...]
+    bands: tuple[str, ...]
+    quantisation: Quantisation
     least_confidence: float = 0.6
     temperature: float = 1.0
 
 
 class Net:
     """Answers with fixed logits and remembers what it was shown."""
+
+    scales = (0.1, 0.05)  # of age and expression
 
     def __init__(self, age: list[float], expression: list[float]) -> None:
         self.input = Tensor("x", (1, LONG, WIDE, 3), np.dtype(np.int8), 1 / 128, 0)
@@ -51,16 +56,26 @@ class Net:
     def outputs(self) -> tuple[Output, ...]:
         return tuple(
             Output(
-                Tensor("y", (1, len(row)), np.dtype(np.int8), 0.1, 0),
-                np.array([row], np.float32) * 10,
+                Tensor("y", (1, len(row)), np.dtype(np.int8), scale, 0),
+                np.array([row], np.float32) / scale,
             )
-            for row in self.logits
+            for row, scale in zip(self.logits, self.scales, strict=True)
         )
 
 
-def reader(net: Net, **more: float) -> Appearance:
-    stated = (Stated("age", (1, 4), **more), Stated("expression", (1, 2), **more))
-    return Appearance(net, stated)
+FOUR = ("child", "adult", "adult", "adult")
+
+
+def reader(net: Net, bands: tuple[str, ...] = FOUR) -> Appearance:
+    age, expression = (Quantisation(scale, 0) for scale in Net.scales)
+    both = ("feminine", "masculine")
+    return Appearance(
+        net,
+        (
+            Stated("expression", (1, 2), both, expression),
+            Stated("age", (1, len(bands)), bands, age),
+        ),
+    )
 
 
 def picture() -> np.ndarray:
@@ -138,10 +153,11 @@ def test_shares_sum_to_one_and_nobody_stays_in_memory() -> None:
     ("age", "expression", "want"),
     [
         ([5, 0, 0, 0], [0, 5], (Age.CHILD, Expression.MASCULINE)),
-        ([0, 0, 0, 5], [5, 0], (Age.OLDER, Expression.FEMININE)),
-        ([1, 1, 1, 1], [1, 1], (Age.UNKNOWN, Expression.UNKNOWN)),
+        ([0, 0, 0, 5], [5, 0], (Age.ADULT, Expression.FEMININE)),
+        ([0, 1, 1, 1], [5, 0], (Age.ADULT, Expression.FEMININE)),
+        ([1, 0, 0, 0], [1, 1], (Age.UNKNOWN, Expression.UNKNOWN)),
     ],
-    ids=["sure", "sure of the opposite", "in doubt"],
+    ids=["sure", "sure of the opposite", "of which adult, in doubt", "in doubt"],
 )
 def test_in_doubt_the_answer_is_unknown(
     age: list[float], expression: list[float], want: tuple[Age, Expression]
@@ -150,6 +166,20 @@ def test_in_doubt_the_answer_is_unknown(
     head = np.array([[0.4, 0.3, 0.5, 0.5]], np.float32)
     found = made.decide(*made.read(picture(), head, head))
     assert (found.age, found.expression) == want
+
+
+def test_the_shares_of_one_band_are_added_up_and_nothing_finer_leaves() -> None:
+    head = np.array([[0.4, 0.3, 0.5, 0.5]], np.float32)
+    ages, _ = reader(Net([1, 2, 0, -1], [0, 0])).read(picture(), head, head)
+    each = softmax(np.array([1, 2, 0, -1], np.float32))
+    assert ages == pytest.approx(np.array([[each[0], each[1:].sum()]]))
+
+
+def test_outputs_of_one_length_are_told_apart_by_what_the_manifest_says() -> None:
+    head = np.array([[0.4, 0.3, 0.5, 0.5]], np.float32)
+    made = reader(Net([5, 0], [0, 5]), ("child", "adult"))
+    found = made.decide(*made.read(picture(), head, head))
+    assert (found.age, found.expression) == (Age.CHILD, Expression.MASCULINE)
 
 
 def test_nobody_looked_at_is_unknown() -> None:

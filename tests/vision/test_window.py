@@ -193,7 +193,7 @@ def test_the_last_window_is_closed_where_the_process_stops() -> None:
     assert cell.closed and cell.quality & Quality.GAP
 
 
-OLDER = Attributes(Age.OLDER, Expression.FEMININE)
+ADULT = Attributes(Age.ADULT, Expression.FEMININE)
 MORNING = NOON - NOON % SLOT_S
 
 
@@ -201,8 +201,8 @@ def looked_at(people: int) -> Door:
     """A slot in which ``people`` came in and were looked at, and the one after it."""
     door = Door(start=MORNING)
     for _ in range(people):
-        door.keeper.book_attributes(door.cross(IN), OLDER)
-        door.keeper.book_attributes(door.cross(OUT), OLDER)
+        door.keeper.book_attributes(door.cross(IN), ADULT)
+        door.keeper.book_attributes(door.cross(OUT), ADULT)
     door.wait(60.0)
     door.wait(SLOT_S - 60.0)
     door.wait(60.0)
@@ -211,7 +211,7 @@ def looked_at(people: int) -> Door:
 
 def test_looks_are_of_people_who_came_in_and_are_handed_over_as_one_sum() -> None:
     assert looked_at(10).looks == [
-        LooksCell(0, MORNING, MORNING + SLOT_S, (0, 0, 0, 10, 0), (10, 0, 0))
+        LooksCell(0, MORNING, MORNING + SLOT_S, (0, 10, 0), (10, 0, 0))
     ]
 
 
@@ -224,7 +224,7 @@ def test_the_stricter_k_of_the_policy_holds() -> None:
     door = Door(start=MORNING)
     door.keeper = WindowKeeper(1, door.now, door.utc, k=12)
     for _ in range(11):
-        door.keeper.book_attributes(door.cross(IN), OLDER)
+        door.keeper.book_attributes(door.cross(IN), ADULT)
     door.wait(SLOT_S)
     door.wait(60.0)
     assert door.looks == []

@@ -144,7 +144,7 @@ GOOD = encode(LINE)
         ),
         pytest.param(changed(LINE, kind="face"), "LineInterval.kind", id="other kind"),
         pytest.param(changed(LINE, kind="zone"), "must hold exactly", id="mixed kinds"),
-        pytest.param(changed(LINE, schema=2), "outside of 1..1", id="other version"),
+        pytest.param(changed(LINE, schema=2), "and here it is 1", id="other version"),
         pytest.param(
             changed(LINE, quality=["gap", "dark"]), "more than", id="reordered"
         ),

@@ -1,7 +1,7 @@
 """What the looks of one who crosses often give away: the real reports, guessed from.
 
 One person alone crosses n times; a person who reads the broker knows that, and guesses
-apparent expression (of 2) and age band (of 4) by the larger cells.
+apparent expression (of 2) and age band (of 2) by the larger cells.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from uplinks import RELEASE
 
-from doorsill.cells import LooksCell
+from doorsill.cells import Age, Expression, LooksCell
 from doorsill.privacy.budget import Ledger
 from doorsill.privacy.floors import K_FLOOR, REPORTS_PER_DAY, SLOT_S
 from doorsill.privacy.noise import MICRO
@@ -31,7 +31,7 @@ def alone(crossings: Sequence[int], expression: int, age: int) -> Iterator[Looks
     """What vision hands on of one person who comes in so often in each slot."""
     pending = Pending()
     for slot, often in enumerate((*crossings, 0)):
-        ages, expressions = [0] * 5, [0] * 3
+        ages, expressions = [0] * len(Age), [0] * len(Expression)
         ages[age] = expressions[expression] = often
         start = DAY * 86_400 + slot * SLOT_S
         looks = Histogram(start, start + 60, tuple(ages), tuple(expressions))
@@ -60,19 +60,17 @@ def guessed(
     """The shares of right guesses of expression and of age band."""
     right_expression = right_age = 0
     for _ in range(runs):
-        expression, age = random.randrange(2), random.randrange(4)
-        sums = [0] * 6
+        expression, age = random.randrange(2), random.randrange(2)
+        sums = [0] * 4
         for _ in range(days):
             for each in reports(alone(crossings, expression, age), epsilon):
                 cells = (
                     each.expression_feminine,
                     each.expression_masculine,
                     each.age_child,
-                    each.age_young_adult,
                     each.age_adult,
-                    each.age_older,
                 )
                 sums = [a + b for a, b in zip(sums, cells, strict=True)]
         right_expression += (sums[1] > sums[0]) == expression
-        right_age += max(range(4), key=lambda i: sums[2 + i]) == age
+        right_age += (sums[3] > sums[2]) == age
     return right_expression / runs, right_age / runs

@@ -68,8 +68,8 @@ def noise(minute: int, dice: random.Random) -> Iterator[Cell]:
     yield replace(word, count_in=10**6)  # more than feet can do
     yield replace(word, duration_s=86_400)
     yield replace(word, quality=Quality.FAULT | Quality(1 << 20))
-    yield LooksCell(0, slot - SLOT_S, slot, (9**9, 0, 0, 0, 1), (9**9, 1, 0))
-    yield LooksCell(0, slot, slot + SLOT_S, (10, 0, 0, 0, 0), (10, 0, 0))
+    yield LooksCell(0, slot - SLOT_S, slot, (9**9, 0, 1), (9**9, 1, 0))
+    yield LooksCell(0, slot, slot + SLOT_S, (10, 0, 0), (10, 0, 0))
     yield HealthCell(far, *(dice.randrange(2**32) for _ in range(9)))
 
 

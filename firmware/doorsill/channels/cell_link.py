@@ -40,7 +40,7 @@ from doorsill.errors import UplinkError
 
 log = logging.getLogger(__name__)
 
-VERSION = 2  # of these messages
+VERSION = 3  # of these messages
 UPLINK_USER = "doorsill-uplink"
 QUEUE_LIMIT = 20_000  # closed cells kept without an uplink: 3 days of 4 lines
 VISION_S = 5.0  # longest wait for vision to take a connection or an acknowledgement

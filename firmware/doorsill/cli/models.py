@@ -63,6 +63,8 @@ def info_models(args: argparse.Namespace) -> int:
     for out in m.outputs:
         shape = "x".join(map(str, out.shape))
         labels = f": {', '.join(out.labels)}" if out.labels else ""
+        if out.bands != out.labels:
+            labels += f"; told as {' or '.join(dict.fromkeys(out.bands))}"
         _say(f"output      {out.name} {shape}{labels}")
     if m.decode is not None:
         _say(f"scores      from {m.decode.threshold}, sure from {m.decode.sure}")

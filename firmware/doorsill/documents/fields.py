@@ -99,11 +99,18 @@ class Fields:
         return bool(self._take(name, "true or false", bool))
 
     def texts(
-        self, name: str, pattern: str, most: int, *, absent: bool = False
+        self,
+        name: str,
+        pattern: str,
+        most: int,
+        *,
+        absent: bool = False,
+        repeated: bool = False,
     ) -> tuple[str, ...]:
         """A list of at most ``most`` different texts that match ``pattern``.
 
-        With ``absent`` it may be left out, which means none.
+        With ``absent`` it may be left out, which means none; with ``repeated`` a text
+        may stand in it more than once.
         """
         if absent and not self.has(name):
             return ()
@@ -112,7 +119,7 @@ class Fields:
             if not isinstance(value, str) or not re.fullmatch(pattern, value):
                 self.note(name, f"holds {shown(value)}, not matching {pattern}")
                 return ()
-        if len(set(values)) != len(values):
+        if len(set(values)) != len(values) and not repeated:
             self.note(name, "holds the same text twice")
         return tuple(values)
 

@@ -2,8 +2,7 @@
 
 A manifest (TOML) says what a model is, what goes in, what comes out and who made it.
 ``load_manifest`` refuses one that is odd; ``verified_model`` gives bytes only when
-their SHA-256 is the manifest's. A model that reads attributes may say how old and how
-masculine or feminine somebody appears, and nothing else: no other output is loaded.
+their SHA-256 is the manifest's. What a model may say about a person: ``said.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from doorsill.documents.fields import Fields
 from doorsill.documents.reading import parse_toml, read_file
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.models.recognise import MODEL_MAX_BYTES
+from doorsill.models.said import wrong_in
 
 RULES = ("ssd", "retina", "efficientdet")  # see vision/detect/anchors.py
 
@@ -63,11 +63,6 @@ class HeadsDecode:
 
 
 KINDS = ("heads", "ssd", "attributes")
-# What may be said about a person, and in which words; this is no setting.
-ALLOWED_ATTRIBUTES = {
-    "age": ("child", "young adult", "adult", "older"),
-    "expression": ("feminine", "masculine"),
-}
 MANIFEST_MAX_BYTES = 64 << 10  # of a manifest
 TEXT = r"[^\x00-\x1f]+"
 MODEL_FILE = r"[A-Za-z0-9][A-Za-z0-9_.-]*\.(?i:tflite|lite)"  # beside the manifest
@@ -78,12 +73,17 @@ MOST_CLASSES = 9999  # highest class or column of people
 
 @dataclass(frozen=True, slots=True)
 class OutputTensor:
-    """One output; real = scale * (stored - zero). ``labels`` only for attributes."""
+    """One output; real = scale * (stored - zero).
+
+    ``labels`` and ``bands`` only for attributes: what the network was taught, and how
+    each of these is answered.
+    """
 
     name: str
     shape: tuple[int, ...]
     quantisation: Quantisation
     labels: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ()  # one for each label
     least_confidence: float = 0.0  # below it the answer is unknown
     temperature: float = 1.0  # divides the logits, so that confidence is honest
 
@@ -236,17 +236,18 @@ def _output(each: Fields, kind: str) -> OutputTensor:
     scale = each.number("scale", 0, 1000)
     zero = each.whole("zero", -128, 255)
     labels: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ()
     least, temperature = 0.0, 1.0
     if kind == "attributes":
         labels = each.texts("labels", TEXT, 8)
+        bands = each.texts("bands", TEXT, 8, absent=True, repeated=True) or labels
         least = each.number("least_confidence", 0, 1)
         temperature = each.number("temperature", 0.05, 20)
     each.end()
     right = re.fullmatch(SHAPE, shape)  # a wrong one was noted
     sides = tuple(int(side) for side in shape.split("x")) if right else ()
-    return OutputTensor(
-        name, sides, Quantisation(scale, zero), labels, least, temperature
-    )
+    stored = Quantisation(scale, zero)
+    return OutputTensor(name, sides, stored, labels, bands, least, temperature)
 
 
 def _decode(table: Fields) -> HeadsDecode:
@@ -277,17 +278,10 @@ def _check_outputs(
                 f"manifest.output reg must be {heat[1]}x{heat[2]}x{CHANNELS}"
             )
     if kind == "attributes":
-        for tensor in outputs:
-            allowed = ALLOWED_ATTRIBUTES.get(tensor.name)
-            if allowed is None:
-                problems.append(
-                    f"manifest.output {tensor.name} is not allowed; a model may say"
-                    f" {' and '.join(ALLOWED_ATTRIBUTES)} and nothing else"
-                )
-            elif tensor.labels != allowed or tensor.shape != (1, len(allowed)):
-                problems.append(
-                    f"manifest.output {tensor.name} must be the {len(allowed)} labels"
-                    f" {', '.join(allowed)}"
-                )
-        if not outputs:
-            problems.append("manifest.output is missing")
+        problems += [f"manifest.output {each}" for each in wrong_in(outputs)]
+        ends = {(tensor.shape, tensor.quantisation.scale) for tensor in outputs}
+        if len(ends) < len(outputs):
+            problems.append(
+                "manifest.output: two have the same shape and scale, so nothing says"
+                " which of the file's outputs is which"
+            )

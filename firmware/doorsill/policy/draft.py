@@ -27,7 +27,8 @@ controller = {controller}
 timezone = {timezone}
 {expires}
 
-# Apparent age band and gender expression: off, unless a notice hangs at the door.
+# Apparent age (child or adult; four bands were right in two of three only, and no
+# figure) and gender expression: off, unless a notice hangs at the door.
 attributes = {attributes}
 {notice}
 k = {k}                          # smallest group published, in crossings; 10 at least

@@ -66,7 +66,8 @@ def _attributes(policy: Policy) -> Iterator[str]:
     if not policy.attributes:
         yield "Age and gender are not estimated."
         return
-    yield "The camera also estimates apparent age band and apparent gender expression."
+    yield "The camera also estimates who looks like a child and who like an adult, and"
+    yield "apparent gender expression; no age is estimated any finer."
     yield f"Only totals of at least {policy.k} crossings leave it, with random noise"
     yield "that hides each single crossing. It does not hide somebody who crosses many"
     yield "times a day, such as staff."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import fields
 from typing import Any, NoReturn
 
 from doorsill.errors import UntrustedError
@@ -73,6 +74,7 @@ def _read(payload: bytes) -> dict[str, Any]:
 def _build(kind: type[Any], table: dict[str, Any]) -> Message:
     known = fields_of(kind)
     names = [name for _, name, _ in known]
+    _require_version(kind, table)
     if list(table) != names:
         raise UntrustedError(
             f"{kind.__name__} must hold exactly {', '.join(names)}, in that order"
@@ -84,6 +86,17 @@ def _build(kind: type[Any], table: dict[str, Any]) -> Message:
         values[attribute] = tuple(value) if isinstance(value, list) else value
     message: Message = kind(**values)
     return message
+
+
+def _require_version(kind: type[Any], table: dict[str, Any]) -> None:
+    """What another release of doorsill wrote is refused by that, and not by a field."""
+    ours = next(each.default for each in fields(kind) if each.name == "schema")
+    told = table.get("schema")
+    if type(told) is int and told != ours:
+        raise UntrustedError(
+            f"{kind.__name__} of schema {told}, and here it is {ours}: another doorsill"
+            " wrote it; update the older of the two"
+        )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from doorsill.wire.gauges import (
 from doorsill.wire.rules import Flag, OrNull, Pairs, Text, Whole, Word, Words, rule
 
 VERSION = 1  # of this schema
+ATTRIBUTES_VERSION = 2  # of ``Attributes``: two age bands; 1 had four
 LARGEST_BYTES = 1024  # of a message that is no certificate
 LINES_LIMIT, ZONES_LIMIT = 8, 16  # of one device
 STREAMS = ("interval", "live", "attributes", "health", "state", "certificate")
@@ -50,6 +51,7 @@ POLICY_LARGEST_BYTES = 16_384  # of a signed policy that comes by air
 QUALITY_WORDS = tuple(str(flag.name).lower() for flag in Quality)
 
 _VERSION = Whole(VERSION, VERSION)
+_ATTRIBUTES_VERSION = Whole(ATTRIBUTES_VERSION, ATTRIBUTES_VERSION)
 _TIME = Whole(0, 2**33)  # UTC s, until 2242
 _COUNT = Whole(0, CROSSINGS_MOST)  # people in one window
 _TOTAL = Whole(0, 999_999_999)  # people since the epoch began
@@ -161,15 +163,13 @@ class Attributes:
     Laplace noise of scale 2 / (epsilon_micro / 1e6) and may be negative.
     """
 
-    schema: int = rule(_VERSION, default=VERSION)
+    schema: int = rule(_ATTRIBUTES_VERSION, default=ATTRIBUTES_VERSION)
     line: int = rule(Whole(0, LINES_LIMIT - 1))
     start: int = rule(_TIME)
     end: int = rule(_TIME)
     people: int = rule(_TOTAL)
     age_child: int = rule(_NOISY)
-    age_young_adult: int = rule(_NOISY)
     age_adult: int = rule(_NOISY)
-    age_older: int = rule(_NOISY)
     age_unknown: int = rule(_NOISY)
     expression_feminine: int = rule(_NOISY)
     expression_masculine: int = rule(_NOISY)
@@ -288,7 +288,7 @@ def quality_words(quality: Quality) -> tuple[str, ...]:
 
 
 def age_cells(counts: tuple[int, ...]) -> dict[str, int]:
-    """The five cells of the age histogram by their names on the wire."""
+    """The three cells of the age histogram by their names on the wire."""
     return {f"age_{age.name.lower()}": counts[age] for age in Age}
 
 

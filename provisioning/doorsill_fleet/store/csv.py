@@ -25,9 +25,9 @@ from typing import Any
 
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.privacy.floors import DAY_S
-from doorsill.wire.codec import decode
 from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval
 from doorsill_fleet.ingest.quarantine import Quarantine
+from doorsill_fleet.store import four_bands
 from doorsill_fleet.store.rows import levels_of
 from doorsill_fleet.store.windows import Kept
 
@@ -55,9 +55,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "quality", "is_historical", *_RELEASE,
     ),
     ATTRIBUTES: (
-        *_COMMON, "place", "people", "age_child", "age_young_adult", "age_adult",
-        "age_older", "age_unknown", "expression_feminine", "expression_masculine",
-        "expression_unknown", "k", "epsilon", "is_historical", *_RELEASE,
+        *_COMMON, "place", "people", "age_child", "age_adult", "age_unknown",
+        "expression_feminine", "expression_masculine", "expression_unknown", "k",
+        "epsilon", "is_historical", *_RELEASE,
     ),
 }  # fmt: skip
 
@@ -170,6 +170,8 @@ class CsvStore:
         """Compare the file with what the index knows of it."""
         path, noted = self._files[kind], self._length(kind)
         size = path.stat().st_size if path.exists() else 0
+        if noted and size >= noted and self._set_aside(kind, noted):
+            size = 0
         if noted is None and size:
             raise ConfigError(
                 f"{path} is there and not ours (nothing of it is in its index); name "
@@ -186,6 +188,23 @@ class CsvStore:
             self._cut(path, noted or 0, size)
         with self._index as index:
             index.execute(_LENGTH, (kind, noted if size and noted else 0))
+
+    def _set_aside(self, kind: str, noted: int) -> bool:
+        """Whether the file had an older doorsill's columns; then it has another name.
+
+        ConfigError if there is one of that name already.
+        """
+        path = self._files[kind]
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            if next(csv.reader(file), []) == list(COLUMNS[kind]):
+                return False
+        aside = path.with_name(path.name + ".older")
+        if aside.exists():
+            raise ConfigError(f"{path} has other columns than ours; move it away")
+        log.warning("%s has an older doorsill's columns: it is now %s", path, aside)
+        os.truncate(path, noted)
+        path.replace(aside)
+        return True
 
     def _cut(self, path: Path, noted: int, size: int) -> None:
         """Cut off what was written and never noted; an unknown file is set aside."""
@@ -217,7 +236,7 @@ def row_of(topic: str, payload: bytes, site: str = "") -> Found | None:
     UntrustedError for what is no message of a camera (of ``site``).
     """
     shop, device, stream = levels_of(topic, site)
-    message = decode(stream, payload)
+    message = four_bands.read(stream, payload)
     if not isinstance(message, LineInterval | ZoneInterval | Attributes):
         return None
     row: dict[str, Any] = {

@@ -36,7 +36,7 @@ COUNTS = {
 LOOKS = {
     "site": "text", "device": "text", "place": "number", "start": "time",
     "end": "time", "people": "number", "age_child": "number",
-    "age_young_adult": "number", "age_adult": "number", "age_older": "number",
+    "age_adult": "number",
     "age_unknown": "number", "expression_feminine": "number",
     "expression_masculine": "number", "expression_unknown": "number", "k": "number",
     "epsilon_micro": "number",

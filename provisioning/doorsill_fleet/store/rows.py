@@ -10,9 +10,9 @@ from sqlalchemy import Table
 from doorsill.documents.fields import DEVICE_ID
 from doorsill.errors import UntrustedError
 from doorsill.wire.certificate import Certificate
-from doorsill.wire.codec import decode
 from doorsill.wire.messages import Attributes, LineInterval, Message, ZoneInterval
 from doorsill.wire.rules import fields_of
+from doorsill_fleet.store import four_bands
 from doorsill_fleet.store.doubt import doubt_of
 from doorsill_fleet.store.schema import (
     AttributeSpan,
@@ -77,7 +77,7 @@ def row_of(topic: str, payload: bytes, now: int, site: str = "") -> Row:
     ``now`` is our own clock, UTC s.
     """
     shop, device, stream = levels_of(topic, site)
-    message = decode(stream, payload)
+    message = four_bands.read(stream, payload)
     values: dict[str, Any] = {"site": shop, "device": device, "received": now}
     if isinstance(message, LineInterval | ZoneInterval | Attributes):
         return _span((shop, device), message, values, now)

@@ -2,7 +2,9 @@
 
 The crop is taken at the resolution that the detector already has; it is never kept. A
 track averages what ``Appearance.read`` gives over its frames and calls ``decide`` once:
-below the manifest's least confidence the answer is *unknown*.
+below the manifest's least confidence the answer is *unknown*. A network may have been
+taught finer labels than the bands of ``cells.Age``; ``read`` adds up the shares of one
+band, so that nothing finer leaves it.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorsill.drivers.model.interpreter import Interpreter
+from doorsill.models.manifest import Quantisation
 from doorsill.values import Age, Attributes, Boxes, Expression, Pixels
 
-Shares = NDArray[np.float32]  # (n, labels), each row sums to 1
+Shares = NDArray[np.float32]  # (n, bands), each row sums to 1
+ANSWERS = {"age": Age, "expression": Expression}
 
 GREY = 128  # level of the crop where it reaches beyond the picture, of 256
 CROP_LENGTH = 7.5  # length of the crop, in heads
@@ -33,6 +37,14 @@ class Output(Protocol):
     @property
     def shape(self) -> tuple[int, ...]:
         """(1, labels)."""
+
+    @property
+    def quantisation(self) -> Quantisation:
+        """With the shape it says which of the file's outputs this is."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The band of each label."""
 
     @property
     def least_confidence(self) -> float:
@@ -98,25 +110,31 @@ class Appearance:
     def __init__(self, interpreter: Interpreter, outputs: tuple[Output, ...]) -> None:
         self._interpreter = interpreter
         self._outputs = {output.name: output for output in outputs}
+        self._tables = {output.name: band_table(output) for output in outputs}
+        # The file names its outputs as it likes; ``open_model`` compared these two.
+        self._names = {
+            (output.shape, output.quantisation.scale): output.name for output in outputs
+        }
 
     def read(
         self, pixels: Pixels, heads: Boxes, bodies: Boxes
     ) -> tuple[Shares, Shares]:
-        """Ages (n, 4) and expressions (n, 2) of the people with these boxes.
+        """Ages (n, 2) and expressions (n, 2) of the people with these boxes.
 
         ``heads`` and ``bodies`` are (n, 4) in 0..1 of the picture.
         """
-        ages = np.empty((len(heads), len(Age) - 1), np.float32)
-        expressions = np.empty((len(heads), len(Expression) - 1), np.float32)
+        read = {
+            name: np.empty((len(heads), len(answer) - 1), np.float32)
+            for name, answer in ANSWERS.items()
+        }
         for row in range(len(heads)):
             self._infer(pixels, heads[row], bodies[row])
             for output in self._interpreter.outputs():
-                real = output.real().reshape(-1)
-                is_age = len(real) == ages.shape[1]
-                name = "age" if is_age else "expression"
-                shares = softmax(real / np.float32(self._outputs[name].temperature))
-                (ages if is_age else expressions)[row] = shares
-        return ages, expressions
+                name = self._names[output.tensor.shape, output.tensor.scale]
+                logits = output.real().reshape(-1)
+                shares = softmax(logits / np.float32(self._outputs[name].temperature))
+                read[name][row] = shares @ self._tables[name]
+        return read["age"], read["expression"]
 
     def decide(self, ages: Shares, expressions: Shares) -> Attributes:
         """One answer from the rows of one track; *unknown* where they are unsure."""
@@ -140,6 +158,15 @@ class Appearance:
         mean = rows.mean(axis=0)
         best = int(mean.argmax())
         return best if mean[best] >= self._outputs[name].least_confidence else unknown
+
+
+def band_table(output: Output) -> NDArray[np.float32]:
+    """(labels, bands): 1 where a label's share belongs to a band, else 0."""
+    answer = ANSWERS[output.name]
+    table = np.zeros((len(output.bands), len(answer) - 1), np.float32)
+    for label, band in enumerate(output.bands):
+        table[label, answer[band.upper()]] = 1
+    return table
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from doorsill.policy.document import Policy
 from doorsill.values import Attributes, Boxes, Crossing, Detections, Pixels, Tracks
 from doorsill.vision.count.loose_ends import HANDOVER_S
 
-Shares = NDArray[np.float32]  # (n, labels), each row sums to 1
+Shares = NDArray[np.float32]  # (n, bands), each row sums to 1
 
 READINGS = 8  # of one track at most
 PER_FRAME = 2  # people who are read in one frame at most
@@ -32,7 +32,7 @@ class AppearanceModel(Protocol):
     def read(
         self, pixels: Pixels, heads: Boxes, bodies: Boxes
     ) -> tuple[Shares, Shares]:
-        """Ages (n, 4) and expressions (n, 2); ``heads`` and ``bodies`` are (n, 4)."""
+        """Ages (n, 2) and expressions (n, 2); ``heads`` and ``bodies`` are (n, 4)."""
 
     def decide(self, ages: Shares, expressions: Shares) -> Attributes:
         """One answer from the rows of one track."""
