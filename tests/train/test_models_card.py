@@ -27,7 +27,13 @@ def test_the_card_says_how_often_it_is_right() -> None:
     assert [row for row in found if row not in CARD] == []
 
 
-@pytest.mark.parametrize(("name", "labels"), [("age", 4), ("expression", 2)])
+def test_the_card_says_how_often_each_band_is_found_and_right() -> None:
+    found = rows(tables.of_each(measured("attributes.json")))
+    assert len(found) == 4
+    assert [row for row in found if row not in CARD] == []
+
+
+@pytest.mark.parametrize(("name", "labels"), [("age", 2), ("expression", 2)])
 def test_the_card_says_who_is_taken_for_whom(name: str, labels: int) -> None:
     found = rows(tables.confusions(name, measured("attributes.json")[name]))
     assert len(found) == labels

@@ -5,7 +5,7 @@
 A store sees how often each answer (or *unknown*) was given, not who was there. With the
 confusion matrix of the model card the mix is estimated by least squares within the
 simplex; intervals resample the day and the matrix. (Expectation maximisation has the
-same aim, but with neighbouring age bands it was still far off after 400 rounds.)
+same aim, but with four age bands it was still far off after 400 rounds.)
 
 Three questions about each mix. With the *right* matrix, is the correction unbiased?
 With a matrix measured on as many people but others each day (*redrawn*), is it so on
@@ -28,7 +28,7 @@ from doorsill_train.judge.calibration import CONFUSION, OTHER_HALF
 DAYS, PEOPLE, RESAMPLES = 300, 400, 200
 RIDGE = 1e-9  # where answers tell two groups not apart, they are given as much
 MIXES = {
-    "age": [[0.05, 0.6, 0.3, 0.05], [0.4, 0.1, 0.4, 0.1], [0.02, 0.1, 0.28, 0.6]],
+    "age": [[0.02, 0.98], [0.2, 0.8], [0.5, 0.5]],
     "expression": [[0.15, 0.85], [0.5, 0.5], [0.9, 0.1]],
 }
 

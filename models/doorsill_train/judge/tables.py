@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from doorsill.models.manifest import ALLOWED_ATTRIBUTES
+from doorsill.models.said import BANDS
 from doorsill_train.judge.calibration import CONFUSION, OTHER_HALF
 from doorsill_train.shipped import MODELS
 
@@ -36,14 +36,32 @@ def accuracies(report: dict[str, dict[str, Any]]) -> str:
             known, unknown = numbers["accuracy"], per_cent(numbers["unknown"])
             every = numbers["accuracy_without_unknown"]
             error = f"{numbers['calibration_error']:.3f}"
-            rows.append([f"{name}, {seen}", known, unknown, every, error])
-    titles = ["", "right among the known", "unknown", "right of all", "calibration"]
-    return table(titles, rows)
+            both = f"{numbers['each']['balanced']:.3f}"
+            rows.append([f"{name}, {seen}", known, unknown, both, every, error])
+    titles = ["", "right among the known", "unknown", "balanced", "right of all"]
+    return table([*titles, "calibration"], rows)
+
+
+def of_each(report: dict[str, dict[str, Any]]) -> str:
+    """Of each band: how many of its people are found, and how often it is right."""
+    rows = []
+    for name, found in report.items():
+        numbers = zip(
+            BANDS[name],
+            found[CONFUSION],
+            found["each"]["recall"],
+            found["each"]["precision"],
+            strict=True,
+        )
+        for band, row, recall, precision in numbers:
+            unknown = per_cent(row[-1] / max(sum(row), 1))
+            rows.append([f"{name}: {band}", recall, unknown, precision])
+    return table(["", "told so, of the known", "unknown", "right when told"], rows)
 
 
 def confusions(name: str, found: dict[str, Any]) -> str:
     """Test half / calibrating half, for each truth and answer."""
-    labels = list(ALLOWED_ATTRIBUTES[name])
+    labels = list(BANDS[name])
     pairs = zip(found[CONFUSION], found[OTHER_HALF], strict=True)
     rows = [
         [label, *(f"{a} / {b}" for a, b in zip(mine, theirs, strict=True))]
@@ -87,6 +105,7 @@ def main() -> None:
     folder = parser.parse_args().models / "eval"
     report = json.loads((folder / "attributes.json").read_text())
     print(accuracies(report))
+    print(of_each(report))
     for name, found in report.items():
         print(confusions(name, found))
     print(groups(report))

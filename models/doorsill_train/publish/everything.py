@@ -43,7 +43,7 @@ MORE_STEPS, LAST_STEPS, MORE_RATE = 5000, 4000, 2e-3
 ON_WORLDS, ON_SHOPS, ON_STEPS, ON_RATE = 24, 50, 3000, 1e-3
 ON_VARIANT = "s"  # the shipped file's
 DETECTOR = ("--version", "0.9.0", "--threshold", 0.3, "--sure", 0.5)
-ATTRIBUTES = ("--version", "0.4.0")
+ATTRIBUTES = ("--version", "0.5.0")
 ATTRIBUTES_STEPS = (7000, 4000)
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from doorsill.models.manifest import ALLOWED_ATTRIBUTES
 from doorsill.vision.attributes.tracks import READINGS
+from doorsill_train.judge import bands
 from doorsill_train.judge.calibration import CONFUSION, OTHER_HALF, calibrate, measured
 from doorsill_train.learn import attributes
 from doorsill_train.learn.crops import (
@@ -34,6 +34,7 @@ from doorsill_train.publish.manifests import (
     input_section,
     model_section,
     output_sections,
+    quoted,
 )
 from doorsill_train.publish.operators import operations
 from doorsill_train.shipped import MODELS
@@ -58,7 +59,10 @@ def logits(model: bytes, images: np.ndarray) -> dict[str, np.ndarray]:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, required=True)
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--weights", type=Path, help="of a network that was trained")
+    again = "an int8 file to calibrate and measure anew, as it is"
+    model.add_argument("--file", type=Path, help=again)
     parser.add_argument("--portraits", type=Path, required=True)
     parser.add_argument("--version", default="0.2.0")
     parser.add_argument("--status", choices=("stable", "experimental"), required=True)
@@ -82,6 +86,11 @@ def compiled(weights: Path, portraits: Path) -> bytes:
     return model
 
 
+def listed(words: tuple[str, ...]) -> Raw:
+    """A list of texts, as TOML has it."""
+    return Raw(f"[{', '.join(quoted(word) for word in words)}]")
+
+
 def judged(model: bytes, held: Crops) -> tuple[dict[str, Any], dict[str, Any]]:
     """The report, and what the manifest says of each output."""
     people = len(held) // READINGS
@@ -90,12 +99,13 @@ def judged(model: bytes, held: Crops) -> tuple[dict[str, Any], dict[str, Any]]:
     rows, first = held.rows[one_each(people)], calibrating(people)
     report, more = {}, {}
     for name in ("age", "expression"):
-        truth = getattr(held, name)[one_each(people)]
+        table = bands.merging(name)
+        truth = table[getattr(held, name)[one_each(people)]].argmax(axis=1)
         walks = values[name].reshape(people, READINGS, -1)
-        rule = calibrate(walks[first], truth[first])
+        rule = calibrate(walks[first], truth[first], table)
         once = values[name][one_each(people)][:, None]
         found = {
-            label: measured(seen[half], truth[half], rows[half], rule)
+            label: measured(seen[half], truth[half], rows[half], rule, table)
             for label, seen, half in (
                 ("walk", walks, ~first),
                 ("calibrating", walks, first),
@@ -106,9 +116,9 @@ def judged(model: bytes, held: Crops) -> tuple[dict[str, Any], dict[str, Any]]:
         other = found["calibrating"][CONFUSION]
         report[name][OTHER_HALF] = other
         report[name]["one_crop_alone"] = found["once"]
-        names = ", ".join(f'"{label}"' for label in ALLOWED_ATTRIBUTES[name])
         more[name] = {
-            "labels": Raw(f"[{names}]"),
+            "labels": listed(bands.LABELS[name]),
+            "bands": listed(bands.TOLD[name]),
             "least_confidence": round(rule[1], 4),
             "temperature": round(rule[0], 4),
         }
@@ -117,7 +127,10 @@ def judged(model: bytes, held: Crops) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def main() -> None:
     args = arguments()
-    model = compiled(args.weights, args.portraits)
+    if args.file:
+        model = args.file.read_bytes()
+    else:
+        model = compiled(args.weights, args.portraits)
     report, more = judged(model, Crops(args.portraits, held_out=True))
     parts = [
         model_section("attributes", "attributes", model, args),
