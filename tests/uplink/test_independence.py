@@ -13,6 +13,7 @@ one of 1.7 million runs of this file; and the draws are seeded, so this one is n
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from statistics import NormalDist
@@ -161,11 +162,12 @@ def test_negative_control_in_the_product_itself(
 ) -> None:
     """``add_noise`` as somebody in a hurry would write it."""
     drawn: list[int] = []
+    histograms = itertools.cycle(("ages", "expressions"))  # as a report asks for them
 
     def hurried(
         counts: tuple[int, ...], scale: object, below: noise.Below
     ) -> tuple[int, ...]:
-        if once or len(counts) == len(Age):
+        if next(histograms) == "ages" or once:
             size = 1 if once else len(Age)
             drawn[:] = [noise.discrete_laplace(SCALE, below) for _ in range(size)]
         return tuple(
