@@ -40,7 +40,7 @@ STEPS, ABOVE = 7000, 1.3  # how often scenes from above are drawn
 SHOPS, PICTURES = 120, 50  # filmed doors, for the second run
 MORE_STEPS, LAST_STEPS, MORE_RATE = 5000, 4000, 2e-3
 # From a shipped file on: what two quiet cores do in about an hour and a half.
-ON_WORLDS, ON_SHOPS, ON_STEPS, ON_RATE = 24, 50, 3000, 1e-3
+ON_WORLDS, ON_SHOPS, ON_STEPS, ON_RATE = 24, 120, 3000, 1e-3
 ON_VARIANT = "s"  # the shipped file's
 DETECTOR = ("--version", "0.9.0", "--threshold", 0.3, "--sure", 0.5)
 ATTRIBUTES = ("--version", "0.5.0")
