@@ -260,7 +260,7 @@ def test_what_the_console_says_stands_on_the_card_already(
 
     heard, reader = logging.getLogger("doorsill.services.first_boot"), Reader()
     heard.addHandler(reader)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger=heard.name):
         card.play(5)
     heard.removeHandler(reader)
     said = [there for words, there in seen if words.startswith("a person is needed")]
