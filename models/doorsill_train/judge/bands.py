@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from doorsill.models.said import BANDS
+from doorsill.vision.attributes.appearance import band_table
 from doorsill_train.people import people
 
 LABELS = {"age": people.BANDS, "expression": BANDS["expression"]}
@@ -20,8 +21,5 @@ TOLD = {
 
 
 def merging(name: str) -> np.ndarray:
-    """(labels, bands): 1 where a label is told as a band, else 0."""
-    table = np.zeros((len(LABELS[name]), len(BANDS[name])))
-    for label, band in enumerate(TOLD[name]):
-        table[label, BANDS[name].index(band)] = 1
-    return table
+    """(labels, bands): 1 where a label is told as a band, else 0; as on a device."""
+    return band_table(name, TOLD[name])

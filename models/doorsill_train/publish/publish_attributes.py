@@ -61,7 +61,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--weights", type=Path, help="of a network that was trained")
-    again = "an int8 file to calibrate and measure anew, as it is"
+    again = "an int8 file to calibrate and measure again, as it is"
     model.add_argument("--file", type=Path, help=again)
     parser.add_argument("--portraits", type=Path, required=True)
     parser.add_argument("--version", default="0.2.0")

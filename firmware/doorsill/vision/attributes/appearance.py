@@ -9,6 +9,7 @@ band, so that nothing finer leaves it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -110,7 +111,9 @@ class Appearance:
     def __init__(self, interpreter: Interpreter, outputs: tuple[Output, ...]) -> None:
         self._interpreter = interpreter
         self._outputs = {output.name: output for output in outputs}
-        self._tables = {output.name: band_table(output) for output in outputs}
+        self._tables = {
+            output.name: band_table(output.name, output.bands) for output in outputs
+        }
         # The file names its outputs as it likes; ``open_model`` compared these two.
         self._names = {
             (output.shape, output.quantisation.scale): output.name for output in outputs
@@ -160,11 +163,14 @@ class Appearance:
         return best if mean[best] >= self._outputs[name].least_confidence else unknown
 
 
-def band_table(output: Output) -> NDArray[np.float32]:
-    """(labels, bands): 1 where a label's share belongs to a band, else 0."""
-    answer = ANSWERS[output.name]
-    table = np.zeros((len(output.bands), len(answer) - 1), np.float32)
-    for label, band in enumerate(output.bands):
+def band_table(name: str, bands: Sequence[str]) -> NDArray[np.float32]:
+    """(labels, bands): 1 where a label's share belongs to a band, else 0.
+
+    ``name`` is that of the output, ``bands`` has the band of each label.
+    """
+    answer = ANSWERS[name]
+    table = np.zeros((len(bands), len(answer) - 1), np.float32)
+    for label, band in enumerate(bands):
         table[label, answer[band.upper()]] = 1
     return table
 

@@ -113,10 +113,7 @@ class Path:
                 leg.level += level
                 leg.since = leg.left = max(since, leg.since)
             if leg.clear:
-                moved = crossings(line, anchor, self.birth.at)
-                leg.level += moved
-                if moved:
-                    leg.since = leg.left = self.birth.time
+                leg.step(crossings(line, anchor, self.birth.at), self.birth.time)
             else:
                 leg.anchor, leg.clear = anchor, True
 

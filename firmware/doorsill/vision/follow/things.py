@@ -88,8 +88,9 @@ class Things:
         """Take in that a track has ended; ``left`` says that it left the picture."""
         if not person.walked:
             if person.hits > 1:
+                at = person.rest_x, person.rest_y, person.width
                 stood = min(person.seen - person.began, STANDS_S)
-                self._stand(person.rest_x, person.rest_y, person.width, stood)
+                self._stand(self._at(*at[:2]), at, stood)
         elif not left and len(self._lost) < PLACES_LIMIT:
             self._lost.append((person.x, person.y, person.width, self._time))
 
@@ -102,7 +103,7 @@ class Things:
             person.walked = person.walked and still <= STAYS_S
             person.thing = not person.walked
         if not person.walked and still > STANDS_S:
-            self._stand(person.x, person.y, person.width, step)
+            self._stand(place, (person.x, person.y, person.width), step)
 
     def _at(self, x: float, y: float) -> Place | None:
         """The place of which this is part, the best known one first."""
@@ -113,8 +114,11 @@ class Things:
         ]
         return max(here, key=_level, default=None)
 
-    def _stand(self, x: float, y: float, width: float, seconds: float) -> None:
-        place = self._at(x, y)
+    def _stand(
+        self, place: Place | None, at: tuple[float, float, float], seconds: float
+    ) -> None:
+        """Somebody of this x, y and width stood at ``place``, or at a new one."""
+        x, y, width = at
         if place is None:
             if len(self._places) >= PLACES_LIMIT:
                 return

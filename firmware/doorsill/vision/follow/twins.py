@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from math import hypot
 
+from doorsill.vision.count.paths import ONE_REACH
 from doorsill.vision.follow.person import Person
 
-TWIN_FAR = 2.0  # between two tracks of one person, at most, body widths
 TWIN_PICTURES = 6  # in which one of two tracks was found, at least,
 PICTURES_A_CHANCE = 4  # and so many more for each in which both were,
 MANY_FALSE = 0.3  # where so many tracks begin in each picture; elsewhere never both
@@ -75,7 +75,7 @@ def _began(person: Person) -> float:
 def _are_twins(lost: Person, found: Person, now: float, falsely: bool) -> bool:
     """Whether one who was not found in this picture is the one who was."""
     squared = (lost.x - found.x) ** 2 + (lost.y - found.y) ** 2
-    if squared > (TWIN_FAR * found.width) ** 2:
+    if squared > (ONE_REACH * found.width) ** 2:
         return False
     younger = lost if lost.began > found.began else found
     if younger.entered or now - younger.began < TWIN_S or now - lost.seen > LOST_S:
