@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -21,10 +22,8 @@ BROKER, FLEET, BOOT = 10883, 9443, 12443
 PORTS = (22, 53, 67, 80, 123, 443, 547, 853, 5353, 8443, 8883, BROKER, FLEET, BOOT)
 NAMED = {"broker": f"{BROKER}\n", "fleet": f"{FLEET}\n", "boot": f"{BOOT}\n"}
 TRIES: tuple[Try, ...] = tuple(product(USERS.values(), ("tcp", "udp"), PORTS))
-ANSWER_S, NO_ANSWER_S = (
-    30.0,
-    1.5,
-)  # what is refused is said at once; what comes in is not
+ANSWER_S = 30.0  # what is refused is said at once
+NO_ANSWER_S = 1.5  # what comes in is not
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0
@@ -95,6 +94,52 @@ def test_nothing_gets_in_whatever_is_let_out(shut: Cable, tmp_path: Path) -> Non
     into = [(0, kind, port) for kind, port in product(("tcp", "udp"), PORTS)]
     assert shut.into(into, NO_ANSWER_S) == set()
     assert [each for each in CAMERA if answers(shut, each)] == []
+
+
+# Two users send from one port of ours, one after the other; who gets through?
+AFTER_ANOTHER = """\
+import os, socket, sys
+address, kind, port, seconds, *users = sys.argv[1:]
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+of = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
+for user in users:
+    os.seteuid(int(user))
+    with socket.socket(family, of) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind(("", 40123))
+        one.settimeout(float(seconds))
+        try:
+            one.connect((address, int(port)))
+            if kind == "udp":
+                one.send(b"hello")
+                assert one.recv(100) == b"hello"
+            else:  # ends at once, and keeps no port
+                at_once = bytes([1, *[0] * 7])
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            print(user)
+        except OSError:
+            pass
+    os.seteuid(0)
+"""
+
+
+@pytest.mark.parametrize("address", SHOP)
+@pytest.mark.parametrize(
+    ("kind", "port", "name"),
+    [
+        pytest.param("udp", 123, "systemd-timesync", id="time"),
+        pytest.param("udp", 53, "systemd-resolve", id="names"),
+        pytest.param("tcp", BROKER, "doorsill-uplink", id="broker"),
+    ],
+)
+def test_who_takes_the_port_of_another_user_reaches_nobody(
+    shut: Cable, tmp_path: Path, address: str, kind: str, port: int, name: str
+) -> None:
+    """The answer that the other one got opens nothing for the next."""
+    shut.camera.must("sh", OPEN, write(tmp_path, **NAMED))
+    users = str(USERS[name]), str(USERS["doorsill-vault"])
+    words = sys.executable, "-c", AFTER_ANOTHER, address, kind, str(port)
+    assert shut.camera.must(*words, str(ANSWER_S), *users).split() == [users[0]]
 
 
 def answers(line: Cable, address: str) -> bool:
