@@ -49,8 +49,8 @@ def encode(planes: np.ndarray, encoding: str) -> np.ndarray:
 
 def zoomed(planes: np.ndarray, rows: np.ndarray, rng: Rng) -> tuple[np.ndarray, ...]:
     """Random zoom, shift and letterbox; labels follow."""
-    spans = ((1, 1.7), (0.6, 1.0), (0.38, 0.6))
-    scale = rng.uniform(*spans[rng.choice(3, p=(0.55, 0.3, 0.15))])
+    spans = ((1.7, 2.6), (1, 1.7), (0.6, 1.0), (0.38, 0.6))
+    scale = rng.uniform(*spans[rng.choice(4, p=(0.1, 0.48, 0.28, 0.14))])
     aspect = np.exp(rng.normal(0, 0.06))
     sx, sy = scale * aspect, scale / aspect
     x = rng.uniform(min(0, WIDTH * (1 - sx)), max(0, WIDTH * (1 - sx)))
