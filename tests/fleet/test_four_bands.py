@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from messages import ATTRIBUTES, LINE
 
 from doorsill.errors import UntrustedError
+from doorsill.uplink.reports import as_of_now
+from doorsill.wire import four_bands
 from doorsill.wire.codec import decode, encode
-from doorsill_fleet.store import four_bands
+from doorsill.wire.guard import EgressGuard
 from doorsill_fleet.store.csv import CsvStore
 from doorsill_fleet.store.rows import row_of
 from doorsill_fleet.store.windows import Kept
@@ -63,6 +66,16 @@ def test_what_is_no_old_message_is_refused_as_ever(payload: bytes, why: str) -> 
 
 def test_other_streams_are_read_as_ever() -> None:
     assert four_bands.read("interval", encode(LINE)) == LINE
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_waited_in_an_outbox_during_an_update_goes_out_as_today(
+    late: bool,
+) -> None:
+    now = ATTRIBUTES.end + (3600.0 if late else 1.0)
+    payload = as_of_now("attributes", told(), now)
+    assert EgressGuard("shop-1", "cam-01").check("attributes", payload, 0.0)
+    assert decode("attributes", payload) == replace(ATTRIBUTES, is_historical=late)
 
 
 def test_it_becomes_one_row_and_the_same_in_the_new_spelling_is_none(

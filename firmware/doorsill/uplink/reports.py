@@ -9,7 +9,8 @@ from doorsill.privacy.threshold import least
 from doorsill.uplink.pieces import LineSums, Sums, ZoneSums
 from doorsill.uplink.rows import Entry
 from doorsill.uplink.tally import Minute
-from doorsill.wire.codec import decode, encode
+from doorsill.wire import four_bands
+from doorsill.wire.codec import encode
 from doorsill.wire.gauges import coarse
 from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval, quality_words
 
@@ -55,13 +56,16 @@ def quality_of(sums: Sums) -> Quality:
 
 
 def as_of_now(stream: str, payload: bytes, now: float) -> bytes:
-    """``payload`` with ``is_historical`` set if it is sent late; ``now`` is UTC s."""
-    message = decode(stream, payload)
+    """``payload`` with ``is_historical`` set if it is sent late; ``now`` is UTC s.
+
+    What was stored before an update is spelt as today. Raises UntrustedError.
+    """
+    message = four_bands.read(stream, payload)
     if not isinstance(message, LineInterval | ZoneInterval | Attributes):
         return payload
-    if now - message.end <= HISTORICAL_AFTER_S:
-        return payload
-    return encode(replace(message, is_historical=True))
+    if now - message.end > HISTORICAL_AFTER_S:
+        message = replace(message, is_historical=True)
+    return encode(message)
 
 
 def _line(

@@ -25,9 +25,9 @@ from typing import Any
 
 from doorsill.errors import ConfigError, UntrustedError, UplinkError
 from doorsill.privacy.floors import DAY_S
+from doorsill.wire import four_bands
 from doorsill.wire.messages import Attributes, LineInterval, ZoneInterval
 from doorsill_fleet.ingest.quarantine import Quarantine
-from doorsill_fleet.store import four_bands
 from doorsill_fleet.store.rows import levels_of
 from doorsill_fleet.store.windows import Kept
 

@@ -9,10 +9,10 @@ from sqlalchemy import Table
 
 from doorsill.documents.fields import DEVICE_ID
 from doorsill.errors import UntrustedError
+from doorsill.wire import four_bands
 from doorsill.wire.certificate import Certificate
 from doorsill.wire.messages import Attributes, LineInterval, Message, ZoneInterval
 from doorsill.wire.rules import fields_of
-from doorsill_fleet.store import four_bands
 from doorsill_fleet.store.doubt import doubt_of
 from doorsill_fleet.store.schema import (
     AttributeSpan,

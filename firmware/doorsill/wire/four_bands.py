@@ -1,8 +1,9 @@
-"""Looks that a camera of an older doorsill sends, in the two age bands of today.
+"""Looks as an older doorsill spelt them, in the two age bands of today.
 
-Schema 1 of ``attributes`` told four bands of age. What such a camera sends, or an older
-store kept, is taken over with its three adult bands added up: nobody is counted twice,
-nothing finer is kept, and the sum carries the noise of three cells instead of one.
+Schema 1 of ``attributes`` told four bands of age. What such a camera sends, what waited
+in an outbox while its camera was updated, and what an older store kept, is taken over
+with its three adult bands added up: nobody is counted twice, nothing finer is kept, and
+the sum carries the noise of three cells instead of one.
 """
 
 from __future__ import annotations
