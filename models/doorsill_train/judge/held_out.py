@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--worlds", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="the float weights, to compare")
-    parser.add_argument("--variant", default="s", help="of the weights: s, m or tiny")
+    parser.add_argument("--variant", default="m", help="of the weights: s, m or tiny")
     parser.add_argument("--limit", type=int, default=10_000)
     args = parser.parse_args()
     manifest = registry.load_manifest(args.manifest)

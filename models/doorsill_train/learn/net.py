@@ -19,7 +19,7 @@ WIDTHS = {
     "s": (16, 24, 32, 56, 72, 40),
     "tiny": (8, 8, 16, 24, 24, 16),
 }
-VARIANT = "m"  # what `make train` trains; up to version 0.9.0 it was s
+VARIANT = "m"  # the shipped detector's; up to version 0.9.0 it was s
 
 
 @keras.saving.register_keras_serializable("doorsill")

@@ -86,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path, required=True, help="a shipped .tflite")
     parser.add_argument("--worlds", type=Path, required=True)
-    parser.add_argument("--variant", choices=sorted(net.WIDTHS), default="s")
+    parser.add_argument("--variant", choices=sorted(net.WIDTHS), default=net.VARIANT)
     parser.add_argument("--out", type=Path, required=True, help="a .weights.h5 file")
     args = parser.parse_args()
     examples = np.stack(calibration(args.worlds, "rgb", 160)).astype(np.float32) / 128
