@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from doorsill.models.manifest import CHANNELS, HeadsDecode, Quantisation
-from doorsill.vision.detect.heads import HeadDecoder, overlap
+from doorsill.vision.detect.heads import HeadDecoder
 from doorsill.vision.detect.letterbox import Letterbox
+from doorsill.vision.geometry import overlap
 
 ROWS, COLUMNS = 32, 40
 HEAT, REG = Quantisation(1 / 256, -128), Quantisation(0.03, 0)

@@ -79,6 +79,24 @@ def test_a_gap_is_bridged_and_a_long_one_is_not() -> None:
         assert (before.ids[0] in after.ids[after.detection >= 0]) is same
 
 
+@pytest.mark.parametrize(
+    ("apart", "tracks"),
+    [
+        pytest.param(0.0, 1, id="another head on the same body"),
+        pytest.param(0.2, 1, id="a body that is guessed anew"),
+        pytest.param(0.9, 2, id="somebody beside"),
+    ],
+)
+def test_a_second_head_on_one_body_is_nobody_new(apart: float, tracks: int) -> None:
+    """Who is very near shows a head that may be found in two places."""
+    tracker = Tracker()
+    follow(tracker, [seen([(0.5, 0.9)])] * 5)
+    both = seen([(0.5, 0.9), (0.5 + apart * WIDE, 0.9)], [0.9, 0.8])
+    both.heads[1] += (0.0, 0.15, 0.0, 0.15)
+    tracker.update(both, 5.4)
+    assert len(tracker) == tracks
+
+
 def test_a_coasting_track_says_so_and_ends_once() -> None:
     tracker = Tracker()
     track = follow(tracker, [seen([(0.5, 0.5)])] * 5).ids[0]

@@ -1,4 +1,4 @@
-"""Lines and polygons on the picture, in picture heights so that a circle is round.
+"""Lines, polygons, boxes on the picture, in picture heights: a circle is round.
 
     from_fractions(x, y) = (x * aspect, y)        x to the right, y down
 
@@ -18,6 +18,7 @@ import itertools
 from collections.abc import Sequence
 
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1
 
 
 def from_fractions(points: Sequence[Point], aspect: float) -> tuple[Point, ...]:
@@ -106,3 +107,16 @@ def _squared(segment: Segment, x: float, y: float) -> float:
     x -= along * step_x
     y -= along * step_y
     return x * x + y * y
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes in the same units."""
+    if one[2] <= other[0] or other[2] <= one[0]:  # side by side, as most people are
+        return 0.0
+    if one[3] <= other[1] or other[3] <= one[1]:
+        return 0.0
+    both = min(one[2], other[2]) - max(one[0], other[0])
+    both *= min(one[3], other[3]) - max(one[1], other[1])
+    area = (one[2] - one[0]) * (one[3] - one[1])
+    area += (other[2] - other[0]) * (other[3] - other[1])
+    return both / (area - both)

@@ -18,8 +18,9 @@ import numpy as np
 from doorsill.models import manifest as registry
 from doorsill.values import Detections
 from doorsill.vision.detect import opening
-from doorsill.vision.detect.heads import Box, HeadDecoder
+from doorsill.vision.detect.heads import HeadDecoder
 from doorsill.vision.detect.letterbox import WHOLE, Letterbox
+from doorsill.vision.geometry import Box
 from doorsill_train.learn.evaluate import FLOOR, Detect, float_detector, measure
 from doorsill_train.shards import Shards
 

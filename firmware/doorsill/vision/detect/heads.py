@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from doorsill.models.manifest import CHANNELS, HeadsDecode, Quantisation
 from doorsill.values import Detections
 from doorsill.vision.detect.letterbox import WHOLE, Letterbox
+from doorsill.vision.geometry import Box, overlap
 
 Int8 = NDArray[np.int8]
 
@@ -32,7 +33,6 @@ MOST_CANDIDATES = 200  # peaks of a frame at most, the strongest
 BIRTH_SCORE = 0.45  # least score of one of our heads that begins a track
 LOWEST = -128  # of int8
 TO_ORDER = np.uint8(0x80)  # int8 XOR 128 is a byte that is larger by 128
-Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in cells
 
 
 class HeadDecoder:
@@ -161,19 +161,6 @@ def is_same_person(
         if nested or heads > settings.head_overlap:
             return True
     return overlap(person, weaker) > settings.person_overlap
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes in the same units."""
-    if one[2] <= other[0] or other[2] <= one[0]:  # side by side, as most people are
-        return 0.0
-    if one[3] <= other[1] or other[3] <= one[1]:
-        return 0.0
-    both = min(one[2], other[2]) - max(one[0], other[0])
-    both *= min(one[3], other[3]) - max(one[1], other[1])
-    area = (one[2] - one[0]) * (one[3] - one[1])
-    area += (other[2] - other[0]) * (other[3] - other[1])
-    return both / (area - both)
 
 
 def _stored(peak: tuple[int, int, int]) -> int:

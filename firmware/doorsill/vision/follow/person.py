@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from math import log
 from typing import NamedTuple
 
+from doorsill.vision.geometry import Box, overlap
+
 HEAD_VARIANCE = 0.1**2  # of a detected head's place, squared body widths
 ACCELERATION = 2.0  # white noise of the motion, squared body widths per s cubed
 SPEED_VARIANCE = 3.0**2  # of a new track's speed, squared body widths per s squared
@@ -32,6 +34,7 @@ COAST_S = 1.5  # a confirmed track ends when unseen for longer than this
 LEFT_S = 0.8  # a track that coasts out of the picture within this time has left
 EXIT_MARGIN = 1.0  # a track last seen this near to the edge has left, body widths
 TWIN_REACH = 0.3  # a detection nearer to a track's own is no new person, body widths
+TWIN_OVERLAP = 0.6  # nor is one whose box and a track's overlap more than this
 BELOW_GAIN = 0.12  # share of a new offset of foot and box that is learned, at least
 WIDTH_GAIN = 0.2  # share of a new width that is learned
 PICTURES = 2**64 - 1  # a 1 for each picture that is remembered of a track
@@ -48,6 +51,10 @@ class Below(NamedTuple):
     top: float
     right: float
     bottom: float
+
+    def box(self, x: float, y: float) -> Box:
+        """The box below a head whose middle is at x, y."""
+        return x + self.left, y + self.top, x + self.right, y + self.bottom
 
     def learn(self, seen: Below, gain: float) -> Below:
         """These offsets, moved by the share ``gain`` towards those that were seen."""
@@ -240,6 +247,13 @@ class Person:
         return not (0.0 <= self.x <= aspect and 0.0 <= self.y <= 1.0)
 
     def is_at(self, sighting: Sighting) -> bool:
-        """Whether a detection is so near that it is the same person, seen twice."""
+        """Whether a detection is so near that it is the same person, seen twice.
+
+        Near to the camera a second head may be found far from the first; the boxes of
+        the whole person are nearly the same.
+        """
         squared = (self.x - sighting.x) ** 2 + (self.y - sighting.y) ** 2
-        return squared <= (TWIN_REACH * sighting.width) ** 2
+        if squared <= (TWIN_REACH * sighting.width) ** 2:
+            return True
+        box = sighting.below.box(sighting.x, sighting.y)
+        return overlap(self.below.box(self.x, self.y), box) > TWIN_OVERLAP
