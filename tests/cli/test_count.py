@@ -34,6 +34,8 @@ CARS = SHARED / "clips" / "car-detection.mp4"
 PEER = SHARED / "models" / "ssd_mobilenet_v1_coco_uint8.tflite"
 LINE = "0.72,0,0.72,1"
 STREET_LINE = "0.022,0.659,0.978,0.659"
+FIELD = SHARED / "field-cases"
+CASES = json.loads((FIELD / "expected.json").read_text()) if FIELD.exists() else []
 
 
 def count(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -70,6 +72,17 @@ def need(path: Path) -> str:
     if not path.exists():
         pytest.skip(f"{path.name} is not in the shared data")
     return str(path)
+
+
+@pytest.mark.skipif(not CASES, reason="the field's clips are not in the shared data")
+@pytest.mark.parametrize("case", CASES, ids=[Path(e["file"]).name for e in CASES])
+def test_each_clip_from_the_field_is_counted_right(
+    case: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = FIELD / case["file"]
+    monkeypatch.chdir(path.parent)  # one has a name that is taken for a protocol
+    (line,) = counted(path.name, "--line", case["line"])["lines"]
+    assert line == {"in": case["in"], "out": case["out"]}
 
 
 @pytest.mark.parametrize(
