@@ -155,6 +155,11 @@ class Config:
         return self.device.run / "vault" / "reader"
 
     @property
+    def pcscd_note(self) -> Path:
+        """Where the vault asks for another pcscd; doorsill-pcscd.path watches it."""
+        return self.device.run / "vault" / "pcscd"
+
+    @property
     def tray(self) -> Path:
         """Where the vault lays out certificates, which the uplink sends."""
         return self.device.run / "vault" / "certificates"

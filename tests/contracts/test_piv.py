@@ -27,7 +27,7 @@ from doorsill.consent.challenge import Answer, Binding, Challenge, require_answe
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
 from doorsill.consent.trust import verify
-from doorsill.drivers.token import pcsc
+from doorsill.drivers.token import pcsc, pcsc_calls
 from doorsill.drivers.token.apdu import ApduError, Command, exchange, parse_tlv, tlv
 from doorsill.drivers.token.pcscd import VirtualSlot
 from doorsill.drivers.token.piv import PivToken
@@ -258,9 +258,10 @@ def test_no_context_goes_while_a_card_is_let_go(
 ) -> None:
     """libpcsclite 1.9.9 crashes then; without the guard these threads do meet."""
     watched = Watched()
-    monkeypatch.setattr(pcsc, "scard", watched)
+    for module in (pcsc, pcsc_calls):
+        monkeypatch.setattr(module, "scard", watched)
     if not guarded:
-        monkeypatch.setattr(pcsc, "CONTEXTS", NoLock())
+        monkeypatch.setattr(pcsc_calls, "CONTEXTS", NoLock())
     slot.insert(virtual.made_card(LOJA))
     lives = [threading.Thread(target=_one_life) for _ in range(3)]
     for life in lives:

@@ -24,7 +24,9 @@ LOGIN_S = 60.0  # from power-on to a shell, on a quiet machine
 READY_S = 75.0  # from power-on to `ready`, likewise
 WINDOW_S = 70.0  # from `ready` to a window: a minute's end, and ten seconds
 TAKEN_S = 60.0  # from another boot file to a vault that was started again
-OPEN_S, BLANK_S = 20.0, 20.0  # from card in to open, from card out to read back
+# From card in to open, also where pcscd hangs and is ended first (HANGS_S); from card
+# out to read back.
+OPEN_S, BLANK_S = 30.0, 20.0
 UNKNOWN_PACE = 8.0  # until the machine has been measured
 LOOK_S = 0.5
 PYTHON = "/opt/doorsill/bin/python -I"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from rig.guest import Guest
 
 from doorsill.certificates.verify import Expected, verify_chain
 from doorsill.documents.pem import read_certificate
@@ -17,6 +18,7 @@ from doorsill.errors import UntrustedError
 from .camera import BLANK_S, OPEN_S, Camera
 
 PULLS = 10
+PCSCD = "systemctl show --value -p InvocationID pcscd"  # which start of it this is
 # Why a vault shut whose card was pulled; on a slow machine an answer may be late first.
 PULLED = ("removed", "card-error", "missed-beat")
 Note = Any
@@ -95,6 +97,21 @@ def test_an_unplugged_reader_shuts_it(watched: Camera, card: VirtualCard) -> Non
     assert said["last_reason"] in ("reader-gone", *PULLED)
     watched.board.plug_reader(True)
     opened(watched, card)
+
+
+def test_a_reader_that_loses_an_answer_holds_nobody_up(
+    watched: Camera, card: VirtualCard, record_property: Note
+) -> None:
+    """pcscd waits for it for minutes, and lets nobody speak to the card meanwhile."""
+    if not isinstance(watched.board, Guest):
+        pytest.skip("the reader of a bench loses no answer when we ask it to")
+    opened(watched, card)
+    watched.board.lose_answer()
+    assert blank_again(watched)["last_reason"] == "missed-beat"
+    before, began = watched.run(PCSCD), time.monotonic()
+    opened(watched, card)
+    record_property("after a lost answer", f"{time.monotonic() - began:.1f} s")
+    assert watched.run(PCSCD) != before
 
 
 def test_a_killed_pcscd_shuts_it(watched: Camera, card: VirtualCard) -> None:

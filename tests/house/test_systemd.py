@@ -21,6 +21,7 @@ from systemd_units import SYSTEM, exposure, sysusers, verified
 from doorsill.cli.main import parser_for
 from doorsill.config import INSTALLED, read_config
 from doorsill.documents import pem
+from doorsill.services.vault_loop import ANSWERS, HANGS
 
 SERVICES = ("policy", "vision", "uplink", "vault")
 EVERY = sorted(
@@ -84,6 +85,7 @@ EXPOSED = {
     "vault": 1.5,
     "renew": 1.9,  # asks the fleet, as root of nothing
     "renewed": 1.9,  # starts two others again
+    "pcscd": 1.9,  # ends another one
     "first-boot": 2.0,  # asks the fleet and systemd, as root of nothing
     "wifi": 2.1,  # speaks with a radio
 }
@@ -309,6 +311,7 @@ def test_of_run_a_process_sees_what_it_needs_and_no_more(service: str) -> None:
         },
         "renew": {"systemd/resolve", "NetworkManager", "resolvconf", "dhcpcd"},
         "renewed": {"systemd/private", "systemd/system"},
+        "pcscd": {"systemd/private", "systemd/system", "doorsill/vault/pcscd"},
         "first-boot": {"systemd", "NetworkManager", "resolvconf", "dhcpcd"},
         "wifi": {"doorsill-wifi"},
     }  # fmt: skip
@@ -375,6 +378,23 @@ def test_a_renewal_is_looked_for_each_night_and_reaches_those_with_the_key() -> 
     assert holders == {each for each in again if each.endswith(".service")} != set()
     target = (UNITS / "doorsill.target").read_text()
     assert "doorsill-renew.timer" in target and "doorsill-renewed.path" in target
+
+
+def test_a_pcscd_that_hangs_is_ended_when_the_vault_asks_for_it() -> None:
+    """And not when the vault's word comes or goes, or says that pcscd answers again."""
+    config, _ = read_config(UNITS / "doorsill.toml")
+    assert config is not None
+    path = (UNITS / "doorsill-pcscd.path").read_text().splitlines()
+    assert f"PathModified={config.pcscd_note}" in path
+    assert "Unit=doorsill-pcscd.service" in path
+    condition = words("pcscd", "ExecCondition")
+    assert condition[-2:] == [f"^{HANGS}", str(config.pcscd_note)]
+    assert not ANSWERS.startswith(HANGS)
+    kill = words("pcscd", "ExecStart")
+    assert kill[1:] == ["kill", "--signal=SIGKILL", "pcscd.service"]
+    assert words("pcscd", "StartLimitIntervalSec") == ["0"]
+    assert words("pcscd", "Group") == words("vault", "Group")  # the word's readers
+    assert "doorsill-pcscd.path" in (UNITS / "doorsill.target").read_text()
 
 
 def test_the_renewal_s_unit_runs_a_command_that_there_is() -> None:

@@ -36,6 +36,7 @@ class CardLine:
         self._ready = threading.Event()
         self._ended = False
         self.asked = 0  # commands that a card answered
+        self._pulled_next = threading.Event()
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._send(INIT, struct.pack(">III", MAGIC, VERSION, 0))
         self._thread.start()
@@ -54,6 +55,14 @@ class CardLine:
         with self._lock:
             self._card = None
         self._send(REMOVE)
+
+    def pull_with_answer(self) -> None:
+        """Pull it together with its next answer, which QEMU's reader then loses.
+
+        Nobody who waits for that answer is ever told: a real reader would say that the
+        card is mute.
+        """
+        self._pulled_next.set()
 
     def close(self) -> None:
         """Hang up; the thread has ended."""
@@ -80,13 +89,22 @@ class CardLine:
                 answer = self._card.transmit(data) if self._card else None
             if answer is not None:
                 self.asked += 1
-                self._send(APDU, answer)
+                self._answer(answer)
         elif kind == FLUSH:
             self._send(FLUSHED)
 
-    def _send(self, kind: int, data: bytes = b"") -> None:
+    def _answer(self, answer: bytes) -> None:
+        if not self._pulled_next.is_set():
+            self._send(APDU, answer)
+            return
+        self._pulled_next.clear()
         with self._lock:
-            self._socket.sendall(HEAD.pack(kind, 0, len(data)) + data)
+            self._card = None
+        self._send(APDU, answer, then=HEAD.pack(REMOVE, 0, 0))
+
+    def _send(self, kind: int, data: bytes = b"", then: bytes = b"") -> None:
+        with self._lock:
+            self._socket.sendall(HEAD.pack(kind, 0, len(data)) + data + then)
 
     def _exactly(self, count: int) -> bytes:
         data = b""

@@ -184,6 +184,11 @@ class Guest:
         if self._card is not None:
             self._card.pull()
 
+    def lose_answer(self) -> None:
+        """Pull the card so that the reader loses its last answer, and hangs."""
+        if self._card is not None:
+            self._card.pull_with_answer()
+
     def plug_reader(self, plugged: bool) -> None:
         """Unplug the reader with its card, or plug it in, empty."""
         if not plugged:

@@ -100,6 +100,20 @@ def test_a_card_in_the_reader_answers_and_one_that_was_pulled_does_not(
         assert line.asked == 1
 
 
+def test_a_card_that_is_pulled_with_its_answer_is_gone_after_it(tmp_path: Path) -> None:
+    with met(tmp_path / "r") as (reader, line):
+        line.insert(VirtualCard(t0=True))
+        assert reader.hear()[0] == ATR
+        line.pull_with_answer()
+        reader.say(APDU, SELECT)
+        assert [reader.hear()[0], reader.hear()[0]] == [APDU, REMOVE]
+        line.insert(VirtualCard(t0=True))
+        assert reader.hear()[0] == ATR
+        reader.say(APDU, SELECT)
+        reader.say(FLUSH)
+        assert [reader.hear()[0], reader.hear()[0]] == [APDU, FLUSHED]  # once only
+
+
 def test_no_reader_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rig.lines.CONNECT_S", 0.2)
     with pytest.raises(BenchError, match="no socket of QEMU"):

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,13 +20,15 @@ from unplugging import Cable
 from vault_process import VaultProcess, utc_now
 
 from doorsill.channels.control import ask
+from doorsill.channels.note import read_note
 from doorsill.cli import main
-from doorsill.cli.status import GREEN, ORANGE, Finding, report
+from doorsill.cli.status import GREEN, ORANGE, RED, Finding, report
 from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.documents import canonical
 from doorsill.drivers.token.piv_fake import VirtualCard
 from doorsill.errors import ConfigError, UntrustedError
 from doorsill.office import cards
+from doorsill.services.vault_loop import ANSWERS, HANGS
 
 
 @pytest.fixture
@@ -110,6 +113,47 @@ def test_a_reader_that_is_unplugged_ends_blank_within_1500_ms(
         site.stop()
         ends = {each.body["reason"] for each in site.chain()[1:-1]}
         assert ends <= {"reader-gone", "missed-beat"}
+
+
+@pytest.mark.parametrize("way", ["a card gives no answer", "pcscd is stopped"])
+def test_a_pcscd_that_hangs_is_told_of_and_another_serves_the_same_card(
+    tmp_path_factory: pytest.TempPathFactory, way: str
+) -> None:
+    """What doorsill-pcscd.service does of it in a shop, the test does here."""
+    lets_go = threading.Event()
+    soon = "from doorsill.drivers.token import pcsc_calls as c; c.HANGS_S = 2.0"
+    with VaultProcess(tmp_path_factory.mktemp("v"), before=soon) as site:
+
+        def no_answer(*_: bytes) -> None:
+            lets_go.wait(PROGRAM_S)
+
+        def word() -> str:
+            return read_note(site.config.pcscd_note, (HANGS, ANSWERS))
+
+        site.start()
+        site.stage.insert()
+        site.until_open()
+        assert word() == "" and site.status()["reader"] == "ready"  # the control
+        if way == "pcscd is stopped":
+            os.kill(site.stage.daemon.pid, signal.SIGSTOP)
+        else:
+            site.stage.card.trouble = no_answer
+        site.until_blank()
+        site.until(lambda: word() == HANGS)
+        row = next(
+            each for each in report(site.config, utc_now()) if each.what == "reader"
+        )
+        assert row.light == RED and "pcscd hangs" in row.says and row.step
+        assert site.offer() == 0
+        site.stage.daemon.kill()
+        site.until(lambda: word() == ANSWERS)
+        site.stage.card.trouble = None
+        lets_go.set()
+        site.stage.daemon.start()
+        site.stage.insert()
+        site.until_open()
+        assert site.stop() == 0
+        assert site.reasons() == ["start", "missed-beat", "shutdown"]
 
 
 CARDS: list[tuple[str, Callable[[VaultProcess], VirtualCard], str]] = [

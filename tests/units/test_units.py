@@ -16,6 +16,7 @@ import pytest
 
 from doorsill.channels.control import ask
 from doorsill.documents import canonical
+from doorsill.drivers.token.pcsc_calls import HANGS_S
 from doorsill.errors import ConfigError
 
 from .machine import Machine, until
@@ -304,6 +305,39 @@ def test_a_vault_that_hangs_is_restarted_and_blank(
         lambda: machine.said("vault"),
     )
     machine.drop_in("vault", "")
+
+
+def test_a_pcscd_that_hangs_is_ended_and_another_one_serves_the_card(
+    machine: Machine, shop: Shop
+) -> None:
+    """The vault says so, and systemd ends it: the vault itself may end nobody."""
+
+    def words() -> str:
+        return machine.said("vault") + machine.journal("-u", "pcscd", "-n", "20")
+
+    def of_pcscd() -> str:
+        return machine.systemctl("show", "--value", "-p", "MainPID", "pcscd").strip()
+
+    def is_in() -> bool:
+        try:
+            shop.insert()
+        except ConnectionRefusedError:  # pcscd has no reader yet
+            return False
+        return True
+
+    def opens() -> None:
+        until(is_in, READY_S, words)
+        until(lambda: status(machine)["state"] == "open", READY_S, words)
+
+    opens()
+    before, began = of_pcscd(), time.monotonic()
+    machine.systemctl("kill", "--signal=SIGSTOP", "pcscd")
+    until(lambda: of_pcscd() not in ("0", before), HANGS_S + READY_S, words)
+    print(f"another pcscd {time.monotonic() - began:.1f} s after it hung")
+    assert "Finished doorsill-pcscd.service" in machine.said("pcscd")
+    shop.pull()
+    opens()
+    shop.pull()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ INSTEAD = f"""\
 [Service]
 Type=oneshot
 Restart=no
+ExecCondition=
 ExecStart=
 ExecStart={PYTHON} {PROBE}
 """
@@ -37,9 +38,10 @@ STATE = {
     "vault": "/var/lib/doorsill/vault",
     "renew": "/etc/doorsill",
     "renewed": "/etc/doorsill",
+    "pcscd": "/etc/doorsill",
     "first-boot": "/etc/doorsill",
 }
-AS_ROOT = ("renew", "renewed", "first-boot")
+AS_ROOT = ("renew", "renewed", "pcscd", "first-boot")
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,7 @@ def under_its_unit(machine: Machine, service: str) -> set[str]:
             id="renew: to the fleet, and into one folder",
         ),
         pytest.param("renewed", "", {"systemd"}, id="renewed: systemd alone"),
+        pytest.param("pcscd", "", {"systemd"}, id="pcscd: systemd alone"),
         pytest.param(
             "first-boot",
             "",

@@ -17,7 +17,12 @@ UNITS = sorted(
     if each.suffix in (".service", ".path", ".timer", ".target")
     and each.name != "doorsill-wifi.service"  # there is no radio, and no wpa_supplicant
 )
-WATCHING = ("doorsill-policy.path", "doorsill-renewed.path", "doorsill-renew.timer")
+WATCHING = (
+    "doorsill-policy.path",
+    "doorsill-renewed.path",
+    "doorsill-renew.timer",
+    "doorsill-pcscd.path",
+)
 SERVICES = [each for each in UNITS if each.endswith(".service")]
 EXPOSED = 2.0  # systemd's own score of what a service could still do: 10 is open
 
@@ -86,7 +91,7 @@ def test_a_process_that_is_killed_is_at_work_again(
     until_active(booted, service, within_s=READY_S)
 
 
-@pytest.mark.parametrize("watch", ["policy", "renewed"])
+@pytest.mark.parametrize("watch", ["policy", "renewed", "pcscd"])
 def test_a_watch_ends_with_the_target_and_begins_with_it(
     booted: Machine, watch: str
 ) -> None:

@@ -81,6 +81,10 @@ class ScriptedToken:
     def unwrap(self, peer_public: bytes, pin: str | None = None) -> bytes:
         raise TokenError(Reason.CARD_ERROR, "not here")
 
+    @property
+    def hangs(self) -> bool:
+        return False
+
     def close(self) -> None:
         self._events.put(None)
 

@@ -49,7 +49,8 @@ TokenEvent = TokenIn | TokenOut
 class Token(Protocol):
     """One token at a time. ``events`` runs in a thread of its own; the rest in another.
 
-    Every method but ``events`` and ``close`` raises TokenError.
+    Every method but ``events`` and ``close`` raises TokenError; ``hangs`` is asked in
+    any thread.
     """
 
     def events(self) -> Iterator[TokenEvent]:
@@ -66,6 +67,10 @@ class Token(Protocol):
 
     def unwrap(self, peer_public: bytes, pin: str | None = None) -> bytes:
         """The 32-byte secret shared with ``peer_public`` (P-256 point, 65 bytes)."""
+
+    @property
+    def hangs(self) -> bool:
+        """Whether what speaks with tokens must be started again by somebody else."""
 
     def close(self) -> None:
         """Let go of reader and token; ``events`` ends."""

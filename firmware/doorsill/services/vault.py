@@ -38,7 +38,7 @@ from doorsill.services.vault_hardware import (
     open_token,
     open_watchdog_line,
 )
-from doorsill.services.vault_loop import Loop, SignsOfLife, serve
+from doorsill.services.vault_loop import Loop, SignsOfLife, Words, serve
 from doorsill.services.vault_opening import consent_of, only_one, open_vault
 from doorsill.vault import surroundings
 from doorsill.vault.keeper import Keeper
@@ -65,7 +65,7 @@ def main(config: Config) -> None:
         lamp, pin = open_consent_lamp(consent), open_watchdog_line(consent)
         make_folder(config.vault_socket.parent, 0o750)
         counter = Counter(config.vault_socket)
-        note = Note(config.reader_note)
+        words = Words(Note(config.reader_note), Note(config.pcscd_note))
         outlet = Outlet(vault.chain, Tray(config.tray))
         supervisor = Supervisor(os.environ)
         keep = Confinement("vault", _writable(config), visible=_visible(config))
@@ -82,7 +82,7 @@ def main(config: Config) -> None:
         _say_how_it_is(vault, rules, floor)
         supervisor.ready("at work")
         loop = Loop(
-            config, keeper, rules, device, counter, obedience, note, outlet, signs
+            config, keeper, rules, device, counter, obedience, words, outlet, signs
         )
         gc.freeze()  # a collector that walks all of it would hold up the pulses
         try:

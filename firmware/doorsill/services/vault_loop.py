@@ -28,6 +28,7 @@ from doorsill.vault.watchdog import Watchdog
 log = logging.getLogger(__name__)
 
 RECONNECT_S = 0.5  # between two attempts to connect to vision
+HANGS, ANSWERS = "hangs", "answers"  # what doorsill-pcscd.service reads of pcscd
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,24 @@ class SignsOfLife:
         """One turn of the loop begins."""
         self.supervisor.alive(time.monotonic())
         self.watchdog.feed()
+
+
+@dataclass(slots=True)
+class Words:
+    """What the vault says to others on its reader: to the uplink, and to systemd."""
+
+    reader: Note
+    pcscd: Note
+    called: bool = False  # whether another pcscd was asked for at the last turn
+
+    def say(self, word: str, hangs: bool, now: float) -> None:
+        """The reader's ``word``; ``hangs``: pcscd is to be ended, and starts again."""
+        self.reader.say(word, now)
+        if hangs or self.called:  # each word there starts a process
+            self.pcscd.say(HANGS if hangs else ANSWERS, now)
+        if hangs and not self.called:
+            log.error("pcscd hangs, and is asked to be started again")
+        self.called = hangs
 
 
 def serve(loop: Loop, keeper: Keeper, bell: int) -> None:
@@ -73,7 +92,7 @@ class Loop:
         device: Identity,
         counter: Counter,
         obedience: Obedience,
-        note: Note,
+        words: Words,
         outlet: Outlet,
         signs: SignsOfLife,
     ) -> None:
@@ -83,7 +102,7 @@ class Loop:
         self._device = device
         self._counter = counter
         self._obedience = obedience
-        self._note = note
+        self._words = words
         self._outlet = outlet
         self.signs = signs
         self._connect_at = 0.0
@@ -111,7 +130,7 @@ class Loop:
         """Leave one word on the reader: all that the uplink may know of the vault."""
         piv = consent_of(self._config).token == "piv"  # noqa: S105 - a kind of token
         word = self._keeper.reader[0] if piv else "unused"
-        self._note.say(word, time.monotonic())
+        self._words.say(word, self._keeper.attendant.hangs, time.monotonic())
 
     def _connect(self) -> None:
         if (

@@ -181,7 +181,7 @@ class Keeper:
     @property
     def reader(self) -> tuple[str, str]:
         """A word for the state of the reader, and its name or what is wrong with it."""
-        return reader_of(self.attendant.last)
+        return reader_of(self.attendant.last, self.attendant.hangs)
 
     def export(self, device: Identity) -> tuple[dict[str, Any], int]:
         """The open session as a memfd, whose handle the caller closes.

@@ -27,8 +27,10 @@ class VaultStatus:
 NO_READER = {Reason.READER_GONE: "missing", Reason.DAEMON_GONE: "no_service"}
 
 
-def reader_of(event: TokenEvent | None) -> tuple[str, str]:
+def reader_of(event: TokenEvent | None, hangs: bool) -> tuple[str, str]:
     """The reader's state, one of wire.messages.READERS, and its name or why not."""
+    if hangs:
+        return "no_service", "pcscd hangs: it gives no answer"
     if event is None:
         return "unknown", ""
     if isinstance(event, TokenIn):

@@ -54,6 +54,11 @@ class Attendant:
         self.present = False  # whether there is exactly one token
         self.gone: dict[Reason, float] = {}  # monotonic s, when it was last seen gone
 
+    @property
+    def hangs(self) -> bool:
+        """Whether the service behind the token answers nobody; see Token."""
+        return self._token.hangs
+
     def start(self) -> None:
         """Begin to wait; the first event says whether a token is there now."""
         for thread in self._threads:

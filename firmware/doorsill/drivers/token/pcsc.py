@@ -16,6 +16,7 @@ from typing import Any
 
 from doorsill.consent.reasons import Reason
 from doorsill.consent.token import TokenError, TokenEvent, TokenIn, TokenOut
+from doorsill.drivers.token.pcsc_calls import Asked, contexts, establish, release
 from doorsill.drivers.token.pcsc_faults import REASONS, require, scard, words
 from doorsill.process.in_time import in_time
 
@@ -25,13 +26,6 @@ PNP = "\\\\?PnP?\\Notification"  # stands for readers that are plugged in or out
 RECONNECT_S = 0.25  # between two attempts to reach pcscd
 WAIT_MS = 1000  # length of a wait in which nothing happens; it costs nothing
 COUNTER = 16  # bits below the part of a reader's state that counts its cards
-
-# libpcsclite 1.9.9: SCardDisconnect walks the process's list of contexts without the
-# list's lock, and crashes if another thread makes or releases one meanwhile. So only
-# one of these calls at a time. None of them waits for a card, except a disconnect while
-# another program holds a transaction.
-CONTEXTS = threading.Lock()
-CONTEXT_S = 10.0  # such a call waits this long for the one before it
 LEAVE_S = 1.0  # closing waits this long for pcscd, which may hang
 
 # States of a reader that does not answer
@@ -46,12 +40,12 @@ RETRY = (
 
 def readers() -> tuple[str, ...]:
     """The names of the readers that pcscd has; raises TokenError if it is silent."""
-    code, context = _establish()
+    code, context = establish()
     require(code)
     try:
         code, names = scard.SCardListReaders(context, [])
     finally:
-        _release(context)
+        release(context)
     if code == scard.SCARD_E_NO_READERS_AVAILABLE:
         return ()
     require(code)
@@ -62,6 +56,7 @@ class Presence:
     """Cards that come and go in the readers whose names hold ``reader``."""
 
     def __init__(self, reader: str = "") -> None:
+        self.asked = Asked()
         self._filter = reader
         self._closed = threading.Event()
         self._one: str | None = None
@@ -98,7 +93,7 @@ class Presence:
 
     def _all_events(self) -> Iterator[TokenEvent]:
         while not self._closed.is_set():
-            code, context = _establish()
+            code, context = establish()
             self._note(code)
             if code == scard.SCARD_S_SUCCESS:
                 self._context = context
@@ -106,7 +101,7 @@ class Presence:
                     yield from self._watch(self._context)
                 finally:
                     self._context = None
-                    _release(context)
+                    release(context)
             if not self._closed.is_set():
                 yield TokenOut(Reason.DAEMON_GONE, time.monotonic(), self._why)
                 self._closed.wait(RECONNECT_S)
@@ -128,13 +123,15 @@ class Presence:
         states: dict[str, int] = {PNP: 0}
         cards: dict[str, int] = {}
         while not self._closed.is_set():
-            names = self._names(context)
+            with self.asked.waiting():
+                names = self._names(context)
             if names is None:
                 return
             gone = set(cards) - set(names)
             asked = [(name, states.get(name, 0)) for name in [*names, PNP]]
             wait = WAIT_MS if all(name in states for name in names) else 0
-            code, seen = scard.SCardGetStatusChange(context, wait, asked)
+            with self.asked.waiting():
+                code, seen = scard.SCardGetStatusChange(context, wait, asked)
             if code not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_TIMEOUT):
                 if REASONS.get(code) is Reason.READER_GONE:
                     states = {PNP: 0}
@@ -198,6 +195,7 @@ class Channel:
     """A line to the card in a reader, kept open between transactions."""
 
     def __init__(self) -> None:
+        self.asked = Asked()  # not while another program has the card to itself
         self._context: Any = None
         self._card: Any = None
         self._reader = ""
@@ -217,22 +215,24 @@ class Channel:
         except TokenError:
             self.close()
             raise
-        scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
+        with self.asked.waiting():
+            scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
 
     def transmit(self, apdu: bytes) -> bytes:
         """Send one command as it is, and give its answer; raises TokenError."""
-        code, answer = scard.SCardTransmit(self._card, self._protocol, list(apdu))
+        with self.asked.waiting():
+            code, answer = scard.SCardTransmit(self._card, self._protocol, list(apdu))
         require(code)
         return bytes(each & 0xFF for each in answer)
 
     def close(self) -> None:
         """Close the line; the card keeps its power for other programs."""
         if self._card is not None:
-            with _contexts() as alone:
+            with contexts() as alone:
                 if alone:  # otherwise it ends with this process
                     scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
         if self._context is not None:
-            _release(self._context)
+            release(self._context)
         self._context = self._card = None
 
     def _begin(self, reader: str) -> None:
@@ -249,42 +249,17 @@ class Channel:
         require(code)
 
     def _connect(self, reader: str) -> None:
-        code, self._context = _establish()
+        code, self._context = establish()
         require(code)
-        code, self._card, self._protocol = scard.SCardConnect(
-            self._context,
-            reader,
-            scard.SCARD_SHARE_SHARED,
-            scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1,
-        )
+        with self.asked.waiting():
+            code, self._card, self._protocol = scard.SCardConnect(
+                self._context,
+                reader,
+                scard.SCARD_SHARE_SHARED,
+                scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1,
+            )
         if code != scard.SCARD_S_SUCCESS:
             self._card = None
             self.close()
         require(code)
         self._reader = reader
-
-
-@contextmanager
-def _contexts() -> Iterator[bool]:
-    """Hold the lock; gives False where pcscd hangs in a call of another thread."""
-    alone = CONTEXTS.acquire(timeout=CONTEXT_S)
-    try:
-        yield alone
-    finally:
-        if alone:
-            CONTEXTS.release()
-
-
-def _establish() -> tuple[int, Any]:
-    """A code, and a context where the code is success."""
-    with _contexts() as alone:
-        if not alone:
-            return scard.SCARD_E_TIMEOUT, None
-        code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
-    return code, context
-
-
-def _release(context: Any) -> None:
-    with _contexts() as alone:
-        if alone:  # otherwise it ends with this process
-            scard.SCardReleaseContext(context)

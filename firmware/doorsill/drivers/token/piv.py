@@ -24,7 +24,7 @@ class PivToken:
 
     def __init__(self, reader: str = "") -> None:
         self._presence = Presence(reader)
-        self._channel: Channel | None = None
+        self._channel = Channel()
         self._speaking = threading.Lock()
 
     def events(self) -> Iterator[TokenEvent]:
@@ -58,13 +58,17 @@ class PivToken:
 
         return self.with_card(agree)
 
+    @property
+    def hangs(self) -> bool:
+        """Whether pcscd has left a question unanswered, by itself or for the card."""
+        return self._presence.asked.hangs or self._channel.asked.hangs
+
     def close(self) -> None:
         """End the events and disconnect; a card that hangs is not waited for."""
         self._presence.close()
         if self._speaking.acquire(blocking=False):
-            if self._channel is not None:
-                with suppress(TimeoutError):
-                    in_time(LEAVE_S, "no disconnect", self._channel.close)
+            with suppress(TimeoutError):
+                in_time(LEAVE_S, "no disconnect", self._channel.close)
             self._speaking.release()
 
     def with_card(self, work: Callable[[PivCard], T]) -> T:
@@ -72,8 +76,6 @@ class PivToken:
 
         Raises TokenError where there is no card, or it is busy for too long.
         """
-        if self._channel is None:
-            self._channel = Channel()
         if not self._speaking.acquire(timeout=SPEAK_S):
             raise TokenError(
                 Reason.MISSED_BEAT, f"the card is busy for more than {SPEAK_S:g} s"
