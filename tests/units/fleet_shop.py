@@ -19,16 +19,20 @@ from fleets import SITE, VALID, FleetWorld, fleet_world, new_key, request
 from doorsill.documents import pem
 from doorsill.documents.durable import FOR_ALL, OWNER_ALONE, put
 from doorsill.uplink.tls import Address
+from doorsill_fleet.broker.local import obeys
 from doorsill_fleet.ca.authority import pem_of, pem_of_key, reader_name
 from doorsill_fleet.registry import devices
 from doorsill_fleet.registry.register import transaction
 
 from .listening import Listening
-from .machine import Machine
+from .machine import Machine, until
 
 PROGRAM = "/opt/doorsill/bin/doorsill"
 ETC, STATE = "etc/doorsill", "var/lib/doorsill"
 OWN = ("policy", "outbox", "vault", "arrived")  # folders of STATE
+OBEYS_S = (
+    20.0  # from a new camera until the broker lets it in: `device add` waits for it
+)
 DUE_DAYS = 300  # age of a certificate that is past two thirds of its life
 
 
@@ -60,6 +64,8 @@ class FleetShop(Listening):
         """With a voucher, in an empty folder; what the command says."""
         made = self.world.add()[0]
         self.serial = made.serial
+        broker = self.world.chain.broker
+        until(lambda: obeys(broker), OBEYS_S, "the broker does not let it in")
         voucher = self.machine.inside("root/voucher.txt")
         voucher.write_text(self.world.voucher(made).text())
         words = ["--voucher", "/root/voucher.txt", "--to", f"/{ETC}"]

@@ -7,6 +7,7 @@ probe as the same user, without the unit, is the control: there every way is ope
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -157,10 +158,12 @@ def test_a_unit_alone_lets_a_process_do(
         may = may | BOUND  # Debian 12's systemd leaves SocketBindDeny= to the process
     text = shop.example()
     shop.configure(
-        text.replace("[consent]\n", f"[consent]\n{named}\n"), ready.inside("")
+        re.sub(r"(?m)^\[consent\].*$", f"[consent]\n{named}", text), ready.inside("")
     )
+    made = ready.inside("run/systemd/generator/doorsill-vault.service.d/devices.conf")
     try:
         assert under_its_unit(ready, service) == may
+        assert made.exists() == (named != "")
     finally:
         shop.configure(text, ready.inside(""))
         ready.systemctl("daemon-reload")
