@@ -281,6 +281,43 @@ def test_destroy_waits_for_no_more_than_one_crop_and_seal_then_refuses() -> None
         assert refused.is_set()
 
 
+class Greedy:
+    """A lock that the thread which seals gets before the one that destroys."""
+
+    def __init__(self) -> None:
+        self._lock, self._owner = threading.Lock(), threading.current_thread()
+        self.asked, self.refused = threading.Event(), threading.Event()
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is self._owner:
+            self.asked.set()
+            assert self.refused.wait(WITHIN_S), "sealed, though the key was to go"
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_no_seal_begins_once_the_key_is_to_be_destroyed() -> None:
+    """Whoever has the lock then destroys it: a flood of crops puts nothing off."""
+    key, greedy = DataKey(new_key_id()), Greedy()
+    key._at_work = greedy  # type: ignore[assignment]
+    destroyed: list[float | None] = []
+
+    def seal() -> None:
+        assert greedy.asked.wait(WITHIN_S)
+        with pytest.raises(UntrustedError, match="destroyed"):
+            key.seal(b"x", b"x")
+        destroyed.append(key.destroyed_at)
+        greedy.refused.set()
+
+    thread = threading.Thread(target=seal)
+    thread.start()
+    key.destroy()
+    thread.join(WITHIN_S)
+    assert destroyed == [key.destroyed_at] != [None]
+
+
 def test_the_attendant_tells_first_and_then_severs() -> None:
     """So a key that is made in between finds the event before it seals."""
     token, switch = ScriptedToken(CONTROLLER.card()), ScriptedSwitch()

@@ -53,6 +53,7 @@ class DataKey:
         self._cipher: AESGCM | None = AESGCM(self._memory.view)
         self._count = 0
         self._at_work = threading.Lock()
+        self._ends = False  # no work begins any more
         self.key_id = key_id
         self.destroyed_at: float | None = None  # monotonic s
 
@@ -101,17 +102,25 @@ class DataKey:
         return WrappedKey(self.key_id, point, nonce, wrapped)
 
     def destroy(self) -> None:
-        """Overwrite the key with zeros.
+        """Overwrite the key with zeros, once the work that has begun is done.
 
-        OpenSSL overwrites its own expanded key when the cipher object is freed.
+        No other work begins meanwhile: a lock may go to whoever had it last, again and
+        again, and a flood of crops would put this off. OpenSSL overwrites its own
+        expanded key when the cipher object is freed.
         """
+        self._ends = True
         with self._at_work:
-            self._cipher = None
-            self._memory.close()
-            if self.destroyed_at is None:
-                self.destroyed_at = time.monotonic()
+            self._wipe()
+
+    def _wipe(self) -> None:
+        self._cipher = None
+        self._memory.close()
+        if self.destroyed_at is None:
+            self.destroyed_at = time.monotonic()
 
     def _alive(self) -> AESGCM:
+        if self._ends:
+            self._wipe()  # the other thread still waits for the lock
         if self._cipher is None:
             raise UntrustedError("the data key is destroyed")
         return self._cipher
