@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cards import BINDING
@@ -18,6 +19,7 @@ from doorsill.consent.gate import ANSWER_MAX_AGE_S
 from doorsill.consent.reasons import Reason
 from doorsill.errors import UntrustedError
 from doorsill.process.deadman import Deadman
+from doorsill.vault import sealing
 from doorsill.vault import vault as vaults
 from doorsill.vault.keeper import CHECK_EVERY_S
 from doorsill.vault.sealing import DataKey, new_key_id
@@ -292,16 +294,19 @@ class Greedy:
         if threading.current_thread() is self._owner:
             self.asked.set()
             assert self.refused.wait(WITHIN_S), "sealed, though the key was to go"
-        self._lock.acquire()
+        assert self._lock.acquire(timeout=WITHIN_S)
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
 
-def test_no_seal_begins_once_the_key_is_to_be_destroyed() -> None:
+def test_no_seal_begins_once_the_key_is_to_be_destroyed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Whoever has the lock then destroys it: a flood of crops puts nothing off."""
-    key, greedy = DataKey(new_key_id()), Greedy()
-    key._at_work = greedy  # type: ignore[assignment]
+    greedy = Greedy()
+    monkeypatch.setattr(sealing, "threading", SimpleNamespace(Lock=lambda: greedy))
+    key = DataKey(new_key_id())
     destroyed: list[float | None] = []
 
     def seal() -> None:
