@@ -30,9 +30,7 @@ from .machine import Machine, until
 PROGRAM = "/opt/doorsill/bin/doorsill"
 ETC, STATE = "etc/doorsill", "var/lib/doorsill"
 OWN = ("policy", "outbox", "vault", "arrived")  # folders of STATE
-OBEYS_S = (
-    20.0  # from a new camera until the broker lets it in: `device add` waits for it
-)
+OBEYS_S = 20.0  # until the broker lets a new camera in; `device add` waits as well
 DUE_DAYS = 300  # age of a certificate that is past two thirds of its life
 
 

@@ -119,9 +119,8 @@ class DataKey:
             self.destroyed_at = time.monotonic()
 
     def _alive(self) -> AESGCM:
-        if self._ends:
-            self._wipe()  # the other thread still waits for the lock
-        if self._cipher is None:
+        if self._ends or self._cipher is None:
+            self._wipe()  # the thread that destroys may still wait for the lock
             raise UntrustedError("the data key is destroyed")
         return self._cipher
 
